@@ -1,0 +1,219 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bigcache_data.h"
+
+
+#define BIGCACHE_DATA_BUFFER  (256 * 1024)
+
+
+static int bigcache_data_pread(int fd, u_char *buf, size_t len, off_t offset);
+static int bigcache_data_pwrite(int fd, const u_char *buf, size_t len,
+    off_t offset);
+static int bigcache_data_copy(int fd, off_t offset,
+    const bigcache_data_t *data);
+
+
+bigcache_data_t
+bigcache_data_bytes(const u_char *data, size_t len)
+{
+    bigcache_data_t  piece;
+
+    piece.fd = -1;
+    piece.offset = 0;
+    piece.length = 0;
+    piece.bytes.data = data;
+    piece.bytes.len = len;
+
+    return piece;
+}
+
+
+bigcache_data_t
+bigcache_data_range(int fd, off_t offset, uint64_t length)
+{
+    bigcache_data_t  piece;
+
+    piece.fd = fd;
+    piece.offset = offset;
+    piece.length = length;
+    piece.bytes.data = NULL;
+    piece.bytes.len = 0;
+
+    return piece;
+}
+
+
+uint64_t
+bigcache_data_length(const bigcache_data_t *data, unsigned n)
+{
+    unsigned  i;
+    uint64_t  length;
+
+    length = 0;
+
+    for (i = 0; i < n; i++) {
+        length += (data[i].fd == -1) ? data[i].bytes.len : data[i].length;
+    }
+
+    return length;
+}
+
+
+int
+bigcache_data_read(u_char *dst, const bigcache_data_t *data, unsigned n)
+{
+    unsigned  i;
+
+    for (i = 0; i < n; i++) {
+
+        if (data[i].fd == -1) {
+            if (data[i].bytes.len) {
+                memcpy(dst, data[i].bytes.data, data[i].bytes.len);
+            }
+
+            dst += data[i].bytes.len;
+            continue;
+        }
+
+        if (bigcache_data_pread(data[i].fd, dst, data[i].length,
+                                data[i].offset)
+            == -1)
+        {
+            return -1;
+        }
+
+        dst += data[i].length;
+    }
+
+    return 0;
+}
+
+
+int
+bigcache_data_write(int fd, off_t offset, const bigcache_data_t *data,
+    unsigned n)
+{
+    int       rc;
+    unsigned  i;
+
+    for (i = 0; i < n; i++) {
+
+        if (data[i].fd == -1) {
+            rc = bigcache_data_pwrite(fd, data[i].bytes.data,
+                                      data[i].bytes.len, offset);
+
+        } else {
+            rc = bigcache_data_copy(fd, offset, &data[i]);
+        }
+
+        if (rc == -1) {
+            return -1;
+        }
+
+        offset += (off_t) bigcache_data_length(&data[i], 1);
+    }
+
+    return 0;
+}
+
+
+static int
+bigcache_data_copy(int fd, off_t offset, const bigcache_data_t *data)
+{
+    int        rc;
+    off_t      done, end;
+    size_t     len;
+    u_char    *buf;
+
+    buf = malloc(BIGCACHE_DATA_BUFFER);
+    if (buf == NULL) {
+        return -1;
+    }
+
+    rc = 0;
+    end = (off_t) data->length;
+
+    for (done = 0; rc == 0 && done < end; done += (off_t) len) {
+
+        len = BIGCACHE_DATA_BUFFER;
+
+        if ((off_t) len > end - done) {
+            len = (size_t) (end - done);
+        }
+
+        rc = bigcache_data_pread(data->fd, buf, len, data->offset + done);
+
+        if (rc == 0) {
+            rc = bigcache_data_pwrite(fd, buf, len, offset + done);
+        }
+    }
+
+    free(buf);
+
+    return rc;
+}
+
+
+static int
+bigcache_data_pread(int fd, u_char *buf, size_t len, off_t offset)
+{
+    ssize_t  n;
+
+    while (len) {
+
+        n = pread(fd, buf, len, offset);
+
+        if (n == -1 && errno == EINTR) {
+            continue;
+        }
+
+        if (n <= 0) {
+            if (n == 0) {
+                errno = EIO;
+            }
+
+            return -1;
+        }
+
+        buf += n;
+        len -= (size_t) n;
+        offset += n;
+    }
+
+    return 0;
+}
+
+
+static int
+bigcache_data_pwrite(int fd, const u_char *buf, size_t len, off_t offset)
+{
+    ssize_t  n;
+
+    while (len) {
+
+        n = pwrite(fd, buf, len, offset);
+
+        if (n == -1) {
+            if (errno == EINTR) {
+                continue;
+            }
+
+            return -1;
+        }
+
+        buf += n;
+        len -= (size_t) n;
+        offset += n;
+    }
+
+    return 0;
+}

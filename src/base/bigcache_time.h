@@ -1,0 +1,26 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/* The two clocks, in milliseconds.  Any thread. */
+
+
+#ifndef _BIGCACHE_TIME_H_INCLUDED_
+#define _BIGCACHE_TIME_H_INCLUDED_
+
+
+#include <stdint.h>
+
+
+/* returns the time since the epoch, which may be set back */
+
+int64_t bigcache_now(void);
+
+/* returns the time since some fixed point, which only grows */
+
+int64_t bigcache_monotonic(void);
+
+
+#endif /* _BIGCACHE_TIME_H_INCLUDED_ */

@@ -1,0 +1,278 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * The HTTP side of bigcache: what its files share.
+ *
+ * A request goes through them in this order, all of it in the event loop but
+ * for the operation, which a pool thread runs:
+ *
+ *     route      the handler: finds the row of the route table, the key
+ *     headers    what the request header says: lifetimes, conditions
+ *     body       the request body, for those that store
+ *     task       posts the operation, resumes the request
+ *     reply      the answer, from what came of the operation
+ *     send       headers and bytes of it
+ *
+ * error is a filter beside it, path, worker and status belong to the
+ * configuration, the process, and the variable.
+ *
+ * The configuration is read-only once nginx serves, but for zone->store,
+ * which belongs to the process.  A context lives as long as its request, and
+ * a pool cleanup frees what its operation holds.
+ */
+
+
+#ifndef _NGX_HTTP_BIGCACHE_H_INCLUDED_
+#define _NGX_HTTP_BIGCACHE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "bigcache_op.h"
+#include "bigcache_counters.h"
+
+
+/* a store: one bigcache_path line */
+
+typedef struct {
+    ngx_str_t                         name;       /* of the zone */
+    ngx_str_t                         path;
+    ngx_shm_zone_t                   *shm_zone;
+    ngx_thread_pool_t                *thread_pool;
+    ngx_cycle_t                      *cycle;
+    bigcache_store_conf_t             conf;
+
+    bigcache_counters_t              *counters;
+
+    /* of a worker process */
+    bigcache_store_t                 *store;
+    ngx_connection_t                 *quit;       /* told when to quit */
+    ngx_event_t                       quit_timer;
+    ngx_uint_t                        active;     /* requests in need of it */
+    unsigned                          quitting:1;
+    unsigned                          stopping:1;
+} ngx_http_bigcache_zone_t;
+
+
+typedef struct {
+    ngx_array_t                       zones;  /* ngx_http_bigcache_zone_t * */
+} ngx_http_bigcache_main_conf_t;
+
+
+typedef struct {
+    ngx_shm_zone_t                   *shm_zone;
+    ngx_http_bigcache_zone_t         *zone;
+    ngx_str_t                         base;
+    ngx_flag_t                        key_args;
+    ngx_uint_t                        server;     /* has such a location */
+} ngx_http_bigcache_loc_conf_t;
+
+
+typedef struct ngx_http_bigcache_ctx_s  ngx_http_bigcache_ctx_t;
+
+typedef ngx_int_t (*ngx_http_bigcache_reply_pt)(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+
+
+#define NGX_HTTP_BIGCACHE_UNPROCESSABLE  422
+
+#define NGX_HTTP_BIGCACHE_PREFIX      0x01    /* a key follows the path */
+#define NGX_HTTP_BIGCACHE_TRAILING    0x02    /* that keeps trailing slashes */
+#define NGX_HTTP_BIGCACHE_BODY        0x04    /* the request body is needed */
+#define NGX_HTTP_BIGCACHE_LIFETIME    0x08    /* headers carry a lifetime */
+#define NGX_HTTP_BIGCACHE_CONDITIONS  0x10    /* writes under conditions */
+#define NGX_HTTP_BIGCACHE_OWN_SITE    0x20    /* not for other sites' pages */
+
+
+/* one endpoint and method: a row of the route table */
+
+typedef struct {
+    ngx_uint_t                        methods;
+    ngx_str_t                         path;
+    ngx_uint_t                        flags;
+    bigcache_op_pt                    op;     /* NULL: reply at once */
+    ngx_str_t                         done;   /* $bigcache_status */
+    ngx_http_bigcache_reply_pt        reply;
+} ngx_http_bigcache_route_t;
+
+
+struct ngx_http_bigcache_ctx_s {
+    const ngx_http_bigcache_route_t  *route;
+    ngx_http_bigcache_zone_t         *zone;
+    bigcache_op_t                     op;
+    ngx_str_t                         status;     /* $bigcache_status */
+    ngx_str_t                         error;      /* of the error filter */
+    unsigned                          active:1;   /* counted in the zone */
+    unsigned                          waiting:1;  /* for a thread */
+    unsigned                          error_sent:1;
+};
+
+
+extern ngx_module_t  ngx_http_bigcache_module;
+
+
+/* route */
+
+/* the content handler */
+
+ngx_int_t ngx_http_bigcache_handler(ngx_http_request_t *r);
+
+/*
+ * Finds the endpoint that a path, as it was sent, belongs to.  Returns the
+ * first row of that path, and in rest what follows it, or NULL.
+ */
+const ngx_http_bigcache_route_t *ngx_http_bigcache_find(ngx_str_t *base,
+    ngx_str_t *uri, ngx_str_t *rest);
+
+
+/*
+ * Returns the context of the latest bigcache location that the request went
+ * through, though it went on to another location since, or NULL.
+ */
+ngx_http_bigcache_ctx_t *ngx_http_bigcache_request_ctx(ngx_http_request_t *r);
+
+
+/* key */
+
+/*
+ * Makes the key of what follows the endpoint: rest, as it was sent if raw,
+ * and the query string in it or in args.  Returns NULL, or what is wrong with
+ * it, as a sentence.
+ */
+const char *ngx_http_bigcache_key(ngx_http_request_t *r, ngx_str_t *rest,
+    ngx_str_t *args, ngx_uint_t raw, ngx_uint_t flags, bigcache_str_t *key);
+
+
+/* headers */
+
+/*
+ * Reads what the route wants to know of the request header into ctx->op.
+ * Returns NULL, or what is wrong with it.
+ */
+const char *ngx_http_bigcache_headers(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+
+/* returns 1 if a page of another site sent the request */
+
+ngx_uint_t ngx_http_bigcache_cross_site(ngx_http_request_t *r);
+
+/* adds a header line to the answer; returns it, or NULL */
+
+ngx_table_elt_t *ngx_http_bigcache_header(ngx_http_request_t *r,
+    const char *name, ngx_str_t *value);
+
+
+/* body */
+
+/*
+ * Describes the request body, which has been read: memory, or a range of
+ * nginx's temporary file.
+ */
+ngx_int_t ngx_http_bigcache_body(ngx_http_request_t *r,
+    bigcache_data_t *body);
+
+
+/* task */
+
+/*
+ * Runs ctx->op in a thread, then the route's reply, and finalizes the
+ * request.  Returns NGX_OK; NGX_BUSY if the queue is full, which ctx->op then
+ * says to the reply; or NGX_ERROR.
+ */
+ngx_int_t ngx_http_bigcache_post(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+
+
+/* reply */
+
+/*
+ * Answers with what came of ctx->op, by the route's own reply if that is
+ * well.  Returns what the request is to be finalized with.
+ */
+ngx_int_t ngx_http_bigcache_reply(ngx_http_request_t *r);
+
+ngx_int_t ngx_http_bigcache_reply_page(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+ngx_int_t ngx_http_bigcache_reply_raw(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+ngx_int_t ngx_http_bigcache_reply_stored(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+ngx_int_t ngx_http_bigcache_reply_deleted(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+ngx_int_t ngx_http_bigcache_reply_purged(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+ngx_int_t ngx_http_bigcache_reply_count(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+ngx_int_t ngx_http_bigcache_reply_stat(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+ngx_int_t ngx_http_bigcache_reply_cleared(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+ngx_int_t ngx_http_bigcache_reply_closed(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+ngx_int_t ngx_http_bigcache_reply_opened(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+
+
+/* send: all return what the request is to be finalized with */
+
+/* ctx->op.reply, with the ETag and the date of the page */
+
+ngx_int_t ngx_http_bigcache_send_page(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+
+/* {"message":...}, a name in the middle of it */
+
+ngx_int_t ngx_http_bigcache_send_message(ngx_http_request_t *r,
+    const char *before, const bigcache_str_t *name, const char *after);
+
+/* {"detail":...} */
+
+ngx_int_t ngx_http_bigcache_send_detail(ngx_http_request_t *r,
+    ngx_uint_t status, const char *detail);
+
+/* a document, which is copied */
+
+ngx_int_t ngx_http_bigcache_send_json(ngx_http_request_t *r,
+    ngx_uint_t status, ngx_str_t *body);
+
+void ngx_http_bigcache_json_type(ngx_http_request_t *r);
+
+
+/* error: JSON bodies for the errors that nginx itself raises */
+
+void ngx_http_bigcache_error_init(void);
+
+
+/* path: the bigcache_path directive */
+
+char *ngx_http_bigcache_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
+/* worker: the stores of a process */
+
+ngx_int_t ngx_http_bigcache_init_process(ngx_cycle_t *cycle);
+void ngx_http_bigcache_exit_process(ngx_cycle_t *cycle);
+
+/* count the requests that may still need the store */
+
+void ngx_http_bigcache_enter(ngx_http_bigcache_ctx_t *ctx);
+void ngx_http_bigcache_leave(ngx_http_bigcache_ctx_t *ctx);
+
+
+/* status: $bigcache_status, Cache-Status, and the counters */
+
+ngx_int_t ngx_http_bigcache_add_variables(ngx_conf_t *cf);
+
+/* notes what came of the operation, once for each request */
+
+ngx_int_t ngx_http_bigcache_status(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+
+
+#endif /* _NGX_HTTP_BIGCACHE_H_INCLUDED_ */

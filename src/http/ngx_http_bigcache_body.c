@@ -1,0 +1,89 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_bigcache.h"
+
+
+static ngx_int_t ngx_http_bigcache_body_join(ngx_http_request_t *r,
+    ngx_chain_t *in, bigcache_data_t *body);
+
+
+ngx_int_t
+ngx_http_bigcache_body(ngx_http_request_t *r, bigcache_data_t *body)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    *body = bigcache_data_bytes((u_char *) "", 0);
+
+    if (r->request_body == NULL || r->request_body->bufs == NULL) {
+        return NGX_OK;
+    }
+
+    cl = r->request_body->bufs;
+    b = cl->buf;
+
+    if (cl->next) {
+        return ngx_http_bigcache_body_join(r, cl, body);
+    }
+
+    if (b->in_file) {
+        *body = bigcache_data_range(b->file->fd, b->file_pos,
+                                    b->file_last - b->file_pos);
+
+    } else {
+        *body = bigcache_data_bytes(b->pos, b->last - b->pos);
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Once there is a temporary file, nginx writes all of the body there and
+ * leaves one buffer; several are in memory, within client_body_buffer_size.
+ */
+
+static ngx_int_t
+ngx_http_bigcache_body_join(ngx_http_request_t *r, ngx_chain_t *in,
+    bigcache_data_t *body)
+{
+    size_t        len;
+    u_char       *data, *p;
+    ngx_chain_t  *cl;
+
+    len = 0;
+
+    for (cl = in; cl; cl = cl->next) {
+
+        if (cl->buf->in_file) {
+            ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
+                          "bigcache: request body in memory and in a file");
+            return NGX_ERROR;
+        }
+
+        len += cl->buf->last - cl->buf->pos;
+    }
+
+    data = ngx_pnalloc(r->pool, len);
+    if (data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = data;
+
+    for (cl = in; cl; cl = cl->next) {
+        p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
+    }
+
+    *body = bigcache_data_bytes(data, len);
+
+    return NGX_OK;
+}

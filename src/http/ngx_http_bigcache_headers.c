@@ -1,0 +1,376 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_bigcache.h"
+
+
+#define NGX_HTTP_BIGCACHE_ETAG_LEN  16
+
+
+typedef const char *(*ngx_http_bigcache_header_pt)(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value);
+
+typedef struct {
+    ngx_str_t                    name;      /* in lower case */
+    ngx_uint_t                   flag;      /* of the routes that want it */
+    ngx_http_bigcache_header_pt  handler;
+} ngx_http_bigcache_header_t;
+
+
+static const char *ngx_http_bigcache_content_type(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value);
+static const char *ngx_http_bigcache_duration(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value);
+static const char *ngx_http_bigcache_expire(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value);
+static const char *ngx_http_bigcache_prefer(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value);
+static const char *ngx_http_bigcache_if_match(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value);
+static const char *ngx_http_bigcache_if_none_match(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value);
+static ngx_int_t ngx_http_bigcache_etags(ngx_http_request_t *r,
+    bigcache_op_list_t *list, ngx_str_t *value, ngx_uint_t weak);
+static ngx_table_elt_t *ngx_http_bigcache_next_header(ngx_list_part_t **part,
+    ngx_uint_t *i);
+
+
+static const ngx_http_bigcache_header_t  ngx_http_bigcache_headers_in[] = {
+
+    { ngx_string("content-type"), NGX_HTTP_BIGCACHE_LIFETIME,
+      ngx_http_bigcache_content_type },
+
+    { ngx_string("x-bigcache-duration"), NGX_HTTP_BIGCACHE_LIFETIME,
+      ngx_http_bigcache_duration },
+
+    { ngx_string("x-bigcache-expire"), NGX_HTTP_BIGCACHE_LIFETIME,
+      ngx_http_bigcache_expire },
+
+    { ngx_string("prefer"), NGX_HTTP_BIGCACHE_BODY,
+      ngx_http_bigcache_prefer },
+
+    { ngx_string("if-match"), NGX_HTTP_BIGCACHE_CONDITIONS,
+      ngx_http_bigcache_if_match },
+
+    { ngx_string("if-none-match"), NGX_HTTP_BIGCACHE_CONDITIONS,
+      ngx_http_bigcache_if_none_match },
+
+    { ngx_null_string, 0, NULL }
+};
+
+
+const char *
+ngx_http_bigcache_headers(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
+{
+    ngx_uint_t                         i;
+    const char                        *err;
+    ngx_list_part_t                   *part;
+    ngx_table_elt_t                   *h;
+    const ngx_http_bigcache_header_t  *header;
+
+    i = 0;
+    part = &r->headers_in.headers.part;
+
+    for ( ;; ) {
+        h = ngx_http_bigcache_next_header(&part, &i);
+
+        if (h == NULL) {
+            return NULL;
+        }
+
+        for (header = ngx_http_bigcache_headers_in;
+             header->handler;
+             header++)
+        {
+            if (!(ctx->route->flags & header->flag)
+                || h->key.len != header->name.len
+                || ngx_strncmp(h->lowcase_key, header->name.data, h->key.len)
+                   != 0)
+            {
+                continue;
+            }
+
+            err = header->handler(r, ctx, &h->value);
+
+            if (err) {
+                return err;
+            }
+        }
+    }
+}
+
+
+ngx_uint_t
+ngx_http_bigcache_cross_site(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    i = 0;
+    part = &r->headers_in.headers.part;
+
+    for ( ;; ) {
+        h = ngx_http_bigcache_next_header(&part, &i);
+
+        if (h == NULL) {
+            return 0;
+        }
+
+        if (h->key.len != sizeof("sec-fetch-site") - 1
+            || ngx_strncmp(h->lowcase_key, "sec-fetch-site", h->key.len) != 0)
+        {
+            continue;
+        }
+
+        if ((h->value.len == sizeof("cross-site") - 1
+             && ngx_strncasecmp(h->value.data, (u_char *) "cross-site",
+                                h->value.len)
+                == 0)
+            || (h->value.len == sizeof("same-site") - 1
+                && ngx_strncasecmp(h->value.data, (u_char *) "same-site",
+                                   h->value.len)
+                   == 0))
+        {
+            return 1;
+        }
+    }
+}
+
+
+ngx_table_elt_t *
+ngx_http_bigcache_header(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NULL;
+    }
+
+    h->hash = 1;
+    h->key.data = (u_char *) name;
+    h->key.len = ngx_strlen(name);
+    h->value = *value;
+    h->lowcase_key = NULL;
+
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
+
+    return h;
+}
+
+
+static const char *
+ngx_http_bigcache_content_type(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value)
+{
+    if (value->len > BIGCACHE_TYPE_MAX) {
+        return "the content type is longer than 1024 bytes";
+    }
+
+    ctx->op.type.data = value->data;
+    ctx->op.type.len = value->len;
+
+    return NULL;
+}
+
+
+static const char *
+ngx_http_bigcache_duration(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value)
+{
+    ctx->op.duration.data = value->data;
+    ctx->op.duration.len = value->len;
+
+    return NULL;
+}
+
+
+static const char *
+ngx_http_bigcache_expire(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx,
+    ngx_str_t *value)
+{
+    ctx->op.expire.data = value->data;
+    ctx->op.expire.len = value->len;
+
+    return NULL;
+}
+
+
+static const char *
+ngx_http_bigcache_prefer(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx,
+    ngx_str_t *value)
+{
+    u_char     *p, *last, *end;
+    ngx_str_t   name;
+
+    static ngx_str_t  minimal = ngx_string("return=minimal");
+
+    /* a list of preferences, each perhaps with parameters, RFC 7240 */
+
+    last = value->data + value->len;
+
+    for (p = value->data; p < last; p = end + 1) {
+
+        end = ngx_strlchr(p, last, ',');
+
+        if (end == NULL) {
+            end = last;
+        }
+
+        while (p < end && (*p == ' ' || *p == '\t')) {
+            p++;
+        }
+
+        name.data = p;
+
+        while (p < end && *p != ';' && *p != ' ' && *p != '\t') {
+            p++;
+        }
+
+        name.len = p - name.data;
+
+        if (name.len == minimal.len
+            && ngx_strncasecmp(name.data, minimal.data, name.len) == 0)
+        {
+            ctx->op.minimal = 1;
+        }
+    }
+
+    return NULL;
+}
+
+
+static const char *
+ngx_http_bigcache_if_match(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value)
+{
+    if (ngx_http_bigcache_etags(r, &ctx->op.match, value, 0) != NGX_OK) {
+        return "If-Match is neither * nor a list of entity tags";
+    }
+
+    return NULL;
+}
+
+
+static const char *
+ngx_http_bigcache_if_none_match(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value)
+{
+    if (ngx_http_bigcache_etags(r, &ctx->op.none_match, value, 1) != NGX_OK) {
+        return "If-None-Match is neither * nor a list of entity tags";
+    }
+
+    return NULL;
+}
+
+
+/*
+ * Only tags of our own form can be those of a version; others are passed
+ * over.  Where the comparison is strong, so are weak ones, RFC 9110, 8.8.3.2.
+ */
+
+static ngx_int_t
+ngx_http_bigcache_etags(ngx_http_request_t *r, bigcache_op_list_t *list,
+    ngx_str_t *value, ngx_uint_t weak)
+{
+    u_char      *p, *last, *tag;
+    uint64_t    *versions;
+    ngx_int_t    version;
+    ngx_uint_t   is_weak;
+
+    list->sent = 1;
+
+    if (value->len == 1 && value->data[0] == '*') {
+        list->any = 1;
+        return NGX_OK;
+    }
+
+    /* a tag takes two quotes and a comma at least, but for the last */
+
+    versions = ngx_palloc(r->pool, (list->n + value->len / 3 + 1)
+                                   * sizeof(uint64_t));
+    if (versions == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (list->n) {
+        ngx_memcpy(versions, list->versions, list->n * sizeof(uint64_t));
+    }
+
+    list->versions = versions;
+
+    p = value->data;
+    last = p + value->len;
+
+    for ( ;; ) {
+
+        while (p < last && (*p == ' ' || *p == '\t' || *p == ',')) {
+            p++;
+        }
+
+        if (p == last) {
+            return NGX_OK;
+        }
+
+        is_weak = 0;
+
+        if (last - p > 2 && p[0] == 'W' && p[1] == '/') {
+            is_weak = 1;
+            p += 2;
+        }
+
+        if (*p++ != '"') {
+            return NGX_ERROR;
+        }
+
+        tag = p;
+        p = ngx_strlchr(p, last, '"');
+
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (p - tag == NGX_HTTP_BIGCACHE_ETAG_LEN && (weak || !is_weak)) {
+
+            version = ngx_hextoi(tag, NGX_HTTP_BIGCACHE_ETAG_LEN);
+
+            if (version != NGX_ERROR) {
+                versions[list->n++] = (uint64_t) version;
+            }
+        }
+
+        p++;
+    }
+}
+
+
+static ngx_table_elt_t *
+ngx_http_bigcache_next_header(ngx_list_part_t **part, ngx_uint_t *i)
+{
+    ngx_table_elt_t  *h;
+
+    while (*i >= (*part)->nelts) {
+
+        if ((*part)->next == NULL) {
+            return NULL;
+        }
+
+        *part = (*part)->next;
+        *i = 0;
+    }
+
+    h = (*part)->elts;
+
+    return &h[(*i)++];
+}

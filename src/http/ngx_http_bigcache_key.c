@@ -1,0 +1,150 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_bigcache.h"
+
+
+static const char *ngx_http_bigcache_decode(u_char **dst, u_char *src,
+    size_t len);
+static ngx_int_t ngx_http_bigcache_hex(u_char ch);
+
+
+const char *
+ngx_http_bigcache_key(ngx_http_request_t *r, ngx_str_t *rest,
+    ngx_str_t *args, ngx_uint_t raw, ngx_uint_t flags, bigcache_str_t *key)
+{
+    u_char                        *p, *last, *data;
+    ngx_str_t                      path, query;
+    const char                    *err;
+    ngx_http_bigcache_loc_conf_t  *blcf;
+
+    blcf = ngx_http_get_module_loc_conf(r, ngx_http_bigcache_module);
+
+    path = *rest;
+    query = *args;
+
+    if (raw) {
+        p = ngx_strlchr(path.data, path.data + path.len, '?');
+
+        if (p) {
+            query.data = p + 1;
+            query.len = path.data + path.len - query.data;
+            path.len = p - path.data;
+        }
+    }
+
+    data = ngx_pnalloc(r->pool, path.len + query.len + 2);
+    if (data == NULL) {
+        return "out of memory";
+    }
+
+    last = data;
+
+    if (raw) {
+        err = ngx_http_bigcache_decode(&last, path.data, path.len);
+        if (err) {
+            return err;
+        }
+
+    } else {
+        last = ngx_cpymem(last, path.data, path.len);
+    }
+
+    if (query.len && blcf->key_args) {
+        *last++ = '?';
+
+        err = ngx_http_bigcache_decode(&last, query.data, query.len);
+        if (err) {
+            return err;
+        }
+    }
+
+    while (data < last && *data == '/') {
+        data++;
+    }
+
+    if (!(flags & NGX_HTTP_BIGCACHE_TRAILING)) {
+        while (data < last && last[-1] == '/') {
+            last--;
+        }
+
+    } else if (data == last) {
+        return "prefix is empty";
+    }
+
+    if (ngx_strlchr(data, last, '\0')) {
+        return "the key holds a NUL byte";
+    }
+
+    if (last - data > BIGCACHE_KEY_MAX) {
+        return "the key is longer than 8192 bytes";
+    }
+
+    key->data = data;
+    key->len = last - data;
+
+    return NULL;
+}
+
+
+/* not ngx_unescape_uri(), which takes broken escapes for something */
+
+static const char *
+ngx_http_bigcache_decode(u_char **dst, u_char *src, size_t len)
+{
+    u_char     *p, *last;
+    ngx_int_t   high, low;
+
+    p = *dst;
+    last = src + len;
+
+    while (src < last) {
+
+        if (*src != '%') {
+            *p++ = *src++;
+            continue;
+        }
+
+        if (last - src < 3) {
+            return "the path has a broken escape";
+        }
+
+        high = ngx_http_bigcache_hex(src[1]);
+        low = ngx_http_bigcache_hex(src[2]);
+
+        if (high == NGX_ERROR || low == NGX_ERROR) {
+            return "the path has a broken escape";
+        }
+
+        *p++ = (u_char) (high * 16 + low);
+        src += 3;
+    }
+
+    *dst = p;
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_http_bigcache_hex(u_char ch)
+{
+    if (ch >= '0' && ch <= '9') {
+        return ch - '0';
+    }
+
+    ch |= 0x20;
+
+    if (ch >= 'a' && ch <= 'f') {
+        return ch - 'a' + 10;
+    }
+
+    return NGX_ERROR;
+}

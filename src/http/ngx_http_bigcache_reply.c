@@ -1,0 +1,331 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_bigcache.h"
+
+
+static ngx_int_t ngx_http_bigcache_failed(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+static ngx_int_t ngx_http_bigcache_invalid(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+static ngx_int_t ngx_http_bigcache_unavailable(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+
+
+static const bigcache_str_t  ngx_http_bigcache_no_name = bigcache_string("");
+
+
+ngx_int_t
+ngx_http_bigcache_reply(ngx_http_request_t *r)
+{
+    ngx_http_bigcache_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_module);
+
+    if (ngx_http_bigcache_status(r, ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx->op.rc != BIGCACHE_OK) {
+        return ngx_http_bigcache_failed(r, ctx);
+    }
+
+    return ctx->route->reply(r, ctx);
+}
+
+
+ngx_int_t
+ngx_http_bigcache_reply_page(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx)
+{
+    ngx_http_bigcache_json_type(r);
+
+    return ngx_http_bigcache_send_page(r, ctx);
+}
+
+
+ngx_int_t
+ngx_http_bigcache_reply_raw(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx)
+{
+    u_char                   *p;
+    ngx_str_t                *type;
+    bigcache_str_t           *stored;
+
+    type = &r->headers_out.content_type;
+    stored = &ctx->op.page.record.type;
+
+    if (ctx->op.page.record.kind == BIGCACHE_KIND_JSON) {
+        ngx_http_bigcache_json_type(r);
+
+    } else if (stored->len == 0) {
+        ngx_str_set(type, "application/octet-stream");
+        r->headers_out.content_type_len = type->len;
+
+    } else {
+        type->data = (u_char *) stored->data;
+        type->len = stored->len;
+
+        /* filters compare the type up to its parameters */
+
+        p = ngx_strlchr(type->data, type->data + type->len, ';');
+
+        r->headers_out.content_type_len = p ? (size_t) (p - type->data)
+                                            : type->len;
+    }
+
+    r->headers_out.content_type_lowcase = NULL;
+
+    r->allow_ranges = 1;
+
+    /* parts of several ranges are cut out of one buffer only */
+
+    r->single_range = (ctx->op.nreply > 1);
+
+    return ngx_http_bigcache_send_page(r, ctx);
+}
+
+
+ngx_int_t
+ngx_http_bigcache_reply_stored(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx)
+{
+    ngx_http_bigcache_json_type(r);
+
+    /* the conditions were for the write, the answer is not the page */
+
+    r->disable_not_modified = 1;
+
+    return ngx_http_bigcache_send_page(r, ctx);
+}
+
+
+ngx_int_t
+ngx_http_bigcache_reply_deleted(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx)
+{
+    return ngx_http_bigcache_send_message(r, "'", &ctx->op.key,
+                                           "' removed from cache.");
+}
+
+
+ngx_int_t
+ngx_http_bigcache_reply_purged(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx)
+{
+    char                      text[sizeof("':  keys deleted.")
+                                   + NGX_INT64_LEN];
+
+    (void) ngx_sprintf((u_char *) text, "': %uL keys deleted.%Z", ctx->op.n);
+
+    return ngx_http_bigcache_send_message(r, "prefix '", &ctx->op.key, text);
+}
+
+
+ngx_int_t
+ngx_http_bigcache_reply_count(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx)
+{
+    ngx_str_t                 body;
+
+    u_char                    text[sizeof("{\"count\":}") + NGX_INT64_LEN];
+
+    body.data = text;
+    body.len = ngx_sprintf(text, "{\"count\":%uL}", ctx->op.n) - text;
+
+    return ngx_http_bigcache_send_json(r, NGX_HTTP_OK, &body);
+}
+
+
+ngx_int_t
+ngx_http_bigcache_reply_stat(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx)
+{
+    char                      rate[BIGCACHE_COUNTERS_RATE_LEN];
+    uint64_t                  hit, miss, expire, deleted;
+    ngx_str_t                 body;
+    bigcache_counters_t      *counters;
+
+    u_char                    text[sizeof("{\"stats\":{\"hit\":,\"miss\":,"
+                                          "\"expire\":,\"delete\":,"
+                                          "\"hit_rate\":\"\"}}")
+                                   + 4 * NGX_INT64_LEN
+                                   + BIGCACHE_COUNTERS_RATE_LEN];
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_module);
+
+    if (ngx_http_bigcache_status(r, ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    counters = ctx->zone->counters;
+
+    hit = atomic_load(&counters->hit);
+    miss = atomic_load(&counters->miss);
+    expire = atomic_load(&counters->expire);
+    deleted = atomic_load(&counters->deleted);
+
+    bigcache_counters_rate(rate, hit, miss);
+
+    body.data = text;
+    body.len = ngx_sprintf(text, "{\"stats\":{\"hit\":%uL,\"miss\":%uL,"
+                           "\"expire\":%uL,\"delete\":%uL,"
+                           "\"hit_rate\":\"%s\"}}",
+                           hit, miss, expire, deleted, rate)
+               - text;
+
+    return ngx_http_bigcache_send_json(r, NGX_HTTP_OK, &body);
+}
+
+
+ngx_int_t
+ngx_http_bigcache_reply_cleared(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx)
+{
+    return ngx_http_bigcache_send_message(r, "All cache deleted.",
+                                           &ngx_http_bigcache_no_name, "");
+}
+
+
+ngx_int_t
+ngx_http_bigcache_reply_closed(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx)
+{
+    return ngx_http_bigcache_send_message(r, "DB connection closed.",
+                                           &ngx_http_bigcache_no_name, "");
+}
+
+
+ngx_int_t
+ngx_http_bigcache_reply_opened(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx)
+{
+    return ngx_http_bigcache_send_message(r, "DB connection opened.",
+                                           &ngx_http_bigcache_no_name, "");
+}
+
+
+/* what can come of any operation */
+
+static ngx_int_t
+ngx_http_bigcache_failed(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
+{
+    switch (ctx->op.rc) {
+    case BIGCACHE_MISS:
+    case BIGCACHE_EXPIRED:
+
+        if (r->method == NGX_HTTP_DELETE) {
+            return ngx_http_bigcache_send_detail(r, NGX_HTTP_NOT_FOUND,
+                         "cannot find cache data to delete");
+        }
+
+        return ngx_http_bigcache_send_detail(r, NGX_HTTP_NOT_FOUND,
+                         ctx->op.rc == BIGCACHE_MISS ? "cache miss"
+                                                     : "cache expired");
+
+    case BIGCACHE_RAW:
+        return ngx_http_bigcache_send_detail(r, NGX_HTTP_CONFLICT,
+                         "the key holds raw bytes, read it at /pickle/");
+
+    case BIGCACHE_MISMATCH:
+        return ngx_http_bigcache_send_detail(r,
+                         NGX_HTTP_PRECONDITION_FAILED,
+                         "what is stored does not meet the condition");
+
+    case BIGCACHE_INVALID:
+        return ngx_http_bigcache_invalid(r, ctx);
+
+    case BIGCACHE_FULL:
+        return ngx_http_bigcache_send_detail(r,
+                         NGX_HTTP_INSUFFICIENT_STORAGE,
+                         "no space left on the disk of the cache");
+
+    case BIGCACHE_CLOSED:
+        (void) ngx_cpystrn((u_char *) ctx->op.reason,
+                           (u_char *) "the store is closed, POST /open "
+                                      "opens it",
+                           BIGCACHE_ERROR_LEN);
+
+        /* fall through */
+
+    case BIGCACHE_UNAVAILABLE:
+        return ngx_http_bigcache_unavailable(r, ctx);
+
+    case BIGCACHE_NOMEM:
+        (void) ngx_cpystrn((u_char *) ctx->op.reason,
+                           (u_char *) "out of memory", BIGCACHE_ERROR_LEN);
+
+        return ngx_http_bigcache_unavailable(r, ctx);
+
+    default:
+        return ngx_http_bigcache_send_detail(r,
+                         NGX_HTTP_INTERNAL_SERVER_ERROR,
+                         "the store failed, its error log says why");
+    }
+}
+
+
+/* the shape that FastAPI gives its validation errors */
+
+static ngx_int_t
+ngx_http_bigcache_invalid(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
+{
+    size_t                  len;
+    u_char                 *p;
+    ngx_str_t               body;
+    bigcache_op_invalid_t  *invalid;
+
+    invalid = &ctx->op.invalid;
+
+    len = sizeof("{\"detail\":[{\"loc\":[\"\",\"\"],\"msg\":\"\","
+                 "\"type\":\"\"}]}")
+          + NGX_SIZE_T_LEN + ngx_strlen(invalid->in)
+          + (invalid->name ? ngx_strlen(invalid->name) : 0)
+          + ngx_strlen(invalid->msg) + ngx_strlen(invalid->type);
+
+    p = ngx_pnalloc(r->pool, len);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    body.data = p;
+
+    p = ngx_sprintf(p, "{\"detail\":[{\"loc\":[\"%s\"", invalid->in);
+
+    if (invalid->name) {
+        p = ngx_sprintf(p, ",\"%s\"", invalid->name);
+
+    } else if (invalid->syntax) {
+        p = ngx_sprintf(p, ",%uz", invalid->offset);
+    }
+
+    p = ngx_sprintf(p, "],\"msg\":\"%s\",\"type\":\"%s\"}]}", invalid->msg,
+                    invalid->type);
+
+    body.len = p - body.data;
+
+    return ngx_http_bigcache_send_json(r, NGX_HTTP_BIGCACHE_UNPROCESSABLE,
+                                       &body);
+}
+
+
+static ngx_int_t
+ngx_http_bigcache_unavailable(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx)
+{
+    static ngx_str_t  after = ngx_string("1");
+
+    if (ngx_http_bigcache_header(r, "Retry-After", &after) == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_bigcache_send_detail(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                          ctx->op.reason);
+}

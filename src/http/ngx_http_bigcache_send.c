@@ -1,0 +1,297 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_bigcache.h"
+#include "bigcache_json_string.h"
+
+
+/* where the version, microseconds since the epoch, is a date */
+
+#define NGX_HTTP_BIGCACHE_SECOND  1000000
+
+
+static ngx_int_t ngx_http_bigcache_version(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+static ngx_buf_t *ngx_http_bigcache_buf(ngx_http_request_t *r,
+    bigcache_data_t *data);
+static ngx_uint_t ngx_http_bigcache_own_error_page(ngx_http_request_t *r,
+    ngx_uint_t status);
+
+
+ngx_int_t
+ngx_http_bigcache_send_page(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx)
+{
+    ngx_int_t     rc;
+    ngx_buf_t    *b;
+    ngx_uint_t    i;
+    ngx_chain_t   out[BIGCACHE_OP_PIECES];
+
+    if (ngx_http_bigcache_version(r, ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    r->headers_out.status = NGX_HTTP_OK;
+    r->headers_out.content_length_n = bigcache_data_length(ctx->op.reply,
+                                                           ctx->op.nreply);
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    for (i = 0; i < ctx->op.nreply; i++) {
+
+        b = ngx_http_bigcache_buf(r, &ctx->op.reply[i]);
+        if (b == NULL) {
+            return NGX_ERROR;
+        }
+
+        out[i].buf = b;
+        out[i].next = NULL;
+
+        if (i) {
+            out[i - 1].next = &out[i];
+        }
+    }
+
+    b = out[i - 1].buf;
+
+    b->last_buf = (r == r->main) ? 1 : 0;
+    b->last_in_chain = 1;
+
+    return ngx_http_output_filter(r, out);
+}
+
+
+ngx_int_t
+ngx_http_bigcache_send_message(ngx_http_request_t *r, const char *before,
+    const bigcache_str_t *name, const char *after)
+{
+    u_char     *p;
+    ngx_str_t   body;
+
+    p = ngx_pnalloc(r->pool, sizeof("{\"message\":\"\"}") + ngx_strlen(before)
+                             + bigcache_json_string_len(name)
+                             + ngx_strlen(after));
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    body.data = p;
+
+    p = ngx_sprintf(p, "{\"message\":\"%s", before);
+    p = bigcache_json_string(p, name);
+    p = ngx_sprintf(p, "%s\"}", after);
+
+    body.len = p - body.data;
+
+    return ngx_http_bigcache_send_json(r, NGX_HTTP_OK, &body);
+}
+
+
+ngx_int_t
+ngx_http_bigcache_send_detail(ngx_http_request_t *r, ngx_uint_t status,
+    const char *detail)
+{
+    u_char          *p;
+    ngx_str_t        body;
+    bigcache_str_t   text;
+
+    /* it may quote a file name, or what a library says */
+
+    text.data = (const u_char *) detail;
+    text.len = ngx_strlen(detail);
+
+    p = ngx_pnalloc(r->pool, sizeof("{\"detail\":\"\"}")
+                             + bigcache_json_string_len(&text));
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    body.data = p;
+
+    p = ngx_cpymem(p, "{\"detail\":\"", sizeof("{\"detail\":\"") - 1);
+    p = bigcache_json_string(p, &text);
+    p = ngx_cpymem(p, "\"}", 2);
+
+    body.len = p - body.data;
+
+    return ngx_http_bigcache_send_json(r, status, &body);
+}
+
+
+ngx_int_t
+ngx_http_bigcache_send_json(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *body)
+{
+    ngx_int_t     rc;
+    ngx_buf_t    *b;
+    ngx_chain_t   out;
+
+    if (status >= NGX_HTTP_BAD_REQUEST
+        && ngx_http_bigcache_own_error_page(r, status))
+    {
+        return status;
+    }
+
+    /* the rest of a body that was not asked for must not be the next request */
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ngx_http_bigcache_json_type(r);
+
+    if (status == NGX_HTTP_BIGCACHE_UNPROCESSABLE) {
+        ngx_str_set(&r->headers_out.status_line, "422 Unprocessable Entity");
+    }
+
+    r->headers_out.status = status;
+    r->headers_out.content_length_n = body->len;
+
+    r->disable_not_modified = 1;
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    b = ngx_create_temp_buf(r->pool, body->len);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->last = ngx_cpymem(b->last, body->data, body->len);
+    b->last_buf = (r == r->main) ? 1 : 0;
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_output_filter(r, &out);
+}
+
+
+void
+ngx_http_bigcache_json_type(ngx_http_request_t *r)
+{
+    ngx_str_set(&r->headers_out.content_type, "application/json");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+}
+
+
+/* ETag and Last-Modified, both of them the version */
+
+static ngx_int_t
+ngx_http_bigcache_version(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
+{
+    uint64_t   version;
+    ngx_str_t  etag;
+
+    version = ctx->op.page.record.version;
+
+    etag.data = ngx_pnalloc(r->pool, sizeof("\"0123456789abcdef\"") - 1);
+    if (etag.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    etag.len = ngx_sprintf(etag.data, "\"%016xL\"", version) - etag.data;
+
+    r->headers_out.etag = ngx_http_bigcache_header(r, "ETag", &etag);
+    if (r->headers_out.etag == NULL) {
+        return NGX_ERROR;
+    }
+
+    r->headers_out.last_modified_time =
+                              (time_t) (version / NGX_HTTP_BIGCACHE_SECOND);
+
+    return NGX_OK;
+}
+
+
+static ngx_buf_t *
+ngx_http_bigcache_buf(ngx_http_request_t *r, bigcache_data_t *data)
+{
+    ngx_buf_t  *b;
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NULL;
+    }
+
+    if (data->fd == -1) {
+        b->pos = (u_char *) data->bytes.data;
+        b->last = b->pos + data->bytes.len;
+
+        /* an empty buffer is legal only as a special one */
+
+        b->memory = (data->bytes.len != 0);
+        b->sync = !b->memory;
+
+        return b;
+    }
+
+    b->file = ngx_pcalloc(r->pool, sizeof(ngx_file_t));
+    if (b->file == NULL) {
+        return NULL;
+    }
+
+    b->file->fd = data->fd;
+    b->file->log = r->connection->log;
+
+    b->file_pos = data->offset;
+    b->file_last = data->offset + (off_t) data->length;
+    b->in_file = 1;
+
+    return b;
+}
+
+
+/*
+ * An error_page in the location itself is meant for the cache: "error_page
+ * 404 = @backend", for one.  What is inherited from the server is meant for
+ * people, and clients of the API would not know what to make of it.
+ */
+
+static ngx_uint_t
+ngx_http_bigcache_own_error_page(ngx_http_request_t *r, ngx_uint_t status)
+{
+    ngx_uint_t                 i;
+    ngx_http_err_page_t       *page;
+    ngx_http_core_loc_conf_t  *clcf, *server;
+    ngx_http_core_srv_conf_t  *cscf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+    server = cscf->ctx->loc_conf[ngx_http_core_module.ctx_index];
+
+    if (clcf->error_pages == NULL
+        || clcf->error_pages == server->error_pages
+        || r->error_page)
+    {
+        return 0;
+    }
+
+    page = clcf->error_pages->elts;
+
+    for (i = 0; i < clcf->error_pages->nelts; i++) {
+        if (page[i].status == (ngx_int_t) status) {
+            return 1;
+        }
+    }
+
+    return 0;
+}

@@ -1,0 +1,155 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_bigcache.h"
+
+
+static ngx_int_t ngx_http_bigcache_status_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static void ngx_http_bigcache_count(ngx_http_bigcache_ctx_t *ctx);
+static ngx_uint_t ngx_http_bigcache_reads(ngx_http_bigcache_ctx_t *ctx);
+
+
+static ngx_str_t  ngx_http_bigcache_status_name =
+    ngx_string("bigcache_status");
+
+
+/* in the order of bigcache_rc_t, the first one is the route's */
+
+static ngx_str_t  ngx_http_bigcache_statuses[] = {
+    ngx_null_string,
+    ngx_string("MISS"),
+    ngx_string("EXPIRED"),
+    ngx_string("MISMATCH"),
+    ngx_string("CLOSED"),
+    ngx_string("UNAVAILABLE"),
+    ngx_string("FULL"),
+    ngx_string("ERROR"),
+    ngx_string("UNAVAILABLE"),
+    ngx_string("ERROR"),
+    ngx_string("INVALID"),
+    ngx_string("CONFLICT")
+};
+
+
+ngx_int_t
+ngx_http_bigcache_add_variables(ngx_conf_t *cf)
+{
+    ngx_http_variable_t  *var;
+
+    var = ngx_http_add_variable(cf, &ngx_http_bigcache_status_name,
+                                NGX_HTTP_VAR_NOCACHEABLE);
+    if (var == NULL) {
+        return NGX_ERROR;
+    }
+
+    var->get_handler = ngx_http_bigcache_status_variable;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_bigcache_status(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
+{
+    u_char     *p;
+    ngx_str_t   value, *status;
+
+    static ngx_str_t  hit = ngx_string("bigcache; hit");
+
+    status = &ngx_http_bigcache_statuses[ctx->op.rc];
+    ctx->status = (ctx->op.rc == BIGCACHE_OK) ? ctx->route->done : *status;
+
+    ngx_http_bigcache_count(ctx);
+
+    if (ctx->status.len == 0) {
+        return NGX_OK;
+    }
+
+    value = hit;
+
+    if (ctx->op.rc != BIGCACHE_OK || !ngx_http_bigcache_reads(ctx)) {
+        value.data = ngx_pnalloc(r->pool, sizeof("bigcache; detail=")
+                                          + ctx->status.len);
+        if (value.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        p = ngx_sprintf(value.data, "bigcache; detail=%V", &ctx->status);
+        value.len = p - value.data;
+    }
+
+    if (ngx_http_bigcache_header(r, "Cache-Status", &value) == NULL) {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_bigcache_count(ngx_http_bigcache_ctx_t *ctx)
+{
+    ngx_uint_t            read;
+    bigcache_counters_t  *counters;
+
+    counters = ctx->zone->counters;
+
+    read = ngx_http_bigcache_reads(ctx);
+
+    if (read && ctx->op.rc == BIGCACHE_OK) {
+        atomic_fetch_add(&counters->hit, 1);
+    }
+
+    if (read && ctx->op.rc == BIGCACHE_MISS) {
+        atomic_fetch_add(&counters->miss, 1);
+    }
+
+    if (ctx->op.expired) {
+        atomic_fetch_add(&counters->expire, ctx->op.expired);
+    }
+
+    if (ctx->route->op == bigcache_op_delete
+        || ctx->route->op == bigcache_op_purge)
+    {
+        atomic_fetch_add(&counters->deleted, ctx->op.n);
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_bigcache_reads(ngx_http_bigcache_ctx_t *ctx)
+{
+    return ctx->route->op == bigcache_op_get_json
+           || ctx->route->op == bigcache_op_get_raw;
+}
+
+
+static ngx_int_t
+ngx_http_bigcache_status_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_bigcache_ctx_t  *ctx;
+
+    ctx = ngx_http_bigcache_request_ctx(r);
+
+    if (ctx == NULL || ctx->status.len == 0) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+    v->len = ctx->status.len;
+    v->data = ctx->status.data;
+
+    return NGX_OK;
+}

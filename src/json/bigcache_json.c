@@ -1,0 +1,214 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "bigcache_json.h"
+#include "bigcache_lifetime.h"
+
+
+typedef int (*bigcache_json_read_pt)(const bigcache_str_t *text, int64_t *ms);
+
+
+/* how one member is read, and what a client is told if it cannot be */
+
+typedef struct {
+    bigcache_json_read_pt   read;
+
+    /* a number may stand without quotes */
+    unsigned                bare:1;
+
+    /* the text counts to its end, so it may hold no U+0000 */
+    unsigned                whole:1;
+
+    const char             *type;
+    const char             *syntax;
+    const char             *range;
+    const char             *length;
+} bigcache_json_kind_t;
+
+
+static int bigcache_json_member(const bigcache_json_kind_t *kind,
+    const bigcache_str_t *member, int64_t *ms, const char **msg);
+static int bigcache_json_unquoted(const bigcache_json_kind_t *kind,
+    const bigcache_str_t *member, int64_t *ms, const char **msg);
+static int bigcache_json_lifetime(const bigcache_json_kind_t *kind,
+    const bigcache_str_t *text, int64_t *ms, const char **msg);
+static int bigcache_json_has_nul(const bigcache_str_t *member);
+
+
+static const bigcache_json_kind_t  bigcache_json_kind_expire = {
+    bigcache_lifetime_expire,
+    1,
+    1,
+    "expire must be a number, a string holding a number, or null",
+    "expire must be a decimal number of unix seconds",
+    "expire is too far from now to be stored",
+    "expire must not be longer than 1024 bytes"
+};
+
+
+static const bigcache_json_kind_t  bigcache_json_kind_duration = {
+    bigcache_lifetime_duration,
+    0,
+    0,
+    "duration must be a string or null",
+    "duration must begin with digits and one of s, m, h, d",
+    "duration is too long to be stored",
+    "duration must not be longer than 1024 bytes"
+};
+
+
+int
+bigcache_json_expire(const bigcache_str_t *member, int64_t *ms,
+    const char **msg)
+{
+    return bigcache_json_member(&bigcache_json_kind_expire, member, ms, msg);
+}
+
+
+int
+bigcache_json_duration(const bigcache_str_t *member, int64_t *ms,
+    const char **msg)
+{
+    return bigcache_json_member(&bigcache_json_kind_duration, member, ms,
+                                msg);
+}
+
+
+/*
+ * The extent holds valid JSON, so its first byte tells the type.  A bare
+ * number is not shown to cJSON, which would make a double of it.
+ */
+
+static int
+bigcache_json_member(const bigcache_json_kind_t *kind,
+    const bigcache_str_t *member, int64_t *ms, const char **msg)
+{
+    u_char  c;
+
+    if (member->data == NULL || member->len == 0) {
+        return BIGCACHE_JSON_NULL;
+    }
+
+    c = member->data[0];
+
+    if (c == 'n') {
+        return BIGCACHE_JSON_NULL;
+    }
+
+    if (c != '"' && !(kind->bare && (c == '-' || (c >= '0' && c <= '9')))) {
+        *msg = kind->type;
+        return BIGCACHE_JSON_INVALID;
+    }
+
+    if (member->len > BIGCACHE_JSON_MAX_MEMBER) {
+        *msg = kind->length;
+        return BIGCACHE_JSON_INVALID;
+    }
+
+    if (c == '"') {
+        return bigcache_json_unquoted(kind, member, ms, msg);
+    }
+
+    return bigcache_json_lifetime(kind, member, ms, msg);
+}
+
+
+static int
+bigcache_json_unquoted(const bigcache_json_kind_t *kind,
+    const bigcache_str_t *member, int64_t *ms, const char **msg)
+{
+    int              rc;
+    cJSON           *json;
+    const char      *end;
+    bigcache_str_t   text;
+
+    /* cJSON ends its strings with a zero, so the rest would be lost */
+
+    if (kind->whole && bigcache_json_has_nul(member)) {
+        *msg = kind->syntax;
+        return BIGCACHE_JSON_INVALID;
+    }
+
+    json = cJSON_ParseWithLengthOpts((const char *) member->data,
+                                     member->len, &end, 0);
+
+    /* a valid string is refused only for want of memory */
+
+    if (json == NULL) {
+        return BIGCACHE_JSON_NOMEM;
+    }
+
+    if (!cJSON_IsString(json)
+        || end != (const char *) member->data + member->len)
+    {
+        cJSON_Delete(json);
+        *msg = kind->type;
+        return BIGCACHE_JSON_INVALID;
+    }
+
+    text.data = (const u_char *) json->valuestring;
+    text.len = strlen(json->valuestring);
+
+    rc = bigcache_json_lifetime(kind, &text, ms, msg);
+
+    cJSON_Delete(json);
+
+    return rc;
+}
+
+
+static int
+bigcache_json_lifetime(const bigcache_json_kind_t *kind,
+    const bigcache_str_t *text, int64_t *ms, const char **msg)
+{
+    switch (kind->read(text, ms)) {
+
+    case BIGCACHE_LIFETIME_OK:
+        return BIGCACHE_JSON_OK;
+
+    case BIGCACHE_LIFETIME_RANGE:
+        *msg = kind->range;
+        return BIGCACHE_JSON_INVALID;
+
+    default: /* BIGCACHE_LIFETIME_BAD */
+        *msg = kind->syntax;
+        return BIGCACHE_JSON_INVALID;
+    }
+}
+
+
+/* tells whether the valid JSON string has the escape of U+0000 */
+
+static int
+bigcache_json_has_nul(const bigcache_str_t *member)
+{
+    const u_char  *p, *end;
+
+    p = member->data;
+    end = p + member->len;
+
+    while (end - p >= 6) {
+
+        if (*p != '\\') {
+            p++;
+            continue;
+        }
+
+        if (memcmp(p + 1, "u0000", 5) == 0) {
+            return 1;
+        }
+
+        /* the second byte may be a backslash that starts nothing */
+
+        p += 2;
+    }
+
+    return 0;
+}

@@ -1,0 +1,286 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bigcache_op.h"
+
+
+/* a writer who loses the race this often is told so */
+
+#define BIGCACHE_OP_TRIES  100
+
+
+static void bigcache_op_get(bigcache_op_t *op);
+static bigcache_rc_t bigcache_op_expect(bigcache_op_t *op, uint64_t *expect);
+static int bigcache_op_listed(const bigcache_op_list_t *list, int live,
+    uint64_t version);
+
+
+static const u_char  bigcache_op_brace[] = "{";
+
+
+void
+bigcache_op_get_json(bigcache_op_t *op)
+{
+    bigcache_op_get(op);
+
+    if (op->rc == BIGCACHE_OK && op->page.record.kind != BIGCACHE_KIND_JSON) {
+        op->nreply = 0;
+        op->rc = BIGCACHE_RAW;
+    }
+}
+
+
+void
+bigcache_op_get_raw(bigcache_op_t *op)
+{
+    uint32_t          head;
+    bigcache_data_t  *body;
+
+    bigcache_op_get(op);
+
+    if (op->rc != BIGCACHE_OK || op->page.record.kind == BIGCACHE_KIND_RAW) {
+        return;
+    }
+
+    /* the document is what is stored, without the key in front of it */
+
+    head = op->page.record.head;
+
+    op->reply[1] = op->reply[0];
+    op->reply[0] = bigcache_data_bytes(bigcache_op_brace, 1);
+    op->nreply = 2;
+
+    body = &op->reply[1];
+
+    if (body->fd == -1) {
+        body->bytes.data += head;
+        body->bytes.len -= head;
+
+    } else {
+        body->offset += head;
+        body->length -= head;
+    }
+}
+
+
+void
+bigcache_op_delete(bigcache_op_t *op)
+{
+    unsigned       i;
+    uint64_t       expect;
+    bigcache_rc_t  rc;
+
+    for (i = 0; i < BIGCACHE_OP_TRIES; i++) {
+
+        rc = bigcache_op_expect(op, &expect);
+
+        if (rc == BIGCACHE_OK && expect == BIGCACHE_EXPECT_NONE) {
+            rc = op->expired ? BIGCACHE_EXPIRED : BIGCACHE_MISS;
+            break;
+        }
+
+        if (rc != BIGCACHE_OK) {
+            break;
+        }
+
+        rc = bigcache_store_delete(op->store, &op->key, expect);
+
+        if (rc != BIGCACHE_MISMATCH) {
+            break;
+        }
+    }
+
+    if (rc == BIGCACHE_EXPIRED) {
+        op->expired = 1;
+    }
+
+    op->n = (rc == BIGCACHE_OK);
+
+    bigcache_op_finish(op, rc);
+}
+
+
+void
+bigcache_op_purge(bigcache_op_t *op)
+{
+    bigcache_op_finish(op, bigcache_store_purge(op->store, &op->key, &op->n,
+                                                &op->expired));
+}
+
+
+void
+bigcache_op_count(bigcache_op_t *op)
+{
+    bigcache_op_finish(op, bigcache_store_count(op->store, &op->n));
+}
+
+
+void
+bigcache_op_clear(bigcache_op_t *op)
+{
+    bigcache_op_finish(op, bigcache_store_clear(op->store));
+}
+
+
+void
+bigcache_op_close(bigcache_op_t *op)
+{
+    bigcache_op_finish(op, bigcache_store_close(op->store));
+}
+
+
+void
+bigcache_op_open(bigcache_op_t *op)
+{
+    bigcache_op_finish(op, bigcache_store_open(op->store));
+}
+
+
+void
+bigcache_op_free(bigcache_op_t *op)
+{
+    bigcache_page_free(&op->page);
+
+    free(op->memory);
+    op->memory = NULL;
+}
+
+
+void
+bigcache_op_finish(bigcache_op_t *op, bigcache_rc_t rc)
+{
+    op->rc = rc;
+
+    if (rc == BIGCACHE_UNAVAILABLE) {
+        bigcache_store_reason(op->store, op->reason);
+    }
+}
+
+
+bigcache_rc_t
+bigcache_op_put(bigcache_op_t *op, bigcache_put_t *put)
+{
+    unsigned       i;
+    bigcache_rc_t  rc;
+
+    put->key = op->key;
+
+    rc = BIGCACHE_MISMATCH;
+
+    for (i = 0; i < BIGCACHE_OP_TRIES && rc == BIGCACHE_MISMATCH; i++) {
+
+        rc = bigcache_op_expect(op, &put->expect);
+
+        if (rc != BIGCACHE_OK) {
+            break;
+        }
+
+        /* a mismatch now is a version that came meanwhile: look again */
+
+        rc = bigcache_store_put(op->store, put, &op->page);
+    }
+
+    return rc;
+}
+
+
+/*
+ * Returns BIGCACHE_OK and what the store is to expect, BIGCACHE_MISMATCH if
+ * what is there is not what the lists of op accept, or another code.
+ */
+
+static bigcache_rc_t
+bigcache_op_expect(bigcache_op_t *op, uint64_t *expect)
+{
+    int              live;
+    bigcache_rc_t    rc;
+    bigcache_page_t  page;
+
+    *expect = BIGCACHE_EXPECT_ANY;
+
+    if (!op->match.sent && !op->none_match.sent) {
+        return BIGCACHE_OK;
+    }
+
+    rc = bigcache_store_get(op->store, &op->key, 0, &page);
+
+    bigcache_page_free(&page);
+
+    if (rc == BIGCACHE_EXPIRED) {
+        op->expired = 1;
+
+    } else if (rc != BIGCACHE_OK && rc != BIGCACHE_MISS) {
+        return rc;
+    }
+
+    live = (rc == BIGCACHE_OK);
+
+    if ((op->match.sent
+         && !bigcache_op_listed(&op->match, live, page.record.version))
+        || (op->none_match.sent
+            && bigcache_op_listed(&op->none_match, live,
+                                  page.record.version)))
+    {
+        return BIGCACHE_MISMATCH;
+    }
+
+    *expect = live ? page.record.version : BIGCACHE_EXPECT_NONE;
+
+    return BIGCACHE_OK;
+}
+
+
+static void
+bigcache_op_get(bigcache_op_t *op)
+{
+    bigcache_rc_t     rc;
+    bigcache_page_t  *page;
+
+    page = &op->page;
+
+    rc = bigcache_store_get(op->store, &op->key, 1, page);
+
+    if (rc == BIGCACHE_OK) {
+        op->nreply = 1;
+
+        op->reply[0] = page->record.file
+                       ? bigcache_data_range(page->fd, page->offset,
+                                             page->record.length)
+                       : bigcache_data_bytes(page->record.body.data,
+                                             page->record.body.len);
+    }
+
+    op->expired = (rc == BIGCACHE_EXPIRED);
+
+    bigcache_op_finish(op, rc);
+}
+
+
+static int
+bigcache_op_listed(const bigcache_op_list_t *list, int live,
+    uint64_t version)
+{
+    unsigned  i;
+
+    if (!live) {
+        return 0;
+    }
+
+    if (list->any) {
+        return 1;
+    }
+
+    for (i = 0; i < list->n; i++) {
+        if (list->versions[i] == version) {
+            return 1;
+        }
+    }
+
+    return 0;
+}

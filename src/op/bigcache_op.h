@@ -1,0 +1,121 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * The operations: what one request makes of the store.  An operation is a
+ * struct that goes in with the question and comes out with the answer, so
+ * that a thread can run it without knowing of requests.
+ *
+ * The caller owns the struct and all that the question points to, and keeps
+ * both until the operation is over and bigcache_op_free() has been called.
+ * What the answer points to, its memory and its file, is the operation's
+ * until then.  An operation is run once, by one thread; all of them block.
+ */
+
+
+#ifndef _BIGCACHE_OP_H_INCLUDED_
+#define _BIGCACHE_OP_H_INCLUDED_
+
+
+#include "bigcache_store.h"
+
+
+#define BIGCACHE_OP_PIECES  2
+
+
+/*
+ * The versions that a writer accepts: If-Match and If-None-Match.  A list
+ * that was not sent accepts all; any: "*".
+ */
+typedef struct {
+    const uint64_t           *versions;
+    unsigned                  n;
+    unsigned                  sent:1;
+    unsigned                  any:1;
+} bigcache_op_list_t;
+
+/* what is wrong with the question; the texts are static */
+
+typedef struct {
+    const char               *in;       /* "body", "header" */
+    const char               *name;     /* a member or a header, or NULL */
+    size_t                    offset;   /* in the body, if syntax */
+    const char               *msg;
+    const char               *type;
+    unsigned                  syntax:1;
+} bigcache_op_invalid_t;
+
+typedef struct {
+    /* the question */
+
+    bigcache_store_t         *store;
+    bigcache_str_t            key;      /* or the prefix */
+    bigcache_data_t           body;
+    bigcache_str_t            type;     /* of a raw body */
+    bigcache_str_t            duration; /* of a raw body, data is NULL: none */
+    bigcache_str_t            expire;   /* likewise */
+    bigcache_op_list_t        match;
+    bigcache_op_list_t        none_match;
+    unsigned                  minimal:1;
+
+    /* the answer */
+
+    bigcache_rc_t             rc;
+    bigcache_page_t           page;     /* get and put: the record */
+    bigcache_data_t           reply[BIGCACHE_OP_PIECES];
+    unsigned                  nreply;
+    uint64_t                  n;        /* keys removed, or counted */
+    uint64_t                  expired;  /* pages met that had expired */
+    bigcache_op_invalid_t     invalid;
+    char                      reason[BIGCACHE_ERROR_LEN];
+    u_char                   *memory;
+} bigcache_op_t;
+
+
+typedef void (*bigcache_op_pt)(bigcache_op_t *op);
+
+
+/*
+ * Each sets op->rc; BIGCACHE_OK: the reply is the body to be sent, for those
+ * that have one.  BIGCACHE_UNAVAILABLE: the reason says why.
+ *
+ * get_json, get_raw:  BIGCACHE_MISS, BIGCACHE_EXPIRED; BIGCACHE_RAW if
+ *                     get_json meets a raw page.
+ * put_json, put_raw:  BIGCACHE_INVALID, BIGCACHE_MISMATCH, BIGCACHE_FULL.
+ *                     The body of put_json is a document with "value",
+ *                     "expire", and "duration".
+ * delete:             BIGCACHE_MISS, BIGCACHE_EXPIRED, BIGCACHE_MISMATCH,
+ *                     BIGCACHE_FULL.
+ * purge:              op->n is set in any case.
+ */
+void bigcache_op_get_json(bigcache_op_t *op);
+void bigcache_op_get_raw(bigcache_op_t *op);
+void bigcache_op_put_json(bigcache_op_t *op);
+void bigcache_op_put_raw(bigcache_op_t *op);
+void bigcache_op_delete(bigcache_op_t *op);
+void bigcache_op_purge(bigcache_op_t *op);
+void bigcache_op_count(bigcache_op_t *op);
+void bigcache_op_clear(bigcache_op_t *op);
+void bigcache_op_close(bigcache_op_t *op);
+void bigcache_op_open(bigcache_op_t *op);
+
+/* frees the answer; may be called for an operation that never ran */
+
+void bigcache_op_free(bigcache_op_t *op);
+
+/*
+ * For the operations: sets op->rc, and the reason that goes with it.
+ */
+void bigcache_op_finish(bigcache_op_t *op, bigcache_rc_t rc);
+
+/*
+ * For the operations that store: stores the page under op->key, if what is
+ * there is what the lists of op accept.  Returns what it came to.
+ */
+bigcache_rc_t bigcache_op_put(bigcache_op_t *op, bigcache_put_t *put);
+
+
+#endif /* _BIGCACHE_OP_H_INCLUDED_ */

@@ -1,0 +1,493 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/mman.h>
+
+#include "bigcache_op.h"
+#include "bigcache_json.h"
+#include "bigcache_json_string.h"
+#include "bigcache_lifetime.h"
+#include "bigcache_time.h"
+
+
+/* the body as the scanner wants it, in one piece of memory */
+
+typedef struct {
+    bigcache_str_t        text;
+    u_char               *memory;       /* to be freed, or NULL */
+    void                 *map;          /* to be unmapped, or NULL */
+    size_t                map_len;
+} bigcache_op_view_t;
+
+typedef struct {
+    bigcache_op_t        *op;
+    bigcache_op_view_t    view;
+    bigcache_json_doc_t   doc;
+    int64_t               expire;       /* ms, BIGCACHE_NEVER */
+    size_t                value;        /* its offset in what is stored */
+    unsigned              large:1;      /* the value stays in its file */
+    u_char                time[BIGCACHE_LIFETIME_LEN];
+} bigcache_op_put_t;
+
+
+static bigcache_rc_t bigcache_op_view(bigcache_op_view_t *view,
+    const bigcache_data_t *body);
+static void bigcache_op_view_free(bigcache_op_view_t *view);
+static bigcache_rc_t bigcache_op_document(bigcache_op_put_t *put);
+static bigcache_rc_t bigcache_op_lifetime(bigcache_op_put_t *put);
+static bigcache_rc_t bigcache_op_store_json(bigcache_op_put_t *put);
+static bigcache_rc_t bigcache_op_write_json(bigcache_op_put_t *put,
+    bigcache_put_t *page, size_t size, size_t shown);
+static bigcache_rc_t bigcache_op_raw_lifetime(bigcache_op_put_t *put);
+static bigcache_rc_t bigcache_op_reply(bigcache_op_put_t *put,
+    const bigcache_str_t *none);
+static bigcache_str_t bigcache_op_expire_text(bigcache_op_put_t *put,
+    const bigcache_str_t *none);
+static bigcache_rc_t bigcache_op_invalid(bigcache_op_t *op, const char *in,
+    const char *name, const char *msg, const char *type);
+static u_char *bigcache_op_append(u_char *p, const bigcache_str_t *s);
+
+
+static const bigcache_str_t  bigcache_op_key = bigcache_string("{\"key\":\"");
+static const bigcache_str_t  bigcache_op_key_end = bigcache_string("\",");
+static const bigcache_str_t  bigcache_op_value = bigcache_string("\"value\":");
+static const bigcache_str_t  bigcache_op_expire =
+    bigcache_string(",\"expire\":");
+static const bigcache_str_t  bigcache_op_duration =
+    bigcache_string(",\"duration\":");
+static const bigcache_str_t  bigcache_op_end = bigcache_string("}");
+static const bigcache_str_t  bigcache_op_null = bigcache_string("null");
+static const bigcache_str_t  bigcache_op_not_set =
+    bigcache_string("\"not set\"");
+
+
+void
+bigcache_op_put_json(bigcache_op_t *op)
+{
+    bigcache_rc_t      rc;
+    bigcache_op_put_t  put;
+
+    memset(&put, 0, sizeof(bigcache_op_put_t));
+
+    put.op = op;
+
+    rc = bigcache_op_view(&put.view, &op->body);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_op_document(&put);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_op_lifetime(&put);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_op_store_json(&put);
+    }
+
+    if (rc == BIGCACHE_OK && op->minimal) {
+        rc = bigcache_op_reply(&put, &bigcache_op_null);
+    }
+
+    bigcache_op_view_free(&put.view);
+
+    bigcache_op_finish(op, rc);
+}
+
+
+void
+bigcache_op_put_raw(bigcache_op_t *op)
+{
+    bigcache_rc_t      rc;
+    bigcache_put_t     page;
+    bigcache_op_put_t  put;
+
+    memset(&put, 0, sizeof(bigcache_op_put_t));
+    memset(&page, 0, sizeof(bigcache_put_t));
+
+    put.op = op;
+
+    rc = bigcache_op_raw_lifetime(&put);
+
+    if (rc == BIGCACHE_OK) {
+        page.kind = BIGCACHE_KIND_RAW;
+        page.expire = put.expire;
+        page.type = op->type;
+        page.data = &op->body;
+        page.n = 1;
+
+        rc = bigcache_op_put(op, &page);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_op_reply(&put, &bigcache_op_not_set);
+    }
+
+    bigcache_op_finish(op, rc);
+}
+
+
+static bigcache_rc_t
+bigcache_op_view(bigcache_op_view_t *view, const bigcache_data_t *body)
+{
+    off_t   slack;
+    size_t  len;
+
+    if (body->fd == -1) {
+        view->text = body->bytes;
+        return BIGCACHE_OK;
+    }
+
+    len = (size_t) body->length;
+
+    view->text.len = len;
+
+    if (len <= BIGCACHE_STORE_INLINE_MAX) {
+
+        view->memory = malloc(len ? len : 1);
+        if (view->memory == NULL) {
+            return BIGCACHE_NOMEM;
+        }
+
+        view->text.data = view->memory;
+
+        return bigcache_data_read(view->memory, body, 1) ? BIGCACHE_ERROR
+                                                         : BIGCACHE_OK;
+    }
+
+    /* the page cache holds it already, so it costs no memory of ours */
+
+    slack = body->offset % sysconf(_SC_PAGESIZE);
+
+    view->map_len = len + (size_t) slack;
+    view->map = mmap(NULL, view->map_len, PROT_READ, MAP_PRIVATE, body->fd,
+                     body->offset - slack);
+
+    if (view->map == MAP_FAILED) {
+        view->map = NULL;
+        return BIGCACHE_NOMEM;
+    }
+
+    (void) madvise(view->map, view->map_len, MADV_SEQUENTIAL);
+
+    view->text.data = (u_char *) view->map + slack;
+
+    return BIGCACHE_OK;
+}
+
+
+static void
+bigcache_op_view_free(bigcache_op_view_t *view)
+{
+    if (view->map) {
+        (void) munmap(view->map, view->map_len);
+    }
+
+    free(view->memory);
+}
+
+
+static bigcache_rc_t
+bigcache_op_document(bigcache_op_put_t *put)
+{
+    bigcache_op_t          *op;
+    bigcache_json_error_t   err;
+
+    op = put->op;
+
+    switch (bigcache_json_scan(put->view.text.data, put->view.text.len,
+                               &put->doc, &err))
+    {
+
+    case BIGCACHE_JSON_OK:
+        break;
+
+    case BIGCACHE_JSON_EMPTY:
+        return bigcache_op_invalid(op, "body", NULL, "field required",
+                                   "value_error.missing");
+
+    case BIGCACHE_JSON_NOT_OBJECT:
+        return bigcache_op_invalid(op, "body", NULL,
+                                   "value is not a valid dict",
+                                   "type_error.dict");
+
+    default:
+        op->invalid.syntax = 1;
+        op->invalid.offset = err.offset;
+
+        return bigcache_op_invalid(op, "body", NULL, err.msg,
+                                   "value_error.jsondecode");
+    }
+
+    if (put->doc.value.data == NULL) {
+        return bigcache_op_invalid(op, "body", "value", "field required",
+                                   "value_error.missing");
+    }
+
+    return BIGCACHE_OK;
+}
+
+
+static bigcache_rc_t
+bigcache_op_lifetime(bigcache_op_put_t *put)
+{
+    int          rc;
+    int64_t      ms;
+    const char  *msg;
+
+    put->expire = BIGCACHE_NEVER;
+
+    rc = bigcache_json_expire(&put->doc.expire, &ms, &msg);
+
+    if (rc == BIGCACHE_JSON_OK) {
+        put->expire = ms;
+
+    } else if (rc != BIGCACHE_JSON_NULL) {
+        return (rc == BIGCACHE_JSON_NOMEM)
+               ? BIGCACHE_NOMEM
+               : bigcache_op_invalid(put->op, "body", "expire", msg,
+                                     "type_error.float");
+    }
+
+    rc = bigcache_json_duration(&put->doc.duration, &ms, &msg);
+
+    if (rc == BIGCACHE_JSON_OK) {
+        put->expire = bigcache_now() + ms;
+
+    } else if (rc != BIGCACHE_JSON_NULL) {
+        return (rc == BIGCACHE_JSON_NOMEM)
+               ? BIGCACHE_NOMEM
+               : bigcache_op_invalid(put->op, "body", "duration", msg,
+                                     "value_error.duration");
+    }
+
+    return BIGCACHE_OK;
+}
+
+
+static bigcache_rc_t
+bigcache_op_raw_lifetime(bigcache_op_put_t *put)
+{
+    int64_t         ms;
+    bigcache_op_t  *op;
+
+    op = put->op;
+
+    put->expire = BIGCACHE_NEVER;
+
+    if (op->expire.data) {
+        if (bigcache_lifetime_expire(&op->expire, &put->expire)
+            != BIGCACHE_LIFETIME_OK)
+        {
+            return bigcache_op_invalid(op, "header", "X-Bigcache-Expire",
+                              "value is not a number of unix seconds",
+                              "type_error.float");
+        }
+    }
+
+    if (op->duration.data) {
+        if (bigcache_lifetime_duration(&op->duration, &ms)
+            != BIGCACHE_LIFETIME_OK)
+        {
+            return bigcache_op_invalid(op, "header", "X-Bigcache-Duration",
+                              "value does not begin with digits and one of "
+                              "s, m, h, d, or is out of range",
+                              "value_error.duration");
+        }
+
+        put->expire = bigcache_now() + ms;
+    }
+
+    return BIGCACHE_OK;
+}
+
+
+/*
+ * What is stored is what GET is to send: the key, the value, the lifetime.
+ * The answer to POST is the same up to the duration.
+ */
+
+static bigcache_rc_t
+bigcache_op_store_json(bigcache_op_put_t *put)
+{
+    size_t           key, shown, size;
+    u_char          *p;
+    bigcache_op_t   *op;
+    bigcache_put_t   page;
+    bigcache_str_t   expire, duration;
+
+    op = put->op;
+
+    memset(&page, 0, sizeof(bigcache_put_t));
+
+    expire = bigcache_op_expire_text(put, &bigcache_op_null);
+
+    duration = put->doc.duration.data ? put->doc.duration : bigcache_op_null;
+
+    key = bigcache_op_key.len + bigcache_json_string_len(&op->key)
+          + bigcache_op_key_end.len;
+
+    put->large = (put->view.map != NULL);
+    put->value = key + bigcache_op_value.len;
+
+    shown = bigcache_op_expire.len + expire.len;
+
+    size = put->value + (put->large ? 0 : put->doc.value.len) + shown
+           + bigcache_op_duration.len + duration.len + bigcache_op_end.len;
+
+    op->memory = malloc(size);
+    if (op->memory == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    p = bigcache_op_append(op->memory, &bigcache_op_key);
+    p = bigcache_json_string(p, &op->key);
+    p = bigcache_op_append(p, &bigcache_op_key_end);
+    p = bigcache_op_append(p, &bigcache_op_value);
+
+    if (!put->large) {
+        p = bigcache_op_append(p, &put->doc.value);
+    }
+
+    p = bigcache_op_append(p, &bigcache_op_expire);
+    p = bigcache_op_append(p, &expire);
+    p = bigcache_op_append(p, &bigcache_op_duration);
+    p = bigcache_op_append(p, &duration);
+    (void) bigcache_op_append(p, &bigcache_op_end);
+
+    page.kind = BIGCACHE_KIND_JSON;
+    page.head = (uint32_t) key;
+    page.expire = put->expire;
+
+    return bigcache_op_write_json(put, &page, size, shown);
+}
+
+
+static bigcache_rc_t
+bigcache_op_write_json(bigcache_op_put_t *put, bigcache_put_t *page,
+    size_t size, size_t shown)
+{
+    bigcache_rc_t     rc;
+    bigcache_op_t    *op;
+    bigcache_data_t   data[3];
+
+    op = put->op;
+
+    data[0] = bigcache_data_bytes(op->memory, size);
+
+    page->data = data;
+    page->n = 1;
+
+    if (put->large) {
+        data[0].bytes.len = put->value;
+
+        data[1] = op->body;
+        data[1].offset += put->doc.value.data - put->view.text.data;
+        data[1].length = put->doc.value.len;
+
+        data[2] = bigcache_data_bytes(op->memory + put->value,
+                                      size - put->value);
+        page->n = 3;
+    }
+
+    rc = bigcache_op_put(op, page);
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    shown += put->value + put->doc.value.len;
+
+    op->reply[0] = op->page.record.file
+                   ? bigcache_data_range(op->page.fd, op->page.offset, shown)
+                   : bigcache_data_bytes(op->memory, shown);
+
+    op->reply[1] = bigcache_data_bytes(bigcache_op_end.data,
+                                       bigcache_op_end.len);
+    op->nreply = 2;
+
+    return BIGCACHE_OK;
+}
+
+
+/* without the value: {"key":...,"expire":...} */
+
+static bigcache_rc_t
+bigcache_op_reply(bigcache_op_put_t *put, const bigcache_str_t *none)
+{
+    size_t          size;
+    u_char         *memory, *p;
+    bigcache_op_t  *op;
+    bigcache_str_t  expire;
+
+    op = put->op;
+
+    expire = bigcache_op_expire_text(put, none);
+
+    /* the comma that begins the expire member follows the quote of the key */
+
+    size = bigcache_op_key.len + bigcache_json_string_len(&op->key) + 1
+           + bigcache_op_expire.len + expire.len + bigcache_op_end.len;
+
+    memory = malloc(size);
+    if (memory == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    p = bigcache_op_append(memory, &bigcache_op_key);
+    p = bigcache_json_string(p, &op->key);
+    *p++ = '"';
+    p = bigcache_op_append(p, &bigcache_op_expire);
+    p = bigcache_op_append(p, &expire);
+    (void) bigcache_op_append(p, &bigcache_op_end);
+
+    free(op->memory);
+    op->memory = memory;
+
+    op->reply[0] = bigcache_data_bytes(memory, size);
+    op->nreply = 1;
+
+    return BIGCACHE_OK;
+}
+
+
+static bigcache_str_t
+bigcache_op_expire_text(bigcache_op_put_t *put, const bigcache_str_t *none)
+{
+    bigcache_str_t  text;
+
+    if (put->expire == BIGCACHE_NEVER) {
+        return *none;
+    }
+
+    text.data = put->time;
+    text.len = bigcache_lifetime_print(put->time, put->expire);
+
+    return text;
+}
+
+
+static bigcache_rc_t
+bigcache_op_invalid(bigcache_op_t *op, const char *in, const char *name,
+    const char *msg, const char *type)
+{
+    op->invalid.in = in;
+    op->invalid.name = name;
+    op->invalid.msg = msg;
+    op->invalid.type = type;
+
+    return BIGCACHE_INVALID;
+}
+
+
+static u_char *
+bigcache_op_append(u_char *p, const bigcache_str_t *s)
+{
+    return (u_char *) memcpy(p, s->data, s->len) + s->len;
+}

@@ -1,0 +1,228 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE     /* nftw(), the strerror_r() that returns a string */
+#endif
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "bigcache_dir.h"
+
+
+#define BIGCACHE_DIR_LOCK       "lock"
+#define BIGCACHE_DIR_TRASH      "trash"
+#define BIGCACHE_DIR_OPEN_DIRS  16
+
+
+static bigcache_rc_t bigcache_dir_check(const char *path, char *error);
+static int bigcache_dir_known(const char *name);
+static bigcache_rc_t bigcache_dir_rename(const char *from, const char *to,
+    char *error);
+static bigcache_rc_t bigcache_dir_failed(const char *what, const char *name,
+    char *error);
+static int bigcache_dir_remove(const char *name, const struct stat *st,
+    int type, struct FTW *ftw);
+
+
+bigcache_rc_t
+bigcache_dir_lock(const char *path, int *fd, char *error)
+{
+    char           name[PATH_MAX];
+    bigcache_rc_t  rc;
+
+    rc = bigcache_dir_check(path, error);
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_LOCK, path);
+
+    *fd = open(name, O_RDWR|O_CREAT|O_CLOEXEC, 0600);
+    if (*fd == -1) {
+        return bigcache_dir_failed("open", name, error);
+    }
+
+    if (flock(*fd, LOCK_EX|LOCK_NB) == 0) {
+        return BIGCACHE_OK;
+    }
+
+    if (errno == EWOULDBLOCK) {
+        (void) snprintf(error, BIGCACHE_ERROR_LEN,
+                        "another process has the store open");
+        rc = BIGCACHE_UNAVAILABLE;
+
+    } else {
+        rc = bigcache_dir_failed("lock", name, error);
+    }
+
+    (void) close(*fd);
+    *fd = -1;
+
+    return rc;
+}
+
+
+bigcache_rc_t
+bigcache_dir_discard(const char *path, const char *name, uint64_t stamp,
+    char *error)
+{
+    char  from[PATH_MAX], to[PATH_MAX];
+
+    (void) snprintf(to, PATH_MAX, "%s/" BIGCACHE_DIR_TRASH, path);
+
+    if (mkdir(to, 0700) == -1 && errno != EEXIST) {
+        return bigcache_dir_failed("make", to, error);
+    }
+
+    (void) snprintf(from, PATH_MAX, "%s/%s", path, name);
+    (void) snprintf(to, PATH_MAX, "%s/" BIGCACHE_DIR_TRASH "/%s-%llu", path,
+                    name, (unsigned long long) stamp);
+
+    return bigcache_dir_rename(from, to, error);
+}
+
+
+bigcache_rc_t
+bigcache_dir_set_aside(const char *path, const char *name, uint64_t stamp,
+    char *error)
+{
+    char  from[PATH_MAX], to[PATH_MAX];
+
+    (void) snprintf(from, PATH_MAX, "%s/%s", path, name);
+    (void) snprintf(to, PATH_MAX, "%s/%s.damaged-%llu", path, name,
+                    (unsigned long long) stamp);
+
+    return bigcache_dir_rename(from, to, error);
+}
+
+
+void
+bigcache_dir_empty_trash(const char *path)
+{
+    char  name[PATH_MAX];
+
+    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_TRASH, path);
+
+    (void) nftw(name, bigcache_dir_remove, BIGCACHE_DIR_OPEN_DIRS,
+                FTW_DEPTH|FTW_PHYS);
+}
+
+
+/* somebody else's files are not to be mixed with ours, let alone lost */
+
+static bigcache_rc_t
+bigcache_dir_check(const char *path, char *error)
+{
+    DIR            *dir;
+    bigcache_rc_t   rc;
+    struct dirent  *de;
+
+    dir = opendir(path);
+    if (dir == NULL) {
+        return bigcache_dir_failed("open", path, error);
+    }
+
+    rc = BIGCACHE_OK;
+
+    for ( ;; ) {
+        de = readdir(dir);
+
+        if (de == NULL) {
+            break;
+        }
+
+        if (strcmp(de->d_name, BIGCACHE_DIR_INDEX) == 0) {
+
+            /* it is a store, whatever else lies there */
+
+            rc = BIGCACHE_OK;
+            break;
+        }
+
+        if (rc != BIGCACHE_OK || bigcache_dir_known(de->d_name)) {
+            continue;
+        }
+
+        (void) snprintf(error, BIGCACHE_ERROR_LEN,
+                        "\"%.128s\" is neither empty nor a bigcache store, "
+                        "it holds \"%.64s\"", path, de->d_name);
+        rc = BIGCACHE_ERROR;
+    }
+
+    (void) closedir(dir);
+
+    return rc;
+}
+
+
+static int
+bigcache_dir_known(const char *name)
+{
+    size_t  i;
+
+    static const char *const  known[] = {
+        ".", "..", "lost+found",
+        BIGCACHE_DIR_LOCK, BIGCACHE_DIR_PAGES, BIGCACHE_DIR_TRASH
+    };
+
+    for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (strcmp(name, known[i]) == 0) {
+            return 1;
+        }
+    }
+
+    return strncmp(name, BIGCACHE_DIR_INDEX ".damaged-",
+                   sizeof(BIGCACHE_DIR_INDEX ".damaged-") - 1)
+           == 0;
+}
+
+
+static bigcache_rc_t
+bigcache_dir_rename(const char *from, const char *to, char *error)
+{
+    if (rename(from, to) == 0 || errno == ENOENT) {
+        return BIGCACHE_OK;
+    }
+
+    return bigcache_dir_failed("rename", from, error);
+}
+
+
+static bigcache_rc_t
+bigcache_dir_failed(const char *what, const char *name, char *error)
+{
+    char  text[128];
+
+    (void) snprintf(error, BIGCACHE_ERROR_LEN, "cannot %s \"%.150s\": %s",
+                    what, name, strerror_r(errno, text, sizeof(text)));
+
+    return BIGCACHE_ERROR;
+}
+
+
+static int
+bigcache_dir_remove(const char *name, const struct stat *st, int type,
+    struct FTW *ftw)
+{
+    (void) st;
+    (void) type;
+    (void) ftw;
+
+    (void) remove(name);
+
+    return 0;
+}

@@ -1,0 +1,63 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * The directory of a store:
+ *
+ *     lock      held by flock() by the one process that has the store open
+ *     index/    bigcache_index.h
+ *     pages/    bigcache_pages.h
+ *     trash/    what is to be removed, at leisure
+ *
+ * LevelDB has a lock of its own, but an open that fails on it has by then
+ * renamed the LOG of the process that holds it, so ours is asked first.  All
+ * calls block on the disk; any thread, but for one directory one at a time.
+ */
+
+
+#ifndef _BIGCACHE_DIR_H_INCLUDED_
+#define _BIGCACHE_DIR_H_INCLUDED_
+
+
+#include <stdint.h>
+
+#include "bigcache_index.h"
+#include "bigcache_rc.h"
+
+
+#define BIGCACHE_DIR_INDEX  "index"
+#define BIGCACHE_DIR_PAGES  "pages"
+
+
+/*
+ * Locks the directory path, which must be empty or a store.  Returns
+ * BIGCACHE_OK and *fd, to be closed to unlock it; BIGCACHE_UNAVAILABLE if
+ * another process holds it; BIGCACHE_ERROR if it cannot be used; and the
+ * reason in error.
+ */
+bigcache_rc_t bigcache_dir_lock(const char *path, int *fd,
+    char *error);
+
+/*
+ * Moves path/name into the trash, if it is there; stamp tells it from others
+ * that lie there.  Returns BIGCACHE_OK, or BIGCACHE_ERROR and the reason.
+ */
+bigcache_rc_t bigcache_dir_discard(const char *path, const char *name,
+    uint64_t stamp, char *error);
+
+/*
+ * Moves path/name aside to path/name.damaged-<stamp>, for a person to look
+ * at; the same codes.
+ */
+bigcache_rc_t bigcache_dir_set_aside(const char *path, const char *name,
+    uint64_t stamp, char *error);
+
+/* removes what is in the trash; may take long */
+
+void bigcache_dir_empty_trash(const char *path);
+
+
+#endif /* _BIGCACHE_DIR_H_INCLUDED_ */

@@ -1,0 +1,319 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <leveldb/c.h>
+
+#include "bigcache_index.h"
+
+
+/* fewer and larger tables than LevelDB's 2 MB, which are for small data */
+
+#define BIGCACHE_INDEX_TABLE       (32 * 1024 * 1024)
+#define BIGCACHE_INDEX_OPEN_FILES  500
+#define BIGCACHE_INDEX_BLOOM_BITS  10
+
+
+struct bigcache_index_s {
+    leveldb_t               *db;
+    leveldb_options_t       *options;
+    leveldb_cache_t         *cache;
+    leveldb_filterpolicy_t  *filter;
+    leveldb_readoptions_t   *read;
+    leveldb_readoptions_t   *walk;
+    leveldb_writeoptions_t  *write;
+};
+
+
+typedef struct {
+    size_t                   len;
+    char                     data[1 + BIGCACHE_KEY_MAX];
+} bigcache_index_name_t;
+
+
+struct bigcache_index_walk_s {
+    leveldb_iterator_t      *it;
+    bigcache_index_name_t    prefix;
+};
+
+
+static void bigcache_index_name(bigcache_index_name_t *name, u_char space,
+    const bigcache_str_t *key);
+static bigcache_rc_t bigcache_index_failed(char *err, char *error);
+
+
+bigcache_rc_t
+bigcache_index_open(bigcache_index_t **indexp, const char *path,
+    const bigcache_index_conf_t *conf, char *error)
+{
+    char              *err;
+    bigcache_index_t  *index;
+
+    index = calloc(1, sizeof(bigcache_index_t));
+    if (index == NULL) {
+        (void) snprintf(error, BIGCACHE_ERROR_LEN, "out of memory");
+        return BIGCACHE_ERROR;
+    }
+
+    index->cache = leveldb_cache_create_lru(conf->block_cache);
+    index->filter =
+                leveldb_filterpolicy_create_bloom(BIGCACHE_INDEX_BLOOM_BITS);
+
+    index->options = leveldb_options_create();
+    leveldb_options_set_create_if_missing(index->options, 1);
+    leveldb_options_set_cache(index->options, index->cache);
+    leveldb_options_set_filter_policy(index->options, index->filter);
+    leveldb_options_set_write_buffer_size(index->options, conf->write_buffer);
+    leveldb_options_set_max_file_size(index->options, BIGCACHE_INDEX_TABLE);
+    leveldb_options_set_max_open_files(index->options,
+                                       BIGCACHE_INDEX_OPEN_FILES);
+
+    index->read = leveldb_readoptions_create();
+    leveldb_readoptions_set_verify_checksums(index->read, 1);
+
+    index->walk = leveldb_readoptions_create();
+    leveldb_readoptions_set_verify_checksums(index->walk, 1);
+    leveldb_readoptions_set_fill_cache(index->walk, 0);
+
+    index->write = leveldb_writeoptions_create();
+
+    err = NULL;
+    index->db = leveldb_open(index->options, path, &err);
+
+    if (err) {
+        bigcache_index_close(index);
+        return bigcache_index_failed(err, error);
+    }
+
+    *indexp = index;
+
+    return BIGCACHE_OK;
+}
+
+
+bigcache_rc_t
+bigcache_index_repair(const char *path, char *error)
+{
+    char               *err;
+    leveldb_options_t  *options;
+
+    options = leveldb_options_create();
+
+    err = NULL;
+    leveldb_repair_db(options, path, &err);
+
+    leveldb_options_destroy(options);
+
+    return bigcache_index_failed(err, error);
+}
+
+
+void
+bigcache_index_close(bigcache_index_t *index)
+{
+    /* the options, the cache and the filter must outlive the database */
+
+    if (index->db) {
+        leveldb_close(index->db);
+    }
+
+    leveldb_writeoptions_destroy(index->write);
+    leveldb_readoptions_destroy(index->walk);
+    leveldb_readoptions_destroy(index->read);
+    leveldb_options_destroy(index->options);
+    leveldb_filterpolicy_destroy(index->filter);
+    leveldb_cache_destroy(index->cache);
+
+    free(index);
+}
+
+
+bigcache_rc_t
+bigcache_index_get(bigcache_index_t *index, u_char space,
+    const bigcache_str_t *key, bigcache_str_t *value, char *error)
+{
+    char                   *err, *data;
+    bigcache_index_name_t   name;
+
+    bigcache_index_name(&name, space, key);
+
+    err = NULL;
+    data = leveldb_get(index->db, index->read, name.data, name.len,
+                       &value->len, &err);
+    if (err) {
+        return bigcache_index_failed(err, error);
+    }
+
+    if (data == NULL) {
+        return BIGCACHE_MISS;
+    }
+
+    value->data = (u_char *) data;
+
+    return BIGCACHE_OK;
+}
+
+
+void
+bigcache_index_free(bigcache_str_t *value)
+{
+    leveldb_free((void *) value->data);
+
+    value->data = NULL;
+    value->len = 0;
+}
+
+
+bigcache_rc_t
+bigcache_index_put(bigcache_index_t *index, u_char space,
+    const bigcache_str_t *key, const bigcache_str_t *value, char *error)
+{
+    char                   *err;
+    bigcache_index_name_t   name;
+
+    bigcache_index_name(&name, space, key);
+
+    err = NULL;
+    leveldb_put(index->db, index->write, name.data, name.len,
+                (const char *) value->data, value->len, &err);
+
+    return bigcache_index_failed(err, error);
+}
+
+
+bigcache_rc_t
+bigcache_index_delete(bigcache_index_t *index, u_char space,
+    const bigcache_str_t *key, char *error)
+{
+    char                   *err;
+    bigcache_index_name_t   name;
+
+    bigcache_index_name(&name, space, key);
+
+    err = NULL;
+    leveldb_delete(index->db, index->write, name.data, name.len, &err);
+
+    return bigcache_index_failed(err, error);
+}
+
+
+bigcache_index_walk_t *
+bigcache_index_walk_begin(bigcache_index_t *index, u_char space,
+    const bigcache_str_t *prefix)
+{
+    bigcache_index_walk_t  *walk;
+
+    walk = malloc(sizeof(bigcache_index_walk_t));
+    if (walk == NULL) {
+        return NULL;
+    }
+
+    bigcache_index_name(&walk->prefix, space, prefix);
+
+    walk->it = leveldb_create_iterator(index->db, index->walk);
+
+    return walk;
+}
+
+
+bigcache_rc_t
+bigcache_index_walk(bigcache_index_walk_t *walk,
+    bigcache_index_walk_pt handler, void *data, char *error)
+{
+    char            *err;
+    const char      *p;
+    bigcache_rc_t    rc;
+    bigcache_str_t   key, value;
+
+    rc = BIGCACHE_OK;
+
+    if (handler) {
+        leveldb_iter_seek(walk->it, walk->prefix.data, walk->prefix.len);
+    }
+
+    while (rc == BIGCACHE_OK && handler && leveldb_iter_valid(walk->it)) {
+
+        p = leveldb_iter_key(walk->it, &key.len);
+
+        if (key.len < walk->prefix.len
+            || memcmp(p, walk->prefix.data, walk->prefix.len) != 0)
+        {
+            break;
+        }
+
+        key.data = (const u_char *) p + 1;
+        key.len--;
+
+        value.data = (const u_char *) leveldb_iter_value(walk->it,
+                                                         &value.len);
+
+        rc = handler(data, &key, &value);
+
+        leveldb_iter_next(walk->it);
+    }
+
+    err = NULL;
+    leveldb_iter_get_error(walk->it, &err);
+    leveldb_iter_destroy(walk->it);
+
+    free(walk);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_index_failed(err, error);
+
+    } else if (err) {
+        leveldb_free(err);
+    }
+
+    return rc;
+}
+
+
+static void
+bigcache_index_name(bigcache_index_name_t *name, u_char space,
+    const bigcache_str_t *key)
+{
+    name->data[0] = (char) space;
+    name->len = 1 + key->len;
+
+    if (key->len) {
+        memcpy(&name->data[1], key->data, key->len);
+    }
+}
+
+
+/* LevelDB tells its errors apart by their text alone */
+
+static bigcache_rc_t
+bigcache_index_failed(char *err, char *error)
+{
+    bigcache_rc_t  rc;
+
+    if (err == NULL) {
+        return BIGCACHE_OK;
+    }
+
+    if (strncmp(err, "Corruption:", 11) == 0) {
+        rc = BIGCACHE_DAMAGED;
+
+    } else if (strstr(err, "No space left on device")
+               || strstr(err, "Disk quota exceeded"))
+    {
+        rc = BIGCACHE_FULL;
+
+    } else {
+        rc = BIGCACHE_ERROR;
+    }
+
+    (void) snprintf(error, BIGCACHE_ERROR_LEN, "%s", err);
+
+    leveldb_free(err);
+
+    return rc;
+}

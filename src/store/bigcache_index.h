@@ -1,0 +1,105 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * The index: a LevelDB database, and the only place that knows so.
+ *
+ *     'k' + key     a record, bigcache_record.h
+ *     'm' + name    what the store keeps about itself
+ *
+ * An index is used by one process at a time; the store's directory lock sees
+ * to that.  Every call blocks, on the disk or on LevelDB's own stalls, and
+ * may run in any number of threads at once, but for open and close, which
+ * nothing else may run beside.
+ */
+
+
+#ifndef _BIGCACHE_INDEX_H_INCLUDED_
+#define _BIGCACHE_INDEX_H_INCLUDED_
+
+
+#include "bigcache_rc.h"
+#include "bigcache_record.h"
+#include "bigcache_str.h"
+
+
+#define BIGCACHE_INDEX_KEY   'k'
+#define BIGCACHE_INDEX_META  'm'
+
+
+typedef struct bigcache_index_s       bigcache_index_t;
+typedef struct bigcache_index_walk_s  bigcache_index_walk_t;
+
+typedef struct {
+    size_t  block_cache;    /* bytes */
+    size_t  write_buffer;   /* bytes, twice that in memory at most */
+} bigcache_index_conf_t;
+
+/*
+ * One entry of a walk; the memory is the index's, for the time of the call.
+ * Returns BIGCACHE_OK to go on; anything else ends the walk.
+ */
+typedef bigcache_rc_t (*bigcache_index_walk_pt)(void *data,
+    const bigcache_str_t *key, const bigcache_str_t *value);
+
+
+/*
+ * Opens the database in the directory path, making it if it is not there.
+ * Returns BIGCACHE_OK and *index, which the caller closes; BIGCACHE_DAMAGED,
+ * BIGCACHE_FULL or BIGCACHE_ERROR, and the reason in error.
+ */
+bigcache_rc_t bigcache_index_open(bigcache_index_t **index, const char *path,
+    const bigcache_index_conf_t *conf, char *error);
+
+/*
+ * Rebuilds what can be rebuilt of a damaged database; the same codes.
+ */
+bigcache_rc_t bigcache_index_repair(const char *path,
+    char *error);
+
+void bigcache_index_close(bigcache_index_t *index);
+
+/*
+ * The calls below take the space of the key, BIGCACHE_INDEX_KEY or _META, and
+ * a key of at most BIGCACHE_KEY_MAX bytes.  Failures are described in error.
+ *
+ * bigcache_index_get() returns BIGCACHE_OK and memory in *value that the
+ * caller gives to bigcache_index_free(); BIGCACHE_MISS, BIGCACHE_DAMAGED, or
+ * BIGCACHE_ERROR.
+ */
+bigcache_rc_t bigcache_index_get(bigcache_index_t *index, u_char space,
+    const bigcache_str_t *key, bigcache_str_t *value,
+    char *error);
+
+void bigcache_index_free(bigcache_str_t *value);
+
+/* return BIGCACHE_OK, BIGCACHE_FULL or BIGCACHE_ERROR */
+
+bigcache_rc_t bigcache_index_put(bigcache_index_t *index, u_char space,
+    const bigcache_str_t *key, const bigcache_str_t *value,
+    char *error);
+
+bigcache_rc_t bigcache_index_delete(bigcache_index_t *index, u_char space,
+    const bigcache_str_t *key, char *error);
+
+/*
+ * Begins a walk over the entries whose key begins with prefix, as they are at
+ * this moment.  The walk is the caller's, until bigcache_index_walk().
+ */
+bigcache_index_walk_t *bigcache_index_walk_begin(bigcache_index_t *index,
+    u_char space, const bigcache_str_t *prefix);
+
+/*
+ * Calls handler for every entry, in the order of the bytes, and ends the
+ * walk; with a handler of NULL it only ends it.  Returns BIGCACHE_OK, what
+ * the handler stopped it with, BIGCACHE_DAMAGED or BIGCACHE_ERROR.
+ */
+bigcache_rc_t bigcache_index_walk(bigcache_index_walk_t *walk,
+    bigcache_index_walk_pt handler, void *data,
+    char *error);
+
+
+#endif /* _BIGCACHE_INDEX_H_INCLUDED_ */

@@ -1,0 +1,106 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * The life of a store, and what its parts share; not for users of the store.
+ *
+ *                +--> FAILED <--+
+ *                v              |
+ *     start --> OPENING ------> + ------> OPEN --> DRAINING --> CLOSED
+ *                ^                                    |            |
+ *                +------------- clear, reopen --------+     open --+
+ *
+ * A call enters, which makes it wait for OPEN, and leaves.  Whoever wants
+ * the database for himself drains: new calls wait, those inside are waited
+ * for.  STOPPED, from any state, is final.  All of it is under the mutex, but
+ * the database is opened and closed outside, by the one who drained or by the
+ * store's thread in OPENING.
+ */
+
+
+#ifndef _BIGCACHE_LIFE_H_INCLUDED_
+#define _BIGCACHE_LIFE_H_INCLUDED_
+
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "bigcache_store.h"
+
+
+#define BIGCACHE_STORE_LOCKS  256
+
+
+typedef enum {
+    BIGCACHE_STATE_OPENING = 0,
+    BIGCACHE_STATE_FAILED,
+    BIGCACHE_STATE_OPEN,
+    BIGCACHE_STATE_DRAINING,
+    BIGCACHE_STATE_CLOSED,
+    BIGCACHE_STATE_STOPPED
+} bigcache_state_e;
+
+
+struct bigcache_store_s {
+    const bigcache_store_conf_t  *conf;
+    char                          index_path[PATH_MAX];
+    char                          pages_path[PATH_MAX];
+
+    pthread_mutex_t               mutex;
+    pthread_cond_t                cond;
+
+    bigcache_state_e              state;
+    unsigned                      calls;
+    int64_t                       since;     /* OPENING, monotonic ms */
+    int64_t                       heal_at;   /* likewise */
+    char                          reason[BIGCACHE_ERROR_LEN];
+
+    pthread_t                     thread;
+    unsigned                      started:1;
+    unsigned                      counted:1;
+    unsigned                      swept:1;
+    unsigned                      heal:1;
+    unsigned                      told:1;
+
+    int                           lock;
+    bigcache_index_t             *index;
+    bigcache_index_walk_t        *walk;      /* to count by */
+    uint64_t                      first;     /* version of this opening */
+
+    /* whoever runs long looks at it, to make way */
+    _Atomic int                   draining;
+
+    _Atomic int64_t               count;
+    _Atomic uint64_t              version;
+
+    pthread_mutex_t               keys[BIGCACHE_STORE_LOCKS];
+};
+
+
+/*
+ * bigcache_store_enter() returns BIGCACHE_OK, and bigcache_store_leave() is
+ * owed; or BIGCACHE_CLOSED or BIGCACHE_UNAVAILABLE.
+ */
+bigcache_rc_t bigcache_store_enter(bigcache_store_t *store);
+void bigcache_store_leave(bigcache_store_t *store);
+
+/*
+ * Waits, inside the store, for the count to be known.  Returns BIGCACHE_OK,
+ * or BIGCACHE_UNAVAILABLE if it is not within conf.wait.
+ */
+bigcache_rc_t bigcache_store_counted(bigcache_store_t *store);
+
+/* tells the store's thread that LevelDB refuses to write */
+
+void bigcache_store_heal(bigcache_store_t *store);
+
+/* returns a version later than all before it */
+
+uint64_t bigcache_store_version(bigcache_store_t *store);
+
+
+#endif /* _BIGCACHE_LIFE_H_INCLUDED_ */

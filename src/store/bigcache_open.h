@@ -1,0 +1,47 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * Opening and closing the directory of a store: the lock, the index with its
+ * format and its count, what a crash left behind.  The caller sees to it that
+ * nothing else uses the directory meanwhile.  All of it blocks.
+ */
+
+
+#ifndef _BIGCACHE_OPEN_H_INCLUDED_
+#define _BIGCACHE_OPEN_H_INCLUDED_
+
+
+#include "bigcache_store.h"
+
+
+typedef struct {
+    int                     lock;      /* -1: not open */
+    bigcache_index_t       *index;
+    bigcache_index_walk_t  *walk;      /* counts the keys, NULL: count holds */
+    uint64_t                count;
+    uint64_t                version;   /* the last one given out, at least */
+    unsigned                recount:1;
+} bigcache_open_t;
+
+
+/*
+ * Opens the directory.  A damaged index is repaired, or else set aside and
+ * begun anew; that is logged.  Returns BIGCACHE_OK; BIGCACHE_UNAVAILABLE if
+ * another process has it open; BIGCACHE_ERROR; and the reason in error.
+ */
+bigcache_rc_t bigcache_open(const bigcache_store_conf_t *conf,
+    bigcache_open_t *open, char *error);
+
+/*
+ * Closes it, open->walk too, and keeps count and version for the next time;
+ * counted: open->count holds.
+ */
+void bigcache_open_close(const bigcache_store_conf_t *conf,
+    bigcache_open_t *open, int counted);
+
+
+#endif /* _BIGCACHE_OPEN_H_INCLUDED_ */

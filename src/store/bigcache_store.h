@@ -1,0 +1,165 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * The store: pages under keys, on disk.
+ *
+ * These are the calls that requests make.  They name no database and no
+ * file format: a page goes in as pieces and comes out as memory or as a range
+ * of an open file.  All calls, but for create and destroy, may run in any
+ * number of threads at once, and all may block: on the disk, on each other,
+ * and, while the store is being opened, for conf.wait.  Nothing here may run
+ * in an event loop.
+ *
+ * A process creates a store, starts it after its last fork(), and stops it.
+ * A thread of the store's own opens the directory, as soon as no other
+ * process has it open, and does the work that nobody waits for.
+ *
+ * A page that is acknowledged is in LevelDB's log, in the page cache: it
+ * survives the process, though not a power cut within seconds.  Calls on one
+ * key take effect one after the other; versions of a key only grow.
+ */
+
+
+#ifndef _BIGCACHE_STORE_H_INCLUDED_
+#define _BIGCACHE_STORE_H_INCLUDED_
+
+
+#include "bigcache_data.h"
+#include "bigcache_index.h"
+#include "bigcache_log.h"
+#include "bigcache_rc.h"
+#include "bigcache_record.h"
+
+
+/*
+ * Pages up to this size lie in the index, others in files of their own: it
+ * bounds what one call holds in memory.
+ */
+#define BIGCACHE_STORE_INLINE_MAX  (1024 * 1024)
+
+/* what a writer expects to find; any other number is a version */
+
+#define BIGCACHE_EXPECT_ANY        0
+#define BIGCACHE_EXPECT_NONE       UINT64_MAX
+
+
+typedef struct bigcache_store_s  bigcache_store_t;
+
+typedef struct {
+    const char             *path;     /* of the directory */
+    unsigned                wait;     /* for a store to open, milliseconds */
+    bigcache_index_conf_t   index;
+    bigcache_log_t          log;
+} bigcache_store_conf_t;
+
+typedef struct {
+    bigcache_str_t          key;
+    unsigned                kind;     /* BIGCACHE_KIND_* */
+    uint32_t                head;     /* as in bigcache_record_t */
+    int64_t                 expire;   /* ms since the epoch, BIGCACHE_NEVER */
+    bigcache_str_t          type;
+    uint64_t                expect;   /* BIGCACHE_EXPECT_*, or a version */
+    const bigcache_data_t  *data;
+    unsigned                n;        /* pieces in data */
+} bigcache_put_t;
+
+/*
+ * A page as it is stored.  The body is at record.body if fd is -1, else
+ * record.length bytes of fd from offset on.  The memory and the file belong
+ * to whoever has the page, until bigcache_page_free().
+ */
+typedef struct {
+    bigcache_record_t       record;
+    bigcache_str_t          value;    /* the memory that record points into */
+    int                     fd;
+    off_t                   offset;
+} bigcache_page_t;
+
+
+/*
+ * Makes a store of the configuration, which must outlive it; touches no disk.
+ * Returns NULL if there is no memory.
+ */
+bigcache_store_t *bigcache_store_create(const bigcache_store_conf_t *conf);
+
+/* starts its thread; closed: leave it closed.  Returns 0, or -1 and errno */
+
+int bigcache_store_start(bigcache_store_t *store, int closed);
+
+/*
+ * Lets the directory go: new calls are BIGCACHE_UNAVAILABLE, those under way
+ * are waited for, then the database is closed.  For the last process that
+ * may use it, and only once, though it may be called again.
+ */
+void bigcache_store_stop(bigcache_store_t *store);
+
+/* frees a store that was never started, or was stopped */
+
+void bigcache_store_destroy(bigcache_store_t *store);
+
+/*
+ * All calls below may also return BIGCACHE_CLOSED, BIGCACHE_UNAVAILABLE,
+ * BIGCACHE_NOMEM, and BIGCACHE_ERROR, which has been logged.
+ *
+ * bigcache_store_get() returns BIGCACHE_OK and the page; BIGCACHE_EXPIRED if
+ * this call removed it since its time had come; BIGCACHE_MISS.  Without
+ * body, the page has only its record, and no file is opened.
+ */
+bigcache_rc_t bigcache_store_get(bigcache_store_t *store,
+    const bigcache_str_t *key, int body, bigcache_page_t *page);
+
+/*
+ * Stores a page over what is there, if that is as put->expect says, else
+ * BIGCACHE_MISMATCH; an expired page counts as none.  Returns BIGCACHE_OK,
+ * and in page the record, without a body, and the file if the page has one;
+ * or BIGCACHE_FULL.
+ */
+bigcache_rc_t bigcache_store_put(bigcache_store_t *store,
+    const bigcache_put_t *put, bigcache_page_t *page);
+
+/*
+ * Removes a page, if it is as expect says.  Returns BIGCACHE_OK,
+ * BIGCACHE_MISS, BIGCACHE_EXPIRED, BIGCACHE_MISMATCH or BIGCACHE_FULL.
+ */
+bigcache_rc_t bigcache_store_delete(bigcache_store_t *store,
+    const bigcache_str_t *key, uint64_t expect);
+
+/*
+ * Removes the pages whose keys begin with prefix and that were stored before
+ * this call.  *n is how many of them were live, *expired how many were not,
+ * whatever it returns: BIGCACHE_OK or BIGCACHE_FULL.
+ */
+bigcache_rc_t bigcache_store_purge(bigcache_store_t *store,
+    const bigcache_str_t *prefix, uint64_t *n, uint64_t *expired);
+
+/* *n is the number of keys, expired ones that nobody has met included */
+
+bigcache_rc_t bigcache_store_count(bigcache_store_t *store, uint64_t *n);
+
+/* removes everything */
+
+bigcache_rc_t bigcache_store_clear(bigcache_store_t *store);
+
+/*
+ * Closes the store: when it returns BIGCACHE_OK, which it does for a closed
+ * store too, nothing in the directory changes until bigcache_store_open().
+ */
+bigcache_rc_t bigcache_store_close(bigcache_store_t *store);
+
+/* returns BIGCACHE_OK when the store is open, or was */
+
+bigcache_rc_t bigcache_store_open(bigcache_store_t *store);
+
+/* copies why the store is unavailable to text, as a sentence */
+
+void bigcache_store_reason(bigcache_store_t *store,
+    char *text);
+
+void bigcache_page_free(bigcache_page_t *page);
+
+
+#endif /* _BIGCACHE_STORE_H_INCLUDED_ */

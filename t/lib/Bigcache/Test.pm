@@ -1,0 +1,555 @@
+package Bigcache::Test;
+
+# Starts an nginx with the module in a directory of its own, talks HTTP to it,
+# and fails the test for what nginx should not have logged.  Core Perl only.
+#
+#     use Bigcache::Test;
+#     use Test::More;
+#
+#     my $t = Bigcache::Test->new->conf($conf)->start;
+#     is $t->get('/cache/none')->status, 404, 'a miss';
+#     done_testing;
+#
+# Environment: BIGCACHE_NGINX (binary), BIGCACHE_MODULE (.so), BIGCACHE_PRELOAD
+# (for LD_PRELOAD of nginx alone), BIGCACHE_LOG (level of error.log, info),
+# BIGCACHE_KEEP=1 (keeps the directory), BIGCACHE_TIMEOUT (seconds, 300).
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use Errno qw(EADDRINUSE);
+use File::Basename qw(dirname);
+use File::Path qw(remove_tree);
+use File::Temp qw(tempdir);
+use IO::Handle;
+use JSON::PP ();
+use POSIX qw(WNOHANG);
+use Socket qw(:all);
+use Test::More ();
+use Time::HiRes qw(sleep time);
+
+use Bigcache::Test::Connection;
+
+use constant WAIT => 30;
+
+my $top = abs_path(dirname(__FILE__) . '/../../..');
+my $owner = $$;
+my @instances;
+
+$SIG{PIPE} = 'IGNORE';
+$SIG{INT} = $SIG{TERM} = $SIG{HUP} = sub { exit 130 };
+$SIG{ALRM} = sub { die "the test takes too long\n" };
+alarm($ENV{BIGCACHE_TIMEOUT} || 300);
+
+
+# new(user => NAME, env => {...}): an instance that is not started yet;
+# "user" is that of the workers when the test runs as root, root by default
+
+sub new {
+    my ($class, %opt) = @_;
+
+    my $self = bless {
+        dir => tempdir('bigcache-test-XXXXXX', TMPDIR => 1),
+        user => $opt{user} || 'root',
+        env => $opt{env} || {},
+        expected => [],
+        ports => [],
+    }, $class;
+
+    chmod 0755, $self->{dir};
+    push @instances, $self;
+
+    return $self;
+}
+
+
+# -- configuration
+
+# conf(TEXT): nginx.conf, in which %%MODULE%% (load_module and what else is
+# needed at the top), %%HTTP%% (temporary paths, no access log), %%DIR%% and
+# %%PORT_0%% .. %%PORT_9%% are replaced; may be called again before a reload
+
+sub conf {
+    my ($self, $text) = @_;
+
+    $self->write_file('nginx.conf', $self->expand($text));
+
+    return $self;
+}
+
+
+sub expand {
+    my ($self, $text, $log) = @_;
+
+    my %value = (
+        MODULE => $self->_globals($log),
+        HTTP => $self->_http_globals,
+        DIR => $self->{dir},
+    );
+
+    $text =~ s/%%PORT_(\d)%%/$self->port($1)/ge;
+    $text =~ s/%%([A-Z]+)%%/$value{$1} \/\/ die "unknown %%$1%%\n"/ge;
+
+    return $text;
+}
+
+
+sub _globals {
+    my ($self, $log) = @_;
+
+    my $dir = $self->{dir};
+    my $level = $ENV{BIGCACHE_LOG} || 'info';
+    my $text = "daemon off;\npid $dir/nginx.pid;\n"
+        . 'error_log ' . ($log || "$dir/error.log $level") . ";\n"
+        . 'load_module ' . module() . ";\n";
+
+    $text .= "user $self->{user};\n" if $> == 0;
+
+    if (preload()) {
+        $text .= "env $_;\n"
+            for qw(LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS);
+    }
+
+    return $text;
+}
+
+
+sub _http_globals {
+    my ($self) = @_;
+
+    return join '', "access_log off;\n",
+        map { "${_}_temp_path $self->{dir}/$_;\n" }
+        qw(client_body proxy fastcgi uwsgi scgi);
+}
+
+
+sub module { $ENV{BIGCACHE_MODULE} || "$top/build/ngx_http_bigcache_module.so" }
+sub nginx { $ENV{BIGCACHE_NGINX} || 'nginx' }
+sub preload { $ENV{BIGCACHE_PRELOAD} || '' }
+sub dir { $_[0]{dir} }
+
+
+# port(N): a port that no other test running now has; an abstract unix socket
+# is the lock, which goes when this process does, however it ends
+
+sub port {
+    my ($self, $n) = @_;
+
+    return $self->{ports}[$n // 0] //= _free_port();
+}
+
+
+my @port_locks;
+
+sub _free_port {
+    for (1 .. 1000) {
+        my $port = 10000 + int rand 20000;
+
+        socket my $lock, PF_UNIX, SOCK_STREAM, 0 or die "socket: $!\n";
+        next if !bind $lock, pack_sockaddr_un("\0bigcache-test-$port");
+
+        socket my $probe, PF_INET, SOCK_STREAM, 0 or die "socket: $!\n";
+        setsockopt $probe, SOL_SOCKET, SO_REUSEADDR, 1;
+        next if !bind $probe, pack_sockaddr_in($port, INADDR_ANY);
+
+        push @port_locks, $lock;
+        return $port;
+    }
+
+    die "no free port\n";
+}
+
+
+sub write_file {
+    my ($self, $name, $content) = @_;
+
+    open my $file, '>:raw', "$self->{dir}/$name" or die "$name: $!\n";
+    print $file $content;
+    close $file or die "$name: $!\n";
+
+    return "$self->{dir}/$name";
+}
+
+
+sub read_file {
+    my ($self, $name) = @_;
+
+    open my $file, '<:raw', "$self->{dir}/$name" or return '';
+    local $/;
+
+    return scalar <$file> // '';
+}
+
+
+# -- the life of nginx
+
+sub start {
+    my ($self) = @_;
+
+    die "nginx runs already\n" if $self->{pid};
+
+    unlink "$self->{dir}/nginx.pid";
+    $self->{pid} = $self->_spawn("$self->{dir}/error.log", 'nginx.conf');
+
+    $self->wait_for(sub { !$self->running || $self->_listens })
+        or die "nginx does not listen\n" . $self->error_log;
+
+    return $self if $self->running;
+
+    # what it said is shown here, no need to complain about it again
+    $self->expect_log(qr/./);
+    die "nginx did not start:\n" . $self->error_log;
+}
+
+
+# _spawn(OUTPUT, CONF, OPTION ...): its pid; nginx gets a signal should this
+# process be killed
+
+sub _spawn {
+    my ($self, $output, $conf, @options) = @_;
+
+    my @command = (qw(setpriv --pdeathsig TERM env), map { "$_=$self->{env}{$_}" }
+        sort keys %{ $self->{env} });
+
+    push @command, 'LD_PRELOAD=' . preload() if preload();
+    push @command, nginx(), '-p', $self->{dir}, '-c', $conf, '-e', 'stderr',
+        @options;
+
+    my $pid = fork // die "fork: $!\n";
+    return $pid if $pid;
+
+    open STDIN, '<', '/dev/null';
+    open STDOUT, '>>', $output;
+    open STDERR, '>>', $output;
+    $SIG{PIPE} = 'DEFAULT';
+    { exec @command; }
+    print STDERR "[emerg] $command[0]: $!\n";
+    POSIX::_exit(127);
+}
+
+
+# nginx writes its pid file when its sockets are bound
+
+sub _listens {
+    my ($self) = @_;
+
+    return -s "$self->{dir}/nginx.pid";
+}
+
+
+# running: the master's pid, or 0; reaps it
+
+sub running {
+    my ($self) = @_;
+
+    return 0 if !$self->{pid};
+
+    if (waitpid($self->{pid}, WNOHANG) == $self->{pid}) {
+        $self->{status} = $?;
+        $self->{pid} = 0;
+    }
+
+    return $self->{pid};
+}
+
+
+# stop: gracefully; false and nothing left running if nginx would not end
+
+sub stop {
+    my ($self, $seconds) = @_;
+
+    return 1 if !$self->running;
+
+    my @pids = ($self->{pid}, $self->children);
+
+    $self->signal('QUIT');
+
+    return 1 if $self->wait_for(sub { !$self->running && !_alive(@pids) },
+        $seconds);
+
+    $self->_complain('nginx does not stop, killed: ' . join ' ', _alive(@pids));
+    $self->kill;
+
+    return 0;
+}
+
+
+# kill: the crash of all its processes at once; the master is stopped first, or
+# it might start a worker meanwhile
+
+sub kill {
+    my ($self) = @_;
+
+    my $pid = $self->running or return $self;
+
+    CORE::kill 'STOP', $pid;
+    $self->wait_for(sub { _slurp("/proc/$pid/stat") =~ /\) [TZ] / });
+
+    my @pids = ($pid, $self->children);
+
+    CORE::kill 'KILL', @pids;
+    $self->wait_for(sub { !$self->running && !_alive(@pids) });
+
+    return $self;
+}
+
+
+# signal(NAME, PID ...): to the master by default
+
+sub signal {
+    my ($self, $name, @pids) = @_;
+
+    CORE::kill $name, @pids ? @pids : $self->running || return;
+
+    return $self;
+}
+
+
+# reload: returns when new workers serve and the old ones know; false if nginx
+# refused the configuration
+
+sub reload {
+    my ($self) = @_;
+
+    my %old = map { $_ => 1 } $self->worker_pids;
+    my $log = length $self->error_log;
+    my $refused;
+
+    $self->signal('HUP');
+
+    $self->wait_for(sub {
+        $refused = substr($self->error_log, $log) =~ /\[emerg\]/;
+        my @now = $self->worker_pids;
+        $refused || @now && !grep { $old{$_} } @now;
+    }) or die "nginx does not reload\n" . $self->error_log;
+
+    return !$refused;
+}
+
+
+# wait_for(CODE, SECONDS): polls until CODE is true, returns what it returned
+
+sub wait_for {
+    my ($self, $code, $seconds) = @_;
+
+    my $end = time + ($seconds || WAIT);
+    my $result;
+
+    sleep 0.01 while !($result = $code->()) && time < $end;
+
+    return $result;
+}
+
+
+# nginx_t(CONF): the exit code and the output of nginx -t
+
+sub nginx_t {
+    my ($self, $conf) = @_;
+
+    my $name = 'nginx-t-' . ++$self->{tests};
+
+    $self->write_file("$name.conf", $self->expand($conf, 'stderr'));
+    my $pid = $self->_spawn("$self->{dir}/$name.log", "$name.conf", '-t');
+    waitpid $pid, 0;
+
+    return ($? >> 8 || $?, $self->read_file("$name.log"));
+}
+
+
+# -- processes
+
+# worker_pids: those that take requests, not the ones shutting down
+
+sub worker_pids {
+    my ($self) = @_;
+
+    return grep { _title($_) eq 'nginx: worker process' } $self->children;
+}
+
+
+sub children {
+    my ($self, $parent) = @_;
+
+    $parent ||= $self->{pid} or return;
+    my @pids;
+
+    for my $stat (glob '/proc/[0-9]*/stat') {
+        my ($pid, $state, $ppid) = _slurp($stat) =~ /^(\d+) .*\) (\w) (\d+) /s
+            or next;
+        push @pids, $pid, $self->children($pid)
+            if $ppid == $parent && $state ne 'Z';
+    }
+
+    return sort { $a <=> $b } @pids;
+}
+
+
+sub _title {
+    my $title = _slurp("/proc/$_[0]/cmdline");
+
+    return $title =~ s/[\0 ]+\z//r;
+}
+
+
+sub _alive {
+    return grep { _slurp("/proc/$_/stat") =~ /\) [^ZX] / } @_;
+}
+
+
+# rss(PID): resident memory in bytes
+
+sub rss {
+    my ($self, $pid) = @_;
+
+    return _slurp("/proc/$pid/status") =~ /^VmRSS:\s+(\d+) kB/m ? $1 * 1024 : 0;
+}
+
+
+sub _slurp {
+    open my $file, '<:raw', $_[0] or return '';
+    local $/;
+
+    return scalar <$file> // '';
+}
+
+
+# -- HTTP
+
+# connect(N): a Bigcache::Test::Connection to port N
+
+sub connect {
+    my ($self, $n) = @_;
+
+    return Bigcache::Test::Connection->new($self->port($n));
+}
+
+
+# get(PATH, HEADER => VALUE ...), and the same for any METHOD with a BODY: a
+# string, undef for none, or a reference to an array of chunks; one connection
+# each, port 0
+
+sub get {
+    my ($self, $path, @headers) = @_;
+
+    return $self->request('GET', $path, undef, @headers);
+}
+
+
+sub request {
+    my ($self, $method, $path, $body, @headers) = @_;
+
+    return $self->connect->request($method, $path, $body,
+        Connection => 'close', @headers);
+}
+
+
+# http(RAW, ...): sends the pieces, with a pause of 50 ms between them, reads
+# one answer
+
+sub http {
+    my ($self, @pieces) = @_;
+
+    my $c = $self->connect;
+    my $method = $pieces[0] =~ /^HEAD / ? 'HEAD' : 'GET';
+
+    return $c->send_slowly(0.05, @pieces)->response($method);
+}
+
+
+# pipeline(RAW, ...): all requests in one write, all answers
+
+sub pipeline {
+    my ($self, @requests) = @_;
+
+    my $c = $self->connect->send(join '', @requests);
+
+    return map { $c->response(/^HEAD / ? 'HEAD' : 'GET') } @requests;
+}
+
+
+# abandon(RAW): sends it and closes at once
+
+sub abandon {
+    my ($self, $raw) = @_;
+
+    $self->connect->send($raw)->close;
+
+    return $self;
+}
+
+
+# json_is(RESPONSE, STATUS, DATA, NAME): compares the decoded body
+
+sub json_is {
+    my ($self, $response, $status, $data, $name) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    return Test::More::is_deeply([ $response->status, $response->json ],
+        [ $status, $data ], $name)
+        || Test::More::diag($response->status . ' ' . $response->body);
+}
+
+
+# -- the error log
+
+sub error_log {
+    my ($self) = @_;
+
+    return $self->read_file('error.log');
+}
+
+
+# expect_log(REGEX): lines that match are no failure
+
+sub expect_log {
+    my ($self, $regex) = @_;
+
+    push @{ $self->{expected} }, $regex;
+
+    return $self;
+}
+
+
+sub _bad_lines {
+    my ($self) = @_;
+
+    return grep {
+        my $line = $_;
+        $line =~ /\[(?:alert|emerg|crit)\]|Sanitizer|runtime error/
+            && !grep { $line =~ $_ } @{ $self->{expected} };
+    } split /\n/, $self->error_log;
+}
+
+
+sub _complain {
+    my ($self, $text) = @_;
+
+    push @{ $self->{complaints} }, $text;
+}
+
+
+END {
+    my $status = $?;
+
+    alarm 0;
+
+    for my $t ($$ == $owner ? @instances : ()) {
+        $t->stop;
+
+        my @bad = (@{ $t->{complaints} || [] }, $t->_bad_lines);
+
+        Test::More::diag("in $t->{dir}/error.log:\n", map { "$_\n" } @bad)
+            if @bad;
+        $status ||= 1 if @bad;
+
+        $ENV{BIGCACHE_KEEP}
+            ? Test::More::diag("kept: $t->{dir}")
+            : remove_tree($t->{dir});
+    }
+
+    $? = $status;
+}
+
+1;
