@@ -400,6 +400,16 @@ ngx_http_bigcache_init_zone(ngx_shm_zone_t *shm_zone, void *data)
         return NGX_ERROR;
     }
 
+    if (ozone && ngx_process == NGX_PROCESS_SINGLE) {
+
+        /* nginx starts neither thread pools nor modules anew there */
+
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "bigcache cannot be reloaded with "
+                      "\"master_process off\", restart nginx instead");
+        return NGX_ERROR;
+    }
+
     if (ozone) {
         zone->counters = ozone->counters;
 

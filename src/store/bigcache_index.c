@@ -134,6 +134,21 @@ bigcache_index_close(bigcache_index_t *index)
 }
 
 
+void
+bigcache_index_flush(bigcache_index_t *index)
+{
+    static const char  none[] = "\xff\xff";
+
+    /*
+     * a compaction begins with the log, whatever the range; no key of ours
+     * lies in this one
+     */
+
+    leveldb_compact_range(index->db, none, sizeof(none) - 1, none,
+                          sizeof(none) - 1);
+}
+
+
 bigcache_rc_t
 bigcache_index_get(bigcache_index_t *index, u_char space,
     const bigcache_str_t *key, bigcache_str_t *value, char *error)

@@ -62,6 +62,10 @@ bigcache_rc_t bigcache_index_repair(const char *path,
 
 void bigcache_index_close(bigcache_index_t *index);
 
+/* moves what only LevelDB's log holds into a table, if it still can */
+
+void bigcache_index_flush(bigcache_index_t *index);
+
 /*
  * The calls below take the space of the key, BIGCACHE_INDEX_KEY or _META, and
  * a key of at most BIGCACHE_KEY_MAX bytes.  Failures are described in error.

@@ -24,7 +24,7 @@
 
 /* LevelDB needs a log and some tables to begin with, whatever it holds */
 
-#define BIGCACHE_LIFE_ROOM        (16 * 1024 * 1024)
+#define BIGCACHE_LIFE_ROOM        (4 * 1024 * 1024)
 
 
 static bigcache_rc_t bigcache_life_enter(bigcache_store_t *store);
@@ -56,8 +56,14 @@ bigcache_store_create(const bigcache_store_conf_t *conf)
         return NULL;
     }
 
-    store->conf = conf;
+    store->conf = *conf;
     store->lock = -1;
+
+    store->conf.path = strdup(conf->path);
+    if (store->conf.path == NULL) {
+        free(store);
+        return NULL;
+    }
 
     (void) snprintf(store->index_path, PATH_MAX, "%s/" BIGCACHE_DIR_INDEX,
                     conf->path);
@@ -93,6 +99,7 @@ bigcache_store_destroy(bigcache_store_t *store)
     (void) pthread_cond_destroy(&store->cond);
     (void) pthread_mutex_destroy(&store->mutex);
 
+    free((void *) store->conf.path);
     free(store);
 }
 
@@ -174,8 +181,8 @@ bigcache_store_close(bigcache_store_t *store)
 
         bigcache_life_close(store);
 
-        bigcache_log(&store->conf->log, BIGCACHE_LOG_NOTICE,
-                     "store \"%s\" closed on demand", store->conf->path);
+        bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
+                     "store \"%s\" closed on demand", store->conf.path);
 
         (void) pthread_mutex_lock(&store->mutex);
 
@@ -295,7 +302,7 @@ bigcache_store_counted(bigcache_store_t *store)
     int64_t        deadline;
     bigcache_rc_t  rc;
 
-    deadline = bigcache_monotonic() + store->conf->wait;
+    deadline = bigcache_monotonic() + store->conf.wait;
 
     (void) pthread_mutex_lock(&store->mutex);
 
@@ -316,12 +323,13 @@ bigcache_store_counted(bigcache_store_t *store)
 
 
 void
-bigcache_store_heal(bigcache_store_t *store)
+bigcache_store_break(bigcache_store_t *store, bigcache_rc_t rc)
 {
     (void) pthread_mutex_lock(&store->mutex);
 
-    if (!store->heal) {
-        store->heal = 1;
+    if (!atomic_load(&store->broken)) {
+        atomic_store(&store->broken, rc);
+
         store->heal_at = bigcache_monotonic() + BIGCACHE_LIFE_RETRY;
         (void) pthread_cond_broadcast(&store->cond);
     }
@@ -335,7 +343,7 @@ bigcache_life_enter(bigcache_store_t *store)
 {
     int64_t  deadline;
 
-    deadline = bigcache_monotonic() + store->conf->wait;
+    deadline = bigcache_monotonic() + store->conf.wait;
 
     for ( ;; ) {
 
@@ -353,7 +361,7 @@ bigcache_life_enter(bigcache_store_t *store)
             /* all that wait give up at once, not each after its own time */
 
             if (!bigcache_life_wait(store,
-                                    store->since + store->conf->wait)
+                                    store->since + store->conf.wait)
                 && store->state == BIGCACHE_STATE_OPENING)
             {
                 return BIGCACHE_UNAVAILABLE;
@@ -437,7 +445,7 @@ bigcache_life_close(bigcache_store_t *store)
     open.count = (uint64_t) atomic_load(&store->count);
     open.version = atomic_load(&store->version);
 
-    bigcache_open_close(store->conf, &open, store->counted);
+    bigcache_open_close(&store->conf, &open, store->counted);
 
     store->lock = -1;
     store->index = NULL;
@@ -456,17 +464,17 @@ bigcache_life_discard(bigcache_store_t *store)
 
     /* the index first: pages that no index names are removed anyway */
 
-    rc = bigcache_dir_discard(store->conf->path, BIGCACHE_DIR_INDEX, stamp,
+    rc = bigcache_dir_discard(store->conf.path, BIGCACHE_DIR_INDEX, stamp,
                               error);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_dir_discard(store->conf->path, BIGCACHE_DIR_PAGES,
+        rc = bigcache_dir_discard(store->conf.path, BIGCACHE_DIR_PAGES,
                                   stamp, error);
     }
 
     if (rc != BIGCACHE_OK) {
-        bigcache_log(&store->conf->log, BIGCACHE_LOG_CRIT,
-                     "store \"%s\" cannot be cleared: %s", store->conf->path,
+        bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
+                     "store \"%s\" cannot be cleared: %s", store->conf.path,
                      error);
     }
 
@@ -541,7 +549,7 @@ bigcache_life_open(bigcache_store_t *store)
 
     (void) pthread_mutex_unlock(&store->mutex);
 
-    rc = bigcache_open(store->conf, &open, error);
+    rc = bigcache_open(&store->conf, &open, error);
 
     (void) pthread_mutex_lock(&store->mutex);
 
@@ -571,8 +579,8 @@ bigcache_life_adopt(bigcache_store_t *store, bigcache_open_t *open)
     store->walk = open->walk;
     store->counted = (open->walk == NULL);
     store->swept = 0;
-    store->heal = 0;
 
+    atomic_store(&store->broken, BIGCACHE_OK);
     atomic_store(&store->count, (int64_t) open->count);
 
     version = atomic_load(&store->version);
@@ -585,8 +593,8 @@ bigcache_life_adopt(bigcache_store_t *store, bigcache_open_t *open)
     if (store->state != BIGCACHE_STATE_STOPPED) {
         bigcache_life_state(store, BIGCACHE_STATE_OPEN);
 
-        bigcache_log(&store->conf->log, BIGCACHE_LOG_NOTICE,
-                     "store \"%s\" open", store->conf->path);
+        bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
+                     "store \"%s\" open", store->conf.path);
     }
 }
 
@@ -613,14 +621,14 @@ bigcache_life_failed(bigcache_store_t *store, bigcache_rc_t rc,
 
         level = BIGCACHE_LOG_WARN;
         news = !store->told
-               && bigcache_monotonic() - store->since > store->conf->wait;
+               && bigcache_monotonic() - store->since > store->conf.wait;
     }
 
     if (news) {
         store->told = 1;
-        bigcache_log(&store->conf->log, level,
+        bigcache_log(&store->conf.log, level,
                      "store \"%s\" cannot be opened, will be tried again: "
-                     "%s", store->conf->path, error);
+                     "%s", store->conf.path, error);
     }
 }
 
@@ -632,7 +640,7 @@ bigcache_life_work(bigcache_store_t *store)
 {
     int  swept;
 
-    if (store->counted && store->swept && !store->heal) {
+    if (store->counted && store->swept && !atomic_load(&store->broken)) {
         (void) bigcache_life_wait(store, INT64_MAX);
         return 0;
     }
@@ -677,14 +685,17 @@ bigcache_life_reopen(bigcache_store_t *store)
         return (unsigned) delay;
     }
 
-    room = BIGCACHE_LIFE_ROOM + 2 * store->conf->index.write_buffer;
+    room = BIGCACHE_LIFE_ROOM + 2 * store->conf.index.write_buffer;
 
-    if (statvfs(store->conf->path, &fs) == 0
+    if (statvfs(store->conf.path, &fs) == 0
         && (uint64_t) fs.f_bavail * fs.f_frsize >= room
         && bigcache_life_drain(store) == BIGCACHE_OK)
     {
         (void) pthread_mutex_unlock(&store->mutex);
+
+        bigcache_index_flush(store->index);
         bigcache_life_close(store);
+
         (void) pthread_mutex_lock(&store->mutex);
 
         bigcache_life_state(store, BIGCACHE_STATE_OPENING);

@@ -46,7 +46,7 @@ typedef enum {
 
 
 struct bigcache_store_s {
-    const bigcache_store_conf_t  *conf;
+    bigcache_store_conf_t         conf;
     char                          index_path[PATH_MAX];
     char                          pages_path[PATH_MAX];
 
@@ -63,7 +63,6 @@ struct bigcache_store_s {
     unsigned                      started:1;
     unsigned                      counted:1;
     unsigned                      swept:1;
-    unsigned                      heal:1;
     unsigned                      told:1;
 
     int                           lock;
@@ -73,6 +72,9 @@ struct bigcache_store_s {
 
     /* whoever runs long looks at it, to make way */
     _Atomic int                   draining;
+
+    /* a bigcache_rc_t, why nothing can be written */
+    _Atomic int                   broken;
 
     _Atomic int64_t               count;
     _Atomic uint64_t              version;
@@ -94,9 +96,12 @@ void bigcache_store_leave(bigcache_store_t *store);
  */
 bigcache_rc_t bigcache_store_counted(bigcache_store_t *store);
 
-/* tells the store's thread that LevelDB refuses to write */
-
-void bigcache_store_heal(bigcache_store_t *store);
+/*
+ * Stops all writes with rc, BIGCACHE_FULL or BIGCACHE_ERROR, until the
+ * store's thread has opened LevelDB again: after a write that failed in the
+ * middle, later ones would be lost with it.
+ */
+void bigcache_store_break(bigcache_store_t *store, bigcache_rc_t rc);
 
 /* returns a version later than all before it */
 

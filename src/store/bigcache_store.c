@@ -316,9 +316,9 @@ bigcache_store_damaged(bigcache_store_t *store, const bigcache_str_t *key,
 {
     bigcache_old_t  old;
 
-    bigcache_log(&store->conf->log, BIGCACHE_LOG_CRIT,
+    bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
                  "store \"%s\": key \"%.*s\" is damaged and will be removed: "
-                 "%s", store->conf->path,
+                 "%s", store->conf.path,
                  (int) (key->len < 256 ? key->len : 256), key->data, what);
 
     (void) bigcache_store_remove(store, key, version, UINT64_MAX, &old);
@@ -414,6 +414,10 @@ bigcache_store_replace(bigcache_store_t *store, const bigcache_put_t *put,
 
     rc = bigcache_store_old(store, &put->key, &old);
 
+    if (rc == BIGCACHE_OK) {
+        rc = atomic_load(&store->broken);
+    }
+
     if (rc == BIGCACHE_OK && !bigcache_store_expected(&old, put->expect)) {
         rc = BIGCACHE_MISMATCH;
     }
@@ -430,7 +434,7 @@ bigcache_store_replace(bigcache_store_t *store, const bigcache_put_t *put,
 
         if (rc != BIGCACHE_OK) {
             rc = bigcache_store_failed(store, rc, "write", error);
-            bigcache_store_heal(store);
+            bigcache_store_break(store, rc);
 
         } else if (!old.found) {
             (void) atomic_fetch_add(&store->count, 1);
@@ -478,6 +482,9 @@ bigcache_store_remove(bigcache_store_t *store, const bigcache_str_t *key,
                    || old->record.version >= before)
         {
             rc = BIGCACHE_MISMATCH;
+
+        } else {
+            rc = atomic_load(&store->broken);
         }
     }
 
@@ -488,7 +495,7 @@ bigcache_store_remove(bigcache_store_t *store, const bigcache_str_t *key,
 
         if (rc != BIGCACHE_OK) {
             rc = bigcache_store_failed(store, rc, "delete", error);
-            bigcache_store_heal(store);
+            bigcache_store_break(store, rc);
 
         } else {
             (void) atomic_fetch_sub(&store->count, 1);
@@ -621,9 +628,9 @@ static bigcache_rc_t
 bigcache_store_failed(bigcache_store_t *store, bigcache_rc_t rc,
     const char *what, const char *error)
 {
-    bigcache_log(&store->conf->log,
+    bigcache_log(&store->conf.log,
                  rc == BIGCACHE_FULL ? BIGCACHE_LOG_ERR : BIGCACHE_LOG_CRIT,
-                 "store \"%s\": cannot %s: %s", store->conf->path, what,
+                 "store \"%s\": cannot %s: %s", store->conf.path, what,
                  error);
 
     return (rc == BIGCACHE_FULL) ? rc : BIGCACHE_ERROR;

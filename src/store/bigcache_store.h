@@ -81,7 +81,7 @@ typedef struct {
 
 
 /*
- * Makes a store of the configuration, which must outlive it; touches no disk.
+ * Makes a store of the configuration, which is copied; touches no disk.
  * Returns NULL if there is no memory.
  */
 bigcache_store_t *bigcache_store_create(const bigcache_store_conf_t *conf);

@@ -49,16 +49,16 @@ bigcache_sweep_count(bigcache_store_t *store)
     }
 
     if (rc != BIGCACHE_OK) {
-        bigcache_log(&store->conf->log, BIGCACHE_LOG_CRIT,
+        bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
                      "store \"%s\": counting ended early, the count is too "
-                     "low: %s", store->conf->path, error);
+                     "low: %s", store->conf.path, error);
     }
 
     (void) atomic_fetch_add(&store->count, (int64_t) sweep.n);
 
-    bigcache_log(&store->conf->log, BIGCACHE_LOG_NOTICE,
+    bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
                  "store \"%s\" was not closed properly, counted %llu keys",
-                 store->conf->path, (unsigned long long) sweep.n);
+                 store->conf.path, (unsigned long long) sweep.n);
 
     return 0;
 }
@@ -76,12 +76,12 @@ bigcache_sweep_pages(bigcache_store_t *store)
                                &sweep);
 
     if (sweep.n) {
-        bigcache_log(&store->conf->log, BIGCACHE_LOG_NOTICE,
+        bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
                      "store \"%s\": unlinked %llu page files that were left "
-                     "over", store->conf->path, (unsigned long long) sweep.n);
+                     "over", store->conf.path, (unsigned long long) sweep.n);
     }
 
-    bigcache_dir_empty_trash(store->conf->path);
+    bigcache_dir_empty_trash(store->conf.path);
 
     return atomic_load(&store->draining) ? -1 : 0;
 }
