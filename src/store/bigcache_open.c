@@ -207,10 +207,11 @@ bigcache_open_meta(bigcache_open_t *open, char *error)
             return rc;
         }
 
-    } else if (rc != BIGCACHE_MISS) {
-        return rc;
+    } else if (rc != BIGCACHE_MISS || open->fresh) {
+        return (rc == BIGCACHE_MISS) ? BIGCACHE_OK : rc;
     }
 
+    open->count = 0;
     open->walk = bigcache_index_walk_begin(open->index, BIGCACHE_INDEX_KEY,
                                            &bigcache_open_empty);
     if (open->walk == NULL) {
@@ -264,6 +265,8 @@ bigcache_open_format(bigcache_open_t *open, char *error)
     if (rc != BIGCACHE_OK && rc != BIGCACHE_MISS) {
         return rc;
     }
+
+    open->fresh = (rc == BIGCACHE_OK);
 
     return bigcache_open_put(open->index, &bigcache_meta_format,
                              BIGCACHE_OPEN_FORMAT, error);

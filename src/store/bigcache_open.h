@@ -24,7 +24,8 @@ typedef struct {
     bigcache_index_walk_t  *walk;      /* counts the keys, NULL: count holds */
     uint64_t                count;
     uint64_t                version;   /* the last one given out, at least */
-    unsigned                recount:1;
+    unsigned                fresh:1;   /* it was empty */
+    unsigned                recount:1; /* the count that was kept is wrong */
 } bigcache_open_t;
 
 

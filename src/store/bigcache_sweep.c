@@ -57,7 +57,7 @@ bigcache_sweep_count(bigcache_store_t *store)
     (void) atomic_fetch_add(&store->count, (int64_t) sweep.n);
 
     bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
-                 "store \"%s\" was not closed properly, counted %llu keys",
+                 "store \"%s\" was not closed properly: %llu keys counted",
                  store->conf.path, (unsigned long long) sweep.n);
 
     return 0;
