@@ -124,6 +124,8 @@ set_paths() {
         tree=$out/nginx-$(basename "$src")-$(cksum <<<"$src" | cut -d ' ' -f 1)
         nginx=$top/$tree/objs/nginx
     fi
+
+    module=$top/$tree/objs/$so
 }
 
 # configure_nginx: makes $tree, a directory of links to the sources of nginx,
@@ -161,13 +163,15 @@ configure_nginx() {
 
     (cd "$tree" && $configure "${flags[@]}") >"$out/configure.log" 2>&1 || {
         tail -n 6 "$out/configure.log" >&2
-        die "configure failed, see $out/configure.log and $tree/objs/autoconf.err"
+        die "configure failed, see $out/configure.log," \
+            "$tree/objs/autoconf.err"
     }
 
     echo "$stamp" >"$tree/stamp"
 }
 
-# build_module [binary]: the module, and nginx itself if its sources are given
+# build_module [binary]: the module, and with "binary" the nginx of NGX_SRC, to
+# be used from $tree without taking the place of the module in $out
 build_module() {
     local goals=(modules)
 
@@ -175,6 +179,8 @@ build_module() {
     need $(build_packages)
     configure_nginx
     make -s -j "$jobs" -C "$tree" -f objs/Makefile "${goals[@]}" >/dev/null
+
+    [ ${#goals[@]} -eq 1 ] || return 0
 
     # never written in place: an nginx may have it mapped
     cmp -s "$tree/objs/$so" "$out/$so" || {
@@ -203,284 +209,6 @@ cmd_build() {
 }
 
 
-# --- run ---
-
-cmd_run() {
-    local port=36379 host=127.0.0.1 db=${DB_PATH:-./data} opt value
-
-    while [ $# -gt 0 ]; do
-        opt=${1%%=*}
-
-        case $1 in
-        --port=* | --host=* | --db_path=*) value=${1#*=} ;;
-        --port | --host | --db_path)
-            [ $# -gt 1 ] || die "$1 needs a value"
-            shift
-            value=$1
-            ;;
-        *) die "run: unknown option '$1', see ./build.sh help" ;;
-        esac
-
-        case $opt in
-        --port) port=$value ;;
-        --host) host=$value ;;
-        --db_path) db=$value ;;
-        esac
-
-        shift
-    done
-
-    [[ $port =~ ^[0-9]{1,5}$ ]] && port=$((10#$port)) &&
-        [ $port -ge 1 ] && [ $port -le 65535 ] ||
-        die "--port: '$port' is not a port number"
-
-    [ -n "$db" ] || die "--db_path is empty"
-    [ "${db#/}" != "$db" ] || db=$started_in/$db
-    host=${host#[} host=${host%]}
-
-    check_address "$host" $port
-    check_directory "$db"
-    db=$(realpath "$db")
-
-    set_paths
-    locked build_module binary
-    serve "$host" $port "$db"
-}
-
-check_directory() {
-    case $1 in *[[:cntrl:]]*) die "--db_path: a control character in it" ;; esac
-    [ ! -e "$1" ] || [ -d "$1" ] || die "--db_path: '$1' is not a directory"
-    mkdir -p "$1" 2>/dev/null || die "--db_path: cannot make '$1'"
-    [ -w "$1" ] && [ -x "$1" ] || die "--db_path: cannot write to '$1'"
-}
-
-# listens for a moment, as nginx will; perl-base is on every Debian
-check_address() {
-    perl -MSocket=:all -e '
-        my ($host, $port) = @ARGV;
-        my ($err, @found) = getaddrinfo($host, $port,
-            { socktype => SOCK_STREAM, flags => AI_PASSIVE });
-        die "--host: \"$host\": $err\n" if $err;
-        for (@found) {
-            my $s;
-            socket($s, $_->{family}, SOCK_STREAM, 0)
-                && setsockopt($s, SOL_SOCKET, SO_REUSEADDR, 1)
-                && ($_->{family} != AF_INET6
-                    || setsockopt($s, IPPROTO_IPV6, IPV6_V6ONLY, 1))
-                && bind($s, $_->{addr}) && listen($s, 1)
-                or die "cannot listen on $host port $port: $!\n";
-        }' "$1" "$2" 2>&1 | { read -r line && die "$line" || [ -z "$line" ]; }
-}
-
-# serve HOST PORT DIRECTORY: nginx in the foreground, in a directory of its own
-serve() {
-    local host=$1 url dir nginx_pid signal=QUIT status=0 files
-
-    [ "${host#*:}" = "$host" ] || host="[$host]"
-    url=http://$host:$2/
-
-    files=$(ulimit -Hn)
-    [ "$files" != unlimited ] && [ "$files" -lt 65536 ] || files=65536
-    ulimit -n "$files"
-
-    dir=$(mktemp -d "$top/build/run.XXXXXX")
-    trap 'rm -rf "$dir"' EXIT
-    write_conf "$host:$2" "$3" "$dir" $((files / 2)) >"$dir/nginx.conf"
-
-    "$nginx" -t -q -e stderr -p "$dir" -c nginx.conf 2>"$dir/log" ||
-        die "$(sed -n 's/^nginx: \[[a-z]*\] //p' "$dir/log" | head -n 1)"
-
-    # a session of its own, or Ctrl-C would reach nginx as a fast stop
-    setsid setpriv --pdeathsig QUIT \
-        "$nginx" -e stderr -p "$dir" -c nginx.conf &
-    nginx_pid=$!
-    trap 'kill -$signal $nginx_pid 2>/dev/null; signal=TERM' INT TERM HUP
-
-    while [ ! -s "$dir/nginx.pid" ] && kill -0 $nginx_pid 2>/dev/null; do
-        sleep 0.05
-    done
-
-    [ ! -s "$dir/nginx.pid" ] || echo "bigcache serves $url from $3"
-
-    # a trapped signal ends "wait" early
-    while kill -0 $nginx_pid 2>/dev/null; do
-        wait $nginx_pid && status=0 || status=$?
-    done
-
-    [ $signal = QUIT ] || status=0
-    exit $status
-}
-
-# write_conf LISTEN DB_PATH DIRECTORY CONNECTIONS
-write_conf() {
-    local db=${2//\\/\\\\} user=
-
-    # the workers of a server that root starts for himself stay root: they
-    # must be able to write where he said; others cannot change user at all
-    [ "$(id -u)" != 0 ] || user="user root;"
-
-    cat <<END
-load_module "$top/$out/$so";
-
-$user
-daemon off;
-worker_processes 1;
-pid nginx.pid;
-error_log stderr warn;
-
-thread_pool bigcache threads=16 max_queue=65536;
-
-events {
-    worker_connections $4;
-}
-
-http {
-    access_log off;
-    sendfile on;
-    tcp_nopush on;
-    keepalive_requests 1000000;
-    client_max_body_size 1g;
-    large_client_header_buffers 4 64k;
-    client_body_temp_path "$3/client_body";
-    proxy_temp_path "$3/proxy";
-    fastcgi_temp_path "$3/fastcgi";
-    uwsgi_temp_path "$3/uwsgi";
-    scgi_temp_path "$3/scgi";
-
-    bigcache_path "${db//\"/\\\"}" zone=main:16m thread_pool=bigcache;
-
-    server {
-        listen $1;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-END
-}
-
-
-# --- tests ---
-
-lint() {
-    find . -path ./build -prune -o -name '*.[ch]' -print0 | sort -z |
-        xargs -0 -r perl -CSD -ne '
-            chomp;
-            my $code = s/"(?:[^"\\]|\\.)*"/""/gr;
-            my $why = /\t/ ? "tab" : /\s$/ ? "trailing blank"
-                : length > 80 ? "over 80 columns"
-                : $code =~ m{//} ? "// comment" : next;
-            print STDERR "$ARGV:$.: $why\n";
-            $bad = 1;
-            } continue { close ARGV if eof; } END { exit $bad // 0;
-        ' || die "lint failed"
-}
-
-make_units() {
-    make -s -j "$jobs" -f t/Makefile OUT="$out" SAN="$unit_opt" units
-}
-
-build_for_tests() {
-    need perl curl openssl
-    build_module binary
-    make_units
-}
-
-# run_tests [FILE ...]: the exit status is that of prove
-run_tests() {
-    local tests=() file
-
-    locked build_for_tests
-
-    for file; do
-        file=$(realpath --relative-to=. "$started_in/$file")
-
-        case $file in
-        t/unit/*.c) tests+=("$out/unit/$(basename "$file" .c)") ;;
-        *) tests+=("$file") ;;
-        esac
-    done
-
-    if [ $# -eq 0 ]; then
-        shopt -s nullglob
-        tests=(t/*.t t/unit/*_test.c)
-        tests=("${tests[@]/#t\/unit/$out/unit}")
-        tests=("${tests[@]%.c}")
-    fi
-
-    export BIGCACHE_NGINX=$nginx BIGCACHE_MODULE=$top/$out/$so
-    prove -j4 -I t/lib "${tests[@]}"
-}
-
-cmd_test() {
-    lint
-    set_paths
-    run_tests "$@"
-}
-
-cmd_sanitize() {
-    set_paths asan
-
-    # every nginx module has an ngx_module_names, which is no mistake
-    export ASAN_OPTIONS=detect_leaks=1:detect_odr_violation=0
-    export UBSAN_OPTIONS=print_stacktrace=1
-    export LSAN_OPTIONS=print_suppressions=0:suppressions=$top/t/lsan.supp
-
-    # an nginx that is not instrumented gets the runtime from outside
-    [ -n "${NGX_SRC:-}" ] ||
-        export BIGCACHE_PRELOAD=$(gcc -print-file-name=libasan.so)
-
-    run_tests "$@"
-}
-
-cmd_fuzz() {
-    local name=${1:-} seconds=${2:-600} target
-
-    if [ -z "$name" ]; then
-        for target in t/fuzz/*.c; do
-            cmd_fuzz "$(basename "$target" .c)" "$seconds"
-        done
-
-        return
-    fi
-
-    [ -f "t/fuzz/$name.c" ] || die "no fuzz target t/fuzz/$name.c"
-    set_paths
-    locked build_fuzz "$name"
-
-    mkdir -p "build/fuzz/$name"
-    note "fuzzing $name for $seconds seconds"
-    build/clang/fuzz/"$name" -max_total_time="$seconds" -timeout=20 \
-        -print_final_stats=1 -artifact_prefix="build/fuzz/$name-" \
-        "build/fuzz/$name" $(ls -d "t/fuzz/corpus/$name" 2>/dev/null)
-}
-
-build_fuzz() {
-    need make clang libleveldb-dev libcjson-dev
-    make -s -j "$jobs" -f t/Makefile CC=clang OUT=build/clang \
-        SAN="-O1 -fsanitize=fuzzer-no-link,address,undefined \
-             -fno-sanitize-recover=undefined" "build/clang/fuzz/$1"
-}
-
-cmd_bench() {
-    local name=${1:-}
-
-    if [ -z "$name" ]; then
-        ls bench | sed -n 's/\.sh$//p'
-        return
-    fi
-
-    [ -f "bench/$name.sh" ] || die "no benchmark bench/$name.sh"
-    shift
-    set_paths
-    locked need wrk
-    locked build_module binary
-    BIGCACHE_NGINX=$nginx BIGCACHE_MODULE=$top/$out/$so \
-        bash "bench/$name.sh" "$@"
-}
-
-
 # --- install ---
 
 # configured OPTION: what nginx was configured with
@@ -501,11 +229,11 @@ cmd_install() {
     modules=${modules:-$(configured prefix)/modules}
     conf=$(dirname "$(configured conf-path)")
 
-    echo "load_module $top/$out/$so; events { }" >"$out/install.conf"
+    echo "load_module $module; events { }" >"$out/install.conf"
     "$nginx" -t -q -e stderr -c "$top/$out/install.conf" ||
         die "install: $nginx does not take this module"
 
-    install -D -m 644 "$out/$so" "$modules/$so.new"
+    install -D -m 644 "$module" "$modules/$so.new"
     mv "$modules/$so.new" "$modules/$so"
     install -m 644 example/nginx.conf "$conf/bigcache.conf.example"
 
@@ -533,12 +261,22 @@ END
 }
 
 
-cd "$top"
-command=${1:-build}
-[ $# -eq 0 ] || shift
+main() {
+    local command=${1:-build}
 
-case $command in
-build | run | test | sanitize | fuzz | bench | install) "cmd_$command" "$@" ;;
--h | --help | help) usage ;;
-*) die "unknown command '$command', see ./build.sh help" ;;
-esac
+    [ $# -eq 0 ] || shift
+
+    case $command in
+    build | run | test | sanitize | fuzz | bench | install)
+        cd "$top"
+        . auto/run.sh
+        . auto/test.sh
+        "cmd_$command" "$@"
+        ;;
+    -h | --help | help) usage ;;
+    *) die "unknown command '$command', see ./build.sh help" ;;
+    esac
+}
+
+main "$@"
+exit

@@ -80,7 +80,12 @@ ngx_http_bigcache_body_join(ngx_http_request_t *r, ngx_chain_t *in,
     p = data;
 
     for (cl = in; cl; cl = cl->next) {
-        p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
+
+        /* the last buffer of a chunked body has no memory */
+
+        if (cl->buf->pos != cl->buf->last) {
+            p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
+        }
     }
 
     *body = bigcache_data_bytes(data, len);

@@ -209,8 +209,9 @@ sub start {
 sub _spawn {
     my ($self, $output, $conf, @options) = @_;
 
-    my @command = (qw(setpriv --pdeathsig TERM env), map { "$_=$self->{env}{$_}" }
-        sort keys %{ $self->{env} });
+    my $env = $self->{env};
+    my @command = (qw(setpriv --pdeathsig TERM env),
+        map { "$_=$env->{$_}" } sort keys %$env);
 
     push @command, 'LD_PRELOAD=' . preload() if preload();
     push @command, nginx(), '-p', $self->{dir}, '-c', $conf, '-e', 'stderr',

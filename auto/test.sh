@@ -1,0 +1,118 @@
+# ./build.sh test, sanitize, fuzz and bench: read by build.sh.
+
+lint() {
+    find . -path ./build -prune -o -name '*.[ch]' -print0 | sort -z |
+        xargs -0 -r perl -CSD -ne '
+            chomp;
+            my $code = s/"(?:[^"\\]|\\.)*"/""/gr;
+            my $why = /\t/ ? "tab" : /\s$/ ? "trailing blank"
+                : length > 80 ? "over 80 columns"
+                : $code =~ m{//} ? "// comment" : next;
+            print STDERR "$ARGV:$.: $why\n";
+            $bad = 1;
+            } continue { close ARGV if eof; } END { exit $bad // 0;
+        ' || die "lint failed"
+}
+
+make_units() {
+    make -s -j "$jobs" -f t/Makefile OUT="$out" SAN="$unit_opt" units
+}
+
+build_for_tests() {
+    need perl curl openssl $(build_packages)
+    build_module binary
+    make_units
+}
+
+# run_tests [FILE ...]: the exit status is that of prove
+run_tests() {
+    local tests=() file
+
+    locked build_for_tests
+
+    for file; do
+        file=$(cd "$started_in" && realpath --relative-to="$top" "$file")
+
+        case $file in
+        t/unit/*.c) tests+=("$out/unit/$(basename "$file" .c)") ;;
+        *) tests+=("$file") ;;
+        esac
+    done
+
+    if [ $# -eq 0 ]; then
+        shopt -s nullglob
+        tests=(t/*.t t/unit/*_test.c)
+        tests=("${tests[@]/#t\/unit/$out/unit}")
+        tests=("${tests[@]%.c}")
+    fi
+
+    export BIGCACHE_NGINX=$nginx BIGCACHE_MODULE=$module
+    prove -j4 -I t/lib "${tests[@]}"
+}
+
+cmd_test() {
+    lint
+    set_paths
+    run_tests "$@"
+}
+
+cmd_sanitize() {
+    set_paths asan
+
+    # every nginx module has an ngx_module_names, which is no mistake
+    export ASAN_OPTIONS=detect_leaks=1:detect_odr_violation=0
+    export UBSAN_OPTIONS=print_stacktrace=1
+    export LSAN_OPTIONS=print_suppressions=0:suppressions=$top/t/lsan.supp
+
+    # an nginx that is not instrumented gets the runtime from outside
+    [ -n "${NGX_SRC:-}" ] ||
+        export BIGCACHE_PRELOAD=$(gcc -print-file-name=libasan.so)
+
+    run_tests "$@"
+}
+
+cmd_fuzz() {
+    local name=${1:-} seconds=${2:-600} target
+
+    if [ -z "$name" ]; then
+        for target in t/fuzz/*.c; do
+            cmd_fuzz "$(basename "$target" .c)" "$seconds"
+        done
+
+        return
+    fi
+
+    [ -f "t/fuzz/$name.c" ] || die "no fuzz target t/fuzz/$name.c"
+    set_paths
+    locked build_fuzz "$name"
+
+    mkdir -p "build/fuzz/$name"
+    note "fuzzing $name for $seconds seconds"
+    build/clang/fuzz/"$name" -max_total_time="$seconds" -timeout=20 \
+        -print_final_stats=1 -artifact_prefix="build/fuzz/$name-" \
+        "build/fuzz/$name" $(ls -d "t/fuzz/corpus/$name" 2>/dev/null)
+}
+
+build_fuzz() {
+    need make clang libleveldb-dev libcjson-dev
+    make -s -j "$jobs" -f t/Makefile CC=clang OUT=build/clang \
+        SAN="-O1 -fsanitize=fuzzer-no-link,address,undefined \
+             -fno-sanitize-recover=undefined" "build/clang/fuzz/$1"
+}
+
+cmd_bench() {
+    local name=${1:-}
+
+    if [ -z "$name" ]; then
+        ls bench | sed -n 's/\.sh$//p'
+        return
+    fi
+
+    [ -f "bench/$name.sh" ] || die "no benchmark bench/$name.sh"
+    shift
+    set_paths
+    locked need wrk
+    locked build_module binary
+    BIGCACHE_NGINX=$nginx BIGCACHE_MODULE=$module \
+        bash "bench/$name.sh" "$@"
+}
