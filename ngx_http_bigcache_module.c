@@ -148,8 +148,22 @@ ngx_http_bigcache_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_bigcache_loc_conf_t *prev = parent;
     ngx_http_bigcache_loc_conf_t *conf = child;
 
+    ngx_http_core_loc_conf_t  *clcf;
+
     ngx_conf_merge_str_value(conf->base, prev->base, "");
     ngx_conf_merge_value(conf->key_args, prev->key_args, 1);
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* "if" and "limit_except" blocks belong to their location */
+
+    if (clcf->noname && conf->shm_zone == NULL) {
+        conf->shm_zone = prev->shm_zone;
+    }
+
+    if (clcf->lmt_excpt && clcf->handler == NULL && conf->shm_zone) {
+        clcf->handler = ngx_http_bigcache_handler;
+    }
 
     if (conf->shm_zone == NULL) {
         return NGX_CONF_OK;

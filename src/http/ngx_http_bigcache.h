@@ -131,6 +131,11 @@ const ngx_http_bigcache_route_t *ngx_http_bigcache_find(ngx_str_t *base,
     ngx_str_t *uri, ngx_str_t *rest);
 
 
+/* adds the Allow header of an endpoint, given its first row */
+
+ngx_int_t ngx_http_bigcache_allow(ngx_http_request_t *r,
+    const ngx_http_bigcache_route_t *route);
+
 /*
  * Returns the context of the latest bigcache location that the request went
  * through, though it went on to another location since, or NULL.

@@ -75,11 +75,12 @@ ngx_http_bigcache_error_init(void)
 static ngx_int_t
 ngx_http_bigcache_error_header_filter(ngx_http_request_t *r)
 {
-    u_char                   *p;
-    size_t                    len;
-    ngx_str_t                *error;
-    const char               *detail;
-    ngx_http_bigcache_ctx_t  *ctx;
+    u_char                           *p;
+    size_t                            len;
+    ngx_str_t                        *error, rest;
+    const char                       *detail;
+    ngx_http_bigcache_ctx_t          *ctx;
+    const ngx_http_bigcache_route_t  *route;
 
     /* set where nginx makes the answer, and nowhere else */
 
@@ -113,6 +114,17 @@ ngx_http_bigcache_error_header_filter(ngx_http_request_t *r)
 
     p = ngx_sprintf(error->data, "{\"detail\":\"%s\"}", detail);
     error->len = p - error->data;
+
+    if (r->err_status == NGX_HTTP_NOT_ALLOWED) {
+
+        /* nginx refuses TRACE and CONNECT by itself */
+
+        route = ngx_http_bigcache_error_rest(r, &rest);
+
+        if (route && ngx_http_bigcache_allow(r, route) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
 
     ngx_http_bigcache_json_type(r);
 

@@ -32,12 +32,15 @@ static const char *ngx_http_bigcache_expire(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value);
 static const char *ngx_http_bigcache_prefer(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value);
+static ngx_uint_t ngx_http_bigcache_preference(u_char *p, u_char *last,
+    const char *name, const char *value);
 static const char *ngx_http_bigcache_if_match(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value);
 static const char *ngx_http_bigcache_if_none_match(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value);
 static ngx_int_t ngx_http_bigcache_etags(ngx_http_request_t *r,
     bigcache_op_list_t *list, ngx_str_t *value, ngx_uint_t weak);
+static uint64_t ngx_http_bigcache_etag(u_char *tag);
 static ngx_table_elt_t *ngx_http_bigcache_next_header(ngx_list_part_t **part,
     ngx_uint_t *i);
 
@@ -211,12 +214,7 @@ static const char *
 ngx_http_bigcache_prefer(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx,
     ngx_str_t *value)
 {
-    u_char     *p, *last, *end;
-    ngx_str_t   name;
-
-    static ngx_str_t  minimal = ngx_string("return=minimal");
-
-    /* a list of preferences, each perhaps with parameters, RFC 7240 */
+    u_char  *p, *last, *end;
 
     last = value->data + value->len;
 
@@ -228,26 +226,51 @@ ngx_http_bigcache_prefer(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx,
             end = last;
         }
 
-        while (p < end && (*p == ' ' || *p == '\t')) {
-            p++;
-        }
-
-        name.data = p;
-
-        while (p < end && *p != ';' && *p != ' ' && *p != '\t') {
-            p++;
-        }
-
-        name.len = p - name.data;
-
-        if (name.len == minimal.len
-            && ngx_strncasecmp(name.data, minimal.data, name.len) == 0)
-        {
+        if (ngx_http_bigcache_preference(p, end, "return", "minimal")) {
             ctx->op.minimal = 1;
         }
     }
 
     return NULL;
+}
+
+
+/*
+ * Tells whether a preference is name=value, RFC 7240: quotes and blanks make
+ * no difference, and parameters may follow.
+ */
+
+static ngx_uint_t
+ngx_http_bigcache_preference(u_char *p, u_char *last, const char *name,
+    const char *value)
+{
+    u_char       ch;
+    ngx_uint_t   left;
+    const char  *expected;
+
+    left = 1;
+    expected = name;
+
+    for ( /* void */ ; p < last && *p != ';'; p++) {
+
+        ch = ngx_tolower(*p);
+
+        if (ch == ' ' || ch == '\t' || (ch == '"' && !left)) {
+            continue;
+        }
+
+        if (left && ch == '=' && *expected == '\0') {
+            left = 0;
+            expected = value;
+            continue;
+        }
+
+        if (ch != (u_char) *expected++) {
+            return 0;
+        }
+    }
+
+    return !left && *expected == '\0';
 }
 
 
@@ -285,8 +308,7 @@ ngx_http_bigcache_etags(ngx_http_request_t *r, bigcache_op_list_t *list,
     ngx_str_t *value, ngx_uint_t weak)
 {
     u_char      *p, *last, *tag;
-    uint64_t    *versions;
-    ngx_int_t    version;
+    uint64_t     version, *versions;
     ngx_uint_t   is_weak;
 
     list->sent = 1;
@@ -343,15 +365,50 @@ ngx_http_bigcache_etags(ngx_http_request_t *r, bigcache_op_list_t *list,
 
         if (p - tag == NGX_HTTP_BIGCACHE_ETAG_LEN && (weak || !is_weak)) {
 
-            version = ngx_hextoi(tag, NGX_HTTP_BIGCACHE_ETAG_LEN);
+            version = ngx_http_bigcache_etag(tag);
 
-            if (version != NGX_ERROR) {
-                versions[list->n++] = (uint64_t) version;
+            if (version) {
+                versions[list->n++] = version;
             }
         }
 
         p++;
+
+        while (p < last && (*p == ' ' || *p == '\t')) {
+            p++;
+        }
+
+        if (p < last && *p != ',') {
+            return NGX_ERROR;
+        }
     }
+}
+
+
+/* returns 0 if the tag is not one of ours, as they are written */
+
+static uint64_t
+ngx_http_bigcache_etag(u_char *tag)
+{
+    uint64_t    version;
+    ngx_uint_t  i;
+
+    version = 0;
+
+    for (i = 0; i < NGX_HTTP_BIGCACHE_ETAG_LEN; i++) {
+
+        if (tag[i] >= '0' && tag[i] <= '9') {
+            version = version << 4 | (tag[i] - '0');
+
+        } else if (tag[i] >= 'a' && tag[i] <= 'f') {
+            version = version << 4 | (tag[i] - 'a' + 10);
+
+        } else {
+            return 0;
+        }
+    }
+
+    return version;
 }
 
 

@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_bigcache.h"
+#include "bigcache_json_string.h"
 
 
 static ngx_int_t ngx_http_bigcache_failed(ngx_http_request_t *r,
@@ -277,20 +278,22 @@ ngx_http_bigcache_failed(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 static ngx_int_t
 ngx_http_bigcache_invalid(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 {
-    size_t                  len;
     u_char                 *p;
     ngx_str_t               body;
+    bigcache_str_t          msg;
     bigcache_op_invalid_t  *invalid;
 
     invalid = &ctx->op.invalid;
 
-    len = sizeof("{\"detail\":[{\"loc\":[\"\",\"\"],\"msg\":\"\","
-                 "\"type\":\"\"}]}")
-          + NGX_SIZE_T_LEN + ngx_strlen(invalid->in)
-          + (invalid->name ? ngx_strlen(invalid->name) : 0)
-          + ngx_strlen(invalid->msg) + ngx_strlen(invalid->type);
+    msg.data = (const u_char *) invalid->msg;
+    msg.len = ngx_strlen(invalid->msg);
 
-    p = ngx_pnalloc(r->pool, len);
+    p = ngx_pnalloc(r->pool, sizeof("{\"detail\":[{\"loc\":[\"\",\"\"],"
+                                    "\"msg\":\"\",\"type\":\"\"}]}")
+                             + NGX_SIZE_T_LEN + ngx_strlen(invalid->in)
+                             + (invalid->name ? ngx_strlen(invalid->name) : 0)
+                             + bigcache_json_string_len(&msg)
+                             + ngx_strlen(invalid->type));
     if (p == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -306,8 +309,9 @@ ngx_http_bigcache_invalid(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
         p = ngx_sprintf(p, ",%uz", invalid->offset);
     }
 
-    p = ngx_sprintf(p, "],\"msg\":\"%s\",\"type\":\"%s\"}]}", invalid->msg,
-                    invalid->type);
+    p = ngx_sprintf(p, "],\"msg\":\"");
+    p = bigcache_json_string(p, &msg);
+    p = ngx_sprintf(p, "\",\"type\":\"%s\"}]}", invalid->type);
 
     body.len = p - body.data;
 

@@ -20,8 +20,6 @@ static ngx_int_t ngx_http_bigcache_route(ngx_http_request_t *r,
 static ngx_int_t ngx_http_bigcache_read_body(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 static void ngx_http_bigcache_body_handler(ngx_http_request_t *r);
-static ngx_int_t ngx_http_bigcache_not_allowed(ngx_http_request_t *r,
-    const ngx_http_bigcache_route_t *route);
 static ngx_uint_t ngx_http_bigcache_same_path(
     const ngx_http_bigcache_route_t *one,
     const ngx_http_bigcache_route_t *two);
@@ -260,6 +258,41 @@ ngx_http_bigcache_find(ngx_str_t *base, ngx_str_t *uri, ngx_str_t *rest)
 }
 
 
+ngx_int_t
+ngx_http_bigcache_allow(ngx_http_request_t *r,
+    const ngx_http_bigcache_route_t *route)
+{
+    u_char                           *p;
+    ngx_str_t                         value;
+    ngx_uint_t                        i, methods;
+    const ngx_http_bigcache_route_t  *next;
+
+    methods = 0;
+
+    for (next = route; ngx_http_bigcache_same_path(next, route); next++) {
+        methods |= next->methods;
+    }
+
+    value.data = ngx_pnalloc(r->pool,
+                             sizeof("GET, HEAD, POST, PUT, DELETE, "));
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = value.data;
+
+    for (i = 0; ngx_http_bigcache_methods[i].name; i++) {
+        if (methods & ngx_http_bigcache_methods[i].method) {
+            p = ngx_sprintf(p, "%s, ", ngx_http_bigcache_methods[i].name);
+        }
+    }
+
+    value.len = p - 2 - value.data;
+
+    return ngx_http_bigcache_header(r, "Allow", &value) ? NGX_OK : NGX_ERROR;
+}
+
+
 ngx_http_bigcache_ctx_t *
 ngx_http_bigcache_request_ctx(ngx_http_request_t *r)
 {
@@ -311,7 +344,12 @@ ngx_http_bigcache_route(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
     for (route = first; !(route->methods & r->method); route++) {
 
         if (!ngx_http_bigcache_same_path(route + 1, first)) {
-            return ngx_http_bigcache_not_allowed(r, first);
+            if (ngx_http_bigcache_allow(r, first) != NGX_OK) {
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            }
+
+            return ngx_http_bigcache_send_detail(r, NGX_HTTP_NOT_ALLOWED,
+                                                 "Method Not Allowed");
         }
     }
 
@@ -408,46 +446,6 @@ ngx_http_bigcache_body_handler(ngx_http_request_t *r)
     default:
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
     }
-}
-
-
-static ngx_int_t
-ngx_http_bigcache_not_allowed(ngx_http_request_t *r,
-    const ngx_http_bigcache_route_t *route)
-{
-    u_char                           *p;
-    ngx_str_t                         value;
-    ngx_uint_t                        i, methods;
-    const ngx_http_bigcache_route_t  *next;
-
-    methods = 0;
-
-    for (next = route; ngx_http_bigcache_same_path(next, route); next++) {
-        methods |= next->methods;
-    }
-
-    value.data = ngx_pnalloc(r->pool,
-                             sizeof("GET, HEAD, POST, PUT, DELETE, "));
-    if (value.data == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    p = value.data;
-
-    for (i = 0; ngx_http_bigcache_methods[i].name; i++) {
-        if (methods & ngx_http_bigcache_methods[i].method) {
-            p = ngx_sprintf(p, "%s, ", ngx_http_bigcache_methods[i].name);
-        }
-    }
-
-    value.len = p - 2 - value.data;
-
-    if (ngx_http_bigcache_header(r, "Allow", &value) == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_bigcache_send_detail(r, NGX_HTTP_NOT_ALLOWED,
-                                          "Method Not Allowed");
 }
 
 

@@ -333,13 +333,21 @@ bigcache_op_store_json(bigcache_op_put_t *put)
     key = bigcache_op_key.len + bigcache_json_string_len(&op->key)
           + bigcache_op_key_end.len;
 
-    put->large = (put->view.map != NULL);
     put->value = key + bigcache_op_value.len;
 
     shown = bigcache_op_expire.len + expire.len;
 
-    size = put->value + (put->large ? 0 : put->doc.value.len) + shown
-           + bigcache_op_duration.len + duration.len + bigcache_op_end.len;
+    size = put->value + shown + bigcache_op_duration.len + duration.len
+           + bigcache_op_end.len;
+
+    /* then the store keeps it in a file, else it is to be in memory */
+
+    put->large = (size + put->doc.value.len > BIGCACHE_STORE_INLINE_MAX
+                  && put->view.map != NULL);
+
+    if (!put->large) {
+        size += put->doc.value.len;
+    }
 
     op->memory = malloc(size);
     if (op->memory == NULL) {
