@@ -1,0 +1,174 @@
+#!/usr/bin/perl
+
+# The member "expire": how it may be written, how it is shown, that it comes
+# true.
+
+use strict;
+use warnings;
+
+use Bigcache::Test;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $t = Bigcache::Test->new->conf(<<'EOF')->start;
+%%MODULE%%
+
+events {
+}
+
+http {
+    %%HTTP%%
+
+    bigcache_path %%DIR%%/store zone=main:1m;
+
+    server {
+        listen 127.0.0.1:%%PORT_0%%;
+
+        location / {
+            bigcache main;
+        }
+    }
+}
+EOF
+
+sub post {
+    my ($expire) = @_;
+
+    return $t->request('POST', '/cache/k', qq({"value":1,"expire":$expire}));
+}
+
+# error_of(RESPONSE): the first error of a 422
+
+sub error_of {
+    my ($r) = @_;
+
+    return eval { $r->json->{detail}[0] } || {};
+}
+
+# shown(EXPIRE, TEXT, NAME): that POST and GET show TEXT
+
+sub shown {
+    my ($expire, $text, $name) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    is post($expire)->body, qq({"key":"k","value":1,"expire":$text}), $name;
+    is $t->get('/cache/k')->body,
+        qq({"key":"k","value":1,"expire":$text,"duration":null}),
+        "$name, read";
+}
+
+# numbers, and strings holding one
+
+shown('4102444800', '4102444800', 'number');
+shown('"4102444800"', '4102444800', 'string');
+shown('4102444800.5', '4102444800.5', 'fraction');
+shown('"4102444800.5"', '4102444800.5', 'fraction in string');
+shown('4102444800.125', '4102444800.125', 'milliseconds');
+shown('4102444800.1239', '4102444800.123', 'rounded down');
+shown('253402300800', '253402300800', 'year 10000');
+shown('4102444800.0', '4102444800', 'no fraction');
+shown('4.1024448e9', '4102444800', 'exponent');
+shown('"4.1024448e9"', '4102444800', 'exponent in string');
+shown('41024448E+2', '4102444800', 'positive exponent');
+shown('"41024448\u0030\u0030"', '4102444800', 'escapes in string');
+shown('" 4102444800 "', '4102444800', 'spaces in string');
+
+# none
+
+shown('null', 'null', 'null');
+
+is $t->request('POST', '/cache/k', '{"value":1}')->body,
+    '{"key":"k","value":1,"expire":null}', 'absent';
+is $t->get('/cache/k')->body,
+    '{"key":"k","value":1,"expire":null,"duration":null}', 'absent, read';
+
+# in the past: stored, and expired at the next look
+
+for my $expire ('1', '0', '-1', '-1.5', '"1"', '1.5', '1e0',
+    sprintf('%.3f', time - 1))
+{
+    my $r = post($expire);
+
+    is $r->status, 200, "past $expire";
+    is $r->json->{expire} + 0, ($expire =~ s/"//gr) + 0,
+        "past $expire, shown";
+    is $t->get('/cache/k')->status, 404, "past $expire, expired";
+}
+
+post('1');
+my $r = $t->get('/cache/k');
+is $r->header('Content-Type'), 'application/json', 'expired: type';
+ok length $r->json->{detail}, 'expired: detail';
+
+post('1');
+is $t->get('/pickle/k')->status, 404, 'expired at /pickle/';
+post('1');
+is $t->request('HEAD', '/cache/k')->status, 404, 'expired for HEAD';
+is $t->request('HEAD', '/cache/k')->body, '', 'no body for HEAD';
+
+# an expired entry is overwritten
+
+post('1');
+is post('null')->status, 200, 'stored over expired';
+is $t->get('/cache/k')->status, 200, 'live again';
+
+# and the other way round
+
+post('1');
+is $t->get('/cache/k')->status, 404, 'expired over live';
+
+# anything else
+
+post('4102444800');
+
+for my $expire ('true', 'false', '[]', '[4102444800]', '{}', '{"a":1}', '""',
+    '" "', '"x"', '"1d"', '"2026-12-31"', '"4102444800s"', '"0x10"', '"1 2"',
+    '"1.2.3"', '"1e"', '"e1"', '"."', '"-"', '"null"', '"NaN"', '"inf"',
+    '"Infinity"', '"-Infinity"', '"nan"', '"1\u0000"', '"\u0031\u0000"',
+    '1e400', '-1e400', '"1e400"', '1e18', '-1e18', '9' x 30,
+    '"' . '9' x 30 . '"')
+{
+    $r = post($expire);
+
+    is $r->status, 422, "bad $expire";
+    is_deeply error_of($r)->{loc}, [ 'body', 'expire' ],
+        "bad $expire, loc";
+    is join(' ', sort keys %{ error_of($r) }),
+        'loc msg type', "bad $expire, members";
+}
+
+is $t->get('/cache/k')->json->{expire}, 4102444800, 'store unchanged';
+
+# it comes true
+
+my $at = sprintf '%.3f', time + 2;
+
+is post($at)->json->{expire}, $at + 0, 'soon';
+$t->request('POST', '/cache/stays', '{"value":1}');
+is $t->get('/cache/k')->status, 200, 'before its time';
+is $t->request('HEAD', '/cache/k')->status, 200, 'HEAD before its time';
+
+sleep 0.05 while time < $at + 0.02;
+
+my $before = $t->get('/stat')->json->{stats};
+is $t->get('/cache/k')->status, 404, 'after its time';
+is $t->get('/cache/k')->status, 404, 'and later';
+
+my $stats = $t->get('/stat')->json->{stats};
+is $stats->{expire} - $before->{expire}, 1, 'expired once';
+is $stats->{miss} - $before->{miss}, 1, 'missed then';
+is $t->get('/stat/count')->body, '{"count":1}', 'count';
+is $t->get('/cache/stays')->status, 200, 'others stay';
+
+# over a start
+
+$at = sprintf '%.3f', time + 4;
+post($at);
+$t->stop;
+$t->start;
+is $t->get('/cache/k')->status, 200, 'kept over start';
+sleep 0.05 while time < $at + 0.02;
+is $t->get('/cache/k')->status, 404, 'expires after start';
+
+done_testing;
