@@ -1,0 +1,256 @@
+#!/usr/bin/perl
+
+# A full disk: writes are 507, reads go on, and when there is room again so do
+# writes, by themselves.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Bigcache::Test;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+plan skip_all => 'only root can mount' if $>;
+
+my $t = Bigcache::Test->new;
+my $dir = $t->dir;
+my $test = $$;
+my $mounted;
+
+mkdir "$dir/disk";
+mkdir "$dir/other";
+
+END {
+    my $status = $?;
+
+    if ($mounted && $$ == $test) {
+        $t->stop;
+        system "umount $dir/disk >$dir/out 2>&1"
+            and system "umount -l $dir/disk >$dir/out 2>&1";
+    }
+
+    $? = $status;
+}
+
+$mounted = !system "mount -t tmpfs -o size=96m tmpfs $dir/disk >$dir/out 2>&1";
+
+plan skip_all => 'cannot mount a tmpfs' if !$mounted;
+
+$t->conf(<<'END')->start;
+%%MODULE%%
+
+events {
+}
+
+http {
+    %%HTTP%%
+
+    client_max_body_size 64m;
+
+    bigcache_path %%DIR%%/disk/store zone=main:1m wait=10s write_buffer=1m;
+
+    server {
+        listen 127.0.0.1:%%PORT_0%%;
+
+        location / {
+            bigcache main;
+        }
+    }
+}
+END
+
+$t->expect_log(qr/No space left on device/);
+$t->expect_log(qr/\[crit\] .*bigcache store /);
+
+my @full = (507, { detail => 'no space left on the disk of the cache' });
+
+
+# noise(N): bytes that do not compress
+
+sub noise {
+    my ($n) = @_;
+
+    srand 1;
+
+    return pack 'N*', map { int rand 2 ** 32 } 1 .. $n / 4;
+}
+
+
+my $small = noise(10_000);
+my $large = noise(2_000_000);
+
+
+# filler(LEFT): a file that leaves so many bytes on the disk
+
+sub filler {
+    my ($left) = @_;
+
+    open my $file, '>:raw', "$dir/disk/filler" or die "filler: $!\n";
+    $file->autoflush(1);
+
+    # a disk that is to be full takes no more
+
+    my $block = "\0" x 65536;
+    my $n = int((free() - $left) / length $block) + 1;
+
+    while ($n-- > 0) {
+        defined syswrite $file, $block or last;
+    }
+
+    close $file;
+}
+
+
+sub free {
+    my ($line) = `df -B1 --output=avail $dir/disk` =~ /(\d+)\s*\z/;
+
+    return $line;
+}
+
+
+# heals(NAME): writes of both kinds succeed again within some seconds
+
+sub heals {
+    my ($name) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my $status = 0;
+
+    $t->wait_for(sub {
+        $status = $t->request('POST', '/pickle/healed', $small)->status;
+        $status == 200;
+    }, 15);
+
+    is $status, 200, "$name: small writes again";
+    is $t->request('POST', '/pickle/large-healed', $large)->status, 200,
+        "$name: large writes again";
+    is $t->request('POST', '/cache/healed', '{"value":1}')->status, 200,
+        "$name: documents again";
+}
+
+
+for my $i (1 .. 20) {
+    $t->request('POST', "/pickle/kept$i", $small);
+}
+
+is $t->request('POST', '/pickle/kept', $large)->status, 200, 'stores';
+
+
+sub all_is_there {
+    my ($name) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my @bad = grep { $t->get("/pickle/kept$_")->body ne $small } 1 .. 20;
+    push @bad, 'large' if $t->get('/pickle/kept')->body ne $large;
+
+    is "@bad", '', "$name: what is stored is served";
+}
+
+
+# no room for a page file
+
+filler(1_000_000);
+
+my $r = $t->request('POST', '/pickle/large', $large);
+$t->json_is($r, @full, 'large: refused');
+is $r->header('Cache-Status'), 'bigcache; detail=FULL', 'large: status';
+is $t->get('/pickle/large')->status, 404, 'large: not stored';
+$t->json_is($t->request('POST', '/pickle/kept', $large . 'x'), @full,
+    'large: refused over another');
+all_is_there('large');
+
+unlink "$dir/disk/filler";
+heals('large');
+
+# no room for the index: it is written until it fails
+
+filler(400_000);
+
+my (%status, $i);
+
+for ($i = 0; $i < 3000; $i++) {
+    $r = $t->request('POST', "/pickle/f$i", $small);
+    $status{ $r->status }++;
+    last if $r->status != 200;
+}
+
+is $r->status, 507, 'small: refused' or diag $r->body;
+is $r->json->{detail}, $full[1]{detail}, 'small: reason';
+all_is_there('small');
+
+my @answers = map {
+    ($t->request('POST', "/pickle/g$_", $small),
+        $t->request('POST', "/cache/g$_", '{"value":1}'),
+        $t->request('POST', "/pickle/h$_", $large))
+} 1 .. 10;
+
+is_deeply [ grep { $_->status !~ /^(?:200|507)$/ } @answers ], [],
+    'small: others too' or diag join ' ', map { $_->status } @answers;
+
+for (1 .. 4) {
+    sleep 0.5;
+    push @answers, $t->request('DELETE', '/pickle/f0'),
+        $t->request('DELETE', '/prefix/f1'), $t->get('/stat/count');
+}
+
+is_deeply [ grep { $_->status !~ /^(?:200|404|507)$/ } @answers ], [],
+    'small: no failure' or diag join ' ', map { $_->status } @answers;
+all_is_there('small, later');
+
+unlink "$dir/disk/filler";
+heals('small');
+all_is_there('small, healed');
+
+# a stop and a start on a full disk
+
+filler(0);
+$r = $t->request('POST', '/pickle/full', $large);
+is $r->status, 507, 'full';
+ok $t->stop, 'stops on a full disk';
+$t->start;
+
+my @starts = map { $t->get("/pickle/kept$_") } 1 .. 5;
+is_deeply [ grep { $_->status !~ /^(?:200|503|507)$/ } @starts ], [],
+    'starts on a full disk' or diag join ' ', map { $_->status } @starts;
+is_deeply [ grep { $_->status == 200 && $_->body ne $small } @starts ], [],
+    'serves no wrong bytes';
+$r = $t->request('POST', '/cache/full', '{"value":1}');
+like $r->status, qr/^(?:503|507)$/, 'stores nothing' or diag $r->body;
+
+unlink "$dir/disk/filler";
+heals('started');
+all_is_there('started');
+
+# until the disk is full of pages, and deleted again
+
+%status = ();
+
+for ($i = 0; $i < 100; $i++) {
+    $r = $t->request('POST', "/pickle/big$i", $large);
+    $status{ $r->status }++;
+    last if $r->status != 200;
+}
+
+is $r->status, 507, 'full of pages';
+all_is_there('full of pages');
+
+my $removed = $t->request('DELETE', '/prefix/big');
+is $removed->status, 200, 'pages are removed' or diag $removed->body;
+heals('removed');
+all_is_there('removed');
+
+my $count = $t->get('/stat/count')->json->{count};
+ok $t->stop, 'stops';
+$t->start;
+is $t->get('/stat/count')->json->{count}, $count, 'count after restart';
+all_is_there('restarted');
+
+unlike $t->error_log, qr/exited on signal/, 'no crash';
+ok $t->stop, 'stops again';
+
+done_testing;

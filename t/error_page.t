@@ -1,0 +1,245 @@
+#!/usr/bin/perl
+
+# error_page: one of the bigcache location itself is for the cache, one of the
+# server is for people.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Bigcache::Test;
+use Test::More;
+
+my $t = Bigcache::Test->new;
+
+$t->write_file('people.html', 'for people');
+
+$t->conf(<<'END')->start;
+%%MODULE%%
+
+events {
+}
+
+http {
+    %%HTTP%%
+
+    limit_req_zone $http_x_limit zone=limit:1m rate=1r/m;
+
+    large_client_header_buffers 4 16k;
+
+    bigcache_path %%DIR%%/store zone=main:1m wait=1s;
+
+    # error pages for people
+
+    server {
+        listen 127.0.0.1:%%PORT_0%%;
+
+        error_page 400 404 405 409 412 422 503 /people.html;
+
+        location / {
+            bigcache main;
+        }
+
+        location = /people.html {
+            root %%DIR%%;
+        }
+
+        location /static/ {
+            root %%DIR%%;
+        }
+    }
+
+    # error pages of the locations themselves
+
+    server {
+        listen 127.0.0.1:%%PORT_1%%;
+
+        error_page 404 /people.html;
+
+        location /cache/ {
+            client_max_body_size 100;
+            bigcache main;
+            error_page 404 = @backend;
+            error_page 413 = @large;
+            error_page 503 =202 @closed;
+        }
+
+        location /cache/limited/ {
+            limit_req zone=limit;
+            bigcache main;
+            error_page 503 = @closed;
+        }
+
+        location /pickle/ {
+            bigcache main;
+            error_page 404 /cache/fallback;
+        }
+
+        location /stat {
+            bigcache main;
+            error_page 404 =200 /people.html;
+        }
+
+        location @backend {
+            proxy_pass http://127.0.0.1:%%PORT_2%%;
+        }
+
+        location @large {
+            return 200 "large";
+        }
+
+        location @closed {
+            return 202 "closed";
+        }
+
+        location = /people.html {
+            root %%DIR%%;
+        }
+    }
+
+    # the backend
+
+    server {
+        listen 127.0.0.1:%%PORT_2%%;
+
+        location / {
+            add_header X-Method $request_method;
+            return 200 "made $request_uri";
+        }
+
+        location /cache/none {
+            return 404 "backend has none";
+        }
+    }
+
+    # one after the other
+
+    server {
+        listen 127.0.0.1:%%PORT_3%%;
+        recursive_error_pages on;
+
+        location /cache/ {
+            bigcache main;
+            error_page 404 = @second;
+        }
+
+        location @second {
+            rewrite ^/cache/(.*)$ /cache/second/$1 break;
+            bigcache main;
+            error_page 404 = @third;
+        }
+
+        location @third {
+            rewrite ^ /pickle/third break;
+            bigcache main;
+            error_page 404 = @last;
+        }
+
+        location @last {
+            return 200 "last";
+        }
+
+        location /loop/ {
+            rewrite ^/loop/(.*)$ /cache/$1 break;
+            bigcache main;
+            error_page 404 /loop/again;
+        }
+    }
+}
+END
+
+
+sub request {
+    my ($n, $method, $path, $body) = @_;
+
+    return $t->connect($n)->request($method, $path, $body,
+        Connection => 'close');
+}
+
+
+# error_page of the server
+
+$t->json_is($t->get('/cache/none'), 404, { detail => 'cache miss' }, 'a miss');
+is $t->request('POST', '/cache/k', '{')->json->{detail}[0]{loc}[0], 'body',
+    'not JSON';
+is $t->request('PATCH', '/cache/k')->json->{detail}, 'Method Not Allowed',
+    'wrong method';
+is $t->get('/elsewhere')->json->{detail}, 'Not Found', 'no endpoint';
+is $t->get('/cache/' . 'k' x 8193)->json->{detail},
+    'the key is longer than 8192 bytes', 'bad key';
+is $t->get('/static/none')->body, 'for people', 'another location';
+
+# error_page of the location: a miss goes to the backend, a hit does not
+
+my $r = request(1, 'GET', '/cache/page?1');
+
+is $r->status, 200, 'backend on a miss';
+is $r->body, 'made /cache/page?1', 'made by the backend';
+is $r->header('Content-Type'), 'text/plain', 'its type';
+
+$t->request('POST', '/cache/page?1', '{"value":1}');
+
+$r = request(1, 'GET', '/cache/page?1');
+is $r->json->{value}, 1, 'a hit';
+is $r->header('X-Method'), undef, 'without the backend';
+
+$r = request(1, 'HEAD', '/cache/other');
+is $r->status, 200, 'HEAD of a miss';
+
+is request(1, 'GET', '/cache/none')->body, 'backend has none', 'its 404';
+
+my $c = $t->connect(1);
+is $c->request('GET', '/cache/more')->body, 'made /cache/more', 'kept alive';
+is $c->request('GET', '/cache/page?1')->json->{value}, 1, 'next request';
+is $c->request('DELETE', '/cache/more')->body, 'made /cache/more',
+    'DELETE of a miss';
+$c->close;
+
+# others
+
+is request(1, 'POST', '/cache/k', 'x' x 101)->body, 'large', 'too large';
+$c = $t->connect(1);
+is $c->request('POST', '/cache/k', [ 'x' x 60, 'y' x 60 ])->body, 'large',
+    'too large, chunked';
+$c->close;
+is request(1, 'POST', '/cache/k', '{')->status, 422, 'no page for it';
+
+$t->json_is(request(1, 'GET', '/pickle/none'), 404,
+    { detail => 'cache miss' }, 'redirected once');
+$t->request('POST', '/cache/fallback', '{"value":5}');
+is request(1, 'GET', '/pickle/none')->json->{value}, 5, 'redirected to a hit';
+
+$r = request(1, 'GET', '/stat/none');
+is $r->status, 200, 'no endpoint in a location';
+is $r->body, 'for people', 'page of that location';
+
+# recursive_error_pages
+
+is request(3, 'GET', '/cache/n')->body, 'last', 'all of them';
+$t->request('POST', '/pickle/third', 'third');
+is request(3, 'GET', '/cache/n')->body, 'third', 'third';
+$t->request('POST', '/cache/second/n', '{"value":"second"}');
+is request(3, 'GET', '/cache/n')->json->{value}, 'second', 'second';
+$t->request('POST', '/cache/n', '{"value":"first"}');
+is request(3, 'GET', '/cache/n')->json->{value}, 'first', 'first';
+$r = request(3, 'GET', '/loop/x');
+ok $r->status >= 400, 'a circle ends';
+
+# limit_req and a closed store
+
+$c = $t->connect(1);
+is $c->request('GET', '/cache/limited/x', undef, 'X-Limit' => 1)->status, 404,
+    'within the limit';
+is $c->request('GET', '/cache/limited/x', undef, 'X-Limit' => 1)->body,
+    'closed', 'over the limit';
+
+$t->get('/close');
+$r = request(1, 'GET', '/cache/page?1');
+is $r->status, 202, 'closed';
+is $r->body, 'closed', 'page for a closed store';
+is $t->get('/cache/k')->json->{detail}, 'the store is closed, POST /open '
+    . 'opens it', 'closed, page of the server';
+
+done_testing;

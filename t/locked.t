@@ -1,0 +1,122 @@
+#!/usr/bin/perl
+
+# Two instances of nginx on one directory: the first has it, the second says
+# so, and takes over when the first has gone.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Bigcache::Test;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $first = Bigcache::Test->new;
+my $second = Bigcache::Test->new;
+my $store = $first->dir . '/store';
+
+my $conf = <<"END";
+%%MODULE%%
+
+events {
+}
+
+http {
+    %%HTTP%%
+
+    bigcache_path $store zone=main:1m wait=1s;
+
+    server {
+        listen 127.0.0.1:%%PORT_0%%;
+
+        location / {
+            bigcache main;
+        }
+
+        location /site {
+            return 200 "site";
+        }
+    }
+}
+END
+
+$first->conf($conf)->start;
+
+is $first->request('POST', "/cache/$_", "{\"value\":$_}")->status, 200,
+    "stores $_" for 1 .. 3;
+
+$second->conf($conf)->start;
+
+# the second
+
+my $begin = time;
+my $r = $second->get('/cache/1');
+
+$second->json_is($r, 503, { detail => 'another process has the store open' },
+    'second says why');
+is $r->header('Retry-After'), 1, 'Retry-After';
+cmp_ok time - $begin, '<', 3, 'within its wait';
+
+$begin = time;
+is_deeply [ map { $_->status } $second->request('POST', '/cache/1',
+        '{"value":0}'),
+    $second->request('DELETE', '/cache/1'), $second->get('/stat/count'),
+    $second->get('/clear'), $second->get('/close'),
+    $second->request('DELETE', '/prefix/1') ], [ (503) x 6 ], 'no operation';
+cmp_ok time - $begin, '<', 1, 'at once, later on';
+is $second->get('/stat')->status, 200, 'stat of the second';
+is $second->get('/site')->body, 'site', 'its other locations';
+
+# the first
+
+is $first->get('/cache/1')->json->{value}, 1, 'first serves';
+is $first->request('POST', '/cache/4', '{"value":4}')->status, 200,
+    'first stores';
+is $first->get('/stat/count')->json->{count}, 4, 'first counts';
+
+# it lets nobody in while it clears
+
+my @cleared = map { $first->get('/clear')->status } 1 .. 200;
+is_deeply [ grep { $_ != 200 } @cleared ], [], 'first clears';
+is $first->request('POST', "/cache/$_", "{\"value\":$_}")->status, 200,
+    "stores $_ again" for 1 .. 4;
+is $second->get('/cache/1')->status, 503, 'second still waits';
+
+sleep 1;
+my @lines = $second->error_log =~ /^.*bigcache store.*another process.*$/mg;
+is @lines, 1, 'one line in the log' or diag join "\n", @lines;
+unlike $first->error_log, qr/another process/, 'none in that of the first';
+
+# the first goes
+
+ok $first->stop, 'first stops';
+ok $second->wait_for(sub { $second->get('/cache/4')->status == 200 }, 5),
+    'second takes over';
+is $second->get('/stat/count')->json->{count}, 4, 'with all that was stored';
+unlike $second->error_log, qr/not closed properly/, 'closed properly';
+is $second->request('POST', '/cache/5', '{"value":5}')->status, 200,
+    'second stores';
+
+# the other way round, and the second is killed
+
+$first->start;
+is $first->get('/cache/5')->status, 503, 'first has to wait';
+$second->kill;
+ok $first->wait_for(sub { $first->get('/cache/5')->status == 200 }, 5),
+    'first takes over';
+is $first->get('/stat/count')->json->{count}, 5, 'everything is there';
+
+# closed on demand, the directory is free
+
+$second->start;
+is $first->get('/close')->status, 200, 'first closes';
+ok $second->wait_for(sub { $second->get('/cache/5')->status == 200 }, 5),
+    'second opens';
+is $first->request('POST', '/open')->status, 503, 'first cannot open';
+ok $second->stop, 'second stops';
+ok $first->wait_for(sub { $first->get('/cache/5')->status == 200 }, 5),
+    'first opens after all';
+
+done_testing;

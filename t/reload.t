@@ -1,0 +1,212 @@
+#!/usr/bin/perl
+
+# A reload costs no request and nothing of what is stored, whatever the old
+# worker has yet to do.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Bigcache::Test;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $t = Bigcache::Test->new;
+
+my $conf = <<'END';
+%%MODULE%%
+
+events {
+}
+
+http {
+    %%HTTP%%
+
+    client_max_body_size 10m;
+
+    bigcache_path %%DIR%%/store zone=main:1m wait=4s;
+
+    server {
+        listen 127.0.0.1:%%PORT_0%% sndbuf=32k;
+
+        location / {
+            bigcache main;
+        }
+
+        location /slow/ {
+            bigcache_base /slow;
+            limit_rate 1m;
+            bigcache main;
+        }
+    }
+}
+END
+
+$t->conf($conf)->start;
+
+
+sub stored { $t->request('POST', "/cache/$_[0]", "{\"value\":$_[0]}")->status }
+sub value { $t->get("/cache/$_[0]")->json->{value} // '' }
+
+
+# ten reloads, a request after each
+
+my $large = join '', map { chr 33 + $_ % 90 } 0 .. 1_999_999;
+
+is $t->request('POST', '/pickle/large', $large)->status, 200, 'large page';
+
+my @failed;
+
+for my $i (1 .. 10) {
+    push @failed, "POST $i" if stored($i) != 200;
+    $t->reload or push @failed, "reload $i";
+    push @failed, "GET $i" if value($i) ne $i;
+    push @failed, "miss $i" if $t->get('/cache/none')->status != 404;
+}
+
+is "@failed", '', 'ten reloads';
+is_deeply [ map { value($_) } 1 .. 10 ], [ 1 .. 10 ], 'everything is there';
+ok $t->get('/pickle/large')->body eq $large, 'large page is there';
+is $t->get('/stat/count')->json->{count}, 11, 'count';
+is_deeply $t->get('/stat')->json->{stats}, { hit => 21, miss => 10,
+    expire => 0, delete => 0, hit_rate => '67.74%' }, 'counters';
+unlike $t->error_log, qr/not closed properly/, 'closed properly';
+
+# reloads on each other's heels
+
+$t->signal('HUP') and sleep 0.02 * $_ for 1 .. 8;
+is value(3), 3, 'reloads in a row';
+$t->reload;
+
+# requests during the hand-over wait, and all are answered
+
+my (%status, $slowest);
+
+for my $round (1 .. 3) {
+    my @old = $t->worker_pids;
+    $t->signal('HUP');
+
+    my $end = time + 1.5;
+    my $n = 0;
+
+    while (time < $end) {
+        my $begin = time;
+        my $name = "h$round-" . $n++;
+        my $r = $t->request('POST', "/pickle/$name", $name);
+        $status{ $r->status }++;
+        $r = $t->get("/pickle/$name");
+        $status{ $r->status }++;
+        $status{wrong}++ if $r->body ne $name;
+        $slowest = time - $begin if time - $begin > ($slowest // 0);
+    }
+
+    $t->wait_for(sub { !grep { my $pid = $_; grep { $_ == $pid } @old }
+        $t->worker_pids });
+}
+
+is_deeply [ keys %status ], [ 200 ], 'requests during reloads'
+    or diag join ', ', map { "$_: $status{$_}" } sort keys %status;
+cmp_ok $slowest, '<', 3, 'they wait for a moment';
+
+# connections that stay open: nginx closes idle ones, a request that had been
+# sent by then is answered
+
+my @c = map { $t->connect } 1 .. 20;
+
+$_->request('GET', '/cache/1') for @c;
+$t->signal('HUP');
+sleep 0.2;
+
+my $answered = grep { $_->closed(10) } @c;
+is $answered, 20, 'idle connections end';
+
+# a slow download does not keep the new worker from the directory
+
+my $c = $t->connect;
+$c->send_request('GET', '/slow/pickle/large', undef);
+$c->read_bytes(1000);
+
+my $begin = time;
+$t->reload;
+is value(5), 5, 'serves beside a download';
+cmp_ok time - $begin, '<', 3, 'without delay';
+is stored(50), 200, 'stores beside a download';
+is $t->request('DELETE', '/pickle/large')->status, 200, 'even deletes it';
+$c->{in} = '';
+$c->read_until('~') until length $c->{in} > 1_000_000 || !$c->readable(10);
+$c->close;
+
+# the page to its end
+
+$t->request('POST', '/pickle/large', $large);
+$c = $t->connect;
+$c->send_request('GET', '/slow/pickle/large', undef);
+$t->wait_for(sub { $c->readable });
+$t->reload;
+my $r = $c->response;
+ok $r->body eq $large, 'download goes on to its end';
+
+# a slow upload: the new worker serves within its time, the upload is answered
+
+$c = $t->connect;
+$c->send("POST /pickle/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
+    . "\r\n" . 'u' x 10);
+sleep 0.2;
+
+$t->expect_log(qr/is let go with/);
+$begin = time;
+$t->reload;
+$r = $t->get('/cache/5');
+is $r->status, 200, 'serves beside an upload' or diag $r->body;
+cmp_ok time - $begin, '<', 4.5, 'within its time';
+
+sleep 0.5;
+$c->send('u' x 90);
+$r = $c->response;
+like $r->status, qr/^(?:200|503)$/, 'upload is answered';
+is $t->get('/pickle/upload')->status, $r->status == 200 ? 200 : 404,
+    'and that is true';
+ok !$c->readable(0) || $c->closed(5), 'then closed';
+
+# an upload that ends while the old worker lets go
+
+$c = $t->connect;
+$c->send("POST /pickle/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
+    . "\r\n" . 'u' x 10);
+sleep 0.2;
+$t->reload;
+$c->send_slowly(0.1, ('u' x 10) x 9);
+$r = $c->response;
+is $r->status, 200, 'upload in time is stored' or diag $r->body;
+is $t->get('/pickle/upload')->body, 'u' x 100, 'stored whole';
+
+# several old workers, each with a download
+
+@c = map {
+    my $slow = $t->connect;
+    $slow->send_request('GET', '/slow/pickle/large', undef);
+    $slow->read_bytes(1000);
+    $t->reload;
+    $slow;
+} 1 .. 3;
+
+is value(7), 7, 'three old workers';
+is stored(70), 200, 'stores beside three';
+$_->close for @c;
+
+# closed on demand, a reload opens
+
+$t->get('/close');
+$t->reload;
+is value(7), 7, 'a reload opens';
+
+my $count = $t->get('/stat/count')->json->{count};
+
+ok $t->stop, 'stops';
+$t->start;
+is $t->get('/stat/count')->json->{count}, $count, 'count after restart';
+unlike $t->error_log, qr/not closed properly/, 'always closed properly';
+
+done_testing;

@@ -1,0 +1,251 @@
+#!/usr/bin/perl
+
+# ./build.sh run: serves in the foreground until it is told to stop, and says
+# in one line what keeps it from that.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Bigcache::Test;
+use Cwd qw(abs_path);
+use IO::Socket::INET;
+use POSIX qw(WNOHANG);
+use Test::More;
+use Time::HiRes qw(sleep);
+
+my $build = abs_path("$FindBin::Bin/../build.sh");
+my $t = Bigcache::Test->new;
+my $dir = $t->dir;
+my $test = $$;
+my (%running, $runs);
+
+delete @ENV{qw(DB_PATH LD_PRELOAD)};
+
+END {
+    my $status = $?;
+
+    if ($$ == $test) {
+        kill 'TERM', $_ for keys %running;
+        waitpid $_, 0 for keys %running;
+    }
+
+    $? = $status;
+}
+
+
+# run(ENV, OPTION ...): starts it, in a process group of its own, from the
+# test's directory; returns its pid and the name of the file it writes to
+
+sub run {
+    my ($env, @options) = @_;
+
+    my $name = 'run-' . ++$runs;
+    my $pid = fork // die "fork: $!\n";
+
+    if (!$pid) {
+        setpgrp;
+        %ENV = (%ENV, %$env);
+        chdir $dir;
+        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP PIPE ALRM);
+        open STDIN, '<', '/dev/null';
+        open STDOUT, '>', "$dir/$name";
+        open STDERR, '>&', \*STDOUT;
+        { exec $build, 'run', @options; }
+        POSIX::_exit(127);
+    }
+
+    $running{$pid} = 1;
+
+    return ($pid, $name);
+}
+
+
+# ended(PID, SECONDS): its exit status, or undef
+
+sub ended {
+    my ($pid, $seconds) = @_;
+
+    my $ended = $t->wait_for(sub { waitpid($pid, WNOHANG) == $pid }, $seconds)
+        or return undef;
+
+    delete $running{$pid};
+
+    return $? & 127 ? 'signal ' . ($? & 127) : $? >> 8;
+}
+
+
+# serves(N, NAME, PID): whether it listens on the test's port N; the first one
+# may have to build
+
+sub serves {
+    my ($n, $name, $pid) = @_;
+
+    my $url = 'http://127.0.0.1:' . $t->port($n) . '/';
+
+    my $said = $t->wait_for(sub {
+        $t->read_file($name) =~ m{^bigcache serves \Q$url\E from (.*)}m && $1
+            or waitpid($pid, WNOHANG) == $pid && 'it ended';
+    }, 200);
+
+    return $said // 'nothing';
+}
+
+
+sub request {
+    my ($n, $method, $path, $body) = @_;
+
+    return $t->connect($n)->request($method, $path, $body,
+        Connection => 'close');
+}
+
+
+# server_dir(PID): where its nginx lives
+
+sub server_dir {
+    for my $pid ($t->children($_[0])) {
+        open my $file, '<', "/proc/$pid/cmdline" or next;
+        my $line = join ' ', split /[\0 ]/, <$file> // '';
+        return $1 if $line =~ /nginx.* -p (\S+)/;
+    }
+
+    return '';
+}
+
+
+sub alive { scalar grep { kill 0, $_ } @_ }
+
+my @port = ('--port', $t->port);
+
+# it serves, and Ctrl-C stops it
+
+my ($pid, $name) = run({}, @port, '--db_path', 'some data');
+
+is serves(0, $name, $pid), "$dir/some data", 'says where it serves';
+is request(0, 'POST', '/cache/k', '{"value":1}')->status, 200, 'stores';
+is request(0, 'GET', '/cache/k')->json->{value}, 1, 'serves';
+is request(0, 'POST', '/pickle/l', 'x' x 3_000_000)->status, 200,
+    'stores a large page';
+ok -d "$dir/some data/index", 'in the directory';
+
+my $files = server_dir($pid);
+ok -d $files, 'a directory for nginx';
+my @nginx = $t->children($pid);
+
+my $c = $t->connect(0);
+$c->send("POST /pickle/late HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n");
+sleep 0.2;
+kill 'INT', -$pid;
+sleep 0.3;
+$c->send('late');
+is $c->response->status, 200, 'a request during Ctrl-C';
+is ended($pid, 20), 0, 'Ctrl-C ends it';
+is alive(@nginx), 0, 'nginx is gone';
+ok !-e $files, 'its directory too';
+unlike $t->read_file($name), qr/\[(?:alert|crit|emerg|error)\]/,
+    'no complaints';
+
+# SIGTERM, DB_PATH, options with "="
+
+($pid, $name) = run({ DB_PATH => "$dir/some data" }, "--port=$port[1]",
+    '--host=127.0.0.1');
+
+is serves(0, $name, $pid), "$dir/some data", 'DB_PATH';
+is request(0, 'GET', '/pickle/late')->body, 'late', 'what was stored';
+is request(0, 'GET', '/stat/count')->json->{count}, 3, 'closed properly';
+
+# a second one, with a directory of its own, with that of the first, and on
+# the port of the first
+
+my ($other, $other_name) = run({ DB_PATH => "$dir/unused" }, '--port',
+    $t->port(1), "--db_path=$dir/other");
+
+is serves(1, $other_name, $other), "$dir/other", 'second, option wins';
+ok !-e "$dir/unused", 'second, DB_PATH is not used';
+is request(1, 'GET', '/cache/k')->status, 404, 'second has its own pages';
+is request(0, 'GET', '/cache/k')->status, 200, 'first serves on';
+
+my ($same, $same_name) = run({}, '--port', $t->port(2), '--db_path',
+    'some data');
+
+is serves(2, $same_name, $same), "$dir/some data", 'third, same directory';
+is request(2, 'GET', '/cache/k')->status, 503, 'third waits';
+is request(0, 'GET', '/cache/k')->status, 200, 'first has it';
+kill 'TERM', $same;
+is ended($same, 20), 0, 'SIGTERM ends the third';
+
+
+# fails(REGEX, NAME, OPTION ...): one line, an exit status, nothing started
+
+sub fails {
+    my ($regex, $test_name, @options) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my ($failed, $output) = run({}, @options);
+    my $status = ended($failed, 100);
+    my @lines = split /\n/, $t->read_file($output);
+
+    ok $status && $status =~ /^\d+$/ && @lines == 1
+        && $lines[0] =~ /^build\.sh: / && $lines[0] =~ $regex, $test_name
+        or diag 'status ' . ($status // 'none'), "\n", join "\n", @lines;
+}
+
+
+fails(qr/cannot listen on 127\.0\.0\.1 port $port[1]: Address already in use/,
+    'port of another bigcache', @port, '--db_path', 'x');
+
+kill 'TERM', $pid, $other;
+is ended($pid, 20), 0, 'SIGTERM ends it';
+is ended($other, 20), 0, 'SIGTERM ends the second';
+
+my $listen = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1',
+    LocalPort => $t->port(3)) or die "listen: $!\n";
+
+fails(qr/port ${\$t->port(3)}: Address already in use/, 'port in use',
+    '--port', $t->port(3), '--db_path', 'x');
+
+# bad options
+
+$t->write_file('file', '');
+
+fails(qr/unknown option '$_'/, "option $_", $_)
+    for qw(--prot --portx=1 x --db-path=x -p);
+fails(qr/$_ needs a value/, "option $_", $_) for qw(--port --host --db_path);
+fails(qr/--port: '$_' is not a port/, "port $_", '--port', $_)
+    for qw(x 0 65536 -1 80x 1.5 99999999999);
+fails(qr/--port: '' is not a port/, 'empty port', '--port=');
+fails(qr/--host/, "host $_", @port, '--host', $_)
+    for 'no such host', 'none.invalid', '';
+fails(qr/192\.0\.2\.1/, 'host of another machine', @port, '--host',
+    '192.0.2.1');
+fails(qr/--db_path/, 'empty path', @port, '--db_path=');
+fails(qr/--db_path: .*$dir\/file/, 'path of a file', @port, '--db_path',
+    'file');
+fails(qr/--db_path: .*$dir\/file\/x/, 'path below a file', @port,
+    "--db_path=$dir/file/x");
+fails(qr/--db_path: /, 'path with a line break', @port, "--db_path=a\nb");
+
+ok !-e "$dir/x", 'nothing was made';
+
+# killed by force, its nginx ends too
+
+($pid, $name) = run({}, @port, "--db_path=$dir/some data");
+is serves(0, $name, $pid), "$dir/some data", 'serves again';
+@nginx = $t->children($pid);
+$files = server_dir($pid);
+kill 'KILL', $pid;
+is ended($pid, 5), 'signal 9', 'killed by force';
+ok $t->wait_for(sub { !alive(@nginx) }, 10), 'nginx ends';
+system 'rm', '-r', $files if $files =~ m{/run\.\w+$};
+
+# a terminal that is closed
+
+($pid, $name) = run({}, @port, "--db_path=$dir/some data");
+is serves(0, $name, $pid), "$dir/some data", 'free for the next';
+kill 'HUP', $pid;
+is ended($pid, 20), 0, 'SIGHUP ends it';
+
+done_testing;

@@ -1,0 +1,264 @@
+#!/usr/bin/perl
+
+# The end of nginx: graceful, fast, and by force.  What was acknowledged is
+# there afterwards, and the count is right.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Bigcache::Test;
+use IO::Handle;
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $t = Bigcache::Test->new->conf(<<'END')->start;
+%%MODULE%%
+
+worker_rlimit_core 0;
+
+events {
+}
+
+http {
+    %%HTTP%%
+
+    bigcache_path %%DIR%%/store zone=main:1m;
+    client_max_body_size 2m;
+    keepalive_requests 1000000;
+
+    server {
+        listen 127.0.0.1:%%PORT_0%%;
+
+        location / {
+            bigcache main;
+        }
+    }
+}
+END
+
+my $size = 2000;
+my $large = 1_100_000;
+
+
+# load(NAME, CONNECTIONS): starts processes that write on a connection each
+# until it ends; returns their ends of the pipes
+
+sub load {
+    my ($name, $n) = @_;
+
+    return map { start_client("$name$_", $_) } 1 .. $n;
+}
+
+
+# a client prints the keys that were acknowledged, and what it did not expect
+
+sub start_client {
+    my ($name, $number) = @_;
+
+    pipe my $read, my $write or die "pipe: $!\n";
+
+    my $pid = fork // die "fork: $!\n";
+
+    if (!$pid) {
+        $SIG{ALRM} = 'DEFAULT';
+        alarm 60;
+        close $read;
+        $write->autoflush(1);
+        eval { client($name, $number, $write) };
+        print $write "error $@" if $@ && $@ !~ /^connect/;
+        close $write;
+        POSIX::_exit(0);
+    }
+
+    close $write;
+
+    return { pid => $pid, out => $read };
+}
+
+
+sub client {
+    my ($name, $number, $write) = @_;
+
+    my $c = $t->connect;
+
+    for (my $i = 0; ; $i++) {
+        my $length = $number == 1 && $i % 10 == 0 ? $large : $size;
+        my $key = "$name-$i";
+        my $r = $c->request('POST', "/pickle/$key", body($key, $length));
+
+        if ($r->status == 0) {
+            print $write "lost $key\n";
+            return;
+        }
+
+        print $write $r->status == 200 ? "ok $key $length\n"
+            : "status " . $r->status . "\n";
+
+        return if ($r->header('Connection') // '') eq 'close';
+    }
+}
+
+
+sub body {
+    my ($key, $length) = @_;
+
+    return substr "$key." x (1 + $length / length "$key."), 0, $length;
+}
+
+
+# results(CLIENTS): lines by their first word
+
+sub results {
+    my %lines;
+
+    for my $client (@_) {
+        my $out = $client->{out};
+        push @{ $lines{ $_->[0] } }, $_ for map { [ split ] } <$out>;
+        waitpid $client->{pid}, 0;
+    }
+
+    return \%lines;
+}
+
+
+# check(RESULTS, NAME): all that was acknowledged is there
+
+sub check {
+    my ($results, $name) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my $c = $t->connect;
+
+    my @missing = grep {
+        my (undef, $key, $length) = @$_;
+        $c->request('GET', "/pickle/$key")->body ne body($key, $length);
+    } @{ $results->{ok} };
+
+    ok @{ $results->{ok} } > 50, "$name, there was load"
+        or diag scalar @{ $results->{ok} };
+    is scalar @missing, 0, "$name, nothing is lost";
+
+    $c->close;
+}
+
+
+sub count { $t->get('/stat/count')->json->{count} }
+
+
+# keys: counted one by one, by what a purge of all prefixes removes
+
+sub purged {
+    my $n = 0;
+
+    for my $prefix (@_) {
+        my $r = $t->request('DELETE', "/prefix/$prefix");
+        $n += $1 if $r->body =~ /: (\d+) keys/;
+    }
+
+    return $n;
+}
+
+
+# QUIT under load: whoever got through is answered
+
+my @clients = load('quit', 8);
+
+sleep 0.5;
+ok $t->stop(20), 'stops under load';
+
+my $results = results(@clients);
+
+is_deeply [ grep { $_ ne 'ok' && $_ ne 'lost' } keys %$results ], [],
+    'stop, no other answers'
+    or diag join "\n", map { "@$_" } map { @{ $results->{$_} } }
+        grep { $_ ne 'ok' } keys %$results;
+
+$t->start;
+check($results, 'stop');
+my $lost = @{ $results->{lost} || [] };
+my $count = count();
+ok $count >= @{ $results->{ok} } && $count <= @{ $results->{ok} } + $lost,
+    'stop, count';
+unlike $t->error_log, qr/not closed properly/, 'stop, closed properly';
+is purged('quit'), $count, 'stop, count is exact';
+
+# a request that was accepted is answered: a body that comes during the stop
+
+my $c = $t->connect;
+$c->send("POST /pickle/late HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n");
+sleep 0.1;
+$t->signal('QUIT');
+sleep 0.3;
+$c->send('0123456789');
+is $c->response->status, 200, 'body during the stop';
+ok $t->stop, 'then stops';
+$t->start;
+is $t->get('/pickle/late')->body, '0123456789', 'body during the stop, stored';
+is count(), 1, 'count of one';
+
+# TERM under load: fast, but in order
+
+@clients = load('term', 4);
+sleep 0.4;
+my $begin = time;
+$t->signal('TERM');
+ok $t->wait_for(sub { !$t->running }, 10), 'ends by TERM';
+cmp_ok time - $begin, '<', 5, 'TERM is fast';
+$results = results(@clients);
+$t->start;
+check($results, 'TERM');
+$count = count();
+is purged('term', 'late'), $count, 'TERM, count is exact';
+unlike $t->error_log, qr/not closed properly/, 'TERM, closed properly';
+
+# the worker is killed: the master starts another
+
+$t->expect_log(qr/worker process \d+ exited on signal 9/);
+
+for my $round (1 .. 3) {
+    @clients = load("kill$round-", 4);
+    sleep 0.4;
+    my ($worker) = $t->worker_pids;
+    $t->signal('KILL', $worker);
+    $results = results(@clients);
+    $t->wait_for(sub { grep { $_ != $worker } $t->worker_pids });
+
+    check($results, "kill $round");
+    $lost = @{ $results->{lost} || [] };
+    $count = count();
+    my $purged = purged("kill$round-");
+    is $purged, $count, "kill $round, count is exact";
+    ok $purged >= @{ $results->{ok} } && $purged <= @{ $results->{ok} } + $lost,
+        "kill $round, count is right";
+}
+
+like $t->error_log, qr/was not closed properly/, 'it is told';
+
+# all is killed
+
+@clients = load('crash', 4);
+sleep 0.4;
+$t->kill;
+$results = results(@clients);
+$t->start;
+check($results, 'crash');
+$count = count();
+is purged('crash'), $count, 'crash, count is exact';
+
+# page files that nothing names are gone
+
+$t->wait_for(sub { !glob $t->dir . '/store/pages/*' }, 10);
+is scalar(() = glob $t->dir . '/store/pages/*'), 0, 'no page file is left';
+
+# an empty store, closed and opened
+
+ok $t->stop, 'stops when empty';
+$t->start;
+is count(), 0, 'count of none';
+
+done_testing;
