@@ -44,7 +44,7 @@ note() {
 # --- packages ---
 
 build_packages() {
-    echo gcc make libc6-dev libleveldb-dev libcjson-dev
+    echo gcc make libc6-dev libleveldb-dev libcjson-dev libdeflate-dev
 
     if [ -z "${NGX_SRC:-}" ]; then
         echo nginx nginx-dev

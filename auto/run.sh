@@ -40,6 +40,7 @@ cmd_run() {
     [ -n "$db" ] || die "--db_path is empty"
     [ "${db#/}" != "$db" ] || db=$started_in/$db
     host=${host#[} host=${host%]}
+    [ -n "$host" ] || die "--host: an address is missing"
 
     check_address "$host" $port
     check_directory "$db"

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bigcache_crc.h"
 #include "bigcache_data.h"
 
 
@@ -19,7 +20,9 @@ static int bigcache_data_pread(int fd, u_char *buf, size_t len, off_t offset);
 static int bigcache_data_pwrite(int fd, const u_char *buf, size_t len,
     off_t offset);
 static int bigcache_data_copy(int fd, off_t offset,
-    const bigcache_data_t *data);
+    const bigcache_data_t *data, uint32_t *crc);
+static int bigcache_data_put(int fd, off_t offset, const u_char *buf,
+    size_t len, uint32_t *crc);
 
 
 bigcache_data_t
@@ -100,19 +103,19 @@ bigcache_data_read(u_char *dst, const bigcache_data_t *data, unsigned n)
 
 int
 bigcache_data_write(int fd, off_t offset, const bigcache_data_t *data,
-    unsigned n)
+    unsigned n, uint32_t *crc)
 {
     int       rc;
     unsigned  i;
 
     for (i = 0; i < n; i++) {
 
-        if (data[i].fd == -1) {
-            rc = bigcache_data_pwrite(fd, data[i].bytes.data,
-                                      data[i].bytes.len, offset);
+        if (data[i].fd != -1) {
+            rc = bigcache_data_copy(fd, offset, &data[i], crc);
 
         } else {
-            rc = bigcache_data_copy(fd, offset, &data[i]);
+            rc = bigcache_data_put(fd, offset, data[i].bytes.data,
+                                   data[i].bytes.len, crc);
         }
 
         if (rc == -1) {
@@ -126,21 +129,31 @@ bigcache_data_write(int fd, off_t offset, const bigcache_data_t *data,
 }
 
 
+int
+bigcache_data_crc(const bigcache_data_t *data, unsigned n, uint32_t *crc)
+{
+    return bigcache_data_write(-1, 0, data, n, crc);
+}
+
+
 static int
-bigcache_data_copy(int fd, off_t offset, const bigcache_data_t *data)
+bigcache_data_copy(int fd, off_t offset, const bigcache_data_t *data,
+    uint32_t *crc)
 {
     int        rc;
     off_t      done, end;
     size_t     len;
     u_char    *buf;
 
-    buf = malloc(BIGCACHE_DATA_BUFFER);
+    end = (off_t) data->length;
+
+    buf = malloc(end < BIGCACHE_DATA_BUFFER ? (size_t) end + 1
+                                            : BIGCACHE_DATA_BUFFER);
     if (buf == NULL) {
         return -1;
     }
 
     rc = 0;
-    end = (off_t) data->length;
 
     for (done = 0; rc == 0 && done < end; done += (off_t) len) {
 
@@ -153,13 +166,27 @@ bigcache_data_copy(int fd, off_t offset, const bigcache_data_t *data)
         rc = bigcache_data_pread(data->fd, buf, len, data->offset + done);
 
         if (rc == 0) {
-            rc = bigcache_data_pwrite(fd, buf, len, offset + done);
+            rc = bigcache_data_put(fd, offset + done, buf, len, crc);
         }
     }
 
     free(buf);
 
     return rc;
+}
+
+
+/* fd is -1: only the crc is wanted */
+
+static int
+bigcache_data_put(int fd, off_t offset, const u_char *buf, size_t len,
+    uint32_t *crc)
+{
+    if (crc && len) {
+        *crc = bigcache_crc32(*crc, buf, len);
+    }
+
+    return (fd == -1) ? 0 : bigcache_data_pwrite(fd, buf, len, offset);
 }
 
 

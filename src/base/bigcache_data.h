@@ -50,11 +50,16 @@ uint64_t bigcache_data_length(const bigcache_data_t *data, unsigned n);
 int bigcache_data_read(u_char *dst, const bigcache_data_t *data, unsigned n);
 
 /*
- * Writes n pieces to fd, from offset on, through a buffer of fixed size.
- * Returns 0, or -1 and errno.
+ * Writes n pieces to fd, from offset on, through a buffer of fixed size; crc
+ * goes over them, if it is not NULL.  Returns 0, or -1 and errno.
  */
 int bigcache_data_write(int fd, off_t offset, const bigcache_data_t *data,
-    unsigned n);
+    unsigned n, uint32_t *crc);
+
+/* CRC-32 of n pieces; the same */
+
+int bigcache_data_crc(const bigcache_data_t *data, unsigned n,
+    uint32_t *crc);
 
 
 #endif /* _BIGCACHE_DATA_H_INCLUDED_ */

@@ -47,6 +47,8 @@ typedef struct {
     ngx_thread_pool_t                *thread_pool;
     ngx_cycle_t                      *cycle;
     bigcache_store_conf_t             conf;
+    ngx_flag_t                        gzip;
+    ngx_uint_t                        given;      /* parameters, as bits */
 
     bigcache_counters_t              *counters;
 
@@ -88,6 +90,8 @@ typedef ngx_int_t (*ngx_http_bigcache_reply_pt)(ngx_http_request_t *r,
 #define NGX_HTTP_BIGCACHE_LIFETIME    0x08    /* headers carry a lifetime */
 #define NGX_HTTP_BIGCACHE_CONDITIONS  0x10    /* writes under conditions */
 #define NGX_HTTP_BIGCACHE_OWN_SITE    0x20    /* not for other sites' pages */
+#define NGX_HTTP_BIGCACHE_PREFER      0x40    /* has preferences to heed */
+#define NGX_HTTP_BIGCACHE_PAGE        0x80    /* sends a page, packed or not */
 
 
 /* one endpoint and method: a row of the route table */
@@ -108,8 +112,10 @@ struct ngx_http_bigcache_ctx_s {
     bigcache_op_t                     op;
     ngx_str_t                         status;     /* $bigcache_status */
     ngx_str_t                         error;      /* of the error filter */
+    ngx_table_elt_t                  *cache_status;
     unsigned                          active:1;   /* counted in the zone */
     unsigned                          waiting:1;  /* for a thread */
+    unsigned                          answered:1; /* the answer is ours */
     unsigned                          error_sent:1;
 };
 
@@ -234,7 +240,8 @@ ngx_int_t ngx_http_bigcache_send_page(ngx_http_request_t *r,
 /* {"message":...}, a name in the middle of it */
 
 ngx_int_t ngx_http_bigcache_send_message(ngx_http_request_t *r,
-    const char *before, const bigcache_str_t *name, const char *after);
+    ngx_uint_t status, const char *before, const bigcache_str_t *name,
+    const char *after);
 
 /* {"detail":...} */
 

@@ -82,16 +82,17 @@ ngx_http_bigcache_error_header_filter(ngx_http_request_t *r)
     ngx_http_bigcache_ctx_t          *ctx;
     const ngx_http_bigcache_route_t  *route;
 
-    /* set where nginx makes the answer, and nowhere else */
+    ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_module);
+
+    /* set where nginx makes the answer, and left so after an error_page */
 
     if (r->err_status < NGX_HTTP_BAD_REQUEST
+        || (ctx && ctx->answered)
         || r != r->main
         || !ngx_http_bigcache_error_ours(r))
     {
         return ngx_http_next_header_filter(r);
     }
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_module);
 
     if (ctx == NULL) {
         ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_bigcache_ctx_t));

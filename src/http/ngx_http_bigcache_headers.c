@@ -56,7 +56,7 @@ static const ngx_http_bigcache_header_t  ngx_http_bigcache_headers_in[] = {
     { ngx_string("x-bigcache-expire"), NGX_HTTP_BIGCACHE_LIFETIME,
       ngx_http_bigcache_expire },
 
-    { ngx_string("prefer"), NGX_HTTP_BIGCACHE_BODY,
+    { ngx_string("prefer"), NGX_HTTP_BIGCACHE_PREFER,
       ngx_http_bigcache_prefer },
 
     { ngx_string("if-match"), NGX_HTTP_BIGCACHE_CONDITIONS,
@@ -77,6 +77,19 @@ ngx_http_bigcache_headers(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
     ngx_list_part_t                   *part;
     ngx_table_elt_t                   *h;
     const ngx_http_bigcache_header_t  *header;
+
+#if (NGX_HTTP_GZIP)
+
+    /* ranges are those of the page, not of a gzip file */
+
+    if ((ctx->route->flags & NGX_HTTP_BIGCACHE_PAGE)
+        && r->headers_in.range == NULL
+        && ngx_http_gzip_ok(r) == NGX_OK)
+    {
+        ctx->op.gzip = 1;
+    }
+
+#endif
 
     i = 0;
     part = &r->headers_in.headers.part;
@@ -229,6 +242,10 @@ ngx_http_bigcache_prefer(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx,
         if (ngx_http_bigcache_preference(p, end, "return", "minimal")) {
             ctx->op.minimal = 1;
         }
+
+        if (ngx_http_bigcache_preference(p, end, "respond-async", NULL)) {
+            ctx->op.async = 1;
+        }
     }
 
     return NULL;
@@ -236,8 +253,8 @@ ngx_http_bigcache_prefer(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx,
 
 
 /*
- * Tells whether a preference is name=value, RFC 7240: quotes and blanks make
- * no difference, and parameters may follow.
+ * Tells whether a preference is name=value, or name if value is NULL, RFC
+ * 7240: quotes and blanks make no difference, and parameters may follow.
  */
 
 static ngx_uint_t
@@ -259,7 +276,7 @@ ngx_http_bigcache_preference(u_char *p, u_char *last, const char *name,
             continue;
         }
 
-        if (left && ch == '=' && *expected == '\0') {
+        if (left && value && ch == '=' && *expected == '\0') {
             left = 0;
             expected = value;
             continue;
@@ -270,7 +287,7 @@ ngx_http_bigcache_preference(u_char *p, u_char *last, const char *name,
         }
     }
 
-    return !left && *expected == '\0';
+    return *expected == '\0' && left == (value == NULL);
 }
 
 
@@ -363,7 +380,11 @@ ngx_http_bigcache_etags(ngx_http_request_t *r, bigcache_op_list_t *list,
             return NGX_ERROR;
         }
 
-        if (p - tag == NGX_HTTP_BIGCACHE_ETAG_LEN && (weak || !is_weak)) {
+        if ((p - tag == NGX_HTTP_BIGCACHE_ETAG_LEN
+             || (p - tag == NGX_HTTP_BIGCACHE_ETAG_LEN + sizeof("-gzip") - 1
+                 && ngx_strncmp(p - 5, "-gzip", 5) == 0))
+            && (weak || !is_weak))
+        {
 
             version = ngx_http_bigcache_etag(tag);
 

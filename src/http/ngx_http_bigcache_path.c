@@ -13,10 +13,17 @@
 
 /* leaves room for the names of the files below, within PATH_MAX */
 
-#define NGX_HTTP_BIGCACHE_PATH_MAX    1024
+#define NGX_HTTP_BIGCACHE_PATH_MAX     1024
 
-#define NGX_HTTP_BIGCACHE_BUFFER_MIN  (64 * 1024)
-#define NGX_HTTP_BIGCACHE_BUFFER_MAX  (1024 * 1024 * 1024)
+#define NGX_HTTP_BIGCACHE_BUFFER_MIN   (64 * 1024)
+#define NGX_HTTP_BIGCACHE_BUFFER_MAX   (1024 * 1024 * 1024)
+
+#define NGX_HTTP_BIGCACHE_SEGMENT_MIN  (1024 * 1024)
+#define NGX_HTTP_BIGCACHE_SEGMENT_MAX  ((uint64_t) 16 * 1024 * 1024 * 1024)
+
+/* a limit of fewer segments could not be kept to */
+
+#define NGX_HTTP_BIGCACHE_SEGMENTS     8
 
 
 typedef char *(*ngx_http_bigcache_parameter_pt)(ngx_conf_t *cf,
@@ -42,12 +49,30 @@ static char *ngx_http_bigcache_write_buffer(ngx_conf_t *cf,
     ngx_http_bigcache_zone_t *zone, ngx_str_t *value);
 static char *ngx_http_bigcache_wait(ngx_conf_t *cf,
     ngx_http_bigcache_zone_t *zone, ngx_str_t *value);
-static char *ngx_http_bigcache_size(ngx_str_t *value, size_t *size);
+static char *ngx_http_bigcache_max_size(ngx_conf_t *cf,
+    ngx_http_bigcache_zone_t *zone, ngx_str_t *value);
+static char *ngx_http_bigcache_min_free(ngx_conf_t *cf,
+    ngx_http_bigcache_zone_t *zone, ngx_str_t *value);
+static char *ngx_http_bigcache_segment_size(ngx_conf_t *cf,
+    ngx_http_bigcache_zone_t *zone, ngx_str_t *value);
+static char *ngx_http_bigcache_inline_size(ngx_conf_t *cf,
+    ngx_http_bigcache_zone_t *zone, ngx_str_t *value);
+static char *ngx_http_bigcache_gzip(ngx_conf_t *cf,
+    ngx_http_bigcache_zone_t *zone, ngx_str_t *value);
+static char *ngx_http_bigcache_gzip_min(ngx_conf_t *cf,
+    ngx_http_bigcache_zone_t *zone, ngx_str_t *value);
+static char *ngx_http_bigcache_size(ngx_str_t *value, uint64_t min,
+    uint64_t max, uint64_t *size);
+static char *ngx_http_bigcache_buffer(ngx_str_t *value, size_t *size);
+static char *ngx_http_bigcache_defaults(ngx_conf_t *cf,
+    ngx_http_bigcache_zone_t *zone);
 static char *ngx_http_bigcache_directory(ngx_conf_t *cf,
     ngx_http_bigcache_zone_t *zone);
 static ngx_int_t ngx_http_bigcache_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
 static void ngx_http_bigcache_log(void *data, int level, const char *text);
+static void ngx_http_bigcache_removed(void *data, uint64_t expired,
+    uint64_t purged);
 
 
 static ngx_http_bigcache_parameter_t  ngx_http_bigcache_parameters[] = {
@@ -56,6 +81,12 @@ static ngx_http_bigcache_parameter_t  ngx_http_bigcache_parameters[] = {
     { ngx_string("block_cache="), ngx_http_bigcache_block_cache },
     { ngx_string("write_buffer="), ngx_http_bigcache_write_buffer },
     { ngx_string("wait="), ngx_http_bigcache_wait },
+    { ngx_string("max_size="), ngx_http_bigcache_max_size },
+    { ngx_string("min_free="), ngx_http_bigcache_min_free },
+    { ngx_string("segment_size="), ngx_http_bigcache_segment_size },
+    { ngx_string("inline_size="), ngx_http_bigcache_inline_size },
+    { ngx_string("gzip="), ngx_http_bigcache_gzip },
+    { ngx_string("gzip_min="), ngx_http_bigcache_gzip_min },
     { ngx_null_string, NULL }
 };
 
@@ -103,6 +134,12 @@ ngx_http_bigcache_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
+    rv = ngx_http_bigcache_defaults(cf, zone);
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
     zonep = ngx_array_push(&bmcf->zones);
     if (zonep == NULL) {
         return NGX_CONF_ERROR;
@@ -138,8 +175,55 @@ ngx_http_bigcache_create_zone(ngx_conf_t *cf)
     zone->conf.index.block_cache = 8 * 1024 * 1024;
     zone->conf.index.write_buffer = 16 * 1024 * 1024;
     zone->conf.log.handler = ngx_http_bigcache_log;
+    zone->conf.removed = ngx_http_bigcache_removed;
+    zone->conf.data = zone;
+
+    zone->conf.inline_size = NGX_CONF_UNSET_SIZE;
+    zone->conf.gzip_min = NGX_CONF_UNSET_SIZE;
+    zone->gzip = NGX_CONF_UNSET;
 
     return zone;
+}
+
+
+/* what was not said, and what was said does not go together */
+
+static char *
+ngx_http_bigcache_defaults(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone)
+{
+    uint64_t                size;
+    bigcache_store_conf_t  *conf;
+
+    conf = &zone->conf;
+
+    ngx_conf_init_size_value(conf->inline_size, 1024);
+    ngx_conf_init_size_value(conf->gzip_min, 1024);
+
+    if (zone->gzip == 0) {
+        conf->gzip_min = SIZE_MAX;
+    }
+
+    size = conf->max_size / NGX_HTTP_BIGCACHE_SEGMENTS;
+
+    if (conf->segment_size == 0) {
+
+        conf->segment_size = 256 * 1024 * 1024;
+
+        if (conf->max_size && size < conf->segment_size) {
+            conf->segment_size = size & ~(uint64_t) 4095;
+        }
+
+        return NGX_CONF_OK;
+    }
+
+    if (conf->max_size && size < conf->segment_size) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"max_size\" must be %d times \"segment_size\" "
+                           "at least", NGX_HTTP_BIGCACHE_SEGMENTS);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -149,6 +233,7 @@ ngx_http_bigcache_parameter(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
 {
     char                           *rv;
     ngx_str_t                       s;
+    ngx_uint_t                      bit;
     ngx_http_bigcache_parameter_t  *parameter;
 
     for (parameter = ngx_http_bigcache_parameters;
@@ -162,6 +247,17 @@ ngx_http_bigcache_parameter(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
         {
             continue;
         }
+
+        bit = (ngx_uint_t) 1 << (parameter - ngx_http_bigcache_parameters);
+
+        if (zone->given & bit) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\": is duplicate",
+                               value);
+            return NGX_CONF_ERROR;
+        }
+
+        zone->given |= bit;
 
         s.data = value->data + parameter->name.len;
         s.len = value->len - parameter->name.len;
@@ -191,10 +287,6 @@ ngx_http_bigcache_zone(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
     u_char     *p;
     ssize_t     size;
     ngx_str_t   s;
-
-    if (zone->shm_zone) {
-        return "is duplicate";
-    }
 
     p = ngx_strlchr(value->data, value->data + value->len, ':');
 
@@ -241,10 +333,6 @@ static char *
 ngx_http_bigcache_thread_pool(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
     ngx_str_t *value)
 {
-    if (zone->thread_pool) {
-        return "is duplicate";
-    }
-
     if (value->len == 0) {
         return "it needs a name";
     }
@@ -259,7 +347,7 @@ static char *
 ngx_http_bigcache_block_cache(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
     ngx_str_t *value)
 {
-    return ngx_http_bigcache_size(value, &zone->conf.index.block_cache);
+    return ngx_http_bigcache_buffer(value, &zone->conf.index.block_cache);
 }
 
 
@@ -267,7 +355,7 @@ static char *
 ngx_http_bigcache_write_buffer(ngx_conf_t *cf,
     ngx_http_bigcache_zone_t *zone, ngx_str_t *value)
 {
-    return ngx_http_bigcache_size(value, &zone->conf.index.write_buffer);
+    return ngx_http_bigcache_buffer(value, &zone->conf.index.write_buffer);
 }
 
 
@@ -294,7 +382,108 @@ ngx_http_bigcache_wait(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
 
 
 static char *
-ngx_http_bigcache_size(ngx_str_t *value, size_t *size)
+ngx_http_bigcache_max_size(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
+    ngx_str_t *value)
+{
+    return ngx_http_bigcache_size(value, NGX_HTTP_BIGCACHE_SEGMENTS
+                                         * NGX_HTTP_BIGCACHE_SEGMENT_MIN,
+                                  NGX_MAX_OFF_T_VALUE, &zone->conf.max_size);
+}
+
+
+static char *
+ngx_http_bigcache_min_free(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
+    ngx_str_t *value)
+{
+    return ngx_http_bigcache_size(value, 0, NGX_MAX_OFF_T_VALUE,
+                                  &zone->conf.min_free);
+}
+
+
+static char *
+ngx_http_bigcache_segment_size(ngx_conf_t *cf,
+    ngx_http_bigcache_zone_t *zone, ngx_str_t *value)
+{
+    return ngx_http_bigcache_size(value, NGX_HTTP_BIGCACHE_SEGMENT_MIN,
+                                  NGX_HTTP_BIGCACHE_SEGMENT_MAX,
+                                  &zone->conf.segment_size);
+}
+
+
+static char *
+ngx_http_bigcache_inline_size(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
+    ngx_str_t *value)
+{
+    char      *rv;
+    uint64_t   size;
+
+    /* what LevelDB rewrites at every level should be small */
+
+    rv = ngx_http_bigcache_size(value, 0, 64 * 1024, &size);
+
+    if (rv == NGX_CONF_OK) {
+        zone->conf.inline_size = (size_t) size;
+    }
+
+    return rv;
+}
+
+
+static char *
+ngx_http_bigcache_gzip(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
+    ngx_str_t *value)
+{
+    if (value->len == 2 && ngx_strncmp(value->data, "on", 2) == 0) {
+        zone->gzip = 1;
+
+    } else if (value->len == 3 && ngx_strncmp(value->data, "off", 3) == 0) {
+        zone->gzip = 0;
+
+    } else {
+        return "it must be \"on\" or \"off\"";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_bigcache_gzip_min(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
+    ngx_str_t *value)
+{
+    char      *rv;
+    uint64_t   size;
+
+    rv = ngx_http_bigcache_size(value, 0, BIGCACHE_STORE_LARGE, &size);
+
+    if (rv == NGX_CONF_OK) {
+        zone->conf.gzip_min = (size_t) size;
+    }
+
+    return rv;
+}
+
+
+static char *
+ngx_http_bigcache_buffer(ngx_str_t *value, size_t *size)
+{
+    char      *rv;
+    uint64_t   n;
+
+    rv = ngx_http_bigcache_size(value, NGX_HTTP_BIGCACHE_BUFFER_MIN,
+                                NGX_HTTP_BIGCACHE_BUFFER_MAX, &n);
+
+    if (rv == NGX_CONF_OK) {
+        *size = (size_t) n;
+    }
+
+    return rv;
+}
+
+
+static char *
+ngx_http_bigcache_size(ngx_str_t *value, uint64_t min, uint64_t max,
+    uint64_t *size)
 {
     off_t  n;
 
@@ -304,15 +493,15 @@ ngx_http_bigcache_size(ngx_str_t *value, size_t *size)
         return "invalid size";
     }
 
-    if (n < NGX_HTTP_BIGCACHE_BUFFER_MIN) {
-        return "it must be 64k at least";
+    if ((uint64_t) n < min) {
+        return "it is too small";
     }
 
-    if (n > NGX_HTTP_BIGCACHE_BUFFER_MAX) {
-        return "it can be 1g at most";
+    if ((uint64_t) n > max) {
+        return "it is too large";
     }
 
-    *size = (size_t) n;
+    *size = (uint64_t) n;
 
     return NGX_CONF_OK;
 }
@@ -444,4 +633,14 @@ static void
 ngx_http_bigcache_log(void *data, int level, const char *text)
 {
     ngx_log_error((ngx_uint_t) level, ngx_cycle->log, 0, "bigcache %s", text);
+}
+
+
+static void
+ngx_http_bigcache_removed(void *data, uint64_t expired, uint64_t purged)
+{
+    ngx_http_bigcache_zone_t *zone = data;
+
+    atomic_fetch_add(&zone->counters->expire, expired);
+    atomic_fetch_add(&zone->counters->deleted, purged);
 }

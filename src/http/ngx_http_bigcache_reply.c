@@ -112,8 +112,8 @@ ngx_int_t
 ngx_http_bigcache_reply_deleted(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx)
 {
-    return ngx_http_bigcache_send_message(r, "'", &ctx->op.key,
-                                           "' removed from cache.");
+    return ngx_http_bigcache_send_message(r, NGX_HTTP_OK, "'", &ctx->op.key,
+                                          "' removed from cache.");
 }
 
 
@@ -124,9 +124,16 @@ ngx_http_bigcache_reply_purged(ngx_http_request_t *r,
     char                      text[sizeof("':  keys deleted.")
                                    + NGX_INT64_LEN];
 
+    if (ctx->op.async) {
+        return ngx_http_bigcache_send_message(r, NGX_HTTP_ACCEPTED,
+                                              "prefix '", &ctx->op.key,
+                                              "': being deleted.");
+    }
+
     (void) ngx_sprintf((u_char *) text, "': %uL keys deleted.%Z", ctx->op.n);
 
-    return ngx_http_bigcache_send_message(r, "prefix '", &ctx->op.key, text);
+    return ngx_http_bigcache_send_message(r, NGX_HTTP_OK, "prefix '",
+                                          &ctx->op.key, text);
 }
 
 
@@ -190,8 +197,9 @@ ngx_int_t
 ngx_http_bigcache_reply_cleared(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx)
 {
-    return ngx_http_bigcache_send_message(r, "All cache deleted.",
-                                           &ngx_http_bigcache_no_name, "");
+    return ngx_http_bigcache_send_message(r, NGX_HTTP_OK,
+                                          "All cache deleted.",
+                                          &ngx_http_bigcache_no_name, "");
 }
 
 
@@ -199,8 +207,9 @@ ngx_int_t
 ngx_http_bigcache_reply_closed(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx)
 {
-    return ngx_http_bigcache_send_message(r, "DB connection closed.",
-                                           &ngx_http_bigcache_no_name, "");
+    return ngx_http_bigcache_send_message(r, NGX_HTTP_OK,
+                                          "DB connection closed.",
+                                          &ngx_http_bigcache_no_name, "");
 }
 
 
@@ -208,8 +217,9 @@ ngx_int_t
 ngx_http_bigcache_reply_opened(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx)
 {
-    return ngx_http_bigcache_send_message(r, "DB connection opened.",
-                                           &ngx_http_bigcache_no_name, "");
+    return ngx_http_bigcache_send_message(r, NGX_HTTP_OK,
+                                          "DB connection opened.",
+                                          &ngx_http_bigcache_no_name, "");
 }
 
 

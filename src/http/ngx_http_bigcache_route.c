@@ -32,7 +32,8 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
 
     { NGX_HTTP_BIGCACHE_READ,
       ngx_string("/cache/"),
-      NGX_HTTP_BIGCACHE_PREFIX,
+      NGX_HTTP_BIGCACHE_PREFIX
+      |NGX_HTTP_BIGCACHE_PAGE,
       bigcache_op_get_json,
       ngx_string("HIT"),
       ngx_http_bigcache_reply_page },
@@ -41,6 +42,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       ngx_string("/cache/"),
       NGX_HTTP_BIGCACHE_PREFIX
       |NGX_HTTP_BIGCACHE_BODY
+      |NGX_HTTP_BIGCACHE_PREFER
       |NGX_HTTP_BIGCACHE_CONDITIONS,
       bigcache_op_put_json,
       ngx_string("STORED"),
@@ -56,7 +58,8 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
 
     { NGX_HTTP_BIGCACHE_READ,
       ngx_string("/pickle/"),
-      NGX_HTTP_BIGCACHE_PREFIX,
+      NGX_HTTP_BIGCACHE_PREFIX
+      |NGX_HTTP_BIGCACHE_PAGE,
       bigcache_op_get_raw,
       ngx_string("HIT"),
       ngx_http_bigcache_reply_raw },
@@ -65,6 +68,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       ngx_string("/pickle/"),
       NGX_HTTP_BIGCACHE_PREFIX
       |NGX_HTTP_BIGCACHE_BODY
+      |NGX_HTTP_BIGCACHE_PREFER
       |NGX_HTTP_BIGCACHE_LIFETIME
       |NGX_HTTP_BIGCACHE_CONDITIONS,
       bigcache_op_put_raw,
@@ -82,6 +86,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
     { NGX_HTTP_DELETE,
       ngx_string("/prefix/"),
       NGX_HTTP_BIGCACHE_PREFIX
+      |NGX_HTTP_BIGCACHE_PREFER
       |NGX_HTTP_BIGCACHE_TRAILING,
       bigcache_op_purge,
       ngx_string("PURGED"),
@@ -160,7 +165,7 @@ ngx_http_bigcache_handler(ngx_http_request_t *r)
 {
     ngx_int_t                      rc;
     ngx_pool_cleanup_t            *cln;
-    ngx_http_bigcache_ctx_t       *ctx;
+    ngx_http_bigcache_ctx_t       *ctx, *earlier;
     ngx_http_bigcache_loc_conf_t  *blcf;
 
     blcf = ngx_http_get_module_loc_conf(r, ngx_http_bigcache_module);
@@ -180,6 +185,14 @@ ngx_http_bigcache_handler(ngx_http_request_t *r)
     cln = ngx_pool_cleanup_add(r->pool, 0);
     if (cln == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* it comes from another bigcache location, by an error_page */
+
+    earlier = ngx_http_bigcache_request_ctx(r);
+
+    if (r == r->main && earlier && earlier->cache_status) {
+        earlier->cache_status->hash = 0;
     }
 
     cln->handler = ngx_http_bigcache_cleanup;

@@ -17,7 +17,10 @@
 #define NGX_HTTP_BIGCACHE_SECOND  1000000
 
 
+static ngx_int_t ngx_http_bigcache_send_header(ngx_http_request_t *r);
 static ngx_int_t ngx_http_bigcache_version(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+static ngx_int_t ngx_http_bigcache_encoding(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 static ngx_buf_t *ngx_http_bigcache_buf(ngx_http_request_t *r,
     bigcache_data_t *data);
@@ -34,7 +37,9 @@ ngx_http_bigcache_send_page(ngx_http_request_t *r,
     ngx_uint_t    i;
     ngx_chain_t   out[BIGCACHE_OP_PIECES];
 
-    if (ngx_http_bigcache_version(r, ctx) != NGX_OK) {
+    if (ngx_http_bigcache_version(r, ctx) != NGX_OK
+        || ngx_http_bigcache_encoding(r, ctx) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -42,7 +47,7 @@ ngx_http_bigcache_send_page(ngx_http_request_t *r,
     r->headers_out.content_length_n = bigcache_data_length(ctx->op.reply,
                                                            ctx->op.nreply);
 
-    rc = ngx_http_send_header(r);
+    rc = ngx_http_bigcache_send_header(r);
 
     if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
         return rc;
@@ -73,8 +78,8 @@ ngx_http_bigcache_send_page(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_bigcache_send_message(ngx_http_request_t *r, const char *before,
-    const bigcache_str_t *name, const char *after)
+ngx_http_bigcache_send_message(ngx_http_request_t *r, ngx_uint_t status,
+    const char *before, const bigcache_str_t *name, const char *after)
 {
     u_char     *p;
     ngx_str_t   body;
@@ -94,7 +99,7 @@ ngx_http_bigcache_send_message(ngx_http_request_t *r, const char *before,
 
     body.len = p - body.data;
 
-    return ngx_http_bigcache_send_json(r, NGX_HTTP_OK, &body);
+    return ngx_http_bigcache_send_json(r, status, &body);
 }
 
 
@@ -162,7 +167,7 @@ ngx_http_bigcache_send_json(ngx_http_request_t *r, ngx_uint_t status,
 
     r->disable_not_modified = 1;
 
-    rc = ngx_http_send_header(r);
+    rc = ngx_http_bigcache_send_header(r);
 
     if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
         return rc;
@@ -193,6 +198,31 @@ ngx_http_bigcache_json_type(ngx_http_request_t *r)
 }
 
 
+/* lets the error filter know that the answer is not one of nginx's */
+
+static ngx_int_t
+ngx_http_bigcache_send_header(ngx_http_request_t *r)
+{
+    ngx_int_t                 rc;
+    ngx_http_bigcache_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_module);
+
+    ctx->answered = 1;
+
+    rc = ngx_http_send_header(r);
+
+    if (rc > NGX_OK) {
+
+        /* a filter would have an error instead, 416 for one */
+
+        ctx->answered = 0;
+    }
+
+    return rc;
+}
+
+
 /* ETag and Last-Modified, both of them the version */
 
 static ngx_int_t
@@ -203,12 +233,14 @@ ngx_http_bigcache_version(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 
     version = ctx->op.page.record.version;
 
-    etag.data = ngx_pnalloc(r->pool, sizeof("\"0123456789abcdef\"") - 1);
+    etag.data = ngx_pnalloc(r->pool, sizeof("\"0123456789abcdef-gzip\"") - 1);
     if (etag.data == NULL) {
         return NGX_ERROR;
     }
 
-    etag.len = ngx_sprintf(etag.data, "\"%016xL\"", version) - etag.data;
+    etag.len = ngx_sprintf(etag.data, "\"%016xL%s\"", version,
+                           ctx->op.packed ? "-gzip" : "")
+               - etag.data;
 
     r->headers_out.etag = ngx_http_bigcache_header(r, "ETag", &etag);
     if (r->headers_out.etag == NULL) {
@@ -217,6 +249,32 @@ ngx_http_bigcache_version(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 
     r->headers_out.last_modified_time =
                               (time_t) (version / NGX_HTTP_BIGCACHE_SECOND);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_bigcache_encoding(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx)
+{
+    static ngx_str_t  gzip = ngx_string("gzip");
+    static ngx_str_t  accept = ngx_string("Accept-Encoding");
+
+    if (ctx->op.varies
+        && ngx_http_bigcache_header(r, "Vary", &accept) == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ctx->op.packed) {
+        r->headers_out.content_encoding =
+                       ngx_http_bigcache_header(r, "Content-Encoding", &gzip);
+
+        if (r->headers_out.content_encoding == NULL) {
+            return NGX_ERROR;
+        }
+    }
 
     return NGX_OK;
 }

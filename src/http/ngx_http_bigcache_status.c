@@ -86,11 +86,9 @@ ngx_http_bigcache_status(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
         value.len = p - value.data;
     }
 
-    if (ngx_http_bigcache_header(r, "Cache-Status", &value) == NULL) {
-        return NGX_ERROR;
-    }
+    ctx->cache_status = ngx_http_bigcache_header(r, "Cache-Status", &value);
 
-    return NGX_OK;
+    return ctx->cache_status ? NGX_OK : NGX_ERROR;
 }
 
 

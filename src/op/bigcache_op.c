@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bigcache_gzip.h"
 #include "bigcache_op.h"
 
 
@@ -15,7 +16,8 @@
 #define BIGCACHE_OP_TRIES  100
 
 
-static void bigcache_op_get(bigcache_op_t *op);
+static bigcache_rc_t bigcache_op_get(bigcache_op_t *op);
+static void bigcache_op_unpack(bigcache_op_t *op);
 static bigcache_rc_t bigcache_op_expect(bigcache_op_t *op, uint64_t *expect);
 static int bigcache_op_listed(const bigcache_op_list_t *list, int live,
     uint64_t version);
@@ -27,11 +29,18 @@ static const u_char  bigcache_op_brace[] = "{";
 void
 bigcache_op_get_json(bigcache_op_t *op)
 {
-    bigcache_op_get(op);
+    if (bigcache_op_get(op) != BIGCACHE_OK) {
+        return;
+    }
 
-    if (op->rc == BIGCACHE_OK && op->page.record.kind != BIGCACHE_KIND_JSON) {
+    if (op->page.record.kind != BIGCACHE_KIND_JSON) {
         op->nreply = 0;
         op->rc = BIGCACHE_RAW;
+        return;
+    }
+
+    if (!op->gzip) {
+        bigcache_op_unpack(op);
     }
 }
 
@@ -42,13 +51,26 @@ bigcache_op_get_raw(bigcache_op_t *op)
     uint32_t          head;
     bigcache_data_t  *body;
 
-    bigcache_op_get(op);
+    if (bigcache_op_get(op) != BIGCACHE_OK) {
+        return;
+    }
 
-    if (op->rc != BIGCACHE_OK || op->page.record.kind == BIGCACHE_KIND_RAW) {
+    if (op->page.record.kind == BIGCACHE_KIND_RAW) {
+
+        if (!op->gzip) {
+            bigcache_op_unpack(op);
+        }
+
         return;
     }
 
     /* the document is what is stored, without the key in front of it */
+
+    bigcache_op_unpack(op);
+
+    if (op->rc != BIGCACHE_OK) {
+        return;
+    }
 
     head = op->page.record.head;
 
@@ -109,7 +131,8 @@ bigcache_op_delete(bigcache_op_t *op)
 void
 bigcache_op_purge(bigcache_op_t *op)
 {
-    bigcache_op_finish(op, bigcache_store_purge(op->store, &op->key, &op->n,
+    bigcache_op_finish(op, bigcache_store_purge(op->store, &op->key,
+                                                op->async, &op->n,
                                                 &op->expired));
 }
 
@@ -117,7 +140,15 @@ bigcache_op_purge(bigcache_op_t *op)
 void
 bigcache_op_count(bigcache_op_t *op)
 {
-    bigcache_op_finish(op, bigcache_store_count(op->store, &op->n));
+    bigcache_rc_t    rc;
+    bigcache_stat_t  stat;
+
+    stat.keys = 0;
+    rc = bigcache_store_stat(op->store, &stat);
+
+    op->n = stat.keys;
+
+    bigcache_op_finish(op, rc);
 }
 
 
@@ -236,7 +267,7 @@ bigcache_op_expect(bigcache_op_t *op, uint64_t *expect)
 }
 
 
-static void
+static bigcache_rc_t
 bigcache_op_get(bigcache_op_t *op)
 {
     bigcache_rc_t     rc;
@@ -249,16 +280,58 @@ bigcache_op_get(bigcache_op_t *op)
     if (rc == BIGCACHE_OK) {
         op->nreply = 1;
 
-        op->reply[0] = page->record.file
+        op->reply[0] = (page->fd != -1)
                        ? bigcache_data_range(page->fd, page->offset,
                                              page->record.length)
                        : bigcache_data_bytes(page->record.body.data,
                                              page->record.body.len);
+
+        op->packed = ((page->record.flags & BIGCACHE_FLAG_GZIP) != 0);
+        op->varies = op->packed;
     }
 
     op->expired = (rc == BIGCACHE_EXPIRED);
 
     bigcache_op_finish(op, rc);
+
+    return rc;
+}
+
+
+/* only what is in memory is ever packed */
+
+static void
+bigcache_op_unpack(bigcache_op_t *op)
+{
+    size_t              size;
+    bigcache_record_t  *record;
+
+    if (!op->packed) {
+        return;
+    }
+
+    record = &op->page.record;
+    size = (size_t) record->unpacked;
+
+    op->memory = malloc(size ? size : 1);
+
+    if (op->memory == NULL) {
+        op->rc = BIGCACHE_NOMEM;
+        return;
+    }
+
+    if (bigcache_gzip_unpack(op->memory, size, record->body.data,
+                             record->body.len)
+        == -1)
+    {
+        /* its checksum was right, so it was stored like this */
+
+        op->rc = BIGCACHE_ERROR;
+        return;
+    }
+
+    op->reply[0] = bigcache_data_bytes(op->memory, size);
+    op->packed = 0;
 }
 
 

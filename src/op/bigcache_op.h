@@ -60,6 +60,8 @@ typedef struct {
     bigcache_op_list_t        match;
     bigcache_op_list_t        none_match;
     unsigned                  minimal:1;
+    unsigned                  gzip:1;   /* the answer may be packed */
+    unsigned                  async:1;  /* do not wait for the end */
 
     /* the answer */
 
@@ -67,6 +69,8 @@ typedef struct {
     bigcache_page_t           page;     /* get and put: the record */
     bigcache_data_t           reply[BIGCACHE_OP_PIECES];
     unsigned                  nreply;
+    unsigned                  packed:1; /* the reply is a gzip file */
+    unsigned                  varies:1; /* it would not be for others */
     uint64_t                  n;        /* keys removed, or counted */
     uint64_t                  expired;  /* pages met that had expired */
     bigcache_op_invalid_t     invalid;

@@ -148,7 +148,7 @@ bigcache_op_view(bigcache_op_view_t *view, const bigcache_data_t *body)
 
     view->text.len = len;
 
-    if (len <= BIGCACHE_STORE_INLINE_MAX) {
+    if (len <= BIGCACHE_STORE_LARGE) {
 
         view->memory = malloc(len ? len : 1);
         if (view->memory == NULL) {
@@ -340,9 +340,9 @@ bigcache_op_store_json(bigcache_op_put_t *put)
     size = put->value + shown + bigcache_op_duration.len + duration.len
            + bigcache_op_end.len;
 
-    /* then the store keeps it in a file, else it is to be in memory */
+    /* then the answer comes from a segment, else it is to be in memory */
 
-    put->large = (size + put->doc.value.len > BIGCACHE_STORE_INLINE_MAX
+    put->large = (size + put->doc.value.len > BIGCACHE_STORE_LARGE
                   && put->view.map != NULL);
 
     if (!put->large) {
@@ -412,7 +412,7 @@ bigcache_op_write_json(bigcache_op_put_t *put, bigcache_put_t *page,
 
     shown += put->value + put->doc.value.len;
 
-    op->reply[0] = op->page.record.file
+    op->reply[0] = (op->page.fd != -1)
                    ? bigcache_data_range(op->page.fd, op->page.offset, shown)
                    : bigcache_data_bytes(op->memory, shown);
 

@@ -4,6 +4,7 @@
  */
 
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,7 @@ struct bigcache_index_s {
 
 typedef struct {
     size_t                   len;
-    char                     data[1 + BIGCACHE_KEY_MAX];
+    char                     data[1 + BIGCACHE_INDEX_NAME_MAX];
 } bigcache_index_name_t;
 
 
@@ -43,6 +44,7 @@ struct bigcache_index_walk_s {
 };
 
 
+static int bigcache_index_headless(const char *path);
 static void bigcache_index_name(bigcache_index_name_t *name, u_char space,
     const bigcache_str_t *key);
 static bigcache_rc_t bigcache_index_failed(char *err, char *error);
@@ -54,6 +56,12 @@ bigcache_index_open(bigcache_index_t **indexp, const char *path,
 {
     char              *err;
     bigcache_index_t  *index;
+
+    if (bigcache_index_headless(path)) {
+        (void) snprintf(error, BIGCACHE_ERROR_LEN,
+                        "there are tables or logs, but no CURRENT");
+        return BIGCACHE_DAMAGED;
+    }
 
     index = calloc(1, sizeof(bigcache_index_t));
     if (index == NULL) {
@@ -67,6 +75,7 @@ bigcache_index_open(bigcache_index_t **indexp, const char *path,
 
     index->options = leveldb_options_create();
     leveldb_options_set_create_if_missing(index->options, 1);
+    leveldb_options_set_paranoid_checks(index->options, 1);
     leveldb_options_set_cache(index->options, index->cache);
     leveldb_options_set_filter_policy(index->options, index->filter);
     leveldb_options_set_write_buffer_size(index->options, conf->write_buffer);
@@ -97,6 +106,23 @@ bigcache_index_open(bigcache_index_t **indexp, const char *path,
 }
 
 
+int
+bigcache_index_is_empty(bigcache_index_t *index)
+{
+    int                  empty;
+    leveldb_iterator_t  *it;
+
+    it = leveldb_create_iterator(index->db, index->walk);
+
+    leveldb_iter_seek_to_first(it);
+    empty = !leveldb_iter_valid(it);
+
+    leveldb_iter_destroy(it);
+
+    return empty;
+}
+
+
 bigcache_rc_t
 bigcache_index_repair(const char *path, char *error)
 {
@@ -104,6 +130,10 @@ bigcache_index_repair(const char *path, char *error)
     leveldb_options_t  *options;
 
     options = leveldb_options_create();
+
+    /* else blocks that fail their checksums would be copied, and get one */
+
+    leveldb_options_set_paranoid_checks(options, 1);
 
     err = NULL;
     leveldb_repair_db(options, path, &err);
@@ -186,33 +216,36 @@ bigcache_index_free(bigcache_str_t *value)
 
 
 bigcache_rc_t
-bigcache_index_put(bigcache_index_t *index, u_char space,
-    const bigcache_str_t *key, const bigcache_str_t *value, char *error)
+bigcache_index_write(bigcache_index_t *index,
+    const bigcache_change_t *changes, unsigned n, char *error)
 {
-    char                   *err;
-    bigcache_index_name_t   name;
+    char                     *err;
+    unsigned                  i;
+    leveldb_writebatch_t     *batch;
+    bigcache_index_name_t     name;
+    const bigcache_change_t  *change;
 
-    bigcache_index_name(&name, space, key);
+    batch = leveldb_writebatch_create();
+
+    for (i = 0; i < n; i++) {
+
+        change = &changes[i];
+
+        bigcache_index_name(&name, change->space, &change->key);
+
+        if (change->value) {
+            leveldb_writebatch_put(batch, name.data, name.len,
+                                   (const char *) change->value->data,
+                                   change->value->len);
+
+        } else {
+            leveldb_writebatch_delete(batch, name.data, name.len);
+        }
+    }
 
     err = NULL;
-    leveldb_put(index->db, index->write, name.data, name.len,
-                (const char *) value->data, value->len, &err);
-
-    return bigcache_index_failed(err, error);
-}
-
-
-bigcache_rc_t
-bigcache_index_delete(bigcache_index_t *index, u_char space,
-    const bigcache_str_t *key, char *error)
-{
-    char                   *err;
-    bigcache_index_name_t   name;
-
-    bigcache_index_name(&name, space, key);
-
-    err = NULL;
-    leveldb_delete(index->db, index->write, name.data, name.len, &err);
+    leveldb_write(index->db, index->write, batch, &err);
+    leveldb_writebatch_destroy(batch);
 
     return bigcache_index_failed(err, error);
 }
@@ -290,6 +323,50 @@ bigcache_index_walk(bigcache_index_walk_t *walk,
 }
 
 
+/* LevelDB would begin a new database there, without a word */
+
+static int
+bigcache_index_headless(const char *path)
+{
+    DIR            *dir;
+    int             current, files;
+    size_t          len;
+    struct dirent  *de;
+
+    dir = opendir(path);
+    if (dir == NULL) {
+        return 0;
+    }
+
+    current = 0;
+    files = 0;
+
+    for ( ;; ) {
+        de = readdir(dir);
+
+        if (de == NULL) {
+            break;
+        }
+
+        len = strlen(de->d_name);
+
+        if (strcmp(de->d_name, "CURRENT") == 0) {
+            current = 1;
+
+        } else if (len > 4
+                   && (strcmp(de->d_name + len - 4, ".ldb") == 0
+                       || strcmp(de->d_name + len - 4, ".log") == 0))
+        {
+            files = 1;
+        }
+    }
+
+    (void) closedir(dir);
+
+    return files && !current;
+}
+
+
 static void
 bigcache_index_name(bigcache_index_name_t *name, u_char space,
     const bigcache_str_t *key)
@@ -314,7 +391,11 @@ bigcache_index_failed(char *err, char *error)
         return BIGCACHE_OK;
     }
 
-    if (strncmp(err, "Corruption:", 11) == 0) {
+    if (strncmp(err, "Corruption:", 11) == 0
+        || strstr(err, ".ldb: Invalid argument"))
+    {
+        /* the latter is what mapping an empty table gives */
+
         rc = BIGCACHE_DAMAGED;
 
     } else if (strstr(err, "No space left on device")

@@ -7,8 +7,10 @@
 /*
  * The index: a LevelDB database, and the only place that knows so.
  *
- *     'k' + key     a record, bigcache_record.h
- *     'm' + name    what the store keeps about itself
+ *     'k' + key                  a record, bigcache_record.h
+ *     'e' + be64 + key           nothing; the key may expire at that time
+ *     'p' + be64 + prefix        nothing; a purge, by its version
+ *     'm' + name                 what the store keeps about itself
  *
  * An index is used by one process at a time; the store's directory lock sees
  * to that.  Every call blocks, on the disk or on LevelDB's own stalls, and
@@ -26,8 +28,14 @@
 #include "bigcache_str.h"
 
 
-#define BIGCACHE_INDEX_KEY   'k'
-#define BIGCACHE_INDEX_META  'm'
+#define BIGCACHE_INDEX_KEY     'k'
+#define BIGCACHE_INDEX_EXPIRE  'e'
+#define BIGCACHE_INDEX_PURGE   'p'
+#define BIGCACHE_INDEX_META    'm'
+
+/* of a name in any space, bytes */
+
+#define BIGCACHE_INDEX_NAME_MAX  (sizeof(uint64_t) + BIGCACHE_KEY_MAX)
 
 
 typedef struct bigcache_index_s       bigcache_index_t;
@@ -37,6 +45,14 @@ typedef struct {
     size_t  block_cache;    /* bytes */
     size_t  write_buffer;   /* bytes, twice that in memory at most */
 } bigcache_index_conf_t;
+
+/* a change: to the value, or without one to nothing */
+
+typedef struct {
+    u_char                 space;
+    bigcache_str_t         key;
+    const bigcache_str_t  *value;
+} bigcache_change_t;
 
 /*
  * One entry of a walk; the memory is the index's, for the time of the call.
@@ -62,13 +78,17 @@ bigcache_rc_t bigcache_index_repair(const char *path,
 
 void bigcache_index_close(bigcache_index_t *index);
 
+/* returns 1 if nothing at all is in it */
+
+int bigcache_index_is_empty(bigcache_index_t *index);
+
 /* moves what only LevelDB's log holds into a table, if it still can */
 
 void bigcache_index_flush(bigcache_index_t *index);
 
 /*
- * The calls below take the space of the key, BIGCACHE_INDEX_KEY or _META, and
- * a key of at most BIGCACHE_KEY_MAX bytes.  Failures are described in error.
+ * The calls below take the space of the key, BIGCACHE_INDEX_*, and a key of
+ * at most BIGCACHE_INDEX_NAME_MAX bytes.
  *
  * bigcache_index_get() returns BIGCACHE_OK and memory in *value that the
  * caller gives to bigcache_index_free(); BIGCACHE_MISS, BIGCACHE_DAMAGED, or
@@ -80,14 +100,12 @@ bigcache_rc_t bigcache_index_get(bigcache_index_t *index, u_char space,
 
 void bigcache_index_free(bigcache_str_t *value);
 
-/* return BIGCACHE_OK, BIGCACHE_FULL or BIGCACHE_ERROR */
-
-bigcache_rc_t bigcache_index_put(bigcache_index_t *index, u_char space,
-    const bigcache_str_t *key, const bigcache_str_t *value,
-    char *error);
-
-bigcache_rc_t bigcache_index_delete(bigcache_index_t *index, u_char space,
-    const bigcache_str_t *key, char *error);
+/*
+ * Makes n changes, all or none of them.  Returns BIGCACHE_OK, BIGCACHE_FULL,
+ * BIGCACHE_DAMAGED or BIGCACHE_ERROR.
+ */
+bigcache_rc_t bigcache_index_write(bigcache_index_t *index,
+    const bigcache_change_t *changes, unsigned n, char *error);
 
 /*
  * Begins a walk over the entries whose key begins with prefix, as they are at

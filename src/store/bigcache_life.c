@@ -12,10 +12,12 @@
 #include <time.h>
 #include <sys/statvfs.h>
 
+#include "bigcache_compact.h"
 #include "bigcache_dir.h"
+#include "bigcache_expire.h"
 #include "bigcache_life.h"
 #include "bigcache_open.h"
-#include "bigcache_sweep.h"
+#include "bigcache_recount.h"
 #include "bigcache_time.h"
 
 
@@ -30,7 +32,7 @@
 static bigcache_rc_t bigcache_life_enter(bigcache_store_t *store);
 static int bigcache_life_wait(bigcache_store_t *store, int64_t deadline);
 static bigcache_rc_t bigcache_life_drain(bigcache_store_t *store);
-static void bigcache_life_close(bigcache_store_t *store);
+static void bigcache_life_close(bigcache_store_t *store, int unlock);
 static bigcache_rc_t bigcache_life_discard(bigcache_store_t *store);
 static void bigcache_life_state(bigcache_store_t *store,
     bigcache_state_e state);
@@ -79,6 +81,9 @@ bigcache_store_create(const bigcache_store_conf_t *conf)
     (void) pthread_cond_init(&store->cond, &attr);
     (void) pthread_condattr_destroy(&attr);
 
+    bigcache_purge_init(&store->purges);
+    (void) pthread_mutex_init(&store->verified.mutex, NULL);
+
     for (i = 0; i < BIGCACHE_STORE_LOCKS; i++) {
         (void) pthread_mutex_init(&store->keys[i], NULL);
     }
@@ -95,6 +100,9 @@ bigcache_store_destroy(bigcache_store_t *store)
     for (i = 0; i < BIGCACHE_STORE_LOCKS; i++) {
         (void) pthread_mutex_destroy(&store->keys[i]);
     }
+
+    (void) pthread_mutex_destroy(&store->verified.mutex);
+    bigcache_purge_destroy(&store->purges);
 
     (void) pthread_cond_destroy(&store->cond);
     (void) pthread_mutex_destroy(&store->mutex);
@@ -163,7 +171,7 @@ bigcache_store_stop(bigcache_store_t *store)
     (void) pthread_join(store->thread, NULL);
     store->started = 0;
 
-    bigcache_life_close(store);
+    bigcache_life_close(store, 1);
 }
 
 
@@ -179,7 +187,7 @@ bigcache_store_close(bigcache_store_t *store)
     if (rc == BIGCACHE_OK) {
         (void) pthread_mutex_unlock(&store->mutex);
 
-        bigcache_life_close(store);
+        bigcache_life_close(store, 1);
 
         bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
                      "store \"%s\" closed on demand", store->conf.path);
@@ -238,7 +246,7 @@ bigcache_store_clear(bigcache_store_t *store)
 
     (void) pthread_mutex_unlock(&store->mutex);
 
-    bigcache_life_close(store);
+    bigcache_life_close(store, 0);
     discarded = bigcache_life_discard(store);
 
     (void) pthread_mutex_lock(&store->mutex);
@@ -323,6 +331,15 @@ bigcache_store_counted(bigcache_store_t *store)
 
 
 void
+bigcache_store_wake(bigcache_store_t *store)
+{
+    (void) pthread_mutex_lock(&store->mutex);
+    (void) pthread_cond_broadcast(&store->cond);
+    (void) pthread_mutex_unlock(&store->mutex);
+}
+
+
+void
 bigcache_store_break(bigcache_store_t *store, bigcache_rc_t rc)
 {
     (void) pthread_mutex_lock(&store->mutex);
@@ -330,11 +347,27 @@ bigcache_store_break(bigcache_store_t *store, bigcache_rc_t rc)
     if (!atomic_load(&store->broken)) {
         atomic_store(&store->broken, rc);
 
+        if (rc == BIGCACHE_DAMAGED) {
+            (void) snprintf(store->reason, BIGCACHE_ERROR_LEN,
+                            "the index is damaged and is being repaired");
+        }
+
         store->heal_at = bigcache_monotonic() + BIGCACHE_LIFE_RETRY;
         (void) pthread_cond_broadcast(&store->cond);
     }
 
     (void) pthread_mutex_unlock(&store->mutex);
+}
+
+
+bigcache_rc_t
+bigcache_store_broken(bigcache_store_t *store)
+{
+    bigcache_rc_t  rc;
+
+    rc = atomic_load(&store->broken);
+
+    return (rc == BIGCACHE_DAMAGED) ? BIGCACHE_UNAVAILABLE : rc;
 }
 
 
@@ -428,27 +461,32 @@ bigcache_life_drain(bigcache_store_t *store)
 }
 
 
+/* without unlock, no other process can come in before it is opened again */
+
 static void
-bigcache_life_close(bigcache_store_t *store)
+bigcache_life_close(bigcache_store_t *store, int unlock)
 {
     bigcache_open_t  open;
 
-    if (store->lock == -1) {
-        return;
-    }
-
     memset(&open, 0, sizeof(bigcache_open_t));
 
-    open.lock = store->lock;
+    open.lock = unlock ? store->lock : -1;
     open.index = store->index;
+    open.segments = store->segments;
     open.walk = store->walk;
     open.count = (uint64_t) atomic_load(&store->count);
     open.version = atomic_load(&store->version);
 
     bigcache_open_close(&store->conf, &open, store->counted);
 
-    store->lock = -1;
+    bigcache_purge_forget(&store->purges);
+
+    if (unlock) {
+        store->lock = -1;
+    }
+
     store->index = NULL;
+    store->segments = NULL;
     store->walk = NULL;
 }
 
@@ -543,13 +581,37 @@ bigcache_life_thread(void *data)
 static unsigned
 bigcache_life_open(bigcache_store_t *store)
 {
+    int              repair;
     char             error[BIGCACHE_ERROR_LEN];
     bigcache_rc_t    rc;
     bigcache_open_t  open;
 
+    repair = store->repair;
+    store->repair = 0;
+
     (void) pthread_mutex_unlock(&store->mutex);
 
-    rc = bigcache_open(&store->conf, &open, error);
+    open.lock = store->lock;
+
+    rc = bigcache_open(&store->conf, &open, repair, error);
+
+    /* it is kept by a store that had it, and is let go if this failed */
+
+    store->lock = (rc == BIGCACHE_OK) ? open.lock : -1;
+
+    if (rc == BIGCACHE_OK) {
+
+        store->index = open.index;
+        rc = bigcache_purge_load(store, error);
+
+        if (rc != BIGCACHE_OK) {
+            bigcache_purge_forget(&store->purges);
+            bigcache_open_close(&store->conf, &open, 0);
+            store->index = NULL;
+            store->lock = -1;
+            rc = BIGCACHE_ERROR;
+        }
+    }
 
     (void) pthread_mutex_lock(&store->mutex);
 
@@ -574,11 +636,12 @@ bigcache_life_adopt(bigcache_store_t *store, bigcache_open_t *open)
 {
     uint64_t  version;
 
-    store->lock = open->lock;
-    store->index = open->index;
+    store->segments = open->segments;
     store->walk = open->walk;
     store->counted = (open->walk == NULL);
-    store->swept = 0;
+    store->trash = 1;
+
+    memset(store->verified.elts, 0, sizeof(store->verified.elts));
 
     atomic_store(&store->broken, BIGCACHE_OK);
     atomic_store(&store->count, (int64_t) open->count);
@@ -586,7 +649,6 @@ bigcache_life_adopt(bigcache_store_t *store, bigcache_open_t *open)
     version = atomic_load(&store->version);
     atomic_store(&store->version,
                  version > open->version ? version : open->version);
-    store->first = bigcache_store_version(store);
 
     /* the one who stopped the store closes it then */
 
@@ -633,37 +695,59 @@ bigcache_life_failed(bigcache_store_t *store, bigcache_rc_t rc,
 }
 
 
-/* what nobody waits for; returns the milliseconds until there is more */
+/*
+ * What nobody waits for, one thing after the other; returns the milliseconds
+ * until there is more.
+ */
 
 static unsigned
 bigcache_life_work(bigcache_store_t *store)
 {
-    int  swept;
+    int       counted;
+    unsigned  delay, next, trash;
 
-    if (store->counted && store->swept && !atomic_load(&store->broken)) {
-        (void) bigcache_life_wait(store, INT64_MAX);
-        return 0;
+    if (atomic_load(&store->broken)) {
+        return bigcache_life_reopen(store);
     }
 
-    if (store->walk || !store->swept) {
-        store->calls++;
-        (void) pthread_mutex_unlock(&store->mutex);
+    counted = store->counted;
+    trash = store->trash;
 
-        swept = (bigcache_sweep_count(store) == 0
-                 && bigcache_sweep_pages(store) == 0);
+    store->calls++;
+    (void) pthread_mutex_unlock(&store->mutex);
 
-        (void) pthread_mutex_lock(&store->mutex);
-
-        store->calls--;
-        store->swept = swept;
-        store->counted |= swept;
-
-        (void) pthread_cond_broadcast(&store->cond);
-
-        return 0;
+    if (!counted) {
+        counted = (bigcache_recount(store) == 0);
     }
 
-    return bigcache_life_reopen(store);
+    while (bigcache_purge_work(store)) { /* void */ }
+
+    delay = bigcache_expire_work(store);
+
+    if (counted) {
+
+        /* before that nobody knows what is alive */
+
+        next = bigcache_evict_work(store);
+        delay = (next < delay) ? next : delay;
+
+        next = bigcache_compact_work(store);
+        delay = (next < delay) ? next : delay;
+    }
+
+    if (trash) {
+        bigcache_dir_empty_trash(store->conf.path);
+    }
+
+    (void) pthread_mutex_lock(&store->mutex);
+
+    store->calls--;
+    store->counted = counted;
+    store->trash = 0;
+
+    (void) pthread_cond_broadcast(&store->cond);
+
+    return delay;
 }
 
 
@@ -675,10 +759,12 @@ bigcache_life_work(bigcache_store_t *store)
 static unsigned
 bigcache_life_reopen(bigcache_store_t *store)
 {
+    int             why;
     int64_t         delay;
     uint64_t        room;
     struct statvfs  fs;
 
+    why = atomic_load(&store->broken);
     delay = store->heal_at - bigcache_monotonic();
 
     if (delay > 0) {
@@ -693,12 +779,16 @@ bigcache_life_reopen(bigcache_store_t *store)
     {
         (void) pthread_mutex_unlock(&store->mutex);
 
-        bigcache_index_flush(store->index);
-        bigcache_life_close(store);
+        if (why != BIGCACHE_DAMAGED) {
+            bigcache_index_flush(store->index);
+        }
+
+        bigcache_life_close(store, 0);
 
         (void) pthread_mutex_lock(&store->mutex);
 
         bigcache_life_state(store, BIGCACHE_STATE_OPENING);
+        store->repair = (why == BIGCACHE_DAMAGED);
 
         return 0;
     }

@@ -29,6 +29,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "bigcache_page.h"
+#include "bigcache_purge.h"
+#include "bigcache_segments.h"
 #include "bigcache_store.h"
 
 
@@ -62,13 +65,16 @@ struct bigcache_store_s {
     pthread_t                     thread;
     unsigned                      started:1;
     unsigned                      counted:1;
-    unsigned                      swept:1;
     unsigned                      told:1;
+    unsigned                      repair:1;  /* the index, when opening */
+    unsigned                      trash:1;
 
     int                           lock;
     bigcache_index_t             *index;
     bigcache_index_walk_t        *walk;      /* to count by */
-    uint64_t                      first;     /* version of this opening */
+    bigcache_segments_t          *segments;
+    bigcache_purges_t             purges;
+    bigcache_verified_t           verified;
 
     /* whoever runs long looks at it, to make way */
     _Atomic int                   draining;
@@ -96,12 +102,21 @@ void bigcache_store_leave(bigcache_store_t *store);
  */
 bigcache_rc_t bigcache_store_counted(bigcache_store_t *store);
 
+/* has the store's thread look for work at once */
+
+void bigcache_store_wake(bigcache_store_t *store);
+
 /*
- * Stops all writes with rc, BIGCACHE_FULL or BIGCACHE_ERROR, until the
- * store's thread has opened LevelDB again: after a write that failed in the
- * middle, later ones would be lost with it.
+ * Stops all writes until the store's thread has opened LevelDB again: after a
+ * write that failed in the middle, later ones would be lost with it.  Why, rc:
+ * BIGCACHE_FULL or BIGCACHE_ERROR, which writers are told meanwhile, or
+ * BIGCACHE_DAMAGED, then it is repaired and writers are told to come back.
  */
 void bigcache_store_break(bigcache_store_t *store, bigcache_rc_t rc);
+
+/* returns what writers are told: BIGCACHE_OK, or why they are stopped */
+
+bigcache_rc_t bigcache_store_broken(bigcache_store_t *store);
 
 /* returns a version later than all before it */
 

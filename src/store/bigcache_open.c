@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/stat.h>
@@ -17,20 +18,30 @@
 #include "bigcache_time.h"
 
 
-#define BIGCACHE_OPEN_FORMAT  1
+#define BIGCACHE_OPEN_FORMAT  2
+
+/* of a segment, in the list that is kept: its id, what is alive */
+
+#define BIGCACHE_OPEN_USAGE   16
 
 
 static bigcache_rc_t bigcache_open_index(const bigcache_store_conf_t *conf,
-    bigcache_open_t *open, char *error);
-static bigcache_rc_t bigcache_open_mend(const bigcache_store_conf_t *conf,
-    bigcache_open_t *open, const char *name, char *error);
+    bigcache_open_t *open, int repair, char *error);
+static bigcache_rc_t bigcache_open_database(
+    const bigcache_store_conf_t *conf, bigcache_open_t *open,
+    const char *name, char *error);
+static void bigcache_open_fresh(const bigcache_store_conf_t *conf,
+    bigcache_open_t *open);
 static bigcache_rc_t bigcache_open_meta(bigcache_open_t *open, char *error);
 static bigcache_rc_t bigcache_open_format(bigcache_open_t *open,
     char *error);
 static bigcache_rc_t bigcache_open_get(bigcache_index_t *index,
     const bigcache_str_t *name, uint64_t *n, char *error);
 static bigcache_rc_t bigcache_open_put(bigcache_index_t *index,
-    const bigcache_str_t *name, uint64_t n, char *error);
+    const bigcache_str_t *name, const bigcache_str_t *value, char *error);
+static bigcache_rc_t bigcache_open_usage(bigcache_open_t *open,
+    char *error);
+static bigcache_rc_t bigcache_open_keep(bigcache_open_t *open, char *error);
 static bigcache_rc_t bigcache_open_foreign(void *data,
     const bigcache_str_t *key, const bigcache_str_t *value);
 
@@ -38,23 +49,33 @@ static bigcache_rc_t bigcache_open_foreign(void *data,
 static const bigcache_str_t  bigcache_open_empty = bigcache_string("");
 static const bigcache_str_t  bigcache_meta_format = bigcache_string("format");
 static const bigcache_str_t  bigcache_meta_count = bigcache_string("count");
+static const bigcache_str_t  bigcache_meta_segments =
+    bigcache_string("segments");
 static const bigcache_str_t  bigcache_meta_version =
     bigcache_string("version");
 
 
 bigcache_rc_t
 bigcache_open(const bigcache_store_conf_t *conf, bigcache_open_t *open,
-    char *error)
+    int repair, char *error)
 {
+    int            lock;
     char           name[PATH_MAX];
     bigcache_rc_t  rc;
 
+    lock = open->lock;
+
     memset(open, 0, sizeof(bigcache_open_t));
 
-    rc = bigcache_dir_lock(conf->path, &open->lock, error);
-    if (rc != BIGCACHE_OK) {
-        open->lock = -1;
-        return rc;
+    open->lock = lock;
+
+    if (lock == -1) {
+        rc = bigcache_dir_lock(conf->path, &open->lock, error);
+
+        if (rc != BIGCACHE_OK) {
+            open->lock = -1;
+            return rc;
+        }
     }
 
     (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_PAGES, conf->path);
@@ -65,19 +86,24 @@ bigcache_open(const bigcache_store_conf_t *conf, bigcache_open_t *open,
         rc = BIGCACHE_ERROR;
 
     } else {
-        rc = bigcache_open_index(conf, open, error);
+        rc = bigcache_segments_open(&open->segments, name,
+                                    conf->segment_size, &conf->log, error);
     }
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_open_meta(open, error);
+        rc = bigcache_open_index(conf, open, repair, error);
     }
 
     if (rc != BIGCACHE_OK) {
         bigcache_open_close(conf, open, 0);
-        rc = BIGCACHE_ERROR;
+        return BIGCACHE_ERROR;
     }
 
-    return rc;
+    if (open->fresh) {
+        bigcache_open_fresh(conf, open);
+    }
+
+    return BIGCACHE_OK;
 }
 
 
@@ -96,14 +122,7 @@ bigcache_open_close(const bigcache_store_conf_t *conf, bigcache_open_t *open,
 
         /* without its count the next opening counts the keys */
 
-        if (counted
-            && (bigcache_open_put(open->index, &bigcache_meta_version,
-                                  open->version, error)
-                != BIGCACHE_OK
-                || bigcache_open_put(open->index, &bigcache_meta_count,
-                                     open->count, error)
-                   != BIGCACHE_OK))
-        {
+        if (counted && bigcache_open_keep(open, error) != BIGCACHE_OK) {
             bigcache_log(&conf->log, BIGCACHE_LOG_WARN,
                          "store \"%s\": count not kept: %s", conf->path,
                          error);
@@ -113,6 +132,11 @@ bigcache_open_close(const bigcache_store_conf_t *conf, bigcache_open_t *open,
         open->index = NULL;
     }
 
+    if (open->segments) {
+        bigcache_segments_close(open->segments);
+        open->segments = NULL;
+    }
+
     if (open->lock != -1) {
         (void) close(open->lock);
         open->lock = -1;
@@ -120,30 +144,28 @@ bigcache_open_close(const bigcache_store_conf_t *conf, bigcache_open_t *open,
 }
 
 
+/* opens the index; repairs it if it is damaged, or else begins it anew */
+
 static bigcache_rc_t
 bigcache_open_index(const bigcache_store_conf_t *conf, bigcache_open_t *open,
-    char *error)
+    int repair, char *error)
 {
     char           name[PATH_MAX];
     bigcache_rc_t  rc;
 
     (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_INDEX, conf->path);
 
-    rc = bigcache_index_open(&open->index, name, &conf->index, error);
+    if (repair) {
+        (void) snprintf(error, BIGCACHE_ERROR_LEN, "seen while it was used");
+        rc = BIGCACHE_DAMAGED;
 
-    if (rc == BIGCACHE_DAMAGED) {
-        rc = bigcache_open_mend(conf, open, name, error);
+    } else {
+        rc = bigcache_open_database(conf, open, name, error);
     }
 
-    return rc;
-}
-
-
-static bigcache_rc_t
-bigcache_open_mend(const bigcache_store_conf_t *conf, bigcache_open_t *open,
-    const char *name, char *error)
-{
-    bigcache_rc_t  rc;
+    if (rc != BIGCACHE_DAMAGED) {
+        return rc;
+    }
 
     bigcache_log(&conf->log, BIGCACHE_LOG_CRIT,
                  "store \"%s\": the index is damaged and will be repaired, "
@@ -154,7 +176,7 @@ bigcache_open_mend(const bigcache_store_conf_t *conf, bigcache_open_t *open,
     rc = bigcache_index_repair(name, error);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_index_open(&open->index, name, &conf->index, error);
+        rc = bigcache_open_database(conf, open, name, error);
     }
 
     if (rc != BIGCACHE_DAMAGED && rc != BIGCACHE_ERROR) {
@@ -169,10 +191,51 @@ bigcache_open_mend(const bigcache_store_conf_t *conf, bigcache_open_t *open,
                                 (uint64_t) bigcache_now(), error);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_index_open(&open->index, name, &conf->index, error);
+        rc = bigcache_open_database(conf, open, name, error);
     }
 
     return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_open_database(const bigcache_store_conf_t *conf,
+    bigcache_open_t *open, const char *name, char *error)
+{
+    bigcache_rc_t  rc;
+
+    rc = bigcache_index_open(&open->index, name, &conf->index, error);
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    rc = bigcache_open_meta(open, error);
+
+    if (rc != BIGCACHE_OK) {
+        bigcache_index_close(open->index);
+        open->index = NULL;
+    }
+
+    return rc;
+}
+
+
+/* segments without an index are of no use, but somebody should know */
+
+static void
+bigcache_open_fresh(const bigcache_store_conf_t *conf, bigcache_open_t *open)
+{
+    size_t  n;
+
+    n = bigcache_segments_usage(open->segments, NULL, 0);
+
+    if (n) {
+        bigcache_log(&conf->log, BIGCACHE_LOG_CRIT,
+                     "store \"%s\": the index is new, %lu segments of an "
+                     "earlier one will be removed", conf->path,
+                     (unsigned long) n);
+    }
 }
 
 
@@ -198,10 +261,14 @@ bigcache_open_meta(bigcache_open_t *open, char *error)
 
     if (rc == BIGCACHE_OK) {
 
+        rc = bigcache_open_usage(open, error);
+
         /* from now on it is wrong, should this process die */
 
-        rc = bigcache_index_delete(open->index, BIGCACHE_INDEX_META,
-                                   &bigcache_meta_count, error);
+        if (rc == BIGCACHE_OK) {
+            rc = bigcache_open_put(open->index, &bigcache_meta_count, NULL,
+                                   error);
+        }
 
         if (rc != BIGCACHE_OK || !open->recount) {
             return rc;
@@ -226,8 +293,10 @@ bigcache_open_meta(bigcache_open_t *open, char *error)
 static bigcache_rc_t
 bigcache_open_format(bigcache_open_t *open, char *error)
 {
+    u_char                  buf[sizeof(uint64_t)];
     uint64_t                format;
     bigcache_rc_t           rc;
+    bigcache_str_t          value;
     bigcache_index_walk_t  *walk;
 
     rc = bigcache_open_get(open->index, &bigcache_meta_format, &format,
@@ -256,7 +325,9 @@ bigcache_open_format(bigcache_open_t *open, char *error)
 
     rc = bigcache_index_walk(walk, bigcache_open_foreign, NULL, error);
 
-    if (rc == BIGCACHE_MISMATCH) {
+    if (rc == BIGCACHE_MISMATCH
+        || (rc == BIGCACHE_OK && !bigcache_index_is_empty(open->index)))
+    {
         (void) snprintf(error, BIGCACHE_ERROR_LEN,
                         "the index is not one of a bigcache store");
         return BIGCACHE_ERROR;
@@ -268,8 +339,13 @@ bigcache_open_format(bigcache_open_t *open, char *error)
 
     open->fresh = (rc == BIGCACHE_OK);
 
-    return bigcache_open_put(open->index, &bigcache_meta_format,
-                             BIGCACHE_OPEN_FORMAT, error);
+    (void) bigcache_put64(buf, BIGCACHE_OPEN_FORMAT);
+
+    value.data = buf;
+    value.len = sizeof(buf);
+
+    return bigcache_open_put(open->index, &bigcache_meta_format, &value,
+                             error);
 }
 
 
@@ -321,16 +397,107 @@ bigcache_open_get(bigcache_index_t *index, const bigcache_str_t *name,
 
 static bigcache_rc_t
 bigcache_open_put(bigcache_index_t *index, const bigcache_str_t *name,
-    uint64_t n, char *error)
+    const bigcache_str_t *value, char *error)
 {
-    u_char          buf[sizeof(uint64_t)];
+    bigcache_change_t  change;
+
+    change.space = BIGCACHE_INDEX_META;
+    change.key = *name;
+    change.value = value;
+
+    return bigcache_index_write(index, &change, 1, error);
+}
+
+
+/* takes over what was known to be alive when the count was kept */
+
+static bigcache_rc_t
+bigcache_open_usage(bigcache_open_t *open, char *error)
+{
+    size_t          i;
+    bigcache_rc_t   rc;
     bigcache_str_t  value;
 
-    (void) bigcache_put64(buf, n);
+    rc = bigcache_index_get(open->index, BIGCACHE_INDEX_META,
+                            &bigcache_meta_segments, &value, error);
 
-    value.data = buf;
-    value.len = sizeof(buf);
+    if (rc != BIGCACHE_OK) {
+        return (rc == BIGCACHE_MISS) ? BIGCACHE_OK : rc;
+    }
 
-    return bigcache_index_put(index, BIGCACHE_INDEX_META, name, &value,
-                              error);
+    if (!open->recount) {
+        for (i = 0; i + BIGCACHE_OPEN_USAGE <= value.len;
+             i += BIGCACHE_OPEN_USAGE)
+        {
+            bigcache_segments_live(open->segments,
+                                   bigcache_get64(value.data + i),
+                           (int64_t) bigcache_get64(value.data + i + 8));
+        }
+    }
+
+    bigcache_index_free(&value);
+
+    return BIGCACHE_OK;
+}
+
+
+/* keeps what open_meta() reads, all of it or nothing */
+
+static bigcache_rc_t
+bigcache_open_keep(bigcache_open_t *open, char *error)
+{
+    size_t              i, n;
+    u_char             *buf, *p, count[8], version[8];
+    bigcache_rc_t       rc;
+    bigcache_str_t      values[3];
+    bigcache_usage_t   *usage;
+    bigcache_change_t   changes[3];
+
+    n = bigcache_segments_usage(open->segments, NULL, 0);
+
+    usage = malloc((n + 1) * sizeof(bigcache_usage_t));
+    buf = malloc((n + 1) * BIGCACHE_OPEN_USAGE);
+
+    if (usage == NULL || buf == NULL) {
+        free(usage);
+        free(buf);
+        (void) snprintf(error, BIGCACHE_ERROR_LEN, "out of memory");
+        return BIGCACHE_NOMEM;
+    }
+
+    (void) bigcache_segments_usage(open->segments, usage, n);
+
+    p = buf;
+
+    for (i = 0; i < n; i++) {
+        p = bigcache_put64(p, usage[i].id);
+        p = bigcache_put64(p, (uint64_t) usage[i].live);
+    }
+
+    (void) bigcache_put64(count, open->count);
+    (void) bigcache_put64(version, open->version);
+
+    changes[0].key = bigcache_meta_count;
+    values[0].data = count;
+    values[0].len = sizeof(count);
+
+    changes[1].key = bigcache_meta_version;
+    values[1].data = version;
+    values[1].len = sizeof(version);
+
+    changes[2].key = bigcache_meta_segments;
+    values[2].data = buf;
+    values[2].len = (size_t) (p - buf);
+
+    for (i = 0; i < 3; i++) {
+        changes[i].space = BIGCACHE_INDEX_META;
+        changes[i].value = &values[i];
+    }
+
+    rc = bigcache_index_write(open->index, changes, 3, error);
+
+    free(usage);
+    free(buf);
+
+    return rc;
 }

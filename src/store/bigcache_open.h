@@ -15,12 +15,14 @@
 #define _BIGCACHE_OPEN_H_INCLUDED_
 
 
+#include "bigcache_segments.h"
 #include "bigcache_store.h"
 
 
 typedef struct {
     int                     lock;      /* -1: not open */
     bigcache_index_t       *index;
+    bigcache_segments_t    *segments;
     bigcache_index_walk_t  *walk;      /* counts the keys, NULL: count holds */
     uint64_t                count;
     uint64_t                version;   /* the last one given out, at least */
@@ -30,16 +32,17 @@ typedef struct {
 
 
 /*
- * Opens the directory.  A damaged index is repaired, or else set aside and
- * begun anew; that is logged.  Returns BIGCACHE_OK; BIGCACHE_UNAVAILABLE if
+ * Opens the directory, which is locked already if open->lock is not -1.  A
+ * damaged index, or any if repair, is repaired, or else set aside and begun
+ * anew; that is logged.  Returns BIGCACHE_OK; BIGCACHE_UNAVAILABLE if
  * another process has it open; BIGCACHE_ERROR; and the reason in error.
  */
 bigcache_rc_t bigcache_open(const bigcache_store_conf_t *conf,
-    bigcache_open_t *open, char *error);
+    bigcache_open_t *open, int repair, char *error);
 
 /*
- * Closes it, open->walk too, and keeps count and version for the next time;
- * counted: open->count holds.
+ * Closes it, open->walk and open->lock too unless that is -1, and keeps count
+ * and version for the next time; counted: open->count holds.
  */
 void bigcache_open_close(const bigcache_store_conf_t *conf,
     bigcache_open_t *open, int counted);

@@ -11,11 +11,12 @@
 size_t
 bigcache_record_size(const bigcache_record_t *record)
 {
-    size_t  size;
+    if (record->flags & BIGCACHE_FLAG_SEGMENT) {
+        return BIGCACHE_RECORD_HEADER + BIGCACHE_RECORD_PLACE;
+    }
 
-    size = BIGCACHE_RECORD_HEADER + record->type.len;
-
-    return record->file ? size : size + (size_t) record->length;
+    return BIGCACHE_RECORD_HEADER + record->type.len
+           + (size_t) record->length;
 }
 
 
@@ -24,13 +25,22 @@ bigcache_record_encode(u_char *dst, const bigcache_record_t *record)
 {
     *dst++ = BIGCACHE_RECORD_FORMAT;
     *dst++ = (u_char) record->kind;
+    *dst++ = (u_char) record->flags;
+    *dst++ = 0;
 
     dst = bigcache_put16(dst, (uint16_t) record->type.len);
+    dst = bigcache_put16(dst, 0);
     dst = bigcache_put32(dst, record->head);
+    dst = bigcache_put32(dst, 0);
     dst = bigcache_put64(dst, record->version);
     dst = bigcache_put64(dst, (uint64_t) record->expire);
     dst = bigcache_put64(dst, record->length);
-    dst = bigcache_put64(dst, record->file);
+    dst = bigcache_put64(dst, record->unpacked);
+
+    if (record->flags & BIGCACHE_FLAG_SEGMENT) {
+        dst = bigcache_put64(dst, record->segment);
+        return bigcache_put64(dst, record->offset);
+    }
 
     if (record->type.len) {
         memcpy(dst, record->type.data, record->type.len);
@@ -44,38 +54,76 @@ int
 bigcache_record_decode(bigcache_record_t *record, const u_char *data,
     size_t len)
 {
-    if (len < BIGCACHE_RECORD_HEADER || data[0] != BIGCACHE_RECORD_FORMAT) {
+    if (len < BIGCACHE_RECORD_HEADER
+        || data[0] != BIGCACHE_RECORD_FORMAT
+        || data[3] != 0
+        || bigcache_get16(data + 6) != 0
+        || bigcache_get32(data + 12) != 0)
+    {
         return -1;
     }
 
+    memset(record, 0, sizeof(bigcache_record_t));
+
     record->kind = data[1];
-    record->type.len = bigcache_get16(data + 2);
-    record->head = bigcache_get32(data + 4);
-    record->version = bigcache_get64(data + 8);
-    record->expire = (int64_t) bigcache_get64(data + 16);
-    record->length = bigcache_get64(data + 24);
-    record->file = bigcache_get64(data + 32);
+    record->flags = data[2];
+    record->type.len = bigcache_get16(data + 4);
+    record->head = bigcache_get32(data + 8);
+    record->version = bigcache_get64(data + 16);
+    record->expire = (int64_t) bigcache_get64(data + 24);
+    record->length = bigcache_get64(data + 32);
+    record->unpacked = bigcache_get64(data + 40);
+
+    if (bigcache_record_check(record) == -1) {
+        return -1;
+    }
 
     data += BIGCACHE_RECORD_HEADER;
     len -= BIGCACHE_RECORD_HEADER;
 
-    if ((record->kind != BIGCACHE_KIND_JSON
-         && record->kind != BIGCACHE_KIND_RAW)
-        || record->type.len > len
-        || record->type.len > BIGCACHE_TYPE_MAX
-        || record->head > record->length
-        || record->length > INT64_MAX)
-    {
+    if (record->flags & BIGCACHE_FLAG_SEGMENT) {
+
+        if (len != BIGCACHE_RECORD_PLACE) {
+            return -1;
+        }
+
+        record->segment = bigcache_get64(data);
+        record->offset = bigcache_get64(data + 8);
+
+        return (record->offset <= INT64_MAX) ? 0 : -1;
+    }
+
+    /* the rest is the type and the body, no more and no less */
+
+    if (len < record->type.len || len - record->type.len != record->length) {
         return -1;
     }
 
     record->type.data = data;
     record->body.data = data + record->type.len;
-    record->body.len = len - record->type.len;
+    record->body.len = (size_t) record->length;
 
-    /* the rest is the body, all of it, or there is none here */
+    return 0;
+}
 
-    if (record->body.len != (record->file ? 0 : record->length)) {
+
+int
+bigcache_record_check(const bigcache_record_t *record)
+{
+    if ((record->kind != BIGCACHE_KIND_JSON
+         && record->kind != BIGCACHE_KIND_RAW)
+        || (record->flags & ~(BIGCACHE_FLAG_GZIP|BIGCACHE_FLAG_SEGMENT))
+        || record->type.len > BIGCACHE_TYPE_MAX
+        || record->length > INT64_MAX / 2
+        || record->unpacked > INT64_MAX / 2
+        || record->head > record->unpacked)
+    {
+        return -1;
+    }
+
+    if (!(record->flags & BIGCACHE_FLAG_GZIP)
+        && record->length != record->unpacked)
+    {
         return -1;
     }
 

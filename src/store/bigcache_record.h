@@ -11,15 +11,20 @@
  *
  *      0  u8   format, BIGCACHE_RECORD_FORMAT
  *      1  u8   kind, BIGCACHE_KIND_*
- *      2  u16  length of the content type, bytes
- *      4  u32  head: bytes of the body in front of the JSON document
- *      8  u64  version: microseconds since the epoch at which the page was
+ *      2  u8   flags, BIGCACHE_FLAG_*
+ *      3  u8   zero
+ *      4  u16  length of the content type, bytes
+ *      6  u16  zero
+ *      8  u32  head: bytes of the unpacked body in front of the JSON document
+ *     12  u32  zero
+ *     16  u64  version: microseconds since the epoch at which the page was
  *              stored, unique in the store
- *     16  i64  expire: milliseconds since the epoch, BIGCACHE_NEVER
- *     24  u64  length of the body, bytes
- *     32  u64  file: id of the page file that holds the body, 0: the body
- *              is here
- *     40       the content type, then the body if it is here
+ *     24  i64  expire: milliseconds since the epoch, BIGCACHE_NEVER
+ *     32  u64  length of the body as it is stored, bytes
+ *     40  u64  length of the body unpacked, bytes
+ *     48       BIGCACHE_FLAG_SEGMENT: u64 id of the segment, u64 offset of
+ *              the entry there, which holds the content type and the body;
+ *              else the content type and the body themselves
  *
  * A record is only bytes: decoding copies nothing and points into the input,
  * which the caller owns.  Any thread may run all of this.
@@ -35,11 +40,15 @@
 #include "bigcache_str.h"
 
 
-#define BIGCACHE_RECORD_FORMAT  1
-#define BIGCACHE_RECORD_HEADER  40
+#define BIGCACHE_RECORD_FORMAT  2
+#define BIGCACHE_RECORD_HEADER  48
+#define BIGCACHE_RECORD_PLACE   16
 
 #define BIGCACHE_KIND_JSON      1
 #define BIGCACHE_KIND_RAW       2
+
+#define BIGCACHE_FLAG_GZIP      0x01
+#define BIGCACHE_FLAG_SEGMENT   0x02
 
 #define BIGCACHE_KEY_MAX        8192
 #define BIGCACHE_TYPE_MAX       1024
@@ -49,25 +58,28 @@
 
 typedef struct {
     unsigned         kind;
+    unsigned         flags;
     uint32_t         head;
     uint64_t         version;
     int64_t          expire;
     uint64_t         length;
-    uint64_t         file;
-    bigcache_str_t   type;
-    bigcache_str_t   body;
+    uint64_t         unpacked;
+    uint64_t         segment;
+    uint64_t         offset;
+    bigcache_str_t   type;      /* only its length, if in a segment */
+    bigcache_str_t   body;      /* none, if in a segment */
 } bigcache_record_t;
 
 
 /*
- * Returns the bytes that bigcache_record_encode() fills: the header, the
- * type, and room for the body if record->file is 0.
+ * Returns the bytes that bigcache_record_encode() fills: with the body, or
+ * with the place of the entry.
  */
 size_t bigcache_record_size(const bigcache_record_t *record);
 
 /*
- * Fills in the header and the type at dst, of bigcache_record_size() bytes,
- * and returns where the body belongs; record->body is not looked at.
+ * Fills in the bigcache_record_size() bytes at dst, but for the body, which is
+ * not looked at.  Returns where the body belongs.
  */
 u_char *bigcache_record_encode(u_char *dst, const bigcache_record_t *record);
 
@@ -77,6 +89,10 @@ u_char *bigcache_record_encode(u_char *dst, const bigcache_record_t *record);
  */
 int bigcache_record_decode(bigcache_record_t *record, const u_char *data,
     size_t len);
+
+/* returns 0 if the numbers of a record agree with each other, else -1 */
+
+int bigcache_record_check(const bigcache_record_t *record);
 
 
 #endif /* _BIGCACHE_RECORD_H_INCLUDED_ */

@@ -36,24 +36,36 @@
 
 
 /*
- * Pages up to this size lie in the index, others in files of their own: it
- * bounds what one call holds in memory.
+ * Pages over this size, bytes, are large: they are written and read through
+ * a buffer, as they came; it bounds what one call holds in memory.
  */
-#define BIGCACHE_STORE_INLINE_MAX  (1024 * 1024)
+#define BIGCACHE_STORE_LARGE   (1024 * 1024)
 
 /* what a writer expects to find; any other number is a version */
 
-#define BIGCACHE_EXPECT_ANY        0
-#define BIGCACHE_EXPECT_NONE       UINT64_MAX
+#define BIGCACHE_EXPECT_ANY    0
+#define BIGCACHE_EXPECT_NONE   UINT64_MAX
 
 
 typedef struct bigcache_store_s  bigcache_store_t;
+
+typedef void (*bigcache_removed_pt)(void *data, uint64_t expired,
+    uint64_t purged);
 
 typedef struct {
     const char             *path;     /* of the directory */
     unsigned                wait;     /* for a store to open, milliseconds */
     bigcache_index_conf_t   index;
+    uint64_t                segment_size;
+    uint64_t                max_size; /* of the directory, 0: no limit */
+    uint64_t                min_free; /* on its file system, 0: none */
+    size_t                  inline_size; /* of pages kept in the index */
+    size_t                  gzip_min; /* of pages to pack, SIZE_MAX: none */
     bigcache_log_t          log;
+
+    /* told of pages that the store removed by itself; any thread */
+    bigcache_removed_pt     removed;
+    void                   *data;
 } bigcache_store_conf_t;
 
 typedef struct {
@@ -74,10 +86,18 @@ typedef struct {
  */
 typedef struct {
     bigcache_record_t       record;
-    bigcache_str_t          value;    /* the memory that record points into */
+    bigcache_str_t          value;    /* memory that record points into */
+    u_char                 *memory;   /* likewise */
     int                     fd;
     off_t                   offset;
 } bigcache_page_t;
+
+typedef struct {
+    uint64_t                keys;
+    uint64_t                segments;
+    uint64_t                bytes;    /* in segments */
+    uint64_t                live;     /* of them */
+} bigcache_stat_t;
 
 
 /*
@@ -130,15 +150,18 @@ bigcache_rc_t bigcache_store_delete(bigcache_store_t *store,
 
 /*
  * Removes the pages whose keys begin with prefix and that were stored before
- * this call.  *n is how many of them were live, *expired how many were not,
- * whatever it returns: BIGCACHE_OK or BIGCACHE_FULL.
+ * this call: at once for all readers, then from the disk.  That is done when
+ * it returns, or, if async, by the store's thread later on.  *n is how many
+ * of them were live, *expired how many were not, whatever it returns:
+ * BIGCACHE_OK or BIGCACHE_FULL.
  */
 bigcache_rc_t bigcache_store_purge(bigcache_store_t *store,
-    const bigcache_str_t *prefix, uint64_t *n, uint64_t *expired);
+    const bigcache_str_t *prefix, int async, uint64_t *n, uint64_t *expired);
 
-/* *n is the number of keys, expired ones that nobody has met included */
+/* *stat is exact, but for expired pages that the sweep has not come to */
 
-bigcache_rc_t bigcache_store_count(bigcache_store_t *store, uint64_t *n);
+bigcache_rc_t bigcache_store_stat(bigcache_store_t *store,
+    bigcache_stat_t *stat);
 
 /* removes everything */
 

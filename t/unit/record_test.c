@@ -13,6 +13,7 @@
 static void test_round_trip(void);
 static void test_bytes(void);
 static void test_refused(void);
+static int broken(u_char *buf, size_t size, size_t at, u_char ch);
 static bigcache_record_t sample(void);
 
 
@@ -49,19 +50,24 @@ test_round_trip(void)
     ok(out.version == in.version, "version");
     ok(out.expire == in.expire, "expire");
     is_int(out.length, 5, "length");
-    is_int(out.file, 0, "no file");
+    is_int(out.flags, 0, "not in a segment");
     is_mem(out.type.data, out.type.len, "text/html", 9, "type");
     is_mem(out.body.data, out.body.len, "hello", 5, "body");
 
-    in.file = 77;
+    in.flags = BIGCACHE_FLAG_SEGMENT|BIGCACHE_FLAG_GZIP;
+    in.segment = 77;
+    in.offset = 4096;
     in.length = INT64_C(5000000000);
     size = bigcache_record_size(&in);
 
-    is_int(size, BIGCACHE_RECORD_HEADER + 9, "size with a file");
+    is_int(size, BIGCACHE_RECORD_HEADER + BIGCACHE_RECORD_PLACE,
+           "size with a place");
     (void) bigcache_record_encode(buf, &in);
-    is_int(bigcache_record_decode(&out, buf, size), 0, "decodes a file");
-    is_int(out.file, 77, "file");
-    is_int(out.length, INT64_C(5000000000), "length of the file");
+    is_int(bigcache_record_decode(&out, buf, size), 0, "decodes a place");
+    is_int(out.segment, 77, "segment");
+    is_int(out.offset, 4096, "offset");
+    is_int(out.length, INT64_C(5000000000), "length of the entry's body");
+    is_int(out.type.len, 9, "length of the entry's type");
     is_int(out.body.len, 0, "no body");
 }
 
@@ -75,11 +81,12 @@ test_bytes(void)
     bigcache_record_t  in;
 
     static const u_char  expected[BIGCACHE_RECORD_HEADER + 9] =
-        "\x01\x02\x09\x00\x03\x00\x00\x00"
+        "\x02\x02\x00\x00\x09\x00\x00\x00"
+        "\x03\x00\x00\x00\x00\x00\x00\x00"
         "\x08\x07\x06\x05\x04\x03\x02\x01"
         "\xff\xff\xff\xff\xff\xff\xff\x7f"
         "\x05\x00\x00\x00\x00\x00\x00\x00"
-        "\x00\x00\x00\x00\x00\x00\x00\x00"
+        "\x05\x00\x00\x00\x00\x00\x00\x00"
         "text/html";
 
     in = sample();
@@ -111,28 +118,34 @@ test_refused(void)
     is_int(taken, 0, "no cut-off record is taken");
     is_int(bigcache_record_decode(&out, buf, size + 1), -1, "one byte more");
 
-    buf[0] = 2;
-    is_int(bigcache_record_decode(&out, buf, size), -1, "another format");
-    buf[0] = 1;
+    is_int(broken(buf, size, 0, 1), -1, "another format");
+    is_int(broken(buf, size, 1, 3), -1, "unknown kind");
+    is_int(broken(buf, size, 2, 4), -1, "unknown flag");
+    is_int(broken(buf, size, 2, 2), -1, "a place where the body is");
+    is_int(broken(buf, size, 3, 1), -1, "not zero");
+    is_int(broken(buf, size, 4, 200), -1, "type past the end");
+    is_int(broken(buf, size, 8, 6), -1, "head past the body");
+    is_int(broken(buf, size, 39, 0x80), -1, "negative length");
+    is_int(broken(buf, size, 40, 6), -1, "packed without the flag");
+    is_int(broken(buf, size, 2, 1), 0, "packed to the same length");
+}
 
-    buf[1] = 3;
-    is_int(bigcache_record_decode(&out, buf, size), -1, "unknown kind");
-    buf[1] = 2;
 
-    buf[4] = 6;
-    is_int(bigcache_record_decode(&out, buf, size), -1, "head past the body");
-    buf[4] = 3;
+/* decodes with one byte changed */
 
-    buf[2] = 200;
-    is_int(bigcache_record_decode(&out, buf, size), -1, "type past the end");
-    buf[2] = 9;
+static int
+broken(u_char *buf, size_t size, size_t at, u_char ch)
+{
+    int                rc;
+    u_char             was;
+    bigcache_record_t  out;
 
-    buf[31] = 0x80;
-    is_int(bigcache_record_decode(&out, buf, size), -1, "negative length");
-    buf[31] = 0;
+    was = buf[at];
+    buf[at] = ch;
+    rc = bigcache_record_decode(&out, buf, size);
+    buf[at] = was;
 
-    buf[32] = 1;
-    is_int(bigcache_record_decode(&out, buf, size), -1, "body and file");
+    return rc;
 }
 
 
@@ -150,6 +163,7 @@ sample(void)
     record.version = UINT64_C(0x0102030405060708);
     record.expire = BIGCACHE_NEVER;
     record.length = 5;
+    record.unpacked = 5;
     record.type = type;
 
     return record;

@@ -18,12 +18,14 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "bigcache_gzip.h"
 #include "bigcache_store.h"
 #include "bigcache_time.h"
 #include "tap.h"
 
 
-#define LARGE  (3 * 1024 * 1024)
+#define LARGE    (3 * 1024 * 1024)
+#define SEGMENT  (4 * 1024 * 1024)
 
 
 static void test_pages(void);
@@ -33,7 +35,11 @@ static void test_purge(void);
 static void test_large(void);
 static void test_count(void);
 static void test_crash(void);
-static void copy_page(void);
+static void test_space(void);
+static void test_sweep(void);
+static void test_evict(void);
+static void test_gzip(void);
+static void test_purge_crash(void);
 static void test_life(void);
 static void test_lock(void);
 static void test_foreign(void);
@@ -46,16 +52,20 @@ static int has(bigcache_store_t *store, const char *key, const char *body,
     size_t len);
 static uint64_t version(bigcache_store_t *store, const char *key);
 static long long count(bigcache_store_t *store);
+static int files_are(const char *name, unsigned n);
+static int eventually(int (*check)(const char *, unsigned), const char *name,
+    unsigned n);
 static unsigned files(const char *name);
 static bigcache_str_t str(const char *s);
 static void log_handler(void *data, int level, const char *text);
+static void removed_handler(void *data, uint64_t expired, uint64_t purged);
 static void fresh(void);
 static int rm(const char *name, const struct stat *st, int type,
     struct FTW *ftw);
 
 
 static char                   path[64];
-static unsigned               crit;
+static unsigned               crit, swept;
 static bigcache_store_conf_t  conf;
 
 
@@ -66,7 +76,11 @@ main(void)
     conf.wait = 2000;
     conf.index.block_cache = 1024 * 1024;
     conf.index.write_buffer = 1024 * 1024;
+    conf.segment_size = SEGMENT;
+    conf.inline_size = 64;
+    conf.gzip_min = SIZE_MAX;
     conf.log.handler = log_handler;
+    conf.removed = removed_handler;
 
     test_pages();
     test_expect();
@@ -75,6 +89,11 @@ main(void)
     test_large();
     test_count();
     test_crash();
+    test_space();
+    test_sweep();
+    test_evict();
+    test_gzip();
+    test_purge_crash();
     test_life();
     test_lock();
     test_foreign();
@@ -175,7 +194,6 @@ test_expiry(void)
     key = str("a");
 
     (void) put(store, "a", "1", 1, bigcache_now() - 1, 0);
-    is_int(count(store), 1, "expired, not met");
     is_int(bigcache_store_get(store, &key, 1, &page), BIGCACHE_EXPIRED,
            "expired once");
     is_int(bigcache_store_get(store, &key, 1, &page), BIGCACHE_MISS,
@@ -219,7 +237,7 @@ test_purge(void)
     (void) put(store, "odd", "x", 1, BIGCACHE_NEVER, 0);
 
     prefix = str("odd/");
-    is_int(bigcache_store_purge(store, &prefix, &n, &expired), BIGCACHE_OK,
+    is_int(bigcache_store_purge(store, &prefix, 0, &n, &expired), BIGCACHE_OK,
            "purge");
     is_int(n, 490, "live ones");
     is_int(expired, 10, "expired ones");
@@ -227,7 +245,7 @@ test_purge(void)
     ok(has(store, "odd", "x", 1), "a shorter key stays");
 
     prefix = str("none");
-    (void) bigcache_store_purge(store, &prefix, &n, &expired);
+    (void) bigcache_store_purge(store, &prefix, 0, &n, &expired);
     is_int(n, 0, "nothing to purge");
 
     stop(store);
@@ -253,33 +271,40 @@ test_large(void)
     }
 
     (void) put(store, "a", body, LARGE, BIGCACHE_NEVER, 0);
-    is_int(files("pages"), 1, "one page file");
     ok(has(store, "a", body, LARGE), "get");
+    is_int(files("pages"), 1, "one segment");
 
     key = str("a");
     (void) bigcache_store_get(store, &key, 1, &page);
+    ok(page.fd != -1, "from a file");
 
     body[0]++;
     (void) put(store, "a", body, LARGE - 1, BIGCACHE_NEVER, 0);
-    is_int(files("pages"), 1, "the old file is gone");
     ok(has(store, "a", body, LARGE - 1), "the new page");
+    ok(eventually(files_are, "pages", 1), "the old segment goes");
 
     body[0]--;
-    ok(page.fd != -1
-       && pread(page.fd, body + 1, LARGE - 1, page.offset + 1) == LARGE - 1,
-       "who holds the old file reads on");
+    ok(pread(page.fd, body + 1, LARGE - 1, page.offset + 1) == LARGE - 1
+       && body[LARGE - 1] == (char) ((LARGE - 1) * 7 + ((LARGE - 1) >> 12)),
+       "who holds it reads on");
     bigcache_page_free(&page);
 
     is_int(put(store, "a", body, LARGE, BIGCACHE_NEVER, 1),
            BIGCACHE_MISMATCH, "not expected");
-    is_int(files("pages"), 1, "no file of what was refused");
 
-    (void) put(store, "a", "small", 5, BIGCACHE_NEVER, 0);
-    is_int(files("pages"), 0, "no file for a small page");
-
-    (void) put(store, "a", body, LARGE, BIGCACHE_NEVER, 0);
     (void) bigcache_store_delete(store, &key, 0);
-    is_int(files("pages"), 0, "no file after delete");
+
+    /* one of its own, as large as a segment */
+
+    free(body);
+    body = calloc(1, SEGMENT);
+    (void) put(store, "b", body, SEGMENT, BIGCACHE_NEVER, 0);
+    ok(has(store, "b", body, SEGMENT), "a page as large as a segment");
+
+    key = str("b");
+    (void) bigcache_store_delete(store, &key, 0);
+    (void) put(store, "c", body, LARGE, BIGCACHE_NEVER, 0);
+    ok(eventually(files_are, "pages", 1), "nothing else stays");
 
     free(body);
     stop(store);
@@ -326,9 +351,9 @@ static void
 test_crash(void)
 {
     int                status;
-    char              *body;
+    char              *body, name[32];
     pid_t              pid;
-    unsigned           i;
+    unsigned           i, whole;
     bigcache_store_t  *store;
 
     fresh();
@@ -338,69 +363,269 @@ test_crash(void)
 
     if (pid == 0) {
         store = start();
-        (void) put(store, "a", body, LARGE, BIGCACHE_NEVER, 0);
+
+        for (i = 0; i < 20; i++) {
+            (void) snprintf(name, sizeof(name), "%u", i % 4);
+            (void) put(store, name, body, 500000 + i, BIGCACHE_NEVER, 0);
+        }
+
         _exit(0);
     }
 
     (void) waitpid(pid, &status, 0);
 
-    copy_page();
-
-    is_int(files("pages"), 2, "a page file that no record names");
-
     store = start();
+    is_int(count(store), 4, "keys after a crash");
 
-    for (i = 0; i < 500 && files("pages") != 1; i++) {
-        (void) usleep(10000);
+    for (whole = 0, i = 16; i < 20; i++) {
+        (void) snprintf(name, sizeof(name), "%u", i % 4);
+        whole += has(store, name, body, 500000 + i);
     }
 
-    is_int(files("pages"), 1, "is unlinked");
-    ok(has(store, "a", body, LARGE), "the other one is not");
+    is_int(whole, 4, "all of them whole");
+    ok(eventually(files_are, "pages", 1), "what is not alive goes");
+
+    for (whole = 0, i = 16; i < 20; i++) {
+        (void) snprintf(name, sizeof(name), "%u", i % 4);
+        whole += has(store, name, body, 500000 + i);
+    }
+
+    is_int(whole, 4, "and they stay");
 
     free(body);
     stop(store);
 }
 
 
-/* leaves what a crash leaves between the page file and the index */
+/* many rounds over the same keys: the disk does not grow */
 
 static void
-copy_page(void)
+test_space(void)
 {
-    int               fd, from;
-    DIR              *dir;
-    char              name[512];
-    struct stat       st;
-    struct dirent    *de;
-    bigcache_data_t   data;
+    char              *body, name[32];
+    unsigned           i, round, whole;
+    bigcache_stat_t    stat;
+    bigcache_store_t  *store;
 
-    (void) snprintf(name, sizeof(name), "%s/pages", path);
-    dir = opendir(name);
+    fresh();
+    store = start();
 
-    do {
-        de = readdir(dir);
-    } while (de->d_name[0] == '.');
+    body = calloc(1, 100000);
 
-    from = openat(dirfd(dir), de->d_name, O_RDONLY);
-    (void) fstat(from, &st);
+    for (round = 0; round < 20; round++) {
+        for (i = 0; i < 50; i++) {
+            (void) snprintf(name, sizeof(name), "%u", i);
+            (void) put(store, name, body, 50000 + round * 100 + i,
+                       BIGCACHE_NEVER, 0);
+        }
+    }
 
-    data = bigcache_data_range(from, 0, (uint64_t) st.st_size);
+    (void) usleep(1500000);
+    (void) bigcache_store_stat(store, &stat);
 
-    fd = openat(dirfd(dir), "0000000000000001", O_WRONLY|O_CREAT, 0600);
-    (void) bigcache_data_write(fd, 0, &data, 1);
+    is_int(stat.keys, 50, "keys");
+    ok(stat.live > 50 * 51900 && stat.live < 50 * 52200, "live bytes: %llu",
+       (unsigned long long) stat.live);
+    ok(stat.bytes < 2 * stat.live + 2 * SEGMENT, "bytes: %llu",
+       (unsigned long long) stat.bytes);
 
-    (void) close(fd);
-    (void) close(from);
-    (void) closedir(dir);
+    for (whole = 0, i = 0; i < 50; i++) {
+        (void) snprintf(name, sizeof(name), "%u", i);
+        whole += has(store, name, body, 50000 + 1900 + i);
+    }
+
+    is_int(whole, 50, "all pages whole");
+
+    free(body);
+    stop(store);
+}
+
+
+/* expired pages leave without anybody asking */
+
+static void
+test_sweep(void)
+{
+    char               name[32];
+    unsigned           i;
+    bigcache_store_t  *store;
+
+    fresh();
+    store = start();
+    swept = 0;
+
+    for (i = 0; i < 2000; i++) {
+        (void) snprintf(name, sizeof(name), "%u", i);
+        (void) put(store, name, name, strlen(name),
+                   i % 2 ? bigcache_now() + 300 : BIGCACHE_NEVER, 0);
+    }
+
+    /* these were to expire, and are stored anew */
+
+    for (i = 1; i < 2000; i += 4) {
+        (void) snprintf(name, sizeof(name), "%u", i);
+        (void) put(store, name, name, strlen(name), BIGCACHE_NEVER, 0);
+    }
+
+    for (i = 0; i < 500 && count(store) != 1500; i++) {
+        (void) usleep(10000);
+    }
+
+    is_int(count(store), 1500, "only what expired is gone");
+    is_int(swept, 500, "told so");
+
+    stop(store);
+}
+
+
+/* over the limit the oldest pages go, and nothing fails */
+
+static void
+test_evict(void)
+{
+    char              *body, name[32];
+    unsigned           i, failed;
+    bigcache_stat_t    stat;
+    bigcache_store_t  *store;
+
+    conf.max_size = 20 * 1024 * 1024;
+
+    fresh();
+    store = start();
+
+    body = calloc(1, 500000);
+
+    for (failed = 0, i = 0; i < 200; i++) {
+        (void) snprintf(name, sizeof(name), "%u", i);
+        failed += (put(store, name, body, 500000, BIGCACHE_NEVER, 0)
+                   != BIGCACHE_OK);
+        (void) usleep(10000);
+    }
+
+    is_int(failed, 0, "all stored");
+    (void) usleep(600000);
+
+    (void) bigcache_store_stat(store, &stat);
+
+    ok(stat.bytes <= conf.max_size, "bytes: %llu",
+       (unsigned long long) stat.bytes);
+    ok(stat.keys > 15 && stat.keys < 45, "keys: %llu",
+       (unsigned long long) stat.keys);
+    ok(has(store, "199", body, 500000), "the newest stay");
+    ok(!has(store, "0", body, 500000), "the oldest go");
+
+    conf.max_size = 0;
+
+    free(body);
+    stop(store);
+}
+
+
+static void
+test_gzip(void)
+{
+    char              *body;
+    u_char             out[50000];
+    bigcache_str_t     key;
+    bigcache_page_t    page;
+    bigcache_store_t  *store;
+
+    conf.gzip_min = 1000;
+
+    fresh();
+    store = start();
+
+    body = malloc(50000);
+    memset(body, 'x', 50000);
+
+    (void) put(store, "a", body, 50000, BIGCACHE_NEVER, 0);
+    (void) put(store, "b", body, 999, BIGCACHE_NEVER, 0);
+
+    key = str("a");
+    (void) bigcache_store_get(store, &key, 1, &page);
+
+    ok(page.record.flags & BIGCACHE_FLAG_GZIP, "packed");
+    is_int(page.record.unpacked, 50000, "length unpacked");
+    ok(page.record.length < 1000, "length packed");
+    ok(bigcache_gzip_unpack(out, 50000, page.record.body.data,
+                            page.record.body.len)
+       == 0
+       && memcmp(out, body, 50000) == 0, "the same");
+    ok(bigcache_gzip_unpack(out, 49999, page.record.body.data,
+                            page.record.body.len)
+       == -1, "not another length");
+    bigcache_page_free(&page);
+
+    key = str("b");
+    (void) bigcache_store_get(store, &key, 1, &page);
+    ok(!(page.record.flags & BIGCACHE_FLAG_GZIP), "too short to pack");
+    bigcache_page_free(&page);
+
+    conf.gzip_min = SIZE_MAX;
+
+    free(body);
+    stop(store);
+}
+
+
+/* a purge that a crash interrupts is ended by the next process */
+
+static void
+test_purge_crash(void)
+{
+    int                status;
+    char               name[32];
+    pid_t              pid;
+    unsigned           i;
+    uint64_t           n, expired;
+    bigcache_str_t     prefix, key;
+    bigcache_page_t    page;
+    bigcache_store_t  *store;
+
+    fresh();
+    pid = fork();
+
+    if (pid == 0) {
+        store = start();
+
+        for (i = 0; i < 5000; i++) {
+            (void) snprintf(name, sizeof(name), "p/%u", i);
+            (void) put(store, name, "x", 1, BIGCACHE_NEVER, 0);
+        }
+
+        (void) put(store, "q", "x", 1, BIGCACHE_NEVER, 0);
+
+        prefix = str("p/");
+        (void) bigcache_store_purge(store, &prefix, 1, &n, &expired);
+        (void) put(store, "p/new", "x", 1, BIGCACHE_NEVER, 0);
+        _exit(0);
+    }
+
+    (void) waitpid(pid, &status, 0);
+
+    store = start();
+    key = str("p/4999");
+
+    is_int(bigcache_store_get(store, &key, 1, &page), BIGCACHE_MISS,
+           "purged at once");
+    ok(has(store, "p/new", "x", 1), "what came later is not");
+
+    for (i = 0; i < 500 && count(store) != 2; i++) {
+        (void) usleep(10000);
+    }
+
+    is_int(count(store), 2, "the others stay");
+
+    stop(store);
 }
 
 
 static void
 test_life(void)
 {
-    uint64_t           n;
     bigcache_str_t     key;
     bigcache_page_t    page;
+    bigcache_stat_t    stat;
     bigcache_store_t  *store;
 
     fresh();
@@ -413,7 +638,7 @@ test_life(void)
     is_int(bigcache_store_close(store), BIGCACHE_OK, "close again");
     is_int(bigcache_store_get(store, &key, 1, &page), BIGCACHE_CLOSED,
            "get of a closed one");
-    is_int(bigcache_store_count(store, &n), BIGCACHE_CLOSED,
+    is_int(bigcache_store_stat(store, &stat), BIGCACHE_CLOSED,
            "count of a closed one");
     is_int(bigcache_store_clear(store), BIGCACHE_CLOSED,
            "clear of a closed one");
@@ -558,11 +783,12 @@ test_damage(void)
     ok(crit > 0, "said so");
     is_int(count(store), 1, "counted anew");
 
-    /* a page file that goes away */
+    /* a segment that goes away */
 
     body = calloc(1, LARGE);
     (void) put(store, "b", body, LARGE, BIGCACHE_NEVER, 0);
     free(body);
+    stop(store);
 
     (void) snprintf(name, sizeof(name), "%s/pages", path);
     dir = opendir(name);
@@ -575,10 +801,12 @@ test_damage(void)
 
     (void) closedir(dir);
 
+    store = start();
+
     crit = 0;
     key = str("b");
     is_int(bigcache_store_get(store, &key, 1, &page), BIGCACHE_MISS,
-           "a lost page is a miss");
+           "a page of it is a miss");
     is_int(crit, 1, "said so once");
     is_int(bigcache_store_get(store, &key, 1, &page), BIGCACHE_MISS,
            "and stays one");
@@ -651,7 +879,7 @@ has(bigcache_store_t *store, const char *key, const char *body, size_t len)
         return 0;
     }
 
-    if (page.record.file == 0) {
+    if (page.fd == -1) {
         same = (page.record.body.len == len
                 && memcmp(page.record.body.data, body, len) == 0);
 
@@ -693,10 +921,34 @@ version(bigcache_store_t *store, const char *key)
 static long long
 count(bigcache_store_t *store)
 {
-    uint64_t  n;
+    bigcache_stat_t  stat;
 
-    return (bigcache_store_count(store, &n) == BIGCACHE_OK) ? (long long) n
-                                                            : -1;
+    return (bigcache_store_stat(store, &stat) == BIGCACHE_OK)
+           ? (long long) stat.keys : -1;
+}
+
+
+static int
+files_are(const char *name, unsigned n)
+{
+    return files(name) == n;
+}
+
+
+static int
+eventually(int (*check)(const char *, unsigned), const char *name, unsigned n)
+{
+    unsigned  i;
+
+    for (i = 0; i < 500; i++) {
+        if (check(name, n)) {
+            return 1;
+        }
+
+        (void) usleep(10000);
+    }
+
+    return 0;
 }
 
 
@@ -746,6 +998,16 @@ log_handler(void *data, int level, const char *text)
 
     crit += (level == BIGCACHE_LOG_CRIT);
     (void) printf("# log %d: %s\n", level, text);
+}
+
+
+static void
+removed_handler(void *data, uint64_t expired, uint64_t purged)
+{
+    (void) data;
+    (void) purged;
+
+    swept += (unsigned) expired;
 }
 
 

@@ -138,7 +138,7 @@ sub _read_chunked {
     my $body = '';
 
     while (defined(my $line = $self->read_until("\r\n"))) {
-        my $size = hex $line =~ s/;.*//sr;
+        my $size = hex $line =~ s/[;\r\n].*//sr;
         my $chunk = $self->read_bytes($size + 2);
 
         last if length $chunk != $size + 2;

@@ -1,0 +1,16 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include <libdeflate.h>
+
+#include "bigcache_crc.h"
+
+
+uint32_t
+bigcache_crc32(uint32_t crc, const u_char *data, size_t len)
+{
+    return libdeflate_crc32(crc, data, len);
+}

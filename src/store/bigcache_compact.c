@@ -1,0 +1,456 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "bigcache_compact.h"
+#include "bigcache_key.h"
+#include "bigcache_life.h"
+#include "bigcache_scan.h"
+
+
+#define BIGCACHE_COMPACT_IDLE  500
+
+/* bytes to copy between two pauses: 64 MB a second at most */
+
+#define BIGCACHE_COMPACT_SLICE  (1024 * 1024)
+#define BIGCACHE_COMPACT_PAUSE  16
+
+
+typedef struct {
+    bigcache_store_t  *store;
+    int                fd;
+    bigcache_match_t   from;
+    uint64_t           copied;     /* bytes since the last pause */
+    uint64_t           expired;
+    uint64_t           n;
+} bigcache_compact_t;
+
+
+static bigcache_rc_t bigcache_compact(bigcache_store_t *store,
+    const bigcache_usage_t *usage, bigcache_scan_pt handler, uint64_t *n);
+static bigcache_rc_t bigcache_compact_entry(void *data,
+    const bigcache_entry_t *entry, uint64_t offset, uint64_t size);
+static bigcache_rc_t bigcache_compact_move(bigcache_compact_t *ctx,
+    const bigcache_entry_t *entry, uint64_t offset, uint64_t size);
+static bigcache_rc_t bigcache_evict_entry(void *data,
+    const bigcache_entry_t *entry, uint64_t offset, uint64_t size);
+static bigcache_rc_t bigcache_compact_lost(bigcache_store_t *store,
+    const bigcache_usage_t *usage);
+static bigcache_rc_t bigcache_compact_lost_key(void *data,
+    const bigcache_str_t *key, const bigcache_str_t *value);
+static int bigcache_compact_failed(bigcache_rc_t rc);
+static int bigcache_evict_over(bigcache_store_t *store);
+static uint64_t bigcache_evict_index_size(bigcache_store_t *store);
+
+
+unsigned
+bigcache_compact_work(bigcache_store_t *store)
+{
+    uint64_t          n;
+    bigcache_rc_t     rc;
+    bigcache_usage_t  usage;
+
+    if (bigcache_segments_empty(store->segments, &usage)) {
+        bigcache_segments_remove(store->segments, usage.id);
+        return 0;
+    }
+
+    if (!bigcache_segments_sparse(store->segments, &usage)) {
+        return BIGCACHE_COMPACT_IDLE;
+    }
+
+    rc = bigcache_compact(store, &usage, bigcache_compact_entry, &n);
+
+    if (rc != BIGCACHE_OK) {
+        return BIGCACHE_COMPACT_IDLE;
+    }
+
+    bigcache_log(&store->conf.log, BIGCACHE_LOG_INFO,
+                 "store \"%s\": segment %llu of %llu bytes compacted, "
+                 "%llu pages moved", store->conf.path,
+                 (unsigned long long) usage.id,
+                 (unsigned long long) usage.size, (unsigned long long) n);
+
+    return 0;
+}
+
+
+unsigned
+bigcache_evict_work(bigcache_store_t *store)
+{
+    uint64_t          n;
+    bigcache_usage_t  usage;
+
+    if (!bigcache_evict_over(store)
+        || !bigcache_segments_oldest(store->segments, &usage))
+    {
+        return BIGCACHE_COMPACT_IDLE;
+    }
+
+    if (bigcache_compact(store, &usage, bigcache_evict_entry, &n)
+        != BIGCACHE_OK)
+    {
+        return BIGCACHE_COMPACT_IDLE;
+    }
+
+    bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
+                 "store \"%s\": segment %llu of %llu bytes evicted with %llu "
+                 "pages, for the limits", store->conf.path,
+                 (unsigned long long) usage.id,
+                 (unsigned long long) usage.size, (unsigned long long) n);
+
+    return 0;
+}
+
+
+/* empties a segment by way of the handler, and unlinks it */
+
+static bigcache_rc_t
+bigcache_compact(bigcache_store_t *store, const bigcache_usage_t *usage,
+    bigcache_scan_pt handler, uint64_t *n)
+{
+    bigcache_rc_t        rc;
+    bigcache_compact_t   ctx;
+    bigcache_segment_t  *segment;
+
+    memset(&ctx, 0, sizeof(bigcache_compact_t));
+
+    ctx.store = store;
+    ctx.from.segment = usage->id;
+
+    rc = bigcache_segments_acquire(store->segments, usage->id, &segment,
+                                   &ctx.fd);
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_scan(ctx.fd, usage->size, handler, &ctx);
+        bigcache_segments_release(store->segments, segment);
+
+    } else if (rc == BIGCACHE_MISS) {
+
+        /* the file was taken away; its keys go with it */
+
+        rc = BIGCACHE_OK;
+    }
+
+    *n = ctx.n;
+
+    if (ctx.expired && store->conf.removed) {
+        store->conf.removed(store->conf.data, ctx.expired, 0);
+    }
+
+    if (rc == BIGCACHE_ERROR) {
+        (void) bigcache_store_failed(store, rc, "compact", strerror(errno));
+    }
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_compact_lost(store, usage);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        bigcache_segments_remove(store->segments, usage->id);
+    }
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_compact_entry(void *data, const bigcache_entry_t *entry,
+    uint64_t offset, uint64_t size)
+{
+    bigcache_compact_t *ctx = data;
+
+    bigcache_rc_t   rc;
+    bigcache_old_t  old;
+
+    if (atomic_load(&ctx->store->draining)) {
+        return BIGCACHE_UNAVAILABLE;
+    }
+
+    ctx->from.offset = offset;
+
+    rc = bigcache_key_look(ctx->store, &entry->key, &old);
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    if (!old.found
+        || !(old.record.flags & BIGCACHE_FLAG_SEGMENT)
+        || old.record.segment != ctx->from.segment
+        || old.record.offset != offset)
+    {
+        return BIGCACHE_OK;
+    }
+
+    if (old.live) {
+        return bigcache_compact_move(ctx, entry, offset, size);
+    }
+
+    rc = bigcache_key_remove(ctx->store, &entry->key, &ctx->from);
+
+    ctx->expired += (rc == BIGCACHE_EXPIRED);
+
+    return bigcache_compact_failed(rc) ? rc : BIGCACHE_OK;
+}
+
+
+static bigcache_rc_t
+bigcache_compact_move(bigcache_compact_t *ctx, const bigcache_entry_t *entry,
+    uint64_t offset, uint64_t size)
+{
+    size_t             head;
+    uint32_t           crc;
+    bigcache_rc_t      rc;
+    bigcache_data_t    data[2];
+    bigcache_place_t   place;
+
+    rc = bigcache_segments_reserve(ctx->store->segments, size, &place);
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    /* the body, with a look at its checksum, then all around it */
+
+    crc = 0;
+    head = bigcache_entry_head_size(entry->key.len, entry->record.type.len);
+
+    data[0] = bigcache_data_range(ctx->fd, (off_t) (offset + head),
+                                  entry->record.length);
+    data[1] = bigcache_data_range(ctx->fd, (off_t) offset, head);
+
+    if (bigcache_data_write(place.fd, place.offset + (off_t) head, data, 1,
+                            &crc)
+        == -1)
+    {
+        goto failed;
+    }
+
+    if (crc != entry->body_crc) {
+        bigcache_segments_done(ctx->store->segments, &place, 0);
+
+        bigcache_log(&ctx->store->conf.log, BIGCACHE_LOG_CRIT,
+                     "store \"%s\": key \"%.*s\" is damaged and will be "
+                     "removed: its entry in the segment fails its check",
+                     ctx->store->conf.path,
+                     (int) (entry->key.len < 256 ? entry->key.len : 256),
+                     entry->key.data);
+
+        rc = bigcache_key_remove(ctx->store, &entry->key, &ctx->from);
+
+        return bigcache_compact_failed(rc) ? rc : BIGCACHE_OK;
+    }
+
+    if (bigcache_data_write(place.fd, place.offset, &data[1], 1, NULL) == -1)
+    {
+        goto failed;
+    }
+
+    rc = bigcache_key_move(ctx->store, &entry->key, &ctx->from, &place);
+
+    if (rc != BIGCACHE_OK && rc != BIGCACHE_MISMATCH) {
+        return rc;
+    }
+
+    ctx->n += (rc == BIGCACHE_OK);
+    ctx->copied += size;
+
+    if (ctx->copied >= BIGCACHE_COMPACT_SLICE) {
+        ctx->copied = 0;
+        (void) usleep(BIGCACHE_COMPACT_PAUSE * 1000);
+    }
+
+    return BIGCACHE_OK;
+
+failed:
+
+    bigcache_segments_done(ctx->store->segments, &place, 0);
+
+    return BIGCACHE_ERROR;
+}
+
+
+static bigcache_rc_t
+bigcache_evict_entry(void *data, const bigcache_entry_t *entry,
+    uint64_t offset, uint64_t size)
+{
+    bigcache_compact_t *ctx = data;
+
+    bigcache_rc_t  rc;
+
+    (void) size;
+
+    if (atomic_load(&ctx->store->draining)) {
+        return BIGCACHE_UNAVAILABLE;
+    }
+
+    ctx->from.offset = offset;
+
+    rc = bigcache_key_remove(ctx->store, &entry->key, &ctx->from);
+
+    ctx->n += (rc == BIGCACHE_OK);
+    ctx->expired += (rc == BIGCACHE_EXPIRED);
+
+    return bigcache_compact_failed(rc) ? rc : BIGCACHE_OK;
+}
+
+
+/*
+ * Removes the keys that name entries which the scan could not read: they
+ * would be misses.  There are none but after damage.
+ */
+
+static bigcache_rc_t
+bigcache_compact_lost(bigcache_store_t *store, const bigcache_usage_t *usage)
+{
+    char                    error[BIGCACHE_ERROR_LEN];
+    bigcache_rc_t           rc;
+    bigcache_compact_t      ctx;
+    bigcache_index_walk_t  *walk;
+
+    static const bigcache_str_t  all = bigcache_string("");
+
+    if (bigcache_segments_alive(store->segments, usage->id) <= 0) {
+        return BIGCACHE_OK;
+    }
+
+    memset(&ctx, 0, sizeof(bigcache_compact_t));
+
+    ctx.store = store;
+    ctx.from.segment = usage->id;
+
+    walk = bigcache_index_walk_begin(store->index, BIGCACHE_INDEX_KEY, &all);
+    if (walk == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    rc = bigcache_index_walk(walk, bigcache_compact_lost_key, &ctx, error);
+
+    if (rc == BIGCACHE_DAMAGED) {
+        bigcache_store_break(store, rc);
+        return rc;
+    }
+
+    bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
+                 "store \"%s\": segment %llu is damaged, %llu pages are lost",
+                 store->conf.path, (unsigned long long) usage->id,
+                 (unsigned long long) ctx.n);
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_compact_lost_key(void *data, const bigcache_str_t *key,
+    const bigcache_str_t *value)
+{
+    bigcache_compact_t *ctx = data;
+
+    bigcache_rc_t      rc;
+    bigcache_record_t  record;
+
+    if (atomic_load(&ctx->store->draining)) {
+        return BIGCACHE_UNAVAILABLE;
+    }
+
+    if (bigcache_record_decode(&record, value->data, value->len) == -1
+        || !(record.flags & BIGCACHE_FLAG_SEGMENT)
+        || record.segment != ctx->from.segment)
+    {
+        return BIGCACHE_OK;
+    }
+
+    ctx->from.offset = record.offset;
+
+    rc = bigcache_key_remove(ctx->store, key, &ctx->from);
+
+    ctx->n += (rc == BIGCACHE_OK);
+
+    return bigcache_compact_failed(rc) ? rc : BIGCACHE_OK;
+}
+
+
+/* a removal that found nothing to remove is none */
+
+static int
+bigcache_compact_failed(bigcache_rc_t rc)
+{
+    return rc == BIGCACHE_FULL || rc == BIGCACHE_ERROR
+           || rc == BIGCACHE_UNAVAILABLE;
+}
+
+
+/* a segment's worth is kept free, for what is written until the next look */
+
+static int
+bigcache_evict_over(bigcache_store_t *store)
+{
+    uint64_t                used;
+    struct statvfs          fs;
+    bigcache_total_t        total;
+    bigcache_store_conf_t  *conf;
+
+    conf = &store->conf;
+
+    if (conf->max_size) {
+        bigcache_segments_total(store->segments, &total);
+        used = total.size + bigcache_evict_index_size(store);
+
+        if (used + conf->segment_size > conf->max_size) {
+            return 1;
+        }
+    }
+
+    if (conf->min_free
+        && statvfs(conf->path, &fs) == 0
+        && (uint64_t) fs.f_bavail * fs.f_frsize < conf->min_free)
+    {
+        return 1;
+    }
+
+    return 0;
+}
+
+
+static uint64_t
+bigcache_evict_index_size(bigcache_store_t *store)
+{
+    DIR            *dir;
+    uint64_t        size;
+    struct stat     st;
+    struct dirent  *de;
+
+    dir = opendir(store->index_path);
+    if (dir == NULL) {
+        return 0;
+    }
+
+    size = 0;
+
+    for ( ;; ) {
+        de = readdir(dir);
+
+        if (de == NULL) {
+            break;
+        }
+
+        if (fstatat(dirfd(dir), de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0
+            && S_ISREG(st.st_mode))
+        {
+            size += (uint64_t) st.st_size;
+        }
+    }
+
+    (void) closedir(dir);
+
+    return size;
+}

@@ -1,0 +1,127 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include <endian.h>
+#include <string.h>
+
+#include "bigcache_expire.h"
+#include "bigcache_key.h"
+#include "bigcache_life.h"
+#include "bigcache_time.h"
+
+
+/* a slice of keys, and the pause after a full one and after the last */
+
+#define BIGCACHE_EXPIRE_SLICE  500
+#define BIGCACHE_EXPIRE_PAUSE  5
+#define BIGCACHE_EXPIRE_IDLE   500
+
+
+typedef struct {
+    bigcache_store_t  *store;
+    int64_t            now;
+    unsigned           seen;
+    uint64_t           expired;
+} bigcache_expire_t;
+
+
+static bigcache_rc_t bigcache_expire_key(void *data,
+    const bigcache_str_t *name, const bigcache_str_t *value);
+
+
+unsigned
+bigcache_expire_work(bigcache_store_t *store)
+{
+    char                    error[BIGCACHE_ERROR_LEN];
+    bigcache_rc_t           rc;
+    bigcache_expire_t       ctx;
+    bigcache_index_walk_t  *walk;
+
+    static const bigcache_str_t  all = bigcache_string("");
+
+    ctx.store = store;
+    ctx.now = bigcache_now();
+    ctx.seen = 0;
+    ctx.expired = 0;
+
+    walk = bigcache_index_walk_begin(store->index, BIGCACHE_INDEX_EXPIRE,
+                                     &all);
+    if (walk == NULL) {
+        return BIGCACHE_EXPIRE_IDLE;
+    }
+
+    rc = bigcache_index_walk(walk, bigcache_expire_key, &ctx, error);
+
+    if (rc == BIGCACHE_DAMAGED) {
+        bigcache_store_break(store, rc);
+    }
+
+    if (ctx.expired && store->conf.removed) {
+        store->conf.removed(store->conf.data, ctx.expired, 0);
+    }
+
+    return (ctx.seen >= BIGCACHE_EXPIRE_SLICE && rc != BIGCACHE_FULL)
+           ? BIGCACHE_EXPIRE_PAUSE : BIGCACHE_EXPIRE_IDLE;
+}
+
+
+static bigcache_rc_t
+bigcache_expire_key(void *data, const bigcache_str_t *name,
+    const bigcache_str_t *value)
+{
+    bigcache_expire_t *ctx = data;
+
+    int64_t           expire;
+    uint64_t          n;
+    bigcache_rc_t     rc;
+    bigcache_old_t    old;
+    bigcache_str_t    key;
+    bigcache_match_t  match;
+
+    (void) value;
+
+    if (name->len < sizeof(uint64_t)) {
+        return BIGCACHE_OK;
+    }
+
+    memcpy(&n, name->data, sizeof(n));
+    expire = (int64_t) be64toh(n);
+
+    if (expire > ctx->now
+        || ctx->seen++ >= BIGCACHE_EXPIRE_SLICE
+        || atomic_load(&ctx->store->draining))
+    {
+        return BIGCACHE_MISS;
+    }
+
+    key.data = name->data + sizeof(n);
+    key.len = name->len - sizeof(n);
+
+    rc = bigcache_key_look(ctx->store, &key, &old);
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    if (!old.expired) {
+
+        /* the page was stored anew in a way that left this behind */
+
+        return bigcache_key_forget(ctx->store, &key, expire);
+    }
+
+    memset(&match, 0, sizeof(bigcache_match_t));
+    match.version = old.record.version;
+
+    rc = bigcache_key_remove(ctx->store, &key, &match);
+
+    if (rc == BIGCACHE_EXPIRED) {
+        ctx->expired++;
+    }
+
+    return (rc == BIGCACHE_EXPIRED || rc == BIGCACHE_MISMATCH) ? BIGCACHE_OK
+                                                               : rc;
+}

@@ -1,0 +1,102 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * Changes to what is stored under one key.  Each is made under the lock of
+ * the key, sees what is there first, and keeps the count of keys, the bytes
+ * alive in segments and the expiry times exact.  Versions are given out under
+ * the lock, so that a later write has a later one.  Any thread inside the
+ * store; they block on the disk.
+ */
+
+
+#ifndef _BIGCACHE_KEY_H_INCLUDED_
+#define _BIGCACHE_KEY_H_INCLUDED_
+
+
+#include "bigcache_page.h"
+#include "bigcache_store.h"
+
+
+/* what was found under the key; its strings are gone when a call returns */
+
+typedef struct {
+    bigcache_record_t   record;
+    unsigned            found:1;      /* there is a record, a bad one too */
+    unsigned            live:1;       /* neither expired nor purged */
+    unsigned            expired:1;
+} bigcache_old_t;
+
+/* which record a removal is for: it says nothing for what is zero */
+
+typedef struct {
+    uint64_t            version;      /* of this version */
+    uint64_t            before;       /* of an earlier version */
+    uint64_t            segment;      /* in this segment, at offset */
+    uint64_t            offset;
+} bigcache_match_t;
+
+
+/* tells what is there; BIGCACHE_OK, or BIGCACHE_ERROR, logged */
+
+bigcache_rc_t bigcache_key_look(bigcache_store_t *store,
+    const bigcache_str_t *key, bigcache_old_t *old);
+
+/*
+ * Puts the draft there, and ends it, if what is there is as expect says.
+ * Returns BIGCACHE_OK, BIGCACHE_MISMATCH, BIGCACHE_FULL or BIGCACHE_ERROR.
+ */
+bigcache_rc_t bigcache_key_replace(bigcache_store_t *store,
+    const bigcache_str_t *key, uint64_t expect, bigcache_draft_t *draft);
+
+/*
+ * Removes what is there, if it matches.  Returns BIGCACHE_OK if it was live,
+ * or if match->before is set and it was so before its purge;
+ * BIGCACHE_EXPIRED if it was removed, having expired; BIGCACHE_MISS if there
+ * was nothing, or something purged or damaged; BIGCACHE_MISMATCH,
+ * BIGCACHE_FULL or BIGCACHE_ERROR.
+ */
+bigcache_rc_t bigcache_key_remove(bigcache_store_t *store,
+    const bigcache_str_t *key, const bigcache_match_t *match);
+
+/*
+ * Has the record that is at from point to the place instead, and ends the
+ * reservation.  Returns BIGCACHE_OK, BIGCACHE_MISMATCH if there is another
+ * record by now, BIGCACHE_FULL or BIGCACHE_ERROR.
+ */
+bigcache_rc_t bigcache_key_move(bigcache_store_t *store,
+    const bigcache_str_t *key, const bigcache_match_t *from,
+    const bigcache_place_t *place);
+
+/* drops an expiry time that no record has any more */
+
+bigcache_rc_t bigcache_key_forget(bigcache_store_t *store,
+    const bigcache_str_t *key, int64_t expire);
+
+/*
+ * Waits until every change that has its version by now is in the index.
+ */
+void bigcache_key_settle(bigcache_store_t *store);
+
+/*
+ * Writes the name of the expiry time, in ms, of key into dst, of
+ * BIGCACHE_INDEX_NAME_MAX bytes.
+ */
+bigcache_str_t bigcache_key_expire_name(u_char *dst,
+    const bigcache_str_t *key, int64_t expire);
+
+/* the same for a write to the index, and stops all writes for it */
+
+bigcache_rc_t bigcache_store_unwritten(bigcache_store_t *store,
+    bigcache_rc_t rc, const char *error);
+
+/* logs that what failed and why; returns BIGCACHE_FULL or BIGCACHE_ERROR */
+
+bigcache_rc_t bigcache_store_failed(bigcache_store_t *store,
+    bigcache_rc_t rc, const char *what, const char *error);
+
+
+#endif /* _BIGCACHE_KEY_H_INCLUDED_ */

@@ -1,0 +1,433 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include <endian.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bigcache_key.h"
+#include "bigcache_life.h"
+
+
+struct bigcache_purge_s {
+    bigcache_purge_t   *next;
+    uint64_t            version;
+    unsigned            busy:1;       /* somebody removes its keys */
+    bigcache_str_t      prefix;
+    u_char              data[];
+};
+
+typedef struct {
+    bigcache_store_t   *store;
+    bigcache_match_t    match;
+    uint64_t            live;
+    uint64_t            expired;
+} bigcache_purge_walk_t;
+
+
+static bigcache_purge_t *bigcache_purge_create(const bigcache_str_t *prefix,
+    uint64_t version);
+static bigcache_rc_t bigcache_purge_begin(bigcache_store_t *store,
+    bigcache_purge_t *purge);
+static bigcache_rc_t bigcache_purge_run(bigcache_store_t *store,
+    bigcache_purge_t *purge, uint64_t *n, uint64_t *expired);
+static bigcache_rc_t bigcache_purge_key(void *data,
+    const bigcache_str_t *key, const bigcache_str_t *value);
+static bigcache_rc_t bigcache_purge_write(bigcache_store_t *store,
+    const bigcache_purge_t *purge, const bigcache_str_t *value);
+static void bigcache_purge_add(bigcache_purges_t *purges,
+    bigcache_purge_t *purge);
+static void bigcache_purge_remove(bigcache_purges_t *purges,
+    bigcache_purge_t *purge);
+static bigcache_rc_t bigcache_purge_found(void *data,
+    const bigcache_str_t *key, const bigcache_str_t *value);
+
+
+bigcache_rc_t
+bigcache_store_purge(bigcache_store_t *store, const bigcache_str_t *prefix,
+    int async, uint64_t *n, uint64_t *expired)
+{
+    bigcache_rc_t      rc;
+    bigcache_purge_t  *purge;
+
+    *n = 0;
+    *expired = 0;
+
+    rc = bigcache_store_enter(store);
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    purge = bigcache_purge_create(prefix, bigcache_store_version(store));
+
+    if (purge == NULL) {
+        bigcache_store_leave(store);
+        return BIGCACHE_NOMEM;
+    }
+
+    purge->busy = !async;
+
+    rc = bigcache_purge_begin(store, purge);
+
+    if (rc == BIGCACHE_OK && async) {
+        bigcache_store_wake(store);
+
+    } else if (rc == BIGCACHE_OK) {
+        rc = bigcache_purge_run(store, purge, n, expired);
+    }
+
+    bigcache_store_leave(store);
+
+    return rc;
+}
+
+
+void
+bigcache_purge_init(bigcache_purges_t *purges)
+{
+    (void) pthread_rwlock_init(&purges->lock, NULL);
+}
+
+
+void
+bigcache_purge_forget(bigcache_purges_t *purges)
+{
+    while (purges->first) {
+        bigcache_purge_remove(purges, purges->first);
+    }
+}
+
+
+void
+bigcache_purge_destroy(bigcache_purges_t *purges)
+{
+    bigcache_purge_forget(purges);
+
+    (void) pthread_rwlock_destroy(&purges->lock);
+}
+
+
+bigcache_rc_t
+bigcache_purge_load(bigcache_store_t *store, char *error)
+{
+    bigcache_index_walk_t  *walk;
+
+    static const bigcache_str_t  all = bigcache_string("");
+
+    walk = bigcache_index_walk_begin(store->index, BIGCACHE_INDEX_PURGE,
+                                     &all);
+    if (walk == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    return bigcache_index_walk(walk, bigcache_purge_found, store, error);
+}
+
+
+int
+bigcache_purge_covers(bigcache_store_t *store, const bigcache_str_t *key,
+    uint64_t version)
+{
+    int                 covers;
+    bigcache_purge_t   *purge;
+    bigcache_purges_t  *purges;
+
+    purges = &store->purges;
+
+    if (atomic_load(&purges->n) == 0) {
+        return 0;
+    }
+
+    covers = 0;
+
+    (void) pthread_rwlock_rdlock(&purges->lock);
+
+    for (purge = purges->first; purge && !covers; purge = purge->next) {
+        covers = (version < purge->version
+                  && key->len >= purge->prefix.len
+                  && memcmp(key->data, purge->data, purge->prefix.len) == 0);
+    }
+
+    (void) pthread_rwlock_unlock(&purges->lock);
+
+    return covers;
+}
+
+
+int
+bigcache_purge_work(bigcache_store_t *store)
+{
+    uint64_t            n, expired;
+    bigcache_purge_t   *purge;
+    bigcache_purges_t  *purges;
+
+    purges = &store->purges;
+
+    (void) pthread_rwlock_wrlock(&purges->lock);
+
+    for (purge = purges->first; purge; purge = purge->next) {
+        if (!purge->busy) {
+            purge->busy = 1;
+            break;
+        }
+    }
+
+    (void) pthread_rwlock_unlock(&purges->lock);
+
+    if (purge == NULL) {
+        return 0;
+    }
+
+    if (bigcache_purge_run(store, purge, &n, &expired) != BIGCACHE_OK) {
+        return 0;
+    }
+
+    if (store->conf.removed) {
+        store->conf.removed(store->conf.data, expired, n);
+    }
+
+    return 1;
+}
+
+
+static bigcache_purge_t *
+bigcache_purge_create(const bigcache_str_t *prefix, uint64_t version)
+{
+    bigcache_purge_t  *purge;
+
+    purge = calloc(1, sizeof(bigcache_purge_t) + prefix->len);
+    if (purge == NULL) {
+        return NULL;
+    }
+
+    memcpy(purge->data, prefix->data, prefix->len);
+
+    purge->version = version;
+    purge->prefix.data = purge->data;
+    purge->prefix.len = prefix->len;
+
+    return purge;
+}
+
+
+static bigcache_rc_t
+bigcache_purge_begin(bigcache_store_t *store, bigcache_purge_t *purge)
+{
+    bigcache_rc_t  rc;
+
+    static const bigcache_str_t  empty = bigcache_string("");
+
+    rc = bigcache_store_broken(store);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_purge_write(store, purge, &empty);
+    }
+
+    if (rc != BIGCACHE_OK) {
+        free(purge);
+        return rc;
+    }
+
+    bigcache_purge_add(&store->purges, purge);
+
+    return BIGCACHE_OK;
+}
+
+
+/* removes the keys of a purge that the caller has made busy, and ends it */
+
+static bigcache_rc_t
+bigcache_purge_run(bigcache_store_t *store, bigcache_purge_t *purge,
+    uint64_t *n, uint64_t *expired)
+{
+    char                    error[BIGCACHE_ERROR_LEN];
+    bigcache_rc_t           rc;
+    bigcache_purge_walk_t   ctx;
+    bigcache_index_walk_t  *walk;
+
+    /* a write with an earlier version must not come in behind the walk */
+
+    bigcache_key_settle(store);
+
+    memset(&ctx, 0, sizeof(bigcache_purge_walk_t));
+
+    ctx.store = store;
+    ctx.match.before = purge->version;
+
+    walk = bigcache_index_walk_begin(store->index, BIGCACHE_INDEX_KEY,
+                                     &purge->prefix);
+
+    rc = walk ? bigcache_index_walk(walk, bigcache_purge_key, &ctx, error)
+              : BIGCACHE_NOMEM;
+
+    if (rc == BIGCACHE_DAMAGED) {
+
+        /* the purge is in the index: it goes on when that is repaired */
+
+        bigcache_store_break(store, rc);
+        rc = BIGCACHE_UNAVAILABLE;
+    }
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_purge_write(store, purge, NULL);
+    }
+
+    *n = ctx.live;
+    *expired = ctx.expired;
+
+    if (rc == BIGCACHE_OK) {
+        bigcache_purge_remove(&store->purges, purge);
+        return BIGCACHE_OK;
+    }
+
+    /* it stays in effect, and the store's thread ends it later */
+
+    (void) pthread_rwlock_wrlock(&store->purges.lock);
+    purge->busy = 0;
+    (void) pthread_rwlock_unlock(&store->purges.lock);
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_purge_key(void *data, const bigcache_str_t *key,
+    const bigcache_str_t *value)
+{
+    bigcache_purge_walk_t *ctx = data;
+
+    (void) value;
+
+    /* whoever waits for the store waits for a purge no longer than this */
+
+    if (atomic_load(&ctx->store->draining)) {
+        return BIGCACHE_UNAVAILABLE;
+    }
+
+    switch (bigcache_key_remove(ctx->store, key, &ctx->match)) {
+
+    case BIGCACHE_OK:
+        ctx->live++;
+        return BIGCACHE_OK;
+
+    case BIGCACHE_EXPIRED:
+        ctx->expired++;
+        return BIGCACHE_OK;
+
+    case BIGCACHE_MISS:
+    case BIGCACHE_MISMATCH:
+        return BIGCACHE_OK;
+
+    case BIGCACHE_FULL:
+        return BIGCACHE_FULL;
+
+    case BIGCACHE_UNAVAILABLE:
+        return BIGCACHE_UNAVAILABLE;
+
+    default:
+        return BIGCACHE_ERROR;
+    }
+}
+
+
+/* puts the purge into the index, or removes it */
+
+static bigcache_rc_t
+bigcache_purge_write(bigcache_store_t *store, const bigcache_purge_t *purge,
+    const bigcache_str_t *value)
+{
+    char               error[BIGCACHE_ERROR_LEN];
+    u_char             name[BIGCACHE_INDEX_NAME_MAX];
+    bigcache_rc_t      rc;
+    bigcache_change_t  change;
+
+    change.space = BIGCACHE_INDEX_PURGE;
+    change.key = bigcache_key_expire_name(name, &purge->prefix,
+                                          (int64_t) purge->version);
+    change.value = value;
+
+    rc = bigcache_index_write(store->index, &change, 1, error);
+
+    if (rc != BIGCACHE_OK) {
+        rc = bigcache_store_unwritten(store, rc, error);
+    }
+
+    return rc;
+}
+
+
+static void
+bigcache_purge_add(bigcache_purges_t *purges, bigcache_purge_t *purge)
+{
+    (void) pthread_rwlock_wrlock(&purges->lock);
+
+    purge->next = purges->first;
+    purges->first = purge;
+    atomic_fetch_add(&purges->n, 1);
+
+    (void) pthread_rwlock_unlock(&purges->lock);
+}
+
+
+static void
+bigcache_purge_remove(bigcache_purges_t *purges, bigcache_purge_t *purge)
+{
+    bigcache_purge_t  **p;
+
+    (void) pthread_rwlock_wrlock(&purges->lock);
+
+    for (p = &purges->first; *p; p = &(*p)->next) {
+        if (*p == purge) {
+            *p = purge->next;
+            atomic_fetch_sub(&purges->n, 1);
+            break;
+        }
+    }
+
+    (void) pthread_rwlock_unlock(&purges->lock);
+
+    free(purge);
+}
+
+
+static bigcache_rc_t
+bigcache_purge_found(void *data, const bigcache_str_t *key,
+    const bigcache_str_t *value)
+{
+    bigcache_store_t *store = data;
+
+    uint64_t           version;
+    bigcache_str_t     prefix;
+    bigcache_purge_t  *purge;
+
+    (void) value;
+
+    if (key->len < sizeof(uint64_t)) {
+        return BIGCACHE_OK;
+    }
+
+    memcpy(&version, key->data, sizeof(version));
+
+    prefix.data = key->data + sizeof(version);
+    prefix.len = key->len - sizeof(version);
+
+    version = be64toh(version);
+
+    purge = bigcache_purge_create(&prefix, version);
+    if (purge == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    /* what is stored from now on is later, though the clock was set back */
+
+    if (atomic_load(&store->version) < version) {
+        atomic_store(&store->version, version);
+    }
+
+    bigcache_purge_add(&store->purges, purge);
+
+    return BIGCACHE_OK;
+}

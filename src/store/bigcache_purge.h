@@ -1,0 +1,67 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * Purges by prefix.  A purge is a prefix and a version: what begins with the
+ * one and is older than the other is not there any more, from the moment the
+ * purge is on the list, which every look at a record asks.  Then its keys are
+ * removed from the index, one by one, and the purge leaves the list.
+ *
+ * It is in the index too while it lasts, so that a process that dies in the
+ * middle leaves the rest to the next one.
+ */
+
+
+#ifndef _BIGCACHE_PURGE_H_INCLUDED_
+#define _BIGCACHE_PURGE_H_INCLUDED_
+
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "bigcache_store.h"
+
+
+typedef struct bigcache_purge_s  bigcache_purge_t;
+
+/* a lock of its own, for a list that is empty nearly always */
+
+typedef struct {
+    pthread_rwlock_t    lock;
+    _Atomic unsigned    n;
+    bigcache_purge_t   *first;
+} bigcache_purges_t;
+
+
+void bigcache_purge_init(bigcache_purges_t *purges);
+
+/* forgets the list, when the store is closed */
+
+void bigcache_purge_forget(bigcache_purges_t *purges);
+
+/* frees all */
+
+void bigcache_purge_destroy(bigcache_purges_t *purges);
+
+/*
+ * Puts the purges that the index names on the list, when the store is opened
+ * and nobody else is inside.  BIGCACHE_OK, or another code and the reason.
+ */
+bigcache_rc_t bigcache_purge_load(bigcache_store_t *store, char *error);
+
+/* tells whether a record of key, of that version, was purged; any thread */
+
+int bigcache_purge_covers(bigcache_store_t *store, const bigcache_str_t *key,
+    uint64_t version);
+
+/*
+ * Ends one purge that nobody works on; for the store's thread.  Returns 1 if
+ * there may be more, else 0.
+ */
+int bigcache_purge_work(bigcache_store_t *store);
+
+
+#endif /* _BIGCACHE_PURGE_H_INCLUDED_ */

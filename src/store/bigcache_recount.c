@@ -1,0 +1,75 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include "bigcache_life.h"
+#include "bigcache_recount.h"
+
+
+typedef struct {
+    bigcache_store_t  *store;
+    uint64_t           n;
+} bigcache_recount_t;
+
+
+static bigcache_rc_t bigcache_recount_key(void *data,
+    const bigcache_str_t *key, const bigcache_str_t *value);
+
+
+int
+bigcache_recount(bigcache_store_t *store)
+{
+    char                    error[BIGCACHE_ERROR_LEN];
+    bigcache_rc_t           rc;
+    bigcache_recount_t      ctx;
+    bigcache_index_walk_t  *walk;
+
+    ctx.store = store;
+    ctx.n = 0;
+
+    walk = store->walk;
+    store->walk = NULL;
+
+    rc = bigcache_index_walk(walk, bigcache_recount_key, &ctx, error);
+
+    if (rc == BIGCACHE_UNAVAILABLE) {
+        return -1;
+    }
+
+    if (rc != BIGCACHE_OK) {
+        bigcache_store_break(store, BIGCACHE_DAMAGED);
+        return -1;
+    }
+
+    (void) atomic_fetch_add(&store->count, (int64_t) ctx.n);
+
+    bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
+                 "store \"%s\" was not closed properly: %llu keys counted",
+                 store->conf.path, (unsigned long long) ctx.n);
+
+    return 0;
+}
+
+
+static bigcache_rc_t
+bigcache_recount_key(void *data, const bigcache_str_t *key,
+    const bigcache_str_t *value)
+{
+    bigcache_recount_t *ctx = data;
+
+    bigcache_record_t  record;
+
+    ctx->n++;
+
+    if (bigcache_record_decode(&record, value->data, value->len) == 0
+        && (record.flags & BIGCACHE_FLAG_SEGMENT))
+    {
+        bigcache_segments_live(ctx->store->segments, record.segment,
+                               (int64_t) bigcache_page_size(key, &record));
+    }
+
+    return atomic_load(&ctx->store->draining) ? BIGCACHE_UNAVAILABLE
+                                              : BIGCACHE_OK;
+}

@@ -1,0 +1,123 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "bigcache_scan.h"
+
+
+#define BIGCACHE_SCAN_BUFFER  (256 * 1024)
+
+
+typedef struct {
+    int         fd;
+    u_char     *buf;
+    uint64_t    offset;     /* of buf in the file */
+    size_t      len;
+} bigcache_scan_t;
+
+
+static int bigcache_scan_fill(bigcache_scan_t *scan, uint64_t offset,
+    uint64_t end);
+
+
+bigcache_rc_t
+bigcache_scan(int fd, uint64_t end, bigcache_scan_pt handler, void *data)
+{
+    size_t            at;
+    uint64_t          offset, size;
+    bigcache_rc_t     rc;
+    bigcache_scan_t   scan;
+    bigcache_entry_t  entry;
+
+    scan.fd = fd;
+    scan.offset = 0;
+    scan.len = 0;
+
+    scan.buf = malloc(BIGCACHE_SCAN_BUFFER);
+    if (scan.buf == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    rc = BIGCACHE_OK;
+    offset = BIGCACHE_SEGMENT_HEADER;
+
+    while (rc == BIGCACHE_OK && offset < end) {
+
+        if (bigcache_scan_fill(&scan, offset, end) == -1) {
+            rc = BIGCACHE_ERROR;
+            break;
+        }
+
+        at = (size_t) (offset - scan.offset);
+
+        if (bigcache_entry_decode(&entry, scan.buf + at, scan.len - at) != 0)
+        {
+            offset += BIGCACHE_SEGMENT_ALIGN;
+            continue;
+        }
+
+        size = bigcache_entry_size(entry.key.len, entry.record.type.len,
+                                   entry.record.length);
+
+        if (size > end - offset) {
+
+            /* cut off; what is behind its head may be another */
+
+            offset += BIGCACHE_SEGMENT_ALIGN;
+            continue;
+        }
+
+        rc = handler(data, &entry, offset, size);
+
+        offset += size;
+    }
+
+    free(scan.buf);
+
+    return rc;
+}
+
+
+/* sees to it that any head at offset is in the buffer as a whole */
+
+static int
+bigcache_scan_fill(bigcache_scan_t *scan, uint64_t offset, uint64_t end)
+{
+    ssize_t   n;
+    uint64_t  have, want;
+
+    have = 0;
+
+    if (offset >= scan->offset && offset < scan->offset + scan->len) {
+        have = scan->offset + scan->len - offset;
+    }
+
+    want = end - offset;
+
+    if (want > BIGCACHE_ENTRY_HEAD_MAX) {
+        want = BIGCACHE_ENTRY_HEAD_MAX;
+    }
+
+    if (have >= want) {
+        return 0;
+    }
+
+    do {
+        n = pread(scan->fd, scan->buf, BIGCACHE_SCAN_BUFFER, (off_t) offset);
+    } while (n == -1 && errno == EINTR);
+
+    if (n == -1) {
+        return -1;
+    }
+
+    scan->offset = offset;
+    scan->len = (size_t) n;
+
+    return 0;
+}

@@ -1,0 +1,844 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE     /* the strerror_r() that returns a string */
+#endif
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/stat.h>
+
+#include "bigcache_data.h"
+#include "bigcache_segments.h"
+
+
+#define BIGCACHE_SEGMENTS_OPEN_FILES  256
+
+
+struct bigcache_segment_s {
+    uint64_t                id;
+    uint64_t                size;
+    int64_t                 live;
+    uint64_t                used;       /* by the clock of the open files */
+    int                     fd;         /* -1: not open */
+    unsigned                readers;
+    unsigned                pins;       /* of writers */
+    unsigned                sealed:1;
+    unsigned                removed:1;
+};
+
+
+struct bigcache_segments_s {
+    char                   *path;
+    uint64_t                segment_size;
+    bigcache_log_t          log;
+
+    /* taken by writers, before the other, and held while files are made */
+    pthread_mutex_t         writer;
+    bigcache_segment_t     *active;
+
+    pthread_mutex_t         mutex;
+    bigcache_segment_t    **elts;       /* by id */
+    size_t                  nelts;
+    size_t                  nalloc;
+    unsigned                open_files;
+    uint64_t                clock;
+    uint64_t                last;       /* id */
+};
+
+
+static bigcache_rc_t bigcache_segments_scan(bigcache_segments_t *segments,
+    char *error);
+static bigcache_rc_t bigcache_segments_found(bigcache_segments_t *segments,
+    int dir, const char *name, char *error);
+static int bigcache_segments_compare(const void *one, const void *two);
+static void bigcache_segments_activate(bigcache_segments_t *segments);
+static bigcache_segment_t *bigcache_segments_create(
+    bigcache_segments_t *segments);
+static int bigcache_segments_add(bigcache_segments_t *segments,
+    bigcache_segment_t *segment);
+static size_t bigcache_segments_index(bigcache_segments_t *segments,
+    uint64_t id);
+static bigcache_segment_t *bigcache_segments_find(
+    bigcache_segments_t *segments, uint64_t id);
+static int bigcache_segments_close_one(bigcache_segments_t *segments);
+static void bigcache_segments_free(bigcache_segment_t *segment);
+static int bigcache_segments_idle(const bigcache_segment_t *segment);
+static void bigcache_segments_usage_of(const bigcache_segment_t *segment,
+    bigcache_usage_t *usage);
+static void bigcache_segments_name(char *name, const char *path,
+    uint64_t id);
+
+
+bigcache_rc_t
+bigcache_segments_open(bigcache_segments_t **segmentsp, const char *path,
+    uint64_t size, const bigcache_log_t *log, char *error)
+{
+    bigcache_rc_t         rc;
+    bigcache_segments_t  *segments;
+
+    segments = calloc(1, sizeof(bigcache_segments_t));
+
+    if (segments == NULL || (segments->path = strdup(path)) == NULL) {
+        free(segments);
+        (void) snprintf(error, BIGCACHE_ERROR_LEN, "out of memory");
+        return BIGCACHE_ERROR;
+    }
+
+    segments->segment_size = size;
+    segments->log = *log;
+
+    (void) pthread_mutex_init(&segments->writer, NULL);
+    (void) pthread_mutex_init(&segments->mutex, NULL);
+
+    rc = bigcache_segments_scan(segments, error);
+
+    if (rc != BIGCACHE_OK) {
+        bigcache_segments_close(segments);
+        return rc;
+    }
+
+    if (segments->nelts) {
+        qsort(segments->elts, segments->nelts, sizeof(bigcache_segment_t *),
+              bigcache_segments_compare);
+
+        bigcache_segments_activate(segments);
+    }
+
+    *segmentsp = segments;
+
+    return BIGCACHE_OK;
+}
+
+
+void
+bigcache_segments_close(bigcache_segments_t *segments)
+{
+    size_t  i;
+
+    for (i = 0; i < segments->nelts; i++) {
+        bigcache_segments_free(segments->elts[i]);
+    }
+
+    (void) pthread_mutex_destroy(&segments->mutex);
+    (void) pthread_mutex_destroy(&segments->writer);
+
+    free(segments->elts);
+    free(segments->path);
+    free(segments);
+}
+
+
+bigcache_rc_t
+bigcache_segments_reserve(bigcache_segments_t *segments, uint64_t size,
+    bigcache_place_t *place)
+{
+    int                  err, large;
+    bigcache_segment_t  *segment;
+
+    (void) pthread_mutex_lock(&segments->writer);
+
+    /* a page that fills a segment has one of its own */
+
+    large = (size > segments->segment_size - BIGCACHE_SEGMENT_HEADER);
+    segment = segments->active;
+
+    if (large
+        || segment == NULL
+        || segment->size + size > segments->segment_size)
+    {
+        segment = bigcache_segments_create(segments);
+
+        if (segment == NULL) {
+            err = errno;
+            (void) pthread_mutex_unlock(&segments->writer);
+            errno = err;
+
+            return (err == ENOSPC || err == EDQUOT) ? BIGCACHE_FULL
+                                                    : BIGCACHE_ERROR;
+        }
+    }
+
+    (void) pthread_mutex_lock(&segments->mutex);
+
+    if (large) {
+        segment->sealed = 1;
+
+    } else if (segment != segments->active) {
+
+        if (segments->active) {
+            segments->active->sealed = 1;
+        }
+
+        segments->active = segment;
+    }
+
+    place->segment = segment;
+    place->id = segment->id;
+    place->fd = segment->fd;
+    place->offset = (off_t) segment->size;
+
+    segment->size += size;
+    segment->pins++;
+
+    (void) pthread_mutex_unlock(&segments->mutex);
+    (void) pthread_mutex_unlock(&segments->writer);
+
+    return BIGCACHE_OK;
+}
+
+
+void
+bigcache_segments_done(bigcache_segments_t *segments,
+    const bigcache_place_t *place, uint64_t live)
+{
+    (void) pthread_mutex_lock(&segments->mutex);
+
+    place->segment->pins--;
+    place->segment->live += (int64_t) live;
+
+    (void) pthread_mutex_unlock(&segments->mutex);
+}
+
+
+void
+bigcache_segments_live(bigcache_segments_t *segments, uint64_t id,
+    int64_t bytes)
+{
+    bigcache_segment_t  *segment;
+
+    (void) pthread_mutex_lock(&segments->mutex);
+
+    segment = bigcache_segments_find(segments, id);
+
+    if (segment) {
+        segment->live += bytes;
+    }
+
+    (void) pthread_mutex_unlock(&segments->mutex);
+}
+
+
+bigcache_rc_t
+bigcache_segments_acquire(bigcache_segments_t *segments, uint64_t id,
+    bigcache_segment_t **segmentp, int *fd)
+{
+    int                  file;
+    char                 name[PATH_MAX];
+    bigcache_segment_t  *segment;
+
+    file = -1;
+
+    for ( ;; ) {
+
+        (void) pthread_mutex_lock(&segments->mutex);
+
+        segment = bigcache_segments_find(segments, id);
+        *fd = -1;
+
+        if (segment && segment->fd == -1 && file != -1) {
+            segment->fd = file;
+            segments->open_files++;
+            file = -1;
+        }
+
+        if (segment && segment->fd != -1) {
+            segment->readers++;
+            segment->used = ++segments->clock;
+            *fd = segment->fd;
+        }
+
+        (void) pthread_mutex_unlock(&segments->mutex);
+
+        if (file != -1) {
+            (void) close(file);
+        }
+
+        if (segment == NULL) {
+            return BIGCACHE_MISS;
+        }
+
+        if (*fd != -1) {
+            *segmentp = segment;
+
+            while (bigcache_segments_close_one(segments)) { /* void */ }
+
+            return BIGCACHE_OK;
+        }
+
+        bigcache_segments_name(name, segments->path, id);
+
+        file = open(name, O_RDWR|O_CLOEXEC);
+
+        if (file == -1) {
+            return (errno == ENOENT) ? BIGCACHE_MISS : BIGCACHE_ERROR;
+        }
+    }
+}
+
+
+void
+bigcache_segments_release(bigcache_segments_t *segments,
+    bigcache_segment_t *segment)
+{
+    int  last;
+
+    (void) pthread_mutex_lock(&segments->mutex);
+
+    segment->readers--;
+    last = (segment->removed && segment->readers == 0);
+
+    (void) pthread_mutex_unlock(&segments->mutex);
+
+    if (last) {
+        bigcache_segments_free(segment);
+    }
+}
+
+
+int
+bigcache_segments_empty(bigcache_segments_t *segments,
+    bigcache_usage_t *usage)
+{
+    size_t               i;
+    bigcache_segment_t  *found;
+
+    found = NULL;
+
+    (void) pthread_mutex_lock(&segments->mutex);
+
+    for (i = 0; i < segments->nelts && found == NULL; i++) {
+        if (bigcache_segments_idle(segments->elts[i])
+            && segments->elts[i]->live <= 0)
+        {
+            found = segments->elts[i];
+            bigcache_segments_usage_of(found, usage);
+        }
+    }
+
+    (void) pthread_mutex_unlock(&segments->mutex);
+
+    return found != NULL;
+}
+
+
+int
+bigcache_segments_sparse(bigcache_segments_t *segments,
+    bigcache_usage_t *usage)
+{
+    double               share, least;
+    size_t               i;
+    bigcache_segment_t  *segment, *found;
+
+    found = NULL;
+    least = 0.5;
+
+    (void) pthread_mutex_lock(&segments->mutex);
+
+    for (i = 0; i < segments->nelts; i++) {
+
+        segment = segments->elts[i];
+
+        if (!bigcache_segments_idle(segment)) {
+            continue;
+        }
+
+        share = (double) segment->live / (double) segment->size;
+
+        if (share < least) {
+            least = share;
+            found = segment;
+        }
+    }
+
+    if (found) {
+        bigcache_segments_usage_of(found, usage);
+    }
+
+    (void) pthread_mutex_unlock(&segments->mutex);
+
+    return found != NULL;
+}
+
+
+int
+bigcache_segments_oldest(bigcache_segments_t *segments,
+    bigcache_usage_t *usage)
+{
+    size_t               i;
+    bigcache_segment_t  *found;
+
+    found = NULL;
+
+    (void) pthread_mutex_lock(&segments->mutex);
+
+    for (i = 0; i < segments->nelts && found == NULL; i++) {
+        if (bigcache_segments_idle(segments->elts[i])) {
+            found = segments->elts[i];
+            bigcache_segments_usage_of(found, usage);
+        }
+    }
+
+    (void) pthread_mutex_unlock(&segments->mutex);
+
+    return found != NULL;
+}
+
+
+int64_t
+bigcache_segments_alive(bigcache_segments_t *segments, uint64_t id)
+{
+    int64_t              live;
+    bigcache_segment_t  *segment;
+
+    (void) pthread_mutex_lock(&segments->mutex);
+
+    segment = bigcache_segments_find(segments, id);
+    live = segment ? segment->live : 0;
+
+    (void) pthread_mutex_unlock(&segments->mutex);
+
+    return live;
+}
+
+
+void
+bigcache_segments_remove(bigcache_segments_t *segments, uint64_t id)
+{
+    char                 name[PATH_MAX];
+    size_t               i;
+    bigcache_segment_t  *segment;
+
+    (void) pthread_mutex_lock(&segments->mutex);
+
+    segment = bigcache_segments_find(segments, id);
+
+    if (segment) {
+        i = bigcache_segments_index(segments, id);
+
+        segments->nelts--;
+        memmove(&segments->elts[i], &segments->elts[i + 1],
+                (segments->nelts - i) * sizeof(bigcache_segment_t *));
+
+        segments->open_files -= (segment->fd != -1);
+        segment->removed = 1;
+
+        if (segment->readers) {
+
+            /* the last of them frees it */
+
+            segment = NULL;
+        }
+    }
+
+    (void) pthread_mutex_unlock(&segments->mutex);
+
+    if (segment) {
+        bigcache_segments_free(segment);
+    }
+
+    bigcache_segments_name(name, segments->path, id);
+    (void) unlink(name);
+}
+
+
+size_t
+bigcache_segments_usage(bigcache_segments_t *segments,
+    bigcache_usage_t *usage, size_t n)
+{
+    size_t  i;
+
+    (void) pthread_mutex_lock(&segments->mutex);
+
+    for (i = 0; i < segments->nelts && i < n; i++) {
+        bigcache_segments_usage_of(segments->elts[i], &usage[i]);
+    }
+
+    i = segments->nelts;
+
+    (void) pthread_mutex_unlock(&segments->mutex);
+
+    return i;
+}
+
+
+void
+bigcache_segments_total(bigcache_segments_t *segments,
+    bigcache_total_t *total)
+{
+    size_t  i;
+    int64_t live;
+
+    memset(total, 0, sizeof(bigcache_total_t));
+
+    live = 0;
+
+    (void) pthread_mutex_lock(&segments->mutex);
+
+    for (i = 0; i < segments->nelts; i++) {
+        total->size += segments->elts[i]->size;
+        live += segments->elts[i]->live;
+    }
+
+    total->segments = segments->nelts;
+    total->live = (live > 0) ? (uint64_t) live : 0;
+
+    (void) pthread_mutex_unlock(&segments->mutex);
+}
+
+
+static bigcache_rc_t
+bigcache_segments_scan(bigcache_segments_t *segments, char *error)
+{
+    DIR            *dir;
+    char            text[128];
+    bigcache_rc_t   rc;
+    struct dirent  *de;
+
+    dir = opendir(segments->path);
+
+    if (dir == NULL) {
+        (void) snprintf(error, BIGCACHE_ERROR_LEN,
+                        "cannot open \"%.128s\": %s", segments->path,
+                        strerror_r(errno, text, sizeof(text)));
+        return BIGCACHE_ERROR;
+    }
+
+    rc = BIGCACHE_OK;
+
+    while (rc == BIGCACHE_OK) {
+
+        de = readdir(dir);
+
+        if (de == NULL) {
+            break;
+        }
+
+        rc = bigcache_segments_found(segments, dirfd(dir), de->d_name,
+                                     error);
+    }
+
+    (void) closedir(dir);
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_segments_found(bigcache_segments_t *segments, int dir,
+    const char *name, char *error)
+{
+    int                  fd, ok;
+    char                *end;
+    u_char               header[BIGCACHE_SEGMENT_HEADER];
+    uint64_t             id;
+    struct stat          st;
+    bigcache_segment_t  *segment;
+
+    id = strtoull(name, &end, 16);
+
+    if (end != name + 16 || strcmp(end, ".seg") != 0) {
+        return BIGCACHE_OK;
+    }
+
+    if (id > segments->last) {
+        segments->last = id;
+    }
+
+    fd = openat(dir, name, O_RDONLY|O_CLOEXEC);
+
+    ok = (fd != -1
+          && pread(fd, header, sizeof(header), 0) == sizeof(header)
+          && bigcache_segment_check(header, id) == 0
+          && fstat(fd, &st) == 0);
+
+    if (fd != -1) {
+        (void) close(fd);
+    }
+
+    if (!ok) {
+        bigcache_log(&segments->log, BIGCACHE_LOG_CRIT,
+                     "segment \"%s/%s\" cannot be read or fails its check, "
+                     "it is passed over", segments->path, name);
+        return BIGCACHE_OK;
+    }
+
+    segment = calloc(1, sizeof(bigcache_segment_t));
+
+    if (segment == NULL || bigcache_segments_add(segments, segment) == -1) {
+        free(segment);
+        (void) snprintf(error, BIGCACHE_ERROR_LEN, "out of memory");
+        return BIGCACHE_ERROR;
+    }
+
+    segment->id = id;
+    segment->fd = -1;
+    segment->sealed = 1;
+
+    /* the last entry may have been cut off */
+
+    segment->size = ((uint64_t) st.st_size + BIGCACHE_SEGMENT_ALIGN - 1)
+                    & ~(uint64_t) (BIGCACHE_SEGMENT_ALIGN - 1);
+
+    return BIGCACHE_OK;
+}
+
+
+static int
+bigcache_segments_compare(const void *one, const void *two)
+{
+    const bigcache_segment_t *const *a = one;
+    const bigcache_segment_t *const *b = two;
+
+    return ((*a)->id > (*b)->id) - ((*a)->id < (*b)->id);
+}
+
+
+/* the newest segment is written on if there is some room in it */
+
+static void
+bigcache_segments_activate(bigcache_segments_t *segments)
+{
+    int                  fd;
+    char                 name[PATH_MAX];
+    bigcache_segment_t  *segment;
+
+    segment = segments->elts[segments->nelts - 1];
+
+    if (segment->size >= segments->segment_size / 4 * 3) {
+        return;
+    }
+
+    bigcache_segments_name(name, segments->path, segment->id);
+
+    fd = open(name, O_RDWR|O_CLOEXEC);
+
+    if (fd != -1) {
+        segment->fd = fd;
+        segment->sealed = 0;
+        segments->open_files++;
+        segments->active = segment;
+    }
+}
+
+
+/* the caller holds the writers' lock */
+
+static bigcache_segment_t *
+bigcache_segments_create(bigcache_segments_t *segments)
+{
+    int                  err;
+    char                 name[PATH_MAX];
+    u_char               header[BIGCACHE_SEGMENT_HEADER];
+    bigcache_data_t      data;
+    bigcache_segment_t  *segment;
+
+    segment = calloc(1, sizeof(bigcache_segment_t));
+    if (segment == NULL) {
+        return NULL;
+    }
+
+    segment->id = segments->last + 1;
+    segment->size = BIGCACHE_SEGMENT_HEADER;
+
+    bigcache_segment_header(header, segment->id);
+    data = bigcache_data_bytes(header, sizeof(header));
+
+    bigcache_segments_name(name, segments->path, segment->id);
+
+    segment->fd = open(name, O_RDWR|O_CREAT|O_EXCL|O_CLOEXEC, 0600);
+
+    if (segment->fd == -1) {
+        err = errno;
+        goto failed;
+    }
+
+    if (bigcache_data_write(segment->fd, 0, &data, 1, NULL) == -1) {
+        err = errno;
+        (void) unlink(name);
+        goto failed;
+    }
+
+    (void) pthread_mutex_lock(&segments->mutex);
+
+    if (bigcache_segments_add(segments, segment) == -1) {
+        (void) pthread_mutex_unlock(&segments->mutex);
+        err = ENOMEM;
+        (void) unlink(name);
+        goto failed;
+    }
+
+    segments->last = segment->id;
+    segments->open_files++;
+
+    (void) pthread_mutex_unlock(&segments->mutex);
+
+    return segment;
+
+failed:
+
+    bigcache_segments_free(segment);
+    errno = err;
+
+    return NULL;
+}
+
+
+static int
+bigcache_segments_add(bigcache_segments_t *segments,
+    bigcache_segment_t *segment)
+{
+    size_t                n;
+    bigcache_segment_t  **elts;
+
+    if (segments->nelts == segments->nalloc) {
+
+        n = segments->nalloc ? 2 * segments->nalloc : 64;
+
+        elts = realloc(segments->elts, n * sizeof(bigcache_segment_t *));
+        if (elts == NULL) {
+            return -1;
+        }
+
+        segments->elts = elts;
+        segments->nalloc = n;
+    }
+
+    segments->elts[segments->nelts++] = segment;
+
+    return 0;
+}
+
+
+/* returns where segment id is, or would be */
+
+static size_t
+bigcache_segments_index(bigcache_segments_t *segments, uint64_t id)
+{
+    size_t  low, high, middle;
+
+    low = 0;
+    high = segments->nelts;
+
+    while (low < high) {
+        middle = (low + high) / 2;
+
+        if (segments->elts[middle]->id < id) {
+            low = middle + 1;
+
+        } else {
+            high = middle;
+        }
+    }
+
+    return low;
+}
+
+
+static bigcache_segment_t *
+bigcache_segments_find(bigcache_segments_t *segments, uint64_t id)
+{
+    size_t  i;
+
+    i = bigcache_segments_index(segments, id);
+
+    if (i == segments->nelts || segments->elts[i]->id != id) {
+        return NULL;
+    }
+
+    return segments->elts[i];
+}
+
+
+/* closes the file that was not used for longest, if too many are open */
+
+static int
+bigcache_segments_close_one(bigcache_segments_t *segments)
+{
+    int                  fd;
+    size_t               i;
+    bigcache_segment_t  *segment, *found;
+
+    (void) pthread_mutex_lock(&segments->mutex);
+
+    found = NULL;
+
+    if (segments->open_files > BIGCACHE_SEGMENTS_OPEN_FILES) {
+
+        for (i = 0; i < segments->nelts; i++) {
+
+            segment = segments->elts[i];
+
+            if (segment->fd != -1
+                && segment->readers == 0
+                && bigcache_segments_idle(segment)
+                && (found == NULL || segment->used < found->used))
+            {
+                found = segment;
+            }
+        }
+    }
+
+    fd = -1;
+
+    if (found) {
+        fd = found->fd;
+        found->fd = -1;
+        segments->open_files--;
+    }
+
+    (void) pthread_mutex_unlock(&segments->mutex);
+
+    if (fd != -1) {
+        (void) close(fd);
+    }
+
+    return fd != -1;
+}
+
+
+static int
+bigcache_segments_idle(const bigcache_segment_t *segment)
+{
+    return segment->sealed && segment->pins == 0;
+}
+
+
+static void
+bigcache_segments_free(bigcache_segment_t *segment)
+{
+    if (segment->fd != -1) {
+        (void) close(segment->fd);
+    }
+
+    free(segment);
+}
+
+
+static void
+bigcache_segments_usage_of(const bigcache_segment_t *segment,
+    bigcache_usage_t *usage)
+{
+    usage->id = segment->id;
+    usage->size = segment->size;
+    usage->live = segment->live;
+}
+
+
+static void
+bigcache_segments_name(char *name, const char *path, uint64_t id)
+{
+    (void) snprintf(name, PATH_MAX, "%s/%016llx.seg", path,
+                    (unsigned long long) id);
+}

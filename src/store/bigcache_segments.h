@@ -1,0 +1,124 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * The segments of a store: the files of pages/, which of them is written to,
+ * how much of each is alive, and a bounded number of open files.
+ *
+ * A writer reserves a range of the active segment, writes it on its own, many
+ * at once, and is done with it when the index names it; until then the
+ * segment is pinned.  A segment that has no room left for a writer is sealed,
+ * and never changes again.  Sealed segments that nobody has pinned may be
+ * compacted or removed.  A reader acquires a segment's file and releases it;
+ * a file that is removed meanwhile stays readable for him.
+ *
+ * The calls that open, create or remove files block; none of them does so
+ * under the lock that readers take.  Any thread; open and close alone.
+ */
+
+
+#ifndef _BIGCACHE_SEGMENTS_H_INCLUDED_
+#define _BIGCACHE_SEGMENTS_H_INCLUDED_
+
+
+#include "bigcache_log.h"
+#include "bigcache_rc.h"
+#include "bigcache_segment.h"
+
+
+typedef struct bigcache_segments_s  bigcache_segments_t;
+typedef struct bigcache_segment_s   bigcache_segment_t;
+
+/* a reserved range: the segment, its file, and where an entry begins */
+
+typedef struct {
+    bigcache_segment_t  *segment;
+    uint64_t             id;
+    int                  fd;
+    off_t                offset;
+} bigcache_place_t;
+
+typedef struct {
+    uint64_t   id;
+    uint64_t   size;      /* bytes */
+    int64_t    live;      /* bytes of entries that the index names */
+} bigcache_usage_t;
+
+typedef struct {
+    uint64_t   segments;
+    uint64_t   size;
+    uint64_t   live;
+} bigcache_total_t;
+
+
+/*
+ * Opens the segments in the directory path, size bytes each.  The fullest
+ * that is not full is written on, if append; nothing is known to be alive.
+ * Returns BIGCACHE_OK and *segments, or BIGCACHE_ERROR and the reason.
+ */
+bigcache_rc_t bigcache_segments_open(bigcache_segments_t **segments,
+    const char *path, uint64_t size, const bigcache_log_t *log, char *error);
+
+void bigcache_segments_close(bigcache_segments_t *segments);
+
+/*
+ * Reserves size bytes, a multiple of BIGCACHE_SEGMENT_ALIGN.  Returns
+ * BIGCACHE_OK, and bigcache_segments_done() is owed; BIGCACHE_FULL or
+ * BIGCACHE_ERROR, and errno.
+ */
+bigcache_rc_t bigcache_segments_reserve(bigcache_segments_t *segments,
+    uint64_t size, bigcache_place_t *place);
+
+/* ends a reservation; live: the bytes of it that the index now names, or 0 */
+
+void bigcache_segments_done(bigcache_segments_t *segments,
+    const bigcache_place_t *place, uint64_t live);
+
+/* adds to what is alive in segment id, if it is still there */
+
+void bigcache_segments_live(bigcache_segments_t *segments, uint64_t id,
+    int64_t bytes);
+
+/*
+ * Gives the open file of a segment.  Returns BIGCACHE_OK, and
+ * bigcache_segments_release() is owed; BIGCACHE_MISS if there is no such
+ * segment; BIGCACHE_ERROR and errno.
+ */
+bigcache_rc_t bigcache_segments_acquire(bigcache_segments_t *segments,
+    uint64_t id, bigcache_segment_t **segment, int *fd);
+void bigcache_segments_release(bigcache_segments_t *segments,
+    bigcache_segment_t *segment);
+
+/*
+ * Pick a segment that is sealed and not pinned: one of which nothing is
+ * alive; the one of which least is alive, if that is under a half; the
+ * oldest.  Return 1 and *usage, or 0.
+ */
+int bigcache_segments_empty(bigcache_segments_t *segments,
+    bigcache_usage_t *usage);
+int bigcache_segments_sparse(bigcache_segments_t *segments,
+    bigcache_usage_t *usage);
+int bigcache_segments_oldest(bigcache_segments_t *segments,
+    bigcache_usage_t *usage);
+
+/* returns the bytes alive in segment id */
+
+int64_t bigcache_segments_alive(bigcache_segments_t *segments, uint64_t id);
+
+/* unlinks a segment */
+
+void bigcache_segments_remove(bigcache_segments_t *segments, uint64_t id);
+
+/* copies the first n usages to usage, in order; returns how many there are */
+
+size_t bigcache_segments_usage(bigcache_segments_t *segments,
+    bigcache_usage_t *usage, size_t n);
+
+void bigcache_segments_total(bigcache_segments_t *segments,
+    bigcache_total_t *total);
+
+
+#endif /* _BIGCACHE_SEGMENTS_H_INCLUDED_ */
