@@ -19,12 +19,19 @@
 #include <unistd.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "bigcache_dir.h"
 
 
 #define BIGCACHE_DIR_LOCK       "lock"
 #define BIGCACHE_DIR_TRASH      "trash"
+#define BIGCACHE_DIR_RESERVE    "reserve"
+
+/* the reserve is that part of the file system at most */
+
+#define BIGCACHE_DIR_SHARE      16
+
 #define BIGCACHE_DIR_OPEN_DIRS  16
 
 
@@ -111,6 +118,75 @@ bigcache_dir_set_aside(const char *path, const char *name, uint64_t stamp,
 
 
 void
+bigcache_dir_reserve(const char *path, uint64_t size)
+{
+    int          fd;
+    char         name[PATH_MAX];
+    struct stat  st;
+
+    size = bigcache_dir_reserve_size(path, size);
+
+    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_RESERVE, path);
+
+    fd = open(name, O_RDWR|O_CREAT|O_CLOEXEC, 0600);
+
+    if (fd == -1) {
+        return;
+    }
+
+    /* it is never written to: the blocks are all that matters */
+
+    if (fstat(fd, &st) == 0
+        && (uint64_t) st.st_size < size
+        && fallocate(fd, 0, 0, (off_t) size) == -1)
+    {
+        (void) unlink(name);
+    }
+
+    (void) close(fd);
+}
+
+
+uint64_t
+bigcache_dir_reserve_size(const char *path, uint64_t size)
+{
+    uint64_t        most;
+    struct statvfs  fs;
+
+    if (statvfs(path, &fs) == -1) {
+        return size;
+    }
+
+    most = (uint64_t) fs.f_blocks * fs.f_frsize / BIGCACHE_DIR_SHARE;
+
+    return (size < most) ? size : most;
+}
+
+
+void
+bigcache_dir_release(const char *path)
+{
+    char  name[PATH_MAX];
+
+    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_RESERVE, path);
+    (void) unlink(name);
+}
+
+
+uint64_t
+bigcache_dir_free(const char *path)
+{
+    struct statvfs  fs;
+
+    if (statvfs(path, &fs) == -1) {
+        return 0;
+    }
+
+    return (uint64_t) fs.f_bavail * fs.f_frsize;
+}
+
+
+void
 bigcache_dir_empty_trash(const char *path)
 {
     char  name[PATH_MAX];
@@ -176,7 +252,8 @@ bigcache_dir_known(const char *name)
 
     static const char *const  known[] = {
         ".", "..", "lost+found",
-        BIGCACHE_DIR_LOCK, BIGCACHE_DIR_PAGES, BIGCACHE_DIR_TRASH
+        BIGCACHE_DIR_LOCK, BIGCACHE_DIR_PAGES, BIGCACHE_DIR_TRASH,
+        BIGCACHE_DIR_RESERVE
     };
 
     for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {

@@ -11,6 +11,7 @@
  *     index/    bigcache_index.h
  *     pages/    bigcache_pages.h
  *     trash/    what is to be removed, at leisure
+ *     reserve   room on the disk, for when there is no other
  *
  * LevelDB has a lock of its own, but an open that fails on it has by then
  * renamed the LOG of the process that holds it, so ours is asked first.  All
@@ -54,6 +55,19 @@ bigcache_rc_t bigcache_dir_discard(const char *path, const char *name,
  */
 bigcache_rc_t bigcache_dir_set_aside(const char *path, const char *name,
     uint64_t stamp, char *error);
+
+/*
+ * Keeps size bytes of the disk in a file, or less on a small one, as
+ * bigcache_dir_reserve_size() returns; and gives them back.  Without them a full disk would take no record of what is
+ * removed, and no page could be moved to make room.
+ */
+void bigcache_dir_reserve(const char *path, uint64_t size);
+uint64_t bigcache_dir_reserve_size(const char *path, uint64_t size);
+void bigcache_dir_release(const char *path);
+
+/* returns the bytes that may still be written to the disk */
+
+uint64_t bigcache_dir_free(const char *path);
 
 /* removes what is in the trash; may take long */
 

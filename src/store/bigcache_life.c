@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <sys/statvfs.h>
 
 #include "bigcache_compact.h"
 #include "bigcache_dir.h"
@@ -24,9 +23,14 @@
 #define BIGCACHE_LIFE_RETRY_LOCK  20
 #define BIGCACHE_LIFE_RETRY       1000
 
-/* LevelDB needs a log and some tables to begin with, whatever it holds */
+/* LevelDB needs that much to begin with, whatever it holds */
 
-#define BIGCACHE_LIFE_ROOM        (4 * 1024 * 1024)
+#define BIGCACHE_LIFE_ROOM        (1024 * 1024)
+
+/* and that much to go on: two buffers to become tables, and some */
+
+#define bigcache_life_reserve(store)                                          \
+    (4 * BIGCACHE_LIFE_ROOM + 2 * (uint64_t) (store)->conf.index.write_buffer)
 
 
 static bigcache_rc_t bigcache_life_enter(bigcache_store_t *store);
@@ -43,6 +47,7 @@ static void bigcache_life_adopt(bigcache_store_t *store,
 static void bigcache_life_failed(bigcache_store_t *store, bigcache_rc_t rc,
     const char *error);
 static unsigned bigcache_life_work(bigcache_store_t *store);
+static void bigcache_life_room(bigcache_store_t *store);
 static unsigned bigcache_life_reopen(bigcache_store_t *store);
 
 
@@ -347,6 +352,10 @@ bigcache_store_break(bigcache_store_t *store, bigcache_rc_t rc)
     if (!atomic_load(&store->broken)) {
         atomic_store(&store->broken, rc);
 
+        if (rc == BIGCACHE_FULL) {
+            atomic_store(&store->full, 1);
+        }
+
         if (rc == BIGCACHE_DAMAGED) {
             (void) snprintf(store->reason, BIGCACHE_ERROR_LEN,
                             "the index is damaged and is being repaired");
@@ -368,6 +377,19 @@ bigcache_store_broken(bigcache_store_t *store)
     rc = atomic_load(&store->broken);
 
     return (rc == BIGCACHE_DAMAGED) ? BIGCACHE_UNAVAILABLE : rc;
+}
+
+
+void
+bigcache_store_full(bigcache_store_t *store)
+{
+    if (!atomic_exchange(&store->full, 1)) {
+        bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
+                     "store \"%s\": the disk is full, no more pages are "
+                     "stored until there is room", store->conf.path);
+
+        bigcache_store_wake(store);
+    }
 }
 
 
@@ -595,6 +617,17 @@ bigcache_life_open(bigcache_store_t *store)
 
     rc = bigcache_open(&store->conf, &open, repair, error);
 
+    if (rc == BIGCACHE_FULL) {
+
+        /* the reserve is for this */
+
+        bigcache_store_full(store);
+        bigcache_dir_release(store->conf.path);
+
+        open.lock = -1;
+        rc = bigcache_open(&store->conf, &open, repair, error);
+    }
+
     /* it is kept by a store that had it, and is let go if this failed */
 
     store->lock = (rc == BIGCACHE_OK) ? open.lock : -1;
@@ -652,6 +685,10 @@ bigcache_life_adopt(bigcache_store_t *store, bigcache_open_t *open)
 
     /* the one who stopped the store closes it then */
 
+    if (!atomic_load(&store->full)) {
+        bigcache_dir_reserve(store->conf.path, bigcache_life_reserve(store));
+    }
+
     if (store->state != BIGCACHE_STATE_STOPPED) {
         bigcache_life_state(store, BIGCACHE_STATE_OPEN);
 
@@ -703,18 +740,24 @@ bigcache_life_failed(bigcache_store_t *store, bigcache_rc_t rc,
 static unsigned
 bigcache_life_work(bigcache_store_t *store)
 {
-    int       counted;
+    int       counted, full;
     unsigned  delay, next, trash;
 
     if (atomic_load(&store->broken)) {
         return bigcache_life_reopen(store);
     }
 
+    full = atomic_load(&store->full);
     counted = store->counted;
     trash = store->trash;
 
     store->calls++;
     (void) pthread_mutex_unlock(&store->mutex);
+
+    if (full) {
+        bigcache_dir_release(store->conf.path);
+        bigcache_segments_seal(store->segments);
+    }
 
     if (!counted) {
         counted = (bigcache_recount(store) == 0);
@@ -739,6 +782,8 @@ bigcache_life_work(bigcache_store_t *store)
         bigcache_dir_empty_trash(store->conf.path);
     }
 
+    bigcache_life_room(store);
+
     (void) pthread_mutex_lock(&store->mutex);
 
     store->calls--;
@@ -751,6 +796,36 @@ bigcache_life_work(bigcache_store_t *store)
 }
 
 
+/* ends what bigcache_store_full() began, and keeps room for the next time */
+
+static void
+bigcache_life_room(bigcache_store_t *store)
+{
+    uint64_t  room;
+
+    if (!atomic_load(&store->full)) {
+        return;
+    }
+
+    room = bigcache_dir_free(store->conf.path);
+
+    if (room < bigcache_dir_reserve_size(store->conf.path,
+                                         bigcache_life_reserve(store))
+               + 2 * BIGCACHE_LIFE_ROOM)
+    {
+        return;
+    }
+
+    bigcache_dir_reserve(store->conf.path, bigcache_life_reserve(store));
+
+    atomic_store(&store->full, 0);
+
+    bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
+                 "store \"%s\": there is room on the disk again",
+                 store->conf.path);
+}
+
+
 /*
  * After a failed write LevelDB refuses all others, until it is opened again;
  * it can be as soon as there is room.
@@ -759,10 +834,8 @@ bigcache_life_work(bigcache_store_t *store)
 static unsigned
 bigcache_life_reopen(bigcache_store_t *store)
 {
-    int             why;
-    int64_t         delay;
-    uint64_t        room;
-    struct statvfs  fs;
+    int      why;
+    int64_t  delay;
 
     why = atomic_load(&store->broken);
     delay = store->heal_at - bigcache_monotonic();
@@ -771,10 +844,11 @@ bigcache_life_reopen(bigcache_store_t *store)
         return (unsigned) delay;
     }
 
-    room = BIGCACHE_LIFE_ROOM + 2 * store->conf.index.write_buffer;
+    if (why == BIGCACHE_FULL) {
+        bigcache_dir_release(store->conf.path);
+    }
 
-    if (statvfs(store->conf.path, &fs) == 0
-        && (uint64_t) fs.f_bavail * fs.f_frsize >= room
+    if (bigcache_dir_free(store->conf.path) >= BIGCACHE_LIFE_ROOM
         && bigcache_life_drain(store) == BIGCACHE_OK)
     {
         (void) pthread_mutex_unlock(&store->mutex);

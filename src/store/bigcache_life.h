@@ -82,6 +82,9 @@ struct bigcache_store_s {
     /* a bigcache_rc_t, why nothing can be written */
     _Atomic int                   broken;
 
+    /* the disk is full: no page is stored, but removals go on */
+    _Atomic int                   full;
+
     _Atomic int64_t               count;
     _Atomic uint64_t              version;
 
@@ -113,6 +116,12 @@ void bigcache_store_wake(bigcache_store_t *store);
  * BIGCACHE_DAMAGED, then it is repaired and writers are told to come back.
  */
 void bigcache_store_break(bigcache_store_t *store, bigcache_rc_t rc);
+
+/*
+ * Stores no more pages until the store's thread has made room, or somebody
+ * else has.
+ */
+void bigcache_store_full(bigcache_store_t *store);
 
 /* returns what writers are told: BIGCACHE_OK, or why they are stopped */
 

@@ -96,7 +96,7 @@ bigcache_open(const bigcache_store_conf_t *conf, bigcache_open_t *open,
 
     if (rc != BIGCACHE_OK) {
         bigcache_open_close(conf, open, 0);
-        return BIGCACHE_ERROR;
+        return (rc == BIGCACHE_FULL) ? rc : BIGCACHE_ERROR;
     }
 
     if (open->fresh) {

@@ -414,6 +414,22 @@ bigcache_segments_alive(bigcache_segments_t *segments, uint64_t id)
 
 
 void
+bigcache_segments_seal(bigcache_segments_t *segments)
+{
+    (void) pthread_mutex_lock(&segments->writer);
+    (void) pthread_mutex_lock(&segments->mutex);
+
+    if (segments->active) {
+        segments->active->sealed = 1;
+        segments->active = NULL;
+    }
+
+    (void) pthread_mutex_unlock(&segments->mutex);
+    (void) pthread_mutex_unlock(&segments->writer);
+}
+
+
+void
 bigcache_segments_remove(bigcache_segments_t *segments, uint64_t id)
 {
     char                 name[PATH_MAX];

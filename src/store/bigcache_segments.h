@@ -108,6 +108,10 @@ int bigcache_segments_oldest(bigcache_segments_t *segments,
 
 int64_t bigcache_segments_alive(bigcache_segments_t *segments, uint64_t id);
 
+/* lets no more writers into the active segment, so that it may be emptied */
+
+void bigcache_segments_seal(bigcache_segments_t *segments);
+
 /* unlinks a segment */
 
 void bigcache_segments_remove(bigcache_segments_t *segments, uint64_t id);

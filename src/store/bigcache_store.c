@@ -63,7 +63,8 @@ bigcache_store_put(bigcache_store_t *store, const bigcache_put_t *put,
         return rc;
     }
 
-    rc = bigcache_store_broken(store);
+    rc = atomic_load(&store->full) ? BIGCACHE_FULL
+                                   : bigcache_store_broken(store);
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_page_write(store, put, &draft);
@@ -80,6 +81,10 @@ bigcache_store_put(bigcache_store_t *store, const bigcache_put_t *put,
         } else {
             bigcache_page_done(store, &put->key, &draft, 0);
         }
+    }
+
+    if (rc == BIGCACHE_FULL) {
+        bigcache_store_full(store);
     }
 
     if (rc != BIGCACHE_OK) {
