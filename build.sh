@@ -256,7 +256,8 @@ and in a block "server":
         bigcache main;
     }
 
-then reload nginx: nginx -t && nginx -s reload
+and set worker_processes to 1, for this release serves from one worker.
+Then reload nginx: nginx -t && nginx -s reload
 END
 }
 
