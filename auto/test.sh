@@ -94,10 +94,16 @@ cmd_fuzz() {
 }
 
 build_fuzz() {
-    need make clang libleveldb-dev libcjson-dev
+    need make clang libleveldb-dev libcjson-dev libdeflate-dev
     make -s -j "$jobs" -f t/Makefile CC=clang OUT=build/clang \
         SAN="-O1 -fsanitize=fuzzer-no-link,address,undefined \
              -fno-sanitize-recover=undefined" "build/clang/fuzz/$1"
+}
+
+build_for_bench() {
+    build_module binary
+    make -s -j "$jobs" -f t/Makefile OUT="$out" SAN="$unit_opt" \
+        "$out/lib/libbigcache.a"
 }
 
 cmd_bench() {
@@ -111,8 +117,8 @@ cmd_bench() {
     [ -f "bench/$name.sh" ] || die "no benchmark bench/$name.sh"
     shift
     set_paths
-    locked need wrk
-    locked build_module binary
+    locked need wrk curl
+    locked build_for_bench
     BIGCACHE_NGINX=$nginx BIGCACHE_MODULE=$module \
         bash "bench/$name.sh" "$@"
 }

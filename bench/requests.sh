@@ -9,105 +9,53 @@
 # ROUNDS=5 SECONDS_EACH=4 CONNECTIONS=32 in the environment change that.
 
 set -eu
+. "$(dirname "$0")/common"
 
 rounds=${ROUNDS:-5}
 seconds=${SECONDS_EACH:-4}
 connections=${CONNECTIONS:-32}
 
-top=$(cd "$(dirname "$0")/.." && pwd -P)
-dir=$(mktemp -d)
-port=${PORT:-36999}
-base=http://127.0.0.1:$port
-pid=
+mkdir "$dir/html"
+head -c 1024 /dev/urandom | base64 -w 0 | head -c 1024 > "$dir/html/file"
 
-cleanup() {
-    if [ -n "$pid" ]; then
-        kill -QUIT "$pid"
-        wait "$pid" || true
-    fi
-
-    rm -rf "$dir"
+# post NAME PATH BODY: a script that posts to PATH/1, PATH/2 ...
+post() {
+    cat > "$dir/$1.lua" <<END
+local n = 0
+wrk.method = "POST"
+wrk.body = [[$3]]
+request = function()
+    n = n + 1
+    return wrk.format(nil, "$2/" .. n)
+end
+END
 }
 
-trap cleanup EXIT
+page=$(cat "$dir/html/file")
+post post /pickle/post "$page"
+post post_json /cache/post "{\"value\": \"${page:0:1000}\"}"
 
-mkdir "$dir/html"
-head -c 1024 /dev/zero | tr '\0' x > "$dir/html/file"
-
-cat > "$dir/nginx.conf" <<END
-load_module $top/build/ngx_http_bigcache_module.so;
-worker_processes 1;
-daemon off;
-user $(id -un);
-pid $dir/pid;
-error_log $dir/error.log warn;
-thread_pool bigcache threads=16 max_queue=65536;
-events { worker_connections 1024; }
-http {
-    access_log off;
-    keepalive_requests 1000000000;
-    sendfile on;
-    client_body_temp_path $dir/body;
-    bigcache_path $dir/data zone=main:1m thread_pool=bigcache;
-    server {
-        listen 127.0.0.1:$port;
-        location / { bigcache main; }
-        location = /return { return 200 "$(cat "$dir/html/file")"; }
+start_nginx "$dir/data" "
+        location = /return { return 200 \"$page\"; }
         location = /file {
             root $dir/html;
             open_file_cache max=100 inactive=1h;
-        }
-    }
-}
-END
+        }"
+wait_for /stat/count
 
-cat > "$dir/post.lua" <<'END'
-local n = 0
-wrk.method = "POST"
-wrk.body = string.rep("x", 1024)
-request = function()
-    n = n + 1
-    return wrk.format(nil, "/pickle/post/" .. n)
-end
-END
-
-cat > "$dir/post_json.lua" <<'END'
-local n = 0
-wrk.method = "POST"
-wrk.body = '{"value": "' .. string.rep("x", 1000) .. '"}'
-request = function()
-    n = n + 1
-    return wrk.format(nil, "/cache/post/" .. n)
-end
-END
-
-taskset -c 0 /usr/sbin/nginx -p "$dir" -c "$dir/nginx.conf" &
-pid=$!
-
-for _ in $(seq 100); do
-    curl -s -o "$dir/out" "$base/stat/count" && break
-    sleep 0.1
-done
-
-curl -sf -o "$dir/out" -X POST --data-binary "@$dir/html/file" \
-    "$base/pickle/hit"
+curl -sf -o "$dir/out" -X POST --data-binary "$page" "$base/pickle/hit"
 curl -sf -o "$dir/out" -X POST "$base/cache/hit" \
-    -d "{\"value\": \"$(head -c 900 "$dir/html/file")\"}"
-
-load() {
-    taskset -c 1 wrk -t 1 -c "$connections" -d "${seconds}s" "$@" |
-        awk '/Requests\/sec/ { print $2 } /Non-2xx/ { print > "/dev/stderr" }'
-}
+    -d "{\"value\": \"${page:0:900}\"}"
 
 run() {
     case $1 in
-    return)     load "$base/return" ;;
-    static)     load "$base/file" ;;
-    hit)        load "$base/pickle/hit" ;;
-    hit_json)   load "$base/cache/hit" ;;
-    miss)       load "$base/pickle/none" 2>"$dir/non2xx" ;;
-    post)       load -s "$dir/post.lua" "$base" ;;
-    post_json)  load -s "$dir/post_json.lua" "$base" ;;
+    return)     load "$seconds" "$connections" "$base/return" ;;
+    static)     load "$seconds" "$connections" "$base/file" ;;
+    hit)        load "$seconds" "$connections" "$base/pickle/hit" ;;
+    hit_json)   load "$seconds" "$connections" "$base/cache/hit" ;;
+    miss)       EXPECT_MISS=1 load "$seconds" "$connections" \
+                    "$base/pickle/none" 2>"$dir/non2xx" ;;
+    *)          load "$seconds" "$connections" -s "$dir/$1.lua" "$base" ;;
     esac
 }
 
@@ -119,28 +67,18 @@ for round in $(seq "$rounds"); do
     done
 done
 
-median() {
-    sort -n "$dir/result.$1" | awk '{ v[NR] = $1 }
-        END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'
-}
-
 {
-    echo "# $(date -u +%F), commit $(git -C "$top" rev-parse --short HEAD)," \
-         "$(/usr/sbin/nginx -v 2>&1 | sed 's/.*: //')"
-    echo "# $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1)," \
-         "$(nproc) cores, Linux $(uname -r)"
+    heading
     echo "# $connections connections, $rounds rounds of $seconds s, medians"
     echo
     printf '%-12s %12s %10s\n' work requests/s "/ static"
 
-    static=$(median static)
+    static=$(median "$dir/result.static")
 
     for name in $names; do
-        awk -v n="$name" -v r="$(median "$name")" -v s="$static" \
+        awk -v n="$name" -v r="$(median "$dir/result.$name")" -v s="$static" \
             'BEGIN { printf "%-12s %12.0f %10.2f\n", n, r, r / s }'
     done
 } | tee "$top/bench/results/requests.txt"
 
-if grep -E '\[(crit|alert|emerg)\]' "$dir/error.log"; then
-    exit 1
-fi
+check_log

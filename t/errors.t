@@ -202,4 +202,21 @@ is $r->header('Content-Type'), 'text/html', 'another location';
 
 is $t->get('/cache/k')->json->{value}, 'old', 'store still unchanged';
 
+
+# a request line that nginx moves to a large buffer and then refuses: what it
+# knows of the path is not to be trusted
+
+my %moved;
+
+for my $i (1 .. 100) {
+    my $c = $t->connect;
+    $c->send('GET /cache/' . 'a' x (1000 + $i) . "\x01 HTTP/1.1\r\n"
+        . "Host: a\r\n\r\n");
+    $r = $c->response;
+    $moved{ $r->status . ' ' . $r->body }++;
+}
+
+is_deeply \%moved, { '400 {"detail":"the request is malformed"}' => 100 },
+    'moved request line';
+
 done_testing;

@@ -26,6 +26,8 @@ static ngx_int_t ngx_http_bigcache_error_body_filter(ngx_http_request_t *r,
 static ngx_uint_t ngx_http_bigcache_error_ours(ngx_http_request_t *r);
 static const ngx_http_bigcache_route_t *ngx_http_bigcache_error_rest(
     ngx_http_request_t *r, ngx_str_t *rest);
+static ngx_int_t ngx_http_bigcache_error_uri(ngx_http_request_t *r,
+    ngx_str_t *uri);
 static const char *ngx_http_bigcache_error_detail(ngx_http_request_t *r);
 
 
@@ -215,36 +217,51 @@ ngx_http_bigcache_error_ours(ngx_http_request_t *r)
 static const ngx_http_bigcache_route_t *
 ngx_http_bigcache_error_rest(ngx_http_request_t *r, ngx_str_t *rest)
 {
-    u_char                        *end;
     ngx_str_t                      uri;
     ngx_http_bigcache_loc_conf_t  *blcf;
 
-    if (r->uri_start == NULL) {
+    if (ngx_http_bigcache_error_uri(r, &uri) != NGX_OK) {
         return NULL;
     }
-
-    end = r->uri_end;
-
-    if (end == NULL) {
-
-        /* it was too long to be parsed to its end */
-
-        if (r->header_in == NULL
-            || r->uri_start < r->header_in->start
-            || r->uri_start > r->header_in->last)
-        {
-            return NULL;
-        }
-
-        end = r->header_in->last;
-    }
-
-    uri.data = r->uri_start;
-    uri.len = end - r->uri_start;
 
     blcf = ngx_http_get_module_loc_conf(r, ngx_http_bigcache_module);
 
     return ngx_http_bigcache_find(&blcf->base, &uri, rest);
+}
+
+
+/*
+ * Until the request line is parsed, the ends of the path may be missing, or
+ * wrong, since nginx adjusts them when it moves the line to a larger buffer.
+ */
+
+static ngx_int_t
+ngx_http_bigcache_error_uri(ngx_http_request_t *r, ngx_str_t *uri)
+{
+    u_char     *end;
+    ngx_buf_t  *b;
+
+    if (r->unparsed_uri.len) {
+        *uri = r->unparsed_uri;
+        return NGX_OK;
+    }
+
+    b = r->header_in;
+
+    if (b == NULL || r->uri_start < b->start || r->uri_start >= b->last) {
+        return NGX_DECLINED;
+    }
+
+    end = r->uri_end;
+
+    if (end < r->uri_start || end > b->last) {
+        end = b->last;
+    }
+
+    uri->data = r->uri_start;
+    uri->len = end - r->uri_start;
+
+    return NGX_OK;
 }
 
 
@@ -257,7 +274,7 @@ ngx_http_bigcache_error_detail(ngx_http_request_t *r)
     bigcache_str_t                    key;
     const ngx_http_bigcache_route_t  *route;
 
-    if (r->err_status == NGX_HTTP_BAD_REQUEST && r->uri_end) {
+    if (r->err_status == NGX_HTTP_BAD_REQUEST) {
 
         /* most likely it is the key */
 

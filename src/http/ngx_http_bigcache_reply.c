@@ -26,9 +26,21 @@ static const bigcache_str_t  ngx_http_bigcache_no_name = bigcache_string("");
 ngx_int_t
 ngx_http_bigcache_reply(ngx_http_request_t *r)
 {
+    ngx_int_t                 rc;
     ngx_http_bigcache_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_module);
+
+    /*
+     * a body that was not asked for; not any earlier, since nginx would
+     * finalize a request whose client leaves meanwhile, thread or no thread
+     */
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
     if (ngx_http_bigcache_status(r, ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -210,12 +210,6 @@ ngx_http_bigcache_handler(ngx_http_request_t *r)
         return ngx_http_bigcache_read_body(r, ctx);
     }
 
-    rc = ngx_http_discard_request_body(r);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
     if (ctx->route->op == NULL) {
         return ngx_http_bigcache_reply(r);
     }

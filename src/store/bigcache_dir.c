@@ -5,13 +5,12 @@
 
 
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE     /* nftw(), the strerror_r() that returns a string */
+#define _GNU_SOURCE     /* fallocate(), the strerror_r() that returns a string */
 #endif
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +31,6 @@
 
 #define BIGCACHE_DIR_SHARE      16
 
-#define BIGCACHE_DIR_OPEN_DIRS  16
 
 
 static bigcache_rc_t bigcache_dir_check(const char *path, char *error);
@@ -41,8 +39,8 @@ static bigcache_rc_t bigcache_dir_rename(const char *from, const char *to,
     char *error);
 static bigcache_rc_t bigcache_dir_failed(const char *what, const char *name,
     char *error);
-static int bigcache_dir_remove(const char *name, const struct stat *st,
-    int type, struct FTW *ftw);
+static void bigcache_dir_remove(int parent, const char *name,
+    _Atomic int *stop);
 
 
 bigcache_rc_t
@@ -187,14 +185,13 @@ bigcache_dir_free(const char *path)
 
 
 void
-bigcache_dir_empty_trash(const char *path)
+bigcache_dir_empty_trash(const char *path, _Atomic int *stop)
 {
     char  name[PATH_MAX];
 
     (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_TRASH, path);
 
-    (void) nftw(name, bigcache_dir_remove, BIGCACHE_DIR_OPEN_DIRS,
-                FTW_DEPTH|FTW_PHYS);
+    bigcache_dir_remove(AT_FDCWD, name, stop);
 }
 
 
@@ -291,15 +288,46 @@ bigcache_dir_failed(const char *what, const char *name, char *error)
 }
 
 
-static int
-bigcache_dir_remove(const char *name, const struct stat *st, int type,
-    struct FTW *ftw)
+/* removes a directory with all that is in it, or as much as there is time */
+
+static void
+bigcache_dir_remove(int parent, const char *name, _Atomic int *stop)
 {
-    (void) st;
-    (void) type;
-    (void) ftw;
+    int             fd;
+    DIR            *dir;
+    struct dirent  *de;
 
-    (void) remove(name);
+    fd = openat(parent, name, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
+    dir = (fd != -1) ? fdopendir(fd) : NULL;
 
-    return 0;
+    if (dir == NULL) {
+        if (fd != -1) {
+            (void) close(fd);
+        }
+
+        return;
+    }
+
+    while (!atomic_load(stop)) {
+
+        de = readdir(dir);
+
+        if (de == NULL) {
+            break;
+        }
+
+        if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0) {
+            continue;
+        }
+
+        if (unlinkat(dirfd(dir), de->d_name, 0) == -1) {
+            bigcache_dir_remove(dirfd(dir), de->d_name, stop);
+        }
+    }
+
+    (void) closedir(dir);
+
+    if (!atomic_load(stop)) {
+        (void) unlinkat(parent, name, AT_REMOVEDIR);
+    }
 }

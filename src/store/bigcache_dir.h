@@ -23,6 +23,7 @@
 #define _BIGCACHE_DIR_H_INCLUDED_
 
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "bigcache_index.h"
@@ -69,9 +70,9 @@ void bigcache_dir_release(const char *path);
 
 uint64_t bigcache_dir_free(const char *path);
 
-/* removes what is in the trash; may take long */
+/* removes what is in the trash; may take long, until stop is set */
 
-void bigcache_dir_empty_trash(const char *path);
+void bigcache_dir_empty_trash(const char *path, _Atomic int *stop);
 
 
 #endif /* _BIGCACHE_DIR_H_INCLUDED_ */

@@ -152,11 +152,14 @@ bigcache_store_start(bigcache_store_t *store, int closed)
 void
 bigcache_store_stop(bigcache_store_t *store)
 {
+    (void) pthread_mutex_lock(&store->mutex);
+
     if (!store->started) {
+        (void) pthread_mutex_unlock(&store->mutex);
         return;
     }
 
-    (void) pthread_mutex_lock(&store->mutex);
+    store->started = 0;
 
     while (store->state == BIGCACHE_STATE_DRAINING) {
         (void) bigcache_life_wait(store, INT64_MAX);
@@ -174,7 +177,6 @@ bigcache_store_stop(bigcache_store_t *store)
     (void) pthread_mutex_unlock(&store->mutex);
 
     (void) pthread_join(store->thread, NULL);
-    store->started = 0;
 
     bigcache_life_close(store, 1);
 }
@@ -779,7 +781,7 @@ bigcache_life_work(bigcache_store_t *store)
     }
 
     if (trash) {
-        bigcache_dir_empty_trash(store->conf.path);
+        bigcache_dir_empty_trash(store->conf.path, &store->draining);
     }
 
     bigcache_life_room(store);

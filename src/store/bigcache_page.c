@@ -455,8 +455,11 @@ bigcache_page_load(const bigcache_str_t *key, bigcache_page_t *page, int fd,
 
     data = bigcache_data_range(fd, (off_t) record->offset, size);
 
-    if (bigcache_data_read(page->memory, &data, 1) == -1
-        || bigcache_entry_decode(&entry, page->memory, size) != 0
+    if (bigcache_data_read(page->memory, &data, 1) == -1) {
+        return (errno == EIO) ? BIGCACHE_DAMAGED : BIGCACHE_ERROR;
+    }
+
+    if (bigcache_entry_decode(&entry, page->memory, size) != 0
         || entry.key.len != key->len
         || memcmp(entry.key.data, key->data, key->len) != 0
         || entry.record.type.len != record->type.len
@@ -517,7 +520,11 @@ bigcache_page_verify(bigcache_store_t *store, bigcache_page_t *page,
     crc = 0;
     data = bigcache_data_range(page->fd, page->offset, record->length);
 
-    if (bigcache_data_crc(&data, 1, &crc) == -1 || crc != expected) {
+    if (bigcache_data_crc(&data, 1, &crc) == -1) {
+        return (errno == EIO) ? BIGCACHE_DAMAGED : BIGCACHE_ERROR;
+    }
+
+    if (crc != expected) {
         return BIGCACHE_DAMAGED;
     }
 

@@ -181,14 +181,18 @@ bigcache_store_read(bigcache_store_t *store, const bigcache_str_t *key,
         return rc;
     }
 
-    if (rc != BIGCACHE_OK) {
+    if (rc == BIGCACHE_DAMAGED) {
         bigcache_store_damaged(store, key, BIGCACHE_EXPECT_ANY, error);
-
-        if (rc == BIGCACHE_DAMAGED) {
-            bigcache_store_break(store, rc);
-        }
+        bigcache_store_break(store, rc);
 
         return BIGCACHE_MISS;
+    }
+
+    if (rc != BIGCACHE_OK) {
+
+        /* too many open files, say: that will pass, and harms no page */
+
+        return bigcache_store_failed(store, rc, "read", error);
     }
 
     if (bigcache_record_decode(&page->record, page->value.data,

@@ -1,0 +1,169 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * Fills a store that no nginx holds, through its own calls:
+ *
+ *     fill DIRECTORY FIRST LAST SIZE [PREFIX]
+ *
+ * stores pages of SIZE bytes that do not pack under the keys PREFIX/N, N from
+ * FIRST up to LAST, from four threads, and prints the pages stored a second.
+ */
+
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bigcache_store.h"
+#include "bigcache_time.h"
+
+
+#define THREADS  4
+
+
+typedef struct {
+    bigcache_store_t  *store;
+    const char        *prefix;
+    unsigned long      first;
+    unsigned long      last;
+    size_t             size;
+    unsigned long      failed;
+} part_t;
+
+
+static void *fill(void *data);
+static void log_handler(void *data, int level, const char *text);
+
+
+int
+main(int argc, char **argv)
+{
+    part_t                  parts[THREADS];
+    int64_t                 began;
+    unsigned                i;
+    pthread_t               threads[THREADS];
+    unsigned long           first, last, share, failed;
+    bigcache_store_t       *store;
+    bigcache_store_conf_t   conf;
+
+    if (argc < 5) {
+        (void) fprintf(stderr, "usage: fill DIRECTORY FIRST LAST SIZE "
+                               "[PREFIX]\n");
+        return 2;
+    }
+
+    memset(&conf, 0, sizeof(bigcache_store_conf_t));
+
+    conf.path = argv[1];
+    conf.wait = 60000;
+    conf.index.block_cache = 8 * 1024 * 1024;
+    conf.index.write_buffer = 16 * 1024 * 1024;
+    conf.segment_size = 256 * 1024 * 1024;
+    conf.inline_size = 1024;
+    conf.gzip_min = SIZE_MAX;
+    conf.log.handler = log_handler;
+
+    store = bigcache_store_create(&conf);
+
+    if (store == NULL || bigcache_store_start(store, 0) != 0) {
+        (void) fprintf(stderr, "fill: cannot start\n");
+        return 1;
+    }
+
+    first = strtoul(argv[2], NULL, 10);
+    last = strtoul(argv[3], NULL, 10);
+    share = (last - first + THREADS - 1) / THREADS;
+    failed = 0;
+
+    began = bigcache_monotonic();
+
+    for (i = 0; i < THREADS; i++) {
+        parts[i].store = store;
+        parts[i].prefix = (argc > 5) ? argv[5] : "page";
+        parts[i].first = first + i * share;
+        parts[i].last = (parts[i].first + share < last)
+                        ? parts[i].first + share : last;
+        parts[i].size = strtoul(argv[4], NULL, 10);
+        parts[i].failed = 0;
+
+        (void) pthread_create(&threads[i], NULL, fill, &parts[i]);
+    }
+
+    for (i = 0; i < THREADS; i++) {
+        (void) pthread_join(threads[i], NULL);
+        failed += parts[i].failed;
+    }
+
+    (void) printf("%.0f\n", (double) (last - first) * 1000
+                            / (double) (bigcache_monotonic() - began + 1));
+
+    bigcache_store_stop(store);
+    bigcache_store_destroy(store);
+
+    return failed != 0;
+}
+
+
+static void *
+fill(void *data)
+{
+    part_t *part = data;
+
+    char              name[128];
+    size_t            i;
+    u_char           *body;
+    uint64_t          seed;
+    unsigned long     n;
+    bigcache_put_t    put;
+    bigcache_page_t   page;
+    bigcache_data_t   piece;
+
+    body = malloc(part->size + 1);
+    seed = part->first + 1;
+
+    for (i = 0; i < part->size; i++) {
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        body[i] = (u_char) (seed >> 56);
+    }
+
+    memset(&put, 0, sizeof(bigcache_put_t));
+
+    put.kind = BIGCACHE_KIND_RAW;
+    put.expire = BIGCACHE_NEVER;
+    put.data = &piece;
+    put.n = 1;
+
+    for (n = part->first; n < part->last; n++) {
+
+        put.key.data = (u_char *) name;
+        put.key.len = (size_t) snprintf(name, sizeof(name), "%s/%lu",
+                                        part->prefix, n);
+        piece = bigcache_data_bytes(body, part->size);
+
+        if (bigcache_store_put(part->store, &put, &page) != BIGCACHE_OK) {
+            part->failed++;
+        }
+
+        bigcache_page_free(&page);
+    }
+
+    free(body);
+
+    return NULL;
+}
+
+
+static void
+log_handler(void *data, int level, const char *text)
+{
+    (void) data;
+
+    if (level <= BIGCACHE_LOG_WARN) {
+        (void) fprintf(stderr, "fill: %s\n", text);
+    }
+}
