@@ -17,8 +17,8 @@
  *     reply      the answer, from what came of the operation
  *     send       headers and bytes of it
  *
- * error is a filter beside it, path, worker and status belong to the
- * configuration, the process, and the variable.
+ * error is a filter beside it; path, zone, worker and status belong to the
+ * configuration, the shared memory, the process, and the variable.
  *
  * The configuration is read-only once nginx serves, but for zone->store,
  * which belongs to the process.  A context lives as long as its request, and
@@ -264,6 +264,15 @@ void ngx_http_bigcache_error_init(void);
 /* path: the bigcache_path directive */
 
 char *ngx_http_bigcache_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
+/* zone: the shared memory of a store */
+
+/* makes the zone of a bigcache_path line, with what is not set by it */
+
+ngx_http_bigcache_zone_t *ngx_http_bigcache_create_zone(ngx_conf_t *cf);
+
+ngx_int_t ngx_http_bigcache_init_zone(ngx_shm_zone_t *shm_zone, void *data);
 
 
 /* worker: the stores of a process */

@@ -1,0 +1,141 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * The shared memory of a store, and what the store calls from its threads.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_bigcache.h"
+
+
+static void ngx_http_bigcache_log(void *data, int level, const char *text);
+static void ngx_http_bigcache_removed(void *data, uint64_t expired,
+    uint64_t purged);
+
+
+ngx_http_bigcache_zone_t *
+ngx_http_bigcache_create_zone(ngx_conf_t *cf)
+{
+    ngx_http_bigcache_zone_t  *zone;
+
+    zone = ngx_pcalloc(cf->pool, sizeof(ngx_http_bigcache_zone_t));
+    if (zone == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     zone->shm_zone = NULL;
+     *     zone->thread_pool = NULL;
+     *     zone->store = NULL;
+     */
+
+    zone->cycle = cf->cycle;
+
+    zone->conf.wait = 5000;
+    zone->conf.index.block_cache = 8 * 1024 * 1024;
+    zone->conf.index.write_buffer = 16 * 1024 * 1024;
+    zone->conf.log.handler = ngx_http_bigcache_log;
+    zone->conf.removed = ngx_http_bigcache_removed;
+    zone->conf.data = zone;
+
+    zone->conf.inline_size = NGX_CONF_UNSET_SIZE;
+    zone->conf.gzip_min = NGX_CONF_UNSET_SIZE;
+    zone->gzip = NGX_CONF_UNSET;
+
+    return zone;
+}
+
+
+ngx_int_t
+ngx_http_bigcache_init_zone(ngx_shm_zone_t *shm_zone, void *data)
+{
+    ngx_http_bigcache_zone_t *ozone = data;
+
+    ngx_core_conf_t           *ccf;
+    ngx_slab_pool_t           *shpool;
+    ngx_http_bigcache_zone_t  *zone;
+
+    zone = shm_zone->data;
+
+    /*
+     * for now one process has the store open; not in a setter, since the
+     * directive may come later in the file, and not in init_module, where
+     * nginx takes an error of a reload for fatal
+     */
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(zone->cycle->conf_ctx,
+                                           ngx_core_module);
+
+    if (ccf->worker_processes > 1) {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "bigcache serves from one worker process: "
+                      "\"worker_processes\" is %i, it must be 1",
+                      ccf->worker_processes);
+        return NGX_ERROR;
+    }
+
+    if (ozone && ngx_process == NGX_PROCESS_SINGLE) {
+
+        /* nginx starts neither thread pools nor modules anew there */
+
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "bigcache cannot be reloaded with "
+                      "\"master_process off\", restart nginx instead");
+        return NGX_ERROR;
+    }
+
+    if (ozone) {
+        zone->counters = ozone->counters;
+
+        /* a reload opens what was closed on demand */
+
+        atomic_store(&zone->counters->closed, 0);
+
+        return NGX_OK;
+    }
+
+    shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
+
+    if (shm_zone->shm.exists) {
+        zone->counters = shpool->data;
+        return NGX_OK;
+    }
+
+    zone->counters = ngx_slab_calloc(shpool, sizeof(bigcache_counters_t));
+    if (zone->counters == NULL) {
+        return NGX_ERROR;
+    }
+
+    shpool->data = zone->counters;
+
+    return NGX_OK;
+}
+
+
+/* called by the store, from any thread */
+
+static void
+ngx_http_bigcache_log(void *data, int level, const char *text)
+{
+    ngx_log_error((ngx_uint_t) level, ngx_cycle->log, 0, "bigcache %s", text);
+}
+
+
+static void
+ngx_http_bigcache_removed(void *data, uint64_t expired, uint64_t purged)
+{
+    ngx_http_bigcache_zone_t *zone = data;
+
+    atomic_fetch_add(&zone->counters->expire, expired);
+    atomic_fetch_add(&zone->counters->deleted, purged);
+}
