@@ -8,7 +8,8 @@ usage() {
     cat <<'END'
 usage: ./build.sh [COMMAND]
 
-  build             build/ngx_http_bigcache_module.so (the default)
+  build             build/ngx_http_bigcache_module.so (the default), and the
+                    command build/bigcache that looks into a store
   run [--port 36379] [--host 127.0.0.1] [--db_path ./data]
                     build, and serve in the foreground; Ctrl-C stops it.
                     DB_PATH in the environment is the default of --db_path
@@ -189,6 +190,11 @@ build_module() {
     }
 }
 
+# build_tool: the command bigcache
+build_tool() {
+    make -s -j "$jobs" -f t/Makefile OUT="$out" SAN="$unit_opt" "$out/bigcache"
+}
+
 # locked COMMAND ...: one build at a time in this directory
 locked() {
     case $top in
@@ -204,6 +210,7 @@ locked() {
 cmd_build() {
     set_paths
     locked build_module
+    locked build_tool
     note "$out/$so is built for nginx $(sed -n \
         's/.*NGINX_VERSION *"\(.*\)"/\1/p' "$src/src/core/nginx.h")"
 }

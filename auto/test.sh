@@ -19,9 +19,10 @@ make_units() {
 }
 
 build_for_tests() {
-    need perl curl openssl $(build_packages)
+    need perl curl openssl python3-plyvel $(build_packages)
     build_module binary
     make_units
+    build_tool
 }
 
 # run_tests [FILE ...]: the exit status is that of prove
@@ -47,6 +48,7 @@ run_tests() {
     fi
 
     export BIGCACHE_NGINX=$nginx BIGCACHE_MODULE=$module
+    export BIGCACHE_TOOL=$top/$out/bigcache
     prove -j4 -I t/lib "${tests[@]}"
 }
 

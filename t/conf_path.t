@@ -67,6 +67,18 @@ takes "bigcache_path $dir/s $zone block_cache=1024k write_buffer=1048576;",
     'units of sizes';
 takes "bigcache_path $dir/s $zone wait=$_;", "wait of $_"
     for qw(0 1 250ms 5s 1m 1h);
+takes "bigcache_path $dir/s $zone $_;", $_
+    for qw(max_size=8m max_size=8192k max_size=200g max_size=9223372036854775807
+        min_free=0 min_free=1 min_free=100m min_free=1000g segment_size=1m
+        segment_size=1024k segment_size=100m segment_size=16g inline_size=0
+        inline_size=1 inline_size=1k inline_size=64k gzip=on gzip=off
+        gzip_min=0 gzip_min=1 gzip_min=10k gzip_min=1m gzip_min=1048576);
+takes "bigcache_path $dir/s $zone max_size=8m segment_size=1m min_free=1g\n"
+    . "inline_size=0 gzip=off gzip_min=1k wait=1s;", 'all of them';
+takes "bigcache_path $dir/s segment_size=1m max_size=8m $zone;",
+    'eight segments';
+takes "bigcache_path $dir/s segment_size=16g max_size=128g $zone;",
+    'eight large segments';
 takes "bigcache_path $dir/s $zone thread_pool=pages;", 'a thread pool',
     'thread_pool pages threads=2;';
 takes "bigcache_path $dir/s $zone thread_pool=default;", 'the default pool';
@@ -132,6 +144,26 @@ for my $name (qw(block_cache write_buffer)) {
 refuses "bigcache_path $dir/s $zone $_;", qr/"\Q$_\E"/, "parameter $_"
     for map { "wait=$_" } '', qw(x -1 5x 2h 3601s 1.5s);
 
+# limits of the directory, segments, packing
+
+for my $case ([ max_size => qw(0 7m 8388607 8191k 99999999999999999999) ],
+    [ min_free => qw(99999999999999999999 -1m 1mm) ],
+    [ segment_size => qw(0 1023k 1048575 17g 16385m 17179869185) ],
+    [ inline_size => qw(65k 65537 1m 1g) ],
+    [ gzip_min => qw(1048577 1025k 2m 1g) ])
+{
+    my ($name, @values) = @$case;
+
+    refuses "bigcache_path $dir/s $zone $_;", qr/parameter "\Q$_\E"/,
+        "parameter $_" for map { "$name=$_" } @values, '', qw(x 1x -1 1.5m);
+}
+
+refuses "bigcache_path $dir/s $zone $_;", qr/parameter "\Q$_\E".*on.*off/,
+    "parameter $_" for map { "gzip=$_" } '', qw(1 yes On OFF onn of);
+refuses "bigcache_path $dir/s $zone $_;", qr/"max_size".*"segment_size"/, $_
+    for 'max_size=8m segment_size=2m', 'segment_size=1025k max_size=8m',
+        'max_size=100m segment_size=13m', 'segment_size=16g max_size=127g';
+
 # thread_pool
 
 refuses "bigcache_path $dir/s $zone thread_pool=nope;",
@@ -143,15 +175,21 @@ refuses "bigcache_path $dir/s $zone thread_pool=;", qr/"thread_pool="/,
 
 refuses "bigcache_path $dir/s $zone $_ $_;", qr/"\Q$_\E".* duplicate/,
     "twice $_"
-    for qw(thread_pool=default block_cache=1m write_buffer=1m wait=1s);
+    for qw(thread_pool=default block_cache=1m write_buffer=1m wait=1s
+        max_size=8m min_free=1g segment_size=1m inline_size=1k gzip=on
+        gzip=off gzip_min=1k);
+refuses "bigcache_path $dir/s $zone $_->[0] $_->[1];",
+    qr/"\Q$_->[1]\E".* duplicate/, "twice @$_"
+    for [ 'gzip=on', 'gzip=off' ], [ 'max_size=8m', 'max_size=9m' ],
+        [ 'inline_size=0', 'inline_size=0' ];
 
-# what is not known, or not yet
+# what is not known
 
 refuses "bigcache_path $dir/s $zone $_;", qr/invalid parameter "\Q$_\E"/,
     "unknown parameter $_"
     for qw(levels=1:2 keys_zone=k:1m on zone_=1 ZONE=m:1m wait thread_pool
-        max_size=200g min_free=1g segment_size=256m inline_size=1k gzip=on
-        gzip_min=1k);
+        max_size min_free gzip gzip_max=1k gzip_level=1 GZIP=on max_Size=8m
+        inline=1k segment=1m);
 
 # contexts
 
@@ -178,7 +216,8 @@ http {
     %%HTTP%%
 
     bigcache_path "some store/" zone=main:1m thread_pool=pages wait=2s
-                  block_cache=100k write_buffer=100k;
+                  block_cache=100k write_buffer=100k max_size=10m min_free=1k
+                  inline_size=10 gzip=on gzip_min=100;
 
     server {
         listen 127.0.0.1:%%PORT_0%%;

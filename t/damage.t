@@ -38,7 +38,7 @@ http {
 END
 
 my %large = (one => 'x' x 1_200_000, two => 'y' x 1_300_000);
-my $crit = qr/\[crit\] .*bigcache store /;
+my $crit = qr/\[crit\] .*bigcache (?:store|segment) /;
 
 
 # -- LevelDB's log: enough to write a database of somebody else
@@ -185,6 +185,16 @@ sub survives {
 
     is "@bad", '', "$name: no wrong answers";
 
+    # bad tables are repaired when they are met, and writers come back then
+
+    my $stored = $t->wait_for(sub {
+        my $r = $t->request('POST', '/pickle/new', 'new');
+        push @bad, 'POST ' . $r->status if $r->status !~ /^(?:200|503)$/
+            || $r->status == 503 && !$r->header('Retry-After');
+        $r->status == 200;
+    }, 10);
+    ok $stored && !@bad, "$name: stores within seconds" or diag "@bad";
+
     my @writes = map { $c->request('POST', "/pickle/$_", "new $_") }
         qw(t1 t50 l1 one new);
     is_deeply [ map { $_->status } @writes ], [ (200) x 5 ], "$name: stores";
@@ -265,9 +275,11 @@ $other = database('a' => 'foreign', 'user:1' => 'foreign');
 refused($other, qr/not one of a bigcache store/, 'foreign keys, others');
 $other->stop;
 
-$other = database('mformat' => pack('Q<', 2));
-refused($other, qr/format 2/, 'newer format');
-$other->stop;
+for my $format (1, 3) {
+    $other = database('mformat' => pack('Q<', $format));
+    refused($other, qr/format $format/, "format $format");
+    $other->stop;
+}
 
 $other = database('mformat' => 'bad');
 refused($other, qr/"format"|format/, 'bad format');
@@ -359,62 +371,296 @@ for my $damage ([ 'empty CURRENT', 'CURRENT' ],
     note "$name: $lost lost";
 }
 
-# page files
 
-my $p = filled();
-my $count = $p->get('/stat/count')->json->{count};
+# -- segments
 
-my %pages = map { $p->read_file($_) =~ /^bigcpage.{24}(one|two)/s
-    ? ($1 => $_) : () } files($p, 'pages/*');
+my $segments = $conf =~ s/wait=3s/wait=3s segment_size=1m inline_size=0 gzip=off/r;
 
-is_deeply [ sort keys %pages ], [ 'one', 'two' ], 'page files';
+# every page has a segment's worth of its own bytes, none like another
 
-$p->expect_log($crit);
+my %page = map { ("s$_" => join '', map { pack 'N', rand 2 ** 32 } 1 .. 5000) }
+    1 .. 20;
+my @keys = sort { substr($a, 1) <=> substr $b, 1 } keys %page;
 
-for my $damage (
-    [ 'gone', sub { unlink $p->dir . "/$_[0]" } ],
-    [ 'empty', sub { $p->write_file($_[0], '') } ],
-    [ 'cut', sub { truncate $p->dir . "/$_[0]", 1_000_000 } ],
-    [ 'cut in its header', sub { truncate $p->dir . "/$_[0]", 20 } ],
-    [ 'too long', sub { $p->write_file($_[0], $p->read_file($_[0]) . 'x') } ],
-    map {
-        my $offset = $_;
-        [ "bad at $offset", sub { patch($p, $_[0], $offset, "\xff") } ];
-    } 0, 8, 12, 16, 24, 32
-) {
-    my ($name, $code) = @$damage;
 
-    $p->request('POST', '/pickle/one', $large{one});
-    my ($file) = grep { $p->read_file($_) =~ /^bigcpage.{24}one/s }
-        files($p, 'pages/*');
-    $code->($file);
+# segmented: a server with these in the order of their numbers in one segment,
+# started again, and the large ones in their own
 
-    my $lines = () = $p->error_log =~ /$crit/g;
+sub segmented {
+    my $t = Bigcache::Test->new->conf($segments)->start;
 
-    is_deeply [ map { $p->get('/pickle/one')->status } 1 .. 3 ],
-        [ 404, 404, 404 ], "page $name: a miss";
-    is scalar(() = $p->error_log =~ /$crit/g), $lines + 1,
-        "page $name: one line";
-    is $p->get('/stat/count')->json->{count}, $count - 1, "page $name: count";
+    $t->expect_log($crit);
+    $t->request('POST', "/pickle/$_", $page{$_}, 'Content-Type' => 'a/b')
+        for @keys;
+    $t->request('POST', "/pickle/$_", $large{$_}) for sort keys %large;
+    $t->stop;
+    $t->start;
+
+    return $t;
 }
 
-is $p->request('POST', '/pickle/one', $large{one})->status, 200,
-    'stored again';
-ok $p->get('/pickle/one')->body eq $large{one}, 'served again';
-ok $p->get('/pickle/two')->body eq $large{two}, 'the other is whole';
 
-($pages{two}) = grep { $p->read_file($_) =~ /^bigcpage.{24}two/s }
-    files($p, 'pages/*');
-unlink $p->dir . "/$pages{two}";
-is $p->request('DELETE', '/pickle/two')->status, 200,
-    'deleted without its file';
+# place(T, KEY): the file and the offset of its latest entry
 
-# all page files at once, under a running server, and the directory
+sub place {
+    my ($t, $key) = @_;
 
+    my ($last, @place) = (0);
+
+    for my $file (files($t, 'pages/*.seg')) {
+        my $bytes = $t->read_file($file);
+
+        while ($bytes =~ /BIGC.{52}\Q$key\E/sg) {
+            my $at = $-[0];
+            my ($len, $version) = unpack 'x12 v x18 Q<', substr $bytes, $at, 56;
+
+            next if $at % 8 || $len != length $key || $version <= $last;
+            ($last, @place) = ($version, $file, $at);
+        }
+    }
+
+    die "no entry of $key\n" if !@place;
+
+    return @place;
+}
+
+
+# poke(T, FILE, OFFSET, BYTES): into the file that is there
+
+sub poke {
+    my ($t, $file, $offset, $bytes) = @_;
+
+    open my $out, '+<:raw', $t->dir . "/$file" or die "$file: $!\n";
+    seek $out, $offset, 0;
+    print $out $bytes;
+    close $out or die "$file: $!\n";
+}
+
+
+# flip(T, FILE, OFFSET): one bit
+
+sub flip {
+    my ($t, $file, $offset) = @_;
+
+    poke($t, $file, $offset,
+        chr(ord(substr $t->read_file($file), $offset, 1) ^ 4));
+}
+
+
+sub crits { scalar(() = $_[0]->error_log =~ /\[crit\] .*bigcache store /g) }
+sub counts { $_[0]->get('/stat/count')->json->{count} }
+
+
+# whole(T, NAME, KEY ...): these are there, as they were stored
+
+sub whole {
+    my ($t, $name, @there) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my @bad = grep {
+        my $r = $t->get("/pickle/$_");
+        $r->status != 200 || $r->body ne ($page{$_} // $large{$_});
+    } @there;
+
+    is "@bad", '', "$name: the others are whole";
+}
+
+
+# missing(T, NAME, KEY ...): misses, told once for each, and not counted
+
+sub missing {
+    my ($t, $name, @gone) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my ($lines, $count) = (crits($t), counts($t));
+    my @status = map { $t->get("/pickle/$_")->status } map { ($_) x 3 } @gone;
+
+    is_deeply \@status, [ (404) x @status ], "$name: misses";
+    is crits($t), $lines + @gone, "$name: a line for each";
+    is counts($t), $count - @gone, "$name: count";
+}
+
+
+# one bit of an entry, anywhere
+
+my $p = segmented();
+my $key_at = 56;
+my $type_at = $key_at + length 's10';
+my $body_at = $type_at + length 'a/b';
+
+my %spot = ('magic' => 0, 'checksum of the head' => 4,
+    'checksum of the body' => 8, 'length of the key' => 12,
+    'length of the type' => 14, 'length' => 16, 'length, high' => 22,
+    'length unpacked' => 24, 'version' => 32, 'expire' => 40, 'head' => 48,
+    'kind' => 52, 'flags' => 53, 'zero' => 54, 'key' => $key_at + 1,
+    'type' => $type_at, 'body, first' => $body_at,
+    'body, middle' => $body_at + 10_000,
+    'body, last' => $body_at + length($page{s10}) - 1);
+
+for my $name (sort keys %spot) {
+    my ($file, $at) = place($p, 's10');
+
+    flip($p, $file, $at + $spot{$name});
+    missing($p, "entry, $name", 's10');
+    flip($p, $file, $at + $spot{$name});
+    is $p->get('/pickle/s10')->status, 404, "entry, $name: stays away";
+    poke($p, $file, $at, "\0" x 4);
+    is $p->request('POST', '/pickle/s10', $page{s10},
+        'Content-Type' => 'a/b')->status, 200, "entry, $name: stored anew";
+    whole($p, "entry, $name", qw(s9 s10 s11 one));
+}
+
+# of a large page, which is looked at when it is first read
+
+for my $name ('magic', 'length', 'key', 'body, first', 'body, middle',
+    'body, last')
+{
+    my ($file, $at) = place($p, 'one');
+    my $head = $key_at + length('one');
+    my $offset = $name eq 'body, last' ? $head + length($large{one}) - 1
+        : $name =~ /body/ ? $head + $spot{$name} - $body_at : $spot{$name};
+
+    $p->stop;
+    flip($p, $file, $at + $offset);
+    $p->start;
+    missing($p, "large page, $name", 'one');
+    whole($p, "large page, $name", 'two', 's1');
+    $p->request('POST', '/pickle/one', $large{one});
+    whole($p, "large page, $name, stored anew", 'one');
+}
+
+whole($p, 'in the end', @keys, sort keys %large);
+ok $p->stop, 'stops with all that';
+
+# a segment that is cut: while it is in use, and while nobody has it
+
+for my $stopped (0, 1) {
+    $p = segmented();
+    my ($file, $at) = place($p, 's12');
+    my $name = 'cut' . ($stopped ? ' while stopped' : '');
+
+    $p->stop if $stopped;
+    truncate $p->dir . "/$file", $at + 5000;
+    $p->start if $stopped;
+
+    missing($p, $name, map { "s$_" } 12 .. 20);
+    whole($p, $name, map { "s$_" } 1 .. 11);
+
+    $p->request('POST', "/pickle/s$_", $page{"s$_"}) for 12 .. 20;
+    whole($p, "$name, stored anew", @keys, 'one', 'two');
+    $p->kill->start;
+    whole($p, "$name, after a crash", @keys, 'one', 'two');
+    is counts($p), 22, "$name, after a crash: count";
+    ok $p->stop, "$name: stops";
+}
+
+for my $length (0, 1, 31, 32, 40) {
+    $p = segmented();
+    my ($file) = place($p, 's1');
+
+    $p->stop;
+    truncate $p->dir . "/$file", $length;
+    $p->start;
+
+    missing($p, "cut to $length", @keys);
+    whole($p, "cut to $length", 'one', 'two');
+    $p->request('POST', "/pickle/$_", $page{$_}) for @keys;
+    whole($p, "cut to $length, stored anew", @keys);
+    ok $p->stop, "cut to $length: stops";
+    $p->start;
+    whole($p, "cut to $length, stored anew and started", @keys, 'one', 'two');
+    is counts($p), 22, "cut to $length: count";
+    $p->stop;
+}
+
+# one that is taken away
+
+for my $which ('s1', 'one') {
+    my @gone = $which eq 'one' ? ('one') : @keys;
+    my %gone = map { ($_ => 1) } @gone;
+
+    $p = segmented();
+    my ($file) = place($p, $which);
+
+    $p->stop;
+    unlink $p->dir . "/$file" or die "$file: $!\n";
+    $p->start;
+
+    missing($p, "no segment of $which", @gone);
+    whole($p, "no segment of $which", grep { !$gone{$_} } @keys, 'one', 'two');
+    $p->request('POST', "/pickle/$_", $page{$_} // $large{$_}) for @gone;
+    $p->stop;
+    $p->start;
+    whole($p, "no segment of $which, stored anew", @keys, 'one', 'two');
+    is counts($p), 22, "no segment of $which: count";
+    $p->stop;
+}
+
+# all of them; keys that nobody asks for are counted until then
+
+$p = segmented();
+$p->stop;
 unlink map { $p->dir . "/$_" } files($p, 'pages/*');
-is $p->get('/pickle/one')->status, 404, 'no page files';
+$p->start;
+is counts($p), 22, 'no segments: count';
+missing($p, 'no segments', 's1', 'one');
+is $p->request('DELETE', '/prefix/s')->status, 200, 'no segments: purges';
+is counts($p), 1, 'no segments: count after that';
+$p->stop;
+
+# a header that is not one
+
+for my $damage ([ 'garbage', 0, 'garbage!' ], [ 'a newer format', 8, "\2" ],
+    [ 'another id', 16, "\x77" ], [ 'no zero', 12, "\1" ])
+{
+    my ($name, $offset, $bytes) = @$damage;
+
+    $p = segmented();
+    my ($file) = place($p, 's1');
+
+    $p->stop;
+    poke($p, $file, $offset, $bytes);
+    my $listed = $p->read_file($file);
+    $p->start;
+
+    missing($p, "header, $name", @keys[0 .. 4]);
+    like $p->error_log, qr/\[crit\].*\Q$file\E/, "header, $name: is told";
+    whole($p, "header, $name", 'one', 'two');
+    ok $p->read_file($file) eq $listed, "header, $name: is not touched";
+
+    $p->request('POST', "/pickle/$_", $page{$_}) for @keys;
+    whole($p, "header, $name, stored anew", @keys);
+    is counts($p), 22, "header, $name: count";
+    ok $p->stop, "header, $name: stops";
+}
+
+# files that are none of ours
+
+$p = segmented();
+$p->stop;
+$p->write_file("store/pages/$_", 'foreign')
+    for qw(x 1.seg 0000000000000001.tmp 0000000000000001.seg.bak
+        zzzzzzzzzzzzzzzz.seg);
+mkdir $p->dir . '/store/pages/00000000000000ff.seg';
+$p->start;
+whole($p, 'other files', @keys, 'one', 'two');
+$p->request('POST', '/pickle/one', $large{one});
+whole($p, 'other files, stored anew', 'one');
+is $p->read_file('store/pages/x'), 'foreign', 'other files: are not touched';
+$p->stop;
+
+# everything under a running server, and the directory
+
+$p = filled();
+$p->expect_log($crit);
+unlink map { $p->dir . "/$_" } files($p, 'pages/*');
+like $p->get('/pickle/one')->status, qr/^(?:200|404)$/, 'no segments';
 is $p->request('POST', '/pickle/one', $large{one})->status, 200,
-    'stored without page files';
+    'stored without segments';
+is $p->request('DELETE', '/pickle/two')->status, 200,
+    'deleted without its segment';
 ok $p->stop, 'stops';
 
 # the lock file means nothing by what is in it
@@ -426,6 +672,7 @@ ok $p->stop, 'stops with garbage';
 unlink $p->dir . '/store/lock';
 $p->start;
 is $p->get('/pickle/t1')->status, 200, 'no lock file';
+$p->request('POST', '/pickle/one', $large{one});
 ok $p->stop, 'stops without';
 
 # the pages gone, then all of it, while nginx is down
@@ -436,6 +683,7 @@ is $p->get('/pickle/t1')->status, 200, 'no pages directory';
 is $p->get('/pickle/one')->status, 404, 'its page is a miss';
 is $p->request('POST', '/pickle/one', $large{one})->status, 200,
     'pages directory is made';
+ok $p->get('/pickle/one')->body eq $large{one}, 'and holds the page';
 ok $p->stop, 'stops again';
 
 remove_tree($p->dir . '/store');
@@ -444,5 +692,94 @@ is $p->get('/pickle/t1')->status, 404, 'no directory';
 is $p->get('/stat/count')->json->{count}, 0, 'count of a new one';
 is $p->request('POST', '/pickle/one', $large{one})->status, 200,
     'stores in a new one';
+$p->stop;
+
+# the last write of a process that died may be cut off behind its head; what
+# is written there next lies within the length that this head tells
+
+for my $how ('no body', 'half a body', 'cut head') {
+    $p = segmented();
+    $p->request('POST', "/pickle/gone$_", $page{"s$_"}) for 1 .. 15;
+    $p->request('POST', '/pickle/cut', substr $large{one}, 0, 50_000);
+
+    my ($file, $at) = place($p, 'cut');
+
+    $p->request('DELETE', "/pickle/$_") for 'cut', map { "gone$_" } 1 .. 15;
+    $p->kill;
+    truncate $p->dir . "/$file", $how eq 'no body' ? $at + 59
+        : $how eq 'cut head' ? $at + 30 : $at + 8000;
+    $p->start;
+
+    # behind it, then so much that the segment is sealed, and worth moving
+
+    $p->request('POST', "/pickle/new$_", $page{"s$_"}) for 1 .. 5;
+    $p->request('POST', "/pickle/fill$_", 'x' x 900_000) for 1 .. 3;
+
+    ok $p->wait_for(sub { !-e $p->dir . "/$file" }, 20),
+        "written on, $how: what is alive moves";
+
+    my @lost = grep { $p->get("/pickle/new$_")->body ne $page{"s$_"} } 1 .. 5;
+    is "@lost", '', "written on, $how: nothing is lost";
+    whole($p, "written on, $how", @keys, 'one', 'two');
+    is counts($p), 30, "written on, $how: count";
+    is crits($p), 0, "written on, $how: nothing is damaged";
+    $p->stop;
+}
+
+# junk between entries, met by whoever moves what is alive: all but a few
+# pages of a segment go, so that it is worth that
+
+for my $damage (
+    [ 'nothing', sub { '' } ],
+    [ 'zeroes', sub { "\0" x $_[0] } ],
+    [ 'noise', sub { join '', map { chr rand 256 } 1 .. $_[0] } ],
+    [ 'heads', sub { substr 'BIGC' x $_[0], 0, $_[0] } ],
+    [ 'another entry', sub { substr $_[1] . "\0" x $_[0], 0, $_[0] } ],
+    [ 'an entry cut off', sub { substr $_[1], 0, $_[0] / 8 * 4 } ],
+    [ 'an entry, askew', sub { substr "\0\0\0" . $_[1], 0, $_[0] } ],
+    [ 'a huge entry', sub { "BIGC" . "\xff" x 52 } ],
+    [ 'flip in the body', undef, 3000 ], [ 'flip in the key', undef, 57 ],
+    [ 'flip in the magic', undef, 1 ],
+) {
+    my ($name, $junk, $flip) = @$damage;
+
+    $p = segmented();
+
+    my ($file, $at) = place($p, 's8');
+    my (undef, $next) = place($p, 's9');
+    my (undef, $third) = place($p, 's3');
+    my $entry = substr $p->read_file($file), $third, $next - $at;
+
+    # s3 is stored anew, so its entry here is an old one
+    $p->request('POST', '/pickle/s3', $page{s3});
+
+    my @left = grep { /^s(?:2|3|8|9|15|20)$/ } @keys;
+    my $hurt = $name ne 'nothing';
+
+    $p->request('DELETE', "/pickle/$_")
+        for grep { my $key = $_; !grep { $_ eq $key } @left } @keys;
+
+    $p->stop;
+    $flip ? flip($p, $file, $at + $flip)
+        : poke($p, $file, $at, $junk->($next - $at, $entry));
+    $p->start;
+
+    # seals it
+
+    $p->request('POST', "/pickle/seal$_", $page{"s$_"}) for 1 .. 12;
+    $p->request('POST', "/pickle/seal$_", 'x' x 900_000) for 13 .. 14;
+
+    ok $p->wait_for(sub { !-e $p->dir . "/$file" }, 20),
+        "junk, $name: what is alive moves";
+    is counts($p), @left + 16 - $hurt, "junk, $name: count";
+    is crits($p) > 0, $hurt, "junk, $name: is told";
+    is $p->get('/pickle/s8')->status, $hurt ? 404 : 200, "junk, $name: s8";
+    whole($p, "junk, $name", (grep { $_ ne 's8' } @left), 'one', 'two');
+    $p->kill->start;
+    whole($p, "junk, $name, after a crash", (grep { $_ ne 's8' } @left),
+        'one', 'two');
+    is counts($p), @left + 16 - $hurt, "junk, $name, after a crash: count";
+    $p->stop;
+}
 
 done_testing;

@@ -10,8 +10,8 @@
 #include <sys/mman.h>
 
 #include "bigcache_op.h"
+#include "bigcache_answer.h"
 #include "bigcache_json.h"
-#include "bigcache_json_string.h"
 #include "bigcache_lifetime.h"
 #include "bigcache_time.h"
 
@@ -30,8 +30,6 @@ typedef struct {
     bigcache_op_view_t    view;
     bigcache_json_doc_t   doc;
     int64_t               expire;       /* ms, BIGCACHE_NEVER */
-    size_t                value;        /* its offset in what is stored */
-    unsigned              large:1;      /* the value stays in its file */
     u_char                time[BIGCACHE_LIFETIME_LEN];
 } bigcache_op_put_t;
 
@@ -43,7 +41,7 @@ static bigcache_rc_t bigcache_op_document(bigcache_op_put_t *put);
 static bigcache_rc_t bigcache_op_lifetime(bigcache_op_put_t *put);
 static bigcache_rc_t bigcache_op_store_json(bigcache_op_put_t *put);
 static bigcache_rc_t bigcache_op_write_json(bigcache_op_put_t *put,
-    bigcache_put_t *page, size_t size, size_t shown);
+    const bigcache_answer_t *answer);
 static bigcache_rc_t bigcache_op_raw_lifetime(bigcache_op_put_t *put);
 static bigcache_rc_t bigcache_op_reply(bigcache_op_put_t *put,
     const bigcache_str_t *none);
@@ -51,18 +49,8 @@ static bigcache_str_t bigcache_op_expire_text(bigcache_op_put_t *put,
     const bigcache_str_t *none);
 static bigcache_rc_t bigcache_op_invalid(bigcache_op_t *op, const char *in,
     const char *name, const char *msg, const char *type);
-static u_char *bigcache_op_append(u_char *p, const bigcache_str_t *s);
 
 
-static const bigcache_str_t  bigcache_op_key = bigcache_string("{\"key\":\"");
-static const bigcache_str_t  bigcache_op_key_end = bigcache_string("\",");
-static const bigcache_str_t  bigcache_op_value = bigcache_string("\"value\":");
-static const bigcache_str_t  bigcache_op_expire =
-    bigcache_string(",\"expire\":");
-static const bigcache_str_t  bigcache_op_duration =
-    bigcache_string(",\"duration\":");
-static const bigcache_str_t  bigcache_op_end = bigcache_string("}");
-static const bigcache_str_t  bigcache_op_null = bigcache_string("null");
 static const bigcache_str_t  bigcache_op_not_set =
     bigcache_string("\"not set\"");
 
@@ -92,7 +80,7 @@ bigcache_op_put_json(bigcache_op_t *op)
     }
 
     if (rc == BIGCACHE_OK && op->minimal) {
-        rc = bigcache_op_reply(&put, &bigcache_op_null);
+        rc = bigcache_op_reply(&put, &bigcache_answer_null);
     }
 
     bigcache_op_view_free(&put.view);
@@ -316,108 +304,81 @@ bigcache_op_raw_lifetime(bigcache_op_put_t *put)
 static bigcache_rc_t
 bigcache_op_store_json(bigcache_op_put_t *put)
 {
-    size_t           key, shown, size;
-    u_char          *p;
-    bigcache_op_t   *op;
-    bigcache_put_t   page;
-    bigcache_str_t   expire, duration;
+    bigcache_op_t      *op;
+    bigcache_answer_t   answer;
+
+    op = put->op;
+
+    memset(&answer, 0, sizeof(bigcache_answer_t));
+
+    answer.key = op->key;
+    answer.value = put->doc.value;
+    answer.expire = bigcache_op_expire_text(put, &bigcache_answer_null);
+    answer.duration = put->doc.duration;
+
+    /* a value in a file stays there, if the document is large by it alone */
+
+    answer.apart = (put->view.map != NULL
+                    && put->doc.value.len > BIGCACHE_STORE_LARGE);
+
+    if (bigcache_answer(&answer) == -1) {
+        return BIGCACHE_NOMEM;
+    }
+
+    op->memory = answer.memory;
+
+    return bigcache_op_write_json(put, &answer);
+}
+
+
+static bigcache_rc_t
+bigcache_op_write_json(bigcache_op_put_t *put,
+    const bigcache_answer_t *answer)
+{
+    size_t            shown;
+    bigcache_rc_t     rc;
+    bigcache_op_t    *op;
+    bigcache_put_t    page;
+    bigcache_data_t   data[3];
 
     op = put->op;
 
     memset(&page, 0, sizeof(bigcache_put_t));
 
-    expire = bigcache_op_expire_text(put, &bigcache_op_null);
-
-    duration = put->doc.duration.data ? put->doc.duration : bigcache_op_null;
-
-    key = bigcache_op_key.len + bigcache_json_string_len(&op->key)
-          + bigcache_op_key_end.len;
-
-    put->value = key + bigcache_op_value.len;
-
-    shown = bigcache_op_expire.len + expire.len;
-
-    size = put->value + shown + bigcache_op_duration.len + duration.len
-           + bigcache_op_end.len;
-
-    /* then the answer comes from a segment, else it is to be in memory */
-
-    put->large = (size + put->doc.value.len > BIGCACHE_STORE_LARGE
-                  && put->view.map != NULL);
-
-    if (!put->large) {
-        size += put->doc.value.len;
-    }
-
-    op->memory = malloc(size);
-    if (op->memory == NULL) {
-        return BIGCACHE_NOMEM;
-    }
-
-    p = bigcache_op_append(op->memory, &bigcache_op_key);
-    p = bigcache_json_string(p, &op->key);
-    p = bigcache_op_append(p, &bigcache_op_key_end);
-    p = bigcache_op_append(p, &bigcache_op_value);
-
-    if (!put->large) {
-        p = bigcache_op_append(p, &put->doc.value);
-    }
-
-    p = bigcache_op_append(p, &bigcache_op_expire);
-    p = bigcache_op_append(p, &expire);
-    p = bigcache_op_append(p, &bigcache_op_duration);
-    p = bigcache_op_append(p, &duration);
-    (void) bigcache_op_append(p, &bigcache_op_end);
+    data[0] = bigcache_data_bytes(answer->memory, answer->size);
 
     page.kind = BIGCACHE_KIND_JSON;
-    page.head = (uint32_t) key;
+    page.head = (uint32_t) answer->head;
     page.expire = put->expire;
+    page.data = data;
+    page.n = 1;
 
-    return bigcache_op_write_json(put, &page, size, shown);
-}
-
-
-static bigcache_rc_t
-bigcache_op_write_json(bigcache_op_put_t *put, bigcache_put_t *page,
-    size_t size, size_t shown)
-{
-    bigcache_rc_t     rc;
-    bigcache_op_t    *op;
-    bigcache_data_t   data[3];
-
-    op = put->op;
-
-    data[0] = bigcache_data_bytes(op->memory, size);
-
-    page->data = data;
-    page->n = 1;
-
-    if (put->large) {
-        data[0].bytes.len = put->value;
+    if (answer->apart) {
+        data[0].bytes.len = answer->body;
 
         data[1] = op->body;
         data[1].offset += put->doc.value.data - put->view.text.data;
         data[1].length = put->doc.value.len;
 
-        data[2] = bigcache_data_bytes(op->memory + put->value,
-                                      size - put->value);
-        page->n = 3;
+        data[2] = bigcache_data_bytes(answer->memory + answer->body,
+                                      answer->size - answer->body);
+        page.n = 3;
     }
 
-    rc = bigcache_op_put(op, page);
+    rc = bigcache_op_put(op, &page);
 
     if (rc != BIGCACHE_OK) {
         return rc;
     }
 
-    shown += put->value + put->doc.value.len;
+    shown = answer->body + put->doc.value.len + answer->shown;
 
     op->reply[0] = (op->page.fd != -1)
                    ? bigcache_data_range(op->page.fd, op->page.offset, shown)
                    : bigcache_data_bytes(op->memory, shown);
 
-    op->reply[1] = bigcache_data_bytes(bigcache_op_end.data,
-                                       bigcache_op_end.len);
+    op->reply[1] = bigcache_data_bytes(bigcache_answer_end.data,
+                                       bigcache_answer_end.len);
     op->nreply = 2;
 
     return BIGCACHE_OK;
@@ -429,36 +390,24 @@ bigcache_op_write_json(bigcache_op_put_t *put, bigcache_put_t *page,
 static bigcache_rc_t
 bigcache_op_reply(bigcache_op_put_t *put, const bigcache_str_t *none)
 {
-    size_t          size;
-    u_char         *memory, *p;
-    bigcache_op_t  *op;
-    bigcache_str_t  expire;
+    bigcache_op_t      *op;
+    bigcache_answer_t   answer;
 
     op = put->op;
 
-    expire = bigcache_op_expire_text(put, none);
+    memset(&answer, 0, sizeof(bigcache_answer_t));
 
-    /* the comma that begins the expire member follows the quote of the key */
+    answer.key = op->key;
+    answer.expire = bigcache_op_expire_text(put, none);
 
-    size = bigcache_op_key.len + bigcache_json_string_len(&op->key) + 1
-           + bigcache_op_expire.len + expire.len + bigcache_op_end.len;
-
-    memory = malloc(size);
-    if (memory == NULL) {
+    if (bigcache_answer_short(&answer) == -1) {
         return BIGCACHE_NOMEM;
     }
 
-    p = bigcache_op_append(memory, &bigcache_op_key);
-    p = bigcache_json_string(p, &op->key);
-    *p++ = '"';
-    p = bigcache_op_append(p, &bigcache_op_expire);
-    p = bigcache_op_append(p, &expire);
-    (void) bigcache_op_append(p, &bigcache_op_end);
-
     free(op->memory);
-    op->memory = memory;
+    op->memory = answer.memory;
 
-    op->reply[0] = bigcache_data_bytes(memory, size);
+    op->reply[0] = bigcache_data_bytes(answer.memory, answer.size);
     op->nreply = 1;
 
     return BIGCACHE_OK;
@@ -491,11 +440,4 @@ bigcache_op_invalid(bigcache_op_t *op, const char *in, const char *name,
     op->invalid.type = type;
 
     return BIGCACHE_INVALID;
-}
-
-
-static u_char *
-bigcache_op_append(u_char *p, const bigcache_str_t *s)
-{
-    return (u_char *) memcpy(p, s->data, s->len) + s->len;
 }

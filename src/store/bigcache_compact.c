@@ -33,6 +33,7 @@ typedef struct {
     uint64_t           copied;     /* bytes since the last pause */
     uint64_t           expired;
     uint64_t           n;
+    uint64_t           lost;
 } bigcache_compact_t;
 
 
@@ -44,8 +45,7 @@ static bigcache_rc_t bigcache_compact_move(bigcache_compact_t *ctx,
     const bigcache_entry_t *entry, uint64_t offset, uint64_t size);
 static bigcache_rc_t bigcache_evict_entry(void *data,
     const bigcache_entry_t *entry, uint64_t offset, uint64_t size);
-static bigcache_rc_t bigcache_compact_lost(bigcache_store_t *store,
-    const bigcache_usage_t *usage);
+static bigcache_rc_t bigcache_compact_lost(bigcache_compact_t *ctx);
 static bigcache_rc_t bigcache_compact_lost_key(void *data,
     const bigcache_str_t *key, const bigcache_str_t *value);
 static int bigcache_compact_failed(bigcache_rc_t rc);
@@ -132,13 +132,17 @@ bigcache_compact(bigcache_store_t *store, const bigcache_usage_t *usage,
                                    &ctx.fd);
     if (rc == BIGCACHE_OK) {
         rc = bigcache_scan(ctx.fd, usage->size, handler, &ctx);
-        bigcache_segments_release(store->segments, segment);
 
     } else if (rc == BIGCACHE_MISS) {
 
         /* the file was taken away; its keys go with it */
 
+        segment = NULL;
+        ctx.fd = -1;
         rc = BIGCACHE_OK;
+
+    } else {
+        segment = NULL;
     }
 
     *n = ctx.n;
@@ -152,7 +156,12 @@ bigcache_compact(bigcache_store_t *store, const bigcache_usage_t *usage,
     }
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_compact_lost(store, usage);
+        ctx.n = 0;
+        rc = bigcache_compact_lost(&ctx);
+    }
+
+    if (segment) {
+        bigcache_segments_release(store->segments, segment);
     }
 
     if (rc == BIGCACHE_OK) {
@@ -172,7 +181,11 @@ bigcache_compact_entry(void *data, const bigcache_entry_t *entry,
     bigcache_rc_t   rc;
     bigcache_old_t  old;
 
-    if (atomic_load(&ctx->store->draining)) {
+    /* a limit comes first */
+
+    if (atomic_load(&ctx->store->draining)
+        || bigcache_evict_due(ctx->store))
+    {
         return BIGCACHE_UNAVAILABLE;
     }
 
@@ -192,7 +205,9 @@ bigcache_compact_entry(void *data, const bigcache_entry_t *entry,
         return BIGCACHE_OK;
     }
 
-    if (old.live) {
+    /* what a purge covers it will remove, and count */
+
+    if (!old.expired) {
         return bigcache_compact_move(ctx, entry, offset, size);
     }
 
@@ -305,45 +320,46 @@ bigcache_evict_entry(void *data, const bigcache_entry_t *entry,
 
 
 /*
- * Removes the keys that name entries which the scan could not read: they
- * would be misses.  There are none but after damage.
+ * Deals with the keys that still name entries here, which the scan passed
+ * over, misled by what a crash has left: what can be read moves, the rest is
+ * removed, since it would be misses.
  */
 
 static bigcache_rc_t
-bigcache_compact_lost(bigcache_store_t *store, const bigcache_usage_t *usage)
+bigcache_compact_lost(bigcache_compact_t *ctx)
 {
     char                    error[BIGCACHE_ERROR_LEN];
     bigcache_rc_t           rc;
-    bigcache_compact_t      ctx;
+    bigcache_store_t       *store;
     bigcache_index_walk_t  *walk;
 
     static const bigcache_str_t  all = bigcache_string("");
 
-    if (bigcache_segments_alive(store->segments, usage->id) <= 0) {
+    store = ctx->store;
+
+    if (bigcache_segments_alive(store->segments, ctx->from.segment) <= 0) {
         return BIGCACHE_OK;
     }
-
-    memset(&ctx, 0, sizeof(bigcache_compact_t));
-
-    ctx.store = store;
-    ctx.from.segment = usage->id;
 
     walk = bigcache_index_walk_begin(store->index, BIGCACHE_INDEX_KEY, &all);
     if (walk == NULL) {
         return BIGCACHE_NOMEM;
     }
 
-    rc = bigcache_index_walk(walk, bigcache_compact_lost_key, &ctx, error);
+    rc = bigcache_index_walk(walk, bigcache_compact_lost_key, ctx, error);
 
     if (rc == BIGCACHE_DAMAGED) {
         bigcache_store_break(store, rc);
         return rc;
     }
 
-    bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
-                 "store \"%s\": segment %llu is damaged, %llu pages are lost",
-                 store->conf.path, (unsigned long long) usage->id,
-                 (unsigned long long) ctx.n);
+    if (ctx->lost) {
+        bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
+                     "store \"%s\": segment %llu is damaged, %llu pages are "
+                     "lost", store->conf.path,
+                     (unsigned long long) ctx->from.segment,
+                     (unsigned long long) ctx->lost);
+    }
 
     return rc;
 }
@@ -355,7 +371,10 @@ bigcache_compact_lost_key(void *data, const bigcache_str_t *key,
 {
     bigcache_compact_t *ctx = data;
 
+    ssize_t            n;
+    u_char             head[BIGCACHE_ENTRY_HEAD_MAX];
     bigcache_rc_t      rc;
+    bigcache_entry_t   entry;
     bigcache_record_t  record;
 
     if (atomic_load(&ctx->store->draining)) {
@@ -371,9 +390,22 @@ bigcache_compact_lost_key(void *data, const bigcache_str_t *key,
 
     ctx->from.offset = record.offset;
 
+    n = (ctx->fd == -1) ? -1
+                        : pread(ctx->fd, head, sizeof(head),
+                                (off_t) record.offset);
+
+    if (n > 0
+        && bigcache_entry_decode(&entry, head, (size_t) n) == 0
+        && entry.key.len == key->len
+        && memcmp(entry.key.data, key->data, key->len) == 0)
+    {
+        return bigcache_compact_move(ctx, &entry, record.offset,
+                                     bigcache_page_size(key, &record));
+    }
+
     rc = bigcache_key_remove(ctx->store, key, &ctx->from);
 
-    ctx->n += (rc == BIGCACHE_OK);
+    ctx->lost += (rc == BIGCACHE_OK);
 
     return bigcache_compact_failed(rc) ? rc : BIGCACHE_OK;
 }
@@ -386,6 +418,15 @@ bigcache_compact_failed(bigcache_rc_t rc)
 {
     return rc == BIGCACHE_FULL || rc == BIGCACHE_ERROR
            || rc == BIGCACHE_UNAVAILABLE;
+}
+
+
+int
+bigcache_evict_due(bigcache_store_t *store)
+{
+    return store->conf.max_size
+           && bigcache_segments_size(store->segments)
+              + store->conf.segment_size > store->conf.max_size;
 }
 
 

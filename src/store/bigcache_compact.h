@@ -33,5 +33,9 @@ unsigned bigcache_compact_work(bigcache_store_t *store);
 
 unsigned bigcache_evict_work(bigcache_store_t *store);
 
+/* tells whether segments alone are near max_size; any thread */
+
+int bigcache_evict_due(bigcache_store_t *store);
+
 
 #endif /* _BIGCACHE_COMPACT_H_INCLUDED_ */

@@ -5,7 +5,7 @@
 
 
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE     /* fallocate(), the strerror_r() that returns a string */
+#define _GNU_SOURCE     /* fallocate(), the strerror_r() of a string */
 #endif
 
 #include <dirent.h>
@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include "bigcache_adopt.h"
 #include "bigcache_dir.h"
 
 
@@ -201,7 +202,8 @@ static bigcache_rc_t
 bigcache_dir_check(const char *path, char *error)
 {
     DIR            *dir;
-    bigcache_rc_t   rc;
+    int             current, files;
+    char            other[NAME_MAX + 1];
     struct dirent  *de;
 
     dir = opendir(path);
@@ -209,7 +211,9 @@ bigcache_dir_check(const char *path, char *error)
         return bigcache_dir_failed("open", path, error);
     }
 
-    rc = BIGCACHE_OK;
+    current = 0;
+    files = 0;
+    other[0] = '\0';
 
     for ( ;; ) {
         de = readdir(dir);
@@ -222,23 +226,37 @@ bigcache_dir_check(const char *path, char *error)
 
             /* it is a store, whatever else lies there */
 
-            rc = BIGCACHE_OK;
+            other[0] = '\0';
             break;
         }
 
-        if (rc != BIGCACHE_OK || bigcache_dir_known(de->d_name)) {
+        if (bigcache_dir_known(de->d_name)) {
             continue;
         }
 
-        (void) snprintf(error, BIGCACHE_ERROR_LEN,
-                        "\"%.128s\" is neither empty nor a bigcache store, "
-                        "it holds \"%.64s\"", path, de->d_name);
-        rc = BIGCACHE_ERROR;
+        (void) snprintf(other, sizeof(other), "%s", de->d_name);
+
+        if (strcmp(de->d_name, "CURRENT") == 0) {
+            current = 1;
+
+        } else if (strcmp(de->d_name, "LOCK") != 0) {
+            files |= bigcache_adopt_named(de->d_name);
+        }
     }
 
     (void) closedir(dir);
 
-    return rc;
+    /* the original's, then: what else lies there stays there */
+
+    if (other[0] == '\0' || (current && files)) {
+        return BIGCACHE_OK;
+    }
+
+    (void) snprintf(error, BIGCACHE_ERROR_LEN,
+                    "\"%.128s\" is neither empty nor a bigcache store, "
+                    "it holds \"%.64s\"", path, other);
+
+    return BIGCACHE_ERROR;
 }
 
 

@@ -11,6 +11,7 @@
  *     index/    bigcache_index.h
  *     pages/    bigcache_pages.h
  *     trash/    what is to be removed, at leisure
+ *     import/   bigcache_adopt.h
  *     reserve   room on the disk, for when there is no other
  *
  * LevelDB has a lock of its own, but an open that fails on it has by then
@@ -35,7 +36,8 @@
 
 
 /*
- * Locks the directory path, which must be empty or a store.  Returns
+ * Locks the directory path, which must be empty, a store, or a database of
+ * the original service, which bigcache_adopt() makes one of.  Returns
  * BIGCACHE_OK and *fd, to be closed to unlock it; BIGCACHE_UNAVAILABLE if
  * another process holds it; BIGCACHE_ERROR if it cannot be used; and the
  * reason in error.
@@ -59,8 +61,9 @@ bigcache_rc_t bigcache_dir_set_aside(const char *path, const char *name,
 
 /*
  * Keeps size bytes of the disk in a file, or less on a small one, as
- * bigcache_dir_reserve_size() returns; and gives them back.  Without them a full disk would take no record of what is
- * removed, and no page could be moved to make room.
+ * bigcache_dir_reserve_size() returns; and gives them back.  Without them a
+ * full disk would take no record of what is removed, and no page could be
+ * moved to make room.
  */
 void bigcache_dir_reserve(const char *path, uint64_t size);
 uint64_t bigcache_dir_reserve_size(const char *path, uint64_t size);

@@ -29,6 +29,7 @@ struct bigcache_index_s {
     leveldb_readoptions_t   *read;
     leveldb_readoptions_t   *walk;
     leveldb_writeoptions_t  *write;
+    size_t                   space;    /* bytes of it in front of a key */
 };
 
 
@@ -40,13 +41,14 @@ typedef struct {
 
 struct bigcache_index_walk_s {
     leveldb_iterator_t      *it;
+    size_t                   space;
     bigcache_index_name_t    prefix;
 };
 
 
 static int bigcache_index_headless(const char *path);
-static void bigcache_index_name(bigcache_index_name_t *name, u_char space,
-    const bigcache_str_t *key);
+static void bigcache_index_name(const bigcache_index_t *index,
+    bigcache_index_name_t *name, u_char space, const bigcache_str_t *key);
 static bigcache_rc_t bigcache_index_failed(char *err, char *error);
 
 
@@ -69,6 +71,7 @@ bigcache_index_open(bigcache_index_t **indexp, const char *path,
         return BIGCACHE_ERROR;
     }
 
+    index->space = conf->bare ? 0 : 1;
     index->cache = leveldb_cache_create_lru(conf->block_cache);
     index->filter =
                 leveldb_filterpolicy_create_bloom(BIGCACHE_INDEX_BLOOM_BITS);
@@ -165,6 +168,13 @@ bigcache_index_close(bigcache_index_t *index)
 
 
 void
+bigcache_index_compact(bigcache_index_t *index)
+{
+    leveldb_compact_range(index->db, NULL, 0, NULL, 0);
+}
+
+
+void
 bigcache_index_flush(bigcache_index_t *index)
 {
     static const char  none[] = "\xff\xff";
@@ -186,7 +196,7 @@ bigcache_index_get(bigcache_index_t *index, u_char space,
     char                   *err, *data;
     bigcache_index_name_t   name;
 
-    bigcache_index_name(&name, space, key);
+    bigcache_index_name(index, &name, space, key);
 
     err = NULL;
     data = leveldb_get(index->db, index->read, name.data, name.len,
@@ -231,7 +241,7 @@ bigcache_index_write(bigcache_index_t *index,
 
         change = &changes[i];
 
-        bigcache_index_name(&name, change->space, &change->key);
+        bigcache_index_name(index, &name, change->space, &change->key);
 
         if (change->value) {
             leveldb_writebatch_put(batch, name.data, name.len,
@@ -262,9 +272,10 @@ bigcache_index_walk_begin(bigcache_index_t *index, u_char space,
         return NULL;
     }
 
-    bigcache_index_name(&walk->prefix, space, prefix);
+    bigcache_index_name(index, &walk->prefix, space, prefix);
 
     walk->it = leveldb_create_iterator(index->db, index->walk);
+    walk->space = index->space;
 
     return walk;
 }
@@ -295,8 +306,8 @@ bigcache_index_walk(bigcache_index_walk_t *walk,
             break;
         }
 
-        key.data = (const u_char *) p + 1;
-        key.len--;
+        key.data = (const u_char *) p + walk->space;
+        key.len -= walk->space;
 
         value.data = (const u_char *) leveldb_iter_value(walk->it,
                                                          &value.len);
@@ -320,6 +331,52 @@ bigcache_index_walk(bigcache_index_walk_t *walk,
     }
 
     return rc;
+}
+
+
+bigcache_rc_t
+bigcache_index_walk_behind(bigcache_index_t *index, const bigcache_str_t *key,
+    bigcache_index_walk_pt handler, void *data, char *error)
+{
+    char                *err;
+    bigcache_rc_t        rc, failed;
+    bigcache_str_t       found, value;
+    leveldb_iterator_t  *it;
+
+    rc = BIGCACHE_OK;
+    it = leveldb_create_iterator(index->db, index->walk);
+
+    if (key) {
+        leveldb_iter_seek(it, (const char *) key->data, key->len);
+
+    } else {
+        leveldb_iter_seek_to_first(it);
+    }
+
+    for ( /* void */ ; rc == BIGCACHE_OK && leveldb_iter_valid(it);
+         leveldb_iter_next(it))
+    {
+        found.data = (const u_char *) leveldb_iter_key(it, &found.len);
+
+        if (key
+            && found.len == key->len
+            && memcmp(found.data, key->data, key->len) == 0)
+        {
+            continue;
+        }
+
+        value.data = (const u_char *) leveldb_iter_value(it, &value.len);
+
+        rc = handler(data, &found, &value);
+    }
+
+    err = NULL;
+    leveldb_iter_get_error(it, &err);
+    leveldb_iter_destroy(it);
+
+    failed = bigcache_index_failed(err, error);
+
+    return (failed == BIGCACHE_OK) ? rc : failed;
 }
 
 
@@ -368,14 +425,14 @@ bigcache_index_headless(const char *path)
 
 
 static void
-bigcache_index_name(bigcache_index_name_t *name, u_char space,
-    const bigcache_str_t *key)
+bigcache_index_name(const bigcache_index_t *index,
+    bigcache_index_name_t *name, u_char space, const bigcache_str_t *key)
 {
     name->data[0] = (char) space;
-    name->len = 1 + key->len;
+    name->len = index->space + key->len;
 
     if (key->len) {
-        memcpy(&name->data[1], key->data, key->len);
+        memcpy(&name->data[index->space], key->data, key->len);
     }
 }
 

@@ -44,6 +44,7 @@ typedef struct bigcache_index_walk_s  bigcache_index_walk_t;
 typedef struct {
     size_t  block_cache;    /* bytes */
     size_t  write_buffer;   /* bytes, twice that in memory at most */
+    int     bare;           /* keys of somebody else, in no space */
 } bigcache_index_conf_t;
 
 /* a change: to the value, or without one to nothing */
@@ -81,6 +82,10 @@ void bigcache_index_close(bigcache_index_t *index);
 /* returns 1 if nothing at all is in it */
 
 int bigcache_index_is_empty(bigcache_index_t *index);
+
+/* rewrites all of it, without what was removed or replaced; takes long */
+
+void bigcache_index_compact(bigcache_index_t *index);
 
 /* moves what only LevelDB's log holds into a table, if it still can */
 
@@ -121,6 +126,15 @@ bigcache_index_walk_t *bigcache_index_walk_begin(bigcache_index_t *index,
  */
 bigcache_rc_t bigcache_index_walk(bigcache_index_walk_t *walk,
     bigcache_index_walk_pt handler, void *data,
+    char *error);
+
+/*
+ * Calls handler for the entries behind key, of any length, or for all if key
+ * is NULL, in a bare index.  Passes over what cannot be read, and then
+ * returns BIGCACHE_DAMAGED whatever the handler did; else as above.
+ */
+bigcache_rc_t bigcache_index_walk_behind(bigcache_index_t *index,
+    const bigcache_str_t *key, bigcache_index_walk_pt handler, void *data,
     char *error);
 
 

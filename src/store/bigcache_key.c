@@ -66,6 +66,7 @@ bigcache_key_replace(bigcache_store_t *store, const bigcache_str_t *key,
     if (rc == BIGCACHE_OK) {
         draft->record.version = bigcache_store_version(store);
         (void) bigcache_record_encode(draft->memory, &draft->record);
+        bigcache_record_seal(draft->memory, draft->value.len);
 
         rc = bigcache_key_write(store, key, &old, &draft->record,
                                 &draft->value);
@@ -100,6 +101,13 @@ bigcache_key_remove(bigcache_store_t *store, const bigcache_str_t *key,
 
         } else if (!bigcache_key_matches(&old, match)) {
             rc = BIGCACHE_MISMATCH;
+
+        } else if (old.record.version && !old.live && !old.expired
+                   && match->before == 0 && match->segment == 0)
+        {
+            /* it is not there any more, but its purge is to count it */
+
+            rc = BIGCACHE_MISS;
 
         } else {
             rc = bigcache_key_write(store, key, &old, NULL, NULL);
@@ -157,6 +165,7 @@ bigcache_key_move(bigcache_store_t *store, const bigcache_str_t *key,
         value.len = sizeof(buf);
 
         (void) bigcache_record_encode(buf, &record);
+        bigcache_record_seal(buf, sizeof(buf));
 
         rc = bigcache_key_write(store, key, &old, &record, &value);
 

@@ -27,12 +27,12 @@
 
 #define BIGCACHE_LIFE_ROOM        (1024 * 1024)
 
-/* and that much to go on: two buffers to become tables, and some */
+/* the reserve is that part of max_size at most */
 
-#define bigcache_life_reserve(store)                                          \
-    (4 * BIGCACHE_LIFE_ROOM + 2 * (uint64_t) (store)->conf.index.write_buffer)
+#define BIGCACHE_LIFE_SHARE       16
 
 
+static uint64_t bigcache_life_reserve(bigcache_store_t *store);
 static bigcache_rc_t bigcache_life_enter(bigcache_store_t *store);
 static int bigcache_life_wait(bigcache_store_t *store, int64_t deadline);
 static bigcache_rc_t bigcache_life_drain(bigcache_store_t *store);
@@ -88,6 +88,7 @@ bigcache_store_create(const bigcache_store_conf_t *conf)
 
     bigcache_purge_init(&store->purges);
     (void) pthread_mutex_init(&store->verified.mutex, NULL);
+    bigcache_import_init(&store->import);
 
     for (i = 0; i < BIGCACHE_STORE_LOCKS; i++) {
         (void) pthread_mutex_init(&store->keys[i], NULL);
@@ -106,6 +107,7 @@ bigcache_store_destroy(bigcache_store_t *store)
         (void) pthread_mutex_destroy(&store->keys[i]);
     }
 
+    bigcache_import_destroy(&store->import);
     (void) pthread_mutex_destroy(&store->verified.mutex);
     bigcache_purge_destroy(&store->purges);
 
@@ -395,6 +397,22 @@ bigcache_store_full(bigcache_store_t *store)
 }
 
 
+/* returns the bytes to keep in reserve: a part of max_size at most */
+
+static uint64_t
+bigcache_life_reserve(bigcache_store_t *store)
+{
+    uint64_t  size, most;
+
+    size = 4 * BIGCACHE_LIFE_ROOM
+           + 2 * (uint64_t) store->conf.index.write_buffer;
+
+    most = store->conf.max_size / BIGCACHE_LIFE_SHARE;
+
+    return (most && most < size) ? most : size;
+}
+
+
 static bigcache_rc_t
 bigcache_life_enter(bigcache_store_t *store)
 {
@@ -501,6 +519,7 @@ bigcache_life_close(bigcache_store_t *store, int unlock)
     open.count = (uint64_t) atomic_load(&store->count);
     open.version = atomic_load(&store->version);
 
+    bigcache_import_close(&store->import);
     bigcache_open_close(&store->conf, &open, store->counted);
 
     bigcache_purge_forget(&store->purges);
@@ -524,10 +543,16 @@ bigcache_life_discard(bigcache_store_t *store)
 
     stamp = bigcache_store_version(store);
 
-    /* the index first: pages that no index names are removed anyway */
+    /* what is not imported yet, or the new index would have it again */
 
-    rc = bigcache_dir_discard(store->conf.path, BIGCACHE_DIR_INDEX, stamp,
-                              error);
+    rc = bigcache_import_clear(store, error);
+
+    /* then the index: pages that no index names are removed anyway */
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_dir_discard(store->conf.path, BIGCACHE_DIR_INDEX,
+                                  stamp, error);
+    }
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_dir_discard(store->conf.path, BIGCACHE_DIR_PAGES,
@@ -742,7 +767,7 @@ bigcache_life_failed(bigcache_store_t *store, bigcache_rc_t rc,
 static unsigned
 bigcache_life_work(bigcache_store_t *store)
 {
-    int       counted, full;
+    int       counted, full, more;
     unsigned  delay, next, trash;
 
     if (atomic_load(&store->broken)) {
@@ -765,9 +790,17 @@ bigcache_life_work(bigcache_store_t *store)
         counted = (bigcache_recount(store) == 0);
     }
 
+    /* it knows of the purges that are not ended yet, and of no others */
+
+    more = bigcache_import_work(store);
+
     while (bigcache_purge_work(store)) { /* void */ }
 
     delay = bigcache_expire_work(store);
+
+    if (more) {
+        delay = 0;
+    }
 
     if (counted) {
 

@@ -29,6 +29,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "bigcache_import.h"
 #include "bigcache_page.h"
 #include "bigcache_purge.h"
 #include "bigcache_segments.h"
@@ -75,12 +76,16 @@ struct bigcache_store_s {
     bigcache_segments_t          *segments;
     bigcache_purges_t             purges;
     bigcache_verified_t           verified;
+    bigcache_import_t             import;
 
     /* whoever runs long looks at it, to make way */
     _Atomic int                   draining;
 
     /* a bigcache_rc_t, why nothing can be written */
     _Atomic int                   broken;
+
+    /* id of the segment that was written to last */
+    _Atomic uint64_t              newest;
 
     /* the disk is full: no page is stored, but removals go on */
     _Atomic int                   full;

@@ -12,17 +12,11 @@
 #include <unistd.h>
 #include <sys/stat.h>
 
+#include "bigcache_adopt.h"
 #include "bigcache_bytes.h"
 #include "bigcache_dir.h"
 #include "bigcache_open.h"
 #include "bigcache_time.h"
-
-
-#define BIGCACHE_OPEN_FORMAT  2
-
-/* of a segment, in the list that is kept: its id, what is alive */
-
-#define BIGCACHE_OPEN_USAGE   16
 
 
 static bigcache_rc_t bigcache_open_index(const bigcache_store_conf_t *conf,
@@ -48,9 +42,10 @@ static bigcache_rc_t bigcache_open_foreign(void *data,
 
 static const bigcache_str_t  bigcache_open_empty = bigcache_string("");
 static const bigcache_str_t  bigcache_meta_format = bigcache_string("format");
-static const bigcache_str_t  bigcache_meta_count = bigcache_string("count");
+static const bigcache_str_t  bigcache_meta_count =
+    bigcache_string(BIGCACHE_OPEN_COUNT);
 static const bigcache_str_t  bigcache_meta_segments =
-    bigcache_string("segments");
+    bigcache_string(BIGCACHE_OPEN_SEGMENTS);
 static const bigcache_str_t  bigcache_meta_version =
     bigcache_string("version");
 
@@ -74,6 +69,13 @@ bigcache_open(const bigcache_store_conf_t *conf, bigcache_open_t *open,
 
         if (rc != BIGCACHE_OK) {
             open->lock = -1;
+            return rc;
+        }
+
+        rc = bigcache_adopt(conf->path, error);
+
+        if (rc != BIGCACHE_OK) {
+            bigcache_open_close(conf, open, 0);
             return rc;
         }
     }
@@ -101,6 +103,10 @@ bigcache_open(const bigcache_store_conf_t *conf, bigcache_open_t *open,
 
     if (open->fresh) {
         bigcache_open_fresh(conf, open);
+    }
+
+    if (open->walk == NULL) {
+        bigcache_segments_resume(open->segments);
     }
 
     return BIGCACHE_OK;

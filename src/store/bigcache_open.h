@@ -19,6 +19,17 @@
 #include "bigcache_store.h"
 
 
+#define BIGCACHE_OPEN_FORMAT    2
+
+/*
+ * What is kept in the index while the store is closed: the u64 count of its
+ * keys, and for each segment BIGCACHE_OPEN_USAGE bytes, u64 id, i64 live.
+ */
+#define BIGCACHE_OPEN_COUNT     "count"
+#define BIGCACHE_OPEN_SEGMENTS  "segments"
+#define BIGCACHE_OPEN_USAGE     16
+
+
 typedef struct {
     int                     lock;      /* -1: not open */
     bigcache_index_t       *index;

@@ -407,6 +407,12 @@ bigcache_page_reserve(bigcache_store_t *store, const bigcache_put_t *put,
 
     draft->placed = 1;
 
+    /* a new segment is a reason to look at the limits */
+
+    if (atomic_exchange(&store->newest, draft->place.id) != draft->place.id) {
+        bigcache_store_wake(store);
+    }
+
     record->segment = draft->place.id;
     record->offset = (uint64_t) draft->place.offset;
 

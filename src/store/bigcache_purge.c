@@ -61,16 +61,21 @@ bigcache_store_purge(bigcache_store_t *store, const bigcache_str_t *prefix,
         return rc;
     }
 
+    /* what is imported is so before this version, or sees the purge */
+
+    (void) pthread_mutex_lock(&store->import.mutex);
+
     purge = bigcache_purge_create(prefix, bigcache_store_version(store));
 
-    if (purge == NULL) {
-        bigcache_store_leave(store);
-        return BIGCACHE_NOMEM;
+    if (purge) {
+        purge->busy = !async;
+        rc = bigcache_purge_begin(store, purge);
+
+    } else {
+        rc = BIGCACHE_NOMEM;
     }
 
-    purge->busy = !async;
-
-    rc = bigcache_purge_begin(store, purge);
+    (void) pthread_mutex_unlock(&store->import.mutex);
 
     if (rc == BIGCACHE_OK && async) {
         bigcache_store_wake(store);
@@ -257,11 +262,15 @@ bigcache_purge_run(bigcache_store_t *store, bigcache_purge_t *purge,
     ctx.store = store;
     ctx.match.before = purge->version;
 
-    walk = bigcache_index_walk_begin(store->index, BIGCACHE_INDEX_KEY,
-                                     &purge->prefix);
+    rc = bigcache_import_purge(store, &purge->prefix, &ctx.live);
 
-    rc = walk ? bigcache_index_walk(walk, bigcache_purge_key, &ctx, error)
-              : BIGCACHE_NOMEM;
+    if (rc == BIGCACHE_OK) {
+        walk = bigcache_index_walk_begin(store->index, BIGCACHE_INDEX_KEY,
+                                         &purge->prefix);
+
+        rc = walk ? bigcache_index_walk(walk, bigcache_purge_key, &ctx, error)
+                  : BIGCACHE_NOMEM;
+    }
 
     if (rc == BIGCACHE_DAMAGED) {
 

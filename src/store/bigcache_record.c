@@ -6,6 +6,13 @@
 
 #include "bigcache_record.h"
 #include "bigcache_bytes.h"
+#include "bigcache_crc.h"
+
+
+#define BIGCACHE_RECORD_CRC  12
+
+
+static uint32_t bigcache_record_crc(const u_char *data, size_t len);
 
 
 size_t
@@ -50,6 +57,14 @@ bigcache_record_encode(u_char *dst, const bigcache_record_t *record)
 }
 
 
+void
+bigcache_record_seal(u_char *data, size_t len)
+{
+    (void) bigcache_put32(data + BIGCACHE_RECORD_CRC,
+                          bigcache_record_crc(data, len));
+}
+
+
 int
 bigcache_record_decode(bigcache_record_t *record, const u_char *data,
     size_t len)
@@ -58,7 +73,8 @@ bigcache_record_decode(bigcache_record_t *record, const u_char *data,
         || data[0] != BIGCACHE_RECORD_FORMAT
         || data[3] != 0
         || bigcache_get16(data + 6) != 0
-        || bigcache_get32(data + 12) != 0)
+        || bigcache_get32(data + BIGCACHE_RECORD_CRC)
+           != bigcache_record_crc(data, len))
     {
         return -1;
     }
@@ -128,4 +144,18 @@ bigcache_record_check(const bigcache_record_t *record)
     }
 
     return 0;
+}
+
+
+/* LevelDB has checksums too, but its repair does not look at those of logs */
+
+static uint32_t
+bigcache_record_crc(const u_char *data, size_t len)
+{
+    uint32_t  crc;
+
+    crc = bigcache_crc32(0, data, BIGCACHE_RECORD_CRC);
+
+    return bigcache_crc32(crc, data + BIGCACHE_RECORD_CRC + 4,
+                          len - BIGCACHE_RECORD_CRC - 4);
 }

@@ -16,7 +16,7 @@
  *      4  u16  length of the content type, bytes
  *      6  u16  zero
  *      8  u32  head: bytes of the unpacked body in front of the JSON document
- *     12  u32  zero
+ *     12  u32  CRC-32 of all the rest of the record
  *     16  u64  version: microseconds since the epoch at which the page was
  *              stored, unique in the store
  *     24  i64  expire: milliseconds since the epoch, BIGCACHE_NEVER
@@ -82,6 +82,10 @@ size_t bigcache_record_size(const bigcache_record_t *record);
  * not looked at.  Returns where the body belongs.
  */
 u_char *bigcache_record_encode(u_char *dst, const bigcache_record_t *record);
+
+/* completes the len bytes at data, when the body is there, with their CRC */
+
+void bigcache_record_seal(u_char *data, size_t len);
 
 /*
  * Reads the len bytes at data.  Returns 0, or -1 if they are no record of

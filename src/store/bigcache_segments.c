@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,8 @@ struct bigcache_segments_s {
     unsigned                open_files;
     uint64_t                clock;
     uint64_t                last;       /* id */
+
+    _Atomic uint64_t        size;       /* of all */
 };
 
 
@@ -63,7 +66,6 @@ static bigcache_rc_t bigcache_segments_scan(bigcache_segments_t *segments,
 static bigcache_rc_t bigcache_segments_found(bigcache_segments_t *segments,
     int dir, const char *name, char *error);
 static int bigcache_segments_compare(const void *one, const void *two);
-static void bigcache_segments_activate(bigcache_segments_t *segments);
 static bigcache_segment_t *bigcache_segments_create(
     bigcache_segments_t *segments);
 static int bigcache_segments_add(bigcache_segments_t *segments,
@@ -112,8 +114,6 @@ bigcache_segments_open(bigcache_segments_t **segmentsp, const char *path,
     if (segments->nelts) {
         qsort(segments->elts, segments->nelts, sizeof(bigcache_segment_t *),
               bigcache_segments_compare);
-
-        bigcache_segments_activate(segments);
     }
 
     *segmentsp = segments;
@@ -126,6 +126,21 @@ void
 bigcache_segments_close(bigcache_segments_t *segments)
 {
     size_t  i;
+
+    /*
+     * a write that failed may have left less than its head claims, and what
+     * comes next must not lie within that
+     */
+
+    if (segments->active
+        && ftruncate(segments->active->fd, (off_t) segments->active->size)
+           == -1)
+    {
+        bigcache_log(&segments->log, BIGCACHE_LOG_ERR,
+                     "store \"%s\": cannot extend segment %llu",
+                     segments->path,
+                     (unsigned long long) segments->active->id);
+    }
 
     for (i = 0; i < segments->nelts; i++) {
         bigcache_segments_free(segments->elts[i]);
@@ -191,6 +206,7 @@ bigcache_segments_reserve(bigcache_segments_t *segments, uint64_t size,
 
     segment->size += size;
     segment->pins++;
+    atomic_fetch_add(&segments->size, size);
 
     (void) pthread_mutex_unlock(&segments->mutex);
     (void) pthread_mutex_unlock(&segments->writer);
@@ -449,6 +465,7 @@ bigcache_segments_remove(bigcache_segments_t *segments, uint64_t id)
 
         segments->open_files -= (segment->fd != -1);
         segment->removed = 1;
+        atomic_fetch_sub(&segments->size, segment->size);
 
         if (segment->readers) {
 
@@ -486,6 +503,13 @@ bigcache_segments_usage(bigcache_segments_t *segments,
     (void) pthread_mutex_unlock(&segments->mutex);
 
     return i;
+}
+
+
+uint64_t
+bigcache_segments_size(bigcache_segments_t *segments)
+{
+    return atomic_load(&segments->size);
 }
 
 
@@ -583,9 +607,18 @@ bigcache_segments_found(bigcache_segments_t *segments, int dir,
         (void) close(fd);
     }
 
+    if (!ok && fd != -1 && fstatat(dir, name, &st, 0) == 0
+        && st.st_size < BIGCACHE_SEGMENT_HEADER)
+    {
+        /* somebody died while he made it */
+
+        (void) unlinkat(dir, name, 0);
+        return BIGCACHE_OK;
+    }
+
     if (!ok) {
         bigcache_log(&segments->log, BIGCACHE_LOG_CRIT,
-                     "segment \"%s/%s\" cannot be read or fails its check, "
+                     "store \"%s\": segment %s cannot be read or fails its check, "
                      "it is passed over", segments->path, name);
         return BIGCACHE_OK;
     }
@@ -606,6 +639,7 @@ bigcache_segments_found(bigcache_segments_t *segments, int dir,
 
     segment->size = ((uint64_t) st.st_size + BIGCACHE_SEGMENT_ALIGN - 1)
                     & ~(uint64_t) (BIGCACHE_SEGMENT_ALIGN - 1);
+    atomic_fetch_add(&segments->size, segment->size);
 
     return BIGCACHE_OK;
 }
@@ -621,14 +655,16 @@ bigcache_segments_compare(const void *one, const void *two)
 }
 
 
-/* the newest segment is written on if there is some room in it */
-
-static void
-bigcache_segments_activate(bigcache_segments_t *segments)
+void
+bigcache_segments_resume(bigcache_segments_t *segments)
 {
     int                  fd;
     char                 name[PATH_MAX];
     bigcache_segment_t  *segment;
+
+    if (segments->nelts == 0) {
+        return;
+    }
 
     segment = segments->elts[segments->nelts - 1];
 
@@ -697,6 +733,7 @@ bigcache_segments_create(bigcache_segments_t *segments)
 
     segments->last = segment->id;
     segments->open_files++;
+    atomic_fetch_add(&segments->size, segment->size);
 
     (void) pthread_mutex_unlock(&segments->mutex);
 

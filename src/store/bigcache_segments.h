@@ -55,14 +55,20 @@ typedef struct {
 
 
 /*
- * Opens the segments in the directory path, size bytes each.  The fullest
- * that is not full is written on, if append; nothing is known to be alive.
- * Returns BIGCACHE_OK and *segments, or BIGCACHE_ERROR and the reason.
+ * Opens the segments in the directory path, size bytes each; all of them are
+ * sealed, and nothing is known to be alive.  Returns BIGCACHE_OK and
+ * *segments, or BIGCACHE_ERROR and the reason.
  */
 bigcache_rc_t bigcache_segments_open(bigcache_segments_t **segments,
     const char *path, uint64_t size, const bigcache_log_t *log, char *error);
 
 void bigcache_segments_close(bigcache_segments_t *segments);
+
+/*
+ * Has the newest segment written on, if there is room in it: only if the last
+ * process closed it, or it may end in an entry that was cut off.
+ */
+void bigcache_segments_resume(bigcache_segments_t *segments);
 
 /*
  * Reserves size bytes, a multiple of BIGCACHE_SEGMENT_ALIGN.  Returns
@@ -120,6 +126,10 @@ void bigcache_segments_remove(bigcache_segments_t *segments, uint64_t id);
 
 size_t bigcache_segments_usage(bigcache_segments_t *segments,
     bigcache_usage_t *usage, size_t n);
+
+/* returns the bytes of all segments, at no cost */
+
+uint64_t bigcache_segments_size(bigcache_segments_t *segments);
 
 void bigcache_segments_total(bigcache_segments_t *segments,
     bigcache_total_t *total);

@@ -13,6 +13,12 @@
 #include "bigcache_time.h"
 
 
+/* milliseconds between two looks at the limit */
+
+#define BIGCACHE_STORE_LIMIT_PAUSE  2
+
+
+static void bigcache_store_limit(bigcache_store_t *store);
 static bigcache_rc_t bigcache_store_read(bigcache_store_t *store,
     const bigcache_str_t *key, int body, bigcache_page_t *page);
 static bigcache_rc_t bigcache_store_lost(bigcache_store_t *store,
@@ -63,6 +69,8 @@ bigcache_store_put(bigcache_store_t *store, const bigcache_put_t *put,
         return rc;
     }
 
+    bigcache_store_limit(store);
+
     rc = atomic_load(&store->full) ? BIGCACHE_FULL
                                    : bigcache_store_broken(store);
 
@@ -87,7 +95,10 @@ bigcache_store_put(bigcache_store_t *store, const bigcache_put_t *put,
         bigcache_store_full(store);
     }
 
-    if (rc != BIGCACHE_OK) {
+    if (rc == BIGCACHE_OK) {
+        (void) bigcache_import_forget(store, &put->key);
+
+    } else {
         bigcache_page_free(page);
     }
 
@@ -101,6 +112,7 @@ bigcache_rc_t
 bigcache_store_delete(bigcache_store_t *store, const bigcache_str_t *key,
     uint64_t expect)
 {
+    int               due;
     bigcache_rc_t     rc;
     bigcache_match_t  match;
 
@@ -109,10 +121,19 @@ bigcache_store_delete(bigcache_store_t *store, const bigcache_str_t *key,
         return rc;
     }
 
+    /* first, or it could be imported in between */
+
+    due = (expect == BIGCACHE_EXPECT_ANY)
+          ? bigcache_import_forget(store, key) : 0;
+
     memset(&match, 0, sizeof(bigcache_match_t));
     match.version = expect;
 
     rc = bigcache_key_remove(store, key, &match);
+
+    if (rc == BIGCACHE_MISS && due) {
+        rc = BIGCACHE_OK;
+    }
 
     bigcache_store_leave(store);
 
@@ -162,6 +183,31 @@ bigcache_page_free(bigcache_page_t *page)
         (void) close(page->fd);
         page->fd = -1;
     }
+}
+
+
+/* over max_size a writer waits for what is evicted, but not for ever */
+
+static void
+bigcache_store_limit(bigcache_store_t *store)
+{
+    int64_t  deadline;
+
+    if (store->conf.max_size == 0
+        || bigcache_segments_size(store->segments) < store->conf.max_size)
+    {
+        return;
+    }
+
+    deadline = bigcache_monotonic() + store->conf.wait;
+
+    do {
+        bigcache_store_wake(store);
+        (void) usleep(BIGCACHE_STORE_LIMIT_PAUSE * 1000);
+
+    } while (bigcache_segments_size(store->segments) >= store->conf.max_size
+             && bigcache_monotonic() < deadline
+             && !atomic_load(&store->draining));
 }
 
 

@@ -43,6 +43,7 @@ test_round_trip(void)
     body = bigcache_record_encode(buf, &in);
     is_int(body - buf, BIGCACHE_RECORD_HEADER + 9, "the body's place");
     memcpy(body, "hello", 5);
+    bigcache_record_seal(buf, size);
 
     is_int(bigcache_record_decode(&out, buf, size), 0, "decodes");
     is_int(out.kind, in.kind, "kind");
@@ -63,6 +64,7 @@ test_round_trip(void)
     is_int(size, BIGCACHE_RECORD_HEADER + BIGCACHE_RECORD_PLACE,
            "size with a place");
     (void) bigcache_record_encode(buf, &in);
+    bigcache_record_seal(buf, size);
     is_int(bigcache_record_decode(&out, buf, size), 0, "decodes a place");
     is_int(out.segment, 77, "segment");
     is_int(out.offset, 4096, "offset");
@@ -108,8 +110,17 @@ test_refused(void)
     size = bigcache_record_size(&in);
     body = bigcache_record_encode(buf, &in);
     memcpy(body, "hello", 5);
+    bigcache_record_seal(buf, size);
 
     taken = 0;
+
+    for (i = 0; i < size; i++) {
+        buf[i] ^= 0x10;
+        taken += (bigcache_record_decode(&out, buf, size) == 0);
+        buf[i] ^= 0x10;
+    }
+
+    is_int(taken, 0, "no changed byte is taken");
 
     for (i = 0; i < size; i++) {
         taken += (bigcache_record_decode(&out, buf, i) == 0);
@@ -131,7 +142,7 @@ test_refused(void)
 }
 
 
-/* decodes with one byte changed */
+/* decodes with one byte changed, and the checksum right */
 
 static int
 broken(u_char *buf, size_t size, size_t at, u_char ch)
@@ -142,8 +153,10 @@ broken(u_char *buf, size_t size, size_t at, u_char ch)
 
     was = buf[at];
     buf[at] = ch;
+    bigcache_record_seal(buf, size);
     rc = bigcache_record_decode(&out, buf, size);
     buf[at] = was;
+    bigcache_record_seal(buf, size);
 
     return rc;
 }

@@ -1,0 +1,67 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * Writes the JSON documents that answers are made of.  What is stored is
+ * what GET sends:
+ *
+ *     {"key":"K","value":V,"expire":E,"duration":D}
+ *
+ * The caller owns the parts, which are borrowed for the time of a call,
+ * and gets the memory of the document, to be freed with free().  Pure
+ * functions, but for malloc(): any thread.
+ */
+
+
+#ifndef _BIGCACHE_ANSWER_H_INCLUDED_
+#define _BIGCACHE_ANSWER_H_INCLUDED_
+
+
+#include "bigcache_str.h"
+
+
+typedef struct {
+    /* the parts: the key as it is, the others JSON already */
+
+    bigcache_str_t   key;
+    bigcache_str_t   value;
+    bigcache_str_t   expire;
+    bigcache_str_t   duration;  /* data is NULL: null */
+    unsigned         apart:1;   /* the value is not to be in the memory */
+
+    /* the document; offsets and lengths in bytes */
+
+    u_char          *memory;
+    size_t           size;      /* of memory */
+    size_t           head;      /* where the name of the value begins */
+    size_t           body;      /* where the value is, or belongs */
+    size_t           shown;     /* between the value and the duration */
+} bigcache_answer_t;
+
+
+/*
+ * Writes the document.  Returns 0, or -1 if there is no memory; nothing
+ * is to be freed then.
+ */
+
+int bigcache_answer(bigcache_answer_t *answer);
+
+
+/*
+ * Writes the short one, {"key":"K","expire":E}; only memory and size are
+ * set.  Returns the same.
+ */
+
+int bigcache_answer_short(bigcache_answer_t *answer);
+
+
+/* what stands for an expire that there is none of, and what ends it all */
+
+extern const bigcache_str_t  bigcache_answer_null;
+extern const bigcache_str_t  bigcache_answer_end;
+
+
+#endif /* _BIGCACHE_ANSWER_H_INCLUDED_ */

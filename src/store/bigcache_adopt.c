@@ -1,0 +1,332 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE     /* the strerror_r() that returns a string */
+#endif
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/stat.h>
+
+#include "bigcache_adopt.h"
+#include "bigcache_dir.h"
+
+
+#define BIGCACHE_ADOPT_NEW     BIGCACHE_ADOPT_IMPORT ".new"
+#define BIGCACHE_ADOPT_MEMORY  (4 * 1024 * 1024)
+
+
+typedef bigcache_rc_t (*bigcache_adopt_pt)(const char *path,
+    const char *name, void *data, char *error);
+
+
+static int bigcache_adopt_wanted(const char *path);
+static int bigcache_adopt_exists(const char *path, const char *name);
+static void bigcache_adopt_undo(const char *path);
+static bigcache_rc_t bigcache_adopt_check(const char *path, char *error);
+static bigcache_rc_t bigcache_adopt_files(const char *path,
+    bigcache_adopt_pt handler, void *data, char *error);
+static bigcache_rc_t bigcache_adopt_link(const char *path, const char *name,
+    void *data, char *error);
+static bigcache_rc_t bigcache_adopt_discard(const char *path,
+    const char *name, void *data, char *error);
+static bigcache_rc_t bigcache_adopt_failed(const char *what,
+    const char *path, const char *name, char *error);
+
+
+int
+bigcache_adopt_named(const char *name)
+{
+    size_t  i, n;
+
+    static const char *const  names[] = {
+        "CURRENT", "LOCK", "LOG", "LOG.old"
+    };
+
+    static const char *const  ends[] = { ".ldb", ".sst", ".log", ".dbtmp" };
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(name, names[i]) == 0) {
+            return 1;
+        }
+    }
+
+    n = strspn(name, "0123456789");
+
+    for (i = 0; n && i < sizeof(ends) / sizeof(ends[0]); i++) {
+        if (strcmp(name + n, ends[i]) == 0) {
+            return 1;
+        }
+    }
+
+    if (strncmp(name, "MANIFEST-", 9) != 0) {
+        return 0;
+    }
+
+    n = strspn(name + 9, "0123456789");
+
+    return n != 0 && name[9 + n] == '\0';
+}
+
+
+bigcache_rc_t
+bigcache_adopt(const char *path, char *error)
+{
+    char           from[PATH_MAX], to[PATH_MAX];
+    bigcache_rc_t  rc;
+
+    if (!bigcache_adopt_wanted(path)) {
+        return BIGCACHE_OK;
+    }
+
+    /* what is left of an attempt that came to no end */
+
+    bigcache_adopt_undo(path);
+
+    (void) snprintf(from, PATH_MAX, "%s/" BIGCACHE_ADOPT_NEW, path);
+    (void) snprintf(to, PATH_MAX, "%s/" BIGCACHE_ADOPT_IMPORT, path);
+
+    if (mkdir(from, 0700) == -1) {
+        return bigcache_adopt_failed("make", path, BIGCACHE_ADOPT_NEW, error);
+    }
+
+    rc = bigcache_adopt_files(path, bigcache_adopt_link, NULL, error);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_adopt_check(path, error);
+    }
+
+    if (rc == BIGCACHE_OK && rename(from, to) == -1) {
+        rc = bigcache_adopt_failed("rename", path, BIGCACHE_ADOPT_NEW, error);
+    }
+
+    if (rc != BIGCACHE_OK) {
+        bigcache_adopt_undo(path);
+    }
+
+    return rc;
+}
+
+
+bigcache_rc_t
+bigcache_adopt_open(const char *path, const char *import,
+    bigcache_index_t **index, char *error)
+{
+    char                   name[PATH_MAX];
+    bigcache_index_conf_t  conf;
+
+    (void) snprintf(name, PATH_MAX, "%s/%s/CURRENT", path, import);
+
+    /* LevelDB would begin a new database */
+
+    if (access(name, F_OK) == -1) {
+        (void) snprintf(error, BIGCACHE_ERROR_LEN, "CURRENT is gone");
+        return BIGCACHE_DAMAGED;
+    }
+
+    name[strlen(name) - (sizeof("/CURRENT") - 1)] = '\0';
+
+    conf.block_cache = BIGCACHE_ADOPT_MEMORY;
+    conf.write_buffer = BIGCACHE_ADOPT_MEMORY;
+    conf.bare = 1;
+
+    return bigcache_index_open(index, name, &conf, error);
+}
+
+
+int
+bigcache_adopt_due(const char *path)
+{
+    return bigcache_adopt_exists(path, BIGCACHE_ADOPT_IMPORT);
+}
+
+
+bigcache_rc_t
+bigcache_adopt_end(const char *path, int keep, uint64_t stamp, char *error)
+{
+    bigcache_rc_t  rc;
+
+    if (!keep) {
+        rc = bigcache_adopt_files(path, bigcache_adopt_discard, &stamp,
+                                  error);
+        if (rc != BIGCACHE_OK) {
+            return rc;
+        }
+    }
+
+    return bigcache_dir_discard(path, BIGCACHE_ADOPT_IMPORT, stamp, error);
+}
+
+
+static int
+bigcache_adopt_wanted(const char *path)
+{
+    return bigcache_adopt_exists(path, "CURRENT")
+           && !bigcache_adopt_exists(path, BIGCACHE_DIR_INDEX)
+           && !bigcache_adopt_exists(path, BIGCACHE_ADOPT_IMPORT);
+}
+
+
+static int
+bigcache_adopt_exists(const char *path, const char *name)
+{
+    char         full[PATH_MAX];
+    struct stat  st;
+
+    (void) snprintf(full, PATH_MAX, "%s/%s", path, name);
+
+    return lstat(full, &st) == 0;
+}
+
+
+/* the trash is not for what may be made again every second */
+
+static void
+bigcache_adopt_undo(const char *path)
+{
+    DIR            *dir;
+    char            name[PATH_MAX];
+    struct dirent  *de;
+
+    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_ADOPT_NEW, path);
+
+    dir = opendir(name);
+    if (dir == NULL) {
+        return;
+    }
+
+    for ( ;; ) {
+        de = readdir(dir);
+
+        if (de == NULL) {
+            break;
+        }
+
+        (void) unlinkat(dirfd(dir), de->d_name, 0);
+    }
+
+    (void) closedir(dir);
+    (void) rmdir(name);
+}
+
+
+/* a store's own index, given by mistake, is not to be taken apart */
+
+static bigcache_rc_t
+bigcache_adopt_check(const char *path, char *error)
+{
+    bigcache_rc_t      rc;
+    bigcache_str_t     value;
+    bigcache_index_t  *index;
+
+    static const bigcache_str_t  format = bigcache_string("mformat");
+
+    rc = bigcache_adopt_open(path, BIGCACHE_ADOPT_NEW, &index, error);
+
+    if (rc != BIGCACHE_OK) {
+
+        /* what can be read of a damaged one is for the import to see */
+
+        return (rc == BIGCACHE_DAMAGED) ? BIGCACHE_OK : rc;
+    }
+
+    rc = bigcache_index_get(index, 0, &format, &value, error);
+
+    if (rc == BIGCACHE_OK) {
+        bigcache_index_free(&value);
+
+        (void) snprintf(error, BIGCACHE_ERROR_LEN,
+                        "\"%.128s\" is not a bigcache store, but the index "
+                        "of one", path);
+    }
+
+    bigcache_index_close(index);
+
+    return (rc == BIGCACHE_OK) ? BIGCACHE_ERROR : BIGCACHE_OK;
+}
+
+
+static bigcache_rc_t
+bigcache_adopt_files(const char *path, bigcache_adopt_pt handler, void *data,
+    char *error)
+{
+    DIR            *dir;
+    bigcache_rc_t   rc;
+    struct dirent  *de;
+
+    dir = opendir(path);
+    if (dir == NULL) {
+        return bigcache_adopt_failed("open", path, ".", error);
+    }
+
+    rc = BIGCACHE_OK;
+
+    while (rc == BIGCACHE_OK) {
+
+        de = readdir(dir);
+
+        if (de == NULL) {
+            break;
+        }
+
+        if (bigcache_adopt_named(de->d_name)) {
+            rc = handler(path, de->d_name, data, error);
+        }
+    }
+
+    (void) closedir(dir);
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_adopt_link(const char *path, const char *name, void *data,
+    char *error)
+{
+    char  target[NAME_MAX + 4], from[PATH_MAX];
+
+    (void) data;
+
+    (void) snprintf(target, sizeof(target), "../%s", name);
+    (void) snprintf(from, PATH_MAX, "%s/" BIGCACHE_ADOPT_NEW "/%s", path,
+                    name);
+
+    /* LevelDB's lock is one of the file, it keeps the original out */
+
+    return (symlink(target, from) == 0)
+           ? BIGCACHE_OK
+           : bigcache_adopt_failed("link", path, name, error);
+}
+
+
+static bigcache_rc_t
+bigcache_adopt_discard(const char *path, const char *name, void *data,
+    char *error)
+{
+    uint64_t *stamp = data;
+
+    return bigcache_dir_discard(path, name, *stamp, error);
+}
+
+
+static bigcache_rc_t
+bigcache_adopt_failed(const char *what, const char *path, const char *name,
+    char *error)
+{
+    char  text[128];
+
+    (void) snprintf(error, BIGCACHE_ERROR_LEN, "cannot %s \"%.120s/%.40s\": "
+                    "%s", what, path, name,
+                    strerror_r(errno, text, sizeof(text)));
+
+    return BIGCACHE_ERROR;
+}

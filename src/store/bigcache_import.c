@@ -1,0 +1,1024 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bigcache_adopt.h"
+#include "bigcache_answer.h"
+#include "bigcache_dir.h"
+#include "bigcache_import.h"
+#include "bigcache_key.h"
+#include "bigcache_life.h"
+#include "bigcache_lifetime.h"
+#include "bigcache_original.h"
+#include "bigcache_time.h"
+
+
+/* a slice, in keys and in bytes, for the thread has other things to do */
+
+#define BIGCACHE_IMPORT_SLICE    1000
+#define BIGCACHE_IMPORT_BYTES    (16 * 1024 * 1024)
+
+#define BIGCACHE_IMPORT_RETRY    1000
+
+/* milliseconds, and entries, between two lines of the log */
+
+#define BIGCACHE_IMPORT_PERIOD   10000
+#define BIGCACHE_IMPORT_ENTRIES  100000
+
+/* bad keys that have a line of their own */
+
+#define BIGCACHE_IMPORT_LINES    10
+
+
+typedef struct {
+    bigcache_store_t     *store;
+    bigcache_rc_t         rc;
+    uint64_t              deleted;    /* before the walk began */
+    uint64_t              bytes;
+    unsigned              n;
+} bigcache_import_slice_t;
+
+typedef struct {
+    bigcache_import_t    *import;
+    const bigcache_str_t *prefix;
+    unsigned              n;
+    unsigned              more:1;
+    uint64_t              found;
+    size_t                len;
+    u_char                last[BIGCACHE_KEY_MAX];
+} bigcache_import_purge_t;
+
+
+static bigcache_rc_t bigcache_import_ready(bigcache_store_t *store);
+static bigcache_rc_t bigcache_import_load(bigcache_store_t *store,
+    u_char *stage, char *error);
+static bigcache_rc_t bigcache_import_keep(bigcache_store_t *store,
+    u_char stage);
+static bigcache_rc_t bigcache_import_open(bigcache_store_t *store,
+    char *error);
+static void bigcache_import_damaged(bigcache_store_t *store,
+    const char *error);
+static bigcache_rc_t bigcache_import_later(bigcache_store_t *store,
+    const char *error);
+static bigcache_rc_t bigcache_import_slice(bigcache_store_t *store);
+static bigcache_rc_t bigcache_import_entry(void *data,
+    const bigcache_str_t *key, const bigcache_str_t *value);
+static bigcache_rc_t bigcache_import_one(bigcache_import_slice_t *slice,
+    const bigcache_str_t *key, const bigcache_str_t *value);
+static int bigcache_import_gone(bigcache_import_slice_t *slice,
+    const bigcache_str_t *key);
+static bigcache_rc_t bigcache_import_page(bigcache_store_t *store,
+    const bigcache_str_t *key, const bigcache_str_t *value);
+static bigcache_rc_t bigcache_import_json(bigcache_store_t *store,
+    bigcache_put_t *put, const bigcache_json_doc_t *doc);
+static bigcache_rc_t bigcache_import_put(bigcache_store_t *store,
+    const bigcache_put_t *put);
+static int bigcache_import_possible(bigcache_store_t *store,
+    const bigcache_str_t *key);
+static int bigcache_import_passed(const bigcache_import_t *import,
+    const bigcache_str_t *key);
+static bigcache_rc_t bigcache_import_pass(bigcache_import_t *import,
+    const bigcache_str_t *key);
+static bigcache_rc_t bigcache_import_finish(bigcache_store_t *store,
+    int keep);
+static void bigcache_import_note(bigcache_store_t *store);
+static bigcache_rc_t bigcache_import_delete(bigcache_import_t *import,
+    const bigcache_str_t *key);
+static bigcache_rc_t bigcache_import_purge_slice(bigcache_store_t *store,
+    bigcache_import_purge_t *purge, const bigcache_str_t *from);
+static bigcache_rc_t bigcache_import_purge_key(void *data,
+    const bigcache_str_t *key, const bigcache_str_t *value);
+
+
+static const bigcache_str_t  bigcache_meta_import = bigcache_string("import");
+
+
+void
+bigcache_import_init(bigcache_import_t *import)
+{
+    (void) pthread_mutex_init(&import->mutex, NULL);
+}
+
+
+void
+bigcache_import_destroy(bigcache_import_t *import)
+{
+    bigcache_import_close(import);
+
+    (void) pthread_mutex_destroy(&import->mutex);
+}
+
+
+void
+bigcache_import_close(bigcache_import_t *import)
+{
+    (void) pthread_mutex_lock(&import->mutex);
+
+    if (import->index) {
+        bigcache_index_close(import->index);
+        import->index = NULL;
+    }
+
+    free(import->last);
+
+    import->last = NULL;
+    import->last_len = 0;
+    import->last_alloc = 0;
+    import->begun = 0;
+    import->damaged = 0;
+    import->told = 0;
+    import->retry_at = 0;
+
+    atomic_store(&import->state, BIGCACHE_IMPORT_UNKNOWN);
+
+    (void) pthread_mutex_unlock(&import->mutex);
+}
+
+
+int
+bigcache_import_work(bigcache_store_t *store)
+{
+    bigcache_rc_t       rc;
+    bigcache_import_t  *import;
+
+    import = &store->import;
+
+    if (atomic_load(&import->state) == BIGCACHE_IMPORT_NONE) {
+        return 0;
+    }
+
+    (void) pthread_mutex_lock(&import->mutex);
+    rc = bigcache_import_ready(store);
+    (void) pthread_mutex_unlock(&import->mutex);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_import_slice(store);
+    }
+
+    if (rc == BIGCACHE_MISS) {
+        bigcache_dir_empty_trash(store->conf.path, &store->draining);
+    }
+
+    return rc == BIGCACHE_OK;
+}
+
+
+int
+bigcache_import_forget(bigcache_store_t *store, const bigcache_str_t *key)
+{
+    int                 found;
+    bigcache_rc_t       rc;
+    bigcache_import_t  *import;
+
+    import = &store->import;
+
+    if (atomic_load(&import->state) == BIGCACHE_IMPORT_NONE) {
+        return 0;
+    }
+
+    found = 0;
+
+    (void) pthread_mutex_lock(&import->mutex);
+
+    rc = bigcache_import_ready(store);
+
+    if (rc == BIGCACHE_OK && !bigcache_import_passed(import, key)) {
+        found = (bigcache_import_delete(import, key) == BIGCACHE_OK);
+    }
+
+    (void) pthread_mutex_unlock(&import->mutex);
+
+    return found;
+}
+
+
+bigcache_rc_t
+bigcache_import_purge(bigcache_store_t *store, const bigcache_str_t *prefix,
+    uint64_t *n)
+{
+    u_char                   last[BIGCACHE_KEY_MAX];
+    bigcache_rc_t            rc;
+    bigcache_str_t           from;
+    bigcache_import_purge_t  purge;
+
+    *n = 0;
+
+    if (atomic_load(&store->import.state) == BIGCACHE_IMPORT_NONE) {
+        return BIGCACHE_OK;
+    }
+
+    purge.import = &store->import;
+    purge.prefix = prefix;
+    purge.len = 0;
+
+    /* the walk is over what lies behind the prefix */
+
+    purge.found = (uint64_t) bigcache_import_forget(store, prefix);
+
+    from = *prefix;
+
+    do {
+        rc = bigcache_import_purge_slice(store, &purge, &from);
+
+        memcpy(last, purge.last, purge.len);
+
+        from.data = last;
+        from.len = purge.len;
+
+        if (rc == BIGCACHE_OK && atomic_load(&store->draining)) {
+            rc = BIGCACHE_UNAVAILABLE;
+        }
+
+    } while (rc == BIGCACHE_OK);
+
+    *n = purge.found;
+
+    return (rc == BIGCACHE_MISS) ? BIGCACHE_OK : rc;
+}
+
+
+bigcache_rc_t
+bigcache_import_clear(bigcache_store_t *store, char *error)
+{
+    if (!bigcache_adopt_due(store->conf.path)) {
+        return BIGCACHE_OK;
+    }
+
+    return bigcache_adopt_end(store->conf.path, 0,
+                              bigcache_store_version(store), error);
+}
+
+
+/*
+ * The caller holds the mutex.  Returns BIGCACHE_OK if the database is open,
+ * BIGCACHE_MISS if there is none, or no more, BIGCACHE_UNAVAILABLE if it
+ * cannot be opened now.
+ */
+
+static bigcache_rc_t
+bigcache_import_ready(bigcache_store_t *store)
+{
+    char                error[BIGCACHE_ERROR_LEN];
+    u_char              stage;
+    bigcache_rc_t       rc;
+    bigcache_import_t  *import;
+
+    import = &store->import;
+
+    if (import->index) {
+        return BIGCACHE_OK;
+    }
+
+    if (atomic_load(&import->state) == BIGCACHE_IMPORT_NONE
+        || !bigcache_adopt_due(store->conf.path))
+    {
+        atomic_store(&import->state, BIGCACHE_IMPORT_NONE);
+        return BIGCACHE_MISS;
+    }
+
+    if (bigcache_monotonic() < import->retry_at) {
+        return BIGCACHE_UNAVAILABLE;
+    }
+
+    atomic_store(&import->state, BIGCACHE_IMPORT_DUE);
+
+    rc = bigcache_import_load(store, &stage, error);
+
+    if (rc != BIGCACHE_OK) {
+        return bigcache_import_later(store, error);
+    }
+
+    if (stage == BIGCACHE_IMPORT_DONE || stage == BIGCACHE_IMPORT_KEPT) {
+        return bigcache_import_finish(store, stage == BIGCACHE_IMPORT_KEPT);
+    }
+
+    import->damaged = (stage == BIGCACHE_IMPORT_DAMAGED);
+
+    return bigcache_import_open(store, error);
+}
+
+
+/* how far an earlier process has come */
+
+static bigcache_rc_t
+bigcache_import_load(bigcache_store_t *store, u_char *stage, char *error)
+{
+    bigcache_rc_t       rc;
+    bigcache_str_t      value, key;
+    bigcache_import_t  *import;
+
+    import = &store->import;
+    *stage = BIGCACHE_IMPORT_RUNS;
+
+    rc = bigcache_index_get(store->index, BIGCACHE_INDEX_META,
+                            &bigcache_meta_import, &value, error);
+
+    if (rc != BIGCACHE_OK) {
+        return (rc == BIGCACHE_MISS) ? BIGCACHE_OK : rc;
+    }
+
+    if (value.len) {
+        *stage = value.data[0];
+
+        key.data = value.data + 1;
+        key.len = value.len - 1;
+
+        rc = bigcache_import_pass(import, &key);
+    }
+
+    bigcache_index_free(&value);
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_import_keep(bigcache_store_t *store, u_char stage)
+{
+    char                error[BIGCACHE_ERROR_LEN];
+    u_char             *buf;
+    bigcache_rc_t       rc;
+    bigcache_str_t      value;
+    bigcache_change_t   change;
+    bigcache_import_t  *import;
+
+    import = &store->import;
+
+    rc = bigcache_store_broken(store);
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    buf = malloc(1 + import->last_len);
+    if (buf == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    buf[0] = stage;
+
+    if (import->last_len) {
+        memcpy(buf + 1, import->last, import->last_len);
+    }
+
+    value.data = buf;
+    value.len = 1 + import->last_len;
+
+    change.space = BIGCACHE_INDEX_META;
+    change.key = bigcache_meta_import;
+    change.value = &value;
+
+    rc = bigcache_index_write(store->index, &change, 1, error);
+
+    free(buf);
+
+    return (rc == BIGCACHE_OK) ? rc
+                               : bigcache_store_unwritten(store, rc, error);
+}
+
+
+/* a damaged database is repaired in import/, where that harms nothing */
+
+static bigcache_rc_t
+bigcache_import_open(bigcache_store_t *store, char *error)
+{
+    char                name[PATH_MAX];
+    bigcache_rc_t       rc;
+    bigcache_import_t  *import;
+
+    import = &store->import;
+
+    rc = bigcache_adopt_open(store->conf.path, BIGCACHE_ADOPT_IMPORT,
+                             &import->index, error);
+
+    if (rc == BIGCACHE_DAMAGED) {
+        bigcache_import_damaged(store, error);
+
+        (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_ADOPT_IMPORT,
+                        store->conf.path);
+
+        rc = bigcache_index_repair(name, error);
+
+        if (rc == BIGCACHE_OK) {
+            rc = bigcache_adopt_open(store->conf.path, BIGCACHE_ADOPT_IMPORT,
+                                     &import->index, error);
+        }
+
+        if (rc == BIGCACHE_DAMAGED || rc == BIGCACHE_ERROR) {
+            bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
+                         "store \"%s\": nothing of the original can be read: "
+                         "%s", store->conf.path, error);
+
+            import->index = NULL;
+
+            return bigcache_import_finish(store, 1);
+        }
+    }
+
+    if (rc != BIGCACHE_OK) {
+        import->index = NULL;
+        return bigcache_import_later(store, error);
+    }
+
+    import->told = 0;
+    import->deleted = 0;
+    import->read = 0;
+    import->imported = 0;
+    import->expired = 0;
+    import->bad = 0;
+    import->noted = 0;
+    import->noted_at = bigcache_monotonic();
+
+    bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
+                 "store \"%s\": import of what the original has stored %s",
+                 store->conf.path, import->begun ? "goes on" : "begins");
+
+    return BIGCACHE_OK;
+}
+
+
+static void
+bigcache_import_damaged(bigcache_store_t *store, const char *error)
+{
+    if (store->import.damaged) {
+        return;
+    }
+
+    store->import.damaged = 1;
+
+    bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
+                 "store \"%s\": the database of the original is damaged, what "
+                 "can be read of it is imported: %s", store->conf.path,
+                 error);
+}
+
+
+static bigcache_rc_t
+bigcache_import_later(bigcache_store_t *store, const char *error)
+{
+    bigcache_import_t  *import;
+
+    import = &store->import;
+
+    if (!import->told) {
+        import->told = 1;
+
+        bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
+                     "store \"%s\": the import cannot go on, it will be tried "
+                     "again: %s", store->conf.path, error);
+    }
+
+    import->retry_at = bigcache_monotonic() + BIGCACHE_IMPORT_RETRY;
+
+    return BIGCACHE_UNAVAILABLE;
+}
+
+
+/* returns BIGCACHE_OK if there is more, BIGCACHE_MISS at the end */
+
+static bigcache_rc_t
+bigcache_import_slice(bigcache_store_t *store)
+{
+    int                      begun;
+    char                     error[BIGCACHE_ERROR_LEN];
+    u_char                  *memory;
+    bigcache_rc_t            rc;
+    bigcache_str_t           last;
+    bigcache_import_t       *import;
+    bigcache_import_slice_t  slice;
+
+    import = &store->import;
+
+    memset(&slice, 0, sizeof(bigcache_import_slice_t));
+
+    slice.store = store;
+
+    (void) pthread_mutex_lock(&import->mutex);
+
+    slice.deleted = import->deleted;
+    begun = import->begun;
+    last.len = import->last_len;
+
+    /* the walk goes on from it while it moves */
+
+    memory = malloc(last.len + 1);
+
+    if (memory == NULL || bigcache_monotonic() < import->retry_at) {
+        (void) pthread_mutex_unlock(&import->mutex);
+        free(memory);
+        return BIGCACHE_UNAVAILABLE;
+    }
+
+    if (last.len) {
+        memcpy(memory, import->last, last.len);
+    }
+
+    last.data = memory;
+
+    (void) pthread_mutex_unlock(&import->mutex);
+
+    rc = bigcache_index_walk_behind(import->index, begun ? &last : NULL,
+                                    bigcache_import_entry, &slice, error);
+    free(memory);
+
+    (void) pthread_mutex_lock(&import->mutex);
+
+    if (rc == BIGCACHE_DAMAGED || (rc == BIGCACHE_ERROR && slice.rc != rc)) {
+        bigcache_import_damaged(store, error);
+    }
+
+    rc = slice.rc;
+
+    if (slice.n) {
+        if (bigcache_import_keep(store, import->damaged
+                                        ? BIGCACHE_IMPORT_DAMAGED
+                                        : BIGCACHE_IMPORT_RUNS)
+            != BIGCACHE_OK)
+        {
+            rc = BIGCACHE_ERROR;
+        }
+
+        bigcache_import_note(store);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_import_finish(store, import->damaged);
+
+    } else if (rc == BIGCACHE_MISS) {
+        rc = BIGCACHE_OK;
+
+    } else {
+
+        /* the disk is full, for one; that is in the log */
+
+        import->retry_at = bigcache_monotonic() + BIGCACHE_IMPORT_RETRY;
+    }
+
+    (void) pthread_mutex_unlock(&import->mutex);
+
+    return rc;
+}
+
+
+/* ends the walk with BIGCACHE_MISS when it is enough for now */
+
+static bigcache_rc_t
+bigcache_import_entry(void *data, const bigcache_str_t *key,
+    const bigcache_str_t *value)
+{
+    bigcache_import_slice_t *slice = data;
+
+    bigcache_rc_t       rc;
+    bigcache_import_t  *import;
+
+    import = &slice->store->import;
+
+    if (atomic_load(&slice->store->draining)) {
+        rc = BIGCACHE_UNAVAILABLE;
+
+    } else if (slice->n == BIGCACHE_IMPORT_SLICE
+               || slice->bytes >= BIGCACHE_IMPORT_BYTES)
+    {
+        rc = BIGCACHE_MISS;
+
+    } else {
+        (void) pthread_mutex_lock(&import->mutex);
+        rc = bigcache_import_one(slice, key, value);
+        (void) pthread_mutex_unlock(&import->mutex);
+    }
+
+    slice->rc = rc;
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_import_one(bigcache_import_slice_t *slice,
+    const bigcache_str_t *key, const bigcache_str_t *value)
+{
+    bigcache_rc_t       rc;
+    bigcache_store_t   *store;
+    bigcache_import_t  *import;
+
+    store = slice->store;
+    import = &store->import;
+
+    /* any version but a purge's own is earlier than one on the list */
+
+    if (bigcache_import_possible(store, key)
+        && !bigcache_import_gone(slice, key)
+        && !bigcache_purge_covers(store, key, 0))
+    {
+        rc = bigcache_import_page(store, key, value);
+
+        if (rc != BIGCACHE_OK) {
+            return rc;
+        }
+    }
+
+    import->read++;
+
+    slice->n++;
+    slice->bytes += key->len + value->len;
+
+    return bigcache_import_pass(import, key);
+}
+
+
+/* tells whether it was deleted after the walk had begun */
+
+static int
+bigcache_import_gone(bigcache_import_slice_t *slice,
+    const bigcache_str_t *key)
+{
+    char                error[BIGCACHE_ERROR_LEN];
+    bigcache_rc_t       rc;
+    bigcache_str_t      value;
+    bigcache_import_t  *import;
+
+    import = &slice->store->import;
+
+    if (slice->deleted == import->deleted) {
+        return 0;
+    }
+
+    rc = bigcache_index_get(import->index, 0, key, &value, error);
+
+    if (rc == BIGCACHE_OK) {
+        bigcache_index_free(&value);
+    }
+
+    return rc == BIGCACHE_MISS;
+}
+
+
+static bigcache_rc_t
+bigcache_import_page(bigcache_store_t *store, const bigcache_str_t *key,
+    const bigcache_str_t *value)
+{
+    int64_t              ms;
+    bigcache_put_t       put;
+    bigcache_data_t      data;
+    bigcache_json_doc_t  doc;
+
+    memset(&put, 0, sizeof(bigcache_put_t));
+
+    put.key = *key;
+    put.expire = BIGCACHE_NEVER;
+
+    switch (bigcache_original(value, &doc, &ms)) {
+
+    case BIGCACHE_ORIGINAL_JSON:
+
+        if (ms <= bigcache_now()) {
+            store->import.expired++;
+            return BIGCACHE_OK;
+        }
+
+        put.expire = ms;
+
+        return bigcache_import_json(store, &put, &doc);
+
+    case BIGCACHE_ORIGINAL_NEVER:
+        return bigcache_import_json(store, &put, &doc);
+
+    case BIGCACHE_ORIGINAL_RAW:
+        data = bigcache_data_bytes(value->data, value->len);
+
+        put.kind = BIGCACHE_KIND_RAW;
+        put.data = &data;
+        put.n = 1;
+
+        return bigcache_import_put(store, &put);
+
+    default: /* BIGCACHE_ORIGINAL_NOMEM */
+        return BIGCACHE_NOMEM;
+    }
+}
+
+
+static bigcache_rc_t
+bigcache_import_json(bigcache_store_t *store, bigcache_put_t *put,
+    const bigcache_json_doc_t *doc)
+{
+    u_char              time[BIGCACHE_LIFETIME_LEN];
+    bigcache_rc_t       rc;
+    bigcache_data_t     data;
+    bigcache_answer_t   answer;
+
+    memset(&answer, 0, sizeof(bigcache_answer_t));
+
+    answer.key = put->key;
+    answer.value = doc->value;
+    answer.expire = bigcache_answer_null;
+    answer.duration = doc->duration;
+
+    if (put->expire != BIGCACHE_NEVER) {
+        answer.expire.data = time;
+        answer.expire.len = bigcache_lifetime_print(time, put->expire);
+    }
+
+    if (bigcache_answer(&answer) == -1) {
+        return BIGCACHE_NOMEM;
+    }
+
+    data = bigcache_data_bytes(answer.memory, answer.size);
+
+    put->kind = BIGCACHE_KIND_JSON;
+    put->head = (uint32_t) answer.head;
+    put->data = &data;
+    put->n = 1;
+
+    rc = bigcache_import_put(store, put);
+
+    free(answer.memory);
+
+    return rc;
+}
+
+
+/*
+ * bigcache_store_put() without entering the store: this thread is inside,
+ * and who drains waits for it.
+ */
+
+static bigcache_rc_t
+bigcache_import_put(bigcache_store_t *store, const bigcache_put_t *put)
+{
+    bigcache_rc_t     rc;
+    bigcache_draft_t  draft;
+
+    rc = atomic_load(&store->full) ? BIGCACHE_FULL
+                                   : bigcache_store_broken(store);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_page_write(store, put, &draft);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_key_replace(store, &put->key, BIGCACHE_EXPECT_NONE,
+                                  &draft);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        store->import.imported++;
+    }
+
+    if (rc == BIGCACHE_FULL) {
+        bigcache_store_full(store);
+    }
+
+    /* what is there is newer */
+
+    return (rc == BIGCACHE_MISMATCH) ? BIGCACHE_OK : rc;
+}
+
+
+/* no request can name other keys */
+
+static int
+bigcache_import_possible(bigcache_store_t *store, const bigcache_str_t *key)
+{
+    if (key->len <= BIGCACHE_KEY_MAX
+        && (key->len == 0 || memchr(key->data, '\0', key->len) == NULL))
+    {
+        return 1;
+    }
+
+    if (store->import.bad++ < BIGCACHE_IMPORT_LINES) {
+        bigcache_log(&store->conf.log, BIGCACHE_LOG_WARN,
+                     "store \"%s\": a key of %llu bytes is not imported, it "
+                     "%s: \"%.*s\"", store->conf.path,
+                     (unsigned long long) key->len,
+                     key->len > BIGCACHE_KEY_MAX ? "is too long"
+                                                 : "has a zero byte",
+                     (int) (key->len < 256 ? key->len : 256), key->data);
+    }
+
+    return 0;
+}
+
+
+/* tells whether the key is one of those that are taken in */
+
+static int
+bigcache_import_passed(const bigcache_import_t *import,
+    const bigcache_str_t *key)
+{
+    int     order;
+    size_t  len;
+
+    if (!import->begun) {
+        return 0;
+    }
+
+    len = (key->len < import->last_len) ? key->len : import->last_len;
+    order = len ? memcmp(key->data, import->last, len) : 0;
+
+    return order < 0 || (order == 0 && key->len <= import->last_len);
+}
+
+
+static bigcache_rc_t
+bigcache_import_pass(bigcache_import_t *import, const bigcache_str_t *key)
+{
+    u_char  *last;
+
+    if (import->last == NULL || key->len > import->last_alloc) {
+
+        last = realloc(import->last, key->len + 1);
+        if (last == NULL) {
+            return BIGCACHE_NOMEM;
+        }
+
+        import->last = last;
+        import->last_alloc = key->len + 1;
+    }
+
+    if (key->len) {
+        memcpy(import->last, key->data, key->len);
+    }
+
+    import->last_len = key->len;
+    import->begun = 1;
+
+    return BIGCACHE_OK;
+}
+
+
+/* the index says that all is in before anything is moved */
+
+static bigcache_rc_t
+bigcache_import_finish(bigcache_store_t *store, int keep)
+{
+    char                error[BIGCACHE_ERROR_LEN];
+    bigcache_rc_t       rc;
+    bigcache_import_t  *import;
+
+    import = &store->import;
+
+    rc = bigcache_import_keep(store, keep ? BIGCACHE_IMPORT_KEPT
+                                          : BIGCACHE_IMPORT_DONE);
+
+    if (rc != BIGCACHE_OK) {
+        import->retry_at = bigcache_monotonic() + BIGCACHE_IMPORT_RETRY;
+        return BIGCACHE_UNAVAILABLE;
+    }
+
+    if (import->index) {
+        bigcache_index_close(import->index);
+        import->index = NULL;
+    }
+
+    rc = bigcache_adopt_end(store->conf.path, keep,
+                            bigcache_store_version(store), error);
+
+    if (rc != BIGCACHE_OK) {
+        return bigcache_import_later(store, error);
+    }
+
+    atomic_store(&import->state, BIGCACHE_IMPORT_NONE);
+
+    bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
+                 "store \"%s\": import done: %llu entries read, %llu "
+                 "imported, %llu expired, %llu impossible; the files of the "
+                 "original are %s", store->conf.path,
+                 (unsigned long long) import->read,
+                 (unsigned long long) import->imported,
+                 (unsigned long long) import->expired,
+                 (unsigned long long) import->bad,
+                 keep ? "left in place" : "removed");
+
+    return BIGCACHE_MISS;
+}
+
+
+static void
+bigcache_import_note(bigcache_store_t *store)
+{
+    int64_t             now;
+    bigcache_import_t  *import;
+
+    import = &store->import;
+    now = bigcache_monotonic();
+
+    if (now - import->noted_at < BIGCACHE_IMPORT_PERIOD
+        && import->read - import->noted < BIGCACHE_IMPORT_ENTRIES)
+    {
+        return;
+    }
+
+    import->noted = import->read;
+    import->noted_at = now;
+
+    bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
+                 "store \"%s\": import under way: %llu entries read, %llu "
+                 "imported", store->conf.path,
+                 (unsigned long long) import->read,
+                 (unsigned long long) import->imported);
+}
+
+
+/* returns BIGCACHE_OK if there was one; the caller holds the mutex */
+
+static bigcache_rc_t
+bigcache_import_delete(bigcache_import_t *import, const bigcache_str_t *key)
+{
+    char               error[BIGCACHE_ERROR_LEN];
+    bigcache_rc_t      rc;
+    bigcache_str_t     value;
+    bigcache_change_t  change;
+
+    rc = bigcache_index_get(import->index, 0, key, &value, error);
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    bigcache_index_free(&value);
+
+    change.space = 0;
+    change.key = *key;
+    change.value = NULL;
+
+    import->deleted++;
+
+    return bigcache_index_write(import->index, &change, 1, error);
+}
+
+
+/* returns BIGCACHE_OK if there is more, BIGCACHE_MISS at the end */
+
+static bigcache_rc_t
+bigcache_import_purge_slice(bigcache_store_t *store,
+    bigcache_import_purge_t *purge, const bigcache_str_t *from)
+{
+    char                error[BIGCACHE_ERROR_LEN];
+    bigcache_rc_t       rc;
+    bigcache_import_t  *import;
+
+    import = &store->import;
+
+    purge->n = 0;
+    purge->more = 0;
+
+    (void) pthread_mutex_lock(&import->mutex);
+
+    rc = bigcache_import_ready(store);
+
+    if (rc == BIGCACHE_OK) {
+        (void) bigcache_index_walk_behind(import->index, from,
+                                          bigcache_import_purge_key, purge,
+                                          error);
+
+        rc = purge->more ? BIGCACHE_OK : BIGCACHE_MISS;
+    }
+
+    (void) pthread_mutex_unlock(&import->mutex);
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_import_purge_key(void *data, const bigcache_str_t *key,
+    const bigcache_str_t *value)
+{
+    bigcache_import_purge_t *purge = data;
+
+    (void) value;
+
+    if (key->len < purge->prefix->len
+        || memcmp(key->data, purge->prefix->data, purge->prefix->len) != 0)
+    {
+        return BIGCACHE_MISS;
+    }
+
+    if (key->len > BIGCACHE_KEY_MAX) {
+        return BIGCACHE_OK;
+    }
+
+    if (purge->n++ == BIGCACHE_IMPORT_SLICE) {
+        purge->more = 1;
+        return BIGCACHE_MISS;
+    }
+
+    memcpy(purge->last, key->data, key->len);
+    purge->len = key->len;
+
+    if (!bigcache_import_passed(purge->import, key)
+        && bigcache_import_delete(purge->import, key) == BIGCACHE_OK)
+    {
+        purge->found++;
+    }
+
+    return BIGCACHE_OK;
+}

@@ -1,0 +1,110 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * The import: the entries of the original service, bigcache_adopt.h, become
+ * pages.  The store's thread takes them in key by key, in the order of the
+ * bytes, while requests are served; a key that it has not come to is a miss.
+ * How far it has come is in the index, as the meta "import":
+ *
+ *      0  u8   BIGCACHE_IMPORT_*
+ *      1       the last key that was taken in, if it is under way
+ *
+ * What requests do meanwhile is later than any entry: what is stored is not
+ * overwritten, and what is stored, deleted or purged is deleted from import/
+ * too, so that it does not come back.  The files of the original are moved
+ * into the trash when all is in, but stay if some of it could not be read.
+ *
+ * The database of import/ is opened by whoever needs it first.  All of it
+ * blocks on the disk; any thread inside the store, but for what is said of
+ * the store's thread.
+ */
+
+
+#ifndef _BIGCACHE_IMPORT_H_INCLUDED_
+#define _BIGCACHE_IMPORT_H_INCLUDED_
+
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "bigcache_store.h"
+
+
+#define BIGCACHE_IMPORT_RUNS     'r'
+#define BIGCACHE_IMPORT_DAMAGED  'd'    /* it runs, but not all can be read */
+#define BIGCACHE_IMPORT_DONE     'D'
+#define BIGCACHE_IMPORT_KEPT     'K'    /* done, the files are to stay */
+
+
+typedef enum {
+    BIGCACHE_IMPORT_UNKNOWN = 0,
+    BIGCACHE_IMPORT_NONE,
+    BIGCACHE_IMPORT_DUE
+} bigcache_import_e;
+
+/* all under the mutex, but for the state */
+
+typedef struct {
+    pthread_mutex_t      mutex;
+    _Atomic int          state;      /* bigcache_import_e */
+    bigcache_index_t    *index;      /* of import/, NULL: not open */
+    uint64_t             deleted;    /* keys, from it, since it was opened */
+
+    u_char              *last;       /* the last key that was taken in */
+    size_t               last_len;
+    size_t               last_alloc;
+    unsigned             begun:1;    /* there is such a key */
+    unsigned             damaged:1;
+    unsigned             told:1;
+    int64_t              retry_at;   /* monotonic ms */
+
+    uint64_t             read;       /* entries, since the store is open */
+    uint64_t             imported;
+    uint64_t             expired;
+    uint64_t             bad;
+    uint64_t             noted;      /* of read, at the last line */
+    int64_t              noted_at;   /* monotonic ms */
+} bigcache_import_t;
+
+
+void bigcache_import_init(bigcache_import_t *import);
+void bigcache_import_destroy(bigcache_import_t *import);
+
+/* closes the database, when nobody is inside the store */
+
+void bigcache_import_close(bigcache_import_t *import);
+
+/*
+ * Takes in some entries; for the store's thread, before it ends purges.
+ * Returns 1 if there are more, 0 if there are none, or not now.
+ */
+int bigcache_import_work(bigcache_store_t *store);
+
+/*
+ * Forgets the entry of a key that was stored or is to be deleted.  Returns 1
+ * if it was one that had not been taken in, else 0.
+ */
+int bigcache_import_forget(bigcache_store_t *store,
+    const bigcache_str_t *key);
+
+/*
+ * Forgets the entries whose keys begin with prefix, for a purge that is on
+ * the list; it was put there under import->mutex.  Returns BIGCACHE_OK, and
+ * in *n how many had not been taken in; BIGCACHE_UNAVAILABLE if the store is
+ * drained, or the database cannot be opened now.
+ */
+bigcache_rc_t bigcache_import_purge(bigcache_store_t *store,
+    const bigcache_str_t *prefix, uint64_t *n);
+
+/*
+ * Ends the import of a store that is being cleared and is closed.  Returns
+ * BIGCACHE_OK, or BIGCACHE_ERROR and the reason.
+ */
+bigcache_rc_t bigcache_import_clear(bigcache_store_t *store, char *error);
+
+
+#endif /* _BIGCACHE_IMPORT_H_INCLUDED_ */

@@ -1,0 +1,340 @@
+#!/usr/bin/perl
+
+# Expired pages leave the count and the disk without being asked for, each is
+# counted once, and a page that is stored anew is not one of them.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Bigcache::Test;
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $t = Bigcache::Test->new->conf(<<'END')->start;
+%%MODULE%%
+
+thread_pool bigcache threads=16;
+
+events {
+}
+
+http {
+    %%HTTP%%
+
+    bigcache_path %%DIR%%/store zone=main:1m thread_pool=bigcache
+                  segment_size=1m write_buffer=64k inline_size=500;
+    client_max_body_size 8m;
+    keepalive_requests 1000000;
+
+    server {
+        listen 127.0.0.1:%%PORT_0%%;
+
+        location / {
+            bigcache main;
+        }
+    }
+}
+END
+
+my $noise = join '', map { pack 'N', rand 2 ** 32 } 1 .. 500_000;
+
+
+sub count { ($t->get('/stat/count')->json // {})->{count} // -1 }
+sub expired { $t->get('/stat')->json->{stats}{expire} }
+
+sub space {
+    my $size = 0;
+    $size += -s // 0 for glob $t->dir . '/store/pages/*';
+
+    return $size;
+}
+
+
+# post(C, KEY, SIZE, EXPIRE): raw or JSON; unix seconds, if it is to expire
+
+sub post {
+    my ($c, $key, $size, $expire) = @_;
+
+    return $c->request('POST', "/pickle/$key", substr($noise, 0, $size),
+        defined $expire ? ('X-Bigcache-Expire' => $expire) : ())->status
+        if $key !~ /j/;
+
+    return $c->request('POST', "/cache/$key", '{"value":"' . 'v' x $size . '"'
+        . (defined $expire ? qq(,"expire":$expire}) : '}'))->status;
+}
+
+
+sub counted {
+    my ($n, $name) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    $t->wait_for(sub { count() == $n }, 10);
+
+    return is(count(), $n, "$name: count");
+}
+
+
+# settled(EXPIRED, NAME): the counter is there, and goes no further
+
+sub settled {
+    my ($n, $name) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    $t->wait_for(sub { expired() >= $n }, 10);
+    sleep 0.3;
+
+    return is(expired(), $n, "$name: expire counter");
+}
+
+
+# in_child(CODE): as in other tests
+
+sub in_child {
+    my ($code) = @_;
+
+    pipe my $read, my $write or die "pipe: $!\n";
+    my $pid = fork // die "fork: $!\n";
+
+    if (!$pid) {
+        $SIG{ALRM} = 'DEFAULT';
+        alarm 100;
+        close $read;
+        my $said = eval { $code->($t->connect) } // "died: $@";
+        print $write $said;
+        close $write;
+        POSIX::_exit(0);
+    }
+
+    close $write;
+
+    return $read;
+}
+
+
+sub said {
+    my ($read) = @_;
+
+    local $/;
+
+    return scalar(<$read>) // '';
+}
+
+
+# all sizes and kinds, nobody asks for them
+
+my $c = $t->connect;
+my $soon = sprintf '%.3f', time + 1.5;
+my $n = 0;
+
+for my $size (10, 2000, 60_000, 1_200_000) {
+    for my $i (1 .. ($size > 1_000_000 ? 2 : 20)) {
+        $n += post($c, "$_$size-$i", $size, $soon) == 200 for 'r', 'j';
+        post($c, "stay-$_$size-$i", $size,
+            $i % 2 ? undef : time + 100_000) for 'r', 'j';
+    }
+}
+
+is $n, 124, 'stored';
+counted(124, 'expired');
+cmp_ok time, '>=', $soon, 'not before their time';
+settled(124, 'expired');
+is $t->get('/stat')->json->{stats}{miss}, 0, 'nobody asked';
+
+is_deeply [ map { $c->request('GET', "/pickle/$_")->status }
+    qw(r10-1 j2000-1 r1200000-1 j60000-20) ], [ (404) x 4 ], 'they are misses';
+is_deeply [ map { $c->request('GET', "/pickle/stay-$_")->status }
+    qw(r10-1 j2000-2 r1200000-1 j60000-20) ], [ (200) x 4 ], 'others stay';
+settled(124, 'misses');
+is count(), 124, 'misses: count';
+
+# the disk: the half of it comes back, then all of it
+
+my $live = 2 * 2 * 1_200_000 + 20 * 60_000;
+ok $t->wait_for(sub { space() < 1.5 * $live }, 20), 'space comes back'
+    or diag space();
+
+$c->request('DELETE', '/prefix/stay');
+ok $t->wait_for(sub { space() < 1_048_577 }, 20), 'all but one segment'
+    or diag space();
+is count(), 0, 'empty';
+
+# expiry times of all kinds: past, now, in order, the same
+
+my $before = expired();
+is post($c, "past$_", 100, $_), 200, "expire $_"
+    for -1, 0, 1, -1e9, sprintf('%.3f', time), 1e9;
+counted(0, 'past');
+settled($before + 6, 'past');
+
+# 5,000 keys within a second or two
+
+$before = expired();
+my $start = int(time) + 4;
+
+{
+    my @bad = grep { $_ ne 'ok' } map { said($_) } map {
+        my $writer = $_;
+        in_child(sub {
+            my ($c) = @_;
+
+            for my $i (1 .. 1250) {
+                my $status = post($c, "many$writer-$i", 300,
+                    $start + $i % 100 / 100);
+                return $status if $status != 200;
+            }
+
+            return 'ok';
+        });
+    } 1 .. 4;
+
+    is "@bad", '', 'many stored';
+}
+
+counted(0, 'many');
+settled($before + 5000, 'many');
+
+# asked for at the same time: each is counted by one
+
+$before = expired();
+$soon = time + 1;
+post($c, "asked$_", 700, $soon) for 1 .. 300;
+
+my @asking = map {
+    in_child(sub {
+        my ($c) = @_;
+        my @bad;
+
+        while (time < $soon + 1) {
+            my $key = 'asked' . (1 + int rand 300);
+            my $begin = time;
+            my $status = $c->request('GET', "/pickle/$key")->status;
+            push @bad, "$key $status"
+                if $status == 200 && $begin > $soon + 0.05
+                    || $status == 404 && time < $soon - 0.05;
+        }
+
+        return "@bad" || 'ok';
+    });
+} 1 .. 3;
+
+is_deeply [ map { said($_) } @asking ], [ ('ok') x 3 ], 'asked: right answers';
+counted(0, 'asked');
+settled($before + 300, 'asked');
+
+# deleted, purged and overwritten before: not counted as expired
+
+$before = expired();
+post($c, $_, 700, time + 1)
+    for map { ("del$_", "purge$_", "over$_", "never$_") } 1 .. 50;
+$c->request('DELETE', "/pickle/del$_") for 1 .. 50;
+$c->request('DELETE', '/prefix/purge');
+post($c, "over$_", 700, time + 100_000) for 1 .. 50;
+post($c, "never$_", 700) for 1 .. 50;
+is count(), 100, 'removed before: count';
+sleep 1.7;
+counted(100, 'removed before');
+settled($before, 'removed before');
+is_deeply [ grep { $c->request('GET', "/pickle/$_")->status != 200 }
+    map { ("over$_", "never$_") } 1 .. 50 ], [], 'overwritten: are there';
+
+# an earlier time given later
+
+post($c, "over$_", 700, time + 0.5) for 1 .. 50;
+counted(50, 'an earlier time');
+settled($before + 50, 'an earlier time');
+$c->request('DELETE', '/prefix/never');
+
+# pages that are renewed just as their time comes: in the end all are there
+
+for my $round (1 .. 4) {
+    my $prefix = "renew$round-";
+    my $end = time + 1.5;
+
+    my @renewing = map {
+        my $writer = $_;
+        in_child(sub {
+            my ($c) = @_;
+            my ($i, %lost) = (0);
+
+            # each has 20 keys, and comes back to one just when it expires; the
+            # last time for long
+
+            my (@until) = (0) x 20;
+
+            while (time < $end) {
+                my $k = $i++ % 20;
+                my $life = 0.02 + rand 0.03;
+                my $wait = $until[$k] - time + (rand(4) - 2) / 1000;
+
+                sleep $wait if $wait > 0;
+                $until[$k] = time + $life;
+                my $status = post($c, "$prefix$writer-$k",
+                    $i % 3 ? 300 : 2000, sprintf '%.3f', $until[$k]);
+                return "POST $status" if $status != 200;
+            }
+
+            for my $k (0 .. 19) {
+                my $wait = $until[$k] - time + (rand(4) - 2) / 1000;
+                sleep $wait if $wait > 0;
+                my $status = post($c, "$prefix$writer-$k", 600, time + 1000);
+                return "POST $status" if $status != 200;
+            }
+
+            return 'ok';
+        });
+    } 1 .. 6;
+
+    is_deeply [ map { said($_) } @renewing ], [ ('ok') x 6 ],
+        "renewed $round: stored";
+    sleep 0.7;
+
+    my @lost = grep {
+        my $r = $c->request('GET', "/pickle/$_");
+        $r->status != 200 || $r->body ne substr $noise, 0, 600;
+    } map { my $writer = $_; map { "$prefix$writer-$_" } 0 .. 19 } 1 .. 6;
+
+    is "@lost", '', "renewed $round: all are there";
+    is count(), 120, "renewed $round: count";
+    $c->request('DELETE', "/prefix/$prefix");
+}
+
+# over a start, over a crash: what expired meanwhile goes too
+
+for my $how ('stop', 'kill') {
+    post($c, "down$_", $_ % 2 ? 300 : 5000, time + 2) for 1 .. 200;
+    post($c, "later$_", 5000, time + 5) for 1 .. 50;
+    post($c, "up$_", 5000, time + 5000) for 1 .. 50;
+    $c->close;
+    $t->$how;
+    sleep 2.2;
+    $t->start;
+    $c = $t->connect;
+
+    counted(100, "after $how");
+    settled(200, "after $how");
+    counted(50, "after $how, later on");
+    settled(250, "after $how, later on");
+    is_deeply [ grep { $c->request('GET', "/pickle/up$_")->status != 200 }
+        1 .. 50 ], [], "after $how: others are there";
+    $c->request('DELETE', '/prefix/up');
+    is count(), 0, "after $how: none is left";
+}
+
+# nothing goes while the store is closed, and all does after
+
+post($c, "closed$_", 300, time + 0.5) for 1 .. 50;
+$before = expired();
+is $t->get('/close')->status, 200, 'closes';
+sleep 1.2;
+is expired(), $before, 'closed: nothing expires';
+$t->request('POST', '/open');
+counted(0, 'opened');
+settled($before + 50, 'opened');
+
+done_testing;

@@ -1,0 +1,247 @@
+#!/usr/bin/perl
+
+# max_size= and min_free=: the oldest pages make way for new ones, no write is
+# refused, and the directory stays under the limit.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Bigcache::Test;
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use constant { MIB => 1024 * 1024, SIZE => 50_000 };
+
+my $conf = <<'END';
+%%MODULE%%
+
+events {
+}
+
+http {
+    %%HTTP%%
+
+    bigcache_path %%DIR%%/store zone=main:1m PARAMETERS;
+    client_max_body_size 64m;
+    keepalive_requests 1000000;
+
+    server {
+        listen 127.0.0.1:%%PORT_0%%;
+
+        location / {
+            bigcache main;
+        }
+    }
+}
+END
+
+my $noise = join '', map { pack 'N', rand 2 ** 32 } 1 .. 300_000;
+my ($t, $mount);
+
+END {
+    my $status = $?;
+
+    if ($mount) {
+        $t->stop;
+        system 'umount', $mount;
+    }
+
+    $? = $status;
+}
+
+
+sub new {
+    my ($parameters) = @_;
+
+    return Bigcache::Test->new->conf($conf =~ s/PARAMETERS/$parameters/r);
+}
+
+
+# page(N, SIZE): no page is like another, nor shrinks
+
+sub page {
+    my ($n, $size) = @_;
+
+    return "$n." . substr $noise, $n * 13 % 100_000, ($size || SIZE)
+        - length "$n.";
+}
+
+
+sub space {
+    my $size = 0;
+    $size += -s // 0 for glob $t->dir . '/store/*/*';
+
+    return $size;
+}
+
+
+sub count { ($t->get('/stat/count')->json // {})->{count} // -1 }
+
+
+# fill(FROM, TO, LIMIT): stores pages, with a look at the directory now and
+# then; returns what was not as expected, and how large it was at most
+
+sub fill {
+    my ($from, $to, $size) = @_;
+
+    my $c = $t->connect;
+    my $highest = 0;
+    my %bad;
+
+    for my $n ($from .. $to) {
+        my $status = $c->request('POST', "/pickle/k$n", page($n, $size))
+            ->status;
+        $bad{$status}++ if $status != 200;
+
+        # the newest is there at once
+        $bad{'not there'}++
+            if $n % 20 == 0 && $c->request('GET', "/pickle/k$n")->body ne
+                page($n, $size);
+
+        my $space = $n % 5 ? 0 : space();
+        $highest = $space if $space > $highest;
+    }
+
+    return (join(' ', map { "$_: $bad{$_}" } sort keys %bad), $highest);
+}
+
+
+# there(FROM, TO): how many of them are, whole
+
+sub there {
+    my ($from, $to, $size) = @_;
+
+    my $c = $t->connect;
+    my @answers = map {
+        my $r = $c->request('GET', "/pickle/k$_");
+        $r->status == 404 ? () : $r->body eq page($_, $size) ? 1 : die "k$_\n";
+    } $from .. $to;
+
+    return scalar @answers;
+}
+
+
+# 100 MB into 8 MiB
+
+$t = new('max_size=8m write_buffer=64k gzip=off')->start;
+
+my ($bad, $highest) = fill(1, 2000);
+is $bad, '', '100 MB: never an error';
+cmp_ok $highest, '<', 9 * MIB, '100 MB: under the limit and a segment';
+
+ok $t->wait_for(sub { space() <= 8 * MIB }, 10), '100 MB: then under the limit'
+    or diag space();
+cmp_ok space(), '>', 4 * MIB, '100 MB: which is used';
+is there(1981, 2000), 20, '100 MB: the newest are there';
+is there(1, 1500), 0, '100 MB: the oldest are not';
+
+my $there = there(1501, 2000);
+cmp_ok $there, '>=', 80, '100 MB: as many as there is room for';
+is count(), $there, '100 MB: count';
+like $t->error_log, qr/\[notice\].*evicted with \d+ pages/, '100 MB: is told';
+is $t->get('/stat')->json->{stats}{expire}, 0, 'they did not expire';
+is $t->get('/stat')->json->{stats}{delete}, 0, 'nor were they deleted';
+
+# overwritten all the time, what is alive is within the limit: none goes
+
+$t->request('DELETE', '/prefix/k');
+fill(1, 30);
+$_ % 2 ? fill(10, 30) : fill(31, 50) for 1 .. 40;
+is there(10, 50), 41, 'overwritten: they are there';
+cmp_ok space(), '<=', 9 * MIB, 'overwritten: limit';
+
+# over a start, and a crash
+
+for my $how ('stop', 'kill') {
+    my $before = there(10, 50);
+
+    $t->$how;
+    $t->start;
+    is there(10, 50), $before, "after $how: they are there";
+    ($bad, $highest) = fill(1000, 1400);
+    is $bad, '', "after $how: never an error";
+    cmp_ok $highest, '<', 9 * MIB, "after $how: limit";
+    is there(1381, 1400), 20, "after $how: the newest are there";
+    ok $t->wait_for(sub { count() == there(1, 50) + there(1000, 1400) }, 10),
+        "after $how: count";
+    fill(10, 50);
+}
+
+# a smaller limit than there are pages
+
+$t->stop;
+$t = Bigcache::Test->new->conf($conf
+    =~ s/PARAMETERS/segment_size=1m write_buffer=64k gzip=off/r)->start;
+fill(1, 600);
+is there(1, 600), 600, 'no limit: all are there';
+$t->stop;
+$t->conf($conf =~
+    s/PARAMETERS/max_size=10m segment_size=1m write_buffer=64k gzip=off/r);
+$t->start;
+ok $t->wait_for(sub { space() <= 10 * MIB }, 10), 'a limit: pages go';
+is there(581, 600), 20, 'a limit: not the newest';
+is there(1, 300), 0, 'a limit: but the oldest';
+is count(), there(301, 600), 'a limit: count';
+
+# large pages, which have segments of their own
+
+$t->get('/clear');
+($bad, $highest) = fill(1, 60, 1_060_000);
+is $bad, '', 'large pages: never an error';
+cmp_ok $highest, '<', 12 * MIB, 'large pages: limit';
+is there(58, 60, 1_060_000), 3, 'large pages: the newest are there';
+ok $t->wait_for(sub { space() <= 10 * MIB }, 10), 'large pages: then under it';
+is there(1, 40, 1_060_000), 0, 'large pages: the oldest are not';
+$t->stop;
+
+# min_free, on a file system of its own
+
+SKIP: {
+    skip 'only root can mount', 8 if $>;
+
+    my $parameters = 'min_free=20m segment_size=1m write_buffer=64k gzip=off';
+
+    $t = new($parameters);
+    mkdir $t->dir . '/store' or die "store: $!\n";
+    system('mount', '-t', 'tmpfs', '-o', 'size=32m', 'none',
+        $t->dir . '/store') == 0 or skip 'cannot mount', 8;
+    $mount = $t->dir . '/store';
+    $t->start;
+
+    # 12 MB are for pages; the rest is free, but for what was just written
+
+    my $free = sub {
+        my ($line) = reverse split /\n/, `df -B1 --output=avail $mount`;
+        return $line + 0;
+    };
+
+    ($bad, $highest) = fill(1, 800);
+    is $bad, '', 'min_free: never an error';
+    cmp_ok $highest, '<', 15 * MIB, 'min_free: limit';
+    ok $t->wait_for(sub { $free->() >= 20 * MIB }, 10), 'min_free: is free'
+        or diag $free->();
+    is there(781, 800), 20, 'min_free: the newest are there';
+    is there(1, 400), 0, 'min_free: the oldest are not';
+
+    # somebody else takes room, and gives it back
+
+    open my $file, '>', "$mount/other" or die "other: $!\n";
+    print $file 'x' x (6 * MIB);
+    close $file;
+    ok $t->wait_for(sub { $free->() >= 20 * MIB }, 10),
+        'min_free: makes way for others' or diag $free->();
+    unlink "$mount/other";
+
+    ($bad) = fill(1001, 1100);
+    is $bad, '', 'min_free: stores afterwards';
+    cmp_ok there(1001, 1100), '>=', 80, 'min_free: and keeps';
+    $t->stop;
+    system 'umount', $mount;
+    $mount = undef;
+}
+
+done_testing;

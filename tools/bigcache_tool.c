@@ -1,0 +1,453 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/stat.h>
+
+#include "bigcache_bytes.h"
+#include "bigcache_crc.h"
+#include "bigcache_data.h"
+#include "bigcache_dir.h"
+#include "bigcache_gzip.h"
+#include "bigcache_open.h"
+#include "bigcache_tool.h"
+#include "bigcache_utf8.h"
+
+
+/* segments are only read, so their size says nothing */
+
+#define BIGCACHE_TOOL_SEGMENT  (64 * 1024 * 1024)
+
+/* more than that cannot have been packed */
+
+#define BIGCACHE_TOOL_PACKED   BIGCACHE_STORE_LARGE
+
+
+static bigcache_rc_t bigcache_tool_format(bigcache_tool_t *tool);
+static int bigcache_tool_entry(bigcache_tool_t *tool,
+    const bigcache_str_t *key, const bigcache_record_t *record,
+    bigcache_tool_page_t *page);
+static int bigcache_tool_head(const bigcache_str_t *key,
+    const bigcache_record_t *record, bigcache_tool_page_t *page,
+    uint32_t *crc);
+static int bigcache_tool_body(bigcache_tool_page_t *page, uint32_t crc);
+static int bigcache_tool_unpack(bigcache_tool_page_t *page);
+
+
+bigcache_rc_t
+bigcache_tool_open(bigcache_tool_t *tool)
+{
+    char                   name[PATH_MAX];
+    bigcache_rc_t          rc;
+    bigcache_index_conf_t  conf;
+
+    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_PAGES, tool->path);
+
+    rc = bigcache_segments_open(&tool->segments, name, BIGCACHE_TOOL_SEGMENT,
+                                &tool->log, tool->error);
+    if (rc != BIGCACHE_OK) {
+        tool->segments = NULL;
+        return rc;
+    }
+
+    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_INDEX, tool->path);
+
+    memset(&conf, 0, sizeof(bigcache_index_conf_t));
+
+    conf.block_cache = 8 * 1024 * 1024;
+    conf.write_buffer = 4 * 1024 * 1024;
+
+    rc = bigcache_index_open(&tool->index, name, &conf, tool->error);
+
+    if (rc != BIGCACHE_OK) {
+        tool->index = NULL;
+        return rc;
+    }
+
+    return bigcache_tool_format(tool);
+}
+
+
+void
+bigcache_tool_close(bigcache_tool_t *tool)
+{
+    if (tool->index) {
+        bigcache_index_close(tool->index);
+    }
+
+    if (tool->segments) {
+        bigcache_segments_close(tool->segments);
+    }
+
+    if (tool->lock != -1) {
+        (void) close(tool->lock);
+    }
+}
+
+
+int
+bigcache_tool_failed(const char *fmt, ...)
+{
+    va_list  args;
+
+    (void) fprintf(stderr, "bigcache: ");
+
+    va_start(args, fmt);
+    (void) vfprintf(stderr, fmt, args);
+    va_end(args);
+
+    (void) fprintf(stderr, "\n");
+
+    return BIGCACHE_TOOL_FAILED;
+}
+
+
+void
+bigcache_tool_print(const bigcache_str_t *s)
+{
+    int            n;
+    const u_char  *p, *end;
+
+    p = s->data;
+    end = p + s->len;
+
+    while (p < end) {
+
+        n = bigcache_utf8_step(p, end);
+
+        if (n > 1) {
+            (void) fwrite(p, 1, (size_t) n, stdout);
+            p += n;
+            continue;
+        }
+
+        if (n == 1 && *p >= 0x20 && *p != 0x7f && *p != '\\') {
+            (void) putchar(*p);
+
+        } else if (*p == '\\') {
+            (void) fputs("\\\\", stdout);
+
+        } else {
+            (void) printf("\\x%02x", *p);
+        }
+
+        p++;
+    }
+}
+
+
+int
+bigcache_tool_page(bigcache_tool_t *tool, const bigcache_str_t *key,
+    const bigcache_record_t *record, int body, bigcache_tool_page_t *page)
+{
+    int       rc;
+    uint32_t  crc;
+
+    memset(page, 0, sizeof(bigcache_tool_page_t));
+
+    page->record = *record;
+    page->fd = -1;
+
+    rc = 0;
+    crc = 0;
+
+    if (record->flags & BIGCACHE_FLAG_SEGMENT) {
+
+        rc = bigcache_tool_entry(tool, key, record, page);
+
+        if (rc == 0) {
+            rc = bigcache_tool_head(key, record, page, &crc);
+        }
+
+        if (rc == 0 && body) {
+            rc = bigcache_tool_body(page, crc);
+        }
+    }
+
+    if (rc == 0 && body && (record->flags & BIGCACHE_FLAG_GZIP)) {
+        rc = bigcache_tool_unpack(page);
+    }
+
+    if (rc == -1) {
+        bigcache_tool_page_free(tool, page);
+    }
+
+    return rc;
+}
+
+
+void
+bigcache_tool_page_free(bigcache_tool_t *tool, bigcache_tool_page_t *page)
+{
+    if (page->segment) {
+        bigcache_segments_release(tool->segments, page->segment);
+        page->segment = NULL;
+    }
+
+    free(page->memory);
+    page->memory = NULL;
+}
+
+
+uint64_t
+bigcache_tool_size(const char *path, const char *name)
+{
+    DIR            *dir;
+    char            full[PATH_MAX];
+    uint64_t        size;
+    struct stat     st;
+    struct dirent  *de;
+
+    (void) snprintf(full, PATH_MAX, "%s/%s", path, name);
+
+    dir = opendir(full);
+    if (dir == NULL) {
+        return 0;
+    }
+
+    size = 0;
+
+    for ( ;; ) {
+        de = readdir(dir);
+
+        if (de == NULL) {
+            break;
+        }
+
+        if (fstatat(dirfd(dir), de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0
+            && S_ISREG(st.st_mode))
+        {
+            size += (uint64_t) st.st_size;
+        }
+    }
+
+    (void) closedir(dir);
+
+    return size;
+}
+
+
+static bigcache_rc_t
+bigcache_tool_format(bigcache_tool_t *tool)
+{
+    uint64_t        format;
+    bigcache_rc_t   rc;
+    bigcache_str_t  value;
+
+    static const bigcache_str_t  name = bigcache_string("format");
+
+    rc = bigcache_index_get(tool->index, BIGCACHE_INDEX_META, &name, &value,
+                            tool->error);
+
+    if (rc == BIGCACHE_MISS) {
+        (void) snprintf(tool->error, BIGCACHE_ERROR_LEN,
+                        "the index is not one of a bigcache store");
+        return BIGCACHE_ERROR;
+    }
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    format = (value.len == sizeof(uint64_t)) ? bigcache_get64(value.data) : 0;
+
+    bigcache_index_free(&value);
+
+    if (format != BIGCACHE_OPEN_FORMAT) {
+        (void) snprintf(tool->error, BIGCACHE_ERROR_LEN,
+                        "the store has format %llu, this bigcache reads %d",
+                        (unsigned long long) format, BIGCACHE_OPEN_FORMAT);
+        return BIGCACHE_ERROR;
+    }
+
+    return BIGCACHE_OK;
+}
+
+
+static int
+bigcache_tool_entry(bigcache_tool_t *tool, const bigcache_str_t *key,
+    const bigcache_record_t *record, bigcache_tool_page_t *page)
+{
+    bigcache_rc_t  rc;
+
+    rc = bigcache_segments_acquire(tool->segments, record->segment,
+                                   &page->segment, &page->fd);
+
+    if (rc != BIGCACHE_OK) {
+        page->segment = NULL;
+        page->problem = (rc == BIGCACHE_MISS) ? "its segment is gone"
+                                              : strerror(errno);
+        return -1;
+    }
+
+    page->offset = (off_t) (record->offset
+                            + bigcache_entry_head_size(key->len,
+                                                       record->type.len));
+    return 0;
+}
+
+
+static int
+bigcache_tool_head(const bigcache_str_t *key, const bigcache_record_t *record,
+    bigcache_tool_page_t *page, uint32_t *crc)
+{
+    size_t              size;
+    bigcache_data_t     data;
+    bigcache_entry_t    entry;
+
+    size = bigcache_entry_head_size(key->len, record->type.len);
+
+    page->memory = malloc(size);
+    if (page->memory == NULL) {
+        page->problem = "out of memory";
+        return -1;
+    }
+
+    data = bigcache_data_range(page->fd, (off_t) record->offset, size);
+
+    if (bigcache_data_read(page->memory, &data, 1) == -1) {
+        page->problem = "its entry in the segment cannot be read";
+        return -1;
+    }
+
+    if (bigcache_entry_decode(&entry, page->memory, size) != 0) {
+        page->problem = "the head of its entry fails its check";
+        return -1;
+    }
+
+    if (entry.key.len != key->len
+        || memcmp(entry.key.data, key->data, key->len) != 0
+        || entry.record.type.len != record->type.len
+        || entry.record.length != record->length
+        || entry.record.unpacked != record->unpacked)
+    {
+        page->problem = "its entry is that of another page";
+        return -1;
+    }
+
+    page->record.type = entry.record.type;
+    *crc = entry.body_crc;
+
+    return 0;
+}
+
+
+/* what is large stays in its file */
+
+static int
+bigcache_tool_body(bigcache_tool_page_t *page, uint32_t crc)
+{
+    size_t              head, len;
+    u_char             *memory;
+    uint32_t            found;
+    bigcache_data_t     data;
+    bigcache_record_t  *record;
+
+    found = 0;
+    record = &page->record;
+    data = bigcache_data_range(page->fd, page->offset, record->length);
+
+    if (bigcache_data_crc(&data, 1, &found) == -1) {
+        page->problem = "its body cannot be read";
+        return -1;
+    }
+
+    if (found != crc) {
+        page->problem = "its body fails its check";
+        return -1;
+    }
+
+    if (record->length > BIGCACHE_STORE_LARGE) {
+        return 0;
+    }
+
+    /* the content type is kept in front of it */
+
+    head = record->type.len;
+    len = (size_t) record->length;
+
+    memory = malloc(head + len + 1);
+    if (memory == NULL) {
+        page->problem = "out of memory";
+        return -1;
+    }
+
+    if (head) {
+        memcpy(memory, record->type.data, head);
+    }
+
+    free(page->memory);
+    page->memory = memory;
+
+    record->type.data = memory;
+    record->body.data = memory + head;
+    record->body.len = len;
+
+    if (bigcache_data_read(memory + head, &data, 1) == -1) {
+        page->problem = "its body cannot be read";
+        return -1;
+    }
+
+    page->fd = -1;
+
+    return 0;
+}
+
+
+static int
+bigcache_tool_unpack(bigcache_tool_page_t *page)
+{
+    size_t              head, size;
+    u_char             *memory;
+    bigcache_record_t  *record;
+
+    record = &page->record;
+
+    if (record->unpacked > BIGCACHE_TOOL_PACKED
+        || record->length > BIGCACHE_TOOL_PACKED)
+    {
+        page->problem = "it is too large to be packed";
+        return -1;
+    }
+
+    head = record->type.len;
+    size = (size_t) record->unpacked;
+
+    memory = malloc(head + size + 1);
+    if (memory == NULL) {
+        page->problem = "out of memory";
+        return -1;
+    }
+
+    if (head) {
+        memcpy(memory, record->type.data, head);
+    }
+
+    if (bigcache_gzip_unpack(memory + head, size, record->body.data,
+                             record->body.len)
+        == -1)
+    {
+        free(memory);
+        page->problem = "its body cannot be unpacked";
+        return -1;
+    }
+
+    free(page->memory);
+    page->memory = memory;
+
+    record->type.data = memory;
+    record->body.data = memory + head;
+    record->body.len = size;
+
+    return 0;
+}

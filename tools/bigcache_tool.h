@@ -1,0 +1,92 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * The parts of the command "bigcache", which looks at a store that no nginx
+ * has open.  One thread; nothing here outlives main().
+ *
+ * Exit statuses: 0, 1 for what is not there or not right, 2 for what could
+ * not be done.
+ */
+
+
+#ifndef _BIGCACHE_TOOL_H_INCLUDED_
+#define _BIGCACHE_TOOL_H_INCLUDED_
+
+
+#include <limits.h>
+
+#include "bigcache_index.h"
+#include "bigcache_segments.h"
+
+
+#define BIGCACHE_TOOL_OK      0
+#define BIGCACHE_TOOL_WRONG   1
+#define BIGCACHE_TOOL_FAILED  2
+
+
+/* a store that is open for looking at, or only locked */
+
+typedef struct {
+    const char           *path;
+    int                   lock;
+    bigcache_index_t     *index;
+    bigcache_segments_t  *segments;
+    unsigned              logged;    /* lines at the level "error" or worse */
+    bigcache_log_t        log;
+    char                  error[BIGCACHE_ERROR_LEN];
+} bigcache_tool_t;
+
+/* of an entry: its head, and the body if it is in memory */
+
+typedef struct {
+    bigcache_record_t     record;
+    u_char               *memory;
+    bigcache_segment_t   *segment;
+    int                   fd;        /* -1: the body is in record.body */
+    off_t                 offset;
+    const char           *problem;   /* why it cannot be read, static */
+} bigcache_tool_page_t;
+
+
+/* the commands that have a file of their own; return the exit status */
+
+int bigcache_tool_check(bigcache_tool_t *tool);
+int bigcache_tool_compact(bigcache_tool_t *tool);
+
+/*
+ * Opens the index and the segments of a tool that has the lock; says what is
+ * wrong in tool->error.
+ */
+bigcache_rc_t bigcache_tool_open(bigcache_tool_t *tool);
+
+void bigcache_tool_close(bigcache_tool_t *tool);
+
+/* prints a line to stderr; returns BIGCACHE_TOOL_FAILED */
+
+int bigcache_tool_failed(const char *fmt, ...)
+    __attribute__((format(printf, 1, 2)));
+
+/* prints bytes so that they are one field of one line */
+
+void bigcache_tool_print(const bigcache_str_t *s);
+
+/*
+ * Reads the page that record is of: its head, whose checksum is verified, and
+ * if body, the body.  Returns 0, and bigcache_tool_page_free() is owed, or -1
+ * and page->problem.
+ */
+int bigcache_tool_page(bigcache_tool_t *tool, const bigcache_str_t *key,
+    const bigcache_record_t *record, int body, bigcache_tool_page_t *page);
+void bigcache_tool_page_free(bigcache_tool_t *tool,
+    bigcache_tool_page_t *page);
+
+/* returns the bytes of the files in the directory path/name */
+
+uint64_t bigcache_tool_size(const char *path, const char *name);
+
+
+#endif /* _BIGCACHE_TOOL_H_INCLUDED_ */

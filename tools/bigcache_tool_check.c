@@ -1,0 +1,417 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * bigcache check: every record of the index with the entry that it names,
+ * every other entry that lies in a segment, and what was kept when the store
+ * was closed against what is there.
+ */
+
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bigcache_bytes.h"
+#include "bigcache_data.h"
+#include "bigcache_key.h"
+#include "bigcache_open.h"
+#include "bigcache_scan.h"
+#include "bigcache_tool.h"
+
+
+typedef struct {
+    bigcache_tool_t  *tool;
+    uint64_t          problems;
+    uint64_t          keys;
+    uint64_t          entries;
+    uint64_t          dead;       /* entries that no record names */
+
+    /* of the segment that is scanned */
+
+    uint64_t          id;
+    int               fd;
+} bigcache_tool_check_t;
+
+
+static bigcache_rc_t bigcache_tool_check_key(void *data,
+    const bigcache_str_t *key, const bigcache_str_t *value);
+static void bigcache_tool_check_expire(bigcache_tool_check_t *check,
+    const bigcache_str_t *key, const bigcache_record_t *record);
+static void bigcache_tool_check_index(bigcache_tool_check_t *check);
+static void bigcache_tool_check_segments(bigcache_tool_check_t *check);
+static void bigcache_tool_check_scan(bigcache_tool_check_t *check,
+    const bigcache_usage_t *usage);
+static bigcache_rc_t bigcache_tool_check_entry(void *data,
+    const bigcache_entry_t *entry, uint64_t offset, uint64_t size);
+static int bigcache_tool_check_named(bigcache_tool_check_t *check,
+    const bigcache_entry_t *entry, uint64_t offset);
+static void bigcache_tool_check_kept(bigcache_tool_check_t *check);
+static void bigcache_tool_check_live(bigcache_tool_check_t *check,
+    const bigcache_str_t *kept);
+static int bigcache_tool_check_meta(bigcache_tool_check_t *check,
+    const char *name, bigcache_str_t *value);
+static void bigcache_tool_check_problem(bigcache_tool_check_t *check,
+    const bigcache_str_t *key, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+
+int
+bigcache_tool_check(bigcache_tool_t *tool)
+{
+    bigcache_rc_t          rc;
+    bigcache_tool_check_t  check;
+
+    memset(&check, 0, sizeof(bigcache_tool_check_t));
+
+    check.tool = tool;
+
+    rc = bigcache_tool_open(tool);
+
+    if (rc == BIGCACHE_DAMAGED) {
+        bigcache_tool_check_problem(&check, NULL, "the index is damaged: %s",
+                                    tool->error);
+        return BIGCACHE_TOOL_WRONG;
+    }
+
+    if (rc != BIGCACHE_OK) {
+        return bigcache_tool_failed("\"%s\" cannot be opened: %s", tool->path,
+                                    tool->error);
+    }
+
+    /* segments that were passed over are in the log, which is shown */
+
+    check.problems = tool->logged;
+
+    bigcache_tool_check_index(&check);
+    bigcache_tool_check_segments(&check);
+    bigcache_tool_check_kept(&check);
+
+    (void) fprintf(stderr, "%llu keys, %llu entries in segments, %llu of them "
+                   "dead, %llu problems\n", (unsigned long long) check.keys,
+                   (unsigned long long) check.entries,
+                   (unsigned long long) check.dead,
+                   (unsigned long long) check.problems);
+
+    return check.problems ? BIGCACHE_TOOL_WRONG : BIGCACHE_TOOL_OK;
+}
+
+
+static void
+bigcache_tool_check_index(bigcache_tool_check_t *check)
+{
+    bigcache_tool_t        *tool;
+    bigcache_index_walk_t  *walk;
+
+    static const bigcache_str_t  all = bigcache_string("");
+
+    tool = check->tool;
+
+    walk = bigcache_index_walk_begin(tool->index, BIGCACHE_INDEX_KEY, &all);
+
+    if (walk == NULL) {
+        bigcache_tool_check_problem(check, NULL, "out of memory");
+        return;
+    }
+
+    if (bigcache_index_walk(walk, bigcache_tool_check_key, check, tool->error)
+        != BIGCACHE_OK)
+    {
+        bigcache_tool_check_problem(check, NULL, "the index is damaged: %s",
+                                    tool->error);
+    }
+}
+
+
+static bigcache_rc_t
+bigcache_tool_check_key(void *data, const bigcache_str_t *key,
+    const bigcache_str_t *value)
+{
+    bigcache_tool_check_t *check = data;
+
+    bigcache_record_t     record;
+    bigcache_tool_page_t  page;
+
+    check->keys++;
+
+    if (key->len > BIGCACHE_KEY_MAX
+        || bigcache_record_decode(&record, value->data, value->len) == -1)
+    {
+        bigcache_tool_check_problem(check, key, "the record fails its check");
+        return BIGCACHE_OK;
+    }
+
+    bigcache_tool_check_expire(check, key, &record);
+
+    if (record.flags & BIGCACHE_FLAG_SEGMENT) {
+        bigcache_segments_live(check->tool->segments, record.segment,
+                               (int64_t) bigcache_entry_size(key->len,
+                                                  record.type.len,
+                                                  record.length));
+    }
+
+    if (bigcache_tool_page(check->tool, key, &record, 1, &page) == -1) {
+        bigcache_tool_check_problem(check, key, "%s", page.problem);
+        return BIGCACHE_OK;
+    }
+
+    bigcache_tool_page_free(check->tool, &page);
+
+    return BIGCACHE_OK;
+}
+
+
+/* without it the sweep would not find the page */
+
+static void
+bigcache_tool_check_expire(bigcache_tool_check_t *check,
+    const bigcache_str_t *key, const bigcache_record_t *record)
+{
+    u_char           buf[BIGCACHE_INDEX_NAME_MAX];
+    bigcache_rc_t    rc;
+    bigcache_str_t   name, value;
+
+    if (record->expire == BIGCACHE_NEVER) {
+        return;
+    }
+
+    name = bigcache_key_expire_name(buf, key, record->expire);
+
+    rc = bigcache_index_get(check->tool->index, BIGCACHE_INDEX_EXPIRE, &name,
+                            &value, check->tool->error);
+
+    if (rc == BIGCACHE_OK) {
+        bigcache_index_free(&value);
+
+    } else {
+        bigcache_tool_check_problem(check, key,
+                                    "it is not among those that expire");
+    }
+}
+
+
+static void
+bigcache_tool_check_segments(bigcache_tool_check_t *check)
+{
+    size_t             i, n;
+    bigcache_usage_t  *usage;
+
+    n = bigcache_segments_usage(check->tool->segments, NULL, 0);
+
+    usage = malloc((n + 1) * sizeof(bigcache_usage_t));
+
+    if (usage == NULL) {
+        bigcache_tool_check_problem(check, NULL, "out of memory");
+        return;
+    }
+
+    (void) bigcache_segments_usage(check->tool->segments, usage, n);
+
+    for (i = 0; i < n; i++) {
+        bigcache_tool_check_scan(check, &usage[i]);
+    }
+
+    free(usage);
+}
+
+
+static void
+bigcache_tool_check_scan(bigcache_tool_check_t *check,
+    const bigcache_usage_t *usage)
+{
+    bigcache_rc_t         rc;
+    bigcache_segment_t   *segment;
+
+    check->id = usage->id;
+
+    rc = bigcache_segments_acquire(check->tool->segments, usage->id,
+                                   &segment, &check->fd);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_scan(check->fd, usage->size, bigcache_tool_check_entry,
+                           check);
+        bigcache_segments_release(check->tool->segments, segment);
+    }
+
+    if (rc != BIGCACHE_OK) {
+        bigcache_tool_check_problem(check, NULL,
+                                    "segment %016llx cannot be read: %s",
+                                    (unsigned long long) usage->id,
+                                    rc == BIGCACHE_NOMEM ? "out of memory"
+                                                         : strerror(errno));
+    }
+}
+
+
+/* the entries that a record names have been seen by way of it */
+
+static bigcache_rc_t
+bigcache_tool_check_entry(void *data, const bigcache_entry_t *entry,
+    uint64_t offset, uint64_t size)
+{
+    bigcache_tool_check_t *check = data;
+
+    size_t           head;
+    uint32_t         crc;
+    bigcache_data_t  body;
+
+    (void) size;
+
+    check->entries++;
+
+    if (bigcache_tool_check_named(check, entry, offset)) {
+        return BIGCACHE_OK;
+    }
+
+    check->dead++;
+
+    crc = 0;
+    head = bigcache_entry_head_size(entry->key.len, entry->record.type.len);
+    body = bigcache_data_range(check->fd, (off_t) (offset + head),
+                               entry->record.length);
+
+    if (bigcache_data_crc(&body, 1, &crc) == -1 || crc != entry->body_crc) {
+        bigcache_tool_check_problem(check, &entry->key,
+                            "a dead entry of it fails its check: segment "
+                            "%016llx, offset %llu",
+                            (unsigned long long) check->id,
+                            (unsigned long long) offset);
+    }
+
+    return BIGCACHE_OK;
+}
+
+
+static int
+bigcache_tool_check_named(bigcache_tool_check_t *check,
+    const bigcache_entry_t *entry, uint64_t offset)
+{
+    int                named;
+    bigcache_str_t     value;
+    bigcache_record_t  record;
+
+    if (bigcache_index_get(check->tool->index, BIGCACHE_INDEX_KEY,
+                           &entry->key, &value, check->tool->error)
+        != BIGCACHE_OK)
+    {
+        return 0;
+    }
+
+    named = (bigcache_record_decode(&record, value.data, value.len) == 0
+             && (record.flags & BIGCACHE_FLAG_SEGMENT)
+             && record.segment == check->id
+             && record.offset == offset);
+
+    bigcache_index_free(&value);
+
+    return named;
+}
+
+
+/* after a crash nothing is kept, the next start counts */
+
+static void
+bigcache_tool_check_kept(bigcache_tool_check_t *check)
+{
+    uint64_t        count;
+    bigcache_str_t  value;
+
+    if (!bigcache_tool_check_meta(check, BIGCACHE_OPEN_COUNT, &value)) {
+        (void) fprintf(stderr, "the store was not closed properly: no count "
+                       "is kept\n");
+        return;
+    }
+
+    count = (value.len == sizeof(uint64_t)) ? bigcache_get64(value.data)
+                                            : UINT64_MAX;
+
+    bigcache_index_free(&value);
+
+    if (count != check->keys) {
+        bigcache_tool_check_problem(check, NULL,
+                                    "%lld keys are kept as the count, but "
+                                    "there are %llu", (long long) count,
+                                    (unsigned long long) check->keys);
+    }
+
+    if (bigcache_tool_check_meta(check, BIGCACHE_OPEN_SEGMENTS, &value)) {
+        bigcache_tool_check_live(check, &value);
+        bigcache_index_free(&value);
+    }
+}
+
+
+static void
+bigcache_tool_check_live(bigcache_tool_check_t *check,
+    const bigcache_str_t *kept)
+{
+    size_t    i;
+    int64_t   live, found;
+    uint64_t  id;
+
+    for (i = 0; i + BIGCACHE_OPEN_USAGE <= kept->len;
+         i += BIGCACHE_OPEN_USAGE)
+    {
+        id = bigcache_get64(kept->data + i);
+        live = (int64_t) bigcache_get64(kept->data + i + 8);
+
+        found = bigcache_segments_alive(check->tool->segments, id);
+
+        if (live != found) {
+            bigcache_tool_check_problem(check, NULL,
+                                        "segment %016llx: %lld bytes are kept "
+                                        "as live, but there are %lld",
+                                        (unsigned long long) id,
+                                        (long long) live, (long long) found);
+        }
+    }
+}
+
+
+static int
+bigcache_tool_check_meta(bigcache_tool_check_t *check, const char *name,
+    bigcache_str_t *value)
+{
+    bigcache_rc_t   rc;
+    bigcache_str_t  key;
+
+    key.data = (const u_char *) name;
+    key.len = strlen(name);
+
+    rc = bigcache_index_get(check->tool->index, BIGCACHE_INDEX_META, &key,
+                            value, check->tool->error);
+
+    if (rc != BIGCACHE_OK && rc != BIGCACHE_MISS) {
+        bigcache_tool_check_problem(check, NULL, "the index is damaged: %s",
+                                    check->tool->error);
+    }
+
+    return rc == BIGCACHE_OK;
+}
+
+
+static void
+bigcache_tool_check_problem(bigcache_tool_check_t *check,
+    const bigcache_str_t *key, const char *fmt, ...)
+{
+    va_list  args;
+
+    check->problems++;
+
+    if (key) {
+        (void) printf("key \"");
+        bigcache_tool_print(key);
+        (void) printf("\": ");
+    }
+
+    va_start(args, fmt);
+    (void) vprintf(fmt, args);
+    va_end(args);
+
+    (void) printf("\n");
+}

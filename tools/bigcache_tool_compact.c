@@ -1,0 +1,195 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * bigcache compact: the work of the store's thread, all of it at once and by
+ * this one.  There are no requests that it would have to make way for.
+ */
+
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bigcache_compact.h"
+#include "bigcache_dir.h"
+#include "bigcache_expire.h"
+#include "bigcache_life.h"
+#include "bigcache_open.h"
+#include "bigcache_recount.h"
+#include "bigcache_tool.h"
+
+
+/* those of bigcache_path */
+
+#define BIGCACHE_TOOL_SEGMENT  (64 * 1024 * 1024)
+#define BIGCACHE_TOOL_BUFFER   (16 * 1024 * 1024)
+
+/* what the sweep returns when there is no more, milliseconds */
+
+#define BIGCACHE_TOOL_IDLE     500
+
+
+static bigcache_store_t *bigcache_tool_store(bigcache_tool_t *tool);
+static void bigcache_tool_work(bigcache_store_t *store);
+static void bigcache_tool_work_pages(bigcache_store_t *store);
+static void bigcache_tool_store_close(bigcache_store_t *store);
+static uint64_t bigcache_tool_bytes(const bigcache_tool_t *tool);
+
+
+int
+bigcache_tool_compact(bigcache_tool_t *tool)
+{
+    uint64_t           before, after;
+    bigcache_store_t  *store;
+
+    before = bigcache_tool_bytes(tool);
+
+    store = bigcache_tool_store(tool);
+
+    if (store == NULL) {
+        return bigcache_tool_failed("\"%s\" cannot be opened: %s", tool->path,
+                                    tool->error);
+    }
+
+    bigcache_tool_work(store);
+    bigcache_tool_store_close(store);
+
+    after = bigcache_tool_bytes(tool);
+
+    (void) printf("bytes before: %llu\nbytes after: %llu\n",
+                  (unsigned long long) before, (unsigned long long) after);
+
+    return tool->logged ? BIGCACHE_TOOL_WRONG : BIGCACHE_TOOL_OK;
+}
+
+
+/* opens a store as its thread does, with the lock that is held already */
+
+static bigcache_store_t *
+bigcache_tool_store(bigcache_tool_t *tool)
+{
+    bigcache_open_t         open;
+    bigcache_store_t       *store;
+    bigcache_store_conf_t   conf;
+
+    memset(&conf, 0, sizeof(bigcache_store_conf_t));
+
+    conf.path = tool->path;
+    conf.index.block_cache = BIGCACHE_TOOL_BUFFER;
+    conf.index.write_buffer = BIGCACHE_TOOL_BUFFER;
+    conf.segment_size = BIGCACHE_TOOL_SEGMENT;
+    conf.gzip_min = SIZE_MAX;
+    conf.log = tool->log;
+
+    store = bigcache_store_create(&conf);
+
+    if (store == NULL) {
+        (void) snprintf(tool->error, BIGCACHE_ERROR_LEN, "out of memory");
+        return NULL;
+    }
+
+    open.lock = tool->lock;
+    tool->lock = -1;
+
+    if (bigcache_open(&store->conf, &open, 0, tool->error) != BIGCACHE_OK) {
+        bigcache_store_destroy(store);
+        return NULL;
+    }
+
+    store->lock = open.lock;
+    store->index = open.index;
+    store->segments = open.segments;
+    store->walk = open.walk;
+    store->counted = (open.walk == NULL);
+    store->state = BIGCACHE_STATE_OPEN;
+
+    atomic_store(&store->count, (int64_t) open.count);
+    atomic_store(&store->version, open.version);
+
+    /* what is to be imported is for nginx */
+
+    atomic_store(&store->import.state, BIGCACHE_IMPORT_NONE);
+
+    if (bigcache_purge_load(store, tool->error) != BIGCACHE_OK) {
+        bigcache_tool_store_close(store);
+        return NULL;
+    }
+
+    return store;
+}
+
+
+static void
+bigcache_tool_work(bigcache_store_t *store)
+{
+    if (!store->counted) {
+        store->counted = (bigcache_recount(store) == 0);
+    }
+
+    while (bigcache_purge_work(store)) { /* void */ }
+
+    bigcache_tool_work_pages(store);
+
+    bigcache_index_compact(store->index);
+
+    bigcache_dir_empty_trash(store->conf.path, &store->draining);
+}
+
+
+/* each returns the time that it would have its thread wait */
+
+static void
+bigcache_tool_work_pages(bigcache_store_t *store)
+{
+    unsigned  idle;
+
+    do {
+        idle = bigcache_expire_work(store);
+    } while (idle < BIGCACHE_TOOL_IDLE && !atomic_load(&store->broken));
+
+    if (!store->counted || atomic_load(&store->broken)) {
+        return;
+    }
+
+    /* what is written to is compacted too, what is moved lies behind it */
+
+    bigcache_segments_seal(store->segments);
+
+    while (bigcache_compact_work(store) == 0
+           && !atomic_load(&store->broken))
+    {
+        /* void */
+    }
+}
+
+
+static void
+bigcache_tool_store_close(bigcache_store_t *store)
+{
+    bigcache_open_t  open;
+
+    memset(&open, 0, sizeof(bigcache_open_t));
+
+    open.lock = store->lock;
+    open.index = store->index;
+    open.segments = store->segments;
+    open.walk = store->walk;
+    open.count = (uint64_t) atomic_load(&store->count);
+    open.version = atomic_load(&store->version);
+
+    bigcache_open_close(&store->conf, &open, store->counted);
+
+    bigcache_store_destroy(store);
+}
+
+
+static uint64_t
+bigcache_tool_bytes(const bigcache_tool_t *tool)
+{
+    return bigcache_tool_size(tool->path, BIGCACHE_DIR_INDEX)
+           + bigcache_tool_size(tool->path, BIGCACHE_DIR_PAGES);
+}
