@@ -63,11 +63,16 @@ static bigcache_rc_t bigcache_import_keep(bigcache_store_t *store,
     u_char stage);
 static bigcache_rc_t bigcache_import_open(bigcache_store_t *store,
     char *error);
+static bigcache_rc_t bigcache_import_repair(bigcache_store_t *store,
+    char *error);
 static void bigcache_import_damaged(bigcache_store_t *store,
     const char *error);
 static bigcache_rc_t bigcache_import_later(bigcache_store_t *store,
     const char *error);
 static bigcache_rc_t bigcache_import_slice(bigcache_store_t *store);
+static bigcache_rc_t bigcache_import_begin(bigcache_import_slice_t *slice,
+    bigcache_str_t *last);
+static bigcache_rc_t bigcache_import_end(bigcache_import_slice_t *slice);
 static bigcache_rc_t bigcache_import_entry(void *data,
     const bigcache_str_t *key, const bigcache_str_t *value);
 static bigcache_rc_t bigcache_import_one(bigcache_import_slice_t *slice,
@@ -384,12 +389,9 @@ bigcache_import_keep(bigcache_store_t *store, u_char stage)
 }
 
 
-/* a damaged database is repaired in import/, where that harms nothing */
-
 static bigcache_rc_t
 bigcache_import_open(bigcache_store_t *store, char *error)
 {
-    char                name[PATH_MAX];
     bigcache_rc_t       rc;
     bigcache_import_t  *import;
 
@@ -400,30 +402,18 @@ bigcache_import_open(bigcache_store_t *store, char *error)
 
     if (rc == BIGCACHE_DAMAGED) {
         bigcache_import_damaged(store, error);
+        rc = bigcache_import_repair(store, error);
+    }
 
-        (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_ADOPT_IMPORT,
-                        store->conf.path);
+    if (rc == BIGCACHE_DAMAGED) {
+        bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
+                     "store \"%s\": nothing of the original can be read: %s",
+                     store->conf.path, error);
 
-        rc = bigcache_index_repair(name, error);
-
-        if (rc == BIGCACHE_OK) {
-            rc = bigcache_adopt_open(store->conf.path, BIGCACHE_ADOPT_IMPORT,
-                                     &import->index, error);
-        }
-
-        if (rc == BIGCACHE_DAMAGED || rc == BIGCACHE_ERROR) {
-            bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
-                         "store \"%s\": nothing of the original can be read: "
-                         "%s", store->conf.path, error);
-
-            import->index = NULL;
-
-            return bigcache_import_finish(store, 1);
-        }
+        return bigcache_import_finish(store, 1);
     }
 
     if (rc != BIGCACHE_OK) {
-        import->index = NULL;
         return bigcache_import_later(store, error);
     }
 
@@ -441,6 +431,28 @@ bigcache_import_open(bigcache_store_t *store, char *error)
                  store->conf.path, import->begun ? "goes on" : "begins");
 
     return BIGCACHE_OK;
+}
+
+
+/* in import/, where that harms nothing */
+
+static bigcache_rc_t
+bigcache_import_repair(bigcache_store_t *store, char *error)
+{
+    char           name[PATH_MAX];
+    bigcache_rc_t  rc;
+
+    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_ADOPT_IMPORT,
+                    store->conf.path);
+
+    rc = bigcache_index_repair(name, error);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_adopt_open(store->conf.path, BIGCACHE_ADOPT_IMPORT,
+                                 &store->import.index, error);
+    }
+
+    return (rc == BIGCACHE_ERROR) ? BIGCACHE_DAMAGED : rc;
 }
 
 
@@ -486,9 +498,7 @@ bigcache_import_later(bigcache_store_t *store, const char *error)
 static bigcache_rc_t
 bigcache_import_slice(bigcache_store_t *store)
 {
-    int                      begun;
     char                     error[BIGCACHE_ERROR_LEN];
-    u_char                  *memory;
     bigcache_rc_t            rc;
     bigcache_str_t           last;
     bigcache_import_t       *import;
@@ -500,33 +510,14 @@ bigcache_import_slice(bigcache_store_t *store)
 
     slice.store = store;
 
-    (void) pthread_mutex_lock(&import->mutex);
-
-    slice.deleted = import->deleted;
-    begun = import->begun;
-    last.len = import->last_len;
-
-    /* the walk goes on from it while it moves */
-
-    memory = malloc(last.len + 1);
-
-    if (memory == NULL || bigcache_monotonic() < import->retry_at) {
-        (void) pthread_mutex_unlock(&import->mutex);
-        free(memory);
+    if (bigcache_import_begin(&slice, &last) != BIGCACHE_OK) {
         return BIGCACHE_UNAVAILABLE;
     }
 
-    if (last.len) {
-        memcpy(memory, import->last, last.len);
-    }
-
-    last.data = memory;
-
-    (void) pthread_mutex_unlock(&import->mutex);
-
-    rc = bigcache_index_walk_behind(import->index, begun ? &last : NULL,
+    rc = bigcache_index_walk_behind(import->index,
+                                    last.data ? &last : NULL,
                                     bigcache_import_entry, &slice, error);
-    free(memory);
+    free((void *) last.data);
 
     (void) pthread_mutex_lock(&import->mutex);
 
@@ -534,36 +525,91 @@ bigcache_import_slice(bigcache_store_t *store)
         bigcache_import_damaged(store, error);
     }
 
-    rc = slice.rc;
+    rc = bigcache_import_end(&slice);
 
-    if (slice.n) {
-        if (bigcache_import_keep(store, import->damaged
-                                        ? BIGCACHE_IMPORT_DAMAGED
-                                        : BIGCACHE_IMPORT_RUNS)
+    (void) pthread_mutex_unlock(&import->mutex);
+
+    return rc;
+}
+
+
+/* copies the last key: the walk goes on from it while it moves */
+
+static bigcache_rc_t
+bigcache_import_begin(bigcache_import_slice_t *slice, bigcache_str_t *last)
+{
+    u_char             *memory;
+    bigcache_rc_t       rc;
+    bigcache_import_t  *import;
+
+    import = &slice->store->import;
+    memory = NULL;
+    rc = BIGCACHE_OK;
+
+    (void) pthread_mutex_lock(&import->mutex);
+
+    slice->deleted = import->deleted;
+    last->len = import->last_len;
+
+    if (bigcache_monotonic() < import->retry_at) {
+        rc = BIGCACHE_UNAVAILABLE;
+
+    } else if (import->begun) {
+
+        memory = malloc(last->len + 1);
+
+        if (memory == NULL) {
+            rc = BIGCACHE_NOMEM;
+
+        } else if (last->len) {
+            memcpy(memory, import->last, last->len);
+        }
+    }
+
+    (void) pthread_mutex_unlock(&import->mutex);
+
+    last->data = memory;
+
+    return rc;
+}
+
+
+/* the caller holds the mutex; returns what bigcache_import_slice() does */
+
+static bigcache_rc_t
+bigcache_import_end(bigcache_import_slice_t *slice)
+{
+    bigcache_rc_t       rc;
+    bigcache_import_t  *import;
+
+    rc = slice->rc;
+    import = &slice->store->import;
+
+    if (slice->n) {
+        if (bigcache_import_keep(slice->store,
+                                 import->damaged ? BIGCACHE_IMPORT_DAMAGED
+                                                 : BIGCACHE_IMPORT_RUNS)
             != BIGCACHE_OK)
         {
             rc = BIGCACHE_ERROR;
         }
 
-        bigcache_import_note(store);
+        bigcache_import_note(slice->store);
     }
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_import_finish(store, import->damaged);
-
-    } else if (rc == BIGCACHE_MISS) {
-        rc = BIGCACHE_OK;
-
-    } else {
-
-        /* the disk is full, for one; that is in the log */
-
-        import->retry_at = bigcache_monotonic() + BIGCACHE_IMPORT_RETRY;
+        return bigcache_import_finish(slice->store, import->damaged);
     }
 
-    (void) pthread_mutex_unlock(&import->mutex);
+    if (rc == BIGCACHE_MISS) {
+        return BIGCACHE_OK;
+    }
 
-    return rc;
+    /* the disk is full, for one; that is in the log */
+
+    import->retry_at = bigcache_monotonic() + BIGCACHE_IMPORT_RETRY;
+
+    return BIGCACHE_UNAVAILABLE;
 }
 
 
