@@ -223,6 +223,7 @@ static bigcache_rc_t
 bigcache_compact_move(bigcache_compact_t *ctx, const bigcache_entry_t *entry,
     uint64_t offset, uint64_t size)
 {
+    int                err;
     size_t             head;
     uint32_t           crc;
     bigcache_rc_t      rc;
@@ -247,7 +248,18 @@ bigcache_compact_move(bigcache_compact_t *ctx, const bigcache_entry_t *entry,
                             &crc)
         == -1)
     {
-        goto failed;
+        err = errno;
+        crc = 0;
+
+        if (bigcache_data_crc(data, 1, &crc) == 0 || errno != EIO) {
+
+            /* it can be read, but not written */
+
+            errno = err;
+            goto failed;
+        }
+
+        crc = ~entry->body_crc;
     }
 
     if (crc != entry->body_crc) {
@@ -288,9 +300,13 @@ bigcache_compact_move(bigcache_compact_t *ctx, const bigcache_entry_t *entry,
 
 failed:
 
+    err = errno;
+
     bigcache_segments_done(ctx->store->segments, &place, 0);
 
-    return BIGCACHE_ERROR;
+    errno = err;
+
+    return (err == ENOSPC || err == EDQUOT) ? BIGCACHE_FULL : BIGCACHE_ERROR;
 }
 
 

@@ -19,6 +19,13 @@
 #define BIGCACHE_EXPIRE_PAUSE  5
 #define BIGCACHE_EXPIRE_IDLE   500
 
+/*
+ * What was stored less than these milliseconds ago stays, though its time lay
+ * in the past even then: whoever stored it may look, and is to see it expired.
+ */
+
+#define BIGCACHE_EXPIRE_GRACE  2000
+
 
 typedef struct {
     bigcache_store_t  *store;
@@ -113,6 +120,12 @@ bigcache_expire_key(void *data, const bigcache_str_t *name,
         return bigcache_key_forget(ctx->store, &key, expire);
     }
 
+    if ((int64_t) (old.record.version / 1000)
+        > ctx->now - BIGCACHE_EXPIRE_GRACE)
+    {
+        return BIGCACHE_OK;
+    }
+
     memset(&match, 0, sizeof(bigcache_match_t));
     match.version = old.record.version;
 
@@ -122,6 +135,11 @@ bigcache_expire_key(void *data, const bigcache_str_t *name,
         ctx->expired++;
     }
 
-    return (rc == BIGCACHE_EXPIRED || rc == BIGCACHE_MISMATCH) ? BIGCACHE_OK
-                                                               : rc;
+    /* somebody else was faster */
+
+    if (rc == BIGCACHE_MISS || rc == BIGCACHE_MISMATCH) {
+        return BIGCACHE_OK;
+    }
+
+    return (rc == BIGCACHE_EXPIRED) ? BIGCACHE_OK : rc;
 }

@@ -64,6 +64,11 @@ bigcache_key_replace(bigcache_store_t *store, const bigcache_str_t *key,
     }
 
     if (rc == BIGCACHE_OK) {
+
+        /* after a crash the clock may have been set back */
+
+        bigcache_store_passed(store, old.record.version);
+
         draft->record.version = bigcache_store_version(store);
         (void) bigcache_record_encode(draft->memory, &draft->record);
         bigcache_record_seal(draft->memory, draft->value.len);

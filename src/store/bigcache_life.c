@@ -34,6 +34,7 @@
 
 static uint64_t bigcache_life_reserve(bigcache_store_t *store);
 static bigcache_rc_t bigcache_life_enter(bigcache_store_t *store);
+static bigcache_rc_t bigcache_life_await(bigcache_store_t *store);
 static int bigcache_life_wait(bigcache_store_t *store, int64_t deadline);
 static bigcache_rc_t bigcache_life_drain(bigcache_store_t *store);
 static void bigcache_life_close(bigcache_store_t *store, int unlock);
@@ -172,7 +173,7 @@ bigcache_store_stop(bigcache_store_t *store)
 
     bigcache_life_state(store, BIGCACHE_STATE_STOPPED);
 
-    while (store->calls) {
+    while (store->calls || store->waiting) {
         (void) bigcache_life_wait(store, INT64_MAX);
     }
 
@@ -222,11 +223,16 @@ bigcache_store_open(bigcache_store_t *store)
 
     (void) pthread_mutex_lock(&store->mutex);
 
-    if (store->state == BIGCACHE_STATE_CLOSED) {
-        bigcache_life_state(store, BIGCACHE_STATE_OPENING);
-    }
+    do {
+        if (store->state == BIGCACHE_STATE_CLOSED) {
+            bigcache_life_state(store, BIGCACHE_STATE_OPENING);
+        }
 
-    rc = bigcache_life_enter(store);
+        rc = bigcache_life_enter(store);
+
+        /* it was being closed when this call came */
+
+    } while (rc == BIGCACHE_CLOSED);
 
     if (rc == BIGCACHE_OK) {
         store->calls--;
@@ -415,6 +421,27 @@ bigcache_life_reserve(bigcache_store_t *store)
 
 static bigcache_rc_t
 bigcache_life_enter(bigcache_store_t *store)
+{
+    bigcache_rc_t  rc;
+
+    /* who stops the store waits for those who wait too: they look at it */
+
+    store->waiting++;
+
+    rc = bigcache_life_await(store);
+
+    store->waiting--;
+
+    if (store->waiting == 0 && store->state == BIGCACHE_STATE_STOPPED) {
+        (void) pthread_cond_broadcast(&store->cond);
+    }
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_life_await(bigcache_store_t *store)
 {
     int64_t  deadline;
 
@@ -924,4 +951,19 @@ bigcache_store_version(bigcache_store_t *store)
     } while (!atomic_compare_exchange_weak(&store->version, &last, next));
 
     return next;
+}
+
+
+void
+bigcache_store_passed(bigcache_store_t *store, uint64_t version)
+{
+    uint64_t  last;
+
+    last = atomic_load(&store->version);
+
+    while (last < version
+           && !atomic_compare_exchange_weak(&store->version, &last, version))
+    {
+        /* void */
+    }
 }

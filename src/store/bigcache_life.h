@@ -59,12 +59,13 @@ struct bigcache_store_s {
 
     bigcache_state_e              state;
     unsigned                      calls;
+    unsigned                      waiting;   /* to enter */
     int64_t                       since;     /* OPENING, monotonic ms */
     int64_t                       heal_at;   /* likewise */
     char                          reason[BIGCACHE_ERROR_LEN];
 
     pthread_t                     thread;
-    unsigned                      started:1;
+    int                           started;   /* not under the mutex */
     unsigned                      counted:1;
     unsigned                      told:1;
     unsigned                      repair:1;  /* the index, when opening */
@@ -135,6 +136,10 @@ bigcache_rc_t bigcache_store_broken(bigcache_store_t *store);
 /* returns a version later than all before it */
 
 uint64_t bigcache_store_version(bigcache_store_t *store);
+
+/* has the versions from now on be later than this one */
+
+void bigcache_store_passed(bigcache_store_t *store, uint64_t version);
 
 
 #endif /* _BIGCACHE_LIFE_H_INCLUDED_ */

@@ -103,11 +103,14 @@ bigcache_open(const bigcache_store_conf_t *conf, bigcache_open_t *open,
 
     if (open->fresh) {
         bigcache_open_fresh(conf, open);
+
+    } else if (open->walk == NULL) {
+
+        /* it was closed properly */
+
+        bigcache_segments_append(open->segments);
     }
 
-    if (open->walk == NULL) {
-        bigcache_segments_resume(open->segments);
-    }
 
     return BIGCACHE_OK;
 }
@@ -267,13 +270,15 @@ bigcache_open_meta(bigcache_open_t *open, char *error)
 
     if (rc == BIGCACHE_OK) {
 
-        rc = bigcache_open_usage(open, error);
-
         /* from now on it is wrong, should this process die */
 
+        rc = bigcache_open_put(open->index, &bigcache_meta_count, NULL,
+                               error);
+
+        /* the last step: it must not be done again after a repair */
+
         if (rc == BIGCACHE_OK) {
-            rc = bigcache_open_put(open->index, &bigcache_meta_count, NULL,
-                                   error);
+            rc = bigcache_open_usage(open, error);
         }
 
         if (rc != BIGCACHE_OK || !open->recount) {

@@ -391,6 +391,7 @@ bigcache_purge_remove(bigcache_purges_t *purges, bigcache_purge_t *purge)
     for (p = &purges->first; *p; p = &(*p)->next) {
         if (*p == purge) {
             *p = purge->next;
+            atomic_fetch_add(&purges->ended, 1);
             atomic_fetch_sub(&purges->n, 1);
             break;
         }
@@ -432,9 +433,7 @@ bigcache_purge_found(void *data, const bigcache_str_t *key,
 
     /* what is stored from now on is later, though the clock was set back */
 
-    if (atomic_load(&store->version) < version) {
-        atomic_store(&store->version, version);
-    }
+    bigcache_store_passed(store, version);
 
     bigcache_purge_add(&store->purges, purge);
 

@@ -32,6 +32,7 @@ typedef struct bigcache_purge_s  bigcache_purge_t;
 typedef struct {
     pthread_rwlock_t    lock;
     _Atomic unsigned    n;
+    _Atomic unsigned    ended;
     bigcache_purge_t   *first;
 } bigcache_purges_t;
 
@@ -52,7 +53,11 @@ void bigcache_purge_destroy(bigcache_purges_t *purges);
  */
 bigcache_rc_t bigcache_purge_load(bigcache_store_t *store, char *error);
 
-/* tells whether a record of key, of that version, was purged; any thread */
+/*
+ * Tells whether a record of key, of that version, was purged; any thread.  A
+ * record that was read without the lock of its key may have been so by a
+ * purge that has ended since: then purges.ended is not what it was before.
+ */
 
 int bigcache_purge_covers(bigcache_store_t *store, const bigcache_str_t *key,
     uint64_t version);

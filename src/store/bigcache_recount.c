@@ -4,6 +4,7 @@
  */
 
 
+#include "bigcache_key.h"
 #include "bigcache_life.h"
 #include "bigcache_recount.h"
 
@@ -39,7 +40,9 @@ bigcache_recount(bigcache_store_t *store)
     }
 
     if (rc != BIGCACHE_OK) {
-        bigcache_store_break(store, BIGCACHE_DAMAGED);
+        (void) bigcache_store_failed(store, rc, "count", error);
+        bigcache_store_break(store, rc == BIGCACHE_DAMAGED
+                                    ? BIGCACHE_DAMAGED : BIGCACHE_ERROR);
         return -1;
     }
 
@@ -63,11 +66,14 @@ bigcache_recount_key(void *data, const bigcache_str_t *key,
 
     ctx->n++;
 
-    if (bigcache_record_decode(&record, value->data, value->len) == 0
-        && (record.flags & BIGCACHE_FLAG_SEGMENT))
-    {
-        bigcache_segments_live(ctx->store->segments, record.segment,
+    if (bigcache_record_decode(&record, value->data, value->len) == 0) {
+
+        bigcache_store_passed(ctx->store, record.version);
+
+        if (record.flags & BIGCACHE_FLAG_SEGMENT) {
+            bigcache_segments_live(ctx->store->segments, record.segment,
                                (int64_t) bigcache_page_size(key, &record));
+        }
     }
 
     return atomic_load(&ctx->store->draining) ? BIGCACHE_UNAVAILABLE

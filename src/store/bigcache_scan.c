@@ -56,6 +56,13 @@ bigcache_scan(int fd, uint64_t end, bigcache_scan_pt handler, void *data)
 
         at = (size_t) (offset - scan.offset);
 
+        if (at == scan.len) {
+
+            /* reserved, but never written: the file ends before it */
+
+            break;
+        }
+
         if (bigcache_entry_decode(&entry, scan.buf + at, scan.len - at) != 0)
         {
             offset += BIGCACHE_SEGMENT_ALIGN;

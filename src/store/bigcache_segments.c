@@ -125,21 +125,21 @@ bigcache_segments_open(bigcache_segments_t **segmentsp, const char *path,
 void
 bigcache_segments_close(bigcache_segments_t *segments)
 {
-    size_t  i;
+    size_t               i;
+    bigcache_segment_t  *segment;
 
-    /*
-     * a write that failed may have left less than its head claims, and what
-     * comes next must not lie within that
-     */
+    if (segments->nelts) {
+        segment = segments->elts[segments->nelts - 1];
 
-    if (segments->active
-        && ftruncate(segments->active->fd, (off_t) segments->active->size)
-           == -1)
-    {
-        bigcache_log(&segments->log, BIGCACHE_LOG_ERR,
-                     "store \"%s\": cannot extend segment %llu",
-                     segments->path,
-                     (unsigned long long) segments->active->id);
+        /* what a failed write reserved there stays reserved */
+
+        if (segment->fd != -1
+            && ftruncate(segment->fd, (off_t) segment->size) == -1)
+        {
+            bigcache_log(&segments->log, BIGCACHE_LOG_WARN,
+                         "store \"%s\": segment %llu cannot be given its size",
+                         segments->path, (unsigned long long) segment->id);
+        }
     }
 
     for (i = 0; i < segments->nelts; i++) {
@@ -152,6 +152,36 @@ bigcache_segments_close(bigcache_segments_t *segments)
     free(segments->elts);
     free(segments->path);
     free(segments);
+}
+
+
+void
+bigcache_segments_append(bigcache_segments_t *segments)
+{
+    int                  fd;
+    char                 name[PATH_MAX];
+    bigcache_segment_t  *segment;
+
+    if (segments->nelts == 0) {
+        return;
+    }
+
+    segment = segments->elts[segments->nelts - 1];
+
+    if (segment->size >= segments->segment_size / 4 * 3) {
+        return;
+    }
+
+    bigcache_segments_name(name, segments->path, segment->id);
+
+    fd = open(name, O_RDWR|O_CLOEXEC);
+
+    if (fd != -1) {
+        segment->fd = fd;
+        segment->sealed = 0;
+        segments->open_files++;
+        segments->active = segment;
+    }
 }
 
 
@@ -210,6 +240,10 @@ bigcache_segments_reserve(bigcache_segments_t *segments, uint64_t size,
 
     (void) pthread_mutex_unlock(&segments->mutex);
     (void) pthread_mutex_unlock(&segments->writer);
+
+    /* a load that only writes would keep them all open */
+
+    while (bigcache_segments_close_one(segments)) { /* void */ }
 
     return BIGCACHE_OK;
 }
@@ -598,6 +632,16 @@ bigcache_segments_found(bigcache_segments_t *segments, int dir,
 
     fd = openat(dir, name, O_RDONLY|O_CLOEXEC);
 
+    if (fd != -1 && fstat(fd, &st) == 0
+        && st.st_size < BIGCACHE_SEGMENT_HEADER)
+    {
+        /* the process that began it died before anything was in it */
+
+        (void) close(fd);
+        (void) unlinkat(dir, name, 0);
+        return BIGCACHE_OK;
+    }
+
     ok = (fd != -1
           && pread(fd, header, sizeof(header), 0) == sizeof(header)
           && bigcache_segment_check(header, id) == 0
@@ -607,19 +651,10 @@ bigcache_segments_found(bigcache_segments_t *segments, int dir,
         (void) close(fd);
     }
 
-    if (!ok && fd != -1 && fstatat(dir, name, &st, 0) == 0
-        && st.st_size < BIGCACHE_SEGMENT_HEADER)
-    {
-        /* somebody died while he made it */
-
-        (void) unlinkat(dir, name, 0);
-        return BIGCACHE_OK;
-    }
-
     if (!ok) {
         bigcache_log(&segments->log, BIGCACHE_LOG_CRIT,
-                     "store \"%s\": segment %s cannot be read or fails its check, "
-                     "it is passed over", segments->path, name);
+                     "store \"%s\": segment %s cannot be read or fails "
+                     "its check, it is passed over", segments->path, name);
         return BIGCACHE_OK;
     }
 
@@ -652,36 +687,6 @@ bigcache_segments_compare(const void *one, const void *two)
     const bigcache_segment_t *const *b = two;
 
     return ((*a)->id > (*b)->id) - ((*a)->id < (*b)->id);
-}
-
-
-void
-bigcache_segments_resume(bigcache_segments_t *segments)
-{
-    int                  fd;
-    char                 name[PATH_MAX];
-    bigcache_segment_t  *segment;
-
-    if (segments->nelts == 0) {
-        return;
-    }
-
-    segment = segments->elts[segments->nelts - 1];
-
-    if (segment->size >= segments->segment_size / 4 * 3) {
-        return;
-    }
-
-    bigcache_segments_name(name, segments->path, segment->id);
-
-    fd = open(name, O_RDWR|O_CLOEXEC);
-
-    if (fd != -1) {
-        segment->fd = fd;
-        segment->sealed = 0;
-        segments->open_files++;
-        segments->active = segment;
-    }
 }
 
 

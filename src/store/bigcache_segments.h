@@ -55,9 +55,9 @@ typedef struct {
 
 
 /*
- * Opens the segments in the directory path, size bytes each; all of them are
- * sealed, and nothing is known to be alive.  Returns BIGCACHE_OK and
- * *segments, or BIGCACHE_ERROR and the reason.
+ * Opens the segments in the directory path, size bytes each.  All of them are
+ * sealed; nothing is known to be alive.
+ * Returns BIGCACHE_OK and *segments, or BIGCACHE_ERROR and the reason.
  */
 bigcache_rc_t bigcache_segments_open(bigcache_segments_t **segments,
     const char *path, uint64_t size, const bigcache_log_t *log, char *error);
@@ -65,10 +65,11 @@ bigcache_rc_t bigcache_segments_open(bigcache_segments_t **segments,
 void bigcache_segments_close(bigcache_segments_t *segments);
 
 /*
- * Has the newest segment written on, if there is room in it: only if the last
- * process closed it, or it may end in an entry that was cut off.
+ * Has the newest segment written on, if there is some room in it.  Only if it
+ * was closed: behind the end of a file that was cut off within an entry, what
+ * is written next would lie inside of that entry, for whoever scans it.
  */
-void bigcache_segments_resume(bigcache_segments_t *segments);
+void bigcache_segments_append(bigcache_segments_t *segments);
 
 /*
  * Reserves size bytes, a multiple of BIGCACHE_SEGMENT_ALIGN.  Returns

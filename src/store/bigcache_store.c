@@ -216,9 +216,12 @@ bigcache_store_read(bigcache_store_t *store, const bigcache_str_t *key,
     int body, bigcache_page_t *page)
 {
     char               error[BIGCACHE_ERROR_LEN];
+    unsigned           ended;
     bigcache_rc_t      rc;
     bigcache_match_t   match;
     bigcache_record_t  record;
+
+    ended = atomic_load(&store->purges.ended);
 
     rc = bigcache_index_get(store->index, BIGCACHE_INDEX_KEY, key,
                             &page->value, error);
@@ -256,6 +259,14 @@ bigcache_store_read(bigcache_store_t *store, const bigcache_str_t *key,
     if (bigcache_purge_covers(store, key, record.version)) {
         bigcache_page_free(page);
         return BIGCACHE_MISS;
+    }
+
+    if (atomic_load(&store->purges.ended) != ended) {
+
+        /* the record may have been purged before that purge was forgotten */
+
+        bigcache_page_free(page);
+        return BIGCACHE_MISMATCH;
     }
 
     if (record.expire <= bigcache_now()) {
