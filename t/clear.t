@@ -42,7 +42,7 @@ sub pages { my @pages = glob $t->dir . '/store/pages/*'; scalar @pages }
 
 sub fill {
     $t->request('POST', '/cache/json', '{"value":1}');
-    $t->request('POST', '/cache/old', '{"value":1,"expire":1}');
+    $t->request('POST', '/cache/old', '{"value":1,"duration":"1h"}');
     $t->request('POST', '/pickle/raw', 'x');
     $t->request('POST', '/pickle/large', 'x' x 2_000_000);
 }

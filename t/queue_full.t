@@ -118,7 +118,15 @@ for (1 .. 200) {
 }
 
 is join(' ', sort keys %seen), '200 503', 'connection goes on';
-is $c->request('GET', '/pickle/small')->body, 'small', 'and serves';
+
+# when the queue has run empty
+
+my $got;
+$t->wait_for(sub {
+    $got = $c->request('GET', '/pickle/small');
+    $got->status == 200;
+}, 10);
+is $got->body, 'small', 'and serves';
 $c->close;
 
 # nothing hangs, nothing is lost
