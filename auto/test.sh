@@ -49,7 +49,7 @@ run_tests() {
 
     export BIGCACHE_NGINX=$nginx BIGCACHE_MODULE=$module
     export BIGCACHE_TOOL=$top/$out/bigcache
-    prove -j4 -I t/lib "${tests[@]}"
+    prove -j2 -I t/lib "${tests[@]}"
 }
 
 cmd_test() {

@@ -397,7 +397,10 @@ sub place {
     my ($last, @place) = (0);
 
     for my $file (files($t, 'pages/*.seg')) {
-        my $bytes = $t->read_file($file);
+
+        # it may have been compacted since
+
+        my $bytes = eval { $t->read_file($file) } // next;
 
         while ($bytes =~ /BIGC.{52}\Q$key\E/sg) {
             my $at = $-[0];

@@ -131,8 +131,11 @@ $c->close;
 
 # nothing hangs, nothing is lost
 
-$t->wait_for(sub { $t->get('/stat/count')->status == 200 }, 10);
-is $t->get('/stat/count')->json->{count}, 4, 'count';
+$t->wait_for(sub {
+    $got = $t->get('/stat/count');
+    $got->status == 200;
+}, 10);
+is $got->json->{count}, 4, 'count';
 is length $t->get('/pickle/large')->body, 2_000_000, 'large page';
 ok $t->reload, 'reloads';
 is $t->get('/pickle/small')->body, 'small', 'after the reload';
