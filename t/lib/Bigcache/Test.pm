@@ -393,8 +393,13 @@ sub _title {
 }
 
 
+# _alive(PID ...): those that still have a thread, and so their files: the first
+# thread may be a zombie before the others are
+
 sub _alive {
-    return grep { _slurp("/proc/$_/stat") =~ /\) [^ZX] / } @_;
+    return grep {
+        grep { _slurp("$_/stat") =~ /\) [^ZX] / } glob "/proc/$_/task/*"
+    } @_;
 }
 
 
