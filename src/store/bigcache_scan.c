@@ -12,6 +12,7 @@
 
 
 #define BIGCACHE_SCAN_BUFFER  (256 * 1024)
+#define BIGCACHE_SCAN_BLOCK   4096
 
 
 typedef struct {
@@ -50,6 +51,15 @@ bigcache_scan(int fd, uint64_t end, bigcache_scan_pt handler, void *data)
     while (rc == BIGCACHE_OK && offset < end) {
 
         if (bigcache_scan_fill(&scan, offset, end) == -1) {
+
+            if (errno == EIO) {
+
+                /* a bad block; what is behind it may be good */
+
+                offset = (offset | (BIGCACHE_SCAN_BLOCK - 1)) + 1;
+                continue;
+            }
+
             rc = BIGCACHE_ERROR;
             break;
         }
