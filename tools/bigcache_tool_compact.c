@@ -157,10 +157,11 @@ bigcache_tool_work_pages(bigcache_store_t *store)
 
     /* what is written to is compacted too, what is moved lies behind it */
 
-    bigcache_segments_seal(store->segments);
+    bigcache_segments_seal(store->segments, BIGCACHE_COMPACT_SPARSE);
 
-    while (bigcache_compact_work(store) == 0
-           && !atomic_load(&store->broken))
+    while (!atomic_load(&store->broken)
+           && (bigcache_compact_empty(store)
+               || bigcache_compact_work(store) == 0))
     {
         /* void */
     }

@@ -4,18 +4,13 @@
  */
 
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 
 #include "bigcache_compact.h"
-#include "bigcache_key.h"
+#include "bigcache_dir.h"
 #include "bigcache_life.h"
-#include "bigcache_scan.h"
 
 
 #define BIGCACHE_COMPACT_IDLE  500
@@ -26,46 +21,46 @@
 #define BIGCACHE_COMPACT_PAUSE  16
 
 
-typedef struct {
-    bigcache_store_t  *store;
-    int                fd;
-    bigcache_match_t   from;
-    uint64_t           copied;     /* bytes since the last pause */
-    uint64_t           expired;
-    uint64_t           n;
-    uint64_t           lost;
-} bigcache_compact_t;
-
-
-static bigcache_rc_t bigcache_compact(bigcache_store_t *store,
-    const bigcache_usage_t *usage, bigcache_scan_pt handler, uint64_t *n);
 static bigcache_rc_t bigcache_compact_entry(void *data,
     const bigcache_entry_t *entry, uint64_t offset, uint64_t size);
+static int bigcache_compact_due(bigcache_store_t *store);
+static uint64_t bigcache_compact_room(bigcache_store_t *store);
 static bigcache_rc_t bigcache_compact_move(bigcache_compact_t *ctx,
-    const bigcache_entry_t *entry, uint64_t offset, uint64_t size);
-static bigcache_rc_t bigcache_evict_entry(void *data,
     const bigcache_entry_t *entry, uint64_t offset, uint64_t size);
 static bigcache_rc_t bigcache_compact_lost(bigcache_compact_t *ctx);
 static bigcache_rc_t bigcache_compact_lost_key(void *data,
     const bigcache_str_t *key, const bigcache_str_t *value);
-static int bigcache_compact_failed(bigcache_rc_t rc);
-static int bigcache_evict_over(bigcache_store_t *store);
-static uint64_t bigcache_evict_index_size(bigcache_store_t *store);
+
+
+int
+bigcache_compact_empty(bigcache_store_t *store)
+{
+    bigcache_usage_t  usage;
+
+    if (!bigcache_segments_empty(store->segments, &usage)) {
+        return 0;
+    }
+
+    bigcache_segments_remove(store->segments, usage.id);
+
+    return 1;
+}
 
 
 unsigned
 bigcache_compact_work(bigcache_store_t *store)
 {
+    double            most;
     uint64_t          n;
     bigcache_rc_t     rc;
     bigcache_usage_t  usage;
 
-    if (bigcache_segments_empty(store->segments, &usage)) {
-        bigcache_segments_remove(store->segments, usage.id);
-        return 0;
-    }
+    most = atomic_load(&store->full) ? BIGCACHE_COMPACT_FULL
+                                     : BIGCACHE_COMPACT_SPARSE;
 
-    if (!bigcache_segments_sparse(store->segments, &usage)) {
+    if (!bigcache_segments_sparse(store->segments, most,
+                                  bigcache_compact_room(store), &usage))
+    {
         return BIGCACHE_COMPACT_IDLE;
     }
 
@@ -85,37 +80,7 @@ bigcache_compact_work(bigcache_store_t *store)
 }
 
 
-unsigned
-bigcache_evict_work(bigcache_store_t *store)
-{
-    uint64_t          n;
-    bigcache_usage_t  usage;
-
-    if (!bigcache_evict_over(store)
-        || !bigcache_segments_oldest(store->segments, &usage))
-    {
-        return BIGCACHE_COMPACT_IDLE;
-    }
-
-    if (bigcache_compact(store, &usage, bigcache_evict_entry, &n)
-        != BIGCACHE_OK)
-    {
-        return BIGCACHE_COMPACT_IDLE;
-    }
-
-    bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
-                 "store \"%s\": segment %llu of %llu bytes evicted with %llu "
-                 "pages, for the limits", store->conf.path,
-                 (unsigned long long) usage.id,
-                 (unsigned long long) usage.size, (unsigned long long) n);
-
-    return 0;
-}
-
-
-/* empties a segment by way of the handler, and unlinks it */
-
-static bigcache_rc_t
+bigcache_rc_t
 bigcache_compact(bigcache_store_t *store, const bigcache_usage_t *usage,
     bigcache_scan_pt handler, uint64_t *n)
 {
@@ -184,7 +149,7 @@ bigcache_compact_entry(void *data, const bigcache_entry_t *entry,
     /* a limit comes first */
 
     if (atomic_load(&ctx->store->draining)
-        || bigcache_evict_due(ctx->store))
+        || bigcache_compact_due(ctx->store))
     {
         return BIGCACHE_UNAVAILABLE;
     }
@@ -216,6 +181,31 @@ bigcache_compact_entry(void *data, const bigcache_entry_t *entry,
     ctx->expired += (rc == BIGCACHE_EXPIRED);
 
     return bigcache_compact_failed(rc) ? rc : BIGCACHE_OK;
+}
+
+
+/* what the index needs on a full disk is not for pages */
+
+static uint64_t
+bigcache_compact_room(bigcache_store_t *store)
+{
+    uint64_t  room, index;
+
+    room = bigcache_dir_free(store->conf.path);
+    index = bigcache_life_index_room(store);
+
+    return (room > index) ? room - index : 0;
+}
+
+
+/* tells whether segments alone are near the limit */
+
+static int
+bigcache_compact_due(bigcache_store_t *store)
+{
+    return store->conf.max_size
+           && bigcache_segments_size(store->segments)
+              + store->conf.segment_size > store->conf.max_size;
 }
 
 
@@ -307,31 +297,6 @@ failed:
     errno = err;
 
     return (err == ENOSPC || err == EDQUOT) ? BIGCACHE_FULL : BIGCACHE_ERROR;
-}
-
-
-static bigcache_rc_t
-bigcache_evict_entry(void *data, const bigcache_entry_t *entry,
-    uint64_t offset, uint64_t size)
-{
-    bigcache_compact_t *ctx = data;
-
-    bigcache_rc_t  rc;
-
-    (void) size;
-
-    if (atomic_load(&ctx->store->draining)) {
-        return BIGCACHE_UNAVAILABLE;
-    }
-
-    ctx->from.offset = offset;
-
-    rc = bigcache_key_remove(ctx->store, &entry->key, &ctx->from);
-
-    ctx->n += (rc == BIGCACHE_OK);
-    ctx->expired += (rc == BIGCACHE_EXPIRED);
-
-    return bigcache_compact_failed(rc) ? rc : BIGCACHE_OK;
 }
 
 
@@ -427,87 +392,9 @@ bigcache_compact_lost_key(void *data, const bigcache_str_t *key,
 }
 
 
-/* a removal that found nothing to remove is none */
-
-static int
+int
 bigcache_compact_failed(bigcache_rc_t rc)
 {
     return rc == BIGCACHE_FULL || rc == BIGCACHE_ERROR
            || rc == BIGCACHE_UNAVAILABLE;
-}
-
-
-int
-bigcache_evict_due(bigcache_store_t *store)
-{
-    return store->conf.max_size
-           && bigcache_segments_size(store->segments)
-              + store->conf.segment_size > store->conf.max_size;
-}
-
-
-/* a segment's worth is kept free, for what is written until the next look */
-
-static int
-bigcache_evict_over(bigcache_store_t *store)
-{
-    uint64_t                used;
-    struct statvfs          fs;
-    bigcache_total_t        total;
-    bigcache_store_conf_t  *conf;
-
-    conf = &store->conf;
-
-    if (conf->max_size) {
-        bigcache_segments_total(store->segments, &total);
-        used = total.size + bigcache_evict_index_size(store);
-
-        if (used + conf->segment_size > conf->max_size) {
-            return 1;
-        }
-    }
-
-    if (conf->min_free
-        && statvfs(conf->path, &fs) == 0
-        && (uint64_t) fs.f_bavail * fs.f_frsize < conf->min_free)
-    {
-        return 1;
-    }
-
-    return 0;
-}
-
-
-static uint64_t
-bigcache_evict_index_size(bigcache_store_t *store)
-{
-    DIR            *dir;
-    uint64_t        size;
-    struct stat     st;
-    struct dirent  *de;
-
-    dir = opendir(store->index_path);
-    if (dir == NULL) {
-        return 0;
-    }
-
-    size = 0;
-
-    for ( ;; ) {
-        de = readdir(dir);
-
-        if (de == NULL) {
-            break;
-        }
-
-        if (fstatat(dirfd(dir), de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0
-            && S_ISREG(st.st_mode))
-        {
-            size += (uint64_t) st.st_size;
-        }
-    }
-
-    (void) closedir(dir);
-
-    return size;
 }

@@ -28,12 +28,17 @@
 #define BIGCACHE_DIR_TRASH      "trash"
 #define BIGCACHE_DIR_RESERVE    "reserve"
 
-/* the reserve is that part of the file system at most */
+/* the reserve, and a segment, are that part of the file system at most */
 
-#define BIGCACHE_DIR_SHARE      16
+#define BIGCACHE_DIR_SHARE      8
+#define BIGCACHE_DIR_SEGMENTS   32
+
+#define BIGCACHE_DIR_SEGMENT    (1024 * 1024)
 
 
 
+static uint64_t bigcache_dir_share(const char *path, uint64_t share,
+    uint64_t size);
 static bigcache_rc_t bigcache_dir_check(const char *path, char *error);
 static int bigcache_dir_known(const char *name);
 static bigcache_rc_t bigcache_dir_rename(const char *from, const char *to,
@@ -149,6 +154,22 @@ bigcache_dir_reserve(const char *path, uint64_t size)
 uint64_t
 bigcache_dir_reserve_size(const char *path, uint64_t size)
 {
+    return bigcache_dir_share(path, BIGCACHE_DIR_SHARE, size);
+}
+
+
+uint64_t
+bigcache_dir_segment_size(const char *path, uint64_t size)
+{
+    size = bigcache_dir_share(path, BIGCACHE_DIR_SEGMENTS, size);
+
+    return (size < BIGCACHE_DIR_SEGMENT) ? BIGCACHE_DIR_SEGMENT : size;
+}
+
+
+static uint64_t
+bigcache_dir_share(const char *path, uint64_t share, uint64_t size)
+{
     uint64_t        most;
     struct statvfs  fs;
 
@@ -156,7 +177,7 @@ bigcache_dir_reserve_size(const char *path, uint64_t size)
         return size;
     }
 
-    most = (uint64_t) fs.f_blocks * fs.f_frsize / BIGCACHE_DIR_SHARE;
+    most = (uint64_t) fs.f_blocks * fs.f_frsize / share;
 
     return (size < most) ? size : most;
 }

@@ -9,7 +9,7 @@
  *
  *     lock      held by flock() by the one process that has the store open
  *     index/    bigcache_index.h
- *     pages/    bigcache_pages.h
+ *     pages/    bigcache_segments.h
  *     trash/    what is to be removed, at leisure
  *     import/   bigcache_adopt.h
  *     reserve   room on the disk, for when there is no other
@@ -68,6 +68,10 @@ bigcache_rc_t bigcache_dir_set_aside(const char *path, const char *name,
 void bigcache_dir_reserve(const char *path, uint64_t size);
 uint64_t bigcache_dir_reserve_size(const char *path, uint64_t size);
 void bigcache_dir_release(const char *path);
+
+/* returns size, or less on a small file system: the bytes of a segment */
+
+uint64_t bigcache_dir_segment_size(const char *path, uint64_t size);
 
 /* returns the bytes that may still be written to the disk */
 

@@ -75,6 +75,12 @@ bigcache_key_replace(bigcache_store_t *store, const bigcache_str_t *key,
 
         rc = bigcache_key_write(store, key, &old, &draft->record,
                                 &draft->value);
+
+        if (rc == BIGCACHE_OK && old.record.version && !old.live
+            && !old.expired)
+        {
+            bigcache_purge_replaced(store, key, old.record.version);
+        }
     }
 
     bigcache_page_done(store, key, draft, rc == BIGCACHE_OK);

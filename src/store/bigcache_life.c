@@ -5,51 +5,21 @@
 
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "bigcache_compact.h"
 #include "bigcache_dir.h"
-#include "bigcache_expire.h"
+#include "bigcache_evict.h"
 #include "bigcache_life.h"
 #include "bigcache_open.h"
-#include "bigcache_recount.h"
 #include "bigcache_time.h"
 
 
-#define BIGCACHE_LIFE_RETRY_LOCK  20
-#define BIGCACHE_LIFE_RETRY       1000
-
-/* LevelDB needs that much to begin with, whatever it holds */
-
-#define BIGCACHE_LIFE_ROOM        (1024 * 1024)
-
-/* the reserve is that part of max_size at most */
-
-#define BIGCACHE_LIFE_SHARE       16
-
-
-static uint64_t bigcache_life_reserve(bigcache_store_t *store);
 static bigcache_rc_t bigcache_life_enter(bigcache_store_t *store);
 static bigcache_rc_t bigcache_life_await(bigcache_store_t *store);
-static int bigcache_life_wait(bigcache_store_t *store, int64_t deadline);
-static bigcache_rc_t bigcache_life_drain(bigcache_store_t *store);
-static void bigcache_life_close(bigcache_store_t *store, int unlock);
 static bigcache_rc_t bigcache_life_discard(bigcache_store_t *store);
-static void bigcache_life_state(bigcache_store_t *store,
-    bigcache_state_e state);
-static void *bigcache_life_thread(void *data);
-static unsigned bigcache_life_open(bigcache_store_t *store);
-static void bigcache_life_adopt(bigcache_store_t *store,
-    bigcache_open_t *open);
-static void bigcache_life_failed(bigcache_store_t *store, bigcache_rc_t rc,
-    const char *error);
-static unsigned bigcache_life_work(bigcache_store_t *store);
-static void bigcache_life_room(bigcache_store_t *store);
-static unsigned bigcache_life_reopen(bigcache_store_t *store);
 
 
 bigcache_store_t *
@@ -66,6 +36,9 @@ bigcache_store_create(const bigcache_store_conf_t *conf)
 
     store->conf = *conf;
     store->lock = -1;
+    store->inline_room = conf->max_size
+                         ? (int64_t) (conf->max_size / BIGCACHE_EVICT_SHARE)
+                         : INT64_MAX;
 
     store->conf.path = strdup(conf->path);
     if (store->conf.path == NULL) {
@@ -120,38 +93,6 @@ bigcache_store_destroy(bigcache_store_t *store)
 }
 
 
-int
-bigcache_store_start(bigcache_store_t *store, int closed)
-{
-    int       err;
-    sigset_t  set, old;
-
-    store->since = bigcache_monotonic();
-    store->state = closed ? BIGCACHE_STATE_CLOSED : BIGCACHE_STATE_OPENING;
-
-    /* signals are for the main thread, LevelDB's thread inherits that */
-
-    (void) sigfillset(&set);
-    (void) sigdelset(&set, SIGILL);
-    (void) sigdelset(&set, SIGFPE);
-    (void) sigdelset(&set, SIGSEGV);
-    (void) sigdelset(&set, SIGBUS);
-
-    (void) pthread_sigmask(SIG_BLOCK, &set, &old);
-    err = pthread_create(&store->thread, NULL, bigcache_life_thread, store);
-    (void) pthread_sigmask(SIG_SETMASK, &old, NULL);
-
-    if (err) {
-        errno = err;
-        return -1;
-    }
-
-    store->started = 1;
-
-    return 0;
-}
-
-
 void
 bigcache_store_stop(bigcache_store_t *store)
 {
@@ -162,7 +103,17 @@ bigcache_store_stop(bigcache_store_t *store)
         return;
     }
 
-    store->started = 0;
+    if (store->stopping) {
+
+        while (store->started) {
+            (void) bigcache_life_wait(store, INT64_MAX);
+        }
+
+        (void) pthread_mutex_unlock(&store->mutex);
+        return;
+    }
+
+    store->stopping = 1;
 
     while (store->state == BIGCACHE_STATE_DRAINING) {
         (void) bigcache_life_wait(store, INT64_MAX);
@@ -182,6 +133,11 @@ bigcache_store_stop(bigcache_store_t *store)
     (void) pthread_join(store->thread, NULL);
 
     bigcache_life_close(store, 1);
+
+    (void) pthread_mutex_lock(&store->mutex);
+    store->started = 0;
+    (void) pthread_cond_broadcast(&store->cond);
+    (void) pthread_mutex_unlock(&store->mutex);
 }
 
 
@@ -357,13 +313,19 @@ bigcache_store_wake(bigcache_store_t *store)
 void
 bigcache_store_break(bigcache_store_t *store, bigcache_rc_t rc)
 {
+    int64_t  delay;
+
     (void) pthread_mutex_lock(&store->mutex);
 
     if (!atomic_load(&store->broken)) {
         atomic_store(&store->broken, rc);
+        delay = BIGCACHE_LIFE_RETRY;
 
-        if (rc == BIGCACHE_FULL) {
-            atomic_store(&store->full, 1);
+        if (rc == BIGCACHE_FULL && !atomic_exchange(&store->full, 1)) {
+
+            /* the reserve is still there to be given back */
+
+            delay = 0;
         }
 
         if (rc == BIGCACHE_DAMAGED) {
@@ -371,11 +333,34 @@ bigcache_store_break(bigcache_store_t *store, bigcache_rc_t rc)
                             "the index is damaged and is being repaired");
         }
 
-        store->heal_at = bigcache_monotonic() + BIGCACHE_LIFE_RETRY;
+        store->heal_at = bigcache_monotonic() + delay;
         (void) pthread_cond_broadcast(&store->cond);
     }
 
     (void) pthread_mutex_unlock(&store->mutex);
+}
+
+
+int
+bigcache_store_healed(bigcache_store_t *store, int64_t since)
+{
+    int  healed;
+
+    (void) pthread_mutex_lock(&store->mutex);
+
+    while (atomic_load(&store->broken) != BIGCACHE_OK
+           && store->state != BIGCACHE_STATE_FAILED
+           && store->state != BIGCACHE_STATE_STOPPED
+           && bigcache_life_wait(store, since + store->conf.wait))
+    {
+        /* void */
+    }
+
+    healed = (atomic_load(&store->broken) == BIGCACHE_OK);
+
+    (void) pthread_mutex_unlock(&store->mutex);
+
+    return healed && bigcache_monotonic() < since + store->conf.wait;
 }
 
 
@@ -400,22 +385,6 @@ bigcache_store_full(bigcache_store_t *store)
 
         bigcache_store_wake(store);
     }
-}
-
-
-/* returns the bytes to keep in reserve: a part of max_size at most */
-
-static uint64_t
-bigcache_life_reserve(bigcache_store_t *store)
-{
-    uint64_t  size, most;
-
-    size = 4 * BIGCACHE_LIFE_ROOM
-           + 2 * (uint64_t) store->conf.index.write_buffer;
-
-    most = store->conf.max_size / BIGCACHE_LIFE_SHARE;
-
-    return (most && most < size) ? most : size;
 }
 
 
@@ -488,9 +457,7 @@ bigcache_life_await(bigcache_store_t *store)
 }
 
 
-/* returns 0 if the deadline, in monotonic ms, has passed */
-
-static int
+int
 bigcache_life_wait(bigcache_store_t *store, int64_t deadline)
 {
     struct timespec  ts;
@@ -508,7 +475,7 @@ bigcache_life_wait(bigcache_store_t *store, int64_t deadline)
 }
 
 
-static bigcache_rc_t
+bigcache_rc_t
 bigcache_life_drain(bigcache_store_t *store)
 {
     bigcache_rc_t  rc;
@@ -530,9 +497,7 @@ bigcache_life_drain(bigcache_store_t *store)
 }
 
 
-/* without unlock, no other process can come in before it is opened again */
-
-static void
+void
 bigcache_life_close(bigcache_store_t *store, int unlock)
 {
     bigcache_open_t  open;
@@ -596,7 +561,7 @@ bigcache_life_discard(bigcache_store_t *store)
 }
 
 
-static void
+void
 bigcache_life_state(bigcache_store_t *store, bigcache_state_e state)
 {
     store->state = state;
@@ -614,324 +579,11 @@ bigcache_life_state(bigcache_store_t *store, bigcache_state_e state)
 }
 
 
-static void *
-bigcache_life_thread(void *data)
+uint64_t
+bigcache_life_index_room(bigcache_store_t *store)
 {
-    bigcache_store_t *store = data;
-
-    unsigned  delay;
-
-    (void) pthread_mutex_lock(&store->mutex);
-
-    while (store->state != BIGCACHE_STATE_STOPPED) {
-
-        switch (store->state) {
-
-        case BIGCACHE_STATE_OPENING:
-        case BIGCACHE_STATE_FAILED:
-            delay = bigcache_life_open(store);
-            break;
-
-        case BIGCACHE_STATE_OPEN:
-            delay = bigcache_life_work(store);
-            break;
-
-        default:
-            (void) bigcache_life_wait(store, INT64_MAX);
-            continue;
-        }
-
-        if (delay && store->state != BIGCACHE_STATE_STOPPED) {
-            (void) bigcache_life_wait(store, bigcache_monotonic() + delay);
-        }
-    }
-
-    (void) pthread_mutex_unlock(&store->mutex);
-
-    return NULL;
-}
-
-
-/* returns the milliseconds after which to try again */
-
-static unsigned
-bigcache_life_open(bigcache_store_t *store)
-{
-    int              repair;
-    char             error[BIGCACHE_ERROR_LEN];
-    bigcache_rc_t    rc;
-    bigcache_open_t  open;
-
-    repair = store->repair;
-    store->repair = 0;
-
-    (void) pthread_mutex_unlock(&store->mutex);
-
-    open.lock = store->lock;
-
-    rc = bigcache_open(&store->conf, &open, repair, error);
-
-    if (rc == BIGCACHE_FULL) {
-
-        /* the reserve is for this */
-
-        bigcache_store_full(store);
-        bigcache_dir_release(store->conf.path);
-
-        open.lock = -1;
-        rc = bigcache_open(&store->conf, &open, repair, error);
-    }
-
-    /* it is kept by a store that had it, and is let go if this failed */
-
-    store->lock = (rc == BIGCACHE_OK) ? open.lock : -1;
-
-    if (rc == BIGCACHE_OK) {
-
-        store->index = open.index;
-        rc = bigcache_purge_load(store, error);
-
-        if (rc != BIGCACHE_OK) {
-            bigcache_purge_forget(&store->purges);
-            bigcache_open_close(&store->conf, &open, 0);
-            store->index = NULL;
-            store->lock = -1;
-            rc = BIGCACHE_ERROR;
-        }
-    }
-
-    (void) pthread_mutex_lock(&store->mutex);
-
-    if (rc == BIGCACHE_OK) {
-        bigcache_life_adopt(store, &open);
-        return 0;
-    }
-
-    if (store->state == BIGCACHE_STATE_STOPPED) {
-        return 0;
-    }
-
-    bigcache_life_failed(store, rc, error);
-
-    return (rc == BIGCACHE_UNAVAILABLE) ? BIGCACHE_LIFE_RETRY_LOCK
-                                        : BIGCACHE_LIFE_RETRY;
-}
-
-
-static void
-bigcache_life_adopt(bigcache_store_t *store, bigcache_open_t *open)
-{
-    uint64_t  version;
-
-    store->segments = open->segments;
-    store->walk = open->walk;
-    store->counted = (open->walk == NULL);
-    store->trash = 1;
-
-    memset(store->verified.elts, 0, sizeof(store->verified.elts));
-
-    atomic_store(&store->broken, BIGCACHE_OK);
-    atomic_store(&store->count, (int64_t) open->count);
-
-    version = atomic_load(&store->version);
-    atomic_store(&store->version,
-                 version > open->version ? version : open->version);
-
-    /* the one who stopped the store closes it then */
-
-    if (!atomic_load(&store->full)) {
-        bigcache_dir_reserve(store->conf.path, bigcache_life_reserve(store));
-    }
-
-    if (store->state != BIGCACHE_STATE_STOPPED) {
-        bigcache_life_state(store, BIGCACHE_STATE_OPEN);
-
-        bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
-                     "store \"%s\" open", store->conf.path);
-    }
-}
-
-
-static void
-bigcache_life_failed(bigcache_store_t *store, bigcache_rc_t rc,
-    const char *error)
-{
-    int  level, news;
-
-    news = (strcmp(store->reason, error) != 0);
-
-    if (news) {
-        (void) snprintf(store->reason, BIGCACHE_ERROR_LEN, "%s", error);
-    }
-
-    if (rc != BIGCACHE_UNAVAILABLE) {
-        level = BIGCACHE_LOG_CRIT;
-        bigcache_life_state(store, BIGCACHE_STATE_FAILED);
-
-    } else {
-
-        /* the usual thing for a moment when a new worker takes over */
-
-        level = BIGCACHE_LOG_WARN;
-        news = !store->told
-               && bigcache_monotonic() - store->since > store->conf.wait;
-    }
-
-    if (news) {
-        store->told = 1;
-        bigcache_log(&store->conf.log, level,
-                     "store \"%s\" cannot be opened, will be tried again: "
-                     "%s", store->conf.path, error);
-    }
-}
-
-
-/*
- * What nobody waits for, one thing after the other; returns the milliseconds
- * until there is more.
- */
-
-static unsigned
-bigcache_life_work(bigcache_store_t *store)
-{
-    int       counted, full, more;
-    unsigned  delay, next, trash;
-
-    if (atomic_load(&store->broken)) {
-        return bigcache_life_reopen(store);
-    }
-
-    full = atomic_load(&store->full);
-    counted = store->counted;
-    trash = store->trash;
-
-    store->calls++;
-    (void) pthread_mutex_unlock(&store->mutex);
-
-    if (full) {
-        bigcache_dir_release(store->conf.path);
-        bigcache_segments_seal(store->segments);
-    }
-
-    if (!counted) {
-        counted = (bigcache_recount(store) == 0);
-    }
-
-    /* it knows of the purges that are not ended yet, and of no others */
-
-    more = bigcache_import_work(store);
-
-    while (bigcache_purge_work(store)) { /* void */ }
-
-    delay = bigcache_expire_work(store);
-
-    if (more) {
-        delay = 0;
-    }
-
-    if (counted) {
-
-        /* before that nobody knows what is alive */
-
-        next = bigcache_evict_work(store);
-        delay = (next < delay) ? next : delay;
-
-        next = bigcache_compact_work(store);
-        delay = (next < delay) ? next : delay;
-    }
-
-    if (trash) {
-        bigcache_dir_empty_trash(store->conf.path, &store->draining);
-    }
-
-    bigcache_life_room(store);
-
-    (void) pthread_mutex_lock(&store->mutex);
-
-    store->calls--;
-    store->counted = counted;
-    store->trash = 0;
-
-    (void) pthread_cond_broadcast(&store->cond);
-
-    return delay;
-}
-
-
-/* ends what bigcache_store_full() began, and keeps room for the next time */
-
-static void
-bigcache_life_room(bigcache_store_t *store)
-{
-    uint64_t  room;
-
-    if (!atomic_load(&store->full)) {
-        return;
-    }
-
-    room = bigcache_dir_free(store->conf.path);
-
-    if (room < bigcache_dir_reserve_size(store->conf.path,
-                                         bigcache_life_reserve(store))
-               + 2 * BIGCACHE_LIFE_ROOM)
-    {
-        return;
-    }
-
-    bigcache_dir_reserve(store->conf.path, bigcache_life_reserve(store));
-
-    atomic_store(&store->full, 0);
-
-    bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
-                 "store \"%s\": there is room on the disk again",
-                 store->conf.path);
-}
-
-
-/*
- * After a failed write LevelDB refuses all others, until it is opened again;
- * it can be as soon as there is room.
- */
-
-static unsigned
-bigcache_life_reopen(bigcache_store_t *store)
-{
-    int      why;
-    int64_t  delay;
-
-    why = atomic_load(&store->broken);
-    delay = store->heal_at - bigcache_monotonic();
-
-    if (delay > 0) {
-        return (unsigned) delay;
-    }
-
-    if (why == BIGCACHE_FULL) {
-        bigcache_dir_release(store->conf.path);
-    }
-
-    if (bigcache_dir_free(store->conf.path) >= BIGCACHE_LIFE_ROOM
-        && bigcache_life_drain(store) == BIGCACHE_OK)
-    {
-        (void) pthread_mutex_unlock(&store->mutex);
-
-        if (why != BIGCACHE_DAMAGED) {
-            bigcache_index_flush(store->index);
-        }
-
-        bigcache_life_close(store, 0);
-
-        (void) pthread_mutex_lock(&store->mutex);
-
-        bigcache_life_state(store, BIGCACHE_STATE_OPENING);
-        store->repair = (why == BIGCACHE_DAMAGED);
-
-        return 0;
-    }
-
-    store->heal_at = bigcache_monotonic() + BIGCACHE_LIFE_RETRY;
-
-    return BIGCACHE_LIFE_RETRY;
+    return 4 * BIGCACHE_LIFE_ROOM
+           + 2 * (uint64_t) store->conf.index.write_buffer;
 }
 
 

@@ -38,6 +38,14 @@
 
 #define BIGCACHE_STORE_LOCKS  256
 
+/* LevelDB needs that much to begin with, whatever it holds */
+
+#define BIGCACHE_LIFE_ROOM    (1024 * 1024)
+
+/* milliseconds until a store that failed is opened again */
+
+#define BIGCACHE_LIFE_RETRY   1000
+
 
 typedef enum {
     BIGCACHE_STATE_OPENING = 0,
@@ -65,7 +73,8 @@ struct bigcache_store_s {
     char                          reason[BIGCACHE_ERROR_LEN];
 
     pthread_t                     thread;
-    int                           started;   /* not under the mutex */
+    unsigned                      started:1;
+    unsigned                      stopping:1;
     unsigned                      counted:1;
     unsigned                      told:1;
     unsigned                      repair:1;  /* the index, when opening */
@@ -91,6 +100,9 @@ struct bigcache_store_s {
     /* the disk is full: no page is stored, but removals go on */
     _Atomic int                   full;
 
+    /* bytes of pages that the index may take, see bigcache_evict.h */
+    _Atomic int64_t               inline_room;
+
     _Atomic int64_t               count;
     _Atomic uint64_t              version;
 
@@ -111,6 +123,25 @@ void bigcache_store_leave(bigcache_store_t *store);
  */
 bigcache_rc_t bigcache_store_counted(bigcache_store_t *store);
 
+/*
+ * The next four are for those who open and close the store, all but the last
+ * with the mutex held.  bigcache_life_state() changes the state and wakes all
+ * who wait for that.  bigcache_life_wait() waits for any change; returns 0 if
+ * the deadline, monotonic ms or INT64_MAX, has passed.  bigcache_life_drain()
+ * returns BIGCACHE_OK, with nobody else inside and the state DRAINING;
+ * BIGCACHE_CLOSED or BIGCACHE_UNAVAILABLE.  bigcache_life_close() closes the
+ * database of a store that was drained; without unlock no other process can
+ * come in before it is opened again.
+ */
+void bigcache_life_state(bigcache_store_t *store, bigcache_state_e state);
+int bigcache_life_wait(bigcache_store_t *store, int64_t deadline);
+bigcache_rc_t bigcache_life_drain(bigcache_store_t *store);
+void bigcache_life_close(bigcache_store_t *store, int unlock);
+
+/* returns the bytes that the index may need on a full disk */
+
+uint64_t bigcache_life_index_room(bigcache_store_t *store);
+
 /* has the store's thread look for work at once */
 
 void bigcache_store_wake(bigcache_store_t *store);
@@ -122,6 +153,13 @@ void bigcache_store_wake(bigcache_store_t *store);
  * BIGCACHE_DAMAGED, then it is repaired and writers are told to come back.
  */
 void bigcache_store_break(bigcache_store_t *store, bigcache_rc_t rc);
+
+/*
+ * Waits, outside of the store, for it to be opened again if it broke: removals
+ * are to go on then, on a full disk too.  Returns 1, or 0 if that was not
+ * within conf.wait of since, monotonic ms.
+ */
+int bigcache_store_healed(bigcache_store_t *store, int64_t since);
 
 /*
  * Stores no more pages until the store's thread has made room, or somebody

@@ -89,7 +89,9 @@ bigcache_open(const bigcache_store_conf_t *conf, bigcache_open_t *open,
 
     } else {
         rc = bigcache_segments_open(&open->segments, name,
-                                    conf->segment_size, &conf->log, error);
+                                    bigcache_dir_segment_size(conf->path,
+                                                       conf->segment_size),
+                                    &conf->log, error);
     }
 
     if (rc == BIGCACHE_OK) {

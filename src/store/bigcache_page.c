@@ -20,6 +20,7 @@ static bigcache_rc_t bigcache_page_small(bigcache_store_t *store,
     const bigcache_put_t *put, bigcache_draft_t *draft);
 static bigcache_rc_t bigcache_page_pack(bigcache_store_t *store,
     bigcache_draft_t *draft, u_char **memory, size_t head);
+static int bigcache_page_fits(bigcache_store_t *store, uint64_t length);
 static bigcache_rc_t bigcache_page_inline(const bigcache_put_t *put,
     bigcache_draft_t *draft, const u_char *body);
 static bigcache_rc_t bigcache_page_append(bigcache_store_t *store,
@@ -129,8 +130,8 @@ bigcache_page_read(bigcache_store_t *store, const bigcache_str_t *key,
 
 
 bigcache_rc_t
-bigcache_page_file(const bigcache_draft_t *draft, const bigcache_str_t *key,
-    bigcache_page_t *page)
+bigcache_page_file(bigcache_store_t *store, const bigcache_draft_t *draft,
+    const bigcache_str_t *key, bigcache_page_t *page)
 {
     if (draft->record.length <= BIGCACHE_STORE_LARGE) {
         return BIGCACHE_OK;
@@ -142,7 +143,12 @@ bigcache_page_file(const bigcache_draft_t *draft, const bigcache_str_t *key,
 
     page->fd = fcntl(draft->place.fd, F_DUPFD_CLOEXEC, 0);
 
-    return (page->fd == -1) ? BIGCACHE_ERROR : BIGCACHE_OK;
+    if (page->fd == -1) {
+        return bigcache_store_failed(store, BIGCACHE_ERROR, "open a page",
+                                     strerror(errno));
+    }
+
+    return BIGCACHE_OK;
 }
 
 
@@ -185,7 +191,7 @@ bigcache_page_small(bigcache_store_t *store, const bigcache_put_t *put,
     rc = bigcache_page_pack(store, draft, &memory, head);
 
     if (rc == BIGCACHE_OK) {
-        rc = (draft->record.length <= store->conf.inline_size)
+        rc = bigcache_page_fits(store, draft->record.length)
              ? bigcache_page_inline(put, draft, memory + head)
              : bigcache_page_append(store, put, draft, memory);
     }
@@ -230,6 +236,24 @@ bigcache_page_pack(bigcache_store_t *store, bigcache_draft_t *draft,
     record->flags |= BIGCACHE_FLAG_GZIP;
 
     return BIGCACHE_OK;
+}
+
+
+/*
+ * Tells whether a body of that length is to lie in the index, whose room is
+ * then so much less, until it is looked at again.
+ */
+
+static int
+bigcache_page_fits(bigcache_store_t *store, uint64_t length)
+{
+    if (length == 0) {
+        return 1;
+    }
+
+    return length <= store->conf.inline_size
+           && atomic_fetch_sub(&store->inline_room, (int64_t) length)
+              >= (int64_t) length;
 }
 
 

@@ -65,10 +65,13 @@ void bigcache_page_done(bigcache_store_t *store, const bigcache_str_t *key,
 bigcache_rc_t bigcache_page_read(bigcache_store_t *store,
     const bigcache_str_t *key, bigcache_page_t *page);
 
-/* gives page the file of a large one that was just written */
-
-bigcache_rc_t bigcache_page_file(const bigcache_draft_t *draft,
-    const bigcache_str_t *key, bigcache_page_t *page);
+/*
+ * Gives page the file of a large one that was just written.  Returns
+ * BIGCACHE_OK, or BIGCACHE_ERROR, which is logged.
+ */
+bigcache_rc_t bigcache_page_file(bigcache_store_t *store,
+    const bigcache_draft_t *draft, const bigcache_str_t *key,
+    bigcache_page_t *page);
 
 /* returns the bytes of a page's entry, 0 if it has none */
 

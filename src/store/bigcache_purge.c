@@ -10,12 +10,14 @@
 
 #include "bigcache_key.h"
 #include "bigcache_life.h"
+#include "bigcache_time.h"
 
 
 struct bigcache_purge_s {
     bigcache_purge_t   *next;
     uint64_t            version;
     unsigned            busy:1;       /* somebody removes its keys */
+    _Atomic uint64_t    replaced;     /* keys that are not there to remove */
     bigcache_str_t      prefix;
     u_char              data[];
 };
@@ -28,12 +30,18 @@ typedef struct {
 } bigcache_purge_walk_t;
 
 
+static bigcache_rc_t bigcache_purge_enter(bigcache_store_t *store,
+    const bigcache_str_t *prefix, int busy, bigcache_purge_t **purgep);
 static bigcache_purge_t *bigcache_purge_create(const bigcache_str_t *prefix,
     uint64_t version);
+static bigcache_purge_t *bigcache_purge_find(bigcache_store_t *store,
+    const bigcache_str_t *key, uint64_t version);
 static bigcache_rc_t bigcache_purge_begin(bigcache_store_t *store,
     bigcache_purge_t *purge);
 static bigcache_rc_t bigcache_purge_run(bigcache_store_t *store,
     bigcache_purge_t *purge, uint64_t *n, uint64_t *expired);
+static void bigcache_purge_let_go(bigcache_purges_t *purges,
+    bigcache_purge_t *purge);
 static bigcache_rc_t bigcache_purge_key(void *data,
     const bigcache_str_t *key, const bigcache_str_t *value);
 static bigcache_rc_t bigcache_purge_write(bigcache_store_t *store,
@@ -50,11 +58,74 @@ bigcache_rc_t
 bigcache_store_purge(bigcache_store_t *store, const bigcache_str_t *prefix,
     int async, uint64_t *n, uint64_t *expired)
 {
+    int64_t            since;
+    uint64_t           done;
     bigcache_rc_t      rc;
     bigcache_purge_t  *purge;
 
     *n = 0;
     *expired = 0;
+    since = bigcache_monotonic();
+
+    do {
+        rc = bigcache_purge_enter(store, prefix, !async, &purge);
+    } while (rc == BIGCACHE_FULL && bigcache_store_healed(store, since));
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    if (async) {
+        bigcache_store_wake(store);
+        bigcache_store_leave(store);
+
+        return BIGCACHE_OK;
+    }
+
+    for ( ;; ) {
+        done = *n + *expired;
+
+        rc = bigcache_purge_run(store, purge, n, expired);
+
+        bigcache_store_leave(store);
+
+        if (rc == BIGCACHE_OK) {
+            return BIGCACHE_OK;
+        }
+
+        /* the store made way, or broke: it goes on behind that */
+
+        if (*n + *expired != done) {
+            since = bigcache_monotonic();
+        }
+
+        if ((rc != BIGCACHE_UNAVAILABLE && rc != BIGCACHE_FULL)
+            || !bigcache_store_healed(store, since))
+        {
+            break;
+        }
+
+        rc = bigcache_store_enter(store);
+
+        if (rc != BIGCACHE_OK) {
+            break;
+        }
+    }
+
+    bigcache_purge_let_go(&store->purges, purge);
+
+    return rc;
+}
+
+
+/* enters the store and begins a purge there; outside again if that failed */
+
+static bigcache_rc_t
+bigcache_purge_enter(bigcache_store_t *store, const bigcache_str_t *prefix,
+    int busy, bigcache_purge_t **purgep)
+{
+    bigcache_rc_t      rc;
+    bigcache_purge_t  *purge;
 
     rc = bigcache_store_enter(store);
     if (rc != BIGCACHE_OK) {
@@ -68,7 +139,7 @@ bigcache_store_purge(bigcache_store_t *store, const bigcache_str_t *prefix,
     purge = bigcache_purge_create(prefix, bigcache_store_version(store));
 
     if (purge) {
-        purge->busy = !async;
+        purge->busy = (unsigned) busy;
         rc = bigcache_purge_begin(store, purge);
 
     } else {
@@ -77,14 +148,11 @@ bigcache_store_purge(bigcache_store_t *store, const bigcache_str_t *prefix,
 
     (void) pthread_mutex_unlock(&store->import.mutex);
 
-    if (rc == BIGCACHE_OK && async) {
-        bigcache_store_wake(store);
-
-    } else if (rc == BIGCACHE_OK) {
-        rc = bigcache_purge_run(store, purge, n, expired);
+    if (rc != BIGCACHE_OK) {
+        bigcache_store_leave(store);
     }
 
-    bigcache_store_leave(store);
+    *purgep = purge;
 
     return rc;
 }
@@ -100,8 +168,14 @@ bigcache_purge_init(bigcache_purges_t *purges)
 void
 bigcache_purge_forget(bigcache_purges_t *purges)
 {
-    while (purges->first) {
-        bigcache_purge_remove(purges, purges->first);
+    bigcache_purge_t  *purge, *next;
+
+    for (purge = purges->first; purge; purge = next) {
+        next = purge->next;
+
+        if (!purge->busy) {
+            bigcache_purge_remove(purges, purge);
+        }
     }
 }
 
@@ -137,7 +211,6 @@ bigcache_purge_covers(bigcache_store_t *store, const bigcache_str_t *key,
     uint64_t version)
 {
     int                 covers;
-    bigcache_purge_t   *purge;
     bigcache_purges_t  *purges;
 
     purges = &store->purges;
@@ -146,19 +219,29 @@ bigcache_purge_covers(bigcache_store_t *store, const bigcache_str_t *key,
         return 0;
     }
 
-    covers = 0;
-
     (void) pthread_rwlock_rdlock(&purges->lock);
-
-    for (purge = purges->first; purge && !covers; purge = purge->next) {
-        covers = (version < purge->version
-                  && key->len >= purge->prefix.len
-                  && memcmp(key->data, purge->data, purge->prefix.len) == 0);
-    }
-
+    covers = (bigcache_purge_find(store, key, version) != NULL);
     (void) pthread_rwlock_unlock(&purges->lock);
 
     return covers;
+}
+
+
+void
+bigcache_purge_replaced(bigcache_store_t *store, const bigcache_str_t *key,
+    uint64_t version)
+{
+    bigcache_purge_t  *purge;
+
+    (void) pthread_rwlock_rdlock(&store->purges.lock);
+
+    purge = bigcache_purge_find(store, key, version);
+
+    if (purge) {
+        (void) atomic_fetch_add(&purge->replaced, 1);
+    }
+
+    (void) pthread_rwlock_unlock(&store->purges.lock);
 }
 
 
@@ -166,6 +249,7 @@ int
 bigcache_purge_work(bigcache_store_t *store)
 {
     uint64_t            n, expired;
+    bigcache_rc_t       rc;
     bigcache_purge_t   *purge;
     bigcache_purges_t  *purges;
 
@@ -186,15 +270,20 @@ bigcache_purge_work(bigcache_store_t *store)
         return 0;
     }
 
-    if (bigcache_purge_run(store, purge, &n, &expired) != BIGCACHE_OK) {
-        return 0;
+    n = 0;
+    expired = 0;
+
+    rc = bigcache_purge_run(store, purge, &n, &expired);
+
+    if (rc != BIGCACHE_OK) {
+        bigcache_purge_let_go(purges, purge);
     }
 
     if (store->conf.removed) {
         store->conf.removed(store->conf.data, expired, n);
     }
 
-    return 1;
+    return rc == BIGCACHE_OK;
 }
 
 
@@ -213,6 +302,28 @@ bigcache_purge_create(const bigcache_str_t *prefix, uint64_t version)
     purge->version = version;
     purge->prefix.data = purge->data;
     purge->prefix.len = prefix->len;
+
+    return purge;
+}
+
+
+/* finds a purge that covers a record; the caller holds the lock of the list */
+
+static bigcache_purge_t *
+bigcache_purge_find(bigcache_store_t *store, const bigcache_str_t *key,
+    uint64_t version)
+{
+    bigcache_purge_t  *purge;
+
+    for (purge = store->purges.first; purge; purge = purge->next) {
+
+        if (version < purge->version
+            && key->len >= purge->prefix.len
+            && memcmp(key->data, purge->data, purge->prefix.len) == 0)
+        {
+            break;
+        }
+    }
 
     return purge;
 }
@@ -242,7 +353,10 @@ bigcache_purge_begin(bigcache_store_t *store, bigcache_purge_t *purge)
 }
 
 
-/* removes the keys of a purge that the caller has made busy, and ends it */
+/*
+ * Removes the keys of a purge that the caller has made busy, adds to *n and
+ * *expired, and ends it; or returns why it is not ended.
+ */
 
 static bigcache_rc_t
 bigcache_purge_run(bigcache_store_t *store, bigcache_purge_t *purge,
@@ -284,21 +398,25 @@ bigcache_purge_run(bigcache_store_t *store, bigcache_purge_t *purge,
         rc = bigcache_purge_write(store, purge, NULL);
     }
 
-    *n = ctx.live;
-    *expired = ctx.expired;
+    *n += ctx.live + atomic_exchange(&purge->replaced, 0);
+    *expired += ctx.expired;
 
     if (rc == BIGCACHE_OK) {
         bigcache_purge_remove(&store->purges, purge);
-        return BIGCACHE_OK;
     }
 
-    /* it stays in effect, and the store's thread ends it later */
-
-    (void) pthread_rwlock_wrlock(&store->purges.lock);
-    purge->busy = 0;
-    (void) pthread_rwlock_unlock(&store->purges.lock);
-
     return rc;
+}
+
+
+/* it stays in effect, and the store's thread ends it later */
+
+static void
+bigcache_purge_let_go(bigcache_purges_t *purges, bigcache_purge_t *purge)
+{
+    (void) pthread_rwlock_wrlock(&purges->lock);
+    purge->busy = 0;
+    (void) pthread_rwlock_unlock(&purges->lock);
 }
 
 
@@ -425,6 +543,16 @@ bigcache_purge_found(void *data, const bigcache_str_t *key,
     prefix.len = key->len - sizeof(version);
 
     version = be64toh(version);
+
+    for (purge = store->purges.first; purge; purge = purge->next) {
+
+        if (purge->version == version) {
+
+            /* its caller waits to go on with it */
+
+            return BIGCACHE_OK;
+        }
+    }
 
     purge = bigcache_purge_create(&prefix, version);
     if (purge == NULL) {

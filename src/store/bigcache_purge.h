@@ -39,7 +39,10 @@ typedef struct {
 
 void bigcache_purge_init(bigcache_purges_t *purges);
 
-/* forgets the list, when the store is closed */
+/*
+ * Forgets the list when the store is closed, but for the purges whose callers
+ * wait to go on with them.
+ */
 
 void bigcache_purge_forget(bigcache_purges_t *purges);
 
@@ -61,6 +64,13 @@ bigcache_rc_t bigcache_purge_load(bigcache_store_t *store, char *error);
 
 int bigcache_purge_covers(bigcache_store_t *store, const bigcache_str_t *key,
     uint64_t version);
+
+/*
+ * Tells the purge of a record that the record was replaced, before the purge
+ * came to it; with the lock of the key.
+ */
+void bigcache_purge_replaced(bigcache_store_t *store,
+    const bigcache_str_t *key, uint64_t version);
 
 /*
  * Ends one purge that nobody works on; for the store's thread.  Returns 1 if

@@ -77,6 +77,7 @@ static bigcache_segment_t *bigcache_segments_find(
 static int bigcache_segments_close_one(bigcache_segments_t *segments);
 static void bigcache_segments_free(bigcache_segment_t *segment);
 static int bigcache_segments_idle(const bigcache_segment_t *segment);
+static double bigcache_segments_share(const bigcache_segment_t *segment);
 static void bigcache_segments_usage_of(const bigcache_segment_t *segment,
     bigcache_usage_t *usage);
 static void bigcache_segments_name(char *name, const char *path,
@@ -384,15 +385,15 @@ bigcache_segments_empty(bigcache_segments_t *segments,
 
 
 int
-bigcache_segments_sparse(bigcache_segments_t *segments,
-    bigcache_usage_t *usage)
+bigcache_segments_sparse(bigcache_segments_t *segments, double most,
+    uint64_t room, bigcache_usage_t *usage)
 {
     double               share, least;
     size_t               i;
     bigcache_segment_t  *segment, *found;
 
     found = NULL;
-    least = 0.5;
+    least = most;
 
     (void) pthread_mutex_lock(&segments->mutex);
 
@@ -404,9 +405,9 @@ bigcache_segments_sparse(bigcache_segments_t *segments,
             continue;
         }
 
-        share = (double) segment->live / (double) segment->size;
+        share = bigcache_segments_share(segment);
 
-        if (share < least) {
+        if (share < least && segment->live <= (int64_t) room) {
             least = share;
             found = segment;
         }
@@ -464,12 +465,14 @@ bigcache_segments_alive(bigcache_segments_t *segments, uint64_t id)
 
 
 void
-bigcache_segments_seal(bigcache_segments_t *segments)
+bigcache_segments_seal(bigcache_segments_t *segments, double most)
 {
     (void) pthread_mutex_lock(&segments->writer);
     (void) pthread_mutex_lock(&segments->mutex);
 
-    if (segments->active) {
+    if (segments->active
+        && bigcache_segments_share(segments->active) < most)
+    {
         segments->active->sealed = 1;
         segments->active = NULL;
     }
@@ -881,6 +884,15 @@ bigcache_segments_free(bigcache_segment_t *segment)
     }
 
     free(segment);
+}
+
+
+/* returns how much of it is alive */
+
+static double
+bigcache_segments_share(const bigcache_segment_t *segment)
+{
+    return (double) segment->live / (double) segment->size;
 }
 
 

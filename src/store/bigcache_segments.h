@@ -101,13 +101,13 @@ void bigcache_segments_release(bigcache_segments_t *segments,
 
 /*
  * Pick a segment that is sealed and not pinned: one of which nothing is
- * alive; the one of which least is alive, if that is under a half; the
- * oldest.  Return 1 and *usage, or 0.
+ * alive; the one of which least is alive, if that is under the share most and
+ * not over room bytes; the oldest.  Return 1 and *usage, or 0.
  */
 int bigcache_segments_empty(bigcache_segments_t *segments,
     bigcache_usage_t *usage);
-int bigcache_segments_sparse(bigcache_segments_t *segments,
-    bigcache_usage_t *usage);
+int bigcache_segments_sparse(bigcache_segments_t *segments, double most,
+    uint64_t room, bigcache_usage_t *usage);
 int bigcache_segments_oldest(bigcache_segments_t *segments,
     bigcache_usage_t *usage);
 
@@ -115,9 +115,11 @@ int bigcache_segments_oldest(bigcache_segments_t *segments,
 
 int64_t bigcache_segments_alive(bigcache_segments_t *segments, uint64_t id);
 
-/* lets no more writers into the active segment, so that it may be emptied */
-
-void bigcache_segments_seal(bigcache_segments_t *segments);
+/*
+ * Lets no more writers into the active segment, if less than the share most
+ * of it is alive, so that it may be emptied.
+ */
+void bigcache_segments_seal(bigcache_segments_t *segments, double most);
 
 /* unlinks a segment */
 

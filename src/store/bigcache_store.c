@@ -18,6 +18,8 @@
 #define BIGCACHE_STORE_LIMIT_PAUSE  2
 
 
+static bigcache_rc_t bigcache_store_remove(bigcache_store_t *store,
+    const bigcache_str_t *key, uint64_t expect);
 static void bigcache_store_limit(bigcache_store_t *store);
 static bigcache_rc_t bigcache_store_read(bigcache_store_t *store,
     const bigcache_str_t *key, int body, bigcache_page_t *page);
@@ -80,7 +82,7 @@ bigcache_store_put(bigcache_store_t *store, const bigcache_put_t *put,
 
     if (rc == BIGCACHE_OK) {
 
-        rc = bigcache_page_file(&draft, &put->key, page);
+        rc = bigcache_page_file(store, &draft, &put->key, page);
 
         if (rc == BIGCACHE_OK) {
             rc = bigcache_key_replace(store, &put->key, put->expect, &draft);
@@ -110,6 +112,23 @@ bigcache_store_put(bigcache_store_t *store, const bigcache_put_t *put,
 
 bigcache_rc_t
 bigcache_store_delete(bigcache_store_t *store, const bigcache_str_t *key,
+    uint64_t expect)
+{
+    int64_t        since;
+    bigcache_rc_t  rc;
+
+    since = bigcache_monotonic();
+
+    do {
+        rc = bigcache_store_remove(store, key, expect);
+    } while (rc == BIGCACHE_FULL && bigcache_store_healed(store, since));
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_store_remove(bigcache_store_t *store, const bigcache_str_t *key,
     uint64_t expect)
 {
     int               due;

@@ -153,7 +153,8 @@ bigcache_rc_t bigcache_store_delete(bigcache_store_t *store,
  * this call: at once for all readers, then from the disk.  That is done when
  * it returns, or, if async, by the store's thread later on.  *n is how many
  * of them were live, *expired how many were not, whatever it returns:
- * BIGCACHE_OK or BIGCACHE_FULL.
+ * BIGCACHE_OK or BIGCACHE_FULL.  If the store is closed meanwhile, it goes on
+ * when it is open again within conf.wait, else by itself later on.
  */
 bigcache_rc_t bigcache_store_purge(bigcache_store_t *store,
     const bigcache_str_t *prefix, int async, uint64_t *n, uint64_t *expired);

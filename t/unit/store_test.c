@@ -13,8 +13,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -32,18 +34,24 @@ static void test_pages(void);
 static void test_expect(void);
 static void test_expiry(void);
 static void test_purge(void);
+static void test_purge_replaced(void);
 static void test_large(void);
 static void test_count(void);
 static void test_crash(void);
 static void test_space(void);
 static void test_sweep(void);
 static void test_evict(void);
+static void test_evict_small(void);
 static void test_gzip(void);
 static void test_purge_crash(void);
 static void test_life(void);
+static void test_stop(void);
 static void test_lock(void);
 static void test_foreign(void);
 static void test_damage(void);
+static void *purge_thread(void *data);
+static void *stop_thread(void *data);
+static unsigned long long size_of(const char *name);
 static bigcache_store_t *start(void);
 static void stop(bigcache_store_t *store);
 static bigcache_rc_t put(bigcache_store_t *store, const char *key,
@@ -86,15 +94,18 @@ main(void)
     test_expect();
     test_expiry();
     test_purge();
+    test_purge_replaced();
     test_large();
     test_count();
     test_crash();
     test_space();
     test_sweep();
     test_evict();
+    test_evict_small();
     test_gzip();
     test_purge_crash();
     test_life();
+    test_stop();
     test_lock();
     test_foreign();
     test_damage();
@@ -249,6 +260,66 @@ test_purge(void)
     is_int(n, 0, "nothing to purge");
 
     stop(store);
+}
+
+
+/* a page that is stored over a purged one does not hide it from the count */
+
+static void
+test_purge_replaced(void)
+{
+    int                i, all, failed;
+    char               name[32];
+    uint64_t           n;
+    pthread_t          thread;
+    bigcache_store_t  *store;
+
+    all = 30000;
+
+    fresh();
+    store = start();
+
+    for (i = 0; i < all; i++) {
+        (void) snprintf(name, sizeof(name), "a/%05d", i);
+        (void) put(store, name, "old", 3, BIGCACHE_NEVER, 0);
+    }
+
+    ok(pthread_create(&thread, NULL, purge_thread, store) == 0, "a purge");
+
+    /* from the end, which it comes to last */
+
+    while (has(store, "a/29999", "old", 3)) { /* void */ }
+
+    for (failed = 0, i = all; i-- > all - 2000; /* void */ ) {
+        (void) snprintf(name, sizeof(name), "a/%05d", i);
+        failed += (put(store, name, "new", 3, BIGCACHE_NEVER, 0)
+                   != BIGCACHE_OK);
+    }
+
+    (void) pthread_join(thread, (void **) &n);
+
+    is_int(failed, 0, "stored during the purge");
+    is_int(n, all, "all that were purged are counted");
+    is_int(count(store), 2000, "what was stored since stays");
+    ok(has(store, "a/28000", "new", 3), "whole");
+
+    stop(store);
+}
+
+
+static void *
+purge_thread(void *data)
+{
+    uint64_t        n, expired;
+    bigcache_str_t  prefix;
+
+    prefix = str("a/");
+
+    if (bigcache_store_purge(data, &prefix, 0, &n, &expired) != BIGCACHE_OK) {
+        n = 0;
+    }
+
+    return (void *) n;
 }
 
 
@@ -521,6 +592,58 @@ test_evict(void)
 }
 
 
+/* pages in the index are not evicted, so there is a limit to them */
+
+static void
+test_evict_small(void)
+{
+    char              *body, name[32];
+    unsigned           i, n, failed;
+    bigcache_stat_t    stat;
+    bigcache_store_t  *store;
+
+    conf.max_size = 24 * 1024 * 1024;
+    conf.segment_size = 1024 * 1024;
+    conf.inline_size = 1024;
+
+    fresh();
+    store = start();
+
+    body = malloc(1000);
+
+    for (failed = 0, i = 0; i < 60000; i++) {
+
+        /* bytes that LevelDB's snappy does not shorten */
+
+        for (n = 0; n < 1000; n++) {
+            body[n] = (char) random();
+        }
+
+        (void) snprintf(name, sizeof(name), "%u", i);
+        failed += (put(store, name, body, 1000, BIGCACHE_NEVER, 0)
+                   != BIGCACHE_OK);
+    }
+
+    is_int(failed, 0, "small pages stored");
+    (void) usleep(1200000);
+
+    (void) bigcache_store_stat(store, &stat);
+
+    ok(size_of("index") + size_of("pages") <= conf.max_size,
+       "index and pages: %llu, %llu", size_of("index"), size_of("pages"));
+    ok(stat.segments > 4, "some lie in segments: %llu",
+       (unsigned long long) stat.segments);
+    ok(has(store, "59999", body, 1000), "the newest stay");
+
+    conf.max_size = 0;
+    conf.segment_size = SEGMENT;
+    conf.inline_size = 64;
+
+    free(body);
+    stop(store);
+}
+
+
 static void
 test_gzip(void)
 {
@@ -657,6 +780,60 @@ test_life(void)
            "get of a stopped one");
     bigcache_store_stop(store);
     bigcache_store_destroy(store);
+}
+
+
+/* whoever stopped a store may rely on it, though another did so too */
+
+static void
+test_stop(void)
+{
+    int                i, free_then;
+    void              *result;
+    pthread_t          threads[4];
+    bigcache_store_t  *store;
+
+    fresh();
+    store = start();
+
+    (void) put(store, "a", "1", 1, BIGCACHE_NEVER, 0);
+
+    for (i = 0; i < 4; i++) {
+        (void) pthread_create(&threads[i], NULL, stop_thread, store);
+    }
+
+    for (free_then = 0, i = 0; i < 4; i++) {
+        (void) pthread_join(threads[i], &result);
+        free_then += (result == NULL);
+    }
+
+    is_int(free_then, 4, "stopped for all of them");
+
+    bigcache_store_destroy(store);
+}
+
+
+static void *
+stop_thread(void *data)
+{
+    int   fd, held;
+    char  name[128];
+
+    bigcache_store_stop(data);
+
+    (void) snprintf(name, sizeof(name), "%s/lock", path);
+
+    fd = open(name, O_RDWR|O_CLOEXEC);
+
+    /* shared, since the others look too */
+
+    held = (fd == -1 || flock(fd, LOCK_SH|LOCK_NB) == -1);
+
+    if (fd != -1) {
+        (void) close(fd);
+    }
+
+    return held ? data : NULL;
 }
 
 
@@ -976,6 +1153,36 @@ files(const char *name)
     (void) closedir(dir);
 
     return n;
+}
+
+
+static unsigned long long
+size_of(const char *name)
+{
+    DIR                 *dir;
+    char                 full[128];
+    struct stat          st;
+    struct dirent       *de;
+    unsigned long long   size;
+
+    (void) snprintf(full, sizeof(full), "%s/%s", path, name);
+
+    dir = opendir(full);
+    size = 0;
+
+    while (dir && (de = readdir(dir)) != NULL) {
+        if (fstatat(dirfd(dir), de->d_name, &st, 0) == 0
+            && S_ISREG(st.st_mode))
+        {
+            size += (unsigned long long) st.st_size;
+        }
+    }
+
+    if (dir) {
+        (void) closedir(dir);
+    }
+
+    return size;
 }
 
 

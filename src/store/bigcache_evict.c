@@ -1,0 +1,160 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "bigcache_compact.h"
+#include "bigcache_evict.h"
+#include "bigcache_life.h"
+
+
+#define BIGCACHE_EVICT_IDLE   500
+
+
+static bigcache_rc_t bigcache_evict_entry(void *data,
+    const bigcache_entry_t *entry, uint64_t offset, uint64_t size);
+static int bigcache_evict_over(bigcache_store_t *store);
+static uint64_t bigcache_evict_index_size(bigcache_store_t *store);
+
+
+unsigned
+bigcache_evict_work(bigcache_store_t *store)
+{
+    uint64_t          n;
+    bigcache_usage_t  usage;
+
+    if (!bigcache_evict_over(store)
+        || !bigcache_segments_oldest(store->segments, &usage))
+    {
+        return BIGCACHE_EVICT_IDLE;
+    }
+
+    if (bigcache_compact(store, &usage, bigcache_evict_entry, &n)
+        != BIGCACHE_OK)
+    {
+        return BIGCACHE_EVICT_IDLE;
+    }
+
+    bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
+                 "store \"%s\": segment %llu of %llu bytes evicted with %llu "
+                 "pages, for the limits", store->conf.path,
+                 (unsigned long long) usage.id,
+                 (unsigned long long) usage.size, (unsigned long long) n);
+
+    return 0;
+}
+
+
+static bigcache_rc_t
+bigcache_evict_entry(void *data, const bigcache_entry_t *entry,
+    uint64_t offset, uint64_t size)
+{
+    bigcache_compact_t *ctx = data;
+
+    bigcache_rc_t  rc;
+
+    (void) size;
+
+    if (atomic_load(&ctx->store->draining)) {
+        return BIGCACHE_UNAVAILABLE;
+    }
+
+    ctx->from.offset = offset;
+
+    rc = bigcache_key_remove(ctx->store, &entry->key, &ctx->from);
+
+    ctx->n += (rc == BIGCACHE_OK);
+    ctx->expired += (rc == BIGCACHE_EXPIRED);
+
+    return bigcache_compact_failed(rc) ? rc : BIGCACHE_OK;
+}
+
+
+/*
+ * Looks at both limits, and at what the index takes of them.  A segment's
+ * worth is kept free, for what is written until the next look.
+ */
+
+static int
+bigcache_evict_over(bigcache_store_t *store)
+{
+    int                     over;
+    uint64_t                index, used, room, limit;
+    struct statvfs          fs;
+    bigcache_store_conf_t  *conf;
+
+    conf = &store->conf;
+
+    if (conf->max_size == 0 && conf->min_free == 0) {
+        return 0;
+    }
+
+    over = 0;
+    limit = UINT64_MAX;
+    index = bigcache_evict_index_size(store);
+    used = bigcache_segments_size(store->segments) + index;
+
+    if (conf->max_size) {
+        limit = conf->max_size;
+        over = (used + conf->segment_size > limit);
+    }
+
+    if (conf->min_free && statvfs(conf->path, &fs) == 0) {
+
+        room = (uint64_t) fs.f_bavail * fs.f_frsize;
+
+        if (room < conf->min_free) {
+            over = 1;
+            room = conf->min_free;
+        }
+
+        room += used - conf->min_free;
+        limit = (room < limit) ? room : limit;
+    }
+
+    atomic_store(&store->inline_room,
+                 (int64_t) (limit / BIGCACHE_EVICT_SHARE) - (int64_t) index);
+
+    return over;
+}
+
+
+static uint64_t
+bigcache_evict_index_size(bigcache_store_t *store)
+{
+    DIR            *dir;
+    uint64_t        size;
+    struct stat     st;
+    struct dirent  *de;
+
+    dir = opendir(store->index_path);
+    if (dir == NULL) {
+        return 0;
+    }
+
+    size = 0;
+
+    for ( ;; ) {
+        de = readdir(dir);
+
+        if (de == NULL) {
+            break;
+        }
+
+        if (fstatat(dirfd(dir), de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0
+            && S_ISREG(st.st_mode))
+        {
+            size += (uint64_t) st.st_size;
+        }
+    }
+
+    (void) closedir(dir);
+
+    return size;
+}

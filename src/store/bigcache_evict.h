@@ -1,0 +1,35 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * The limits of a store, max_size and min_free: over them the oldest segments
+ * are evicted whole, with the keys that lie there.  Pages inside of the index
+ * are not evicted; so the index, once it takes more than its share of what
+ * the limits leave, takes no more of them, and small pages go to segments
+ * too.
+ */
+
+
+#ifndef _BIGCACHE_EVICT_H_INCLUDED_
+#define _BIGCACHE_EVICT_H_INCLUDED_
+
+
+#include "bigcache_store.h"
+
+
+/* small pages lie in the index while it takes less than that part */
+
+#define BIGCACHE_EVICT_SHARE  4
+
+
+/*
+ * Evicts one segment, if it must be; for the store's thread, which gives up
+ * when the store is drained and goes on later.  Returns the milliseconds
+ * until there may be more to do.
+ */
+unsigned bigcache_evict_work(bigcache_store_t *store);
+
+#endif /* _BIGCACHE_EVICT_H_INCLUDED_ */
