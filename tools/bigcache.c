@@ -47,6 +47,7 @@ typedef struct {
     int64_t            now;          /* ms */
     uint64_t           keys;
     uint64_t           expired;
+    uint64_t           purged;
     uint64_t           damaged;
     uint64_t           inside;       /* bytes of bodies in the index */
 } bigcache_tool_stat_t;
@@ -199,6 +200,8 @@ bigcache_tool_run(const bigcache_tool_command_t *command)
     tool.log.handler = bigcache_tool_log;
     tool.log.data = &tool;
 
+    bigcache_purge_init(&tool.purges);
+
     status = bigcache_tool_lock(&tool);
 
     if (status == BIGCACHE_TOOL_OK
@@ -331,7 +334,10 @@ bigcache_tool_stat_key(void *data, const bigcache_str_t *key,
         return BIGCACHE_OK;
     }
 
-    if (record.expire <= stat->now) {
+    if (bigcache_purge_covers(&stat->tool->purges, key, record.version)) {
+        stat->purged++;
+
+    } else if (record.expire <= stat->now) {
         stat->expired++;
     }
 
@@ -372,11 +378,13 @@ bigcache_tool_stat_print(const bigcache_tool_stat_t *stat)
 
     index = bigcache_tool_size(tool->path, BIGCACHE_DIR_INDEX);
 
-    (void) printf("keys: %llu\nlive: %llu\nexpired: %llu\ndamaged: %llu\n",
+    (void) printf("keys: %llu\nlive: %llu\nexpired: %llu\npurged: %llu\n"
+                  "damaged: %llu\n",
                   (unsigned long long) stat->keys,
                   (unsigned long long) (stat->keys - stat->expired
-                                        - stat->damaged),
+                                        - stat->purged - stat->damaged),
                   (unsigned long long) stat->expired,
+                  (unsigned long long) stat->purged,
                   (unsigned long long) stat->damaged);
 
     (void) printf("bytes: %llu\nindex bytes: %llu\npages in the index: "
@@ -419,14 +427,24 @@ bigcache_tool_ls_key(void *data, const bigcache_str_t *key,
 {
     bigcache_tool_t *tool = data;
 
+    int                   damaged;
     char                  stored[BIGCACHE_TOOL_TIME];
     char                  expire[BIGCACHE_TOOL_TIME];
     bigcache_record_t     record;
     bigcache_tool_page_t  page;
 
+    damaged = (bigcache_record_decode(&record, value->data, value->len)
+               == -1);
+
+    if (!damaged
+        && bigcache_purge_covers(&tool->purges, key, record.version))
+    {
+        return BIGCACHE_OK;
+    }
+
     bigcache_tool_print(key);
 
-    if (bigcache_record_decode(&record, value->data, value->len) == -1) {
+    if (damaged) {
         (void) printf("\tdamaged\t-\t-\t-\t-\t-\n");
         return BIGCACHE_OK;
     }
@@ -485,6 +503,10 @@ bigcache_tool_get(bigcache_tool_t *tool)
 
     if (bigcache_record_decode(&record, value.data, value.len) == -1) {
         (void) bigcache_tool_failed("the record fails its check");
+        status = BIGCACHE_TOOL_WRONG;
+
+    } else if (bigcache_purge_covers(&tool->purges, &key, record.version)) {
+        (void) bigcache_tool_failed("the key was purged");
         status = BIGCACHE_TOOL_WRONG;
 
     } else if (record.expire <= bigcache_now()) {

@@ -48,6 +48,7 @@ bigcache_rc_t
 bigcache_tool_open(bigcache_tool_t *tool)
 {
     char                   name[PATH_MAX];
+    uint64_t               version;
     bigcache_rc_t          rc;
     bigcache_index_conf_t  conf;
 
@@ -74,7 +75,14 @@ bigcache_tool_open(bigcache_tool_t *tool)
         return rc;
     }
 
-    return bigcache_tool_format(tool);
+    rc = bigcache_tool_format(tool);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_purge_load(&tool->purges, tool->index, &version,
+                                 tool->error);
+    }
+
+    return rc;
 }
 
 
@@ -92,6 +100,8 @@ bigcache_tool_close(bigcache_tool_t *tool)
     if (tool->lock != -1) {
         (void) close(tool->lock);
     }
+
+    bigcache_purge_destroy(&tool->purges);
 }
 
 

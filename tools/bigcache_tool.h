@@ -20,6 +20,7 @@
 #include <limits.h>
 
 #include "bigcache_index.h"
+#include "bigcache_purge.h"
 #include "bigcache_segments.h"
 
 
@@ -35,6 +36,7 @@ typedef struct {
     int                   lock;
     bigcache_index_t     *index;
     bigcache_segments_t  *segments;
+    bigcache_purges_t     purges;    /* that are not ended */
     unsigned              logged;    /* lines at the level "error" or worse */
     bigcache_log_t        log;
     char                  error[BIGCACHE_ERROR_LEN];

@@ -72,6 +72,7 @@ bigcache_tool_compact(bigcache_tool_t *tool)
 static bigcache_store_t *
 bigcache_tool_store(bigcache_tool_t *tool)
 {
+    uint64_t                version;
     bigcache_open_t         open;
     bigcache_store_t       *store;
     bigcache_store_conf_t   conf;
@@ -114,10 +115,15 @@ bigcache_tool_store(bigcache_tool_t *tool)
 
     atomic_store(&store->import.state, BIGCACHE_IMPORT_NONE);
 
-    if (bigcache_purge_load(store, tool->error) != BIGCACHE_OK) {
+    if (bigcache_purge_load(&store->purges, store->index, &version,
+                            tool->error)
+        != BIGCACHE_OK)
+    {
         bigcache_tool_store_close(store);
         return NULL;
     }
+
+    bigcache_store_passed(store, version);
 
     return store;
 }

@@ -661,7 +661,7 @@ bigcache_import_one(bigcache_import_slice_t *slice,
 
     if (bigcache_import_possible(store, key)
         && !bigcache_import_gone(slice, key)
-        && !bigcache_purge_covers(store, key, 0))
+        && !bigcache_purge_covers(&store->purges, key, 0))
     {
         rc = bigcache_import_page(store, key, value);
 

@@ -157,6 +157,7 @@ static bigcache_rc_t
 bigcache_keeper_open_dir(bigcache_store_t *store, bigcache_open_t *open,
     int repair, char *error)
 {
+    uint64_t       version;
     bigcache_rc_t  rc;
 
     open->lock = store->lock;
@@ -184,7 +185,9 @@ bigcache_keeper_open_dir(bigcache_store_t *store, bigcache_open_t *open,
 
     store->index = open->index;
 
-    if (bigcache_purge_load(store, error) != BIGCACHE_OK) {
+    if (bigcache_purge_load(&store->purges, store->index, &version, error)
+        != BIGCACHE_OK)
+    {
         bigcache_purge_forget(&store->purges);
         bigcache_open_close(&store->conf, open, 0);
         store->index = NULL;
@@ -192,6 +195,10 @@ bigcache_keeper_open_dir(bigcache_store_t *store, bigcache_open_t *open,
 
         return BIGCACHE_ERROR;
     }
+
+    /* what is stored from now on is later, though the clock was set back */
+
+    bigcache_store_passed(store, version);
 
     if (!atomic_load(&store->full)) {
         bigcache_dir_reserve(store->conf.path,

@@ -328,7 +328,7 @@ bigcache_key_old(bigcache_store_t *store, const bigcache_str_t *key,
     if (bigcache_record_decode(&old->record, value.data, value.len) == 0) {
         old->expired = (old->record.expire <= bigcache_now());
         old->live = !old->expired
-                    && !bigcache_purge_covers(store, key,
+                    && !bigcache_purge_covers(&store->purges, key,
                                               old->record.version);
     } else {
         memset(&old->record, 0, sizeof(bigcache_record_t));

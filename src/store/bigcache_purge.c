@@ -5,6 +5,7 @@
 
 
 #include <endian.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,12 +30,17 @@ typedef struct {
     uint64_t            expired;
 } bigcache_purge_walk_t;
 
+typedef struct {
+    bigcache_purges_t  *purges;
+    uint64_t            version;
+} bigcache_purge_load_t;
+
 
 static bigcache_rc_t bigcache_purge_enter(bigcache_store_t *store,
     const bigcache_str_t *prefix, int busy, bigcache_purge_t **purgep);
 static bigcache_purge_t *bigcache_purge_create(const bigcache_str_t *prefix,
     uint64_t version);
-static bigcache_purge_t *bigcache_purge_find(bigcache_store_t *store,
+static bigcache_purge_t *bigcache_purge_find(bigcache_purges_t *purges,
     const bigcache_str_t *key, uint64_t version);
 static bigcache_rc_t bigcache_purge_begin(bigcache_store_t *store,
     bigcache_purge_t *purge);
@@ -190,37 +196,44 @@ bigcache_purge_destroy(bigcache_purges_t *purges)
 
 
 bigcache_rc_t
-bigcache_purge_load(bigcache_store_t *store, char *error)
+bigcache_purge_load(bigcache_purges_t *purges, bigcache_index_t *index,
+    uint64_t *version, char *error)
 {
+    bigcache_purge_load_t   ctx;
+    bigcache_rc_t           rc;
     bigcache_index_walk_t  *walk;
 
     static const bigcache_str_t  all = bigcache_string("");
 
-    walk = bigcache_index_walk_begin(store->index, BIGCACHE_INDEX_PURGE,
-                                     &all);
+    walk = bigcache_index_walk_begin(index, BIGCACHE_INDEX_PURGE, &all);
     if (walk == NULL) {
+        (void) snprintf(error, BIGCACHE_ERROR_LEN, "out of memory");
         return BIGCACHE_NOMEM;
     }
 
-    return bigcache_index_walk(walk, bigcache_purge_found, store, error);
+    ctx.purges = purges;
+    ctx.version = 0;
+
+    rc = bigcache_index_walk(walk, bigcache_purge_found, &ctx, error);
+
+    *version = ctx.version;
+
+    return rc;
 }
 
 
 int
-bigcache_purge_covers(bigcache_store_t *store, const bigcache_str_t *key,
+bigcache_purge_covers(bigcache_purges_t *purges, const bigcache_str_t *key,
     uint64_t version)
 {
-    int                 covers;
-    bigcache_purges_t  *purges;
-
-    purges = &store->purges;
+    int  covers;
 
     if (atomic_load(&purges->n) == 0) {
         return 0;
     }
 
     (void) pthread_rwlock_rdlock(&purges->lock);
-    covers = (bigcache_purge_find(store, key, version) != NULL);
+    covers = (bigcache_purge_find(purges, key, version) != NULL);
     (void) pthread_rwlock_unlock(&purges->lock);
 
     return covers;
@@ -231,17 +244,20 @@ void
 bigcache_purge_replaced(bigcache_store_t *store, const bigcache_str_t *key,
     uint64_t version)
 {
-    bigcache_purge_t  *purge;
+    bigcache_purge_t   *purge;
+    bigcache_purges_t  *purges;
 
-    (void) pthread_rwlock_rdlock(&store->purges.lock);
+    purges = &store->purges;
 
-    purge = bigcache_purge_find(store, key, version);
+    (void) pthread_rwlock_rdlock(&purges->lock);
+
+    purge = bigcache_purge_find(purges, key, version);
 
     if (purge) {
         (void) atomic_fetch_add(&purge->replaced, 1);
     }
 
-    (void) pthread_rwlock_unlock(&store->purges.lock);
+    (void) pthread_rwlock_unlock(&purges->lock);
 }
 
 
@@ -310,12 +326,12 @@ bigcache_purge_create(const bigcache_str_t *prefix, uint64_t version)
 /* finds a purge that covers a record; the caller holds the lock of the list */
 
 static bigcache_purge_t *
-bigcache_purge_find(bigcache_store_t *store, const bigcache_str_t *key,
+bigcache_purge_find(bigcache_purges_t *purges, const bigcache_str_t *key,
     uint64_t version)
 {
     bigcache_purge_t  *purge;
 
-    for (purge = store->purges.first; purge; purge = purge->next) {
+    for (purge = purges->first; purge; purge = purge->next) {
 
         if (version < purge->version
             && key->len >= purge->prefix.len
@@ -525,7 +541,7 @@ static bigcache_rc_t
 bigcache_purge_found(void *data, const bigcache_str_t *key,
     const bigcache_str_t *value)
 {
-    bigcache_store_t *store = data;
+    bigcache_purge_load_t *ctx = data;
 
     uint64_t           version;
     bigcache_str_t     prefix;
@@ -544,7 +560,11 @@ bigcache_purge_found(void *data, const bigcache_str_t *key,
 
     version = be64toh(version);
 
-    for (purge = store->purges.first; purge; purge = purge->next) {
+    if (version > ctx->version) {
+        ctx->version = version;
+    }
+
+    for (purge = ctx->purges->first; purge; purge = purge->next) {
 
         if (purge->version == version) {
 
@@ -559,11 +579,7 @@ bigcache_purge_found(void *data, const bigcache_str_t *key,
         return BIGCACHE_NOMEM;
     }
 
-    /* what is stored from now on is later, though the clock was set back */
-
-    bigcache_store_passed(store, version);
-
-    bigcache_purge_add(&store->purges, purge);
+    bigcache_purge_add(ctx->purges, purge);
 
     return BIGCACHE_OK;
 }

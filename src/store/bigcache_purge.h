@@ -52,9 +52,11 @@ void bigcache_purge_destroy(bigcache_purges_t *purges);
 
 /*
  * Puts the purges that the index names on the list, when the store is opened
- * and nobody else is inside.  BIGCACHE_OK, or another code and the reason.
+ * and nobody else is inside.  Returns BIGCACHE_OK, and *version is that of the
+ * latest of them, 0 if there is none; or another code and the reason.
  */
-bigcache_rc_t bigcache_purge_load(bigcache_store_t *store, char *error);
+bigcache_rc_t bigcache_purge_load(bigcache_purges_t *purges,
+    bigcache_index_t *index, uint64_t *version, char *error);
 
 /*
  * Tells whether a record of key, of that version, was purged; any thread.  A
@@ -62,8 +64,8 @@ bigcache_rc_t bigcache_purge_load(bigcache_store_t *store, char *error);
  * purge that has ended since: then purges.ended is not what it was before.
  */
 
-int bigcache_purge_covers(bigcache_store_t *store, const bigcache_str_t *key,
-    uint64_t version);
+int bigcache_purge_covers(bigcache_purges_t *purges,
+    const bigcache_str_t *key, uint64_t version);
 
 /*
  * Tells the purge of a record that the record was replaced, before the purge
