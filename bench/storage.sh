@@ -61,25 +61,39 @@ line() {
 }
 
 post_of_pages() {
-    local round
+    local round gzip
 
     for round in $(seq "$rounds"); do
-        rm -rf "$dir/data" "$dir/leveldb"
-        start_nginx "$dir/data"
-        wait_for /stat/count
-        load 8 32 -s "$dir/post.lua" "$base" >> "$dir/result.post"
-        stop_nginx
+
+        for gzip in on off; do
+            rm -rf "$dir/data"
+            STORE="gzip=$gzip" start_nginx "$dir/data"
+            wait_for /stat/count
+            load 8 32 -s "$dir/post.lua" "$base" >> "$dir/result.gzip_$gzip"
+            stop_nginx
+        done
+
+        rm -rf "$dir/data"
         taskset -c 0 "$dir/leveldb_put" "$dir/leveldb" "$dir/page.html" 20000 \
             >> "$dir/result.leveldb"
-        rm -rf "$dir/data" "$dir/leveldb"
+        rm -rf "$dir/leveldb"
     done
 
-    post=$(median "$dir/result.post")
+    against_leveldb "POST 30 KB, requests/s" "$dir/result.gzip_on"
+    against_leveldb "POST 30 KB with gzip=off, requests/s" \
+        "$dir/result.gzip_off"
+}
+
+# against_leveldb NAME RESULTS
+against_leveldb() {
+    local post leveldb
+
+    post=$(median "$2")
     leveldb=$(median "$dir/result.leveldb")
 
-    line "POST 30 KB, requests/s" "$post" \
-        "$(awk -v p="$post" -v l="$leveldb" 'BEGIN {
-            printf "%.1f x LevelDB at its defaults (%.0f), goal 5", p / l, l }')"
+    line "$1" "$post" "$(awk -v p="$post" -v l="$leveldb" 'BEGIN {
+        printf "%.1f x LevelDB at its defaults (%.0f), goal 5; ", p / l, l
+        printf "%.1f x the original (1163)", p / 1163 }')"
 }
 
 # of_keys N: the store has N keys already
