@@ -163,7 +163,7 @@ bigcache_tool_work_pages(bigcache_store_t *store)
 
     /* what is written to is compacted too, what is moved lies behind it */
 
-    bigcache_segments_seal(store->segments, BIGCACHE_COMPACT_SPARSE, 0);
+    bigcache_segments_seal(store->segments, BIGCACHE_COMPACT_SPARSE);
 
     while (!atomic_load(&store->broken)
            && (bigcache_compact_empty(store)

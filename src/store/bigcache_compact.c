@@ -15,10 +15,6 @@
 
 #define BIGCACHE_COMPACT_IDLE  500
 
-/* an active segment of less than that part of its size is written on */
-
-#define BIGCACHE_COMPACT_PART  16
-
 /* bytes to copy between two pauses: 64 MB a second at most */
 
 #define BIGCACHE_COMPACT_SLICE  (1024 * 1024)
@@ -61,11 +57,6 @@ bigcache_compact_work(bigcache_store_t *store)
 
     most = atomic_load(&store->full) ? BIGCACHE_COMPACT_FULL
                                      : BIGCACHE_COMPACT_SPARSE;
-
-    /* in a small store nearly all may lie in the active one */
-
-    bigcache_segments_seal(store->segments, most,
-                           store->conf.segment_size / BIGCACHE_COMPACT_PART);
 
     if (!bigcache_segments_sparse(store->segments, most,
                                   bigcache_compact_room(store), &usage))

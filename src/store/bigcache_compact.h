@@ -7,9 +7,8 @@
 /*
  * Space comes back.  A segment of which nothing is alive is unlinked; one of
  * which less than a half is alive is compacted: what is alive moves to the
- * active segment, at a bounded rate, then it is unlinked; the active one is
- * sealed for that, when it is of some size.  While the disk is full that
- * begins earlier, but only where there is room for what moves.
+ * active segment, at a bounded rate, then it is unlinked.  While the disk is
+ * full that begins earlier, but only where there is room for what moves.
  *
  * For the store's thread alone; all of it gives up when the store is drained
  * and goes on later.

@@ -297,7 +297,7 @@ bigcache_keeper_work(bigcache_store_t *store)
 
     if (full) {
         bigcache_dir_release(store->conf.path);
-        bigcache_segments_seal(store->segments, BIGCACHE_COMPACT_FULL, 0);
+        bigcache_segments_seal(store->segments, BIGCACHE_COMPACT_FULL);
     }
 
     if (!counted) {

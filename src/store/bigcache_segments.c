@@ -465,14 +465,12 @@ bigcache_segments_alive(bigcache_segments_t *segments, uint64_t id)
 
 
 void
-bigcache_segments_seal(bigcache_segments_t *segments, double most,
-    uint64_t least)
+bigcache_segments_seal(bigcache_segments_t *segments, double most)
 {
     (void) pthread_mutex_lock(&segments->writer);
     (void) pthread_mutex_lock(&segments->mutex);
 
     if (segments->active
-        && segments->active->size >= least
         && bigcache_segments_share(segments->active) < most)
     {
         segments->active->sealed = 1;

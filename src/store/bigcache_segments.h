@@ -116,11 +116,10 @@ int bigcache_segments_oldest(bigcache_segments_t *segments,
 int64_t bigcache_segments_alive(bigcache_segments_t *segments, uint64_t id);
 
 /*
- * Lets no more writers into the active segment, if it has least bytes and less
- * than the share most of it is alive, so that it may be emptied.
+ * Lets no more writers into the active segment, if less than the share most
+ * of it is alive, so that it may be emptied.
  */
-void bigcache_segments_seal(bigcache_segments_t *segments, double most,
-    uint64_t least);
+void bigcache_segments_seal(bigcache_segments_t *segments, double most);
 
 /* unlinks a segment */
 
