@@ -113,13 +113,18 @@ bigcache_op_delete(bigcache_op_t *op)
 
         rc = bigcache_store_delete(op->store, &op->key, expect);
 
-        if (rc != BIGCACHE_MISMATCH) {
+        if (rc == BIGCACHE_EXPIRED) {
+            op->expired = 1;
+        }
+
+        /* it went after that look: the conditions are to be asked again */
+
+        if (rc != BIGCACHE_MISMATCH
+            && (expect == BIGCACHE_EXPECT_ANY
+                || (rc != BIGCACHE_MISS && rc != BIGCACHE_EXPIRED)))
+        {
             break;
         }
-    }
-
-    if (rc == BIGCACHE_EXPIRED) {
-        op->expired = 1;
     }
 
     op->n = (rc == BIGCACHE_OK);
