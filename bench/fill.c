@@ -70,7 +70,7 @@ main(int argc, char **argv)
 
     store = bigcache_store_create(&conf);
 
-    if (store == NULL || bigcache_store_start(store, 0) != 0) {
+    if (store == NULL || bigcache_store_start(store) != 0) {
         (void) fprintf(stderr, "fill: cannot start\n");
         return 1;
     }

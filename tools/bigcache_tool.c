@@ -54,8 +54,15 @@ bigcache_tool_open(bigcache_tool_t *tool)
 
     (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_PAGES, tool->path);
 
+    tool->files = bigcache_files_create(name);
+
+    if (tool->files == NULL) {
+        (void) snprintf(tool->error, BIGCACHE_ERROR_LEN, "out of memory");
+        return BIGCACHE_NOMEM;
+    }
+
     rc = bigcache_segments_open(&tool->segments, name, BIGCACHE_TOOL_SEGMENT,
-                                &tool->log, tool->error);
+                                tool->files, &tool->log, tool->error);
     if (rc != BIGCACHE_OK) {
         tool->segments = NULL;
         return rc;
@@ -95,6 +102,10 @@ bigcache_tool_close(bigcache_tool_t *tool)
 
     if (tool->segments) {
         bigcache_segments_close(tool->segments);
+    }
+
+    if (tool->files) {
+        bigcache_files_destroy(tool->files);
     }
 
     if (tool->lock != -1) {
@@ -199,9 +210,9 @@ bigcache_tool_page(bigcache_tool_t *tool, const bigcache_str_t *key,
 void
 bigcache_tool_page_free(bigcache_tool_t *tool, bigcache_tool_page_t *page)
 {
-    if (page->segment) {
-        bigcache_segments_release(tool->segments, page->segment);
-        page->segment = NULL;
+    if (page->file) {
+        bigcache_segments_release(tool->segments, page->file);
+        page->file = NULL;
     }
 
     free(page->memory);
@@ -291,10 +302,10 @@ bigcache_tool_entry(bigcache_tool_t *tool, const bigcache_str_t *key,
     bigcache_rc_t  rc;
 
     rc = bigcache_segments_acquire(tool->segments, record->segment,
-                                   &page->segment, &page->fd);
+                                   &page->file, &page->fd);
 
     if (rc != BIGCACHE_OK) {
-        page->segment = NULL;
+        page->file = NULL;
         page->problem = (rc == BIGCACHE_MISS) ? "its segment is gone"
                                               : strerror(errno);
         return -1;

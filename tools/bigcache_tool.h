@@ -35,6 +35,7 @@ typedef struct {
     const char           *path;
     int                   lock;
     bigcache_index_t     *index;
+    bigcache_files_t     *files;
     bigcache_segments_t  *segments;
     bigcache_purges_t     purges;    /* that are not ended */
     unsigned              logged;    /* lines at the level "error" or worse */
@@ -47,7 +48,7 @@ typedef struct {
 typedef struct {
     bigcache_record_t     record;
     u_char               *memory;
-    bigcache_segment_t   *segment;
+    bigcache_file_t      *file;
     int                   fd;        /* -1: the body is in record.body */
     off_t                 offset;
     const char           *problem;   /* why it cannot be read, static */

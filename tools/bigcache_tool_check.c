@@ -225,17 +225,17 @@ bigcache_tool_check_scan(bigcache_tool_check_t *check,
     const bigcache_usage_t *usage)
 {
     bigcache_rc_t         rc;
-    bigcache_segment_t   *segment;
+    bigcache_file_t      *file;
 
     check->id = usage->id;
 
     rc = bigcache_segments_acquire(check->tool->segments, usage->id,
-                                   &segment, &check->fd);
+                                   &file, &check->fd);
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_scan(check->fd, usage->size, bigcache_tool_check_entry,
                            check);
-        bigcache_segments_release(check->tool->segments, segment);
+        bigcache_segments_release(check->tool->segments, file);
     }
 
     if (rc != BIGCACHE_OK) {

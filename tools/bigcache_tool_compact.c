@@ -94,6 +94,7 @@ bigcache_tool_store(bigcache_tool_t *tool)
     }
 
     open.lock = tool->lock;
+    open.files = store->files;
     tool->lock = -1;
 
     if (bigcache_open(&store->conf, &open, 0, tool->error) != BIGCACHE_OK) {

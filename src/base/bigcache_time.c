@@ -9,29 +9,39 @@
 #include "bigcache_time.h"
 
 
-static int64_t bigcache_time(clockid_t clock);
+static int64_t bigcache_time(clockid_t clock, int64_t fraction);
 
 
 int64_t
 bigcache_now(void)
 {
-    return bigcache_time(CLOCK_REALTIME);
+    return bigcache_time(CLOCK_REALTIME, 1000);
+}
+
+
+int64_t
+bigcache_now_us(void)
+{
+    return bigcache_time(CLOCK_REALTIME, 1000000);
 }
 
 
 int64_t
 bigcache_monotonic(void)
 {
-    return bigcache_time(CLOCK_MONOTONIC);
+    return bigcache_time(CLOCK_MONOTONIC, 1000);
 }
 
 
+/* in such fractions of a second */
+
 static int64_t
-bigcache_time(clockid_t clock)
+bigcache_time(clockid_t clock, int64_t fraction)
 {
     struct timespec  ts;
 
     (void) clock_gettime(clock, &ts);
 
-    return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+    return (int64_t) ts.tv_sec * fraction
+           + ts.tv_nsec / (1000000000 / fraction);
 }

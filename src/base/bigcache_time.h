@@ -18,6 +18,10 @@
 
 int64_t bigcache_now(void);
 
+/* the same in microseconds */
+
+int64_t bigcache_now_us(void);
+
 /* returns the time since some fixed point, which only grows */
 
 int64_t bigcache_monotonic(void);

@@ -20,7 +20,7 @@
  * error is a filter beside it; path, zone, worker and status belong to the
  * configuration, the shared memory, the process, and the variable.
  *
- * The configuration is read-only once nginx serves, but for zone->store,
+ * The configuration is read-only once nginx serves, but for zone->cache,
  * which belongs to the process.  A context lives as long as its request, and
  * a pool cleanup frees what its operation holds.
  */
@@ -38,6 +38,14 @@
 #include "bigcache_counters.h"
 
 
+/* what the zone of a store holds, for all processes */
+
+typedef struct {
+    bigcache_counters_t               counters;
+    bigcache_store_shared_t           shared;
+} ngx_http_bigcache_shm_t;
+
+
 /* a store: one bigcache_path line */
 
 typedef struct {
@@ -50,15 +58,12 @@ typedef struct {
     ngx_flag_t                        gzip;
     ngx_uint_t                        given;      /* parameters, as bits */
 
-    bigcache_counters_t              *counters;
+    ngx_http_bigcache_shm_t          *shm;
+    bigcache_counters_t              *counters;   /* in it */
 
     /* of a worker process */
-    bigcache_store_t                 *store;
+    bigcache_cache_t                 *cache;
     ngx_connection_t                 *quit;       /* told when to quit */
-    ngx_event_t                       quit_timer;
-    ngx_uint_t                        active;     /* requests in need of it */
-    unsigned                          quitting:1;
-    unsigned                          stopping:1;
 } ngx_http_bigcache_zone_t;
 
 
@@ -113,7 +118,6 @@ struct ngx_http_bigcache_ctx_s {
     ngx_str_t                         status;     /* $bigcache_status */
     ngx_str_t                         error;      /* of the error filter */
     ngx_table_elt_t                  *cache_status;
-    unsigned                          active:1;   /* counted in the zone */
     unsigned                          waiting:1;  /* for a thread */
     unsigned                          answered:1; /* the answer is ours */
     unsigned                          error_sent:1;
@@ -277,13 +281,9 @@ ngx_int_t ngx_http_bigcache_init_zone(ngx_shm_zone_t *shm_zone, void *data);
 
 /* worker: the stores of a process */
 
+ngx_int_t ngx_http_bigcache_init_module(ngx_cycle_t *cycle);
 ngx_int_t ngx_http_bigcache_init_process(ngx_cycle_t *cycle);
 void ngx_http_bigcache_exit_process(ngx_cycle_t *cycle);
-
-/* count the requests that may still need the store */
-
-void ngx_http_bigcache_enter(ngx_http_bigcache_ctx_t *ctx);
-void ngx_http_bigcache_leave(ngx_http_bigcache_ctx_t *ctx);
 
 
 /* status: $bigcache_status, Cache-Status, and the counters */

@@ -377,7 +377,7 @@ ngx_http_bigcache_inline_size(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
 
     /* what LevelDB rewrites at every level should be small */
 
-    rv = ngx_http_bigcache_size(value, 0, 64 * 1024, &size);
+    rv = ngx_http_bigcache_size(value, 0, BIGCACHE_INLINE_MAX, &size);
 
     if (rv == NGX_CONF_OK) {
         zone->conf.inline_size = (size_t) size;

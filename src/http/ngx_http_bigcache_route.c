@@ -176,7 +176,7 @@ ngx_http_bigcache_handler(ngx_http_request_t *r)
     }
 
     ctx->zone = blcf->zone;
-    ctx->op.store = blcf->zone->store;
+    ctx->op.cache = blcf->zone->cache;
     ctx->op.page.fd = -1;
     ctx->op.body = bigcache_data_bytes((u_char *) "", 0);
 
@@ -415,8 +415,6 @@ ngx_http_bigcache_read_body(ngx_http_request_t *r,
 
     r->request_body_in_single_buf = 1;
 
-    ngx_http_bigcache_enter(ctx);
-
     rc = ngx_http_read_client_request_body(r, ngx_http_bigcache_body_handler);
 
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
@@ -471,6 +469,4 @@ ngx_http_bigcache_cleanup(void *data)
     ngx_http_bigcache_ctx_t *ctx = data;
 
     bigcache_op_free(&ctx->op);
-
-    ngx_http_bigcache_leave(ctx);
 }

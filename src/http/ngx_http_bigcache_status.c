@@ -119,14 +119,6 @@ ngx_http_bigcache_count(ngx_http_bigcache_ctx_t *ctx)
     {
         atomic_fetch_add(&counters->deleted, ctx->op.n);
     }
-
-    if (ctx->route->op == bigcache_op_close && ctx->op.rc == BIGCACHE_OK) {
-        atomic_store(&counters->closed, 1);
-    }
-
-    if (ctx->route->op == bigcache_op_open && ctx->op.rc == BIGCACHE_OK) {
-        atomic_store(&counters->closed, 0);
-    }
 }
 
 

@@ -75,8 +75,6 @@ ngx_http_bigcache_post(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
         return NGX_BUSY;
     }
 
-    ngx_http_bigcache_enter(ctx);
-
     ngx_add_timer(&task->event, NGX_HTTP_BIGCACHE_TASK_TIME);
 
     r->main->blocked++;
@@ -134,8 +132,6 @@ ngx_http_bigcache_task_event_handler(ngx_event_t *ev)
     ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_module);
 
     ctx->waiting = 0;
-
-    ngx_http_bigcache_leave(ctx);
 
 #if (nginx_version >= 1025004)
 

@@ -5,16 +5,14 @@
 
 
 /*
- * The stores of a worker process.  They are opened by a thread of their own,
- * never here: on a reload new workers start while the old ones still have
- * the directories open, and a worker whose init_process fails is not started
+ * The caches of a worker process.  They are opened by threads of their own,
+ * never here: on a reload new workers start while the old ones still have the
+ * directories open, and a worker whose init_process fails is not started
  * again.
  *
  * A worker that is told to quit may linger for as long as its slowest client,
- * and its successor waits for the directory.  So it is told by way of an idle
- * connection, which nginx closes first of all; it stops its store as soon as
- * no request needs it any more, or after a part of the time for which
- * requests wait in the new worker.
+ * but others are to have the store open then.  So it is told by way of an idle
+ * connection, which nginx closes first of all.
  */
 
 
@@ -28,11 +26,34 @@
 
 static ngx_int_t ngx_http_bigcache_start(ngx_cycle_t *cycle,
     ngx_http_bigcache_zone_t *zone);
+static ngx_int_t ngx_http_bigcache_watch_quit(ngx_cycle_t *cycle,
+    ngx_http_bigcache_zone_t *zone);
 static void ngx_http_bigcache_quit_handler(ngx_event_t *ev);
-static void ngx_http_bigcache_quit_timer_handler(ngx_event_t *ev);
-static void ngx_http_bigcache_stop(ngx_http_bigcache_zone_t *zone);
-static void ngx_http_bigcache_stop_handler(void *data, ngx_log_t *log);
-static void ngx_http_bigcache_stop_event_handler(ngx_event_t *ev);
+
+
+/* of the master that this one is to replace, if any */
+
+static ngx_pid_t  ngx_http_bigcache_earlier;
+
+
+ngx_int_t
+ngx_http_bigcache_init_module(ngx_cycle_t *cycle)
+{
+    static ngx_uint_t  called;
+
+    /*
+     * a new binary inherits the sockets of the master that has started it;
+     * later on, at a reload, that one may be gone
+     */
+
+    if (!called && getenv(NGINX_VAR)) {
+        ngx_http_bigcache_earlier = getppid();
+    }
+
+    called = 1;
+
+    return NGX_OK;
+}
 
 
 ngx_int_t
@@ -84,13 +105,13 @@ ngx_http_bigcache_exit_process(ngx_cycle_t *cycle)
 
     for (i = 0; i < bmcf->zones.nelts; i++) {
 
-        if (zones[i]->store) {
+        if (zones[i]->cache) {
 
             /* the thread pools have ended by now, unless a queue was full */
 
-            bigcache_store_stop(zones[i]->store);
-            bigcache_store_destroy(zones[i]->store);
-            zones[i]->store = NULL;
+            bigcache_cache_stop(zones[i]->cache);
+            bigcache_cache_destroy(zones[i]->cache);
+            zones[i]->cache = NULL;
         }
 
         if (zones[i]->quit) {
@@ -101,51 +122,37 @@ ngx_http_bigcache_exit_process(ngx_cycle_t *cycle)
 }
 
 
-void
-ngx_http_bigcache_enter(ngx_http_bigcache_ctx_t *ctx)
-{
-    if (!ctx->active) {
-        ctx->active = 1;
-        ctx->zone->active++;
-    }
-}
-
-
-void
-ngx_http_bigcache_leave(ngx_http_bigcache_ctx_t *ctx)
-{
-    if (!ctx->active) {
-        return;
-    }
-
-    ctx->active = 0;
-    ctx->zone->active--;
-
-    if (ctx->zone->quitting && ctx->zone->active == 0) {
-        ngx_http_bigcache_stop(ctx->zone);
-    }
-}
-
-
 static ngx_int_t
 ngx_http_bigcache_start(ngx_cycle_t *cycle, ngx_http_bigcache_zone_t *zone)
 {
-    int                fd;
-    ngx_connection_t  *c;
+    bigcache_cache_conf_t  conf;
 
-    zone->store = bigcache_store_create(&zone->conf);
-    if (zone->store == NULL) {
+    conf.store = zone->conf;
+    conf.masters[0] = (ngx_process == NGX_PROCESS_SINGLE) ? ngx_pid
+                                                          : ngx_parent;
+    conf.masters[1] = ngx_http_bigcache_earlier;
+
+    zone->cache = bigcache_cache_create(&conf);
+    if (zone->cache == NULL) {
         return NGX_ERROR;
     }
 
-    if (bigcache_store_start(zone->store,
-                             (int) atomic_load(&zone->counters->closed))
-        != 0)
-    {
+    if (bigcache_cache_start(zone->cache) != 0) {
         ngx_log_error(NGX_LOG_ALERT, cycle->log, ngx_errno,
                       "bigcache: pthread_create() failed");
         return NGX_ERROR;
     }
+
+    return ngx_http_bigcache_watch_quit(cycle, zone);
+}
+
+
+static ngx_int_t
+ngx_http_bigcache_watch_quit(ngx_cycle_t *cycle,
+    ngx_http_bigcache_zone_t *zone)
+{
+    int                fd;
+    ngx_connection_t  *c;
 
     fd = eventfd(0, EFD_NONBLOCK|EFD_CLOEXEC);
     if (fd == -1) {
@@ -169,10 +176,6 @@ ngx_http_bigcache_start(ngx_cycle_t *cycle, ngx_http_bigcache_zone_t *zone)
 
     zone->quit = c;
 
-    zone->quit_timer.data = zone;
-    zone->quit_timer.log = cycle->log;
-    zone->quit_timer.handler = ngx_http_bigcache_quit_timer_handler;
-
     return NGX_OK;
 }
 
@@ -193,82 +196,5 @@ ngx_http_bigcache_quit_handler(ngx_event_t *ev)
     zone->quit = NULL;
     ngx_close_connection(c);
 
-    zone->quitting = 1;
-
-    if (zone->active == 0) {
-        ngx_http_bigcache_stop(zone);
-        return;
-    }
-
-    ngx_add_timer(&zone->quit_timer, zone->conf.wait / 2);
-}
-
-
-static void
-ngx_http_bigcache_quit_timer_handler(ngx_event_t *ev)
-{
-    ngx_http_bigcache_zone_t *zone = ev->data;
-
-    ngx_log_error(NGX_LOG_WARN, ev->log, 0,
-                  "bigcache store \"%V\" is let go with %ui requests under "
-                  "way, which will be answered with 503",
-                  &zone->path, zone->active);
-
-    ngx_http_bigcache_stop(zone);
-}
-
-
-static void
-ngx_http_bigcache_stop(ngx_http_bigcache_zone_t *zone)
-{
-    ngx_thread_task_t  *task;
-
-    if (zone->quit_timer.timer_set) {
-        ngx_del_timer(&zone->quit_timer);
-    }
-
-    if (zone->stopping) {
-        return;
-    }
-
-    zone->stopping = 1;
-
-    task = ngx_thread_task_alloc(zone->cycle->pool, sizeof(zone));
-    if (task == NULL) {
-        return;
-    }
-
-    ngx_memcpy(task->ctx, &zone, sizeof(zone));
-
-    task->handler = ngx_http_bigcache_stop_handler;
-    task->event.data = zone;
-    task->event.log = zone->cycle->log;
-    task->event.handler = ngx_http_bigcache_stop_event_handler;
-
-    /* if it cannot be posted, exit_process stops the store */
-
-    (void) ngx_thread_task_post(zone->thread_pool, task);
-}
-
-
-/* runs in a thread; waits for the operations that are under way */
-
-static void
-ngx_http_bigcache_stop_handler(void *data, ngx_log_t *log)
-{
-    ngx_http_bigcache_zone_t  *zone;
-
-    ngx_memcpy(&zone, data, sizeof(zone));
-
-    bigcache_store_stop(zone->store);
-}
-
-
-static void
-ngx_http_bigcache_stop_event_handler(ngx_event_t *ev)
-{
-    ngx_http_bigcache_zone_t *zone = ev->data;
-
-    ngx_log_error(NGX_LOG_NOTICE, ev->log, 0,
-                  "bigcache store \"%V\" is let go", &zone->path);
+    bigcache_cache_quit(zone->cache);
 }

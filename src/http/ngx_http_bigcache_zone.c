@@ -36,7 +36,7 @@ ngx_http_bigcache_create_zone(ngx_conf_t *cf)
      *
      *     zone->shm_zone = NULL;
      *     zone->thread_pool = NULL;
-     *     zone->store = NULL;
+     *     zone->cache = NULL;
      */
 
     zone->cycle = cf->cycle;
@@ -61,28 +61,10 @@ ngx_http_bigcache_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 {
     ngx_http_bigcache_zone_t *ozone = data;
 
-    ngx_core_conf_t           *ccf;
     ngx_slab_pool_t           *shpool;
     ngx_http_bigcache_zone_t  *zone;
 
     zone = shm_zone->data;
-
-    /*
-     * for now one process has the store open; not in a setter, since the
-     * directive may come later in the file, and not in init_module, where
-     * nginx takes an error of a reload for fatal
-     */
-
-    ccf = (ngx_core_conf_t *) ngx_get_conf(zone->cycle->conf_ctx,
-                                           ngx_core_module);
-
-    if (ccf->worker_processes > 1) {
-        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                      "bigcache serves from one worker process: "
-                      "\"worker_processes\" is %i, it must be 1",
-                      ccf->worker_processes);
-        return NGX_ERROR;
-    }
 
     if (ozone && ngx_process == NGX_PROCESS_SINGLE) {
 
@@ -95,28 +77,28 @@ ngx_http_bigcache_init_zone(ngx_shm_zone_t *shm_zone, void *data)
     }
 
     if (ozone) {
-        zone->counters = ozone->counters;
+        zone->shm = ozone->shm;
 
         /* a reload opens what was closed on demand */
 
-        atomic_store(&zone->counters->closed, 0);
+        atomic_store(&zone->shm->shared.closed, 0);
 
-        return NGX_OK;
+    } else {
+        shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
+
+        if (!shm_zone->shm.exists) {
+            shpool->data = ngx_slab_calloc(shpool,
+                                           sizeof(ngx_http_bigcache_shm_t));
+            if (shpool->data == NULL) {
+                return NGX_ERROR;
+            }
+        }
+
+        zone->shm = shpool->data;
     }
 
-    shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
-
-    if (shm_zone->shm.exists) {
-        zone->counters = shpool->data;
-        return NGX_OK;
-    }
-
-    zone->counters = ngx_slab_calloc(shpool, sizeof(bigcache_counters_t));
-    if (zone->counters == NULL) {
-        return NGX_ERROR;
-    }
-
-    shpool->data = zone->counters;
+    zone->counters = &zone->shm->counters;
+    zone->conf.shared = &zone->shm->shared;
 
     return NGX_OK;
 }

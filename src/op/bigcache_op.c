@@ -111,7 +111,7 @@ bigcache_op_delete(bigcache_op_t *op)
             break;
         }
 
-        rc = bigcache_store_delete(op->store, &op->key, expect);
+        rc = bigcache_cache_delete(op->cache, &op->key, expect);
 
         if (rc == BIGCACHE_EXPIRED) {
             op->expired = 1;
@@ -136,7 +136,7 @@ bigcache_op_delete(bigcache_op_t *op)
 void
 bigcache_op_purge(bigcache_op_t *op)
 {
-    bigcache_op_finish(op, bigcache_store_purge(op->store, &op->key,
+    bigcache_op_finish(op, bigcache_cache_purge(op->cache, &op->key,
                                                 op->async, &op->n,
                                                 &op->expired));
 }
@@ -149,7 +149,7 @@ bigcache_op_count(bigcache_op_t *op)
     bigcache_stat_t  stat;
 
     stat.keys = 0;
-    rc = bigcache_store_stat(op->store, &stat);
+    rc = bigcache_cache_stat(op->cache, &stat);
 
     op->n = stat.keys;
 
@@ -160,21 +160,21 @@ bigcache_op_count(bigcache_op_t *op)
 void
 bigcache_op_clear(bigcache_op_t *op)
 {
-    bigcache_op_finish(op, bigcache_store_clear(op->store));
+    bigcache_op_finish(op, bigcache_cache_clear(op->cache));
 }
 
 
 void
 bigcache_op_close(bigcache_op_t *op)
 {
-    bigcache_op_finish(op, bigcache_store_close(op->store));
+    bigcache_op_finish(op, bigcache_cache_close(op->cache));
 }
 
 
 void
 bigcache_op_open(bigcache_op_t *op)
 {
-    bigcache_op_finish(op, bigcache_store_open(op->store));
+    bigcache_op_finish(op, bigcache_cache_open(op->cache));
 }
 
 
@@ -194,7 +194,7 @@ bigcache_op_finish(bigcache_op_t *op, bigcache_rc_t rc)
     op->rc = rc;
 
     if (rc == BIGCACHE_UNAVAILABLE) {
-        bigcache_store_reason(op->store, op->reason);
+        bigcache_cache_reason(op->cache, op->reason);
     }
 }
 
@@ -219,7 +219,7 @@ bigcache_op_put(bigcache_op_t *op, bigcache_put_t *put)
 
         /* a mismatch now is a version that came meanwhile: look again */
 
-        rc = bigcache_store_put(op->store, put, &op->page);
+        rc = bigcache_cache_put(op->cache, put, &op->page);
     }
 
     return rc;
@@ -244,7 +244,7 @@ bigcache_op_expect(bigcache_op_t *op, uint64_t *expect)
         return BIGCACHE_OK;
     }
 
-    rc = bigcache_store_get(op->store, &op->key, 0, &page);
+    rc = bigcache_cache_get(op->cache, &op->key, 0, &page);
 
     bigcache_page_free(&page);
 
@@ -280,7 +280,7 @@ bigcache_op_get(bigcache_op_t *op)
 
     page = &op->page;
 
-    rc = bigcache_store_get(op->store, &op->key, 1, page);
+    rc = bigcache_cache_get(op->cache, &op->key, 1, page);
 
     if (rc == BIGCACHE_OK) {
         op->nreply = 1;

@@ -20,7 +20,7 @@
 #define _BIGCACHE_OP_H_INCLUDED_
 
 
-#include "bigcache_store.h"
+#include "bigcache_cache.h"
 
 
 #define BIGCACHE_OP_PIECES  2
@@ -51,7 +51,7 @@ typedef struct {
 typedef struct {
     /* the question */
 
-    bigcache_store_t         *store;
+    bigcache_cache_t         *cache;
     bigcache_str_t            key;      /* or the prefix */
     bigcache_data_t           body;
     bigcache_str_t            type;     /* of a raw body */

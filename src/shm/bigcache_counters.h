@@ -27,9 +27,6 @@ typedef struct {
     _Atomic uint64_t   miss;
     _Atomic uint64_t   expire;
     _Atomic uint64_t   deleted;
-
-    /* the store was closed on demand, and new processes leave it so */
-    _Atomic uint32_t   closed;
 } bigcache_counters_t;
 
 

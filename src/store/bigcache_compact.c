@@ -86,14 +86,14 @@ bigcache_compact(bigcache_store_t *store, const bigcache_usage_t *usage,
 {
     bigcache_rc_t        rc;
     bigcache_compact_t   ctx;
-    bigcache_segment_t  *segment;
+    bigcache_file_t     *file;
 
     memset(&ctx, 0, sizeof(bigcache_compact_t));
 
     ctx.store = store;
     ctx.from.segment = usage->id;
 
-    rc = bigcache_segments_acquire(store->segments, usage->id, &segment,
+    rc = bigcache_segments_acquire(store->segments, usage->id, &file,
                                    &ctx.fd);
     if (rc == BIGCACHE_OK) {
         rc = bigcache_scan(ctx.fd, usage->size, handler, &ctx);
@@ -102,12 +102,12 @@ bigcache_compact(bigcache_store_t *store, const bigcache_usage_t *usage,
 
         /* the file was taken away; its keys go with it */
 
-        segment = NULL;
+        file = NULL;
         ctx.fd = -1;
         rc = BIGCACHE_OK;
 
     } else {
-        segment = NULL;
+        file = NULL;
     }
 
     *n = ctx.n;
@@ -125,8 +125,8 @@ bigcache_compact(bigcache_store_t *store, const bigcache_usage_t *usage,
         rc = bigcache_compact_lost(&ctx);
     }
 
-    if (segment) {
-        bigcache_segments_release(store->segments, segment);
+    if (file) {
+        bigcache_segments_release(store->segments, file);
     }
 
     if (rc == BIGCACHE_OK) {
@@ -253,7 +253,7 @@ bigcache_compact_move(bigcache_compact_t *ctx, const bigcache_entry_t *entry,
     }
 
     if (crc != entry->body_crc) {
-        bigcache_segments_done(ctx->store->segments, &place, 0);
+        bigcache_segments_done(ctx->store->segments, &place);
 
         bigcache_log(&ctx->store->conf.log, BIGCACHE_LOG_CRIT,
                      "store \"%s\": key \"%.*s\" is damaged and will be "
@@ -274,6 +274,8 @@ bigcache_compact_move(bigcache_compact_t *ctx, const bigcache_entry_t *entry,
 
     rc = bigcache_key_move(ctx->store, &entry->key, &ctx->from, &place);
 
+    bigcache_segments_done(ctx->store->segments, &place);
+
     if (rc != BIGCACHE_OK && rc != BIGCACHE_MISMATCH) {
         return rc;
     }
@@ -292,7 +294,7 @@ failed:
 
     err = errno;
 
-    bigcache_segments_done(ctx->store->segments, &place, 0);
+    bigcache_segments_done(ctx->store->segments, &place);
 
     errno = err;
 

@@ -289,7 +289,8 @@ bigcache_dir_known(const char *name)
     static const char *const  known[] = {
         ".", "..", "lost+found",
         BIGCACHE_DIR_LOCK, BIGCACHE_DIR_PAGES, BIGCACHE_DIR_TRASH,
-        BIGCACHE_DIR_RESERVE
+        BIGCACHE_DIR_RESERVE, BIGCACHE_DIR_SOCKET,
+        BIGCACHE_DIR_SOCKET ".new"
     };
 
     for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {

@@ -12,6 +12,7 @@
  *     pages/    bigcache_segments.h
  *     trash/    what is to be removed, at leisure
  *     import/   bigcache_adopt.h
+ *     owner.sock  of that process, ../owner/bigcache_socket.h
  *     reserve   room on the disk, for when there is no other
  *
  * LevelDB has a lock of its own, but an open that fails on it has by then
@@ -33,6 +34,7 @@
 
 #define BIGCACHE_DIR_INDEX  "index"
 #define BIGCACHE_DIR_PAGES  "pages"
+#define BIGCACHE_DIR_SOCKET "owner.sock"
 
 
 /*

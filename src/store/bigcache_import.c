@@ -17,6 +17,7 @@
 #include "bigcache_life.h"
 #include "bigcache_lifetime.h"
 #include "bigcache_original.h"
+#include "bigcache_room.h"
 #include "bigcache_time.h"
 
 
@@ -802,16 +803,16 @@ bigcache_import_put(bigcache_store_t *store, const bigcache_put_t *put)
     bigcache_rc_t     rc;
     bigcache_draft_t  draft;
 
-    rc = atomic_load(&store->full) ? BIGCACHE_FULL
-                                   : bigcache_store_broken(store);
+    rc = bigcache_store_writable(store);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_page_write(store, put, &draft);
+        rc = bigcache_page_write(&store->pages, put, 0, &draft);
     }
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_key_replace(store, &put->key, BIGCACHE_EXPECT_NONE,
+        rc = bigcache_key_replace(store, &put->key, BIGCACHE_EXPECT_NONE, 0,
                                   &draft);
+        bigcache_page_done(&store->pages, &draft);
     }
 
     if (rc == BIGCACHE_OK) {

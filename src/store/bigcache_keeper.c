@@ -25,7 +25,22 @@
 #include "bigcache_time.h"
 
 
-#define BIGCACHE_KEEPER_RETRY_LOCK  20
+/* milliseconds until the next look, for what should take but a moment */
+
+#define BIGCACHE_KEEPER_RETRY_LOCK  5
+#define BIGCACHE_KEEPER_CLOSED      100
+
+/*
+ * Another nginx on this directory hands it over to workers of its own: it is
+ * gone only if nobody has the directory for so many looks, each after that
+ * many milliseconds.
+ */
+#define BIGCACHE_KEEPER_PATIENCE    10
+#define BIGCACHE_KEEPER_FOREIGN     100
+
+/* milliseconds that a process which is to end leaves to others */
+
+#define BIGCACHE_KEEPER_TURN        500
 
 /* the reserve is that part of max_size at most */
 
@@ -34,13 +49,19 @@
 
 static void *bigcache_keeper(void *data);
 static unsigned bigcache_keeper_open(bigcache_store_t *store);
+static bigcache_rc_t bigcache_keeper_take(bigcache_store_t *store,
+    bigcache_open_t *open, char *error);
+static bigcache_rc_t bigcache_keeper_held(bigcache_store_t *store,
+    char *error);
 static bigcache_rc_t bigcache_keeper_open_dir(bigcache_store_t *store,
     bigcache_open_t *open, int repair, char *error);
 static void bigcache_keeper_adopt(bigcache_store_t *store,
     bigcache_open_t *open);
 static void bigcache_keeper_failed(bigcache_store_t *store,
     bigcache_rc_t rc, const char *error);
+static uint32_t bigcache_keeper_hash(const char *text);
 static unsigned bigcache_keeper_work(bigcache_store_t *store);
+static void bigcache_keeper_resign(bigcache_store_t *store);
 static unsigned bigcache_keeper_space(bigcache_store_t *store);
 static void bigcache_keeper_room(bigcache_store_t *store);
 static uint64_t bigcache_keeper_reserve(bigcache_store_t *store);
@@ -49,14 +70,14 @@ static void bigcache_keeper_shed(bigcache_store_t *store);
 
 
 int
-bigcache_store_start(bigcache_store_t *store, int closed)
+bigcache_store_start(bigcache_store_t *store)
 {
     int       err;
     sigset_t  set, old;
 
     store->started = 1;
     store->since = bigcache_monotonic();
-    store->state = closed ? BIGCACHE_STATE_CLOSED : BIGCACHE_STATE_OPENING;
+    store->state = BIGCACHE_STATE_OPENING;
 
     /* signals are for the main thread, LevelDB's thread inherits that */
 
@@ -95,11 +116,35 @@ bigcache_keeper(void *data)
 
         case BIGCACHE_STATE_OPENING:
         case BIGCACHE_STATE_FAILED:
+
+            if (bigcache_store_closed(store)) {
+                bigcache_life_state(store, BIGCACHE_STATE_CLOSED);
+                continue;
+            }
+
             delay = bigcache_keeper_open(store);
             break;
 
         case BIGCACHE_STATE_OPEN:
+
+            if (store->resigning) {
+                bigcache_keeper_resign(store);
+                continue;
+            }
+
             delay = bigcache_keeper_work(store);
+            break;
+
+        case BIGCACHE_STATE_CLOSED:
+
+            /* another process may open it */
+
+            if (!bigcache_store_closed(store)) {
+                bigcache_life_state(store, BIGCACHE_STATE_OPENING);
+                continue;
+            }
+
+            delay = BIGCACHE_KEEPER_CLOSED;
             break;
 
         default:
@@ -123,33 +168,99 @@ bigcache_keeper(void *data)
 static unsigned
 bigcache_keeper_open(bigcache_store_t *store)
 {
-    int              repair;
     char             error[BIGCACHE_ERROR_LEN];
     bigcache_rc_t    rc;
     bigcache_open_t  open;
 
-    repair = store->repair;
-    store->repair = 0;
-
-    (void) pthread_mutex_unlock(&store->mutex);
-
-    rc = bigcache_keeper_open_dir(store, &open, repair, error);
-
-    (void) pthread_mutex_lock(&store->mutex);
+    rc = bigcache_keeper_take(store, &open, error);
 
     if (rc == BIGCACHE_OK) {
         bigcache_keeper_adopt(store, &open);
         return 0;
     }
 
-    if (store->state == BIGCACHE_STATE_STOPPED) {
+    if (rc == BIGCACHE_HELD) {
+        rc = bigcache_keeper_held(store, error);
+    }
+
+    if (rc == BIGCACHE_OK || store->state == BIGCACHE_STATE_STOPPED) {
         return 0;
     }
 
     bigcache_keeper_failed(store, rc, error);
 
+    if (store->patience) {
+        return BIGCACHE_KEEPER_FOREIGN;
+    }
+
     return (rc == BIGCACHE_UNAVAILABLE) ? BIGCACHE_KEEPER_RETRY_LOCK
                                         : BIGCACHE_LIFE_RETRY;
+}
+
+
+/* returns BIGCACHE_HELD if it is not this process' turn to have it */
+
+static bigcache_rc_t
+bigcache_keeper_take(bigcache_store_t *store, bigcache_open_t *open,
+    char *error)
+{
+    int            repair;
+    bigcache_rc_t  rc;
+
+    (void) snprintf(error, BIGCACHE_ERROR_LEN,
+                    "another process has the store open");
+
+    if (store->patience) {
+        return BIGCACHE_HELD;
+    }
+
+    if (store->quitting
+        && (store->waiting == 0
+            || bigcache_monotonic() - store->since < BIGCACHE_KEEPER_TURN))
+    {
+        return BIGCACHE_HELD;
+    }
+
+    repair = store->repair;
+    store->repair = 0;
+
+    (void) pthread_mutex_unlock(&store->mutex);
+
+    rc = bigcache_keeper_open_dir(store, open, repair, error);
+
+    (void) pthread_mutex_lock(&store->mutex);
+
+    return (rc == BIGCACHE_UNAVAILABLE) ? BIGCACHE_HELD : rc;
+}
+
+
+/* returns BIGCACHE_OK if another process had the directory until now */
+
+static bigcache_rc_t
+bigcache_keeper_held(bigcache_store_t *store, char *error)
+{
+    bigcache_rc_t  rc;
+
+    if (store->conf.hooks.held == NULL
+        || store->state == BIGCACHE_STATE_STOPPED)
+    {
+        return BIGCACHE_UNAVAILABLE;
+    }
+
+    (void) pthread_mutex_unlock(&store->mutex);
+
+    rc = store->conf.hooks.held(store->conf.hooks.data, error);
+
+    (void) pthread_mutex_lock(&store->mutex);
+
+    if (rc == BIGCACHE_MISMATCH) {
+        store->patience = BIGCACHE_KEEPER_PATIENCE;
+        return BIGCACHE_UNAVAILABLE;
+    }
+
+    store->patience -= (store->patience && rc != BIGCACHE_OK);
+
+    return rc;
 }
 
 
@@ -161,6 +272,7 @@ bigcache_keeper_open_dir(bigcache_store_t *store, bigcache_open_t *open,
     bigcache_rc_t  rc;
 
     open->lock = store->lock;
+    open->files = store->files;
 
     rc = bigcache_open(&store->conf, open, repair, error);
 
@@ -185,11 +297,19 @@ bigcache_keeper_open_dir(bigcache_store_t *store, bigcache_open_t *open,
 
     store->index = open->index;
 
-    if (bigcache_purge_load(&store->purges, store->index, &version, error)
-        != BIGCACHE_OK)
-    {
+    /* what is left of an earlier opening may have ended in another process */
+
+    bigcache_purge_forget(&store->purges);
+
+    rc = bigcache_purge_load(&store->purges, store->index, &version, error);
+
+    if (rc == BIGCACHE_OK && store->conf.hooks.opened) {
+        rc = store->conf.hooks.opened(store->conf.hooks.data, error);
+    }
+
+    if (rc != BIGCACHE_OK) {
         bigcache_purge_forget(&store->purges);
-        bigcache_open_close(&store->conf, open, 0);
+        bigcache_open_close(&store->conf, open, open->walk == NULL);
         store->index = NULL;
         store->lock = -1;
 
@@ -219,9 +339,10 @@ bigcache_keeper_adopt(bigcache_store_t *store, bigcache_open_t *open)
     store->counted = (open->walk == NULL);
     store->trash = 1;
 
-    memset(store->verified.elts, 0, sizeof(store->verified.elts));
+    bigcache_pages_reset(&store->pages);
 
     atomic_store(&store->broken, BIGCACHE_OK);
+    atomic_store(&store->shared->told, 0);
     atomic_store(&store->count, (int64_t) open->count);
 
     version = atomic_load(&store->version);
@@ -243,7 +364,8 @@ static void
 bigcache_keeper_failed(bigcache_store_t *store, bigcache_rc_t rc,
     const char *error)
 {
-    int  level, news;
+    int       level, news;
+    uint32_t  hash;
 
     news = (strcmp(store->reason, error) != 0);
 
@@ -254,6 +376,11 @@ bigcache_keeper_failed(bigcache_store_t *store, bigcache_rc_t rc,
     if (rc != BIGCACHE_UNAVAILABLE) {
         level = BIGCACHE_LOG_CRIT;
         bigcache_life_state(store, BIGCACHE_STATE_FAILED);
+
+        /* each process tries, one of them says so */
+
+        hash = bigcache_keeper_hash(error);
+        news = (atomic_exchange(&store->shared->told, hash) != hash);
 
     } else {
 
@@ -270,6 +397,43 @@ bigcache_keeper_failed(bigcache_store_t *store, bigcache_rc_t rc,
                      "store \"%s\" cannot be opened, will be tried again: "
                      "%s", store->conf.path, error);
     }
+}
+
+
+/* FNV-1a, never 0 */
+
+static uint32_t
+bigcache_keeper_hash(const char *text)
+{
+    uint32_t  hash;
+
+    for (hash = 2166136261u; *text; text++) {
+        hash = (hash ^ (unsigned char) *text) * 16777619u;
+    }
+
+    return hash | 1;
+}
+
+
+static void
+bigcache_keeper_resign(bigcache_store_t *store)
+{
+    store->resigning = 0;
+
+    if (bigcache_life_drain(store) != BIGCACHE_OK) {
+        return;
+    }
+
+    (void) pthread_mutex_unlock(&store->mutex);
+
+    bigcache_life_close(store, 1);
+
+    bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
+                 "store \"%s\" handed over", store->conf.path);
+
+    (void) pthread_mutex_lock(&store->mutex);
+
+    bigcache_life_state(store, BIGCACHE_STATE_OPENING);
 }
 
 

@@ -20,6 +20,8 @@
 static bigcache_rc_t bigcache_key_old(bigcache_store_t *store,
     const bigcache_str_t *key, bigcache_old_t *old);
 static int bigcache_key_expected(const bigcache_old_t *old, uint64_t expect);
+static int bigcache_key_done(const bigcache_old_t *old, uint64_t expect,
+    uint64_t since, const bigcache_draft_t *draft);
 static int bigcache_key_matches(const bigcache_old_t *old,
     const bigcache_match_t *match);
 static bigcache_rc_t bigcache_key_write(bigcache_store_t *store,
@@ -47,7 +49,7 @@ bigcache_key_look(bigcache_store_t *store, const bigcache_str_t *key,
 
 bigcache_rc_t
 bigcache_key_replace(bigcache_store_t *store, const bigcache_str_t *key,
-    uint64_t expect, bigcache_draft_t *draft)
+    uint64_t expect, uint64_t since, bigcache_draft_t *draft)
 {
     bigcache_rc_t     rc;
     bigcache_old_t    old;
@@ -59,11 +61,15 @@ bigcache_key_replace(bigcache_store_t *store, const bigcache_str_t *key,
 
     rc = bigcache_key_old(store, key, &old);
 
-    if (rc == BIGCACHE_OK && !bigcache_key_expected(&old, expect)) {
-        rc = BIGCACHE_MISMATCH;
-    }
+    if (rc == BIGCACHE_OK && bigcache_key_done(&old, expect, since, draft)) {
 
-    if (rc == BIGCACHE_OK) {
+        draft->record.version = old.record.version;
+
+    } else if (rc == BIGCACHE_OK && !bigcache_key_expected(&old, expect)) {
+
+        rc = BIGCACHE_MISMATCH;
+
+    } else if (rc == BIGCACHE_OK) {
 
         /* after a crash the clock may have been set back */
 
@@ -82,8 +88,6 @@ bigcache_key_replace(bigcache_store_t *store, const bigcache_str_t *key,
             bigcache_purge_replaced(store, key, old.record.version);
         }
     }
-
-    bigcache_page_done(store, key, draft, rc == BIGCACHE_OK);
 
     (void) pthread_mutex_unlock(lock);
 
@@ -147,14 +151,12 @@ bigcache_key_move(bigcache_store_t *store, const bigcache_str_t *key,
     const bigcache_match_t *from, const bigcache_place_t *place)
 {
     u_char             buf[BIGCACHE_RECORD_HEADER + BIGCACHE_RECORD_PLACE];
-    uint64_t           size;
     bigcache_rc_t      rc;
     bigcache_old_t     old;
     bigcache_str_t     value;
     pthread_mutex_t   *lock;
     bigcache_record_t  record;
 
-    size = 0;
     lock = &store->keys[bigcache_key_hash(key)];
 
     (void) pthread_mutex_lock(lock);
@@ -179,13 +181,7 @@ bigcache_key_move(bigcache_store_t *store, const bigcache_str_t *key,
         bigcache_record_seal(buf, sizeof(buf));
 
         rc = bigcache_key_write(store, key, &old, &record, &value);
-
-        if (rc == BIGCACHE_OK) {
-            size = bigcache_page_size(key, &record);
-        }
     }
-
-    bigcache_segments_done(store->segments, place, size);
 
     (void) pthread_mutex_unlock(lock);
 
@@ -273,12 +269,7 @@ bigcache_rc_t
 bigcache_store_failed(bigcache_store_t *store, bigcache_rc_t rc,
     const char *what, const char *error)
 {
-    bigcache_log(&store->conf.log,
-                 rc == BIGCACHE_FULL ? BIGCACHE_LOG_ERR : BIGCACHE_LOG_CRIT,
-                 "store \"%s\": cannot %s: %s", store->conf.path, what,
-                 error);
-
-    return (rc == BIGCACHE_FULL) ? rc : BIGCACHE_ERROR;
+    return bigcache_page_failed(&store->conf, rc, what, error);
 }
 
 
@@ -355,6 +346,33 @@ bigcache_key_expected(const bigcache_old_t *old, uint64_t expect)
 }
 
 
+/*
+ * Tells whether a call whose answer was lost has stored the draft already: it
+ * is still there, or, if it went over anything, something later than the call.
+ */
+
+static int
+bigcache_key_done(const bigcache_old_t *old, uint64_t expect, uint64_t since,
+    const bigcache_draft_t *draft)
+{
+    const bigcache_record_t  *one, *two;
+
+    one = &old->record;
+    two = &draft->record;
+
+    if (since == 0 || !old->found || one->version <= since) {
+        return 0;
+    }
+
+    /* its place may be another one: it is written again for each try */
+
+    return expect == BIGCACHE_EXPECT_ANY
+           || (one->tag == two->tag
+               && one->length == two->length
+               && one->expire == two->expire);
+}
+
+
 static int
 bigcache_key_matches(const bigcache_old_t *old, const bigcache_match_t *match)
 {
@@ -367,6 +385,10 @@ bigcache_key_matches(const bigcache_old_t *old, const bigcache_match_t *match)
     }
 
     if (match->before && match->before <= record->version) {
+        return 0;
+    }
+
+    if (match->until && match->until < record->version) {
         return 0;
     }
 
@@ -446,6 +468,13 @@ bigcache_key_write(bigcache_store_t *store, const bigcache_str_t *key,
     if (size) {
         bigcache_segments_live(store->segments, old->record.segment,
                                -(int64_t) size);
+    }
+
+    size = record ? bigcache_page_size(key, record) : 0;
+
+    if (size) {
+        bigcache_segments_live(store->segments, record->segment,
+                               (int64_t) size);
     }
 
     return BIGCACHE_OK;

@@ -34,7 +34,8 @@ typedef struct {
 
 typedef struct {
     uint64_t            version;      /* of this version */
-    uint64_t            before;       /* of an earlier version */
+    uint64_t            before;       /* of an earlier version, purged */
+    uint64_t            until;        /* of no later version */
     uint64_t            segment;      /* in this segment, at offset */
     uint64_t            offset;
 } bigcache_match_t;
@@ -46,11 +47,12 @@ bigcache_rc_t bigcache_key_look(bigcache_store_t *store,
     const bigcache_str_t *key, bigcache_old_t *old);
 
 /*
- * Puts the draft there, and ends it, if what is there is as expect says.
- * Returns BIGCACHE_OK, BIGCACHE_MISMATCH, BIGCACHE_FULL or BIGCACHE_ERROR.
+ * Puts the draft there, if what is there is as expect says; its place has to
+ * stay reserved meanwhile.  since: as in bigcache_remote.h.  Returns BIGCACHE_OK, BIGCACHE_MISMATCH, BIGCACHE_FULL or BIGCACHE_ERROR.
  */
 bigcache_rc_t bigcache_key_replace(bigcache_store_t *store,
-    const bigcache_str_t *key, uint64_t expect, bigcache_draft_t *draft);
+    const bigcache_str_t *key, uint64_t expect, uint64_t since,
+    bigcache_draft_t *draft);
 
 /*
  * Removes what is there, if it matches.  Returns BIGCACHE_OK if it was live,
@@ -63,8 +65,7 @@ bigcache_rc_t bigcache_key_remove(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_match_t *match);
 
 /*
- * Has the record that is at from point to the place instead, and ends the
- * reservation.  Returns BIGCACHE_OK, BIGCACHE_MISMATCH if there is another
+ * Has the record that is at from point to the place instead.  Returns BIGCACHE_OK, BIGCACHE_MISMATCH if there is another
  * record by now, BIGCACHE_FULL or BIGCACHE_ERROR.
  */
 bigcache_rc_t bigcache_key_move(bigcache_store_t *store,
@@ -93,7 +94,7 @@ bigcache_str_t bigcache_key_expire_name(u_char *dst,
 bigcache_rc_t bigcache_store_unwritten(bigcache_store_t *store,
     bigcache_rc_t rc, const char *error);
 
-/* logs that what failed and why; returns BIGCACHE_FULL or BIGCACHE_ERROR */
+/* bigcache_page_failed() */
 
 bigcache_rc_t bigcache_store_failed(bigcache_store_t *store,
     bigcache_rc_t rc, const char *what, const char *error);

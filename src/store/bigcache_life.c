@@ -14,6 +14,7 @@
 #include "bigcache_evict.h"
 #include "bigcache_life.h"
 #include "bigcache_open.h"
+#include "bigcache_room.h"
 #include "bigcache_time.h"
 
 
@@ -40,11 +41,7 @@ bigcache_store_create(const bigcache_store_conf_t *conf)
                          ? (int64_t) (conf->max_size / BIGCACHE_EVICT_SHARE)
                          : INT64_MAX;
 
-    store->conf.path = strdup(conf->path);
-    if (store->conf.path == NULL) {
-        free(store);
-        return NULL;
-    }
+    store->shared = conf->shared ? conf->shared : &store->own;
 
     (void) snprintf(store->index_path, PATH_MAX, "%s/" BIGCACHE_DIR_INDEX,
                     conf->path);
@@ -52,6 +49,22 @@ bigcache_store_create(const bigcache_store_conf_t *conf)
                     conf->path);
     (void) snprintf(store->reason, BIGCACHE_ERROR_LEN,
                     "the store is being opened");
+
+    store->conf.path = strdup(conf->path);
+    store->files = bigcache_files_create(store->pages_path);
+
+    if (store->conf.path == NULL || store->files == NULL) {
+        free((void *) store->conf.path);
+        free(store);
+        return NULL;
+    }
+
+    store->pages.conf = &store->conf;
+    store->pages.files = store->files;
+    store->pages.inline_room = &store->inline_room;
+    store->pages.reserve = bigcache_store_reserve;
+    store->pages.done = bigcache_store_done;
+    store->pages.data = store;
 
     (void) pthread_mutex_init(&store->mutex, NULL);
 
@@ -61,7 +74,8 @@ bigcache_store_create(const bigcache_store_conf_t *conf)
     (void) pthread_condattr_destroy(&attr);
 
     bigcache_purge_init(&store->purges);
-    (void) pthread_mutex_init(&store->verified.mutex, NULL);
+    bigcache_pages_init(&store->pages);
+    bigcache_loans_init(&store->loans);
     bigcache_import_init(&store->import);
 
     for (i = 0; i < BIGCACHE_STORE_LOCKS; i++) {
@@ -82,8 +96,10 @@ bigcache_store_destroy(bigcache_store_t *store)
     }
 
     bigcache_import_destroy(&store->import);
-    (void) pthread_mutex_destroy(&store->verified.mutex);
+    bigcache_loans_destroy(&store->loans);
+    bigcache_pages_destroy(&store->pages);
     bigcache_purge_destroy(&store->purges);
+    bigcache_files_destroy(store->files);
 
     (void) pthread_cond_destroy(&store->cond);
     (void) pthread_mutex_destroy(&store->mutex);
@@ -123,6 +139,7 @@ bigcache_store_stop(bigcache_store_t *store)
                     "this worker process is shutting down");
 
     bigcache_life_state(store, BIGCACHE_STATE_STOPPED);
+    bigcache_life_wake(store);
 
     while (store->calls || store->waiting) {
         (void) bigcache_life_wait(store, INT64_MAX);
@@ -141,6 +158,60 @@ bigcache_store_stop(bigcache_store_t *store)
 }
 
 
+void
+bigcache_store_quit(bigcache_store_t *store)
+{
+    (void) pthread_mutex_lock(&store->mutex);
+    store->quitting = 1;
+    (void) pthread_mutex_unlock(&store->mutex);
+}
+
+
+void
+bigcache_store_resign(bigcache_store_t *store)
+{
+    (void) pthread_mutex_lock(&store->mutex);
+
+    if (store->state == BIGCACHE_STATE_OPEN) {
+        store->resigning = 1;
+
+        /* what runs long makes way */
+
+        atomic_store(&store->draining, 1);
+        (void) pthread_cond_broadcast(&store->cond);
+    }
+
+    (void) pthread_mutex_unlock(&store->mutex);
+}
+
+
+int
+bigcache_store_held(bigcache_store_t *store, int held)
+{
+    int  going;
+
+    (void) pthread_mutex_lock(&store->mutex);
+
+    going = (store->state != BIGCACHE_STATE_STOPPED);
+
+    if (going) {
+        bigcache_life_state(store, held ? BIGCACHE_STATE_HELD
+                                        : BIGCACHE_STATE_OPENING);
+    }
+
+    (void) pthread_mutex_unlock(&store->mutex);
+
+    return going;
+}
+
+
+int
+bigcache_store_closed(bigcache_store_t *store)
+{
+    return atomic_load(&store->shared->closed) != 0;
+}
+
+
 bigcache_rc_t
 bigcache_store_close(bigcache_store_t *store)
 {
@@ -151,6 +222,11 @@ bigcache_store_close(bigcache_store_t *store)
     rc = bigcache_life_drain(store);
 
     if (rc == BIGCACHE_OK) {
+
+        /* others are not to open it when this process lets it go */
+
+        atomic_store(&store->shared->closed, 1);
+
         (void) pthread_mutex_unlock(&store->mutex);
 
         bigcache_life_close(store, 1);
@@ -180,9 +256,7 @@ bigcache_store_open(bigcache_store_t *store)
     (void) pthread_mutex_lock(&store->mutex);
 
     do {
-        if (store->state == BIGCACHE_STATE_CLOSED) {
-            bigcache_life_state(store, BIGCACHE_STATE_OPENING);
-        }
+        atomic_store(&store->shared->closed, 0);
 
         rc = bigcache_life_enter(store);
 
@@ -257,6 +331,22 @@ bigcache_store_enter(bigcache_store_t *store)
     (void) pthread_mutex_unlock(&store->mutex);
 
     return rc;
+}
+
+
+int
+bigcache_store_inside(bigcache_store_t *store)
+{
+    int  open;
+
+    (void) pthread_mutex_lock(&store->mutex);
+
+    open = (store->state == BIGCACHE_STATE_OPEN);
+    store->calls += (unsigned) open;
+
+    (void) pthread_mutex_unlock(&store->mutex);
+
+    return open;
 }
 
 
@@ -418,14 +508,29 @@ bigcache_life_await(bigcache_store_t *store)
 
     for ( ;; ) {
 
+        if (store->state != BIGCACHE_STATE_OPEN
+            && store->state != BIGCACHE_STATE_STOPPED
+            && store->state != BIGCACHE_STATE_DRAINING)
+        {
+            /* another process may have closed or opened it */
+
+            if (bigcache_store_closed(store)) {
+                return BIGCACHE_CLOSED;
+            }
+
+            if (store->state == BIGCACHE_STATE_CLOSED) {
+                bigcache_life_state(store, BIGCACHE_STATE_OPENING);
+            }
+        }
+
         switch (store->state) {
 
         case BIGCACHE_STATE_OPEN:
             store->calls++;
             return BIGCACHE_OK;
 
-        case BIGCACHE_STATE_CLOSED:
-            return BIGCACHE_CLOSED;
+        case BIGCACHE_STATE_HELD:
+            return BIGCACHE_HELD;
 
         case BIGCACHE_STATE_OPENING:
 
@@ -501,6 +606,12 @@ void
 bigcache_life_close(bigcache_store_t *store, int unlock)
 {
     bigcache_open_t  open;
+
+    if (unlock && store->conf.hooks.closing) {
+        store->conf.hooks.closing(store->conf.hooks.data);
+    }
+
+    bigcache_loans_forget(&store->loans, store->segments);
 
     memset(&open, 0, sizeof(bigcache_open_t));
 
@@ -579,6 +690,15 @@ bigcache_life_state(bigcache_store_t *store, bigcache_state_e state)
 }
 
 
+void
+bigcache_life_wake(bigcache_store_t *store)
+{
+    if (store->conf.hooks.wake) {
+        store->conf.hooks.wake(store->conf.hooks.data);
+    }
+}
+
+
 uint64_t
 bigcache_life_index_room(bigcache_store_t *store)
 {
@@ -590,12 +710,9 @@ bigcache_life_index_room(bigcache_store_t *store)
 uint64_t
 bigcache_store_version(bigcache_store_t *store)
 {
-    uint64_t         now, last, next;
-    struct timespec  ts;
+    uint64_t  now, last, next;
 
-    (void) clock_gettime(CLOCK_REALTIME, &ts);
-
-    now = (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
+    now = (uint64_t) bigcache_now_us();
     last = atomic_load(&store->version);
 
     do {

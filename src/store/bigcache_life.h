@@ -10,8 +10,9 @@
  *                +--> FAILED <--+
  *                v              |
  *     start --> OPENING ------> + ------> OPEN --> DRAINING --> CLOSED
- *                ^                                    |            |
- *                +------------- clear, reopen --------+     open --+
+ *                ^ ^                                  |            |
+ *                | +-- clear, reopen, resign ---------+     open --+
+ *                +--> HELD, while another process has it
  *
  * A call enters, which makes it wait for OPEN, and leaves.  Whoever wants
  * the database for himself drains: new calls wait, those inside are waited
@@ -32,6 +33,7 @@
 #include "bigcache_import.h"
 #include "bigcache_page.h"
 #include "bigcache_purge.h"
+#include "bigcache_remote.h"
 #include "bigcache_segments.h"
 #include "bigcache_store.h"
 
@@ -50,6 +52,7 @@
 typedef enum {
     BIGCACHE_STATE_OPENING = 0,
     BIGCACHE_STATE_FAILED,
+    BIGCACHE_STATE_HELD,
     BIGCACHE_STATE_OPEN,
     BIGCACHE_STATE_DRAINING,
     BIGCACHE_STATE_CLOSED,
@@ -71,10 +74,13 @@ struct bigcache_store_s {
     int64_t                       since;     /* OPENING, monotonic ms */
     int64_t                       heal_at;   /* likewise */
     char                          reason[BIGCACHE_ERROR_LEN];
+    unsigned                      patience;  /* looks until it is taken */
 
     pthread_t                     thread;
     unsigned                      started:1;
     unsigned                      stopping:1;
+    unsigned                      quitting:1;
+    unsigned                      resigning:1;
     unsigned                      counted:1;
     unsigned                      told:1;
     unsigned                      repair:1;  /* the index, when opening */
@@ -85,7 +91,11 @@ struct bigcache_store_s {
     bigcache_index_walk_t        *walk;      /* to count by */
     bigcache_segments_t          *segments;
     bigcache_purges_t             purges;
-    bigcache_verified_t           verified;
+    bigcache_files_t             *files;
+    bigcache_pages_t              pages;
+    bigcache_loans_t              loans;
+    bigcache_store_shared_t      *shared;
+    bigcache_store_shared_t       own;       /* if nobody shares */
     bigcache_import_t             import;
 
     /* whoever runs long looks at it, to make way */
@@ -112,10 +122,14 @@ struct bigcache_store_s {
 
 /*
  * bigcache_store_enter() returns BIGCACHE_OK, and bigcache_store_leave() is
- * owed; or BIGCACHE_CLOSED or BIGCACHE_UNAVAILABLE.
+ * owed; or BIGCACHE_CLOSED, BIGCACHE_HELD or BIGCACHE_UNAVAILABLE.
  */
 bigcache_rc_t bigcache_store_enter(bigcache_store_t *store);
 void bigcache_store_leave(bigcache_store_t *store);
+
+/* enters only if there is nothing to wait for; returns 1, or 0 */
+
+int bigcache_store_inside(bigcache_store_t *store);
 
 /*
  * Waits, inside the store, for the count to be known.  Returns BIGCACHE_OK,
@@ -137,6 +151,10 @@ void bigcache_life_state(bigcache_store_t *store, bigcache_state_e state);
 int bigcache_life_wait(bigcache_store_t *store, int64_t deadline);
 bigcache_rc_t bigcache_life_drain(bigcache_store_t *store);
 void bigcache_life_close(bigcache_store_t *store, int unlock);
+
+/* ends the waiting of hooks.held */
+
+void bigcache_life_wake(bigcache_store_t *store);
 
 /* returns the bytes that the index may need on a full disk */
 

@@ -48,21 +48,26 @@ static const bigcache_str_t  bigcache_meta_segments =
     bigcache_string(BIGCACHE_OPEN_SEGMENTS);
 static const bigcache_str_t  bigcache_meta_version =
     bigcache_string("version");
+static const bigcache_str_t  bigcache_meta_active =
+    bigcache_string("active");
 
 
 bigcache_rc_t
 bigcache_open(const bigcache_store_conf_t *conf, bigcache_open_t *open,
     int repair, char *error)
 {
-    int            lock;
-    char           name[PATH_MAX];
-    bigcache_rc_t  rc;
+    int                lock;
+    char               name[PATH_MAX];
+    bigcache_rc_t      rc;
+    bigcache_files_t  *files;
 
     lock = open->lock;
+    files = open->files;
 
     memset(open, 0, sizeof(bigcache_open_t));
 
     open->lock = lock;
+    open->files = files;
 
     if (lock == -1) {
         rc = bigcache_dir_lock(conf->path, &open->lock, error);
@@ -91,7 +96,7 @@ bigcache_open(const bigcache_store_conf_t *conf, bigcache_open_t *open,
         rc = bigcache_segments_open(&open->segments, name,
                                     bigcache_dir_segment_size(conf->path,
                                                        conf->segment_size),
-                                    &conf->log, error);
+                                    files, &conf->log, error);
     }
 
     if (rc == BIGCACHE_OK) {
@@ -110,9 +115,8 @@ bigcache_open(const bigcache_store_conf_t *conf, bigcache_open_t *open,
 
         /* it was closed properly */
 
-        bigcache_segments_append(open->segments);
+        bigcache_segments_append(open->segments, open->active);
     }
-
 
     return BIGCACHE_OK;
 }
@@ -262,6 +266,11 @@ bigcache_open_meta(bigcache_open_t *open, char *error)
 
     rc = bigcache_open_get(open->index, &bigcache_meta_version,
                            &open->version, error);
+
+    if (rc == BIGCACHE_OK || rc == BIGCACHE_MISS) {
+        rc = bigcache_open_get(open->index, &bigcache_meta_active,
+                               &open->active, error);
+    }
 
     if (rc != BIGCACHE_OK && rc != BIGCACHE_MISS) {
         return rc;
@@ -460,11 +469,11 @@ static bigcache_rc_t
 bigcache_open_keep(bigcache_open_t *open, char *error)
 {
     size_t              i, n;
-    u_char             *buf, *p, count[8], version[8];
+    u_char             *buf, *p, count[8], version[8], active[8];
     bigcache_rc_t       rc;
-    bigcache_str_t      values[3];
+    bigcache_str_t      values[4];
     bigcache_usage_t   *usage;
-    bigcache_change_t   changes[3];
+    bigcache_change_t   changes[4];
 
     n = bigcache_segments_usage(open->segments, NULL, 0);
 
@@ -489,6 +498,7 @@ bigcache_open_keep(bigcache_open_t *open, char *error)
 
     (void) bigcache_put64(count, open->count);
     (void) bigcache_put64(version, open->version);
+    (void) bigcache_put64(active, bigcache_segments_active(open->segments));
 
     changes[0].key = bigcache_meta_count;
     values[0].data = count;
@@ -502,12 +512,16 @@ bigcache_open_keep(bigcache_open_t *open, char *error)
     values[2].data = buf;
     values[2].len = (size_t) (p - buf);
 
-    for (i = 0; i < 3; i++) {
+    changes[3].key = bigcache_meta_active;
+    values[3].data = active;
+    values[3].len = sizeof(active);
+
+    for (i = 0; i < 4; i++) {
         changes[i].space = BIGCACHE_INDEX_META;
         changes[i].value = &values[i];
     }
 
-    rc = bigcache_index_write(open->index, changes, 3, error);
+    rc = bigcache_index_write(open->index, changes, 4, error);
 
     free(usage);
     free(buf);

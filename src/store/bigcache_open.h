@@ -32,19 +32,21 @@
 
 typedef struct {
     int                     lock;      /* -1: not open */
+    bigcache_files_t       *files;     /* the caller's */
     bigcache_index_t       *index;
     bigcache_segments_t    *segments;
     bigcache_index_walk_t  *walk;      /* counts the keys, NULL: count holds */
     uint64_t                count;
     uint64_t                version;   /* the last one given out, at least */
+    uint64_t                active;    /* segment to be written on, or 0 */
     unsigned                fresh:1;   /* it was empty */
     unsigned                recount:1; /* the count that was kept is wrong */
 } bigcache_open_t;
 
 
 /*
- * Opens the directory, which is locked already if open->lock is not -1.  A
- * damaged index, or any if repair, is repaired, or else set aside and begun
+ * Opens the directory, which is locked already if open->lock is not -1, with
+ * the files that open names.  A damaged index, or any if repair, is repaired, or else set aside and begun
  * anew; that is logged.  Returns BIGCACHE_OK; BIGCACHE_UNAVAILABLE if
  * another process has it open; BIGCACHE_FULL; BIGCACHE_ERROR; and the reason
  * in error.

@@ -12,34 +12,58 @@
 
 #include "bigcache_crc.h"
 #include "bigcache_gzip.h"
-#include "bigcache_key.h"
-#include "bigcache_life.h"
+#include "bigcache_page.h"
+#include "bigcache_time.h"
 
 
-static bigcache_rc_t bigcache_page_small(bigcache_store_t *store,
-    const bigcache_put_t *put, bigcache_draft_t *draft);
-static bigcache_rc_t bigcache_page_pack(bigcache_store_t *store,
+static bigcache_rc_t bigcache_page_small(bigcache_pages_t *pages,
+    const bigcache_put_t *put, int apart, bigcache_draft_t *draft);
+static bigcache_rc_t bigcache_page_pack(bigcache_pages_t *pages,
     bigcache_draft_t *draft, u_char **memory, size_t head);
-static int bigcache_page_fits(bigcache_store_t *store, uint64_t length);
+static int bigcache_page_fits(bigcache_pages_t *pages, int apart,
+    uint64_t length);
 static bigcache_rc_t bigcache_page_inline(const bigcache_put_t *put,
     bigcache_draft_t *draft, const u_char *body);
-static bigcache_rc_t bigcache_page_append(bigcache_store_t *store,
+static bigcache_rc_t bigcache_page_append(bigcache_pages_t *pages,
     const bigcache_put_t *put, bigcache_draft_t *draft, u_char *memory);
-static bigcache_rc_t bigcache_page_large(bigcache_store_t *store,
+static bigcache_rc_t bigcache_page_large(bigcache_pages_t *pages,
     const bigcache_put_t *put, bigcache_draft_t *draft);
-static bigcache_rc_t bigcache_page_reserve(bigcache_store_t *store,
+static bigcache_rc_t bigcache_page_reserve(bigcache_pages_t *pages,
     const bigcache_put_t *put, bigcache_draft_t *draft);
-static bigcache_rc_t bigcache_page_failed(bigcache_store_t *store,
+static bigcache_rc_t bigcache_page_unwritten(bigcache_pages_t *pages,
     bigcache_draft_t *draft);
 static bigcache_rc_t bigcache_page_load(const bigcache_str_t *key,
     bigcache_page_t *page, int fd, size_t size, uint32_t *crc);
-static bigcache_rc_t bigcache_page_verify(bigcache_store_t *store,
+static bigcache_rc_t bigcache_page_verify(bigcache_pages_t *pages,
     bigcache_page_t *page, uint32_t expected);
 
 
+void
+bigcache_pages_init(bigcache_pages_t *pages)
+{
+    (void) pthread_mutex_init(&pages->verified.mutex, NULL);
+}
+
+
+void
+bigcache_pages_destroy(bigcache_pages_t *pages)
+{
+    (void) pthread_mutex_destroy(&pages->verified.mutex);
+}
+
+
+void
+bigcache_pages_reset(bigcache_pages_t *pages)
+{
+    (void) pthread_mutex_lock(&pages->verified.mutex);
+    memset(pages->verified.elts, 0, sizeof(pages->verified.elts));
+    (void) pthread_mutex_unlock(&pages->verified.mutex);
+}
+
+
 bigcache_rc_t
-bigcache_page_write(bigcache_store_t *store, const bigcache_put_t *put,
-    bigcache_draft_t *draft)
+bigcache_page_write(bigcache_pages_t *pages, const bigcache_put_t *put,
+    int apart, bigcache_draft_t *draft)
 {
     bigcache_record_t  *record;
 
@@ -51,22 +75,21 @@ bigcache_page_write(bigcache_store_t *store, const bigcache_put_t *put,
     record->head = put->head;
     record->expire = put->expire;
     record->type = put->type;
+    record->tag = put->tag;
     record->length = bigcache_data_length(put->data, put->n);
     record->unpacked = record->length;
 
     return (record->length > BIGCACHE_STORE_LARGE)
-           ? bigcache_page_large(store, put, draft)
-           : bigcache_page_small(store, put, draft);
+           ? bigcache_page_large(pages, put, draft)
+           : bigcache_page_small(pages, put, apart, draft);
 }
 
 
 void
-bigcache_page_done(bigcache_store_t *store, const bigcache_str_t *key,
-    bigcache_draft_t *draft, int kept)
+bigcache_page_done(bigcache_pages_t *pages, bigcache_draft_t *draft)
 {
     if (draft->placed) {
-        bigcache_segments_done(store->segments, &draft->place,
-                        kept ? bigcache_page_size(key, &draft->record) : 0);
+        pages->done(pages->data, &draft->place);
         draft->placed = 0;
     }
 
@@ -76,15 +99,15 @@ bigcache_page_done(bigcache_store_t *store, const bigcache_str_t *key,
 
 
 bigcache_rc_t
-bigcache_page_read(bigcache_store_t *store, const bigcache_str_t *key,
+bigcache_page_read(bigcache_pages_t *pages, const bigcache_str_t *key,
     bigcache_page_t *page)
 {
-    int                  fd;
-    size_t               size;
-    uint32_t             crc;
-    bigcache_rc_t        rc;
-    bigcache_record_t   *record;
-    bigcache_segment_t  *segment;
+    int                 fd;
+    size_t              size;
+    uint32_t            crc;
+    bigcache_rc_t       rc;
+    bigcache_file_t    *file;
+    bigcache_record_t  *record;
 
     record = &page->record;
 
@@ -92,11 +115,10 @@ bigcache_page_read(bigcache_store_t *store, const bigcache_str_t *key,
         return BIGCACHE_OK;
     }
 
-    rc = bigcache_segments_acquire(store->segments, record->segment,
-                                   &segment, &fd);
+    rc = bigcache_files_acquire(pages->files, record->segment, &file, &fd);
 
     if (rc == BIGCACHE_ERROR) {
-        return bigcache_store_failed(store, rc, "open a segment",
+        return bigcache_page_failed(pages->conf, rc, "open a segment",
                                      strerror(errno));
     }
 
@@ -118,19 +140,19 @@ bigcache_page_read(bigcache_store_t *store, const bigcache_str_t *key,
         page->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 
         rc = (page->fd == -1)
-             ? bigcache_store_failed(store, BIGCACHE_ERROR, "open a page",
+             ? bigcache_page_failed(pages->conf, BIGCACHE_ERROR, "open a page",
                                      strerror(errno))
-             : bigcache_page_verify(store, page, crc);
+             : bigcache_page_verify(pages, page, crc);
     }
 
-    bigcache_segments_release(store->segments, segment);
+    bigcache_files_release(pages->files, file);
 
     return rc;
 }
 
 
 bigcache_rc_t
-bigcache_page_file(bigcache_store_t *store, const bigcache_draft_t *draft,
+bigcache_page_file(bigcache_pages_t *pages, const bigcache_draft_t *draft,
     const bigcache_str_t *key, bigcache_page_t *page)
 {
     if (draft->record.length <= BIGCACHE_STORE_LARGE) {
@@ -144,7 +166,7 @@ bigcache_page_file(bigcache_store_t *store, const bigcache_draft_t *draft,
     page->fd = fcntl(draft->place.fd, F_DUPFD_CLOEXEC, 0);
 
     if (page->fd == -1) {
-        return bigcache_store_failed(store, BIGCACHE_ERROR, "open a page",
+        return bigcache_page_failed(pages->conf, BIGCACHE_ERROR, "open a page",
                                      strerror(errno));
     }
 
@@ -164,11 +186,23 @@ bigcache_page_size(const bigcache_str_t *key,
 }
 
 
+bigcache_rc_t
+bigcache_page_failed(const bigcache_store_conf_t *conf, bigcache_rc_t rc,
+    const char *what, const char *error)
+{
+    bigcache_log(&conf->log,
+                 rc == BIGCACHE_FULL ? BIGCACHE_LOG_ERR : BIGCACHE_LOG_CRIT,
+                 "store \"%s\": cannot %s: %s", conf->path, what, error);
+
+    return (rc == BIGCACHE_FULL) ? rc : BIGCACHE_ERROR;
+}
+
+
 /* in one piece of memory, in front of it room for what stands there */
 
 static bigcache_rc_t
-bigcache_page_small(bigcache_store_t *store, const bigcache_put_t *put,
-    bigcache_draft_t *draft)
+bigcache_page_small(bigcache_pages_t *pages, const bigcache_put_t *put,
+    int apart, bigcache_draft_t *draft)
 {
     size_t          head;
     u_char         *memory;
@@ -184,16 +218,16 @@ bigcache_page_small(bigcache_store_t *store, const bigcache_put_t *put,
 
     if (bigcache_data_read(memory + head, put->data, put->n) == -1) {
         free(memory);
-        return bigcache_store_failed(store, BIGCACHE_ERROR, "read a body",
+        return bigcache_page_failed(pages->conf, BIGCACHE_ERROR, "read a body",
                                      strerror(errno));
     }
 
-    rc = bigcache_page_pack(store, draft, &memory, head);
+    rc = bigcache_page_pack(pages, draft, &memory, head);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_page_fits(store, draft->record.length)
+        rc = bigcache_page_fits(pages, apart, draft->record.length)
              ? bigcache_page_inline(put, draft, memory + head)
-             : bigcache_page_append(store, put, draft, memory);
+             : bigcache_page_append(pages, put, draft, memory);
     }
 
     free(memory);
@@ -203,7 +237,7 @@ bigcache_page_small(bigcache_store_t *store, const bigcache_put_t *put,
 
 
 static bigcache_rc_t
-bigcache_page_pack(bigcache_store_t *store, bigcache_draft_t *draft,
+bigcache_page_pack(bigcache_pages_t *pages, bigcache_draft_t *draft,
     u_char **memory, size_t head)
 {
     size_t              len, packed;
@@ -213,7 +247,7 @@ bigcache_page_pack(bigcache_store_t *store, bigcache_draft_t *draft,
     record = &draft->record;
     len = (size_t) record->length;
 
-    if (len < store->conf.gzip_min || len == 0) {
+    if (len < pages->conf->gzip_min || len == 0) {
         return BIGCACHE_OK;
     }
 
@@ -245,14 +279,18 @@ bigcache_page_pack(bigcache_store_t *store, bigcache_draft_t *draft,
  */
 
 static int
-bigcache_page_fits(bigcache_store_t *store, uint64_t length)
+bigcache_page_fits(bigcache_pages_t *pages, int apart, uint64_t length)
 {
     if (length == 0) {
         return 1;
     }
 
-    return length <= store->conf.inline_size
-           && atomic_fetch_sub(&store->inline_room, (int64_t) length)
+    if (apart || length > pages->conf->inline_size) {
+        return 0;
+    }
+
+    return pages->inline_room == NULL
+           || atomic_fetch_sub(pages->inline_room, (int64_t) length)
               >= (int64_t) length;
 }
 
@@ -282,7 +320,7 @@ bigcache_page_inline(const bigcache_put_t *put, bigcache_draft_t *draft,
 
 
 static bigcache_rc_t
-bigcache_page_append(bigcache_store_t *store, const bigcache_put_t *put,
+bigcache_page_append(bigcache_pages_t *pages, const bigcache_put_t *put,
     bigcache_draft_t *draft, u_char *memory)
 {
     size_t             head, len;
@@ -291,7 +329,7 @@ bigcache_page_append(bigcache_store_t *store, const bigcache_put_t *put,
     bigcache_data_t    data;
     bigcache_entry_t   entry;
 
-    rc = bigcache_page_reserve(store, put, draft);
+    rc = bigcache_page_reserve(pages, put, draft);
     if (rc != BIGCACHE_OK) {
         return rc;
     }
@@ -313,7 +351,7 @@ bigcache_page_append(bigcache_store_t *store, const bigcache_put_t *put,
                             NULL)
         == -1)
     {
-        return bigcache_page_failed(store, draft);
+        return bigcache_page_unwritten(pages, draft);
     }
 
     return BIGCACHE_OK;
@@ -323,7 +361,7 @@ bigcache_page_append(bigcache_store_t *store, const bigcache_put_t *put,
 /* the head comes last: an entry that was not finished has none */
 
 static bigcache_rc_t
-bigcache_page_large(bigcache_store_t *store, const bigcache_put_t *put,
+bigcache_page_large(bigcache_pages_t *pages, const bigcache_put_t *put,
     bigcache_draft_t *draft)
 {
     off_t              offset;
@@ -337,7 +375,7 @@ bigcache_page_large(bigcache_store_t *store, const bigcache_put_t *put,
 
     static const u_char  zeroes[BIGCACHE_SEGMENT_ALIGN];
 
-    rc = bigcache_page_reserve(store, put, draft);
+    rc = bigcache_page_reserve(pages, put, draft);
     if (rc != BIGCACHE_OK) {
         return rc;
     }
@@ -350,7 +388,7 @@ bigcache_page_large(bigcache_store_t *store, const bigcache_put_t *put,
     memory = malloc(head);
     if (memory == NULL) {
         errno = ENOMEM;
-        return bigcache_page_failed(store, draft);
+        return bigcache_page_unwritten(pages, draft);
     }
 
     pad = bigcache_data_bytes(zeroes,
@@ -386,7 +424,7 @@ bigcache_page_large(bigcache_store_t *store, const bigcache_put_t *put,
 
 failed:
 
-    rc = bigcache_page_failed(store, draft);
+    rc = bigcache_page_unwritten(pages, draft);
     free(memory);
 
     return rc;
@@ -394,7 +432,7 @@ failed:
 
 
 static bigcache_rc_t
-bigcache_page_reserve(bigcache_store_t *store, const bigcache_put_t *put,
+bigcache_page_reserve(bigcache_pages_t *pages, const bigcache_put_t *put,
     bigcache_draft_t *draft)
 {
     bigcache_rc_t       rc;
@@ -405,7 +443,7 @@ bigcache_page_reserve(bigcache_store_t *store, const bigcache_put_t *put,
 
     /* of the beginning of the write; the index has that of its end */
 
-    record->version = bigcache_store_version(store);
+    record->version = (uint64_t) bigcache_now_us();
 
     draft->value.len = bigcache_record_size(record);
 
@@ -416,13 +454,10 @@ bigcache_page_reserve(bigcache_store_t *store, const bigcache_put_t *put,
 
     draft->value.data = draft->memory;
 
-    rc = bigcache_segments_reserve(store->segments,
-                                   bigcache_page_size(&put->key, record),
-                                   &draft->place);
+    rc = pages->reserve(pages->data, bigcache_page_size(&put->key, record),
+                        &draft->place);
 
     if (rc != BIGCACHE_OK) {
-        rc = bigcache_store_failed(store, rc, "begin a segment",
-                                   strerror(errno));
         free(draft->memory);
         draft->memory = NULL;
 
@@ -430,12 +465,6 @@ bigcache_page_reserve(bigcache_store_t *store, const bigcache_put_t *put,
     }
 
     draft->placed = 1;
-
-    /* a new segment is a reason to look at the limits */
-
-    if (atomic_exchange(&store->newest, draft->place.id) != draft->place.id) {
-        bigcache_store_wake(store);
-    }
 
     record->segment = draft->place.id;
     record->offset = (uint64_t) draft->place.offset;
@@ -445,20 +474,18 @@ bigcache_page_reserve(bigcache_store_t *store, const bigcache_put_t *put,
 
 
 static bigcache_rc_t
-bigcache_page_failed(bigcache_store_t *store, bigcache_draft_t *draft)
+bigcache_page_unwritten(bigcache_pages_t *pages, bigcache_draft_t *draft)
 {
     int  err;
 
-    static const bigcache_str_t  none = bigcache_string("");
-
     err = errno;
 
-    bigcache_page_done(store, &none, draft, 0);
+    bigcache_page_done(pages, draft);
 
-    return bigcache_store_failed(store,
-                                 (err == ENOSPC || err == EDQUOT)
-                                 ? BIGCACHE_FULL : BIGCACHE_ERROR,
-                                 "write a page", strerror(err));
+    return bigcache_page_failed(pages->conf,
+                                (err == ENOSPC || err == EDQUOT)
+                                ? BIGCACHE_FULL : BIGCACHE_ERROR,
+                                "write a page", strerror(err));
 }
 
 
@@ -520,7 +547,7 @@ bigcache_page_load(const bigcache_str_t *key, bigcache_page_t *page, int fd,
 /* reading all of a large page for each request would be too much */
 
 static bigcache_rc_t
-bigcache_page_verify(bigcache_store_t *store, bigcache_page_t *page,
+bigcache_page_verify(bigcache_pages_t *pages, bigcache_page_t *page,
     uint32_t expected)
 {
     int                   known;
@@ -531,7 +558,7 @@ bigcache_page_verify(bigcache_store_t *store, bigcache_page_t *page,
     bigcache_verified_t  *verified;
 
     record = &page->record;
-    verified = &store->verified;
+    verified = &pages->verified;
 
     i = (size_t) ((record->segment * 31 + record->offset / 4096)
                   % BIGCACHE_VERIFIED);

@@ -7,7 +7,9 @@
 /*
  * The body of a page on its way to the disk and back: packed or not, in the
  * index record or in a segment, in memory or, if it is large, through a
- * buffer.  All calls block on the disk; any thread inside the store.
+ * buffer.  Every process does this by itself, wherever the index is: it needs
+ * the files of segments, and somebody to give it a place to write to.  All
+ * calls block on the disk; any thread.
  */
 
 
@@ -16,6 +18,7 @@
 
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "bigcache_segments.h"
 #include "bigcache_store.h"
@@ -34,6 +37,27 @@ typedef struct {
     } elts[BIGCACHE_VERIFIED];
 } bigcache_verified_t;
 
+/* where bodies are written to, and read from, in this process */
+
+typedef struct {
+    const bigcache_store_conf_t  *conf;
+    bigcache_files_t             *files;
+    bigcache_verified_t           verified;
+
+    /* bytes that may lie in the index, or NULL: as many as there are */
+    _Atomic int64_t              *inline_room;
+
+    /*
+     * Give a place of size bytes, a multiple of BIGCACHE_SEGMENT_ALIGN, and
+     * take it back; reserve returns BIGCACHE_OK, or another code, logged.
+     */
+    bigcache_rc_t               (*reserve)(void *data, uint64_t size,
+                                    bigcache_place_t *place);
+    void                        (*done)(void *data,
+                                    const bigcache_place_t *place);
+    void                         *data;
+} bigcache_pages_t;
+
 /* a page that is written, but that the index does not name yet */
 
 typedef struct {
@@ -45,33 +69,47 @@ typedef struct {
 } bigcache_draft_t;
 
 
+/* completes pages, of which the caller has set the rest, and frees them */
+
+void bigcache_pages_init(bigcache_pages_t *pages);
+void bigcache_pages_destroy(bigcache_pages_t *pages);
+
+/* forgets which entries were found right: those of another opening may not be */
+
+void bigcache_pages_reset(bigcache_pages_t *pages);
+
 /*
- * Writes the body of put.  Returns BIGCACHE_OK, and one of the next two calls
- * is owed; BIGCACHE_FULL, BIGCACHE_NOMEM or BIGCACHE_ERROR, which is logged.
+ * Writes the body of put; apart: not into the index record, however small.
+ * Returns BIGCACHE_OK, and bigcache_page_done() is owed; BIGCACHE_FULL,
+ * BIGCACHE_NOMEM, BIGCACHE_ERROR, which is logged, or what reserve returned.
  */
-bigcache_rc_t bigcache_page_write(bigcache_store_t *store,
-    const bigcache_put_t *put, bigcache_draft_t *draft);
+bigcache_rc_t bigcache_page_write(bigcache_pages_t *pages,
+    const bigcache_put_t *put, int apart, bigcache_draft_t *draft);
 
-/* ends a draft; kept: the index names it now */
+/* ends a draft, whether the index names it now or not */
 
-void bigcache_page_done(bigcache_store_t *store, const bigcache_str_t *key,
-    bigcache_draft_t *draft, int kept);
+void bigcache_page_done(bigcache_pages_t *pages, bigcache_draft_t *draft);
 
 /*
  * Reads the body of page, whose record is set.  Returns BIGCACHE_OK;
  * BIGCACHE_MISS if there is no such segment; BIGCACHE_DAMAGED if the entry
  * fails its check; BIGCACHE_NOMEM, or BIGCACHE_ERROR, which is logged.
  */
-bigcache_rc_t bigcache_page_read(bigcache_store_t *store,
+bigcache_rc_t bigcache_page_read(bigcache_pages_t *pages,
     const bigcache_str_t *key, bigcache_page_t *page);
 
 /*
  * Gives page the file of a large one that was just written.  Returns
  * BIGCACHE_OK, or BIGCACHE_ERROR, which is logged.
  */
-bigcache_rc_t bigcache_page_file(bigcache_store_t *store,
+bigcache_rc_t bigcache_page_file(bigcache_pages_t *pages,
     const bigcache_draft_t *draft, const bigcache_str_t *key,
     bigcache_page_t *page);
+
+/* logs that what failed and why; returns BIGCACHE_FULL or BIGCACHE_ERROR */
+
+bigcache_rc_t bigcache_page_failed(const bigcache_store_conf_t *conf,
+    bigcache_rc_t rc, const char *what, const char *error);
 
 /* returns the bytes of a page's entry, 0 if it has none */
 

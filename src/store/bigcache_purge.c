@@ -8,15 +8,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bigcache_key.h"
 #include "bigcache_life.h"
 #include "bigcache_time.h"
 
 
+/* milliseconds: between two looks, and for which a caller may be awaited */
+
+#define BIGCACHE_PURGE_PAUSE  2
+#define BIGCACHE_PURGE_CLAIM  2000
+
+
 struct bigcache_purge_s {
     bigcache_purge_t   *next;
     uint64_t            version;
+    int64_t             claimed_at;   /* monotonic ms; 0: by nobody */
     unsigned            busy:1;       /* somebody removes its keys */
     _Atomic uint64_t    replaced;     /* keys that are not there to remove */
     bigcache_str_t      prefix;
@@ -36,14 +44,16 @@ typedef struct {
 } bigcache_purge_load_t;
 
 
-static bigcache_rc_t bigcache_purge_enter(bigcache_store_t *store,
-    const bigcache_str_t *prefix, int busy, bigcache_purge_t **purgep);
+static bigcache_rc_t bigcache_purge_begin(bigcache_store_t *store,
+    const bigcache_str_t *prefix, int async, uint64_t since,
+    uint64_t *version);
+static bigcache_rc_t bigcache_purge_claim(bigcache_store_t *store,
+    uint64_t version, uint64_t *n, uint64_t *expired);
 static bigcache_purge_t *bigcache_purge_create(const bigcache_str_t *prefix,
     uint64_t version);
+static int bigcache_purge_due(const bigcache_purge_t *purge);
 static bigcache_purge_t *bigcache_purge_find(bigcache_purges_t *purges,
     const bigcache_str_t *key, uint64_t version);
-static bigcache_rc_t bigcache_purge_begin(bigcache_store_t *store,
-    bigcache_purge_t *purge);
 static bigcache_rc_t bigcache_purge_run(bigcache_store_t *store,
     bigcache_purge_t *purge, uint64_t *n, uint64_t *expired);
 static void bigcache_purge_let_go(bigcache_purges_t *purges,
@@ -62,42 +72,54 @@ static bigcache_rc_t bigcache_purge_found(void *data,
 
 bigcache_rc_t
 bigcache_store_purge(bigcache_store_t *store, const bigcache_str_t *prefix,
-    int async, uint64_t *n, uint64_t *expired)
+    int async, uint64_t since, uint64_t *version)
 {
-    int64_t            since;
-    uint64_t           done;
-    bigcache_rc_t      rc;
-    bigcache_purge_t  *purge;
+    int64_t        begin;
+    bigcache_rc_t  rc;
 
-    *n = 0;
-    *expired = 0;
-    since = bigcache_monotonic();
+    begin = bigcache_monotonic();
 
     do {
-        rc = bigcache_purge_enter(store, prefix, !async, &purge);
-    } while (rc == BIGCACHE_FULL && bigcache_store_healed(store, since));
+        rc = bigcache_store_enter(store);
+        if (rc != BIGCACHE_OK) {
+            return rc;
+        }
 
-    if (rc != BIGCACHE_OK) {
-        return rc;
-    }
+        rc = bigcache_purge_begin(store, prefix, async, since, version);
 
-    if (async) {
-        bigcache_store_wake(store);
+        if (rc == BIGCACHE_OK && async) {
+            bigcache_store_wake(store);
+        }
+
         bigcache_store_leave(store);
 
-        return BIGCACHE_OK;
-    }
+    } while (rc == BIGCACHE_FULL && bigcache_store_healed(store, begin));
+
+    return rc;
+}
+
+
+bigcache_rc_t
+bigcache_store_purge_run(bigcache_store_t *store, uint64_t version,
+    uint64_t *n, uint64_t *expired)
+{
+    int64_t        since;
+    uint64_t       done;
+    bigcache_rc_t  rc;
+
+    since = bigcache_monotonic();
 
     for ( ;; ) {
+        rc = bigcache_store_enter(store);
+        if (rc != BIGCACHE_OK) {
+            return rc;
+        }
+
         done = *n + *expired;
 
-        rc = bigcache_purge_run(store, purge, n, expired);
+        rc = bigcache_purge_claim(store, version, n, expired);
 
         bigcache_store_leave(store);
-
-        if (rc == BIGCACHE_OK) {
-            return BIGCACHE_OK;
-        }
 
         /* the store made way, or broke: it goes on behind that */
 
@@ -108,32 +130,24 @@ bigcache_store_purge(bigcache_store_t *store, const bigcache_str_t *prefix,
         if ((rc != BIGCACHE_UNAVAILABLE && rc != BIGCACHE_FULL)
             || !bigcache_store_healed(store, since))
         {
-            break;
-        }
-
-        rc = bigcache_store_enter(store);
-
-        if (rc != BIGCACHE_OK) {
-            break;
+            return rc;
         }
     }
-
-    bigcache_purge_let_go(&store->purges, purge);
-
-    return rc;
 }
 
 
-/* enters the store and begins a purge there; outside again if that failed */
+/* begins a purge, inside the store */
 
 static bigcache_rc_t
-bigcache_purge_enter(bigcache_store_t *store, const bigcache_str_t *prefix,
-    int busy, bigcache_purge_t **purgep)
+bigcache_purge_begin(bigcache_store_t *store, const bigcache_str_t *prefix,
+    int async, uint64_t since, uint64_t *version)
 {
     bigcache_rc_t      rc;
     bigcache_purge_t  *purge;
 
-    rc = bigcache_store_enter(store);
+    static const bigcache_str_t  empty = bigcache_string("");
+
+    rc = bigcache_store_broken(store);
     if (rc != BIGCACHE_OK) {
         return rc;
     }
@@ -142,23 +156,89 @@ bigcache_purge_enter(bigcache_store_t *store, const bigcache_str_t *prefix,
 
     (void) pthread_mutex_lock(&store->import.mutex);
 
-    purge = bigcache_purge_create(prefix, bigcache_store_version(store));
+    *version = bigcache_store_version(store);
 
-    if (purge) {
-        purge->busy = (unsigned) busy;
-        rc = bigcache_purge_begin(store, purge);
+    /* the call whose answer was lost has had an earlier one */
+
+    if (since && since < *version) {
+        *version = since;
+    }
+
+    purge = bigcache_purge_create(prefix, *version);
+
+    if (purge == NULL) {
+        (void) pthread_mutex_unlock(&store->import.mutex);
+        return BIGCACHE_NOMEM;
+    }
+
+    if (!async) {
+        purge->claimed_at = bigcache_monotonic();
+    }
+
+    rc = bigcache_purge_write(store, purge, &empty);
+
+    if (rc == BIGCACHE_OK) {
+        bigcache_purge_add(&store->purges, purge);
 
     } else {
-        rc = BIGCACHE_NOMEM;
+        free(purge);
     }
 
     (void) pthread_mutex_unlock(&store->import.mutex);
 
-    if (rc != BIGCACHE_OK) {
-        bigcache_store_leave(store);
+    return rc;
+}
+
+
+/* runs the purge of that version, unless it has ended or somebody else does */
+
+static bigcache_rc_t
+bigcache_purge_claim(bigcache_store_t *store, uint64_t version, uint64_t *n,
+    uint64_t *expired)
+{
+    bigcache_rc_t       rc;
+    bigcache_purge_t   *purge;
+    bigcache_purges_t  *purges;
+
+    purges = &store->purges;
+
+    for ( ;; ) {
+        (void) pthread_rwlock_wrlock(&purges->lock);
+
+        for (purge = purges->first; purge; purge = purge->next) {
+            if (purge->version == version) {
+                break;
+            }
+        }
+
+        if (purge == NULL || !purge->busy) {
+            break;
+        }
+
+        (void) pthread_rwlock_unlock(&purges->lock);
+
+        if (atomic_load(&store->draining)) {
+            return BIGCACHE_UNAVAILABLE;
+        }
+
+        (void) usleep(BIGCACHE_PURGE_PAUSE * 1000);
     }
 
-    *purgep = purge;
+    if (purge) {
+        purge->busy = 1;
+    }
+
+    (void) pthread_rwlock_unlock(&purges->lock);
+
+    if (purge == NULL) {
+        return BIGCACHE_OK;
+    }
+
+    rc = bigcache_purge_run(store, purge, n, expired);
+
+    if (rc != BIGCACHE_OK) {
+        bigcache_purge_let_go(purges, purge);
+    }
 
     return rc;
 }
@@ -178,10 +258,7 @@ bigcache_purge_forget(bigcache_purges_t *purges)
 
     for (purge = purges->first; purge; purge = next) {
         next = purge->next;
-
-        if (!purge->busy) {
-            bigcache_purge_remove(purges, purge);
-        }
+        bigcache_purge_remove(purges, purge);
     }
 }
 
@@ -274,7 +351,7 @@ bigcache_purge_work(bigcache_store_t *store)
     (void) pthread_rwlock_wrlock(&purges->lock);
 
     for (purge = purges->first; purge; purge = purge->next) {
-        if (!purge->busy) {
+        if (!purge->busy && bigcache_purge_due(purge)) {
             purge->busy = 1;
             break;
         }
@@ -345,30 +422,6 @@ bigcache_purge_find(bigcache_purges_t *purges, const bigcache_str_t *key,
 }
 
 
-static bigcache_rc_t
-bigcache_purge_begin(bigcache_store_t *store, bigcache_purge_t *purge)
-{
-    bigcache_rc_t  rc;
-
-    static const bigcache_str_t  empty = bigcache_string("");
-
-    rc = bigcache_store_broken(store);
-
-    if (rc == BIGCACHE_OK) {
-        rc = bigcache_purge_write(store, purge, &empty);
-    }
-
-    if (rc != BIGCACHE_OK) {
-        free(purge);
-        return rc;
-    }
-
-    bigcache_purge_add(&store->purges, purge);
-
-    return BIGCACHE_OK;
-}
-
-
 /*
  * Removes the keys of a purge that the caller has made busy, adds to *n and
  * *expired, and ends it; or returns why it is not ended.
@@ -422,6 +475,16 @@ bigcache_purge_run(bigcache_store_t *store, bigcache_purge_t *purge,
     }
 
     return rc;
+}
+
+
+/* a purge whose caller may still come, to run it and to be told the number */
+
+static int
+bigcache_purge_due(const bigcache_purge_t *purge)
+{
+    return purge->claimed_at == 0
+           || bigcache_monotonic() - purge->claimed_at > BIGCACHE_PURGE_CLAIM;
 }
 
 
@@ -564,20 +627,12 @@ bigcache_purge_found(void *data, const bigcache_str_t *key,
         ctx->version = version;
     }
 
-    for (purge = ctx->purges->first; purge; purge = purge->next) {
-
-        if (purge->version == version) {
-
-            /* its caller waits to go on with it */
-
-            return BIGCACHE_OK;
-        }
-    }
-
     purge = bigcache_purge_create(&prefix, version);
     if (purge == NULL) {
         return BIGCACHE_NOMEM;
     }
+
+    purge->claimed_at = bigcache_monotonic();
 
     bigcache_purge_add(ctx->purges, purge);
 

@@ -39,10 +39,7 @@ typedef struct {
 
 void bigcache_purge_init(bigcache_purges_t *purges);
 
-/*
- * Forgets the list when the store is closed, but for the purges whose callers
- * wait to go on with them.
- */
+/* forgets the list, when the store is closed and nobody is inside */
 
 void bigcache_purge_forget(bigcache_purges_t *purges);
 

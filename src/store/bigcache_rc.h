@@ -31,7 +31,13 @@ typedef enum {
 
     /* of the operations, bigcache_op.h */
     BIGCACHE_INVALID,      /* the request says what cannot be done */
-    BIGCACHE_RAW           /* the page is no JSON document */
+    BIGCACHE_RAW,          /* the page is no JSON document */
+
+    /* between processes, bigcache_owner.h; no operation returns them */
+    BIGCACHE_HELD,         /* another process has the store open */
+    BIGCACHE_STALE,        /* the place of the page is not valid any more */
+    BIGCACHE_APART,        /* the page is to lie in a segment */
+    BIGCACHE_LOST          /* the process that was asked did not answer */
 } bigcache_rc_t;
 
 

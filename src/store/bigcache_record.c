@@ -36,7 +36,7 @@ bigcache_record_encode(u_char *dst, const bigcache_record_t *record)
     *dst++ = 0;
 
     dst = bigcache_put16(dst, (uint16_t) record->type.len);
-    dst = bigcache_put16(dst, 0);
+    dst = bigcache_put16(dst, record->tag);
     dst = bigcache_put32(dst, record->head);
     dst = bigcache_put32(dst, 0);
     dst = bigcache_put64(dst, record->version);
@@ -72,7 +72,6 @@ bigcache_record_decode(bigcache_record_t *record, const u_char *data,
     if (len < BIGCACHE_RECORD_HEADER
         || data[0] != BIGCACHE_RECORD_FORMAT
         || data[3] != 0
-        || bigcache_get16(data + 6) != 0
         || bigcache_get32(data + BIGCACHE_RECORD_CRC)
            != bigcache_record_crc(data, len))
     {
@@ -84,6 +83,7 @@ bigcache_record_decode(bigcache_record_t *record, const u_char *data,
     record->kind = data[1];
     record->flags = data[2];
     record->type.len = bigcache_get16(data + 4);
+    record->tag = bigcache_get16(data + 6);
     record->head = bigcache_get32(data + 8);
     record->version = bigcache_get64(data + 16);
     record->expire = (int64_t) bigcache_get64(data + 24);

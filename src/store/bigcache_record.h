@@ -14,7 +14,7 @@
  *      2  u8   flags, BIGCACHE_FLAG_*
  *      3  u8   zero
  *      4  u16  length of the content type, bytes
- *      6  u16  zero
+ *      6  u16  tag: any number, by which a writer knows his own writes
  *      8  u32  head: bytes of the unpacked body in front of the JSON document
  *     12  u32  CRC-32 of all the rest of the record
  *     16  u64  version: microseconds since the epoch at which the page was
@@ -52,6 +52,7 @@
 
 #define BIGCACHE_KEY_MAX        8192
 #define BIGCACHE_TYPE_MAX       1024
+#define BIGCACHE_INLINE_MAX     (64 * 1024)
 
 #define BIGCACHE_NEVER          INT64_MAX
 
@@ -59,6 +60,7 @@
 typedef struct {
     unsigned         kind;
     unsigned         flags;
+    uint16_t         tag;
     uint32_t         head;
     uint64_t         version;
     int64_t          expire;

@@ -22,27 +22,22 @@
 
 #include "bigcache_data.h"
 #include "bigcache_segments.h"
-
-
-#define BIGCACHE_SEGMENTS_OPEN_FILES  256
+#include "bigcache_time.h"
 
 
 struct bigcache_segment_s {
     uint64_t                id;
     uint64_t                size;
     int64_t                 live;
-    uint64_t                used;       /* by the clock of the open files */
-    int                     fd;         /* -1: not open */
-    unsigned                readers;
     unsigned                pins;       /* of writers */
     unsigned                sealed:1;
-    unsigned                removed:1;
 };
 
 
 struct bigcache_segments_s {
     char                   *path;
     uint64_t                segment_size;
+    bigcache_files_t       *files;
     bigcache_log_t          log;
 
     /* taken by writers, before the other, and held while files are made */
@@ -53,8 +48,6 @@ struct bigcache_segments_s {
     bigcache_segment_t    **elts;       /* by id */
     size_t                  nelts;
     size_t                  nalloc;
-    unsigned                open_files;
-    uint64_t                clock;
     uint64_t                last;       /* id */
 
     _Atomic uint64_t        size;       /* of all */
@@ -74,19 +67,18 @@ static size_t bigcache_segments_index(bigcache_segments_t *segments,
     uint64_t id);
 static bigcache_segment_t *bigcache_segments_find(
     bigcache_segments_t *segments, uint64_t id);
-static int bigcache_segments_close_one(bigcache_segments_t *segments);
-static void bigcache_segments_free(bigcache_segment_t *segment);
+static void bigcache_segments_retire(bigcache_segments_t *segments);
+static uint64_t bigcache_segments_next(bigcache_segments_t *segments);
 static int bigcache_segments_idle(const bigcache_segment_t *segment);
 static double bigcache_segments_share(const bigcache_segment_t *segment);
 static void bigcache_segments_usage_of(const bigcache_segment_t *segment,
     bigcache_usage_t *usage);
-static void bigcache_segments_name(char *name, const char *path,
-    uint64_t id);
 
 
 bigcache_rc_t
 bigcache_segments_open(bigcache_segments_t **segmentsp, const char *path,
-    uint64_t size, const bigcache_log_t *log, char *error)
+    uint64_t size, bigcache_files_t *files, const bigcache_log_t *log,
+    char *error)
 {
     bigcache_rc_t         rc;
     bigcache_segments_t  *segments;
@@ -100,6 +92,7 @@ bigcache_segments_open(bigcache_segments_t **segmentsp, const char *path,
     }
 
     segments->segment_size = size;
+    segments->files = files;
     segments->log = *log;
 
     (void) pthread_mutex_init(&segments->writer, NULL);
@@ -126,25 +119,30 @@ bigcache_segments_open(bigcache_segments_t **segmentsp, const char *path,
 void
 bigcache_segments_close(bigcache_segments_t *segments)
 {
+    int                  fd;
     size_t               i;
+    bigcache_file_t     *file;
     bigcache_segment_t  *segment;
 
-    if (segments->nelts) {
-        segment = segments->elts[segments->nelts - 1];
+    segment = segments->active;
 
-        /* what a failed write reserved there stays reserved */
+    /* what a failed write reserved there stays reserved */
 
-        if (segment->fd != -1
-            && ftruncate(segment->fd, (off_t) segment->size) == -1)
-        {
+    if (segment
+        && bigcache_files_acquire(segments->files, segment->id, &file, &fd)
+           == BIGCACHE_OK)
+    {
+        if (ftruncate(fd, (off_t) segment->size) == -1) {
             bigcache_log(&segments->log, BIGCACHE_LOG_WARN,
                          "store \"%s\": segment %llu cannot be given its size",
                          segments->path, (unsigned long long) segment->id);
         }
+
+        bigcache_files_release(segments->files, file);
     }
 
     for (i = 0; i < segments->nelts; i++) {
-        bigcache_segments_free(segments->elts[i]);
+        free(segments->elts[i]);
     }
 
     (void) pthread_mutex_destroy(&segments->mutex);
@@ -156,31 +154,28 @@ bigcache_segments_close(bigcache_segments_t *segments)
 }
 
 
-void
-bigcache_segments_append(bigcache_segments_t *segments)
+uint64_t
+bigcache_segments_active(bigcache_segments_t *segments)
 {
-    int                  fd;
-    char                 name[PATH_MAX];
+    uint64_t  id;
+
+    (void) pthread_mutex_lock(&segments->writer);
+    id = segments->active ? segments->active->id : 0;
+    (void) pthread_mutex_unlock(&segments->writer);
+
+    return id;
+}
+
+
+void
+bigcache_segments_append(bigcache_segments_t *segments, uint64_t id)
+{
     bigcache_segment_t  *segment;
 
-    if (segments->nelts == 0) {
-        return;
-    }
+    segment = bigcache_segments_find(segments, id);
 
-    segment = segments->elts[segments->nelts - 1];
-
-    if (segment->size >= segments->segment_size / 4 * 3) {
-        return;
-    }
-
-    bigcache_segments_name(name, segments->path, segment->id);
-
-    fd = open(name, O_RDWR|O_CLOEXEC);
-
-    if (fd != -1) {
-        segment->fd = fd;
+    if (segment && segment->size < segments->segment_size / 4 * 3) {
         segment->sealed = 0;
-        segments->open_files++;
         segments->active = segment;
     }
 }
@@ -191,6 +186,7 @@ bigcache_segments_reserve(bigcache_segments_t *segments, uint64_t size,
     bigcache_place_t *place)
 {
     int                  err, large;
+    bigcache_rc_t        rc;
     bigcache_segment_t  *segment;
 
     (void) pthread_mutex_lock(&segments->writer);
@@ -216,6 +212,24 @@ bigcache_segments_reserve(bigcache_segments_t *segments, uint64_t size,
         }
     }
 
+    rc = bigcache_files_acquire(segments->files, segment->id, &place->file,
+                                &place->fd);
+
+    if (rc != BIGCACHE_OK) {
+        err = (rc == BIGCACHE_MISS) ? ENOENT : errno;
+
+        /* the file was taken away: the next one has another */
+
+        if (segment == segments->active) {
+            bigcache_segments_retire(segments);
+        }
+
+        (void) pthread_mutex_unlock(&segments->writer);
+        errno = err;
+
+        return BIGCACHE_ERROR;
+    }
+
     (void) pthread_mutex_lock(&segments->mutex);
 
     if (large) {
@@ -230,9 +244,8 @@ bigcache_segments_reserve(bigcache_segments_t *segments, uint64_t size,
         segments->active = segment;
     }
 
-    place->segment = segment;
+    place->holder = segment;
     place->id = segment->id;
-    place->fd = segment->fd;
     place->offset = (off_t) segment->size;
 
     segment->size += size;
@@ -242,24 +255,23 @@ bigcache_segments_reserve(bigcache_segments_t *segments, uint64_t size,
     (void) pthread_mutex_unlock(&segments->mutex);
     (void) pthread_mutex_unlock(&segments->writer);
 
-    /* a load that only writes would keep them all open */
-
-    while (bigcache_segments_close_one(segments)) { /* void */ }
-
     return BIGCACHE_OK;
 }
 
 
 void
 bigcache_segments_done(bigcache_segments_t *segments,
-    const bigcache_place_t *place, uint64_t live)
+    const bigcache_place_t *place)
 {
+    bigcache_segment_t  *segment;
+
+    segment = place->holder;
+
     (void) pthread_mutex_lock(&segments->mutex);
-
-    place->segment->pins--;
-    place->segment->live += (int64_t) live;
-
+    segment->pins--;
     (void) pthread_mutex_unlock(&segments->mutex);
+
+    bigcache_files_release(segments->files, place->file);
 }
 
 
@@ -283,78 +295,24 @@ bigcache_segments_live(bigcache_segments_t *segments, uint64_t id,
 
 bigcache_rc_t
 bigcache_segments_acquire(bigcache_segments_t *segments, uint64_t id,
-    bigcache_segment_t **segmentp, int *fd)
+    bigcache_file_t **file, int *fd)
 {
-    int                  file;
-    char                 name[PATH_MAX];
-    bigcache_segment_t  *segment;
+    int  found;
 
-    file = -1;
+    (void) pthread_mutex_lock(&segments->mutex);
+    found = (bigcache_segments_find(segments, id) != NULL);
+    (void) pthread_mutex_unlock(&segments->mutex);
 
-    for ( ;; ) {
-
-        (void) pthread_mutex_lock(&segments->mutex);
-
-        segment = bigcache_segments_find(segments, id);
-        *fd = -1;
-
-        if (segment && segment->fd == -1 && file != -1) {
-            segment->fd = file;
-            segments->open_files++;
-            file = -1;
-        }
-
-        if (segment && segment->fd != -1) {
-            segment->readers++;
-            segment->used = ++segments->clock;
-            *fd = segment->fd;
-        }
-
-        (void) pthread_mutex_unlock(&segments->mutex);
-
-        if (file != -1) {
-            (void) close(file);
-        }
-
-        if (segment == NULL) {
-            return BIGCACHE_MISS;
-        }
-
-        if (*fd != -1) {
-            *segmentp = segment;
-
-            while (bigcache_segments_close_one(segments)) { /* void */ }
-
-            return BIGCACHE_OK;
-        }
-
-        bigcache_segments_name(name, segments->path, id);
-
-        file = open(name, O_RDWR|O_CLOEXEC);
-
-        if (file == -1) {
-            return (errno == ENOENT) ? BIGCACHE_MISS : BIGCACHE_ERROR;
-        }
-    }
+    return found ? bigcache_files_acquire(segments->files, id, file, fd)
+                 : BIGCACHE_MISS;
 }
 
 
 void
 bigcache_segments_release(bigcache_segments_t *segments,
-    bigcache_segment_t *segment)
+    bigcache_file_t *file)
 {
-    int  last;
-
-    (void) pthread_mutex_lock(&segments->mutex);
-
-    segment->readers--;
-    last = (segment->removed && segment->readers == 0);
-
-    (void) pthread_mutex_unlock(&segments->mutex);
-
-    if (last) {
-        bigcache_segments_free(segment);
-    }
+    bigcache_files_release(segments->files, file);
 }
 
 
@@ -467,17 +425,20 @@ bigcache_segments_alive(bigcache_segments_t *segments, uint64_t id)
 void
 bigcache_segments_seal(bigcache_segments_t *segments, double most)
 {
+    int  low;
+
     (void) pthread_mutex_lock(&segments->writer);
     (void) pthread_mutex_lock(&segments->mutex);
 
-    if (segments->active
-        && bigcache_segments_share(segments->active) < most)
-    {
-        segments->active->sealed = 1;
-        segments->active = NULL;
-    }
+    low = (segments->active
+           && bigcache_segments_share(segments->active) < most);
 
     (void) pthread_mutex_unlock(&segments->mutex);
+
+    if (low) {
+        bigcache_segments_retire(segments);
+    }
+
     (void) pthread_mutex_unlock(&segments->writer);
 }
 
@@ -500,26 +461,17 @@ bigcache_segments_remove(bigcache_segments_t *segments, uint64_t id)
         memmove(&segments->elts[i], &segments->elts[i + 1],
                 (segments->nelts - i) * sizeof(bigcache_segment_t *));
 
-        segments->open_files -= (segment->fd != -1);
-        segment->removed = 1;
         atomic_fetch_sub(&segments->size, segment->size);
-
-        if (segment->readers) {
-
-            /* the last of them frees it */
-
-            segment = NULL;
-        }
     }
 
     (void) pthread_mutex_unlock(&segments->mutex);
 
-    if (segment) {
-        bigcache_segments_free(segment);
-    }
+    free(segment);
 
-    bigcache_segments_name(name, segments->path, id);
+    bigcache_files_name(name, segments->path, id);
     (void) unlink(name);
+
+    bigcache_files_forget(segments->files, id);
 }
 
 
@@ -670,7 +622,6 @@ bigcache_segments_found(bigcache_segments_t *segments, int dir,
     }
 
     segment->id = id;
-    segment->fd = -1;
     segment->sealed = 1;
 
     /* the last entry may have been cut off */
@@ -693,12 +644,12 @@ bigcache_segments_compare(const void *one, const void *two)
 }
 
 
-/* the caller holds the writers' lock */
+/* the callers of the next two hold the writers' lock */
 
 static bigcache_segment_t *
 bigcache_segments_create(bigcache_segments_t *segments)
 {
-    int                  err;
+    int                  fd, err, rc;
     char                 name[PATH_MAX];
     u_char               header[BIGCACHE_SEGMENT_HEADER];
     bigcache_data_t      data;
@@ -709,23 +660,27 @@ bigcache_segments_create(bigcache_segments_t *segments)
         return NULL;
     }
 
-    segment->id = segments->last + 1;
+    segment->id = bigcache_segments_next(segments);
     segment->size = BIGCACHE_SEGMENT_HEADER;
 
     bigcache_segment_header(header, segment->id);
     data = bigcache_data_bytes(header, sizeof(header));
 
-    bigcache_segments_name(name, segments->path, segment->id);
+    bigcache_files_name(name, segments->path, segment->id);
 
-    segment->fd = open(name, O_RDWR|O_CREAT|O_EXCL|O_CLOEXEC, 0600);
+    fd = open(name, O_RDWR|O_CREAT|O_EXCL|O_CLOEXEC, 0600);
 
-    if (segment->fd == -1) {
+    if (fd == -1) {
         err = errno;
         goto failed;
     }
 
-    if (bigcache_data_write(segment->fd, 0, &data, 1, NULL) == -1) {
-        err = errno;
+    rc = bigcache_data_write(fd, 0, &data, 1, NULL);
+    err = errno;
+
+    (void) close(fd);
+
+    if (rc == -1) {
         (void) unlink(name);
         goto failed;
     }
@@ -740,7 +695,6 @@ bigcache_segments_create(bigcache_segments_t *segments)
     }
 
     segments->last = segment->id;
-    segments->open_files++;
     atomic_fetch_add(&segments->size, segment->size);
 
     (void) pthread_mutex_unlock(&segments->mutex);
@@ -749,10 +703,39 @@ bigcache_segments_create(bigcache_segments_t *segments)
 
 failed:
 
-    bigcache_segments_free(segment);
+    free(segment);
     errno = err;
 
     return NULL;
+}
+
+
+/* lets no more writers into the active segment */
+
+static void
+bigcache_segments_retire(bigcache_segments_t *segments)
+{
+    (void) pthread_mutex_lock(&segments->mutex);
+    segments->active->sealed = 1;
+    (void) pthread_mutex_unlock(&segments->mutex);
+
+    segments->active = NULL;
+}
+
+
+/*
+ * Ids are moments of time, in microseconds: after a clear, too, no id comes
+ * again that another process may still have open, or know a page of.
+ */
+
+static uint64_t
+bigcache_segments_next(bigcache_segments_t *segments)
+{
+    uint64_t  now;
+
+    now = (uint64_t) bigcache_now_us();
+
+    return (now > segments->last) ? now : segments->last + 1;
 }
 
 
@@ -822,68 +805,10 @@ bigcache_segments_find(bigcache_segments_t *segments, uint64_t id)
 }
 
 
-/* closes the file that was not used for longest, if too many are open */
-
-static int
-bigcache_segments_close_one(bigcache_segments_t *segments)
-{
-    int                  fd;
-    size_t               i;
-    bigcache_segment_t  *segment, *found;
-
-    (void) pthread_mutex_lock(&segments->mutex);
-
-    found = NULL;
-
-    if (segments->open_files > BIGCACHE_SEGMENTS_OPEN_FILES) {
-
-        for (i = 0; i < segments->nelts; i++) {
-
-            segment = segments->elts[i];
-
-            if (segment->fd != -1
-                && segment->readers == 0
-                && bigcache_segments_idle(segment)
-                && (found == NULL || segment->used < found->used))
-            {
-                found = segment;
-            }
-        }
-    }
-
-    fd = -1;
-
-    if (found) {
-        fd = found->fd;
-        found->fd = -1;
-        segments->open_files--;
-    }
-
-    (void) pthread_mutex_unlock(&segments->mutex);
-
-    if (fd != -1) {
-        (void) close(fd);
-    }
-
-    return fd != -1;
-}
-
-
 static int
 bigcache_segments_idle(const bigcache_segment_t *segment)
 {
     return segment->sealed && segment->pins == 0;
-}
-
-
-static void
-bigcache_segments_free(bigcache_segment_t *segment)
-{
-    if (segment->fd != -1) {
-        (void) close(segment->fd);
-    }
-
-    free(segment);
 }
 
 
@@ -903,12 +828,4 @@ bigcache_segments_usage_of(const bigcache_segment_t *segment,
     usage->id = segment->id;
     usage->size = segment->size;
     usage->live = segment->live;
-}
-
-
-static void
-bigcache_segments_name(char *name, const char *path, uint64_t id)
-{
-    (void) snprintf(name, PATH_MAX, "%s/%016llx.seg", path,
-                    (unsigned long long) id);
 }

@@ -6,14 +6,13 @@
 
 /*
  * The segments of a store: the files of pages/, which of them is written to,
- * how much of each is alive, and a bounded number of open files.
+ * and how much of each is alive; in the process that has the store open.
  *
  * A writer reserves a range of the active segment, writes it on its own, many
  * at once, and is done with it when the index names it; until then the
  * segment is pinned.  A segment that has no room left for a writer is sealed,
  * and never changes again.  Sealed segments that nobody has pinned may be
- * compacted or removed.  A reader acquires a segment's file and releases it;
- * a file that is removed meanwhile stays readable for him.
+ * compacted or removed.
  *
  * The calls that open, create or remove files block; none of them does so
  * under the lock that readers take.  Any thread; open and close alone.
@@ -24,6 +23,7 @@
 #define _BIGCACHE_SEGMENTS_H_INCLUDED_
 
 
+#include "bigcache_files.h"
 #include "bigcache_log.h"
 #include "bigcache_rc.h"
 #include "bigcache_segment.h"
@@ -32,12 +32,13 @@
 typedef struct bigcache_segments_s  bigcache_segments_t;
 typedef struct bigcache_segment_s   bigcache_segment_t;
 
-/* a reserved range: the segment, its file, and where an entry begins */
+/* a reserved range: of which segment, its file, where it begins */
 
 typedef struct {
-    bigcache_segment_t  *segment;
-    uint64_t             id;
+    void                *holder;    /* of whoever has reserved it */
+    bigcache_file_t     *file;
     int                  fd;
+    uint64_t             id;
     off_t                offset;
 } bigcache_place_t;
 
@@ -55,21 +56,25 @@ typedef struct {
 
 
 /*
- * Opens the segments in the directory path, size bytes each.  All of them are
- * sealed; nothing is known to be alive.
+ * Opens the segments in the directory path, size bytes each, whose files are
+ * the caller's, for longer than the segments.  All of them are sealed; nothing
+ * is known to be alive.
  * Returns BIGCACHE_OK and *segments, or BIGCACHE_ERROR and the reason.
  */
 bigcache_rc_t bigcache_segments_open(bigcache_segments_t **segments,
-    const char *path, uint64_t size, const bigcache_log_t *log, char *error);
+    const char *path, uint64_t size, bigcache_files_t *files,
+    const bigcache_log_t *log, char *error);
 
 void bigcache_segments_close(bigcache_segments_t *segments);
 
 /*
- * Has the newest segment written on, if there is some room in it.  Only if it
- * was closed: behind the end of a file that was cut off within an entry, what
- * is written next would lie inside of that entry, for whoever scans it.
+ * Returns the id of the segment that is written to, or 0; and has that one
+ * written on, if there is some room in it.  Only if it was so when it was
+ * closed: behind the end of a file that was cut off within an entry, what is
+ * written next would lie inside of that entry, for whoever scans it.
  */
-void bigcache_segments_append(bigcache_segments_t *segments);
+uint64_t bigcache_segments_active(bigcache_segments_t *segments);
+void bigcache_segments_append(bigcache_segments_t *segments, uint64_t id);
 
 /*
  * Reserves size bytes, a multiple of BIGCACHE_SEGMENT_ALIGN.  Returns
@@ -79,10 +84,10 @@ void bigcache_segments_append(bigcache_segments_t *segments);
 bigcache_rc_t bigcache_segments_reserve(bigcache_segments_t *segments,
     uint64_t size, bigcache_place_t *place);
 
-/* ends a reservation; live: the bytes of it that the index now names, or 0 */
+/* ends a reservation */
 
 void bigcache_segments_done(bigcache_segments_t *segments,
-    const bigcache_place_t *place, uint64_t live);
+    const bigcache_place_t *place);
 
 /* adds to what is alive in segment id, if it is still there */
 
@@ -95,9 +100,9 @@ void bigcache_segments_live(bigcache_segments_t *segments, uint64_t id,
  * segment; BIGCACHE_ERROR and errno.
  */
 bigcache_rc_t bigcache_segments_acquire(bigcache_segments_t *segments,
-    uint64_t id, bigcache_segment_t **segment, int *fd);
+    uint64_t id, bigcache_file_t **file, int *fd);
 void bigcache_segments_release(bigcache_segments_t *segments,
-    bigcache_segment_t *segment);
+    bigcache_file_t *file);
 
 /*
  * Pick a segment that is sealed and not pinned: one of which nothing is

@@ -10,25 +10,15 @@
 
 #include "bigcache_key.h"
 #include "bigcache_life.h"
+#include "bigcache_lost.h"
+#include "bigcache_room.h"
 #include "bigcache_time.h"
 
 
-/* milliseconds between two looks at the limit */
-
-#define BIGCACHE_STORE_LIMIT_PAUSE  2
-
-
 static bigcache_rc_t bigcache_store_remove(bigcache_store_t *store,
-    const bigcache_str_t *key, uint64_t expect);
-static void bigcache_store_limit(bigcache_store_t *store);
+    const bigcache_str_t *key, uint64_t expect, uint64_t since);
 static bigcache_rc_t bigcache_store_read(bigcache_store_t *store,
     const bigcache_str_t *key, int body, bigcache_page_t *page);
-static bigcache_rc_t bigcache_store_lost(bigcache_store_t *store,
-    const bigcache_str_t *key, bigcache_rc_t rc,
-    const bigcache_record_t *record);
-static void bigcache_store_damaged(bigcache_store_t *store,
-    const bigcache_str_t *key, uint64_t version, const char *what);
-static void bigcache_page_clear(bigcache_page_t *page);
 
 
 bigcache_rc_t
@@ -73,24 +63,23 @@ bigcache_store_put(bigcache_store_t *store, const bigcache_put_t *put,
 
     bigcache_store_limit(store);
 
-    rc = atomic_load(&store->full) ? BIGCACHE_FULL
-                                   : bigcache_store_broken(store);
+    rc = bigcache_store_writable(store);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_page_write(store, put, &draft);
+        rc = bigcache_page_write(&store->pages, put, 0, &draft);
     }
 
     if (rc == BIGCACHE_OK) {
 
-        rc = bigcache_page_file(store, &draft, &put->key, page);
+        rc = bigcache_page_file(&store->pages, &draft, &put->key, page);
 
         if (rc == BIGCACHE_OK) {
-            rc = bigcache_key_replace(store, &put->key, put->expect, &draft);
+            rc = bigcache_key_replace(store, &put->key, put->expect,
+                                      put->since, &draft);
             page->record = draft.record;
-
-        } else {
-            bigcache_page_done(store, &put->key, &draft, 0);
         }
+
+        bigcache_page_done(&store->pages, &draft);
     }
 
     if (rc == BIGCACHE_FULL) {
@@ -112,16 +101,16 @@ bigcache_store_put(bigcache_store_t *store, const bigcache_put_t *put,
 
 bigcache_rc_t
 bigcache_store_delete(bigcache_store_t *store, const bigcache_str_t *key,
-    uint64_t expect)
+    uint64_t expect, uint64_t since)
 {
-    int64_t        since;
+    int64_t        begin;
     bigcache_rc_t  rc;
 
-    since = bigcache_monotonic();
+    begin = bigcache_monotonic();
 
     do {
-        rc = bigcache_store_remove(store, key, expect);
-    } while (rc == BIGCACHE_FULL && bigcache_store_healed(store, since));
+        rc = bigcache_store_remove(store, key, expect, since);
+    } while (rc == BIGCACHE_FULL && bigcache_store_healed(store, begin));
 
     return rc;
 }
@@ -129,7 +118,7 @@ bigcache_store_delete(bigcache_store_t *store, const bigcache_str_t *key,
 
 static bigcache_rc_t
 bigcache_store_remove(bigcache_store_t *store, const bigcache_str_t *key,
-    uint64_t expect)
+    uint64_t expect, uint64_t since)
 {
     int               due;
     bigcache_rc_t     rc;
@@ -147,10 +136,20 @@ bigcache_store_remove(bigcache_store_t *store, const bigcache_str_t *key,
 
     memset(&match, 0, sizeof(bigcache_match_t));
     match.version = expect;
+    match.until = since;
 
     rc = bigcache_key_remove(store, key, &match);
 
     if (rc == BIGCACHE_MISS && due) {
+        rc = BIGCACHE_OK;
+    }
+
+    /* the call whose answer was lost has removed it */
+
+    if (since && (rc == BIGCACHE_MISS
+                  || (rc == BIGCACHE_MISMATCH
+                      && expect == BIGCACHE_EXPECT_ANY)))
+    {
         rc = BIGCACHE_OK;
     }
 
@@ -188,12 +187,30 @@ bigcache_store_stat(bigcache_store_t *store, bigcache_stat_t *stat)
 }
 
 
+bigcache_files_t *
+bigcache_store_files(bigcache_store_t *store)
+{
+    return store->files;
+}
+
+
+void
+bigcache_page_clear(bigcache_page_t *page)
+{
+    memset(page, 0, sizeof(bigcache_page_t));
+    page->fd = -1;
+}
+
+
 void
 bigcache_page_free(bigcache_page_t *page)
 {
     if (page->value.data) {
         bigcache_index_free(&page->value);
     }
+
+    free(page->copy);
+    page->copy = NULL;
 
     free(page->memory);
     page->memory = NULL;
@@ -202,31 +219,6 @@ bigcache_page_free(bigcache_page_t *page)
         (void) close(page->fd);
         page->fd = -1;
     }
-}
-
-
-/* over max_size a writer waits for what is evicted, but not for ever */
-
-static void
-bigcache_store_limit(bigcache_store_t *store)
-{
-    int64_t  deadline;
-
-    if (store->conf.max_size == 0
-        || bigcache_segments_size(store->segments) < store->conf.max_size)
-    {
-        return;
-    }
-
-    deadline = bigcache_monotonic() + store->conf.wait;
-
-    do {
-        bigcache_store_wake(store);
-        (void) usleep(BIGCACHE_STORE_LIMIT_PAUSE * 1000);
-
-    } while (bigcache_segments_size(store->segments) >= store->conf.max_size
-             && bigcache_monotonic() < deadline
-             && !atomic_load(&store->draining));
 }
 
 
@@ -250,7 +242,7 @@ bigcache_store_read(bigcache_store_t *store, const bigcache_str_t *key,
     }
 
     if (rc == BIGCACHE_DAMAGED) {
-        bigcache_store_damaged(store, key, BIGCACHE_EXPECT_ANY, error);
+        bigcache_key_damaged(store, key, BIGCACHE_EXPECT_ANY, error);
         bigcache_store_break(store, rc);
 
         return BIGCACHE_MISS;
@@ -268,7 +260,7 @@ bigcache_store_read(bigcache_store_t *store, const bigcache_str_t *key,
         == -1)
     {
         bigcache_page_free(page);
-        bigcache_store_damaged(store, key, BIGCACHE_EXPECT_ANY,
+        bigcache_key_damaged(store, key, BIGCACHE_EXPECT_ANY,
                                "the record fails its check");
         return BIGCACHE_MISS;
     }
@@ -306,7 +298,7 @@ bigcache_store_read(bigcache_store_t *store, const bigcache_str_t *key,
         return BIGCACHE_OK;
     }
 
-    rc = bigcache_page_read(store, key, page);
+    rc = bigcache_page_read(&store->pages, key, page);
 
     if (rc == BIGCACHE_OK) {
         return BIGCACHE_OK;
@@ -314,64 +306,5 @@ bigcache_store_read(bigcache_store_t *store, const bigcache_str_t *key,
 
     bigcache_page_free(page);
 
-    return bigcache_store_lost(store, key, rc, &record);
-}
-
-
-/* if the index no longer names the entry, that is no damage */
-
-static bigcache_rc_t
-bigcache_store_lost(bigcache_store_t *store, const bigcache_str_t *key,
-    bigcache_rc_t rc, const bigcache_record_t *record)
-{
-    bigcache_old_t  old;
-
-    if (rc != BIGCACHE_MISS && rc != BIGCACHE_DAMAGED) {
-        return rc;
-    }
-
-    if (bigcache_key_look(store, key, &old) != BIGCACHE_OK) {
-        return BIGCACHE_MISS;
-    }
-
-    if (!old.found
-        || old.record.version != record->version
-        || old.record.segment != record->segment
-        || old.record.offset != record->offset)
-    {
-        return BIGCACHE_MISMATCH;
-    }
-
-    bigcache_store_damaged(store, key, record->version,
-                           rc == BIGCACHE_MISS
-                           ? "its segment is gone"
-                           : "its entry in the segment fails its check");
-
-    return BIGCACHE_MISS;
-}
-
-
-static void
-bigcache_store_damaged(bigcache_store_t *store, const bigcache_str_t *key,
-    uint64_t version, const char *what)
-{
-    bigcache_match_t  match;
-
-    bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
-                 "store \"%s\": key \"%.*s\" is damaged and will be removed: "
-                 "%s", store->conf.path,
-                 (int) (key->len < 256 ? key->len : 256), key->data, what);
-
-    memset(&match, 0, sizeof(bigcache_match_t));
-    match.version = version;
-
-    (void) bigcache_key_remove(store, key, &match);
-}
-
-
-static void
-bigcache_page_clear(bigcache_page_t *page)
-{
-    memset(page, 0, sizeof(bigcache_page_t));
-    page->fd = -1;
+    return bigcache_key_lost(store, key, rc, &record);
 }

@@ -29,6 +29,7 @@
 
 
 #include "bigcache_data.h"
+#include "bigcache_files.h"
 #include "bigcache_index.h"
 #include "bigcache_log.h"
 #include "bigcache_rc.h"
@@ -52,6 +53,29 @@ typedef struct bigcache_store_s  bigcache_store_t;
 typedef void (*bigcache_removed_pt)(void *data, uint64_t expired,
     uint64_t purged);
 
+/*
+ * What the store's thread tells of the directory.  opened: this process has
+ * it; closing: it is about to let it go, nobody else can have it before this
+ * returns.  held: another process has it.  That call may wait until it has
+ * not any more, with bigcache_store_held() around that; wake ends the waiting.
+ * opened and held return BIGCACHE_OK, or another code and the reason: opened
+ * that the directory is to be let go again, held that nobody could be asked.
+ */
+typedef struct {
+    bigcache_rc_t         (*opened)(void *data, char *error);
+    void                  (*closing)(void *data);
+    bigcache_rc_t         (*held)(void *data, char *error);
+    void                  (*wake)(void *data);
+    void                   *data;
+} bigcache_store_hooks_t;
+
+/* what the processes of one nginx know of a store together */
+
+typedef struct {
+    _Atomic uint32_t        closed;   /* on demand */
+    _Atomic uint32_t        told;     /* hash of why it could not be opened */
+} bigcache_store_shared_t;
+
 typedef struct {
     const char             *path;     /* of the directory */
     unsigned                wait;     /* for a store to open, milliseconds */
@@ -66,6 +90,10 @@ typedef struct {
     /* told of pages that the store removed by itself; any thread */
     bigcache_removed_pt     removed;
     void                   *data;
+
+    /* all of it may be NULL, for a process on its own */
+    bigcache_store_shared_t *shared;
+    bigcache_store_hooks_t  hooks;
 } bigcache_store_conf_t;
 
 typedef struct {
@@ -77,6 +105,10 @@ typedef struct {
     uint64_t                expect;   /* BIGCACHE_EXPECT_*, or a version */
     const bigcache_data_t  *data;
     unsigned                n;        /* pieces in data */
+
+    /* of a call that is made again, bigcache_remote.h; else 0 */
+    uint64_t                since;
+    uint16_t                tag;
 } bigcache_put_t;
 
 /*
@@ -87,6 +119,7 @@ typedef struct {
 typedef struct {
     bigcache_record_t       record;
     bigcache_str_t          value;    /* memory that record points into */
+    u_char                 *copy;     /* the same, of another process */
     u_char                 *memory;   /* likewise */
     int                     fd;
     off_t                   offset;
@@ -106,9 +139,11 @@ typedef struct {
  */
 bigcache_store_t *bigcache_store_create(const bigcache_store_conf_t *conf);
 
-/* starts its thread; closed: leave it closed.  Returns 0, or -1 and errno */
-
-int bigcache_store_start(bigcache_store_t *store, int closed);
+/*
+ * Starts its thread, which opens the directory unless the store was closed on
+ * demand.  Returns 0, or -1 and errno.
+ */
+int bigcache_store_start(bigcache_store_t *store);
 
 /*
  * Lets the directory go: new calls are BIGCACHE_UNAVAILABLE, those under way
@@ -122,8 +157,34 @@ void bigcache_store_stop(bigcache_store_t *store);
 void bigcache_store_destroy(bigcache_store_t *store);
 
 /*
+ * This process is going to end: it takes the directory only if a call has
+ * waited for a while, since others are better suited.  Blocks not.
+ */
+void bigcache_store_quit(bigcache_store_t *store);
+
+/*
+ * Has the store's thread close the directory and let it go, if this process
+ * has it: calls are BIGCACHE_HELD as soon as another one does.  Blocks not.
+ */
+void bigcache_store_resign(bigcache_store_t *store);
+
+/*
+ * For hooks.held: held: calls return BIGCACHE_HELD from now on; else they
+ * wait.  Returns 0 if there is no more reason to, the store was stopped.
+ */
+int bigcache_store_held(bigcache_store_t *store, int held);
+
+/* returns the files of segments that this process has open */
+
+bigcache_files_t *bigcache_store_files(bigcache_store_t *store);
+
+/* returns 1 if the store was closed on demand */
+
+int bigcache_store_closed(bigcache_store_t *store);
+
+/*
  * All calls below may also return BIGCACHE_CLOSED, BIGCACHE_UNAVAILABLE,
- * BIGCACHE_NOMEM, and BIGCACHE_ERROR, which has been logged.
+ * BIGCACHE_HELD, BIGCACHE_NOMEM, and BIGCACHE_ERROR, which has been logged.
  *
  * bigcache_store_get() returns BIGCACHE_OK and the page; BIGCACHE_EXPIRED if
  * this call removed it since its time had come; BIGCACHE_MISS.  Without
@@ -144,20 +205,34 @@ bigcache_rc_t bigcache_store_put(bigcache_store_t *store,
 /*
  * Removes a page, if it is as expect says.  Returns BIGCACHE_OK,
  * BIGCACHE_MISS, BIGCACHE_EXPIRED, BIGCACHE_MISMATCH or BIGCACHE_FULL.
+ * since: 0, or the same call was made before, whose answer was lost, when no
+ * later version than that had been given out: then a page that is gone was
+ * removed by that one, and a later page stays, BIGCACHE_OK.
  */
 bigcache_rc_t bigcache_store_delete(bigcache_store_t *store,
-    const bigcache_str_t *key, uint64_t expect);
+    const bigcache_str_t *key, uint64_t expect, uint64_t since);
 
 /*
  * Removes the pages whose keys begin with prefix and that were stored before
- * this call: at once for all readers, then from the disk.  That is done when
- * it returns, or, if async, by the store's thread later on.  *n is how many
- * of them were live, *expired how many were not, whatever it returns:
- * BIGCACHE_OK or BIGCACHE_FULL.  If the store is closed meanwhile, it goes on
- * when it is open again within conf.wait, else by itself later on.
+ * this call: from now on no reader is given them.  async: the store's thread
+ * will remove them from the disk; else bigcache_store_purge_run() is owed, in
+ * this process or in that which opens the store next.  Returns BIGCACHE_OK
+ * and *version, which names the purge, or BIGCACHE_FULL.
+ * since: as above; what was stored later than that is not purged.
  */
 bigcache_rc_t bigcache_store_purge(bigcache_store_t *store,
-    const bigcache_str_t *prefix, int async, uint64_t *n, uint64_t *expired);
+    const bigcache_str_t *prefix, int async, uint64_t since,
+    uint64_t *version);
+
+/*
+ * Removes the pages of a purge from the disk.  Adds to *n how many of them
+ * were live, to *expired how many were not, whatever it returns: BIGCACHE_OK,
+ * BIGCACHE_FULL or BIGCACHE_HELD, then it can be gone on with.  If the store
+ * is closed meanwhile, it goes on when it is open again within conf.wait, else
+ * the store's thread will do it.
+ */
+bigcache_rc_t bigcache_store_purge_run(bigcache_store_t *store,
+    uint64_t version, uint64_t *n, uint64_t *expired);
 
 /* *stat is exact, but for expired pages that the sweep has not come to */
 
@@ -183,6 +258,9 @@ bigcache_rc_t bigcache_store_open(bigcache_store_t *store);
 void bigcache_store_reason(bigcache_store_t *store,
     char *text);
 
+/* makes page an empty one; frees what it has, and may be called again */
+
+void bigcache_page_clear(bigcache_page_t *page);
 void bigcache_page_free(bigcache_page_t *page);
 
 

@@ -56,6 +56,8 @@ static bigcache_store_t *start(void);
 static void stop(bigcache_store_t *store);
 static bigcache_rc_t put(bigcache_store_t *store, const char *key,
     const char *body, size_t len, int64_t expire, uint64_t expect);
+static bigcache_rc_t purge(bigcache_store_t *store,
+    const bigcache_str_t *prefix, int async, uint64_t *n, uint64_t *expired);
 static int has(bigcache_store_t *store, const char *key, const char *body,
     size_t len);
 static uint64_t version(bigcache_store_t *store, const char *key);
@@ -138,8 +140,8 @@ test_pages(void)
     is_int(put(store, "", "empty", 5, BIGCACHE_NEVER, 0), BIGCACHE_OK,
            "put under the empty key");
     ok(has(store, "", "empty", 5), "get the empty key");
-    is_int(bigcache_store_delete(store, &key, 0), BIGCACHE_OK, "delete");
-    is_int(bigcache_store_delete(store, &key, 0), BIGCACHE_MISS,
+    is_int(bigcache_store_delete(store, &key, 0, 0), BIGCACHE_OK, "delete");
+    is_int(bigcache_store_delete(store, &key, 0, 0), BIGCACHE_MISS,
            "delete again");
     is_int(count(store), 1, "count");
 
@@ -182,10 +184,10 @@ test_expect(void)
 
     is_int(put(store, "a", "3", 1, BIGCACHE_NEVER, one), BIGCACHE_MISMATCH,
            "an old version");
-    is_int(bigcache_store_delete(store, &key, one), BIGCACHE_MISMATCH,
+    is_int(bigcache_store_delete(store, &key, one, 0), BIGCACHE_MISMATCH,
            "delete an old version");
     ok(has(store, "a", "2", 1), "still there");
-    is_int(bigcache_store_delete(store, &key, two), BIGCACHE_OK,
+    is_int(bigcache_store_delete(store, &key, two, 0), BIGCACHE_OK,
            "delete the version");
 
     stop(store);
@@ -212,7 +214,7 @@ test_expiry(void)
     is_int(count(store), 0, "gone");
 
     (void) put(store, "a", "1", 1, bigcache_now() - 1, 0);
-    is_int(bigcache_store_delete(store, &key, 0), BIGCACHE_EXPIRED,
+    is_int(bigcache_store_delete(store, &key, 0, 0), BIGCACHE_EXPIRED,
            "delete of an expired one");
 
     (void) put(store, "a", "1", 1, bigcache_now() - 1, 0);
@@ -248,7 +250,7 @@ test_purge(void)
     (void) put(store, "odd", "x", 1, BIGCACHE_NEVER, 0);
 
     prefix = str("odd/");
-    is_int(bigcache_store_purge(store, &prefix, 0, &n, &expired), BIGCACHE_OK,
+    is_int(purge(store, &prefix, 0, &n, &expired), BIGCACHE_OK,
            "purge");
     is_int(n, 490, "live ones");
     is_int(expired, 10, "expired ones");
@@ -256,7 +258,7 @@ test_purge(void)
     ok(has(store, "odd", "x", 1), "a shorter key stays");
 
     prefix = str("none");
-    (void) bigcache_store_purge(store, &prefix, 0, &n, &expired);
+    (void) purge(store, &prefix, 0, &n, &expired);
     is_int(n, 0, "nothing to purge");
 
     stop(store);
@@ -315,7 +317,7 @@ purge_thread(void *data)
 
     prefix = str("a/");
 
-    if (bigcache_store_purge(data, &prefix, 0, &n, &expired) != BIGCACHE_OK) {
+    if (purge(data, &prefix, 0, &n, &expired) != BIGCACHE_OK) {
         n = 0;
     }
 
@@ -363,7 +365,7 @@ test_large(void)
     is_int(put(store, "a", body, LARGE, BIGCACHE_NEVER, 1),
            BIGCACHE_MISMATCH, "not expected");
 
-    (void) bigcache_store_delete(store, &key, 0);
+    (void) bigcache_store_delete(store, &key, 0, 0);
 
     /* one of its own, as large as a segment */
 
@@ -373,7 +375,7 @@ test_large(void)
     ok(has(store, "b", body, SEGMENT), "a page as large as a segment");
 
     key = str("b");
-    (void) bigcache_store_delete(store, &key, 0);
+    (void) bigcache_store_delete(store, &key, 0, 0);
     (void) put(store, "c", body, LARGE, BIGCACHE_NEVER, 0);
     ok(eventually(files_are, "pages", 1), "nothing else stays");
 
@@ -719,7 +721,7 @@ test_purge_crash(void)
         (void) put(store, "q", "x", 1, BIGCACHE_NEVER, 0);
 
         prefix = str("p/");
-        (void) bigcache_store_purge(store, &prefix, 1, &n, &expired);
+        (void) purge(store, &prefix, 1, &n, &expired);
         (void) put(store, "p/new", "x", 1, BIGCACHE_NEVER, 0);
         _exit(0);
     }
@@ -1000,7 +1002,7 @@ start(void)
     bigcache_store_t  *store;
 
     store = bigcache_store_create(&conf);
-    (void) bigcache_store_start(store, 0);
+    (void) bigcache_store_start(store);
 
     return store;
 }
@@ -1038,6 +1040,23 @@ put(bigcache_store_t *store, const char *key, const char *body, size_t len,
     bigcache_page_free(&page);
 
     return rc;
+}
+
+
+static bigcache_rc_t
+purge(bigcache_store_t *store, const bigcache_str_t *prefix, int async,
+    uint64_t *n, uint64_t *expired)
+{
+    uint64_t       version;
+    bigcache_rc_t  rc;
+
+    *n = 0;
+    *expired = 0;
+
+    rc = bigcache_store_purge(store, prefix, async, 0, &version);
+
+    return (rc == BIGCACHE_OK && !async)
+           ? bigcache_store_purge_run(store, version, n, expired) : rc;
 }
 
 

@@ -1,0 +1,358 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bigcache_client.h"
+#include "bigcache_socket.h"
+#include "bigcache_time.h"
+
+
+/* milliseconds beyond the owner's own waiting */
+
+#define BIGCACHE_CLIENT_SPARE  500
+
+
+struct bigcache_client_conn_s {
+    bigcache_client_conn_t  *next;
+    uint64_t                 epoch;
+    int                      fd;
+    u_char                   buf[BIGCACHE_MESSAGE_MAX];
+};
+
+
+struct bigcache_client_s {
+    char                     path[PATH_MAX];
+    uint64_t                 masters[BIGCACHE_MESSAGE_MASTERS];
+    uint64_t                 peer;
+    unsigned                 wait;
+
+    pthread_mutex_t          mutex;
+    bigcache_client_conn_t  *idle;
+    _Atomic uint64_t         epoch;
+    char                     reason[BIGCACHE_ERROR_LEN];
+};
+
+
+static bigcache_client_conn_t *bigcache_client_take(
+    bigcache_client_t *client);
+static bigcache_client_conn_t *bigcache_client_open(
+    bigcache_client_t *client, bigcache_rc_t *rc, char *error);
+static bigcache_rc_t bigcache_client_hello(bigcache_client_t *client,
+    bigcache_client_conn_t *conn, char *error);
+static void bigcache_client_close(bigcache_client_conn_t *conn);
+static void bigcache_client_close_idle(bigcache_client_t *client);
+
+
+bigcache_client_t *
+bigcache_client_create(const char *path, const uint64_t *masters,
+    unsigned wait)
+{
+    bigcache_client_t  *client;
+
+    client = calloc(1, sizeof(bigcache_client_t));
+    if (client == NULL) {
+        return NULL;
+    }
+
+    (void) snprintf(client->path, PATH_MAX, "%s", path);
+    memcpy(client->masters, masters, sizeof(client->masters));
+
+    /* of this process and of no other that is alive */
+
+    client->peer = ((uint64_t) getpid() << 32)
+                   ^ (uint64_t) bigcache_now_us() ^ (uintptr_t) client;
+    client->wait = wait;
+
+    (void) pthread_mutex_init(&client->mutex, NULL);
+
+    return client;
+}
+
+
+void
+bigcache_client_destroy(bigcache_client_t *client)
+{
+    bigcache_client_close_idle(client);
+
+    (void) pthread_mutex_destroy(&client->mutex);
+
+    free(client);
+}
+
+
+bigcache_rc_t
+bigcache_client_watch(bigcache_client_t *client, int quitting, int *fd,
+    char *error)
+{
+    bigcache_rc_t            rc;
+    bigcache_client_conn_t  *conn;
+
+    conn = bigcache_client_open(client, &rc, error);
+    if (conn == NULL) {
+        return rc;
+    }
+
+    *fd = conn->fd;
+    free(conn);
+
+    bigcache_client_tell(*fd, quitting);
+
+    return BIGCACHE_OK;
+}
+
+
+void
+bigcache_client_tell(int fd, int quitting)
+{
+    bigcache_message_t  message;
+
+    memset(&message, 0, sizeof(bigcache_message_t));
+
+    message.call = BIGCACHE_CALL_WATCH;
+    message.n[0] = (quitting != 0);
+
+    /* an owner who cannot be told is gone, which will be noticed */
+
+    (void) bigcache_socket_send(fd, &message);
+}
+
+
+void
+bigcache_client_end(bigcache_client_t *client)
+{
+    (void) atomic_fetch_add(&client->epoch, 1);
+
+    bigcache_client_close_idle(client);
+}
+
+
+uint64_t
+bigcache_client_epoch(bigcache_client_t *client)
+{
+    return atomic_load(&client->epoch);
+}
+
+
+bigcache_rc_t
+bigcache_client_call(bigcache_client_t *client,
+    const bigcache_message_t *call, int slow, bigcache_called_t *called)
+{
+    char                     reason[BIGCACHE_ERROR_LEN];
+    const char              *error;
+    bigcache_rc_t            rc;
+    bigcache_client_conn_t  *conn;
+
+    called->conn = NULL;
+    called->begun = 0;
+
+    conn = bigcache_client_take(client);
+
+    if (conn == NULL) {
+        conn = bigcache_client_open(client, &rc, reason);
+
+        if (conn == NULL) {
+            return BIGCACHE_LOST;
+        }
+    }
+
+    if (bigcache_socket_send(conn->fd, call) == -1) {
+        bigcache_client_close(conn);
+        return BIGCACHE_LOST;
+    }
+
+    if (!bigcache_socket_recv(conn->fd,
+                              slow ? -1 : (int) client->wait
+                                          + BIGCACHE_CLIENT_SPARE,
+                              conn->buf, &called->answer, &error)
+        || called->answer.call != call->call)
+    {
+        bigcache_client_close(conn);
+        called->begun = 1;
+
+        return BIGCACHE_LOST;
+    }
+
+    called->conn = conn;
+
+    if (called->answer.flags & BIGCACHE_MESSAGE_GONE) {
+
+        /* a purge may have done a part of it, all others nothing */
+
+        return BIGCACHE_HELD;
+    }
+
+    if (called->answer.rc == BIGCACHE_UNAVAILABLE) {
+        (void) pthread_mutex_lock(&client->mutex);
+        (void) snprintf(client->reason, BIGCACHE_ERROR_LEN, "%.*s",
+                        (int) called->answer.data.len,
+                        called->answer.data.data);
+        (void) pthread_mutex_unlock(&client->mutex);
+    }
+
+    return called->answer.rc;
+}
+
+
+void
+bigcache_client_reason(bigcache_client_t *client, char *text)
+{
+    (void) pthread_mutex_lock(&client->mutex);
+    memcpy(text, client->reason, BIGCACHE_ERROR_LEN);
+    (void) pthread_mutex_unlock(&client->mutex);
+}
+
+
+void
+bigcache_client_release(bigcache_client_t *client, bigcache_called_t *called)
+{
+    bigcache_client_conn_t  *conn;
+
+    conn = called->conn;
+
+    if (conn == NULL) {
+        return;
+    }
+
+    called->conn = NULL;
+
+    (void) pthread_mutex_lock(&client->mutex);
+
+    if (conn->epoch == atomic_load(&client->epoch)
+        && !(called->answer.flags & BIGCACHE_MESSAGE_GONE))
+    {
+        conn->next = client->idle;
+        client->idle = conn;
+        conn = NULL;
+    }
+
+    (void) pthread_mutex_unlock(&client->mutex);
+
+    if (conn) {
+        bigcache_client_close(conn);
+    }
+}
+
+
+static bigcache_client_conn_t *
+bigcache_client_take(bigcache_client_t *client)
+{
+    bigcache_client_conn_t  *conn;
+
+    (void) pthread_mutex_lock(&client->mutex);
+
+    conn = client->idle;
+
+    if (conn) {
+        client->idle = conn->next;
+    }
+
+    (void) pthread_mutex_unlock(&client->mutex);
+
+    return conn;
+}
+
+
+static bigcache_client_conn_t *
+bigcache_client_open(bigcache_client_t *client, bigcache_rc_t *rc,
+    char *error)
+{
+    bigcache_client_conn_t  *conn;
+
+    conn = malloc(sizeof(bigcache_client_conn_t));
+
+    if (conn == NULL) {
+        (void) snprintf(error, BIGCACHE_ERROR_LEN, "out of memory");
+        *rc = BIGCACHE_UNAVAILABLE;
+
+        return NULL;
+    }
+
+    conn->epoch = atomic_load(&client->epoch);
+    conn->fd = bigcache_socket_connect(client->path);
+
+    if (conn->fd == -1) {
+        (void) snprintf(error, BIGCACHE_ERROR_LEN,
+                        "another process has the store open");
+        free(conn);
+        *rc = BIGCACHE_UNAVAILABLE;
+
+        return NULL;
+    }
+
+    *rc = bigcache_client_hello(client, conn, error);
+
+    if (*rc != BIGCACHE_OK) {
+        bigcache_client_close(conn);
+        return NULL;
+    }
+
+    return conn;
+}
+
+
+static bigcache_rc_t
+bigcache_client_hello(bigcache_client_t *client, bigcache_client_conn_t *conn,
+    char *error)
+{
+    const char          *wrong;
+    bigcache_message_t   message;
+
+    memset(&message, 0, sizeof(bigcache_message_t));
+
+    message.call = BIGCACHE_CALL_HELLO;
+    memcpy(message.n, client->masters, sizeof(client->masters));
+    message.n[BIGCACHE_MESSAGE_MASTERS] = client->peer;
+
+    if (bigcache_socket_send(conn->fd, &message) == -1
+        || !bigcache_socket_recv(conn->fd, (int) client->wait, conn->buf,
+                                 &message, &wrong)
+        || message.call != BIGCACHE_CALL_HELLO)
+    {
+        (void) snprintf(error, BIGCACHE_ERROR_LEN,
+                        "the process that has the store open does not answer");
+        return BIGCACHE_UNAVAILABLE;
+    }
+
+    if (message.rc == BIGCACHE_MISMATCH) {
+        (void) snprintf(error, BIGCACHE_ERROR_LEN,
+                        "another nginx, of the master process %llu, has the "
+                        "store open", (unsigned long long) message.n[0]);
+    }
+
+    return message.rc;
+}
+
+
+static void
+bigcache_client_close(bigcache_client_conn_t *conn)
+{
+    (void) close(conn->fd);
+    free(conn);
+}
+
+
+static void
+bigcache_client_close_idle(bigcache_client_t *client)
+{
+    bigcache_client_conn_t  *conn;
+
+    for ( ;; ) {
+        conn = bigcache_client_take(client);
+
+        if (conn == NULL) {
+            return;
+        }
+
+        bigcache_client_close(conn);
+    }
+}

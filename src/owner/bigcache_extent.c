@@ -1,0 +1,271 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bigcache_extent.h"
+
+
+/* bytes; pages over a quarter of that have an extent of their own */
+
+#define BIGCACHE_EXTENT_SIZE   (1024 * 1024)
+#define BIGCACHE_EXTENT_SMALL  (BIGCACHE_EXTENT_SIZE / 4)
+
+
+struct bigcache_extent_s {
+    uint64_t            epoch;
+    uint64_t            id;
+    uint64_t            begin;
+    uint64_t            next;       /* where the next page goes */
+    uint64_t            end;
+    unsigned            users;      /* pages not done, and being current */
+    bigcache_file_t    *file;
+    int                 fd;
+};
+
+
+static bigcache_rc_t bigcache_extent_lend(bigcache_extents_t *extents,
+    uint64_t size, uint64_t most, bigcache_extent_t **extentp);
+static void bigcache_extent_cut(bigcache_extent_t *extent, uint64_t size,
+    bigcache_place_t *place);
+static void bigcache_extent_release(bigcache_extents_t *extents,
+    bigcache_extent_t *extent);
+static void bigcache_extent_back(bigcache_extents_t *extents,
+    const bigcache_extent_t *extent);
+
+
+void
+bigcache_extents_init(bigcache_extents_t *extents,
+    const bigcache_store_conf_t *conf, bigcache_client_t *client,
+    bigcache_files_t *files)
+{
+    extents->conf = conf;
+    extents->client = client;
+    extents->files = files;
+    extents->current = NULL;
+
+    (void) pthread_mutex_init(&extents->mutex, NULL);
+}
+
+
+void
+bigcache_extents_destroy(bigcache_extents_t *extents)
+{
+    (void) pthread_mutex_destroy(&extents->mutex);
+}
+
+
+void
+bigcache_extents_end(bigcache_extents_t *extents)
+{
+    bigcache_extent_t  *extent;
+
+    (void) pthread_mutex_lock(&extents->mutex);
+
+    extent = extents->current;
+    extents->current = NULL;
+
+    (void) pthread_mutex_unlock(&extents->mutex);
+
+    if (extent) {
+        bigcache_extent_release(extents, extent);
+    }
+}
+
+
+bigcache_rc_t
+bigcache_extent_reserve(void *data, uint64_t size, bigcache_place_t *place)
+{
+    bigcache_extents_t *extents = data;
+
+    bigcache_rc_t       rc;
+    bigcache_extent_t  *extent, *used;
+
+    if (size > BIGCACHE_EXTENT_SMALL) {
+
+        rc = bigcache_extent_lend(extents, size, size, &extent);
+
+        if (rc == BIGCACHE_OK) {
+            bigcache_extent_cut(extent, size, place);
+
+            /* it is never the current one */
+
+            extent->users = 1;
+        }
+
+        return rc;
+    }
+
+    rc = BIGCACHE_OK;
+    used = NULL;
+
+    (void) pthread_mutex_lock(&extents->mutex);
+
+    extent = extents->current;
+
+    if (extent
+        && (extent->epoch != bigcache_client_epoch(extents->client)
+            || extent->end - extent->next < size))
+    {
+        used = extent;
+        extent = NULL;
+        extents->current = NULL;
+    }
+
+    if (extent == NULL) {
+        rc = bigcache_extent_lend(extents, size, BIGCACHE_EXTENT_SIZE,
+                                  &extent);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        extents->current = extent;
+        bigcache_extent_cut(extent, size, place);
+    }
+
+    (void) pthread_mutex_unlock(&extents->mutex);
+
+    if (used) {
+        bigcache_extent_release(extents, used);
+    }
+
+    return rc;
+}
+
+
+void
+bigcache_extent_done(void *data, const bigcache_place_t *place)
+{
+    bigcache_extent_release(data, place->holder);
+}
+
+
+static bigcache_rc_t
+bigcache_extent_lend(bigcache_extents_t *extents, uint64_t size,
+    uint64_t most, bigcache_extent_t **extentp)
+{
+    bigcache_rc_t        rc;
+    bigcache_called_t    called;
+    bigcache_extent_t   *extent;
+    bigcache_message_t   call;
+
+    extent = calloc(1, sizeof(bigcache_extent_t));
+    if (extent == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    memset(&call, 0, sizeof(bigcache_message_t));
+
+    call.call = BIGCACHE_CALL_LEND;
+    call.n[0] = size;
+    call.n[1] = most;
+
+    extent->epoch = bigcache_client_epoch(extents->client);
+    extent->users = 1;
+
+    rc = bigcache_client_call(extents->client, &call, 0, &called);
+
+    if (rc == BIGCACHE_OK) {
+        extent->id = called.answer.n[0];
+        extent->begin = called.answer.n[1];
+        extent->next = extent->begin;
+        extent->end = extent->begin + called.answer.n[2];
+    }
+
+    bigcache_client_release(extents->client, &called);
+
+    if (rc != BIGCACHE_OK) {
+        free(extent);
+        return rc;
+    }
+
+    rc = bigcache_files_acquire(extents->files, extent->id, &extent->file,
+                                &extent->fd);
+
+    if (rc == BIGCACHE_OK) {
+        *extentp = extent;
+        return BIGCACHE_OK;
+    }
+
+    if (rc == BIGCACHE_MISS) {
+
+        /* it is pinned, unless its owner has gone already */
+
+        rc = BIGCACHE_STALE;
+
+    } else {
+        rc = bigcache_page_failed(extents->conf, rc, "open a segment",
+                                  strerror(errno));
+    }
+
+    bigcache_extent_back(extents, extent);
+    free(extent);
+
+    return rc;
+}
+
+
+static void
+bigcache_extent_cut(bigcache_extent_t *extent, uint64_t size,
+    bigcache_place_t *place)
+{
+    place->holder = extent;
+    place->file = extent->file;
+    place->fd = extent->fd;
+    place->id = extent->id;
+    place->offset = (off_t) extent->next;
+
+    extent->next += size;
+    extent->users++;
+}
+
+
+static void
+bigcache_extent_release(bigcache_extents_t *extents,
+    bigcache_extent_t *extent)
+{
+    int  last;
+
+    (void) pthread_mutex_lock(&extents->mutex);
+
+    extent->users--;
+    last = (extent->users == 0);
+
+    (void) pthread_mutex_unlock(&extents->mutex);
+
+    if (!last) {
+        return;
+    }
+
+    bigcache_extent_back(extents, extent);
+
+    bigcache_files_release(extents->files, extent->file);
+
+    free(extent);
+}
+
+
+static void
+bigcache_extent_back(bigcache_extents_t *extents,
+    const bigcache_extent_t *extent)
+{
+    bigcache_called_t   called;
+    bigcache_message_t  call;
+
+    if (extent->epoch != bigcache_client_epoch(extents->client)) {
+        return;
+    }
+
+    memset(&call, 0, sizeof(bigcache_message_t));
+
+    call.call = BIGCACHE_CALL_BACK;
+    call.n[0] = extent->id;
+    call.n[1] = extent->begin;
+
+    (void) bigcache_client_call(extents->client, &call, 0, &called);
+    bigcache_client_release(extents->client, &called);
+}

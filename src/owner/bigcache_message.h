@@ -1,0 +1,116 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * The messages between the processes of one nginx: a caller, which asks, and
+ * the owner, which has the store open and answers.  They go over a socket of
+ * the type SOCK_SEQPACKET, one message a call and one an answer.
+ *
+ * Integers are in the order of the machine, which both share:
+ *
+ *      0  u32  BIGCACHE_MESSAGE_MAGIC
+ *      4  u16  BIGCACHE_MESSAGE_VERSION
+ *      6  u16  call, BIGCACHE_CALL_*, the same in the answer
+ *      8  u32  rc, in an answer: a bigcache_rc_t
+ *     12  u32  length of the key, bytes
+ *     16  u32  length of the data, bytes
+ *     20  u32  flags, BIGCACHE_MESSAGE_*
+ *     24       6 numbers, u64, whose meaning the call says
+ *     72       the key, the data
+ *
+ * What a call sends -> what is answered, rc aside:
+ *
+ *     HELLO   masters of the caller, BIGCACHE_MESSAGE_MASTERS numbers, his
+ *             peer number -> the pid of the owner
+ *     GET     key -> data: the index record
+ *     PUT     key, data: the record; expect, since -> version
+ *     DELETE  key; expect, since
+ *     PURGE   key: the prefix; since, async -> version
+ *     RUN     version of a purge -> pages that were live, that were not
+ *     STAT    -> keys, segments, bytes, bytes alive
+ *     CLEAR, CLOSE, OPEN
+ *     LOST    key; what reading the page came to, version, segment, offset
+ *     LEND    bytes needed, at most -> segment, offset, bytes
+ *     BACK    segment, offset
+ *     FULL    the caller found the disk full
+ *     WATCH   quitting: the caller is told of the end of the owner by the end
+ *             of this connection, which carries nothing else
+ *
+ * An answer may have a reason as its data.  All of this is pure; any thread.
+ */
+
+
+#ifndef _BIGCACHE_MESSAGE_H_INCLUDED_
+#define _BIGCACHE_MESSAGE_H_INCLUDED_
+
+
+#include "bigcache_rc.h"
+#include "bigcache_record.h"
+#include "bigcache_str.h"
+
+
+#define BIGCACHE_MESSAGE_MAGIC    0x6263616d
+#define BIGCACHE_MESSAGE_VERSION  1
+#define BIGCACHE_MESSAGE_HEADER   72
+#define BIGCACHE_MESSAGE_NUMBERS  6
+
+/* the most that a record may have, and a message */
+
+#define BIGCACHE_MESSAGE_DATA_MAX                                             \
+    (BIGCACHE_RECORD_HEADER + BIGCACHE_TYPE_MAX + BIGCACHE_INLINE_MAX)
+#define BIGCACHE_MESSAGE_MAX                                                  \
+    (BIGCACHE_MESSAGE_HEADER + BIGCACHE_KEY_MAX + BIGCACHE_MESSAGE_DATA_MAX)
+
+/* flags: the owner has not begun with the call, since it is letting go */
+
+#define BIGCACHE_MESSAGE_GONE     0x01
+
+/* numbers of HELLO: master processes of the caller, 0 for none */
+
+#define BIGCACHE_MESSAGE_MASTERS  2
+
+
+typedef enum {
+    BIGCACHE_CALL_HELLO = 1,
+    BIGCACHE_CALL_GET,
+    BIGCACHE_CALL_PUT,
+    BIGCACHE_CALL_DELETE,
+    BIGCACHE_CALL_PURGE,
+    BIGCACHE_CALL_RUN,
+    BIGCACHE_CALL_STAT,
+    BIGCACHE_CALL_CLEAR,
+    BIGCACHE_CALL_CLOSE,
+    BIGCACHE_CALL_OPEN,
+    BIGCACHE_CALL_LOST,
+    BIGCACHE_CALL_LEND,
+    BIGCACHE_CALL_BACK,
+    BIGCACHE_CALL_FULL,
+    BIGCACHE_CALL_WATCH
+} bigcache_call_e;
+
+typedef struct {
+    unsigned         call;
+    bigcache_rc_t    rc;
+    unsigned         flags;
+    uint64_t         n[BIGCACHE_MESSAGE_NUMBERS];
+    bigcache_str_t   key;
+    bigcache_str_t   data;
+} bigcache_message_t;
+
+
+/* fills in the BIGCACHE_MESSAGE_HEADER bytes at dst */
+
+void bigcache_message_encode(u_char *dst, const bigcache_message_t *message);
+
+/*
+ * Reads the len bytes at data, which message points into.  Returns NULL, or
+ * what is wrong with them.
+ */
+const char *bigcache_message_decode(bigcache_message_t *message,
+    const u_char *data, size_t len);
+
+
+#endif /* _BIGCACHE_MESSAGE_H_INCLUDED_ */

@@ -1,0 +1,277 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include <string.h>
+
+#include "bigcache_remote.h"
+#include "bigcache_serve.h"
+
+
+/* a call on its way through: where, of whom, the message, the answer */
+
+typedef struct {
+    bigcache_store_t     *store;
+    uint64_t              peer;
+    bigcache_message_t   *in;
+    const uint64_t       *n;        /* its numbers */
+    bigcache_message_t   *out;
+    bigcache_served_t    *served;
+} bigcache_serve_t;
+
+typedef bigcache_rc_t (*bigcache_serve_pt)(bigcache_serve_t *s);
+
+
+static bigcache_rc_t bigcache_serve_get(bigcache_serve_t *s);
+static bigcache_rc_t bigcache_serve_put(bigcache_serve_t *s);
+static bigcache_rc_t bigcache_serve_delete(bigcache_serve_t *s);
+static bigcache_rc_t bigcache_serve_purge(bigcache_serve_t *s);
+static bigcache_rc_t bigcache_serve_run(bigcache_serve_t *s);
+static bigcache_rc_t bigcache_serve_stat(bigcache_serve_t *s);
+static bigcache_rc_t bigcache_serve_clear(bigcache_serve_t *s);
+static bigcache_rc_t bigcache_serve_close(bigcache_serve_t *s);
+static bigcache_rc_t bigcache_serve_open(bigcache_serve_t *s);
+static bigcache_rc_t bigcache_serve_lost(bigcache_serve_t *s);
+static bigcache_rc_t bigcache_serve_lend(bigcache_serve_t *s);
+static bigcache_rc_t bigcache_serve_back(bigcache_serve_t *s);
+static bigcache_rc_t bigcache_serve_full(bigcache_serve_t *s);
+
+
+#define BIGCACHE_SERVE_KEY   0x01
+#define BIGCACHE_SERVE_DATA  0x02
+
+
+/* by BIGCACHE_CALL_*; HELLO and WATCH are not for here */
+
+static const struct {
+    bigcache_serve_pt   handler;
+    unsigned            takes;
+} bigcache_serve_calls[] = {
+    { NULL, 0 },
+    { NULL, 0 },
+    { bigcache_serve_get, BIGCACHE_SERVE_KEY },
+    { bigcache_serve_put, BIGCACHE_SERVE_KEY|BIGCACHE_SERVE_DATA },
+    { bigcache_serve_delete, BIGCACHE_SERVE_KEY },
+    { bigcache_serve_purge, BIGCACHE_SERVE_KEY },
+    { bigcache_serve_run, 0 },
+    { bigcache_serve_stat, 0 },
+    { bigcache_serve_clear, 0 },
+    { bigcache_serve_close, 0 },
+    { bigcache_serve_open, 0 },
+    { bigcache_serve_lost, BIGCACHE_SERVE_KEY },
+    { bigcache_serve_lend, 0 },
+    { bigcache_serve_back, 0 },
+    { bigcache_serve_full, 0 },
+    { NULL, 0 }
+};
+
+
+const char *
+bigcache_serve(bigcache_store_t *store, uint64_t peer, bigcache_message_t *in,
+    bigcache_message_t *out, bigcache_served_t *served)
+{
+    unsigned           takes;
+    bigcache_serve_t   s;
+    bigcache_serve_pt  handler;
+
+    handler = bigcache_serve_calls[in->call].handler;
+    takes = bigcache_serve_calls[in->call].takes;
+
+    memset(served, 0, sizeof(bigcache_served_t));
+    served->page.fd = -1;
+
+    memset(out, 0, sizeof(bigcache_message_t));
+    out->call = in->call;
+
+    if (handler == NULL) {
+        return "it is no call of a caller";
+    }
+
+    if ((in->key.len && !(takes & BIGCACHE_SERVE_KEY))
+        || (in->data.len && !(takes & BIGCACHE_SERVE_DATA)))
+    {
+        return "it carries what its call does not take";
+    }
+
+    s.store = store;
+    s.peer = peer;
+    s.in = in;
+    s.n = in->n;
+    s.out = out;
+    s.served = served;
+
+    out->rc = handler(&s);
+
+    if (out->rc == BIGCACHE_INVALID) {
+        return "its numbers or its record are wrong";
+    }
+
+    if (out->rc == BIGCACHE_UNAVAILABLE) {
+        bigcache_store_reason(store, served->reason);
+
+        out->data.data = (u_char *) served->reason;
+        out->data.len = strlen(served->reason);
+    }
+
+    return NULL;
+}
+
+
+void
+bigcache_serve_free(bigcache_served_t *served)
+{
+    bigcache_page_free(&served->page);
+}
+
+
+static bigcache_rc_t
+bigcache_serve_get(bigcache_serve_t *s)
+{
+    bigcache_rc_t  rc;
+
+    rc = bigcache_store_get(s->store, &s->in->key, 0, &s->served->page);
+
+    if (rc == BIGCACHE_OK) {
+        s->out->data = s->served->page.value;
+    }
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_serve_put(bigcache_serve_t *s)
+{
+    bigcache_rc_t      rc;
+    bigcache_record_t  record;
+
+    rc = bigcache_store_commit(s->store, s->peer, &s->in->key, s->n[0],
+                               s->n[1], (u_char *) s->in->data.data,
+                               s->in->data.len, &record);
+
+    if (rc == BIGCACHE_OK) {
+        s->out->n[0] = record.version;
+    }
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_serve_delete(bigcache_serve_t *s)
+{
+    return bigcache_store_delete(s->store, &s->in->key, s->n[0], s->n[1]);
+}
+
+
+static bigcache_rc_t
+bigcache_serve_purge(bigcache_serve_t *s)
+{
+    return bigcache_store_purge(s->store, &s->in->key, s->n[1] != 0, s->n[0],
+                                &s->out->n[0]);
+}
+
+
+static bigcache_rc_t
+bigcache_serve_run(bigcache_serve_t *s)
+{
+    return bigcache_store_purge_run(s->store, s->n[0], &s->out->n[0],
+                                    &s->out->n[1]);
+}
+
+
+static bigcache_rc_t
+bigcache_serve_stat(bigcache_serve_t *s)
+{
+    bigcache_rc_t    rc;
+    bigcache_stat_t  stat;
+
+    memset(&stat, 0, sizeof(bigcache_stat_t));
+
+    rc = bigcache_store_stat(s->store, &stat);
+
+    s->out->n[0] = stat.keys;
+    s->out->n[1] = stat.segments;
+    s->out->n[2] = stat.bytes;
+    s->out->n[3] = stat.live;
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_serve_clear(bigcache_serve_t *s)
+{
+    return bigcache_store_clear(s->store);
+}
+
+
+static bigcache_rc_t
+bigcache_serve_close(bigcache_serve_t *s)
+{
+    return bigcache_store_close(s->store);
+}
+
+
+static bigcache_rc_t
+bigcache_serve_open(bigcache_serve_t *s)
+{
+    return bigcache_store_open(s->store);
+}
+
+
+static bigcache_rc_t
+bigcache_serve_lost(bigcache_serve_t *s)
+{
+    bigcache_rc_t  rc;
+
+    rc = (bigcache_rc_t) s->n[0];
+
+    if (rc != BIGCACHE_MISS && rc != BIGCACHE_DAMAGED) {
+        return BIGCACHE_INVALID;
+    }
+
+    return bigcache_store_lost(s->store, &s->in->key, rc, s->n[1], s->n[2],
+                               s->n[3]);
+}
+
+
+static bigcache_rc_t
+bigcache_serve_lend(bigcache_serve_t *s)
+{
+    uint64_t  *n;
+
+    n = s->out->n;
+    n[2] = s->n[0];
+
+    if (n[2] == 0 || n[2] > INT64_MAX / 4 || n[2] % BIGCACHE_SEGMENT_ALIGN) {
+        return BIGCACHE_INVALID;
+    }
+
+    return bigcache_store_lend(s->store, s->peer, s->n[1], &n[0], &n[1],
+                               &n[2]);
+}
+
+
+static bigcache_rc_t
+bigcache_serve_back(bigcache_serve_t *s)
+{
+    if (s->n[0] == 0) {
+        return BIGCACHE_INVALID;
+    }
+
+    bigcache_store_take_back(s->store, s->peer, s->n[0], s->n[1]);
+
+    return BIGCACHE_OK;
+}
+
+
+static bigcache_rc_t
+bigcache_serve_full(bigcache_serve_t *s)
+{
+    bigcache_store_is_full(s->store);
+
+    return BIGCACHE_OK;
+}

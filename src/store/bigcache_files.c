@@ -1,0 +1,397 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/stat.h>
+
+#include "bigcache_files.h"
+#include "bigcache_segment.h"
+
+
+#define BIGCACHE_FILES_BUCKETS  256
+
+
+struct bigcache_file_s {
+    bigcache_file_t   *next;        /* in the bucket */
+    uint64_t           id;
+    uint64_t           used;        /* by the clock of the cache */
+    int                fd;
+    unsigned           users;
+    unsigned           removed:1;   /* in no bucket, the last user closes it */
+};
+
+
+struct bigcache_files_s {
+    char              *path;
+    pthread_mutex_t    mutex;
+    bigcache_file_t   *buckets[BIGCACHE_FILES_BUCKETS];
+    uint64_t           clock;
+    unsigned           n;           /* in buckets */
+};
+
+
+static bigcache_file_t *bigcache_files_open(bigcache_files_t *files,
+    uint64_t id, bigcache_rc_t *rc);
+static bigcache_file_t *bigcache_files_find(bigcache_files_t *files,
+    uint64_t id);
+static bigcache_file_t *bigcache_files_unused(bigcache_files_t *files);
+static bigcache_file_t *bigcache_files_gone(bigcache_files_t *files,
+    unsigned *bucket);
+static void bigcache_files_take_out(bigcache_files_t *files,
+    bigcache_file_t *file);
+static void bigcache_files_close(bigcache_file_t *file);
+
+
+bigcache_files_t *
+bigcache_files_create(const char *path)
+{
+    bigcache_files_t  *files;
+
+    files = calloc(1, sizeof(bigcache_files_t));
+
+    if (files == NULL || (files->path = strdup(path)) == NULL) {
+        free(files);
+        return NULL;
+    }
+
+    (void) pthread_mutex_init(&files->mutex, NULL);
+
+    return files;
+}
+
+
+void
+bigcache_files_destroy(bigcache_files_t *files)
+{
+    unsigned          i;
+    bigcache_file_t  *file;
+
+    for (i = 0; i < BIGCACHE_FILES_BUCKETS; i++) {
+
+        while (files->buckets[i]) {
+            file = files->buckets[i];
+            files->buckets[i] = file->next;
+            bigcache_files_close(file);
+        }
+    }
+
+    (void) pthread_mutex_destroy(&files->mutex);
+
+    free(files->path);
+    free(files);
+}
+
+
+bigcache_rc_t
+bigcache_files_acquire(bigcache_files_t *files, uint64_t id,
+    bigcache_file_t **filep, int *fd)
+{
+    bigcache_rc_t     rc;
+    bigcache_file_t  *file, *opened, *unused;
+
+    opened = NULL;
+
+    for ( ;; ) {
+
+        unused = NULL;
+
+        (void) pthread_mutex_lock(&files->mutex);
+
+        file = bigcache_files_find(files, id);
+
+        if (file == NULL && opened) {
+            file = opened;
+            opened = NULL;
+
+            file->next = files->buckets[id % BIGCACHE_FILES_BUCKETS];
+            files->buckets[id % BIGCACHE_FILES_BUCKETS] = file;
+            files->n++;
+
+            unused = bigcache_files_unused(files);
+        }
+
+        if (file) {
+            file->users++;
+            file->used = ++files->clock;
+        }
+
+        (void) pthread_mutex_unlock(&files->mutex);
+
+        if (unused) {
+            bigcache_files_close(unused);
+        }
+
+        if (opened) {
+            bigcache_files_close(opened);
+        }
+
+        if (file) {
+            *filep = file;
+            *fd = file->fd;
+
+            return BIGCACHE_OK;
+        }
+
+        opened = bigcache_files_open(files, id, &rc);
+
+        if (opened == NULL) {
+            return rc;
+        }
+    }
+}
+
+
+void
+bigcache_files_release(bigcache_files_t *files, bigcache_file_t *file)
+{
+    int  last;
+
+    (void) pthread_mutex_lock(&files->mutex);
+
+    file->users--;
+    last = (file->removed && file->users == 0);
+
+    (void) pthread_mutex_unlock(&files->mutex);
+
+    if (last) {
+        bigcache_files_close(file);
+    }
+}
+
+
+void
+bigcache_files_forget(bigcache_files_t *files, uint64_t id)
+{
+    bigcache_file_t  *file;
+
+    (void) pthread_mutex_lock(&files->mutex);
+
+    file = bigcache_files_find(files, id);
+
+    if (file) {
+        bigcache_files_take_out(files, file);
+
+        if (file->users) {
+            file = NULL;
+        }
+    }
+
+    (void) pthread_mutex_unlock(&files->mutex);
+
+    if (file) {
+        bigcache_files_close(file);
+    }
+}
+
+
+void
+bigcache_files_sweep(bigcache_files_t *files)
+{
+    unsigned          bucket;
+    bigcache_file_t  *file;
+
+    bucket = 0;
+
+    while (bucket < BIGCACHE_FILES_BUCKETS) {
+
+        (void) pthread_mutex_lock(&files->mutex);
+        file = bigcache_files_gone(files, &bucket);
+        (void) pthread_mutex_unlock(&files->mutex);
+
+        if (file) {
+            bigcache_files_close(file);
+        }
+    }
+}
+
+
+unsigned
+bigcache_files_count(bigcache_files_t *files)
+{
+    unsigned  n;
+
+    (void) pthread_mutex_lock(&files->mutex);
+    n = files->n;
+    (void) pthread_mutex_unlock(&files->mutex);
+
+    return n;
+}
+
+
+void
+bigcache_files_name(char *name, const char *path, uint64_t id)
+{
+    (void) snprintf(name, PATH_MAX, "%s/%016llx.seg", path,
+                    (unsigned long long) id);
+}
+
+
+static bigcache_file_t *
+bigcache_files_open(bigcache_files_t *files, uint64_t id, bigcache_rc_t *rc)
+{
+    int               fd, err;
+    char              name[PATH_MAX];
+    u_char            header[BIGCACHE_SEGMENT_HEADER];
+    ssize_t           n;
+    bigcache_file_t  *file;
+
+    bigcache_files_name(name, files->path, id);
+
+    fd = open(name, O_RDWR|O_CLOEXEC);
+
+    if (fd == -1) {
+        *rc = (errno == ENOENT) ? BIGCACHE_MISS : BIGCACHE_ERROR;
+        return NULL;
+    }
+
+    n = pread(fd, header, sizeof(header), 0);
+
+    if (n == -1 && errno != EIO) {
+        err = errno;
+        (void) close(fd);
+        errno = err;
+        *rc = BIGCACHE_ERROR;
+
+        return NULL;
+    }
+
+    if (n != sizeof(header) || bigcache_segment_check(header, id) != 0) {
+        (void) close(fd);
+        *rc = BIGCACHE_MISS;
+
+        return NULL;
+    }
+
+    file = calloc(1, sizeof(bigcache_file_t));
+
+    if (file == NULL) {
+        (void) close(fd);
+        errno = ENOMEM;
+        *rc = BIGCACHE_ERROR;
+
+        return NULL;
+    }
+
+    file->id = id;
+    file->fd = fd;
+
+    return file;
+}
+
+
+/* the callers of the next four hold the mutex */
+
+static bigcache_file_t *
+bigcache_files_find(bigcache_files_t *files, uint64_t id)
+{
+    bigcache_file_t  *file;
+
+    file = files->buckets[id % BIGCACHE_FILES_BUCKETS];
+
+    while (file && file->id != id) {
+        file = file->next;
+    }
+
+    return file;
+}
+
+
+/* takes out the file that was not used for longest, if there are too many */
+
+static bigcache_file_t *
+bigcache_files_unused(bigcache_files_t *files)
+{
+    unsigned          i;
+    bigcache_file_t  *file, *found;
+
+    if (files->n <= BIGCACHE_FILES_MOST) {
+        return NULL;
+    }
+
+    found = NULL;
+
+    for (i = 0; i < BIGCACHE_FILES_BUCKETS; i++) {
+        for (file = files->buckets[i]; file; file = file->next) {
+
+            if (file->users == 0 && file->used
+                && (found == NULL || file->used < found->used))
+            {
+                found = file;
+            }
+        }
+    }
+
+    if (found) {
+        bigcache_files_take_out(files, found);
+    }
+
+    return found;
+}
+
+
+/*
+ * Takes out files that have no name any more, from the bucket on, until there
+ * is one that nobody uses, which it returns.
+ */
+
+static bigcache_file_t *
+bigcache_files_gone(bigcache_files_t *files, unsigned *bucket)
+{
+    struct stat       st;
+    bigcache_file_t  *file, *next;
+
+    for ( /* void */ ; *bucket < BIGCACHE_FILES_BUCKETS; (*bucket)++) {
+
+        for (file = files->buckets[*bucket]; file; file = next) {
+            next = file->next;
+
+            if (fstat(file->fd, &st) == 0 && st.st_nlink) {
+                continue;
+            }
+
+            bigcache_files_take_out(files, file);
+
+            if (file->users == 0) {
+                return file;
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+bigcache_files_take_out(bigcache_files_t *files, bigcache_file_t *file)
+{
+    bigcache_file_t  **p;
+
+    p = &files->buckets[file->id % BIGCACHE_FILES_BUCKETS];
+
+    while (*p != file) {
+        p = &(*p)->next;
+    }
+
+    *p = file->next;
+
+    file->removed = 1;
+    files->n--;
+}
+
+
+static void
+bigcache_files_close(bigcache_file_t *file)
+{
+    (void) close(file->fd);
+    free(file);
+}

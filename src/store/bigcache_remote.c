@@ -1,0 +1,337 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bigcache_import.h"
+#include "bigcache_key.h"
+#include "bigcache_life.h"
+#include "bigcache_lost.h"
+#include "bigcache_remote.h"
+#include "bigcache_room.h"
+
+
+/* a loan of more than was asked for is that part of a segment at most */
+
+#define BIGCACHE_REMOTE_SHARE  16
+
+
+struct bigcache_loan_s {
+    bigcache_loan_t     *next;
+    uint64_t             peer;
+    bigcache_place_t     place;
+    uint64_t             size;
+};
+
+
+static bigcache_rc_t bigcache_remote_reserve(bigcache_store_t *store,
+    bigcache_loan_t *loan, uint64_t most);
+static void bigcache_remote_end(bigcache_store_t *store, uint64_t peer,
+    uint64_t id, uint64_t offset);
+static int bigcache_remote_lent(bigcache_store_t *store, uint64_t peer,
+    const bigcache_record_t *record, uint64_t size);
+static bigcache_rc_t bigcache_remote_commit(bigcache_store_t *store,
+    uint64_t peer, const bigcache_str_t *key, uint64_t expect,
+    uint64_t since, bigcache_draft_t *draft);
+
+
+void
+bigcache_loans_init(bigcache_loans_t *loans)
+{
+    (void) pthread_mutex_init(&loans->mutex, NULL);
+}
+
+
+void
+bigcache_loans_destroy(bigcache_loans_t *loans)
+{
+    (void) pthread_mutex_destroy(&loans->mutex);
+}
+
+
+void
+bigcache_loans_forget(bigcache_loans_t *loans, bigcache_segments_t *segments)
+{
+    bigcache_loan_t  *loan;
+
+    (void) pthread_mutex_lock(&loans->mutex);
+
+    while (loans->first) {
+        loan = loans->first;
+        loans->first = loan->next;
+
+        bigcache_segments_done(segments, &loan->place);
+        free(loan);
+    }
+
+    (void) pthread_mutex_unlock(&loans->mutex);
+}
+
+
+bigcache_rc_t
+bigcache_store_lend(bigcache_store_t *store, uint64_t peer, uint64_t most,
+    uint64_t *id, uint64_t *offset, uint64_t *size)
+{
+    bigcache_rc_t     rc;
+    bigcache_loan_t  *loan;
+
+    loan = calloc(1, sizeof(bigcache_loan_t));
+    if (loan == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    loan->peer = peer;
+    loan->size = *size;
+
+    rc = bigcache_store_enter(store);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_remote_reserve(store, loan, most);
+
+        if (rc == BIGCACHE_OK) {
+            *id = loan->place.id;
+            *offset = (uint64_t) loan->place.offset;
+            *size = loan->size;
+
+            (void) pthread_mutex_lock(&store->loans.mutex);
+
+            loan->next = store->loans.first;
+            store->loans.first = loan;
+            loan = NULL;
+
+            (void) pthread_mutex_unlock(&store->loans.mutex);
+        }
+
+        bigcache_store_leave(store);
+    }
+
+    free(loan);
+
+    return rc;
+}
+
+
+void
+bigcache_store_take_back(bigcache_store_t *store, uint64_t peer, uint64_t id,
+    uint64_t offset)
+{
+    /* if the store is not open any more, all loans have ended */
+
+    if (bigcache_store_inside(store)) {
+        bigcache_remote_end(store, peer, id, offset);
+        bigcache_store_leave(store);
+    }
+}
+
+
+void
+bigcache_store_is_full(bigcache_store_t *store)
+{
+    if (bigcache_store_inside(store)) {
+        bigcache_store_full(store);
+        bigcache_store_leave(store);
+    }
+}
+
+
+void
+bigcache_store_gone(bigcache_store_t *store, uint64_t peer)
+{
+    if (bigcache_store_inside(store)) {
+        bigcache_remote_end(store, peer, 0, 0);
+        bigcache_store_leave(store);
+    }
+}
+
+
+bigcache_rc_t
+bigcache_store_commit(bigcache_store_t *store, uint64_t peer,
+    const bigcache_str_t *key, uint64_t expect, uint64_t since,
+    u_char *value, size_t len, bigcache_record_t *record)
+{
+    bigcache_rc_t     rc;
+    bigcache_draft_t  draft;
+
+    memset(&draft, 0, sizeof(bigcache_draft_t));
+
+    if (bigcache_record_decode(&draft.record, value, len) == -1) {
+        return BIGCACHE_INVALID;
+    }
+
+    draft.memory = value;
+    draft.value.data = value;
+    draft.value.len = len;
+
+    rc = bigcache_store_enter(store);
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    rc = bigcache_remote_commit(store, peer, key, expect, since, &draft);
+
+    *record = draft.record;
+
+    bigcache_store_leave(store);
+
+    return rc;
+}
+
+
+bigcache_rc_t
+bigcache_store_lost(bigcache_store_t *store, const bigcache_str_t *key,
+    bigcache_rc_t rc, uint64_t version, uint64_t segment, uint64_t offset)
+{
+    bigcache_rc_t      entered;
+    bigcache_record_t  record;
+
+    memset(&record, 0, sizeof(bigcache_record_t));
+
+    record.version = version;
+    record.segment = segment;
+    record.offset = offset;
+
+    entered = bigcache_store_enter(store);
+    if (entered != BIGCACHE_OK) {
+        return entered;
+    }
+
+    rc = bigcache_key_lost(store, key, rc, &record);
+
+    bigcache_store_leave(store);
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_remote_reserve(bigcache_store_t *store, bigcache_loan_t *loan,
+    uint64_t most)
+{
+    uint64_t       share;
+    bigcache_rc_t  rc;
+
+    bigcache_store_limit(store);
+
+    rc = bigcache_store_writable(store);
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    share = store->conf.segment_size / BIGCACHE_REMOTE_SHARE;
+
+    most = (most < share) ? most : share;
+    most -= most % BIGCACHE_SEGMENT_ALIGN;
+
+    if (loan->size < most) {
+        loan->size = most;
+    }
+
+    return bigcache_store_reserve(store, loan->size, &loan->place);
+}
+
+
+/* id 0: all loans of the peer */
+
+static void
+bigcache_remote_end(bigcache_store_t *store, uint64_t peer, uint64_t id,
+    uint64_t offset)
+{
+    bigcache_loan_t  **p, *loan;
+
+    (void) pthread_mutex_lock(&store->loans.mutex);
+
+    for (p = &store->loans.first; *p; /* void */) {
+        loan = *p;
+
+        if (loan->peer != peer
+            || (id && (loan->place.id != id
+                       || (uint64_t) loan->place.offset != offset)))
+        {
+            p = &loan->next;
+            continue;
+        }
+
+        *p = loan->next;
+
+        bigcache_segments_done(store->segments, &loan->place);
+        free(loan);
+    }
+
+    (void) pthread_mutex_unlock(&store->loans.mutex);
+}
+
+
+static int
+bigcache_remote_lent(bigcache_store_t *store, uint64_t peer,
+    const bigcache_record_t *record, uint64_t size)
+{
+    uint64_t          from;
+    bigcache_loan_t  *loan;
+
+    (void) pthread_mutex_lock(&store->loans.mutex);
+
+    for (loan = store->loans.first; loan; loan = loan->next) {
+
+        from = (uint64_t) loan->place.offset;
+
+        if (loan->peer == peer
+            && loan->place.id == record->segment
+            && record->offset >= from
+            && size <= loan->size
+            && record->offset - from <= loan->size - size)
+        {
+            break;
+        }
+    }
+
+    (void) pthread_mutex_unlock(&store->loans.mutex);
+
+    return loan != NULL;
+}
+
+
+static bigcache_rc_t
+bigcache_remote_commit(bigcache_store_t *store, uint64_t peer,
+    const bigcache_str_t *key, uint64_t expect, uint64_t since,
+    bigcache_draft_t *draft)
+{
+    uint64_t            size;
+    bigcache_rc_t       rc;
+    bigcache_record_t  *record;
+
+    record = &draft->record;
+
+    rc = bigcache_store_writable(store);
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    size = bigcache_page_size(key, record);
+
+    if (size && !bigcache_remote_lent(store, peer, record, size)) {
+        return BIGCACHE_STALE;
+    }
+
+    if (size == 0 && record->length
+        && atomic_fetch_sub(&store->inline_room, (int64_t) record->length)
+           < (int64_t) record->length)
+    {
+        return BIGCACHE_APART;
+    }
+
+    rc = bigcache_key_replace(store, key, expect, since, draft);
+
+    if (rc == BIGCACHE_FULL) {
+        bigcache_store_full(store);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        (void) bigcache_import_forget(store, key);
+    }
+
+    return rc;
+}
