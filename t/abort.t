@@ -70,11 +70,16 @@ sub status {
     return $text =~ /\Q$what\E:? (\d+)/ ? $1 : die "no '$what' in: $text\n";
 }
 
-# files, without those that LevelDB opens and closes as it likes
+# files, without those that LevelDB and the cache of segments open and close as
+# they like: one of each segment
 
 sub descriptors {
-    return join ' ', sort grep { !m{/store/index/} }
-        map { readlink($_) // () } glob "/proc/$worker/fd/*";
+    my %segments;
+
+    return join ' ', sort grep { !m{/store/index/}
+        && !(m{/store/pages/} && !$segments{$_}++) }
+        map { (readlink($_) // "gone") =~ s/:\[\d+\]$//r }
+        glob "/proc/$worker/fd/*";
 }
 
 sub anonymous {

@@ -128,7 +128,7 @@ sub top {
 
     opendir my $dir, $t->dir . '/store' or die;
 
-    return join ' ', sort grep { !/^(?:\.\.?|lock|index|pages|reserve|trash)$/ }
+    return join ' ', sort grep { !/^(?:\.\.?|lock|index|pages|reserve|trash|owner.sock)$/ }
         readdir $dir;
 }
 

@@ -444,7 +444,8 @@ like +(command($t, 'ls', 'bad'))[1], qr/^bad\tdamaged\t/, 'ls: record';
 restore();
 
 my ($id) = $where =~ /([0-9a-f]{16})\.seg$/;
-$t->write_file($log, leveldb_log('msegments' => pack 'Q<2', hex $id, 5));
+my $number = do { no warnings 'portable'; hex $id };
+$t->write_file($log, leveldb_log('msegments' => pack 'Q<2', $number, 5));
 check($t, qr/^segment $id: 5 bytes are kept as live, but there are \d+$/,
     'live bytes');
 restore();

@@ -85,7 +85,7 @@ bigcache_tool_open(bigcache_tool_t *tool)
     rc = bigcache_tool_format(tool);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_purge_load(&tool->purges, tool->index, &version,
+        rc = bigcache_purge_load(&tool->purges, tool->index, 0, &version,
                                  tool->error);
     }
 

@@ -116,7 +116,7 @@ bigcache_tool_store(bigcache_tool_t *tool)
 
     atomic_store(&store->import.state, BIGCACHE_IMPORT_NONE);
 
-    if (bigcache_purge_load(&store->purges, store->index, &version,
+    if (bigcache_purge_load(&store->purges, store->index, 0, &version,
                             tool->error)
         != BIGCACHE_OK)
     {

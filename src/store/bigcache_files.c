@@ -49,7 +49,7 @@ static bigcache_file_t *bigcache_files_gone(bigcache_files_t *files,
     unsigned *bucket);
 static void bigcache_files_take_out(bigcache_files_t *files,
     bigcache_file_t *file);
-static void bigcache_files_close(bigcache_file_t *file);
+static void bigcache_file_close(bigcache_file_t *file);
 
 
 bigcache_files_t *
@@ -73,22 +73,48 @@ bigcache_files_create(const char *path)
 void
 bigcache_files_destroy(bigcache_files_t *files)
 {
-    unsigned          i;
-    bigcache_file_t  *file;
-
-    for (i = 0; i < BIGCACHE_FILES_BUCKETS; i++) {
-
-        while (files->buckets[i]) {
-            file = files->buckets[i];
-            files->buckets[i] = file->next;
-            bigcache_files_close(file);
-        }
-    }
+    bigcache_files_close(files);
 
     (void) pthread_mutex_destroy(&files->mutex);
 
     free(files->path);
     free(files);
+}
+
+
+void
+bigcache_files_close(bigcache_files_t *files)
+{
+    unsigned          i;
+    bigcache_file_t  *file, *next, *unused;
+
+    unused = NULL;
+
+    (void) pthread_mutex_lock(&files->mutex);
+
+    for (i = 0; i < BIGCACHE_FILES_BUCKETS; i++) {
+
+        for (file = files->buckets[i]; file; file = next) {
+            next = file->next;
+            file->removed = 1;
+
+            if (file->users == 0) {
+                file->next = unused;
+                unused = file;
+            }
+        }
+
+        files->buckets[i] = NULL;
+    }
+
+    files->n = 0;
+
+    (void) pthread_mutex_unlock(&files->mutex);
+
+    for (file = unused; file; file = next) {
+        next = file->next;
+        bigcache_file_close(file);
+    }
 }
 
 
@@ -128,11 +154,11 @@ bigcache_files_acquire(bigcache_files_t *files, uint64_t id,
         (void) pthread_mutex_unlock(&files->mutex);
 
         if (unused) {
-            bigcache_files_close(unused);
+            bigcache_file_close(unused);
         }
 
         if (opened) {
-            bigcache_files_close(opened);
+            bigcache_file_close(opened);
         }
 
         if (file) {
@@ -164,7 +190,7 @@ bigcache_files_release(bigcache_files_t *files, bigcache_file_t *file)
     (void) pthread_mutex_unlock(&files->mutex);
 
     if (last) {
-        bigcache_files_close(file);
+        bigcache_file_close(file);
     }
 }
 
@@ -189,7 +215,7 @@ bigcache_files_forget(bigcache_files_t *files, uint64_t id)
     (void) pthread_mutex_unlock(&files->mutex);
 
     if (file) {
-        bigcache_files_close(file);
+        bigcache_file_close(file);
     }
 }
 
@@ -209,7 +235,7 @@ bigcache_files_sweep(bigcache_files_t *files)
         (void) pthread_mutex_unlock(&files->mutex);
 
         if (file) {
-            bigcache_files_close(file);
+            bigcache_file_close(file);
         }
     }
 }
@@ -390,7 +416,7 @@ bigcache_files_take_out(bigcache_files_t *files, bigcache_file_t *file)
 
 
 static void
-bigcache_files_close(bigcache_file_t *file)
+bigcache_file_close(bigcache_file_t *file)
 {
     (void) close(file->fd);
     free(file);

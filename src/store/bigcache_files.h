@@ -46,6 +46,10 @@ bigcache_files_t *bigcache_files_create(const char *path);
 
 void bigcache_files_destroy(bigcache_files_t *files);
 
+/* closes all, those that somebody has as soon as he releases them */
+
+void bigcache_files_close(bigcache_files_t *files);
+
 /*
  * Gives the file of segment id.  Returns BIGCACHE_OK, *file and *fd, and
  * bigcache_files_release() is owed; BIGCACHE_MISS if there is no such segment,

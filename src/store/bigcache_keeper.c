@@ -301,7 +301,8 @@ bigcache_keeper_open_dir(bigcache_store_t *store, bigcache_open_t *open,
 
     bigcache_purge_forget(&store->purges);
 
-    rc = bigcache_purge_load(&store->purges, store->index, &version, error);
+    rc = bigcache_purge_load(&store->purges, store->index, 1, &version,
+                             error);
 
     if (rc == BIGCACHE_OK && store->conf.hooks.opened) {
         rc = store->conf.hooks.opened(store->conf.hooks.data, error);

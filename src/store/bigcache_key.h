@@ -48,7 +48,8 @@ bigcache_rc_t bigcache_key_look(bigcache_store_t *store,
 
 /*
  * Puts the draft there, if what is there is as expect says; its place has to
- * stay reserved meanwhile.  since: as in bigcache_remote.h.  Returns BIGCACHE_OK, BIGCACHE_MISMATCH, BIGCACHE_FULL or BIGCACHE_ERROR.
+ * stay reserved meanwhile.  since: as in bigcache_remote.h.  Returns
+ * BIGCACHE_OK, BIGCACHE_MISMATCH, BIGCACHE_FULL or BIGCACHE_ERROR.
  */
 bigcache_rc_t bigcache_key_replace(bigcache_store_t *store,
     const bigcache_str_t *key, uint64_t expect, uint64_t since,
@@ -65,8 +66,9 @@ bigcache_rc_t bigcache_key_remove(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_match_t *match);
 
 /*
- * Has the record that is at from point to the place instead.  Returns BIGCACHE_OK, BIGCACHE_MISMATCH if there is another
- * record by now, BIGCACHE_FULL or BIGCACHE_ERROR.
+ * Has the record that is at from point to the place instead.  Returns
+ * BIGCACHE_OK, BIGCACHE_MISMATCH if there is another record by now,
+ * BIGCACHE_FULL or BIGCACHE_ERROR.
  */
 bigcache_rc_t bigcache_key_move(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_match_t *from,

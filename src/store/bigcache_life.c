@@ -625,6 +625,7 @@ bigcache_life_close(bigcache_store_t *store, int unlock)
     bigcache_import_close(&store->import);
     bigcache_open_close(&store->conf, &open, store->counted);
 
+    bigcache_files_close(store->files);
     bigcache_purge_forget(&store->purges);
 
     if (unlock) {

@@ -46,10 +46,10 @@ typedef struct {
 
 /*
  * Opens the directory, which is locked already if open->lock is not -1, with
- * the files that open names.  A damaged index, or any if repair, is repaired, or else set aside and begun
- * anew; that is logged.  Returns BIGCACHE_OK; BIGCACHE_UNAVAILABLE if
- * another process has it open; BIGCACHE_FULL; BIGCACHE_ERROR; and the reason
- * in error.
+ * the files that open names.  A damaged index, or any if repair, is repaired,
+ * or else set aside and begun anew; that is logged.  Returns BIGCACHE_OK;
+ * BIGCACHE_UNAVAILABLE if another process has it open; BIGCACHE_FULL;
+ * BIGCACHE_ERROR; and the reason in error.
  */
 bigcache_rc_t bigcache_open(const bigcache_store_conf_t *conf,
     bigcache_open_t *open, int repair, char *error);

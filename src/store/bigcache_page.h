@@ -74,7 +74,7 @@ typedef struct {
 void bigcache_pages_init(bigcache_pages_t *pages);
 void bigcache_pages_destroy(bigcache_pages_t *pages);
 
-/* forgets which entries were found right: those of another opening may not be */
+/* forgets which entries were found right, when the store is opened anew */
 
 void bigcache_pages_reset(bigcache_pages_t *pages);
 

@@ -40,6 +40,7 @@ typedef struct {
 
 typedef struct {
     bigcache_purges_t  *purges;
+    int64_t             claimed_at;
     uint64_t            version;
 } bigcache_purge_load_t;
 
@@ -274,7 +275,7 @@ bigcache_purge_destroy(bigcache_purges_t *purges)
 
 bigcache_rc_t
 bigcache_purge_load(bigcache_purges_t *purges, bigcache_index_t *index,
-    uint64_t *version, char *error)
+    int claimed, uint64_t *version, char *error)
 {
     bigcache_purge_load_t   ctx;
     bigcache_rc_t           rc;
@@ -289,6 +290,7 @@ bigcache_purge_load(bigcache_purges_t *purges, bigcache_index_t *index,
     }
 
     ctx.purges = purges;
+    ctx.claimed_at = claimed ? bigcache_monotonic() : 0;
     ctx.version = 0;
 
     rc = bigcache_index_walk(walk, bigcache_purge_found, &ctx, error);
@@ -632,7 +634,7 @@ bigcache_purge_found(void *data, const bigcache_str_t *key,
         return BIGCACHE_NOMEM;
     }
 
-    purge->claimed_at = bigcache_monotonic();
+    purge->claimed_at = ctx->claimed_at;
 
     bigcache_purge_add(ctx->purges, purge);
 

@@ -49,11 +49,13 @@ void bigcache_purge_destroy(bigcache_purges_t *purges);
 
 /*
  * Puts the purges that the index names on the list, when the store is opened
- * and nobody else is inside.  Returns BIGCACHE_OK, and *version is that of the
- * latest of them, 0 if there is none; or another code and the reason.
+ * and nobody else is inside.  claimed: their callers may still come to run
+ * them, and are awaited for a while.  Returns BIGCACHE_OK, and *version is
+ * that of the latest of them, 0 if there is none; or another code and the
+ * reason.
  */
 bigcache_rc_t bigcache_purge_load(bigcache_purges_t *purges,
-    bigcache_index_t *index, uint64_t *version, char *error);
+    bigcache_index_t *index, int claimed, uint64_t *version, char *error);
 
 /*
  * Tells whether a record of key, of that version, was purged; any thread.  A

@@ -59,6 +59,10 @@ static bigcache_rc_t bigcache_segments_scan(bigcache_segments_t *segments,
 static bigcache_rc_t bigcache_segments_found(bigcache_segments_t *segments,
     int dir, const char *name, char *error);
 static int bigcache_segments_compare(const void *one, const void *two);
+static bigcache_segment_t *bigcache_segments_fits(
+    bigcache_segments_t *segments, uint64_t size, bigcache_place_t *place);
+static bigcache_segment_t *bigcache_segments_begin(
+    bigcache_segments_t *segments, bigcache_place_t *place);
 static bigcache_segment_t *bigcache_segments_create(
     bigcache_segments_t *segments);
 static int bigcache_segments_add(bigcache_segments_t *segments,
@@ -186,7 +190,6 @@ bigcache_segments_reserve(bigcache_segments_t *segments, uint64_t size,
     bigcache_place_t *place)
 {
     int                  err, large;
-    bigcache_rc_t        rc;
     bigcache_segment_t  *segment;
 
     (void) pthread_mutex_lock(&segments->writer);
@@ -194,40 +197,19 @@ bigcache_segments_reserve(bigcache_segments_t *segments, uint64_t size,
     /* a page that fills a segment has one of its own */
 
     large = (size > segments->segment_size - BIGCACHE_SEGMENT_HEADER);
-    segment = segments->active;
+    segment = large ? NULL : bigcache_segments_fits(segments, size, place);
 
-    if (large
-        || segment == NULL
-        || segment->size + size > segments->segment_size)
-    {
-        segment = bigcache_segments_create(segments);
-
-        if (segment == NULL) {
-            err = errno;
-            (void) pthread_mutex_unlock(&segments->writer);
-            errno = err;
-
-            return (err == ENOSPC || err == EDQUOT) ? BIGCACHE_FULL
-                                                    : BIGCACHE_ERROR;
-        }
+    if (segment == NULL) {
+        segment = bigcache_segments_begin(segments, place);
     }
 
-    rc = bigcache_files_acquire(segments->files, segment->id, &place->file,
-                                &place->fd);
-
-    if (rc != BIGCACHE_OK) {
-        err = (rc == BIGCACHE_MISS) ? ENOENT : errno;
-
-        /* the file was taken away: the next one has another */
-
-        if (segment == segments->active) {
-            bigcache_segments_retire(segments);
-        }
-
+    if (segment == NULL) {
+        err = errno;
         (void) pthread_mutex_unlock(&segments->writer);
         errno = err;
 
-        return BIGCACHE_ERROR;
+        return (err == ENOSPC || err == EDQUOT) ? BIGCACHE_FULL
+                                                : BIGCACHE_ERROR;
     }
 
     (void) pthread_mutex_lock(&segments->mutex);
@@ -644,7 +626,64 @@ bigcache_segments_compare(const void *one, const void *two)
 }
 
 
-/* the callers of the next two hold the writers' lock */
+/*
+ * The callers of the next four hold the writers' lock.  The first two give the
+ * segment that is written to, if there is room in it, and a new one, with its
+ * file; or NULL.
+ */
+
+static bigcache_segment_t *
+bigcache_segments_fits(bigcache_segments_t *segments, uint64_t size,
+    bigcache_place_t *place)
+{
+    bigcache_segment_t  *segment;
+
+    segment = segments->active;
+
+    if (segment == NULL
+        || segment->size + size > segments->segment_size
+        || bigcache_files_acquire(segments->files, segment->id, &place->file,
+                                  &place->fd)
+           != BIGCACHE_OK)
+    {
+        return NULL;
+    }
+
+    return segment;
+}
+
+
+static bigcache_segment_t *
+bigcache_segments_begin(bigcache_segments_t *segments,
+    bigcache_place_t *place)
+{
+    int                  err;
+    bigcache_rc_t        rc;
+    bigcache_segment_t  *segment;
+
+    segment = bigcache_segments_create(segments);
+    if (segment == NULL) {
+        return NULL;
+    }
+
+    rc = bigcache_files_acquire(segments->files, segment->id, &place->file,
+                                &place->fd);
+
+    if (rc == BIGCACHE_OK) {
+        return segment;
+    }
+
+    err = (rc == BIGCACHE_MISS) ? ENOENT : errno;
+
+    (void) pthread_mutex_lock(&segments->mutex);
+    segment->sealed = 1;
+    (void) pthread_mutex_unlock(&segments->mutex);
+
+    errno = err;
+
+    return NULL;
+}
+
 
 static bigcache_segment_t *
 bigcache_segments_create(bigcache_segments_t *segments)
