@@ -128,7 +128,7 @@ load_module "$module";
 
 $user
 daemon off;
-worker_processes 1;
+worker_processes auto;
 pid nginx.pid;
 error_log stderr warn;
 

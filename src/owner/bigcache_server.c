@@ -329,8 +329,8 @@ bigcache_server_calls(bigcache_server_conn_t *conn)
             return error;
         }
 
-        if (atomic_load(&conn->closing)
-            && (out.rc == BIGCACHE_HELD || out.rc == BIGCACHE_UNAVAILABLE))
+        if (out.rc == BIGCACHE_HELD
+            || (out.rc == BIGCACHE_UNAVAILABLE && atomic_load(&conn->closing)))
         {
             out.flags = BIGCACHE_MESSAGE_GONE;
         }

@@ -555,7 +555,14 @@ bigcache_life_await(bigcache_store_t *store)
 
             break;
 
-        default: /* FAILED, STOPPED */
+        case BIGCACHE_STATE_STOPPED:
+
+            /* another process will have it, whoever asked this one knows that */
+
+            return store->conf.hooks.held ? BIGCACHE_HELD
+                                          : BIGCACHE_UNAVAILABLE;
+
+        default: /* FAILED */
             return BIGCACHE_UNAVAILABLE;
         }
     }

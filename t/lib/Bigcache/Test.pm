@@ -43,8 +43,9 @@ $SIG{ALRM} = sub { die "the test takes too long\n" };
 alarm($ENV{BIGCACHE_TIMEOUT} || 300);
 
 
-# new(user => NAME, env => {...}): an instance that is not started yet;
-# "user" is that of the workers when the test runs as root, root by default
+# new(user => NAME, env => {...}, daemon => 1): an instance that is not started
+# yet; "user" is that of the workers when the test runs as root, root by default;
+# only a daemon takes USR2
 
 sub new {
     my ($class, %opt) = @_;
@@ -53,6 +54,7 @@ sub new {
         dir => tempdir('bigcache-test-XXXXXX', TMPDIR => 1),
         user => $opt{user} || 'root',
         env => $opt{env} || {},
+        daemon => $opt{daemon},
         expected => [],
         ports => [],
     }, $class;
@@ -100,7 +102,8 @@ sub _globals {
 
     my $dir = $self->{dir};
     my $level = $ENV{BIGCACHE_LOG} || 'info';
-    my $text = "daemon off;\npid $dir/nginx.pid;\n"
+    my $text = 'daemon ' . ($self->{daemon} ? 'on' : 'off')
+        . ";\npid $dir/nginx.pid;\n"
         . 'error_log ' . ($log || "$dir/error.log $level") . ";\n"
         . 'load_module ' . module() . ";\n";
 
@@ -125,7 +128,14 @@ sub _http_globals {
 
 
 sub module { $ENV{BIGCACHE_MODULE} || "$top/build/ngx_http_bigcache_module.so" }
-sub nginx { $ENV{BIGCACHE_NGINX} || 'nginx' }
+
+# with its path, which nginx needs to start itself anew
+
+sub nginx {
+    return $ENV{BIGCACHE_NGINX} || (grep { -x } map { "$_/nginx" }
+        split(/:/, $ENV{PATH}), '/usr/sbin')[0] || 'nginx';
+}
+
 sub preload { $ENV{BIGCACHE_PRELOAD} || '' }
 sub dir { $_[0]{dir} }
 
@@ -192,6 +202,12 @@ sub start {
     unlink "$self->{dir}/nginx.pid";
     $self->{pid} = $self->_spawn("$self->{dir}/error.log", 'nginx.conf');
 
+    if ($self->{daemon}) {
+        waitpid $self->{pid}, 0;
+        $self->wait_for(sub { $self->_listens }) if $? == 0;
+        $self->{pid} = $self->{adopted} = $self->read_file('nginx.pid') + 0;
+    }
+
     $self->wait_for(sub { !$self->running || $self->_listens })
         or die "nginx does not listen\n" . $self->error_log;
 
@@ -235,7 +251,7 @@ sub _spawn {
 sub _listens {
     my ($self) = @_;
 
-    return -s "$self->{dir}/nginx.pid";
+    return $self->read_file('nginx.pid') =~ /\n/;
 }
 
 
@@ -245,6 +261,13 @@ sub running {
     my ($self) = @_;
 
     return 0 if !$self->{pid};
+
+    # the new binary of an upgrade is no child of this process
+
+    if ($self->{adopted}) {
+        $self->{pid} = $self->{adopted} = 0 if !_alive($self->{pid});
+        return $self->{pid};
+    }
 
     if (waitpid($self->{pid}, WNOHANG) == $self->{pid}) {
         $self->{status} = $?;
@@ -329,6 +352,60 @@ sub reload {
 }
 
 
+# upgrade: to the same binary, and the old one ends
+
+sub upgrade {
+    my ($self) = @_;
+
+    my $old = $self->running;
+    my $new = $self->_upgrade_begin($old);
+
+    $self->signal('QUIT', $old);
+    $self->wait_for(sub { !_alive($old) });
+
+    $self->{pid} = $self->{adopted} = $new;
+
+    return $self;
+}
+
+
+# upgrade_and_back: the old one serves again, and the new one ends
+
+sub upgrade_and_back {
+    my ($self) = @_;
+
+    my $old = $self->running;
+    my $new = $self->_upgrade_begin($old);
+
+    $self->signal('HUP', $old);
+    $self->wait_for(sub { $self->worker_pids($old) });
+    $self->signal('QUIT', $new);
+    $self->wait_for(sub { !_alive($new)
+        && -s "$self->{dir}/nginx.pid" && !-e "$self->{dir}/nginx.pid.oldbin" });
+
+    return $self;
+}
+
+
+# the new master's pid, when it serves and the workers of the old one end
+
+sub _upgrade_begin {
+    my ($self, $old) = @_;
+
+    $self->signal('USR2', $old);
+
+    my $new = $self->wait_for(sub {
+        my $pid = $self->read_file('nginx.pid') + 0;
+        $pid && $pid != $old && $self->worker_pids($pid) && $pid;
+    }) or die "no new binary\n" . substr $self->error_log, -2000;
+
+    $self->signal('WINCH', $old);
+    $self->wait_for(sub { !$self->worker_pids($old) });
+
+    return $new;
+}
+
+
 # wait_for(CODE, SECONDS): polls until CODE is true, returns what it returned
 
 sub wait_for {
@@ -360,26 +437,36 @@ sub nginx_t {
 
 # -- processes
 
-# worker_pids: those that take requests, not the ones shutting down
+# worker_pids(MASTER): those that take requests, not the ones shutting down
 
 sub worker_pids {
-    my ($self) = @_;
+    my ($self, $master) = @_;
 
-    return grep { _title($_) eq 'nginx: worker process' } $self->children;
+    return grep { _title($_) eq 'nginx: worker process' }
+        _children($master || $self->{pid} || return);
 }
 
+
+# children: all below the master, however far
 
 sub children {
     my ($self, $parent) = @_;
 
-    $parent ||= $self->{pid} or return;
+    my @pids = map { ($_, $self->children($_)) }
+        _children($parent || $self->{pid} || return);
+
+    return sort { $a <=> $b } @pids;
+}
+
+
+sub _children {
+    my ($parent) = @_;
     my @pids;
 
     for my $stat (glob '/proc/[0-9]*/stat') {
         my ($pid, $state, $ppid) = _slurp($stat) =~ /^(\d+) .*\) (\w) (\d+) /s
             or next;
-        push @pids, $pid, $self->children($pid)
-            if $ppid == $parent && $state ne 'Z';
+        push @pids, $pid if $ppid == $parent && $state ne 'Z';
     }
 
     return sort { $a <=> $b } @pids;

@@ -1,0 +1,211 @@
+#!/usr/bin/perl
+
+# Under a load of readers and writers nginx is reloaded, upgraded, stopped, and
+# its workers are killed, with 1, 2, 4 and 8 of them: no request fails, and
+# nothing that was acknowledged is lost.
+#
+# BIGCACHE_ROUNDS=20 repeats each of it so often; BIGCACHE_WORKERS="1 4" has only
+# so many workers.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Bigcache::Test;
+use Bigcache::Test::Load;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use constant ROUNDS => $ENV{BIGCACHE_ROUNDS} || 1;
+use constant WAIT => 10;
+
+my $conf = <<'END';
+%%MODULE%%
+worker_processes %%WORKERS%%;
+%%TOP%%
+
+events {
+}
+
+http {
+    %%HTTP%%
+
+    client_max_body_size 10m;
+
+    bigcache_path %%DIR%%/store zone=main:1m wait=10s segment_size=16m;
+
+    server {
+        listen 127.0.0.1:%%PORT_0%% sndbuf=32k;
+
+        location / {
+            bigcache main;
+        }
+
+        location /slow/ {
+            bigcache_base /slow;
+            limit_rate 200k;
+            bigcache main;
+        }
+    }
+}
+END
+
+
+sub conf {
+    my ($workers, $top) = @_;
+
+    return $conf =~ s/%%WORKERS%%/$workers/r =~ s/%%TOP%%/$top \/\/ ''/er;
+}
+
+
+# under_load(T, NAME, OPTIONS, CODE): CODE is called once in each round, and says
+# "stored" if it has stored a page of its own
+
+sub under_load {
+    my ($t, $name, $options, $code) = @_;
+    my $others = 0;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my $load = Bigcache::Test::Load->new($t, clients => 3, %$options)->start;
+
+    for my $round (1 .. ROUNDS) {
+        sleep 0.3;
+        $others++ if ($code->() // '') eq 'stored';
+    }
+
+    sleep 0.3;
+
+    my $report = $load->stop;
+    my @lost = $load->verify($others);
+    my $refused = $options->{refused} ? 0 : $report->{refused};
+
+    ok !@{ $report->{failed} } && !$refused && !$report->{died},
+        "$name: no request fails"
+        or diag join "\n", "refused $refused, died $report->{died}",
+            @{ $report->{failed} }[0 .. min($#{ $report->{failed} }, 9)];
+    ok !@{ $report->{wrong} } && !@lost, "$name: nothing is lost"
+        or diag join "\n", (@{ $report->{wrong} }, @lost)[0 .. min(
+            $#{ $report->{wrong} } + @lost, 9)];
+    cmp_ok $report->{slowest}, '<', WAIT, "$name: none hangs";
+    note sprintf '%s: %d requests, %d resets, slowest %.0f ms', $name,
+        $report->{ok}, $report->{reset}, 1000 * $report->{slowest};
+}
+
+
+sub min { $_[0] < $_[1] ? $_[0] : $_[1] }
+
+
+# the owner's pid: who holds the lock of the directory
+
+sub owner {
+    my ($t) = @_;
+
+    my $inode = (stat $t->dir . '/store/lock')[1] // return 0;
+    open my $locks, '<', '/proc/locks' or return 0;
+
+    for (<$locks>) {
+        return $1 if /FLOCK\s+ADVISORY\s+WRITE\s+(\d+)\s+\S+:$inode\s/;
+    }
+
+    return 0;
+}
+
+
+for my $workers (split ' ', $ENV{BIGCACHE_WORKERS} || '1 2 4 8') {
+
+    my $t = Bigcache::Test->new(daemon => 1);
+    my $name = "workers $workers";
+
+    $t->expect_log(qr/exited on signal 9/);
+    $t->conf(conf($workers))->start;
+
+    under_load($t, "$name, reload", {}, sub { $t->reload });
+
+    under_load($t, "$name, reloads in a row", { keepalive => 0.5 }, sub {
+        $t->signal('HUP') and sleep 0.05 for 1 .. 3;
+        $t->reload;
+    });
+
+    under_load($t, "$name, upgrade", {}, sub { $t->upgrade });
+
+    under_load($t, "$name, upgrade and back", {}, sub { $t->upgrade_and_back });
+
+    # the load knows that connections to whom is killed end
+
+    under_load($t, "$name, the owner killed", { kills => 1 }, sub {
+        my $pid = $t->wait_for(sub { owner($t) });
+        $t->signal('KILL', $pid);
+        $t->wait_for(sub { my $now = owner($t); $now && $now != $pid });
+    });
+
+    under_load($t, "$name, any killed", { kills => 1, keepalive => 0.5 }, sub {
+        my @pids = $t->worker_pids;
+        $t->signal('KILL', $pids[rand @pids]) if @pids;
+        sleep 0.2;
+    });
+
+    under_load($t, "$name, quit and start", { refused => 1 }, sub {
+        $t->stop;
+        $t->start;
+    });
+
+    # a slow upload and a slow download are under way
+
+    my $large = join '', map { chr 33 + $_ % 90 } 1 .. 1_500_000;
+    $t->request('POST', '/pickle/slow', $large);
+
+    my (@bad, $i);
+
+    under_load($t, "$name, slow clients", {}, sub {
+        my ($down, $up) = ($t->connect, $t->connect);
+
+        $down->send_request('GET', '/slow/pickle/slow', undef);
+        $down->read_bytes(100);
+        $up->send('POST /pickle/up' . ++$i . " HTTP/1.1\r\nHost: x\r\n"
+            . "Connection: close\r\nContent-Length: 300000\r\n\r\n"
+            . 'u' x 1000);
+        sleep 0.05;
+        $t->reload;
+        sleep 0.5;
+        $up->send('u' x 299_000);
+
+        my $r = $up->response('POST');
+        push @bad, 'upload: ' . $r->status . ' ' . $r->body
+            if $r->status != 200;
+        $r = $t->get("/pickle/up$i");
+        push @bad, 'stored: ' . $r->status if $r->body ne 'u' x 300_000;
+
+        # the rest of the page, from a worker that lingers
+        $down->read_until("\r\n\r\n") if $down->{in} =~ /\r\n\r\n/;
+        push @bad, 'owner lingers' if grep { $_ == owner($t) }
+            grep { my $pid = $_; !grep { $_ == $pid } $t->worker_pids }
+            $t->children;
+        $down->close;
+
+        return 'stored';
+    });
+
+    is_deeply \@bad, [], "$name, slow clients: uploads and hand-overs";
+
+    # nginx gives up on them
+
+    $t->conf(conf($workers, 'worker_shutdown_timeout 300ms;'));
+    $t->reload;
+
+    under_load($t, "$name, worker_shutdown_timeout", { kills => 1 }, sub {
+        my $down = $t->connect;
+
+        $down->send_request('GET', '/slow/pickle/slow', undef);
+        $down->read_bytes(100);
+        $t->reload;
+        $down->close;
+    });
+
+    ok $t->stop, "$name: stops";
+    unlike $t->error_log, qr/\[warn\].*owner\.sock/, "$name: no bad message";
+}
+
+done_testing;

@@ -1,0 +1,415 @@
+package Bigcache::Test::Load;
+
+# Clients that write and read while nginx is reloaded, upgraded and killed, and
+# that know what they may be told.  Each is a process of its own and the only
+# writer of its keys; all read all of them.
+#
+#     my $load = Bigcache::Test::Load->new($t, clients => 4)->start;
+#     ... $t->reload ...
+#     my $report = $load->stop;      # {ok, wrong => [...], failed => [...], ...}
+#     $load->verify                  # what is stored is what was acknowledged
+#
+# A file that they share has two numbers for each key: the latest change that
+# its writer began, and the latest that was acknowledged.  A reader notes the
+# second before he asks and the first when he has the answer: he may not be told
+# of anything older than the one, nor newer than the other.
+
+use strict;
+use warnings;
+
+use Digest::MD5 qw(md5_hex);
+use Fcntl qw(SEEK_SET);
+use JSON::PP ();
+use POSIX ();
+use Time::HiRes qw(sleep time);
+
+use Bigcache::Test::Connection;
+
+use constant KEYS => 16;            # of each client
+use constant SLOT => 16;
+
+
+# new(T, OPTION => VALUE ...): clients (4); keepalive (0), the share of requests
+# on connections that stay open; large (0.01), the share of pages over 1 MB;
+# pause (0), seconds between two requests
+
+sub new {
+    my ($class, $t, %opt) = @_;
+
+    my $self = bless {
+        t => $t,
+        port => $t->port(0),
+        clients => 4,
+        keepalive => 0,
+        large => 0.01,
+        pause => 0,
+        slots => $t->dir . '/load.slots',
+        %opt,
+    }, $class;
+
+    $self->{n} = $self->{clients} * KEYS;
+    $t->write_file('load.slots', "\0" x ($self->{n} * SLOT));
+
+    # what an earlier load has left; pages of others have other names
+    $t->request('DELETE', '/prefix/c');
+    $self->{others} = $t->get('/stat/count')->json->{count};
+
+    return $self;
+}
+
+
+sub start {
+    my ($self) = @_;
+
+    for my $client (0 .. $self->{clients} - 1) {
+        pipe my $stop, my $stopper or die "pipe: $!\n";
+        pipe my $in, my $out or die "pipe: $!\n";
+
+        my $pid = fork // die "fork: $!\n";
+
+        if ($pid == 0) {
+            close $stopper;
+            close $in;
+            close $_->{stopper} for @{ $self->{running} };
+            my $ok = eval { $self->_client($client, $stop, $out); 1 };
+            print STDERR "client: $@" if !$ok;
+            POSIX::_exit($ok ? 0 : 1);
+        }
+
+        close $stop;
+        close $out;
+        push @{ $self->{running} },
+            { pid => $pid, stopper => $stopper, in => $in };
+    }
+
+    return $self;
+}
+
+
+# stop: the report of all of them
+
+sub stop {
+    my ($self) = @_;
+
+    my %sum = (ok => 0, reset => 0, refused => 0, slowest => 0, died => 0,
+        wrong => [], failed => []);
+
+    close $_->{stopper} for @{ $self->{running} };
+
+    for my $client (@{ $self->{running} }) {
+        local $/;
+        my $text = readline $client->{in};
+        my $report = eval { JSON::PP::decode_json($text) };
+
+        waitpid $client->{pid}, 0;
+        $sum{died}++, next if !$report;
+
+        $sum{$_} += $report->{$_} for qw(ok reset refused);
+        push @{ $sum{$_} }, @{ $report->{$_} } for qw(wrong failed);
+        $sum{slowest} = $report->{slowest}
+            if $report->{slowest} > $sum{slowest};
+    }
+
+    $self->{running} = [];
+
+    return \%sum;
+}
+
+
+# verify(OTHERS): what is wrong with the pages, now that nobody writes, where so
+# many others were stored meanwhile
+
+sub verify {
+    my ($self, $others) = @_;
+
+    my @wrong;
+    my $least = my $most = $self->{others} + ($others // 0);
+    local $self->{report} = { wrong => \@wrong };
+
+    open $self->{file}, '+<:raw', $self->{slots} or die "slots: $!\n";
+
+    for my $key (0 .. $self->{n} - 1) {
+        my ($begun, $acked) = $self->_slot($key);
+
+        $self->_check($key, $acked, $self->_ask('GET', $self->_path($key)));
+        $least++ if $begun == $acked && $acked & 1;
+        $most++ if $begun != $acked || $acked & 1;
+    }
+
+    my $count = $self->_ask('GET', '/stat/count');
+
+    push @wrong, "count: $count->{body}, should be $least to $most"
+        if $count->{body} !~ /^\{"count":(\d+)\}$/ || $1 < $least
+        || $1 > $most;
+
+    return @wrong;
+}
+
+
+# -- a client
+
+sub _client {
+    my ($self, $client, $stop, $out) = @_;
+
+    my $first = $client * KEYS;
+    my $report = $self->{report} = { ok => 0, reset => 0, refused => 0,
+        slowest => 0, wrong => [], failed => [] };
+
+    $SIG{ALRM} = 'DEFAULT';
+    alarm 0;
+    srand $$ ^ time;
+    open $self->{file}, '+<:raw', $self->{slots} or die "slots: $!\n";
+
+    my $reads = '';
+    vec($reads, fileno $stop, 1) = 1;
+
+    until (select my $ready = $reads, undef, undef, $self->{pause}) {
+
+        my $key = $first + int rand KEYS;
+        my $what = rand;
+
+        if ($what < 0.5) {
+            my $any = int rand $self->{n};
+            my (undef, $acked) = $self->_slot($any);
+            $self->_check($any, $acked, $self->_ask('GET', $self->_path($any)));
+
+        } elsif ($what < 0.9) {
+            $self->_store($key);
+
+        } elsif ($what < 0.99) {
+            $self->_delete($key);
+
+        } else {
+            $self->_purge($client);
+        }
+    }
+
+    print $out JSON::PP::encode_json($report);
+    close $out;
+}
+
+
+# a change is its number times two, and one if there is a page then
+
+sub _store {
+    my ($self, $key) = @_;
+
+    my ($begun, $acked) = $self->_slot($key);
+    my $change = ($begun | 1) + 2;
+    my $body = $self->_body($key, $change);
+    my @conditions;
+
+    # nobody else writes: it is known what a condition comes to
+    @conditions = ('If-None-Match' => '*')
+        if $begun == $acked && !($acked & 1) && rand() < 0.2;
+
+    $self->_begin($key, $change);
+
+    my $r = $self->_ask('POST', $self->_path($key), $body, @conditions);
+    $self->_end($key, $change, $r, 200);
+}
+
+
+sub _delete {
+    my ($self, $key) = @_;
+
+    my ($begun, $acked) = $self->_slot($key);
+    my $change = ($begun & ~1) + 2;
+
+    $self->_begin($key, $change);
+
+    my $r = $self->_ask('DELETE', $self->_path($key));
+
+    # what is not known to be there may be there
+    $self->_end($key, $change, $r, $begun != $acked ? $r->{status}
+        : $acked & 1 ? 200 : 404, 1);
+}
+
+
+sub _purge {
+    my ($self, $client) = @_;
+
+    my @keys = map { $client * KEYS + $_ } 0 .. KEYS - 1;
+    my (%change, $present, $unknown);
+
+    for my $key (@keys) {
+        my ($begun, $acked) = $self->_slot($key);
+
+        $unknown++ if $begun != $acked;
+        $present++ if $acked & 1;
+        $change{$key} = ($begun & ~1) + 2;
+        $self->_begin($key, $change{$key});
+    }
+
+    my $r = $self->_ask('DELETE', "/prefix/c$client/");
+
+    $self->_end($_, $change{$_}, $r, 200) for @keys;
+
+    my ($n) = $r->{body} =~ /: (\d+) keys deleted/;
+
+    push @{ $self->{report}{wrong} }, "purge of c$client: $n keys, not $present"
+        if !$unknown && !$self->{kills} && $r->{status} == 200
+        && $n != ($present // 0);
+}
+
+
+sub _begin {
+    my ($self, $key, $change) = @_;
+
+    $self->_write($key * SLOT, $change);
+}
+
+
+sub _end {
+    my ($self, $key, $change, $r, $status, $any) = @_;
+
+    my $done = $r->{status} == $status || $any && $r->{status} =~ /^(?:200|404)$/;
+
+    $self->_write($key * SLOT + 8, $change) if $done;
+    push @{ $self->{report}{wrong} }, "key $key, change $change: "
+        . "$r->{status}, not $status: " . substr $r->{body}, 0, 200
+        if $r->{status} != $status && $r->{status} =~ /^(?:200|404|412)$/;
+}
+
+
+# _check(KEY, ACKED, ANSWER): of a reader who knew of ACKED when he asked
+
+sub _check {
+    my ($self, $key, $acked, $r) = @_;
+
+    my ($begun) = $self->_slot($key);
+    my $wrong;
+
+    if ($r->{status} == 200) {
+        my ($name, $change, $md5, $fill) = split / /, $self->_value($key,
+            $r->{body}), 4;
+
+        $wrong = 'torn' if !defined $fill || $md5 ne md5_hex($fill)
+            || $name ne "k$key";
+        $wrong ||= "change $change" if $change < $acked || $change > $begun
+            || $change == $acked && !($acked & 1);
+
+    } elsif ($r->{status} == 404) {
+        $wrong = 'a miss' if $acked & 1
+            && ($begun == $acked || $begun == $acked + 2);
+    }
+
+    push @{ $self->{report}{wrong} }, "key $key: $wrong, acknowledged $acked, "
+        . "begun $begun" if $wrong;
+}
+
+
+# of even keys /cache/, of odd ones /pickle/
+
+sub _path {
+    my ($self, $key) = @_;
+
+    return ($key & 1 ? '/pickle/' : '/cache/') . 'c' . int($key / KEYS)
+        . "/k$key";
+}
+
+
+sub _body {
+    my ($self, $key, $change) = @_;
+
+    my $size = rand() < $self->{large} ? 1_100_000 + int rand 500_000
+        : (20, 400, 1500, 20_000, 60_000)[rand 5];
+    my $unit = "$key.$change;";
+    my $fill = rand() < 0.5
+        ? substr $unit x (1 + $size / length $unit), 0, $size
+        : substr join('', map { md5_hex("$unit$_") } 0 .. $size / 32), 0, $size;
+    my $value = "k$key $change " . md5_hex($fill) . " $fill";
+
+    return $key & 1 ? $value : "{\"value\":\"$value\"}";
+}
+
+
+sub _value {
+    my ($self, $key, $body) = @_;
+
+    return $key & 1 ? $body : $body =~ /"value":"([^"]*)"/ ? $1 : '';
+}
+
+
+sub _slot {
+    my ($self, $key) = @_;
+
+    sysseek $self->{file}, $key * SLOT, SEEK_SET;
+    sysread $self->{file}, my $bytes, SLOT;
+
+    return unpack 'Q<2', $bytes;
+}
+
+
+sub _write {
+    my ($self, $at, $change) = @_;
+
+    sysseek $self->{file}, $at, SEEK_SET;
+    syswrite $self->{file}, pack 'Q<', $change;
+}
+
+
+# _ask(METHOD, PATH, BODY, HEADER => VALUE ...): the answer, of status 0 if there
+# was none
+
+sub _ask {
+    my ($self, $method, $path, $body, @headers) = @_;
+
+    my $report = $self->{report};
+    my $keep = rand() < $self->{keepalive};
+    my $begin = time;
+    my ($r, $error);
+
+    my $reused = $keep && $self->{kept};
+    my $c = $reused ? delete $self->{kept} : eval {
+        Bigcache::Test::Connection->new($self->{port});
+    };
+
+    if (!$c) {
+        $report->{refused}++;
+        sleep 0.01;
+        return { status => 0, body => '' };
+    }
+
+    eval {
+        local $SIG{ALRM} = sub { die "no answer in 60 s\n" };
+        alarm 60;
+        $r = $c->request($method, $path, $body, @headers,
+            $keep ? () : (Connection => 'close'));
+        alarm 0;
+        1;
+    } or $error = $@ || 'died';
+    alarm 0;
+
+    my $status = $r ? $r->status : 0;
+
+    $report->{slowest} = time - $begin
+        if time - $begin > ($report->{slowest} // 0);
+
+    if ($r && $r->{truncated} || $error && !$r || $status == 0) {
+
+        # nginx closes idle connections when it reloads, and one who is killed
+        # closes all
+        $reused || $self->{kills} && !$error ? $report->{reset}++
+            : push @{ $report->{failed} },
+                sprintf '%.3f %s %s: %s', time, $method, $path,
+                $error // 'no answer';
+
+        return { status => 0, body => '' };
+    }
+
+    if ($status =~ /^(?:200|404|412)$/) {
+        $report->{ok}++;
+
+    } else {
+        push @{ $report->{failed} }, sprintf '%.3f %s %s: %d %s', time,
+            $method, $path, $status, substr $r->body, 0, 200;
+    }
+
+    $self->{kept} = $c if $keep
+        && ($r->header('Connection') // '') ne 'close';
+
+    return { status => $status, body => $r->body };
+}
+
+1;
