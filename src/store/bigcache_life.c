@@ -557,7 +557,7 @@ bigcache_life_await(bigcache_store_t *store)
 
         case BIGCACHE_STATE_STOPPED:
 
-            /* another process will have it, whoever asked this one knows that */
+            /* another process is going to have it */
 
             return store->conf.hooks.held ? BIGCACHE_HELD
                                           : BIGCACHE_UNAVAILABLE;
