@@ -40,7 +40,7 @@
 
 /* milliseconds that a process which is to end leaves to others */
 
-#define BIGCACHE_KEEPER_TURN        500
+#define BIGCACHE_KEEPER_TURN        200
 
 /* the reserve is that part of max_size at most */
 

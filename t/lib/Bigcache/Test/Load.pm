@@ -263,7 +263,9 @@ sub _begin {
 sub _end {
     my ($self, $key, $change, $r, $status, $any) = @_;
 
-    my $done = $r->{status} == $status || $any && $r->{status} =~ /^(?:200|404)$/;
+    my $done = $r->{status}
+        && ($r->{status} == $status
+            || $any && $r->{status} =~ /^(?:200|404)$/);
 
     $self->_write($key * SLOT + 8, $change) if $done;
     push @{ $self->{report}{wrong} }, "key $key, change $change: "
