@@ -18,6 +18,7 @@ use constant N => $ENV{BIGCACHE_ABORT} || 100;
 my $t = Bigcache::Test->new;
 $t->conf(<<'CONF')->start;
 %%MODULE%%
+worker_processes 1;
 thread_pool bigcache threads=1;
 events { worker_connections 4096; }
 http {

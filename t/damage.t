@@ -363,7 +363,10 @@ for my $damage ([ 'empty CURRENT', 'CURRENT' ],
 
 # -- segments
 
-my $segments = $conf =~ s/wait=3s/wait=3s segment_size=1m inline_size=0 gzip=off/r;
+# one worker writes its pages one behind the other
+
+my $segments = $conf =~ s/wait=3s/wait=3s segment_size=1m inline_size=0 gzip=off/r
+    =~ s/(?<=%%MODULE%%)/\nworker_processes 1;/r;
 
 # every page has a segment's worth of its own bytes, none like another
 

@@ -4,8 +4,8 @@
 # its workers are killed, with 1, 2, 4 and 8 of them: no request fails, and
 # nothing that was acknowledged is lost.
 #
-# BIGCACHE_ROUNDS=20 repeats each of it so often; BIGCACHE_WORKERS="1 4" has only
-# so many workers.
+# BIGCACHE_ROUNDS=20 repeats each of it so often; BIGCACHE_WORKERS=4 has only so
+# many workers.
 
 use strict;
 use warnings;
@@ -147,7 +147,9 @@ for my $workers (split ' ', $ENV{BIGCACHE_WORKERS} || '1 2 4 8') {
         sleep 0.2;
     });
 
-    under_load($t, "$name, quit and start", { refused => 1 }, sub {
+    # the kernel resets those that nobody has accepted by then
+
+    under_load($t, "$name, quit and start", { refused => 1, kills => 1 }, sub {
         $t->stop;
         $t->start;
     });

@@ -30,6 +30,7 @@ plan skip_all => 'less than 1 GB of disk is free' if $free < MIB;
 
 $t->conf(<<'CONF')->start;
 %%MODULE%%
+worker_processes 1;
 thread_pool bigcache threads=4;
 events { }
 http {

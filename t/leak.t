@@ -24,6 +24,7 @@ $t->conf(<<'CONF')->start;
 env MALLOC_ARENA_MAX;
 env MALLOC_TRIM_THRESHOLD_;
 %%MODULE%%
+worker_processes 1;
 thread_pool bigcache threads=2;
 events { }
 http {

@@ -148,26 +148,24 @@ $t->reload;
 my $r = $c->response;
 ok $r->body eq $large, 'download goes on to its end';
 
-# a slow upload: the new worker serves within its time, the upload is answered
+# a slow upload: the new worker serves at once, the upload ends in the old one
 
 $c = $t->connect;
 $c->send("POST /pickle/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
     . "\r\n" . 'u' x 10);
 sleep 0.2;
 
-$t->expect_log(qr/is let go with/);
 $begin = time;
 $t->reload;
 $r = $t->get('/cache/5');
 is $r->status, 200, 'serves beside an upload' or diag $r->body;
-cmp_ok time - $begin, '<', 4.5, 'within its time';
+cmp_ok time - $begin, '<', 3, 'without delay';
 
 sleep 0.5;
 $c->send('u' x 90);
 $r = $c->response;
-like $r->status, qr/^(?:200|503)$/, 'upload is answered';
-is $t->get('/pickle/upload')->status, $r->status == 200 ? 200 : 404,
-    'and that is true';
+is $r->status, 200, 'upload is stored' or diag $r->body;
+is $t->get('/pickle/upload')->body, 'u' x 100, 'and that is true';
 ok !$c->readable(0) || $c->closed(5), 'then closed';
 
 # an upload that ends while the old worker lets go

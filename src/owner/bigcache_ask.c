@@ -518,6 +518,11 @@ bigcache_ask_put(bigcache_ask_t *ask, const bigcache_put_t *put, int apart,
         bigcache_page_done(pages, &draft);
 
     } else if (rc == BIGCACHE_FULL) {
+
+        /* what makes room there is not to be kept from this segment */
+
+        bigcache_extents_end(&ask->cache->extents);
+
         (void) bigcache_ask(ask, BIGCACHE_CALL_FULL, NULL, 0);
         bigcache_ask_end(ask);
     }

@@ -14,8 +14,10 @@
 #include "bigcache_time.h"
 
 
-/* milliseconds after which the space of removed segments comes back */
-
+/*
+ * Milliseconds after which a caller lets go of removed segments, and of room
+ * that it does not use.
+ */
 #define BIGCACHE_CACHE_SWEEP  1000
 
 
@@ -235,8 +237,8 @@ bigcache_cache_watch(bigcache_cache_t *cache, int fd)
         pfd[0].revents = 0;
         pfd[1].revents = 0;
 
-        (void) poll(pfd, 2, bigcache_files_count(files) ? BIGCACHE_CACHE_SWEEP
-                                                        : -1);
+        (void) poll(pfd, 2, BIGCACHE_CACHE_SWEEP);
+
         if (pfd[0].revents) {
 
             /* nothing is ever sent here */
@@ -249,6 +251,7 @@ bigcache_cache_watch(bigcache_cache_t *cache, int fd)
             continue;
         }
 
+        (void) bigcache_extents_idle(&cache->extents);
         bigcache_files_sweep(files);
     }
 }

@@ -48,6 +48,7 @@ bigcache_extents_init(bigcache_extents_t *extents,
     extents->client = client;
     extents->files = files;
     extents->current = NULL;
+    extents->used = 0;
 
     (void) pthread_mutex_init(&extents->mutex, NULL);
 }
@@ -75,6 +76,26 @@ bigcache_extents_end(bigcache_extents_t *extents)
     if (extent) {
         bigcache_extent_release(extents, extent);
     }
+}
+
+
+int
+bigcache_extents_idle(bigcache_extents_t *extents)
+{
+    int  used;
+
+    (void) pthread_mutex_lock(&extents->mutex);
+
+    used = (extents->current && extents->used);
+    extents->used = 0;
+
+    (void) pthread_mutex_unlock(&extents->mutex);
+
+    if (!used) {
+        bigcache_extents_end(extents);
+    }
+
+    return used;
 }
 
 
@@ -124,6 +145,7 @@ bigcache_extent_reserve(void *data, uint64_t size, bigcache_place_t *place)
 
     if (rc == BIGCACHE_OK) {
         extents->current = extent;
+        extents->used = 1;
         bigcache_extent_cut(extent, size, place);
     }
 

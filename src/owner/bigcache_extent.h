@@ -7,8 +7,9 @@
 /*
  * A caller's room in segments.  The owner lends it by the extent, of which
  * pages are cut: so a page costs one message, not two.  An extent goes back
- * when it is used up and all that was written there is in the index; when the
- * owner is gone its extents are worth nothing, and are dropped.
+ * when it is used up, or not used for a while, and all that was written there
+ * is in the index; when the owner is gone its extents are worth nothing, and
+ * are dropped.
  *
  * reserve and done are those of bigcache_pages_t, and data is the extents.
  * They may block, as a call does; any thread.
@@ -34,6 +35,7 @@ typedef struct {
     bigcache_files_t             *files;
     pthread_mutex_t               mutex;
     bigcache_extent_t            *current;
+    unsigned                      used;       /* since the last look */
 } bigcache_extents_t;
 
 
@@ -45,6 +47,13 @@ void bigcache_extents_destroy(bigcache_extents_t *extents);
 /* drops the current extent, and gives it back if the owner still is there */
 
 void bigcache_extents_end(bigcache_extents_t *extents);
+
+/*
+ * Looks whether the current extent was used since the last look, and ends it
+ * if not: it keeps its segment from being compacted or removed.  Returns 1 if
+ * there still is one, else 0.
+ */
+int bigcache_extents_idle(bigcache_extents_t *extents);
 
 /*
  * Cuts size bytes off.  Returns BIGCACHE_OK, and done is owed; or what the

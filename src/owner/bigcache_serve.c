@@ -225,15 +225,12 @@ bigcache_serve_open(bigcache_serve_t *s)
 static bigcache_rc_t
 bigcache_serve_lost(bigcache_serve_t *s)
 {
-    bigcache_rc_t  rc;
-
-    rc = (bigcache_rc_t) s->n[0];
-
-    if (rc != BIGCACHE_MISS && rc != BIGCACHE_DAMAGED) {
+    if (s->n[0] != BIGCACHE_MISS && s->n[0] != BIGCACHE_DAMAGED) {
         return BIGCACHE_INVALID;
     }
 
-    return bigcache_store_lost(s->store, &s->in->key, rc, s->n[1], s->n[2],
+    return bigcache_store_lost(s->store, &s->in->key,
+                               (bigcache_rc_t) s->n[0], s->n[1], s->n[2],
                                s->n[3]);
 }
 

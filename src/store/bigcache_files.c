@@ -241,19 +241,6 @@ bigcache_files_sweep(bigcache_files_t *files)
 }
 
 
-unsigned
-bigcache_files_count(bigcache_files_t *files)
-{
-    unsigned  n;
-
-    (void) pthread_mutex_lock(&files->mutex);
-    n = files->n;
-    (void) pthread_mutex_unlock(&files->mutex);
-
-    return n;
-}
-
-
 void
 bigcache_files_name(char *name, const char *path, uint64_t id)
 {

@@ -67,10 +67,6 @@ void bigcache_files_forget(bigcache_files_t *files, uint64_t id);
 
 void bigcache_files_sweep(bigcache_files_t *files);
 
-/* returns how many are open */
-
-unsigned bigcache_files_count(bigcache_files_t *files);
-
 /* writes the name of segment id in the directory path into PATH_MAX bytes */
 
 void bigcache_files_name(char *name, const char *path, uint64_t id);

@@ -12,7 +12,8 @@ package Bigcache::Test;
 #
 # Environment: BIGCACHE_NGINX (binary), BIGCACHE_MODULE (.so), BIGCACHE_PRELOAD
 # (for LD_PRELOAD of nginx alone), BIGCACHE_LOG (level of error.log, info),
-# BIGCACHE_KEEP=1 (keeps the directory), BIGCACHE_TIMEOUT (seconds, 300).
+# BIGCACHE_KEEP=1 (keeps the directory), BIGCACHE_TIMEOUT (seconds, 300),
+# BIGCACHE_WORKERS (of tests that do not say how many they need, 1).
 
 use strict;
 use warnings;
@@ -90,6 +91,8 @@ sub expand {
         DIR => $self->{dir},
     );
 
+    $text =~ s/(?<=%%MODULE%%)/\nworker_processes $ENV{BIGCACHE_WORKERS};/
+        if $ENV{BIGCACHE_WORKERS} && $text !~ /worker_processes/;
     $text =~ s/%%PORT_(\d)%%/$self->port($1)/ge;
     $text =~ s/%%([A-Z]+)%%/$value{$1} \/\/ die "unknown %%$1%%\n"/ge;
 
@@ -395,7 +398,8 @@ sub _upgrade_begin {
     $self->signal('USR2', $old);
 
     my $new = $self->wait_for(sub {
-        my $pid = $self->read_file('nginx.pid') + 0;
+        my $pid = $self->read_file('nginx.pid') || 0;
+        chomp $pid;
         $pid && $pid != $old && $self->worker_pids($pid) && $pid;
     }) or die "no new binary\n" . substr $self->error_log, -2000;
 

@@ -157,7 +157,7 @@ sub _client {
 
     $SIG{ALRM} = 'DEFAULT';
     alarm 0;
-    srand $$ ^ time;
+    srand($$ ^ time);
     open $self->{file}, '+<:raw', $self->{slots} or die "slots: $!\n";
 
     my $reads = '';
@@ -220,9 +220,10 @@ sub _delete {
 
     my $r = $self->_ask('DELETE', $self->_path($key));
 
-    # what is not known to be there may be there
-    $self->_end($key, $change, $r, $begun != $acked ? $r->{status}
-        : $acked & 1 ? 200 : 404, 1);
+    # what is not known to be there may be there; and one who cannot know whether
+    # an owner that was killed has removed it says that it is gone
+    $self->_end($key, $change, $r, $begun != $acked || $self->{kills}
+        ? $r->{status} : $acked & 1 ? 200 : 404, 1);
 }
 
 

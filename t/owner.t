@@ -1,0 +1,304 @@
+#!/usr/bin/perl
+
+# The owner and its callers when something is wrong: strangers at the socket, an
+# owner that hangs, a directory that cannot be opened.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Bigcache::Test;
+use POSIX ();
+use Socket qw(:all);
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use constant {
+    MAGIC => 0x6263616d,
+    VERSION => 1,
+    HELLO => 1, GET => 2, PUT => 3, DELETE => 4, PURGE => 5, RUN => 6,
+    STAT => 7, LOST => 11, LEND => 12, BACK => 13, WATCH => 15,
+    HEADER => 72,
+};
+
+my $t = Bigcache::Test->new;
+
+my $conf = <<'END';
+%%MODULE%%
+worker_processes 4;
+
+events {
+}
+
+http {
+    %%HTTP%%
+
+    bigcache_path %%DIR%%/store zone=main:1m wait=2s;
+
+    server {
+        listen 127.0.0.1:%%PORT_0%%;
+        add_header X-Worker $pid always;
+
+        location / {
+            bigcache main;
+        }
+    }
+}
+END
+
+my $n = 0;
+
+
+# message(CALL, KEY, DATA, NUMBER ...): with %bad it is a wrong one
+
+my %bad;
+
+sub message {
+    my ($call, $key, $data, @n) = @_;
+
+    $key //= '';
+    $data //= '';
+    push @n, 0 while @n < 6;
+
+    return pack('L< S< S< L< L< L< L< Q<6', $bad{magic} // MAGIC,
+        $bad{version} // VERSION, $call, $bad{rc} // 0,
+        $bad{key} // length $key, $bad{data} // length $data, 0, @n)
+        . $key . $data;
+}
+
+
+sub stranger {
+    socket my $s, PF_UNIX, SOCK_SEQPACKET, 0 or die "socket: $!\n";
+
+    return connect($s, pack_sockaddr_un($t->dir . '/store/owner.sock'))
+        ? $s : undef;
+}
+
+
+# friend: a connection that has said HELLO
+
+sub friend {
+    my $s = stranger() or return;
+
+    send $s, message(HELLO, '', '', $t->running, 0, 1000 + $n++), 0;
+    recv $s, my $answer, 100_000, 0;
+
+    return length $answer == HEADER ? $s : undef;
+}
+
+
+# answered(S, BYTES): the rc of the answer, or 'closed'
+
+sub answered {
+    my ($s, $bytes) = @_;
+
+    local $SIG{PIPE} = 'IGNORE';
+    my $in = '';
+    vec($in, fileno $s, 1) = 1;
+
+    send $s, $bytes, 0 if defined $bytes;
+    select my $ready = $in, undef, undef, 10 or return 'silent';
+    recv $s, my $answer, 200_000, 0;
+
+    return length $answer ? unpack 'x8 L<', $answer : 'closed';
+}
+
+
+sub refusals { scalar(() = $t->error_log =~ /owner\.sock is refused/g) }
+
+sub fine {
+    my $body = 'b' . $n++;
+
+    return join ' ', map { $_->status } $t->request('POST', '/pickle/fine',
+        $body), map { my $r = $t->get('/pickle/fine');
+            $r->body eq $body ? $r : () } 1 .. 8;
+}
+
+use constant FINE => join ' ', (200) x 9;
+
+
+$t->conf($conf)->start;
+is fine(), FINE, 'serves';
+
+
+# -- strangers
+
+for my $case (
+    [ 'garbage', sub { join '', map { chr rand 256 } 1 .. 500 } ],
+    [ 'one byte', sub { 'x' } ],
+    [ 'http', sub { "GET / HTTP/1.1\r\nHost: x\r\n\r\n" } ],
+    [ 'a call without hello', sub { message(STAT) } ],
+    [ 'too long', sub { message(HELLO) . 'x' x 150_000 } ],
+    [ 'magic', sub { local $bad{magic} = 1; message(HELLO) } ],
+    [ 'version', sub { local $bad{version} = 2; message(HELLO) } ],
+    [ 'a hello with a key', sub { message(HELLO, 'key') } ],
+) {
+    my ($name, $bytes) = @$case;
+    my $lines = refusals();
+
+    is answered(stranger(), $bytes->()), 'closed', "stranger, $name: closed";
+    ok $t->wait_for(sub { refusals() == $lines + 1 }, 5),
+        "stranger, $name: a line";
+}
+
+my $mismatch = answered(stranger(), message(HELLO, '', '', 1, 2, 3));
+is $mismatch, 3, 'another nginx is told so';
+is fine(), FINE, 'serves after strangers';
+
+
+# -- processes that say who they are, and are wrong then
+
+my $record = pack('C C C C S< S< L< L< Q< q< Q< Q<', 2, 2, 0, 0, 0, 0, 0, 0, 5,
+    2**62, 1, 1) . 'x';
+
+for my $case (
+    [ 'hello again', sub { message(HELLO) } ],
+    [ 'unknown call', sub { message(99) } ],
+    [ 'call 0', sub { message(0) } ],
+    [ 'rc', sub { local $bad{rc} = 99; message(STAT) } ],
+    [ 'key longer', sub { local $bad{key} = 100; message(GET, 'k') } ],
+    [ 'key shorter', sub { local $bad{key} = 0; message(GET, 'k') } ],
+    [ 'huge key', sub { local $bad{key} = 0xffffffff; message(GET, 'k') } ],
+    [ 'huge data', sub { local $bad{data} = 0x7fffffff; message(PUT, 'k') } ],
+    [ 'key over 8192', sub { message(GET, 'k' x 8193) } ],
+    [ 'no record', sub { message(PUT, 'k') } ],
+    [ 'record fails its check', sub { message(PUT, 'k', $record) } ],
+    [ 'data of a get', sub { message(GET, 'k', 'data') } ],
+    [ 'key of a stat', sub { message(STAT, 'k') } ],
+    [ 'lend nothing', sub { message(LEND) } ],
+    [ 'lend the world', sub { message(LEND, '', '', 2**63, 0) } ],
+    [ 'lend askew', sub { message(LEND, '', '', 7, 0) } ],
+    [ 'lost', sub { message(LOST, 'k', '', 0) } ],
+    [ 'lost what', sub { message(LOST, 'k', '', 2**33 + 1) } ],
+    [ 'back nothing', sub { message(BACK) } ],
+) {
+    my ($name, $bytes) = @$case;
+    my $lines = refusals();
+
+    is answered(friend(), $bytes->()), 'closed', "friend, $name: closed";
+    ok $t->wait_for(sub { refusals() == $lines + 1 }, 5),
+        "friend, $name: a line";
+}
+
+# what is well-formed, but means nothing
+
+is answered(friend(), message(RUN, '', '', 12345)), 0, 'no such purge';
+is answered(friend(), message(BACK, '', '', 12345, 678)), 0, 'no such loan';
+is answered(friend(), message(DELETE, 'none')), 1, 'no such page';
+is answered(friend(), message(LOST, 'fine', '', 1, 1, 2, 3)), 3,
+    'not what the index names';
+is fine(), FINE, 'serves after all that';
+
+# loans come to an end with who has them
+
+for (1 .. 50) {
+    my $s = friend();
+    answered($s, message(LEND, '', '', 8000, 1_000_000));
+    close $s;
+}
+
+is fine(), FINE, 'loans end';
+
+# many that say nothing
+
+my @silent = map { stranger() } 1 .. 200;
+is grep({ defined } @silent), 200, 'many connections';
+is fine(), FINE, 'serves beside them';
+close $_ for @silent;
+
+SKIP: {
+    skip 'not root', 1 if $>;
+
+    my $pid = fork // die "fork: $!\n";
+
+    if ($pid == 0) {
+        POSIX::setuid(scalar getpwnam 'nobody');
+        chmod 0755, $t->dir;
+        POSIX::_exit(stranger() ? 1 : 0);
+    }
+
+    waitpid $pid, 0;
+    is $?, 0, 'another user is not let in';
+}
+
+
+# -- an owner that hangs: calls of others end after their time
+
+sub owner {
+    my $inode = (stat $t->dir . '/store/lock')[1];
+    open my $locks, '<', '/proc/locks' or return 0;
+
+    for (<$locks>) {
+        return $1 if /FLOCK\s+ADVISORY\s+WRITE\s+(\d+)\s+\S+:$inode\s/;
+    }
+
+    return 0;
+}
+
+my $owner = $t->wait_for(sub { owner() });
+my $caller;
+
+for (1 .. 500) {
+    my $c = $t->connect;
+    my $pid = $c->request('GET', '/stat')->header('X-Worker');
+
+    $caller = $c if $pid != $owner;
+    last if $caller;
+}
+
+$t->signal('STOP', $owner);
+
+my $begin = time;
+my $r = $caller->request('GET', '/pickle/fine');
+is $r->status, 503, 'a hung owner: 503';
+is $r->header('Retry-After'), 1, 'a hung owner: Retry-After';
+like $r->json->{detail}, qr/^the process that has the store open does not/,
+    'a hung owner: detail';
+cmp_ok time - $begin, '<', 6, 'a hung owner: in time';
+$t->signal('CONT', $owner);
+ok $t->wait_for(sub { $caller->request('GET', '/pickle/fine')->status == 200 },
+    5), 'it goes on';
+is fine(), FINE, 'for all';
+
+# and is killed while it hangs
+
+$t->expect_log(qr/exited on signal 9/);
+$t->signal('STOP', $owner);
+$t->signal('KILL', $owner);
+ok $t->wait_for(sub { $caller->request('GET', '/pickle/fine')->status == 200 },
+    5), 'another takes over';
+is fine(), FINE, 'all of them';
+$t->stop;
+
+
+# -- a store that cannot be opened: one line, and it mends itself
+
+$t->start;
+is fine(), FINE, 'serves again';
+my $version = $t->dir . '/store/index/CURRENT';
+$t->stop;
+
+rename $t->dir . '/store/index', $t->dir . '/index.kept';
+$t->write_file('store/index', 'a file');
+$t->expect_log(qr/cannot be opened, will be tried again/);
+$t->start;
+
+my @r = map { $t->get('/pickle/fine') } 1 .. 20;
+is_deeply [ grep { $_->status != 503 } @r ], [], 'cannot be opened: 503';
+is $r[0]->header('Retry-After'), 1, 'cannot be opened: Retry-After';
+unlike $r[0]->body, qr/being opened|shutting down/, 'cannot be opened: why'
+    or diag $r[0]->body;
+sleep 3;
+my @lines = $t->error_log =~ /cannot be opened, will be tried again/g;
+is @lines, 1, 'cannot be opened: one line of four workers';
+
+unlink $t->dir . '/store/index';
+rename $t->dir . '/index.kept', $t->dir . '/store/index';
+ok $t->wait_for(sub { $t->get('/pickle/fine')->status == 200 }, 5),
+    'opens by itself';
+is fine(), FINE, 'and all serve';
+ok $t->stop, 'stops';
+
+done_testing;

@@ -1,0 +1,118 @@
+#!/usr/bin/perl
+
+# Nginx is reloaded every 3 seconds, and every 10 a worker is killed, while
+# clients read and write: nothing fails but what the killed one had, and nothing
+# that was acknowledged is lost.
+#
+# BIGCACHE_SOAK=1800 goes on for so many seconds, with BIGCACHE_WORKERS=4
+# workers, and shows its figures.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Bigcache::Test;
+use Bigcache::Test::Load;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use constant SECONDS => $ENV{BIGCACHE_SOAK} || 12;
+
+alarm SECONDS + 120;
+
+my $workers = $ENV{BIGCACHE_WORKERS} || 4;
+my $t = Bigcache::Test->new;
+
+$t->expect_log(qr/exited on signal 9/);
+$t->conf(<<"END")->start;
+%%MODULE%%
+worker_processes $workers;
+
+events {
+}
+
+http {
+    %%HTTP%%
+
+    client_max_body_size 10m;
+    client_body_buffer_size 128k;
+
+    bigcache_path %%DIR%%/store zone=main:1m wait=10s segment_size=16m;
+
+    server {
+        listen 127.0.0.1:%%PORT_0%%;
+
+        location / {
+            bigcache main;
+        }
+    }
+}
+END
+
+my $load = Bigcache::Test::Load->new($t, clients => 4, keepalive => 0.5,
+    kills => 1, pause => 0.001)->start;
+
+my $begin = time;
+my ($reload, $kill) = ($begin + 3, $begin + 10);
+my ($reloads, $kills) = (0, 0);
+my (%rss, @files);
+
+while (time < $begin + SECONDS) {
+    sleep 0.1;
+
+    if (time > $reload) {
+        $t->reload;
+        $reloads++;
+        $reload += 3 while $reload < time;
+    }
+
+    if (time > $kill) {
+        my @pids = $t->worker_pids;
+
+        if (@pids) {
+            $t->signal('KILL', $pids[rand @pids]);
+            $kills++;
+        }
+
+        $kill += 10 while $kill < time;
+    }
+
+    for my $pid ($t->worker_pids) {
+        my $rss = $t->rss($pid) / 1024;
+        $rss{most} = $rss if $rss > ($rss{most} // 0);
+        my $n = () = glob "/proc/$pid/fd/*";
+        $rss{files} = $n if $n > ($rss{files} // 0);
+        $n = () = glob "/proc/$pid/task/*";
+        $rss{threads} = $n if $n > ($rss{threads} // 0);
+    }
+}
+
+my $report = $load->stop;
+my @lost = $load->verify;
+
+cmp_ok $report->{ok}, '>', 100, 'requests';
+ok !@{ $report->{failed} } && !$report->{refused} && !$report->{died},
+    'no request fails'
+    or diag join "\n", "refused $report->{refused}, died $report->{died}",
+        grep { defined } @{ $report->{failed} }[0 .. 9];
+ok !@{ $report->{wrong} } && !@lost, 'nothing is lost'
+    or diag join "\n", grep { defined } (@{ $report->{wrong} }, @lost)[0 .. 9];
+cmp_ok $report->{slowest}, '<', 10, 'none hangs';
+
+my $text = sprintf '%d workers, %.0f s, %d reloads, %d kills: %d requests, '
+    . '%d resets, slowest %.0f ms; a worker has %d kB, %d files and %d threads '
+    . 'at most', $workers, time - $begin, $reloads, $kills, $report->{ok},
+    $report->{reset}, 1000 * $report->{slowest}, $rss{most}, $rss{files},
+    $rss{threads};
+
+$ENV{BIGCACHE_SOAK} ? diag $text : note $text;
+
+my $size = 0;
+$size += -s for glob $t->dir . '/store/pages/*';
+cmp_ok $size, '<', 500_000_000, 'space comes back';
+
+ok $t->stop, 'stops';
+
+done_testing;
