@@ -20,6 +20,7 @@ plan skip_all => "no $tool" if !-x $tool;
 
 my $conf = <<'END';
 %%MODULE%%
+worker_processes 1;
 
 events {
 }

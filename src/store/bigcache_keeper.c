@@ -378,11 +378,6 @@ bigcache_keeper_failed(bigcache_store_t *store, bigcache_rc_t rc,
         level = BIGCACHE_LOG_CRIT;
         bigcache_life_state(store, BIGCACHE_STATE_FAILED);
 
-        /* each process tries, one of them says so */
-
-        hash = bigcache_keeper_hash(error);
-        news = (atomic_exchange(&store->shared->told, hash) != hash);
-
     } else {
 
         /* the usual thing for a moment when a new worker takes over */
@@ -392,8 +387,17 @@ bigcache_keeper_failed(bigcache_store_t *store, bigcache_rc_t rc,
                && bigcache_monotonic() - store->since > store->conf.wait;
     }
 
-    if (news) {
-        store->told = 1;
+    if (!news) {
+        return;
+    }
+
+    store->told = 1;
+
+    /* each process tries, one of them says so */
+
+    hash = bigcache_keeper_hash(error);
+
+    if (atomic_exchange(&store->shared->told, hash) != hash) {
         bigcache_log(&store->conf.log, level,
                      "store \"%s\" cannot be opened, will be tried again: "
                      "%s", store->conf.path, error);
