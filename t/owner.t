@@ -191,6 +191,10 @@ is answered(friend(), message(LOST, 'fine', '', 1, 1, 2, 3)), 3,
     'not what the index names';
 is fine(), FINE, 'serves after all that';
 
+is answered(friend(), message(LEND, '', '', 2**60, 0)), 6,
+    'more room than the disk has';
+is fine(), FINE, 'which drives nothing out';
+
 # loans come to an end with who has them
 
 for (1 .. 50) {

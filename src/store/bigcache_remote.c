@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bigcache_dir.h"
 #include "bigcache_import.h"
 #include "bigcache_key.h"
 #include "bigcache_life.h"
@@ -219,6 +220,14 @@ bigcache_remote_reserve(bigcache_store_t *store, bigcache_loan_t *loan,
     rc = bigcache_store_writable(store);
     if (rc != BIGCACHE_OK) {
         return rc;
+    }
+
+    /* what the disk cannot hold would only drive out what is stored */
+
+    if (loan->size > store->conf.segment_size
+        && loan->size > bigcache_dir_free(store->conf.path))
+    {
+        return BIGCACHE_FULL;
     }
 
     share = store->conf.segment_size / BIGCACHE_REMOTE_SHARE;

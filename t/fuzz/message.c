@@ -1,0 +1,185 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * Any bytes either are no message, or are the one that encodes to them, and the
+ * owner makes the call they ask for, or says what is wrong, in a store of its
+ * own.  What is right about all messages is made so for half of the inputs,
+ * and records are given their checksum.  Calls that close or clear the store
+ * are left out: each of them takes longer than thousands of the others.
+ */
+
+
+#define _GNU_SOURCE
+
+#include <ftw.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bigcache_bytes.h"
+#include "bigcache_message.h"
+#include "bigcache_serve.h"
+
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+
+static void start(void);
+static void finish(void);
+static void mend(u_char *in, size_t size);
+static void log_handler(void *data, int level, const char *text);
+static int rm(const char *name, const struct stat *st, int type,
+    struct FTW *ftw);
+
+
+static char               path[64];
+static bigcache_store_t  *store;
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    u_char               *in, header[BIGCACHE_MESSAGE_HEADER];
+    bigcache_served_t     served;
+    bigcache_message_t    message, out;
+
+    if (store == NULL) {
+        start();
+    }
+
+    /* a block of just this size, so that a read past its end is seen */
+
+    in = malloc(size ? size : 1);
+    if (in == NULL) {
+        return 0;
+    }
+
+    memcpy(in, data, size);
+
+    if (size >= BIGCACHE_MESSAGE_HEADER && (in[size - 1] & 1)) {
+        mend(in, size);
+    }
+
+    if (bigcache_message_decode(&message, in, size) == NULL) {
+
+        bigcache_message_encode(header, &message);
+
+        if (memcmp(header, in, sizeof(header)) != 0) {
+            abort();
+        }
+
+        if (message.call != BIGCACHE_CALL_CLEAR
+            && message.call != BIGCACHE_CALL_CLOSE
+            && message.call != BIGCACHE_CALL_FULL)
+        {
+            (void) bigcache_serve(store, message.n[5] % 3, &message, &out,
+                                  &served);
+
+            bigcache_serve_free(&served);
+        }
+    }
+
+    free(in);
+
+    return 0;
+}
+
+
+static void
+start(void)
+{
+    bigcache_store_conf_t  conf;
+
+    memset(&conf, 0, sizeof(bigcache_store_conf_t));
+
+    (void) snprintf(path, sizeof(path), "/tmp/bigcache-fuzz-XXXXXX");
+
+    if (mkdtemp(path) == NULL) {
+        abort();
+    }
+
+    conf.path = path;
+    conf.wait = 100;
+    conf.index.block_cache = 1024 * 1024;
+    conf.index.write_buffer = 1024 * 1024;
+    conf.segment_size = 64 * 1024 * 1024;
+    conf.inline_size = 1024;
+    conf.gzip_min = SIZE_MAX;
+    conf.log.handler = log_handler;
+
+    store = bigcache_store_create(&conf);
+
+    if (store == NULL || bigcache_store_start(store) != 0) {
+        abort();
+    }
+
+    (void) atexit(finish);
+}
+
+
+static void
+finish(void)
+{
+    bigcache_store_stop(store);
+    bigcache_store_destroy(store);
+
+    (void) nftw(path, rm, 16, FTW_DEPTH|FTW_PHYS);
+}
+
+
+/* the key takes up to a quarter of what follows the header */
+
+static void
+mend(u_char *in, size_t size)
+{
+    size_t               rest, key;
+    bigcache_message_t   message;
+
+    rest = size - BIGCACHE_MESSAGE_HEADER;
+    key = rest ? in[rest + BIGCACHE_MESSAGE_HEADER - 1] % (rest / 4 + 1) : 0;
+
+    memset(&message, 0, sizeof(bigcache_message_t));
+
+    message.call = BIGCACHE_CALL_HELLO + in[6] % BIGCACHE_CALL_WATCH;
+    memcpy(message.n, in + 24, sizeof(message.n));
+
+    message.key.len = key;
+    message.data.len = (message.call == BIGCACHE_CALL_PUT) ? rest - key : 0;
+
+    if (message.call != BIGCACHE_CALL_PUT) {
+        message.key.len = rest;
+    }
+
+    bigcache_message_encode(in, &message);
+
+    if (message.data.len >= BIGCACHE_RECORD_HEADER) {
+        bigcache_record_seal(in + BIGCACHE_MESSAGE_HEADER + key,
+                             message.data.len);
+    }
+}
+
+
+static void
+log_handler(void *data, int level, const char *text)
+{
+    (void) data;
+    (void) level;
+    (void) text;
+}
+
+
+static int
+rm(const char *name, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void) st;
+    (void) type;
+    (void) ftw;
+
+    return remove(name);
+}
