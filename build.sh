@@ -263,7 +263,6 @@ and in a block "server":
         bigcache main;
     }
 
-and set worker_processes to 1, for this release serves from one worker.
 Then reload nginx: nginx -t && nginx -s reload
 END
 }
