@@ -192,6 +192,33 @@ for my $workers (split ' ', $ENV{BIGCACHE_WORKERS} || '1 2 4 8') {
 
     is_deeply \@bad, [], "$name, slow clients: uploads and hand-overs";
 
+    # the store is cleared, closed and opened while it changes hands: nginx tells
+    # old workers to quit a tenth of a second after it has started new ones
+
+    my %status;
+
+    for my $i (1 .. 6 + 2 * ROUNDS) {
+        my @c = map { $t->connect } 1 .. 4;
+        my $path = $i % 3 ? '/clear' : '/close';
+
+        $t->signal('HUP');
+        sleep 0.07;
+        sleep 0.012 and $_->send_request('GET', $path, undef,
+            Connection => 'close') for @c;
+        $status{"$path " . $_->response->status}++ for @c;
+
+        # which a reload has opened already, or opens now
+        $t->request('POST', '/open') if $path eq '/close';
+        $status{'POST ' . $t->request('POST', '/pickle/x', $i)->status}++;
+        $status{'GET ' . ($t->get('/pickle/x')->body eq $i ? 200 : 0)}++;
+    }
+
+    is join(', ', sort keys %status),
+        '/clear 200, /close 200, GET 200, POST 200',
+        "$name, cleared and closed during reloads"
+        or diag join ', ', map { "$_: $status{$_}" } sort keys %status;
+    $t->request('POST', '/pickle/slow', $large);
+
     # nginx gives up on them
 
     $t->conf(conf($workers, 'worker_shutdown_timeout 300ms;'));

@@ -51,6 +51,7 @@ static void *bigcache_keeper(void *data);
 static unsigned bigcache_keeper_open(bigcache_store_t *store);
 static bigcache_rc_t bigcache_keeper_take(bigcache_store_t *store,
     bigcache_open_t *open, char *error);
+static int bigcache_keeper_turn(bigcache_store_t *store);
 static bigcache_rc_t bigcache_keeper_held(bigcache_store_t *store,
     char *error);
 static bigcache_rc_t bigcache_keeper_open_dir(bigcache_store_t *store,
@@ -210,14 +211,7 @@ bigcache_keeper_take(bigcache_store_t *store, bigcache_open_t *open,
     (void) snprintf(error, BIGCACHE_ERROR_LEN,
                     "another process has the store open");
 
-    if (store->patience) {
-        return BIGCACHE_HELD;
-    }
-
-    if (store->quitting
-        && (store->waiting == 0
-            || bigcache_monotonic() - store->since < BIGCACHE_KEEPER_TURN))
-    {
+    if (store->lock == -1 && !bigcache_keeper_turn(store)) {
         return BIGCACHE_HELD;
     }
 
@@ -231,6 +225,22 @@ bigcache_keeper_take(bigcache_store_t *store, bigcache_open_t *open,
     (void) pthread_mutex_lock(&store->mutex);
 
     return (rc == BIGCACHE_UNAVAILABLE) ? BIGCACHE_HELD : rc;
+}
+
+
+/* tells whether a process that has not got the lock is to try for it */
+
+static int
+bigcache_keeper_turn(bigcache_store_t *store)
+{
+    if (store->patience) {
+        return 0;
+    }
+
+    return !store->quitting
+           || (store->waiting
+               && bigcache_monotonic() - store->since
+                  >= BIGCACHE_KEEPER_TURN);
 }
 
 
@@ -438,6 +448,7 @@ bigcache_keeper_resign(bigcache_store_t *store)
 
     (void) pthread_mutex_lock(&store->mutex);
 
+    store->resigning = 0;
     bigcache_life_state(store, BIGCACHE_STATE_OPENING);
 }
 

@@ -172,14 +172,14 @@ bigcache_store_resign(bigcache_store_t *store)
 {
     (void) pthread_mutex_lock(&store->mutex);
 
-    if (store->state == BIGCACHE_STATE_OPEN) {
-        store->resigning = 1;
+    /* if it is being opened anew, then when that is done */
 
-        /* what runs long makes way */
+    store->resigning = 1;
 
-        atomic_store(&store->draining, 1);
-        (void) pthread_cond_broadcast(&store->cond);
-    }
+    /* what runs long makes way */
+
+    atomic_store(&store->draining, 1);
+    (void) pthread_cond_broadcast(&store->cond);
 
     (void) pthread_mutex_unlock(&store->mutex);
 }
@@ -195,6 +195,7 @@ bigcache_store_held(bigcache_store_t *store, int held)
     going = (store->state != BIGCACHE_STATE_STOPPED);
 
     if (going) {
+        store->resigning = 0;
         bigcache_life_state(store, held ? BIGCACHE_STATE_HELD
                                         : BIGCACHE_STATE_OPENING);
     }
@@ -502,7 +503,7 @@ bigcache_life_enter(bigcache_store_t *store)
 static bigcache_rc_t
 bigcache_life_await(bigcache_store_t *store)
 {
-    int64_t  deadline;
+    int64_t  since, deadline;
 
     deadline = bigcache_monotonic() + store->conf.wait;
 
@@ -534,10 +535,15 @@ bigcache_life_await(bigcache_store_t *store)
 
         case BIGCACHE_STATE_OPENING:
 
-            /* all that wait give up at once, not each after its own time */
+            /*
+             * all that wait give up at once, not each after its own time,
+             * unless it has begun to be opened more than once
+             */
+
+            since = store->since + store->conf.wait;
 
             if (!bigcache_life_wait(store,
-                                    store->since + store->conf.wait)
+                                    since < deadline ? since : deadline)
                 && store->state == BIGCACHE_STATE_OPENING)
             {
                 return BIGCACHE_UNAVAILABLE;
