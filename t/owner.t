@@ -205,6 +205,14 @@ for (1 .. 50) {
 
 is fine(), FINE, 'loans end';
 
+# and nobody has more of them than he can use
+
+my $greedy = friend();
+my @lent = map { answered($greedy, message(LEND, '', '', 8, 8)) } 1 .. 1024;
+is scalar(grep { $_ eq '0' } @lent), 1024, 'a thousand loans';
+is answered($greedy, message(LEND, '', '', 8, 8)), 'closed', 'not one more';
+is fine(), FINE, 'serves the others';
+
 # many that say nothing
 
 my @silent = map { stranger() } 1 .. 200;

@@ -20,6 +20,10 @@
 
 #define BIGCACHE_REMOTE_SHARE  16
 
+/* loans of a peer: one for each of its threads, and one more, are in use */
+
+#define BIGCACHE_REMOTE_LOANS  1024
+
 
 struct bigcache_loan_s {
     bigcache_loan_t     *next;
@@ -33,6 +37,7 @@ static bigcache_rc_t bigcache_remote_reserve(bigcache_store_t *store,
     bigcache_loan_t *loan, uint64_t most);
 static void bigcache_remote_end(bigcache_store_t *store, uint64_t peer,
     uint64_t id, uint64_t offset);
+static unsigned bigcache_remote_loans(bigcache_store_t *store, uint64_t peer);
 static int bigcache_remote_lent(bigcache_store_t *store, uint64_t peer,
     const bigcache_record_t *record, uint64_t size);
 static bigcache_rc_t bigcache_remote_commit(bigcache_store_t *store,
@@ -222,6 +227,10 @@ bigcache_remote_reserve(bigcache_store_t *store, bigcache_loan_t *loan,
         return rc;
     }
 
+    if (bigcache_remote_loans(store, loan->peer) >= BIGCACHE_REMOTE_LOANS) {
+        return BIGCACHE_INVALID;
+    }
+
     /* what the disk cannot hold would only drive out what is stored */
 
     if (loan->size > store->conf.segment_size
@@ -271,6 +280,26 @@ bigcache_remote_end(bigcache_store_t *store, uint64_t peer, uint64_t id,
     }
 
     (void) pthread_mutex_unlock(&store->loans.mutex);
+}
+
+
+static unsigned
+bigcache_remote_loans(bigcache_store_t *store, uint64_t peer)
+{
+    unsigned          n;
+    bigcache_loan_t  *loan;
+
+    n = 0;
+
+    (void) pthread_mutex_lock(&store->loans.mutex);
+
+    for (loan = store->loans.first; loan; loan = loan->next) {
+        n += (loan->peer == peer);
+    }
+
+    (void) pthread_mutex_unlock(&store->loans.mutex);
+
+    return n;
 }
 
 

@@ -45,7 +45,8 @@ void bigcache_loans_forget(bigcache_loans_t *loans,
 
 /*
  * Lends at least size bytes, most if a segment has plenty of them.  Returns
- * BIGCACHE_OK, and where in *id, *offset and *size; or BIGCACHE_FULL.
+ * BIGCACHE_OK, and where in *id, *offset and *size; BIGCACHE_FULL; or
+ * BIGCACHE_INVALID if a peer wants more loans than it can use.
  */
 bigcache_rc_t bigcache_store_lend(bigcache_store_t *store, uint64_t peer,
     uint64_t most, uint64_t *id, uint64_t *offset, uint64_t *size);
