@@ -138,15 +138,17 @@ int bigcache_store_inside(bigcache_store_t *store);
 bigcache_rc_t bigcache_store_counted(bigcache_store_t *store);
 
 /*
- * The next four are for those who open and close the store, all but the last
- * with the mutex held.  bigcache_life_state() changes the state and wakes all
- * who wait for that.  bigcache_life_wait() waits for any change; returns 0 if
- * the deadline, monotonic ms or INT64_MAX, has passed.  bigcache_life_drain()
- * returns BIGCACHE_OK, with nobody else inside and the state DRAINING;
- * BIGCACHE_CLOSED or BIGCACHE_UNAVAILABLE.  bigcache_life_close() closes the
- * database of a store that was drained; without unlock no other process can
- * come in before it is opened again.
+ * The next five are for those who open and close the store, all but the last
+ * with the mutex held.  bigcache_life_enter_locked() enters.
+ * bigcache_life_state() changes the state and wakes all who wait for that.
+ * bigcache_life_wait() waits for any change; returns 0 if the deadline,
+ * monotonic ms or INT64_MAX, has passed.  bigcache_life_drain() returns
+ * BIGCACHE_OK, with nobody else inside and the state DRAINING; or what
+ * bigcache_store_enter() does.  bigcache_life_close() closes the database of a
+ * store that was drained; without unlock no other process can come in before
+ * it is opened again.
  */
+bigcache_rc_t bigcache_life_enter_locked(bigcache_store_t *store);
 void bigcache_life_state(bigcache_store_t *store, bigcache_state_e state);
 int bigcache_life_wait(bigcache_store_t *store, int64_t deadline);
 bigcache_rc_t bigcache_life_drain(bigcache_store_t *store);
