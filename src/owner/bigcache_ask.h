@@ -6,7 +6,7 @@
 
 /*
  * What the parts of the cache share: bigcache_cache.c, which becomes owner and
- * caller, and bigcache_ask.c, which makes the calls.
+ * caller, bigcache_ask.c and bigcache_ask_page.c, which make the calls.
  */
 
 
@@ -42,6 +42,38 @@ struct bigcache_cache_s {
     pthread_mutex_t         mutex;
     char                    reason[BIGCACHE_ERROR_LEN];
 };
+
+/* a call, over all of its tries */
+
+typedef struct {
+    bigcache_cache_t    *cache;
+    int64_t              deadline;    /* monotonic ms */
+    uint64_t             since;       /* no version was later when it began */
+    unsigned             begun:1;     /* an owner may have made it */
+    unsigned             asked:1;     /* the last try went to an owner */
+    bigcache_message_t   call;
+    bigcache_called_t    called;
+} bigcache_ask_t;
+
+
+void bigcache_ask_begin(bigcache_ask_t *ask, bigcache_cache_t *cache);
+
+/*
+ * Asks the owner; slow: as in bigcache_client_call().  Returns what he says,
+ * or BIGCACHE_HELD if he did not make the call, or might not have;
+ * bigcache_ask_end() is owed.
+ */
+bigcache_rc_t bigcache_ask(bigcache_ask_t *ask, unsigned call,
+    const bigcache_str_t *key, int slow);
+void bigcache_ask_end(bigcache_ask_t *ask);
+
+/* tells whether the call is to be made again, and what it came to if not */
+
+int bigcache_ask_again(bigcache_ask_t *ask, bigcache_rc_t *rc);
+
+/* returns what a call that is made again has for since, or 0 */
+
+uint64_t bigcache_ask_since(const bigcache_ask_t *ask);
 
 
 #endif /* _BIGCACHE_ASK_H_INCLUDED_ */

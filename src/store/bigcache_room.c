@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bigcache_dir.h"
 #include "bigcache_key.h"
 #include "bigcache_life.h"
 #include "bigcache_room.h"
@@ -17,6 +18,10 @@
 /* milliseconds between two looks at the limit */
 
 #define BIGCACHE_ROOM_PAUSE  2
+
+/* the reserve is that part of max_size at most */
+
+#define BIGCACHE_ROOM_SHARE  16
 
 
 bigcache_rc_t
@@ -80,4 +85,19 @@ bigcache_store_done(void *data, const bigcache_place_t *place)
     bigcache_store_t *store = data;
 
     bigcache_segments_done(store->segments, place);
+}
+
+
+uint64_t
+bigcache_store_spare(bigcache_store_t *store)
+{
+    uint64_t  size, most;
+
+    size = bigcache_life_index_room(store)
+           + bigcache_dir_segment_size(store->conf.path,
+                                       store->conf.segment_size);
+
+    most = store->conf.max_size / BIGCACHE_ROOM_SHARE;
+
+    return (most && most < size) ? most : size;
 }

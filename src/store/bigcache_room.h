@@ -35,5 +35,11 @@ bigcache_rc_t bigcache_store_reserve(void *data, uint64_t size,
     bigcache_place_t *place);
 void bigcache_store_done(void *data, const bigcache_place_t *place);
 
+/*
+ * Returns the bytes of the disk to keep in reserve: what the index and the
+ * compaction of a segment need, but a part of max_size at most.
+ */
+uint64_t bigcache_store_spare(bigcache_store_t *store);
+
 
 #endif /* _BIGCACHE_ROOM_H_INCLUDED_ */

@@ -1,0 +1,310 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include <stdio.h>
+#include <string.h>
+
+#include "bigcache_dir.h"
+#include "bigcache_life.h"
+#include "bigcache_open.h"
+#include "bigcache_room.h"
+#include "bigcache_take.h"
+#include "bigcache_time.h"
+
+
+/* milliseconds until the next look, for what should take but a moment */
+
+#define BIGCACHE_TAKE_RETRY     5
+
+/*
+ * Another nginx on this directory hands it over to workers of its own: it is
+ * gone only if nobody has the directory for so many looks, each after that
+ * many milliseconds.
+ */
+#define BIGCACHE_TAKE_PATIENCE  10
+#define BIGCACHE_TAKE_FOREIGN   100
+
+/* milliseconds that a process which is to end leaves to others */
+
+#define BIGCACHE_TAKE_TURN      200
+
+
+static bigcache_rc_t bigcache_take_lock(bigcache_store_t *store,
+    bigcache_open_t *open, char *error);
+static int bigcache_take_turn(bigcache_store_t *store);
+static bigcache_rc_t bigcache_take_held(bigcache_store_t *store,
+    char *error);
+static bigcache_rc_t bigcache_take_open(bigcache_store_t *store,
+    bigcache_open_t *open, int repair, char *error);
+static void bigcache_take_adopt(bigcache_store_t *store,
+    bigcache_open_t *open);
+static void bigcache_take_failed(bigcache_store_t *store,
+    bigcache_rc_t rc, const char *error);
+static uint32_t bigcache_take_hash(const char *text);
+
+
+unsigned
+bigcache_take(bigcache_store_t *store)
+{
+    char             error[BIGCACHE_ERROR_LEN];
+    bigcache_rc_t    rc;
+    bigcache_open_t  open;
+
+    rc = bigcache_take_lock(store, &open, error);
+
+    if (rc == BIGCACHE_OK) {
+        bigcache_take_adopt(store, &open);
+        return 0;
+    }
+
+    if (rc == BIGCACHE_HELD) {
+        rc = bigcache_take_held(store, error);
+    }
+
+    if (rc == BIGCACHE_OK || store->state == BIGCACHE_STATE_STOPPED) {
+        return 0;
+    }
+
+    bigcache_take_failed(store, rc, error);
+
+    if (store->patience) {
+        return BIGCACHE_TAKE_FOREIGN;
+    }
+
+    return (rc == BIGCACHE_UNAVAILABLE) ? BIGCACHE_TAKE_RETRY
+                                        : BIGCACHE_LIFE_RETRY;
+}
+
+
+/* returns BIGCACHE_HELD if it is not this process' turn to have it */
+
+static bigcache_rc_t
+bigcache_take_lock(bigcache_store_t *store, bigcache_open_t *open,
+    char *error)
+{
+    int            repair;
+    bigcache_rc_t  rc;
+
+    (void) snprintf(error, BIGCACHE_ERROR_LEN,
+                    "another process has the store open");
+
+    if (store->lock == -1 && !bigcache_take_turn(store)) {
+        return BIGCACHE_HELD;
+    }
+
+    repair = store->repair;
+    store->repair = 0;
+
+    (void) pthread_mutex_unlock(&store->mutex);
+
+    rc = bigcache_take_open(store, open, repair, error);
+
+    (void) pthread_mutex_lock(&store->mutex);
+
+    return (rc == BIGCACHE_UNAVAILABLE) ? BIGCACHE_HELD : rc;
+}
+
+
+/* tells whether a process that has not got the lock is to try for it */
+
+static int
+bigcache_take_turn(bigcache_store_t *store)
+{
+    if (store->patience) {
+        return 0;
+    }
+
+    return !store->quitting
+           || (store->waiting
+               && bigcache_monotonic() - store->since
+                  >= BIGCACHE_TAKE_TURN);
+}
+
+
+/* returns BIGCACHE_OK if another process had the directory until now */
+
+static bigcache_rc_t
+bigcache_take_held(bigcache_store_t *store, char *error)
+{
+    bigcache_rc_t  rc;
+
+    if (store->conf.hooks.held == NULL
+        || store->state == BIGCACHE_STATE_STOPPED)
+    {
+        return BIGCACHE_UNAVAILABLE;
+    }
+
+    (void) pthread_mutex_unlock(&store->mutex);
+
+    rc = store->conf.hooks.held(store->conf.hooks.data, error);
+
+    (void) pthread_mutex_lock(&store->mutex);
+
+    if (rc == BIGCACHE_MISMATCH) {
+        store->patience = BIGCACHE_TAKE_PATIENCE;
+        return BIGCACHE_UNAVAILABLE;
+    }
+
+    store->patience -= (store->patience && rc != BIGCACHE_OK);
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_take_open(bigcache_store_t *store, bigcache_open_t *open,
+    int repair, char *error)
+{
+    uint64_t       version;
+    bigcache_rc_t  rc;
+
+    open->lock = store->lock;
+    open->files = store->files;
+
+    rc = bigcache_open(&store->conf, open, repair, error);
+
+    if (rc == BIGCACHE_FULL) {
+
+        /* the reserve is for this */
+
+        bigcache_store_full(store);
+        bigcache_dir_release(store->conf.path);
+
+        open->lock = -1;
+        rc = bigcache_open(&store->conf, open, repair, error);
+    }
+
+    /* it is kept by a store that had it, and is let go if this failed */
+
+    store->lock = (rc == BIGCACHE_OK) ? open->lock : -1;
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    store->index = open->index;
+
+    /* what is left of an earlier opening may have ended in another process */
+
+    bigcache_purge_forget(&store->purges);
+
+    rc = bigcache_purge_load(&store->purges, store->index, 1, &version,
+                             error);
+
+    if (rc == BIGCACHE_OK && store->conf.hooks.opened) {
+        rc = store->conf.hooks.opened(store->conf.hooks.data, error);
+    }
+
+    if (rc != BIGCACHE_OK) {
+        bigcache_purge_forget(&store->purges);
+        bigcache_open_close(&store->conf, open, open->walk == NULL);
+        store->index = NULL;
+        store->lock = -1;
+
+        return BIGCACHE_ERROR;
+    }
+
+    /* what is stored from now on is later, though the clock was set back */
+
+    bigcache_store_passed(store, version);
+
+    if (!atomic_load(&store->full)) {
+        bigcache_dir_reserve(store->conf.path,
+                             bigcache_store_spare(store));
+    }
+
+    return BIGCACHE_OK;
+}
+
+
+static void
+bigcache_take_adopt(bigcache_store_t *store, bigcache_open_t *open)
+{
+    uint64_t  version;
+
+    store->segments = open->segments;
+    store->walk = open->walk;
+    store->counted = (open->walk == NULL);
+    store->trash = 1;
+
+    bigcache_pages_reset(&store->pages);
+
+    atomic_store(&store->broken, BIGCACHE_OK);
+    atomic_store(&store->shared->told, 0);
+    atomic_store(&store->count, (int64_t) open->count);
+
+    version = atomic_load(&store->version);
+    atomic_store(&store->version,
+                 version > open->version ? version : open->version);
+
+    /* if it was stopped meanwhile, the one who did closes it */
+
+    if (store->state != BIGCACHE_STATE_STOPPED) {
+        bigcache_life_state(store, BIGCACHE_STATE_OPEN);
+
+        bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
+                     "store \"%s\" open", store->conf.path);
+    }
+}
+
+
+static void
+bigcache_take_failed(bigcache_store_t *store, bigcache_rc_t rc,
+    const char *error)
+{
+    int       level, news;
+    uint32_t  hash;
+
+    news = (strcmp(store->reason, error) != 0);
+
+    if (news) {
+        (void) snprintf(store->reason, BIGCACHE_ERROR_LEN, "%s", error);
+    }
+
+    if (rc != BIGCACHE_UNAVAILABLE) {
+        level = BIGCACHE_LOG_CRIT;
+        bigcache_life_state(store, BIGCACHE_STATE_FAILED);
+
+    } else {
+
+        /* the usual thing for a moment when a new worker takes over */
+
+        level = BIGCACHE_LOG_WARN;
+        news = !store->told
+               && bigcache_monotonic() - store->since > store->conf.wait;
+    }
+
+    if (!news) {
+        return;
+    }
+
+    store->told = 1;
+
+    /* each process tries, one of them says so */
+
+    hash = bigcache_take_hash(error);
+
+    if (atomic_exchange(&store->shared->told, hash) != hash) {
+        bigcache_log(&store->conf.log, level,
+                     "store \"%s\" cannot be opened, will be tried again: "
+                     "%s", store->conf.path, error);
+    }
+}
+
+
+/* FNV-1a, never 0 */
+
+static uint32_t
+bigcache_take_hash(const char *text)
+{
+    uint32_t  hash;
+
+    for (hash = 2166136261u; *text; text++) {
+        hash = (hash ^ (unsigned char) *text) * 16777619u;
+    }
+
+    return hash | 1;
+}
