@@ -110,7 +110,9 @@ set_paths() {
         cc_opt="$unit_opt -DNGX_DEBUG_PALLOC=1"
 
         # nginx copies nothing from NULL at times
+        # and reads numbers that are not aligned, where the machine can do so
         [ -z "${NGX_SRC:-}" ] || cc_opt+=" -fno-sanitize=nonnull-attribute"
+        [ -z "${NGX_SRC:-}" ] || cc_opt+=" -DNGX_HAVE_NONALIGNED=0"
 
         ld_opt="-fsanitize=address,undefined"
     fi
@@ -120,7 +122,7 @@ set_paths() {
     tree=$out/nginx-installed
 
     if [ -n "${NGX_SRC:-}" ]; then
-        src=$(cd "$started_in" && cd "$NGX_SRC" && pwd -P) ||
+        src=$(cd "$started_in" && cd "$NGX_SRC" 2>/dev/null && pwd -P) ||
             die "NGX_SRC: no directory '$NGX_SRC'"
         tree=$out/nginx-$(basename "$src")-$(cksum <<<"$src" | cut -d ' ' -f 1)
         nginx=$top/$tree/objs/nginx
@@ -138,7 +140,8 @@ configure_nginx() {
     [ -f "$src/configure" ] || configure=auto/configure
 
     flags=(--with-compat --with-threads --with-debug --with-http_ssl_module
-           --with-http_v2_module --with-http_stub_status_module)
+           --with-http_v2_module --with-http_stub_status_module
+           --with-http_gunzip_module)
 
     if [ -f "$src/conf_flags" ]; then
         . "$src/conf_flags"

@@ -31,6 +31,10 @@ run_tests() {
 
     locked build_for_tests
 
+    # an nginx that is not instrumented gets the runtime from outside
+    [ "$out" = build ] || [ -n "${NGX_SRC:-}" ] ||
+        export BIGCACHE_PRELOAD=$(gcc -print-file-name=libasan.so)
+
     for file; do
         file=$(cd "$started_in" && realpath --relative-to="$top" "$file")
 
@@ -65,10 +69,6 @@ cmd_sanitize() {
     export ASAN_OPTIONS=detect_leaks=1:detect_odr_violation=0
     export UBSAN_OPTIONS=print_stacktrace=1
     export LSAN_OPTIONS=print_suppressions=0:suppressions=$top/t/lsan.supp
-
-    # an nginx that is not instrumented gets the runtime from outside
-    [ -n "${NGX_SRC:-}" ] ||
-        export BIGCACHE_PRELOAD=$(gcc -print-file-name=libasan.so)
 
     run_tests "$@"
 }

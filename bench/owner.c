@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/stat.h>
 
 #include "bigcache_cache.h"
 
@@ -28,8 +29,9 @@ int
 main(int argc, char **argv)
 {
     char                    byte;
+    struct stat             st;
     bigcache_rc_t           rc;
-    bigcache_stat_t         stat;
+    bigcache_stat_t         totals;
     bigcache_cache_t       *cache;
     bigcache_cache_conf_t   conf;
 
@@ -47,7 +49,13 @@ main(int argc, char **argv)
     conf.store.inline_size = 1024;
     conf.store.gzip_min = 1024;
     conf.store.log.handler = log_handler;
-    conf.masters[0] = strtoull(argv[2], NULL, 10);
+
+    if (stat("/proc/self/ns/pid", &st) == -1) {
+        return 1;
+    }
+
+    conf.masters[0] = ((uint64_t) st.st_ino << 32)
+                      | strtoull(argv[2], NULL, 10);
 
     cache = bigcache_cache_create(&conf);
 
@@ -56,7 +64,7 @@ main(int argc, char **argv)
         return 1;
     }
 
-    rc = bigcache_cache_stat(cache, &stat);
+    rc = bigcache_cache_stat(cache, &totals);
 
     (void) printf("%s\n", rc == BIGCACHE_OK ? "open" : "failed");
     (void) fflush(stdout);

@@ -285,7 +285,7 @@ END {
 }
 
 is $?, 0, 'daemon started';
-($daemon) = $t->read_file('nginx.pid') =~ /^(\d+)$/m;
+$t->wait_for(sub { ($daemon) = $t->read_file('nginx.pid') =~ /^(\d+)\n/ });
 serves($t, 2, 'daemon');
 kill 'QUIT', $daemon;
 ok $t->wait_for(sub { !kill 0, $daemon }, 10), 'daemon stops' and $daemon = 0;

@@ -26,6 +26,7 @@
 
 static ngx_int_t ngx_http_bigcache_start(ngx_cycle_t *cycle,
     ngx_http_bigcache_zone_t *zone);
+static uint64_t ngx_http_bigcache_master(ngx_pid_t pid);
 static ngx_int_t ngx_http_bigcache_watch_quit(ngx_cycle_t *cycle,
     ngx_http_bigcache_zone_t *zone);
 static void ngx_http_bigcache_quit_handler(ngx_event_t *ev);
@@ -128,9 +129,10 @@ ngx_http_bigcache_start(ngx_cycle_t *cycle, ngx_http_bigcache_zone_t *zone)
     bigcache_cache_conf_t  conf;
 
     conf.store = zone->conf;
-    conf.masters[0] = (ngx_process == NGX_PROCESS_SINGLE) ? ngx_pid
-                                                          : ngx_parent;
-    conf.masters[1] = ngx_http_bigcache_earlier;
+    conf.masters[0] = ngx_http_bigcache_master(
+                      ngx_process == NGX_PROCESS_SINGLE ? ngx_pid
+                                                        : ngx_parent);
+    conf.masters[1] = ngx_http_bigcache_master(ngx_http_bigcache_earlier);
 
     zone->cache = bigcache_cache_create(&conf);
     if (zone->cache == NULL) {
@@ -144,6 +146,25 @@ ngx_http_bigcache_start(ngx_cycle_t *cycle, ngx_http_bigcache_zone_t *zone)
     }
 
     return ngx_http_bigcache_watch_quit(cycle, zone);
+}
+
+
+/* in two containers that share a volume a pid may be the same */
+
+static uint64_t
+ngx_http_bigcache_master(ngx_pid_t pid)
+{
+    struct stat  st;
+
+    if (pid == 0) {
+        return 0;
+    }
+
+    if (stat("/proc/self/ns/pid", &st) == -1) {
+        st.st_ino = 0;
+    }
+
+    return ((uint64_t) st.st_ino << 32) | (uint32_t) pid;
 }
 
 

@@ -212,7 +212,7 @@ bigcache_cache_reason(bigcache_cache_t *cache, char *text)
 void
 bigcache_ask_begin(bigcache_ask_t *ask, bigcache_cache_t *cache)
 {
-    uint64_t  seen;
+    uint64_t  told, own;
 
     memset(ask, 0, sizeof(bigcache_ask_t));
 
@@ -221,10 +221,12 @@ bigcache_ask_begin(bigcache_ask_t *ask, bigcache_cache_t *cache)
 
     /* versions are moments of time, unless the clock was set back */
 
-    seen = atomic_load(&cache->seen);
+    told = bigcache_client_latest(cache->client);
+    own = bigcache_store_latest(cache->store);
 
     ask->since = (uint64_t) bigcache_now_us();
-    ask->since = (seen > ask->since) ? seen : ask->since;
+    ask->since = (told > ask->since) ? told : ask->since;
+    ask->since = (own > ask->since) ? own : ask->since;
 }
 
 
@@ -232,6 +234,7 @@ bigcache_rc_t
 bigcache_ask(bigcache_ask_t *ask, unsigned call, const bigcache_str_t *key,
     int slow)
 {
+    int64_t        left;
     bigcache_rc_t  rc;
 
     static const bigcache_str_t  none = bigcache_string("");
@@ -240,7 +243,11 @@ bigcache_ask(bigcache_ask_t *ask, unsigned call, const bigcache_str_t *key,
     ask->call.call = call;
     ask->call.key = key ? *key : none;
 
-    rc = bigcache_client_call(ask->cache->client, &ask->call, slow,
+    left = ask->deadline - bigcache_monotonic();
+    left = (left > 0) ? left : 0;
+
+    rc = bigcache_client_call(ask->cache->client, &ask->call,
+                              slow ? BIGCACHE_CLIENT_SLOW : (int) left,
                               &ask->called);
 
     if (rc == BIGCACHE_LOST) {

@@ -35,8 +35,6 @@ struct bigcache_cache_s {
     _Atomic int             quitting;
     _Atomic int             stopping;
 
-    /* the latest version that an owner has told of */
-    _Atomic uint64_t        seen;
     _Atomic unsigned        tag;
 
     pthread_mutex_t         mutex;

@@ -18,8 +18,7 @@
 static bigcache_rc_t bigcache_ask_get(bigcache_ask_t *ask,
     const bigcache_str_t *key, int body, bigcache_page_t *page);
 static bigcache_rc_t bigcache_ask_lost(bigcache_ask_t *ask,
-    const bigcache_str_t *key, bigcache_rc_t rc,
-    const bigcache_record_t *record);
+    const bigcache_str_t *key, bigcache_rc_t rc, uint64_t segment);
 static bigcache_rc_t bigcache_ask_put(bigcache_ask_t *ask,
     const bigcache_put_t *put, int apart, bigcache_page_t *page);
 static bigcache_rc_t bigcache_ask_commit(bigcache_ask_t *ask,
@@ -91,9 +90,9 @@ static bigcache_rc_t
 bigcache_ask_get(bigcache_ask_t *ask, const bigcache_str_t *key, int body,
     bigcache_page_t *page)
 {
-    bigcache_rc_t      rc;
-    bigcache_str_t     data;
-    bigcache_record_t  record;
+    uint64_t        segment;
+    bigcache_rc_t   rc;
+    bigcache_str_t  data;
 
     bigcache_page_clear(page);
 
@@ -126,7 +125,7 @@ bigcache_ask_get(bigcache_ask_t *ask, const bigcache_str_t *key, int body,
         return rc;
     }
 
-    record = page->record;
+    segment = page->record.segment;
 
     rc = bigcache_page_read(&ask->cache->pages, key, page);
 
@@ -136,22 +135,21 @@ bigcache_ask_get(bigcache_ask_t *ask, const bigcache_str_t *key, int body,
 
     bigcache_page_free(page);
 
-    return bigcache_ask_lost(ask, key, rc, &record);
+    return bigcache_ask_lost(ask, key, rc, segment);
 }
 
 
 static bigcache_rc_t
 bigcache_ask_lost(bigcache_ask_t *ask, const bigcache_str_t *key,
-    bigcache_rc_t rc, const bigcache_record_t *record)
+    bigcache_rc_t rc, uint64_t segment)
 {
     if (rc != BIGCACHE_MISS && rc != BIGCACHE_DAMAGED) {
         return rc;
     }
 
-    ask->call.n[0] = rc;
-    ask->call.n[1] = record->version;
-    ask->call.n[2] = record->segment;
-    ask->call.n[3] = record->offset;
+    /* the file may be one that somebody has put another in place of */
+
+    bigcache_files_forget(ask->cache->pages.files, segment);
 
     rc = bigcache_ask(ask, BIGCACHE_CALL_LOST, key, 0);
 
@@ -188,7 +186,7 @@ bigcache_ask_put(bigcache_ask_t *ask, const bigcache_put_t *put, int apart,
 
         bigcache_page_done(pages, &draft);
 
-    } else if (rc == BIGCACHE_FULL) {
+    } else if (rc == BIGCACHE_FULL && draft.reserved) {
 
         /* what makes room there is not to be kept from this segment */
 
@@ -196,6 +194,13 @@ bigcache_ask_put(bigcache_ask_t *ask, const bigcache_put_t *put, int apart,
 
         (void) bigcache_ask(ask, BIGCACHE_CALL_FULL, NULL, 0);
         bigcache_ask_end(ask);
+    }
+
+    if (rc == BIGCACHE_STALE) {
+
+        /* nothing that lies in this extent is taken any more */
+
+        bigcache_extents_end(&ask->cache->extents);
     }
 
     if (rc != BIGCACHE_OK) {
@@ -210,9 +215,7 @@ static bigcache_rc_t
 bigcache_ask_commit(bigcache_ask_t *ask, const bigcache_put_t *put,
     bigcache_draft_t *draft)
 {
-    uint64_t           version, last;
-    bigcache_rc_t      rc;
-    _Atomic uint64_t  *seen;
+    bigcache_rc_t  rc;
 
     (void) bigcache_record_encode(draft->memory, &draft->record);
     bigcache_record_seal(draft->memory, draft->value.len);
@@ -226,17 +229,7 @@ bigcache_ask_commit(bigcache_ask_t *ask, const bigcache_put_t *put,
     ask->call.data.len = 0;
 
     if (rc == BIGCACHE_OK) {
-        version = ask->called.answer.n[0];
-        draft->record.version = version;
-
-        seen = &ask->cache->seen;
-        last = atomic_load(seen);
-
-        while (last < version
-               && !atomic_compare_exchange_weak(seen, &last, version))
-        {
-            /* void */
-        }
+        draft->record.version = ask->called.answer.n[0];
     }
 
     bigcache_ask_end(ask);

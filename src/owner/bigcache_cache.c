@@ -205,6 +205,11 @@ bigcache_cache_held(void *data, char *error)
     bigcache_client_end(cache->client);
     bigcache_extents_end(&cache->extents);
 
+    /* until it is opened again somebody may put other files there */
+
+    bigcache_files_close(bigcache_store_files(cache->store));
+    bigcache_pages_reset(&cache->pages);
+
     return BIGCACHE_OK;
 }
 

@@ -40,8 +40,9 @@ typedef struct {
     bigcache_store_conf_t   store;      /* without hooks */
 
     /*
-     * pids of the master of this process, and of the one that it replaces
-     * (0: none): who has none of them in common is another nginx
+     * numbers of the master of this process, and of the one that it replaces
+     * (0: none): who has none of them in common is another nginx; the lower
+     * 32 bits are the pid
      */
     uint64_t                masters[BIGCACHE_CACHE_MASTERS];
 } bigcache_cache_conf_t;

@@ -39,6 +39,7 @@ struct bigcache_client_s {
     pthread_mutex_t          mutex;
     bigcache_client_conn_t  *idle;
     _Atomic uint64_t         epoch;
+    _Atomic uint64_t         latest;
     char                     reason[BIGCACHE_ERROR_LEN];
 };
 
@@ -49,6 +50,8 @@ static bigcache_client_conn_t *bigcache_client_open(
     bigcache_client_t *client, bigcache_rc_t *rc, char *error);
 static bigcache_rc_t bigcache_client_hello(bigcache_client_t *client,
     bigcache_client_conn_t *conn, char *error);
+static void bigcache_client_told(bigcache_client_t *client,
+    const bigcache_message_t *answer);
 static void bigcache_client_close(bigcache_client_conn_t *conn);
 static void bigcache_client_close_idle(bigcache_client_t *client);
 
@@ -137,6 +140,13 @@ bigcache_client_end(bigcache_client_t *client)
 
 
 uint64_t
+bigcache_client_latest(bigcache_client_t *client)
+{
+    return atomic_load(&client->latest);
+}
+
+
+uint64_t
 bigcache_client_epoch(bigcache_client_t *client)
 {
     return atomic_load(&client->epoch);
@@ -145,7 +155,7 @@ bigcache_client_epoch(bigcache_client_t *client)
 
 bigcache_rc_t
 bigcache_client_call(bigcache_client_t *client,
-    const bigcache_message_t *call, int slow, bigcache_called_t *called)
+    const bigcache_message_t *call, int msec, bigcache_called_t *called)
 {
     char                     reason[BIGCACHE_ERROR_LEN];
     const char              *error;
@@ -165,14 +175,16 @@ bigcache_client_call(bigcache_client_t *client,
         }
     }
 
+    called->epoch = conn->epoch;
+
     if (bigcache_socket_send(conn->fd, call) == -1) {
         bigcache_client_close(conn);
         return BIGCACHE_LOST;
     }
 
     if (!bigcache_socket_recv(conn->fd,
-                              slow ? -1 : (int) client->wait
-                                          + BIGCACHE_CLIENT_SPARE,
+                              msec == BIGCACHE_CLIENT_SLOW
+                              ? -1 : msec + BIGCACHE_CLIENT_SPARE,
                               conn->buf, &called->answer, &error)
         || called->answer.call != call->call)
     {
@@ -183,6 +195,8 @@ bigcache_client_call(bigcache_client_t *client,
     }
 
     called->conn = conn;
+
+    bigcache_client_told(client, &called->answer);
 
     if (called->answer.flags & BIGCACHE_MESSAGE_GONE) {
 
@@ -314,8 +328,9 @@ bigcache_client_hello(bigcache_client_t *client, bigcache_client_conn_t *conn,
     message.n[BIGCACHE_MESSAGE_MASTERS] = client->peer;
 
     if (bigcache_socket_send(conn->fd, &message) == -1
-        || !bigcache_socket_recv(conn->fd, (int) client->wait, conn->buf,
-                                 &message, &wrong)
+        || !bigcache_socket_recv(conn->fd, (int) client->wait
+                                           + BIGCACHE_CLIENT_SPARE,
+                                 conn->buf, &message, &wrong)
         || message.call != BIGCACHE_CALL_HELLO)
     {
         (void) snprintf(error, BIGCACHE_ERROR_LEN,
@@ -326,10 +341,32 @@ bigcache_client_hello(bigcache_client_t *client, bigcache_client_conn_t *conn,
     if (message.rc == BIGCACHE_MISMATCH) {
         (void) snprintf(error, BIGCACHE_ERROR_LEN,
                         "another nginx, of the master process %llu, has the "
-                        "store open", (unsigned long long) message.n[0]);
+                        "store open",
+                        (unsigned long long) (message.n[0] & 0xffffffff));
     }
 
+    bigcache_client_told(client, &message);
+
     return message.rc;
+}
+
+
+/* versions go on growing, whatever the clock does and whoever is the owner */
+
+static void
+bigcache_client_told(bigcache_client_t *client,
+    const bigcache_message_t *answer)
+{
+    uint64_t  last, latest;
+
+    latest = answer->n[BIGCACHE_MESSAGE_LATEST];
+    last = atomic_load(&client->latest);
+
+    while (last < latest
+           && !atomic_compare_exchange_weak(&client->latest, &last, latest))
+    {
+        /* void */
+    }
 }
 
 

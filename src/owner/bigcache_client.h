@@ -21,6 +21,9 @@
 #include "bigcache_message.h"
 
 
+#define BIGCACHE_CLIENT_SLOW  -1
+
+
 typedef struct bigcache_client_s       bigcache_client_t;
 typedef struct bigcache_client_conn_s  bigcache_client_conn_t;
 
@@ -29,7 +32,8 @@ typedef struct bigcache_client_conn_s  bigcache_client_conn_t;
 typedef struct {
     bigcache_client_conn_t  *conn;
     bigcache_message_t       answer;
-    int                      begun;     /* the owner may have made the call */
+    uint64_t                 epoch;     /* of the owner */
+    int                      begun;     /* he may have made the call */
 } bigcache_called_t;
 
 
@@ -61,13 +65,17 @@ void bigcache_client_end(bigcache_client_t *client);
 
 uint64_t bigcache_client_epoch(bigcache_client_t *client);
 
+/* returns the latest version that an owner has told of */
+
+uint64_t bigcache_client_latest(bigcache_client_t *client);
+
 /*
- * Makes a call; slow: it may take its time, else there is an end to waiting
- * for the answer.  Returns what the owner says, and bigcache_client_release()
+ * Makes a call, and waits for the answer msec milliseconds, or for ever if it
+ * is BIGCACHE_CLIENT_SLOW.  Returns what the owner says, and bigcache_client_release()
  * is owed; or BIGCACHE_LOST if he did not, and called->begun.
  */
 bigcache_rc_t bigcache_client_call(bigcache_client_t *client,
-    const bigcache_message_t *call, int slow, bigcache_called_t *called);
+    const bigcache_message_t *call, int msec, bigcache_called_t *called);
 void bigcache_client_release(bigcache_client_t *client,
     bigcache_called_t *called);
 

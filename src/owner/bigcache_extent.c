@@ -29,6 +29,8 @@ struct bigcache_extent_s {
 };
 
 
+static int bigcache_extent_current(bigcache_extents_t *extents,
+    uint64_t size, bigcache_place_t *place);
 static bigcache_rc_t bigcache_extent_lend(bigcache_extents_t *extents,
     uint64_t size, uint64_t most, bigcache_extent_t **extentp);
 static void bigcache_extent_cut(bigcache_extent_t *extent, uint64_t size,
@@ -49,6 +51,7 @@ bigcache_extents_init(bigcache_extents_t *extents,
     extents->files = files;
     extents->current = NULL;
     extents->used = 0;
+    extents->lending = 0;
 
     (void) pthread_mutex_init(&extents->mutex, NULL);
 }
@@ -104,49 +107,50 @@ bigcache_extent_reserve(void *data, uint64_t size, bigcache_place_t *place)
 {
     bigcache_extents_t *extents = data;
 
+    int                 first;
     bigcache_rc_t       rc;
     bigcache_extent_t  *extent, *used;
 
-    if (size > BIGCACHE_EXTENT_SMALL) {
-
-        rc = bigcache_extent_lend(extents, size, size, &extent);
-
-        if (rc == BIGCACHE_OK) {
-            bigcache_extent_cut(extent, size, place);
-
-            /* it is never the current one */
-
-            extent->users = 1;
-        }
-
-        return rc;
+    if (size <= BIGCACHE_EXTENT_SMALL
+        && bigcache_extent_current(extents, size, place))
+    {
+        return BIGCACHE_OK;
     }
 
-    rc = BIGCACHE_OK;
+    /* the owner is asked without the mutex: he may take his time */
+
+    (void) pthread_mutex_lock(&extents->mutex);
+
+    extent = NULL;
+    first = (size <= BIGCACHE_EXTENT_SMALL && !extents->lending);
+    extents->lending |= (unsigned) first;
+
+    (void) pthread_mutex_unlock(&extents->mutex);
+
+    rc = bigcache_extent_lend(extents, size,
+                              first ? BIGCACHE_EXTENT_SIZE : size, &extent);
     used = NULL;
 
     (void) pthread_mutex_lock(&extents->mutex);
 
-    extent = extents->current;
-
-    if (extent
-        && (extent->epoch != bigcache_client_epoch(extents->client)
-            || extent->end - extent->next < size))
-    {
-        used = extent;
-        extent = NULL;
-        extents->current = NULL;
-    }
-
-    if (extent == NULL) {
-        rc = bigcache_extent_lend(extents, size, BIGCACHE_EXTENT_SIZE,
-                                  &extent);
-    }
-
     if (rc == BIGCACHE_OK) {
-        extents->current = extent;
-        extents->used = 1;
         bigcache_extent_cut(extent, size, place);
+
+        if (first) {
+            used = extents->current;
+            extents->current = extent;
+            extents->used = 1;
+
+        } else {
+
+            /* it is for this page alone */
+
+            extent->users = 1;
+        }
+    }
+
+    if (first) {
+        extents->lending = 0;
     }
 
     (void) pthread_mutex_unlock(&extents->mutex);
@@ -163,6 +167,34 @@ void
 bigcache_extent_done(void *data, const bigcache_place_t *place)
 {
     bigcache_extent_release(data, place->holder);
+}
+
+
+/* cuts it off the current extent, if there is room; returns 1, or 0 */
+
+static int
+bigcache_extent_current(bigcache_extents_t *extents, uint64_t size,
+    bigcache_place_t *place)
+{
+    int                 fits;
+    bigcache_extent_t  *extent;
+
+    (void) pthread_mutex_lock(&extents->mutex);
+
+    extent = extents->current;
+
+    fits = (extent
+            && extent->epoch == bigcache_client_epoch(extents->client)
+            && extent->end - extent->next >= size);
+
+    if (fits) {
+        extents->used = 1;
+        bigcache_extent_cut(extent, size, place);
+    }
+
+    (void) pthread_mutex_unlock(&extents->mutex);
+
+    return fits;
 }
 
 
@@ -186,12 +218,13 @@ bigcache_extent_lend(bigcache_extents_t *extents, uint64_t size,
     call.n[0] = size;
     call.n[1] = most;
 
-    extent->epoch = bigcache_client_epoch(extents->client);
     extent->users = 1;
 
-    rc = bigcache_client_call(extents->client, &call, 0, &called);
+    rc = bigcache_client_call(extents->client, &call,
+                              (int) extents->conf->wait, &called);
 
     if (rc == BIGCACHE_OK) {
+        extent->epoch = called.epoch;
         extent->id = called.answer.n[0];
         extent->begin = called.answer.n[1];
         extent->next = extent->begin;
@@ -288,6 +321,7 @@ bigcache_extent_back(bigcache_extents_t *extents,
     call.n[0] = extent->id;
     call.n[1] = extent->begin;
 
-    (void) bigcache_client_call(extents->client, &call, 0, &called);
+    (void) bigcache_client_call(extents->client, &call,
+                                (int) extents->conf->wait, &called);
     bigcache_client_release(extents->client, &called);
 }

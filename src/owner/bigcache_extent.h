@@ -7,8 +7,8 @@
 /*
  * A caller's room in segments.  The owner lends it by the extent, of which
  * pages are cut: so a page costs one message, not two.  An extent goes back
- * when it is used up, or not used for a while, and all that was written there
- * is in the index; when the owner is gone its extents are worth nothing, and
+ * when it is used up, or not used for a while, and nobody writes there any
+ * more; when the owner is gone its extents are worth nothing, and
  * are dropped.
  *
  * reserve and done are those of bigcache_pages_t, and data is the extents.
@@ -36,6 +36,7 @@ typedef struct {
     pthread_mutex_t               mutex;
     bigcache_extent_t            *current;
     unsigned                      used;       /* since the last look */
+    unsigned                      lending;    /* somebody asks for the next */
 } bigcache_extents_t;
 
 

@@ -32,14 +32,15 @@
  *     RUN     version of a purge -> pages that were live, that were not
  *     STAT    -> keys, segments, bytes, bytes alive
  *     CLEAR, CLOSE, OPEN
- *     LOST    key; what reading the page came to, version, segment, offset
+ *     LOST    key, whose page cannot be read: the owner looks himself
  *     LEND    bytes needed, at most -> segment, offset, bytes
  *     BACK    segment, offset
  *     FULL    the caller found the disk full
- *     WATCH   quitting: the caller is told of the end of the owner by the end
- *             of this connection, which carries nothing else
+ *     WATCH   quitting: there is no answer but the end of this connection,
+ *             which is the end of the owner
  *
- * An answer may have a reason as its data.  All of this is pure; any thread.
+ * The last number of every answer is the latest version that the owner has
+ * given out.  An answer may have a reason as its data.  All of this is pure; any thread.
  */
 
 
@@ -64,13 +65,20 @@
 #define BIGCACHE_MESSAGE_MAX                                                  \
     (BIGCACHE_MESSAGE_HEADER + BIGCACHE_KEY_MAX + BIGCACHE_MESSAGE_DATA_MAX)
 
-/* flags: the owner has not begun with the call, since it is letting go */
+/*
+ * flags: the owner is letting go, and has not done what was asked for; of RUN
+ * a part may be done, as the numbers say
+ */
 
 #define BIGCACHE_MESSAGE_GONE     0x01
 
 /* numbers of HELLO: master processes of the caller, 0 for none */
 
 #define BIGCACHE_MESSAGE_MASTERS  2
+
+/* number of every answer: the latest version */
+
+#define BIGCACHE_MESSAGE_LATEST   (BIGCACHE_MESSAGE_NUMBERS - 1)
 
 
 typedef enum {

@@ -104,6 +104,8 @@ bigcache_serve(bigcache_store_t *store, uint64_t peer, bigcache_message_t *in,
 
     out->rc = handler(&s);
 
+    out->n[BIGCACHE_MESSAGE_LATEST] = bigcache_store_latest(store);
+
     if (out->rc == BIGCACHE_INVALID) {
         return "its numbers or its record are wrong";
     }
@@ -225,13 +227,13 @@ bigcache_serve_open(bigcache_serve_t *s)
 static bigcache_rc_t
 bigcache_serve_lost(bigcache_serve_t *s)
 {
-    if (s->n[0] != BIGCACHE_MISS && s->n[0] != BIGCACHE_DAMAGED) {
-        return BIGCACHE_INVALID;
-    }
+    bigcache_rc_t  rc;
 
-    return bigcache_store_lost(s->store, &s->in->key,
-                               (bigcache_rc_t) s->n[0], s->n[1], s->n[2],
-                               s->n[3]);
+    /* the caller may have looked at a file that is not there any more */
+
+    rc = bigcache_store_get(s->store, &s->in->key, 1, &s->served->page);
+
+    return (rc == BIGCACHE_OK) ? BIGCACHE_MISMATCH : rc;
 }
 
 

@@ -337,6 +337,15 @@ bigcache_server_calls(bigcache_server_conn_t *conn)
 
         rc = bigcache_socket_send(conn->fd, &out);
 
+        if (rc == -1 && in.call == BIGCACHE_CALL_LEND
+            && out.rc == BIGCACHE_OK)
+        {
+            /* nobody knows of it */
+
+            bigcache_store_take_back(conn->server->store, conn->peer,
+                                     out.n[0], out.n[1]);
+        }
+
         bigcache_serve_free(&served);
 
         if (rc == -1) {
@@ -371,6 +380,7 @@ bigcache_server_hello(bigcache_server_conn_t *conn)
 
     out.call = BIGCACHE_CALL_HELLO;
     out.n[0] = server->masters[0];
+    out.n[BIGCACHE_MESSAGE_LATEST] = bigcache_store_latest(server->store);
 
     if (!bigcache_server_friend(server, &in)) {
 

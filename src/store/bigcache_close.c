@@ -252,7 +252,9 @@ bigcache_life_close(bigcache_store_t *store, int unlock)
 {
     bigcache_open_t  open;
 
-    if (unlock && store->conf.hooks.closing) {
+    /* who waits is to see that it was opened anew: loans end with it */
+
+    if (store->conf.hooks.closing) {
         store->conf.hooks.closing(store->conf.hooks.data);
     }
 

@@ -63,7 +63,11 @@ bigcache_key_replace(bigcache_store_t *store, const bigcache_str_t *key,
 
     if (rc == BIGCACHE_OK && bigcache_key_done(&old, expect, since, draft)) {
 
-        draft->record.version = old.record.version;
+        /* or it was replaced since, and nobody has its version */
+
+        draft->record.version = (old.record.tag == draft->record.tag)
+                                ? old.record.version
+                                : bigcache_store_version(store);
 
     } else if (rc == BIGCACHE_OK && !bigcache_key_expected(&old, expect)) {
 

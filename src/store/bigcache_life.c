@@ -50,6 +50,11 @@ bigcache_store_create(const bigcache_store_conf_t *conf)
     store->files = bigcache_files_create(store->pages_path);
 
     if (store->conf.path == NULL || store->files == NULL) {
+
+        if (store->files) {
+            bigcache_files_destroy(store->files);
+        }
+
         free((void *) store->conf.path);
         free(store);
         return NULL;
@@ -329,10 +334,12 @@ bigcache_life_await(bigcache_store_t *store)
 
             /*
              * all that wait give up at once, not each after its own time,
-             * unless it has begun to be opened more than once
+             * unless it has begun to be opened more than once, or it takes
+             * a call that waits to open it
              */
 
-            since = store->since + store->conf.wait;
+            since = store->quitting ? deadline
+                                    : store->since + store->conf.wait;
 
             if (!bigcache_life_wait(store,
                                     since < deadline ? since : deadline)

@@ -498,7 +498,7 @@ bigcache_open_keep(bigcache_open_t *open, char *error)
 
     (void) bigcache_put64(count, open->count);
     (void) bigcache_put64(version, open->version);
-    (void) bigcache_put64(active, bigcache_segments_active(open->segments));
+    (void) bigcache_put64(active, bigcache_segments_settle(open->segments));
 
     changes[0].key = bigcache_meta_count;
     values[0].data = count;

@@ -465,6 +465,7 @@ bigcache_page_reserve(bigcache_pages_t *pages, const bigcache_put_t *put,
     }
 
     draft->placed = 1;
+    draft->reserved = 1;
 
     record->segment = draft->place.id;
     record->offset = (uint64_t) draft->place.offset;

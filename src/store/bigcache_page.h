@@ -66,6 +66,7 @@ typedef struct {
     u_char             *memory;     /* the same */
     bigcache_place_t    place;      /* if in a segment */
     unsigned            placed:1;
+    unsigned            reserved:1; /* it was given a place */
 } bigcache_draft_t;
 
 

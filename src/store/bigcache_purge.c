@@ -122,7 +122,11 @@ bigcache_store_purge_run(bigcache_store_t *store, uint64_t version,
 
         bigcache_store_leave(store);
 
-        /* the store made way, or broke: it goes on behind that */
+        /* the store makes way, or broke: it goes on behind that */
+
+        if (rc == BIGCACHE_UNAVAILABLE) {
+            (void) usleep(BIGCACHE_PURGE_PAUSE * 1000);
+        }
 
         if (*n + *expired != done) {
             since = bigcache_monotonic();
@@ -161,8 +165,8 @@ bigcache_purge_begin(bigcache_store_t *store, const bigcache_str_t *prefix,
 
     /* the call whose answer was lost has had an earlier one */
 
-    if (since && since < *version) {
-        *version = since;
+    if (since && since + 1 < *version) {
+        *version = since + 1;
     }
 
     purge = bigcache_purge_create(prefix, *version);

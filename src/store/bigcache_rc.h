@@ -33,7 +33,7 @@ typedef enum {
     BIGCACHE_INVALID,      /* the request says what cannot be done */
     BIGCACHE_RAW,          /* the page is no JSON document */
 
-    /* between processes, bigcache_owner.h; no operation returns them */
+    /* between processes, bigcache_cache.h; no operation returns them */
     BIGCACHE_HELD,         /* another process has the store open */
     BIGCACHE_STALE,        /* the place of the page is not valid any more */
     BIGCACHE_APART,        /* the page is to lie in a segment */

@@ -11,7 +11,6 @@
 #include "bigcache_import.h"
 #include "bigcache_key.h"
 #include "bigcache_life.h"
-#include "bigcache_lost.h"
 #include "bigcache_remote.h"
 #include "bigcache_room.h"
 
@@ -30,6 +29,8 @@ struct bigcache_loan_s {
     uint64_t             peer;
     bigcache_place_t     place;
     uint64_t             size;
+    unsigned             users;     /* calls that change the index */
+    unsigned             ended:1;   /* the last of them gives it back */
 };
 
 
@@ -38,8 +39,12 @@ static bigcache_rc_t bigcache_remote_reserve(bigcache_store_t *store,
 static void bigcache_remote_end(bigcache_store_t *store, uint64_t peer,
     uint64_t id, uint64_t offset);
 static unsigned bigcache_remote_loans(bigcache_store_t *store, uint64_t peer);
-static int bigcache_remote_lent(bigcache_store_t *store, uint64_t peer,
-    const bigcache_record_t *record, uint64_t size);
+static bigcache_loan_t *bigcache_remote_use(bigcache_store_t *store,
+    uint64_t peer, const bigcache_record_t *record, uint64_t size);
+static void bigcache_remote_leave(bigcache_store_t *store,
+    bigcache_loan_t *loan);
+static void bigcache_remote_free(bigcache_store_t *store,
+    bigcache_loan_t *loan);
 static bigcache_rc_t bigcache_remote_commit(bigcache_store_t *store,
     uint64_t peer, const bigcache_str_t *key, uint64_t expect,
     uint64_t since, bigcache_draft_t *draft);
@@ -187,32 +192,6 @@ bigcache_store_commit(bigcache_store_t *store, uint64_t peer,
 }
 
 
-bigcache_rc_t
-bigcache_store_lost(bigcache_store_t *store, const bigcache_str_t *key,
-    bigcache_rc_t rc, uint64_t version, uint64_t segment, uint64_t offset)
-{
-    bigcache_rc_t      entered;
-    bigcache_record_t  record;
-
-    memset(&record, 0, sizeof(bigcache_record_t));
-
-    record.version = version;
-    record.segment = segment;
-    record.offset = offset;
-
-    entered = bigcache_store_enter(store);
-    if (entered != BIGCACHE_OK) {
-        return entered;
-    }
-
-    rc = bigcache_key_lost(store, key, rc, &record);
-
-    bigcache_store_leave(store);
-
-    return rc;
-}
-
-
 static bigcache_rc_t
 bigcache_remote_reserve(bigcache_store_t *store, bigcache_loan_t *loan,
     uint64_t most)
@@ -248,7 +227,13 @@ bigcache_remote_reserve(bigcache_store_t *store, bigcache_loan_t *loan,
         loan->size = most;
     }
 
-    return bigcache_store_reserve(store, loan->size, &loan->place);
+    rc = bigcache_store_reserve(store, loan->size, &loan->place);
+
+    if (rc == BIGCACHE_FULL) {
+        bigcache_store_full(store);
+    }
+
+    return rc;
 }
 
 
@@ -273,13 +258,27 @@ bigcache_remote_end(bigcache_store_t *store, uint64_t peer, uint64_t id,
             continue;
         }
 
+        loan->ended = 1;
+
+        if (loan->users) {
+            p = &loan->next;
+            continue;
+        }
+
         *p = loan->next;
 
-        bigcache_segments_done(store->segments, &loan->place);
-        free(loan);
+        bigcache_remote_free(store, loan);
     }
 
     (void) pthread_mutex_unlock(&store->loans.mutex);
+}
+
+
+static void
+bigcache_remote_free(bigcache_store_t *store, bigcache_loan_t *loan)
+{
+    bigcache_segments_done(store->segments, &loan->place);
+    free(loan);
 }
 
 
@@ -303,8 +302,10 @@ bigcache_remote_loans(bigcache_store_t *store, uint64_t peer)
 }
 
 
-static int
-bigcache_remote_lent(bigcache_store_t *store, uint64_t peer,
+/* finds the loan that an entry lies in, and keeps it there */
+
+static bigcache_loan_t *
+bigcache_remote_use(bigcache_store_t *store, uint64_t peer,
     const bigcache_record_t *record, uint64_t size)
 {
     uint64_t          from;
@@ -317,18 +318,44 @@ bigcache_remote_lent(bigcache_store_t *store, uint64_t peer,
         from = (uint64_t) loan->place.offset;
 
         if (loan->peer == peer
+            && !loan->ended
             && loan->place.id == record->segment
             && record->offset >= from
             && size <= loan->size
             && record->offset - from <= loan->size - size)
         {
+            loan->users++;
             break;
         }
     }
 
     (void) pthread_mutex_unlock(&store->loans.mutex);
 
-    return loan != NULL;
+    return loan;
+}
+
+
+static void
+bigcache_remote_leave(bigcache_store_t *store, bigcache_loan_t *loan)
+{
+    bigcache_loan_t  **p;
+
+    (void) pthread_mutex_lock(&store->loans.mutex);
+
+    loan->users--;
+
+    if (loan->ended && loan->users == 0) {
+
+        for (p = &store->loans.first; *p != loan; p = &(*p)->next) {
+            /* void */
+        }
+
+        *p = loan->next;
+
+        bigcache_remote_free(store, loan);
+    }
+
+    (void) pthread_mutex_unlock(&store->loans.mutex);
 }
 
 
@@ -339,8 +366,10 @@ bigcache_remote_commit(bigcache_store_t *store, uint64_t peer,
 {
     uint64_t            size;
     bigcache_rc_t       rc;
+    bigcache_loan_t    *loan;
     bigcache_record_t  *record;
 
+    loan = NULL;
     record = &draft->record;
 
     rc = bigcache_store_writable(store);
@@ -350,8 +379,12 @@ bigcache_remote_commit(bigcache_store_t *store, uint64_t peer,
 
     size = bigcache_page_size(key, record);
 
-    if (size && !bigcache_remote_lent(store, peer, record, size)) {
-        return BIGCACHE_STALE;
+    if (size) {
+        loan = bigcache_remote_use(store, peer, record, size);
+
+        if (loan == NULL) {
+            return BIGCACHE_STALE;
+        }
     }
 
     if (size == 0 && record->length
@@ -362,6 +395,10 @@ bigcache_remote_commit(bigcache_store_t *store, uint64_t peer,
     }
 
     rc = bigcache_key_replace(store, key, expect, since, draft);
+
+    if (loan) {
+        bigcache_remote_leave(store, loan);
+    }
 
     if (rc == BIGCACHE_FULL) {
         bigcache_store_full(store);

@@ -77,15 +77,5 @@ bigcache_rc_t bigcache_store_commit(bigcache_store_t *store, uint64_t peer,
     const bigcache_str_t *key, uint64_t expect, uint64_t since,
     u_char *value, size_t len, bigcache_record_t *record);
 
-/*
- * Deals with a page of which the peer found the segment gone, rc is
- * BIGCACHE_MISS, or the entry damaged, BIGCACHE_DAMAGED: removes it, and logs
- * that, if the index still names it.  Returns BIGCACHE_MISS, or
- * BIGCACHE_MISMATCH if the index names another by now.
- */
-bigcache_rc_t bigcache_store_lost(bigcache_store_t *store,
-    const bigcache_str_t *key, bigcache_rc_t rc, uint64_t version,
-    uint64_t segment, uint64_t offset);
-
 
 #endif /* _BIGCACHE_REMOTE_H_INCLUDED_ */

@@ -123,27 +123,7 @@ bigcache_segments_open(bigcache_segments_t **segmentsp, const char *path,
 void
 bigcache_segments_close(bigcache_segments_t *segments)
 {
-    int                  fd;
-    size_t               i;
-    bigcache_file_t     *file;
-    bigcache_segment_t  *segment;
-
-    segment = segments->active;
-
-    /* what a failed write reserved there stays reserved */
-
-    if (segment
-        && bigcache_files_acquire(segments->files, segment->id, &file, &fd)
-           == BIGCACHE_OK)
-    {
-        if (ftruncate(fd, (off_t) segment->size) == -1) {
-            bigcache_log(&segments->log, BIGCACHE_LOG_WARN,
-                         "store \"%s\": segment %llu cannot be given its size",
-                         segments->path, (unsigned long long) segment->id);
-        }
-
-        bigcache_files_release(segments->files, file);
-    }
+    size_t  i;
 
     for (i = 0; i < segments->nelts; i++) {
         free(segments->elts[i]);
@@ -159,15 +139,33 @@ bigcache_segments_close(bigcache_segments_t *segments)
 
 
 uint64_t
-bigcache_segments_active(bigcache_segments_t *segments)
+bigcache_segments_settle(bigcache_segments_t *segments)
 {
-    uint64_t  id;
+    int                  fd, rc;
+    bigcache_file_t     *file;
+    bigcache_segment_t  *segment;
 
-    (void) pthread_mutex_lock(&segments->writer);
-    id = segments->active ? segments->active->id : 0;
-    (void) pthread_mutex_unlock(&segments->writer);
+    segment = segments->active;
 
-    return id;
+    if (segment == NULL
+        || bigcache_files_acquire(segments->files, segment->id, &file, &fd)
+           != BIGCACHE_OK)
+    {
+        return 0;
+    }
+
+    rc = ftruncate(fd, (off_t) segment->size);
+
+    bigcache_files_release(segments->files, file);
+
+    if (rc == -1) {
+        bigcache_log(&segments->log, BIGCACHE_LOG_WARN,
+                     "store \"%s\": segment %llu cannot be given its size",
+                     segments->path, (unsigned long long) segment->id);
+        return 0;
+    }
+
+    return segment->id;
 }
 
 

@@ -68,12 +68,17 @@ bigcache_rc_t bigcache_segments_open(bigcache_segments_t **segments,
 void bigcache_segments_close(bigcache_segments_t *segments);
 
 /*
- * Returns the id of the segment that is written to, or 0; and has that one
- * written on, if there is some room in it.  Only if it was so when it was
- * closed: behind the end of a file that was cut off within an entry, what is
+ * Gives the segment that is written to its size, when nobody is inside any
+ * more: ranges in it that are still lent stay reserved.  Returns its id, or 0
+ * if there is none that may be written on.
+ */
+uint64_t bigcache_segments_settle(bigcache_segments_t *segments);
+
+/*
+ * Has segment id written on, if there is some room in it; only if it was
+ * settled: behind the end of a file that was cut off within an entry, what is
  * written next would lie inside of that entry, for whoever scans it.
  */
-uint64_t bigcache_segments_active(bigcache_segments_t *segments);
 void bigcache_segments_append(bigcache_segments_t *segments, uint64_t id);
 
 /*

@@ -187,6 +187,13 @@ bigcache_store_stat(bigcache_store_t *store, bigcache_stat_t *stat)
 }
 
 
+uint64_t
+bigcache_store_latest(bigcache_store_t *store)
+{
+    return atomic_load(&store->version);
+}
+
+
 bigcache_files_t *
 bigcache_store_files(bigcache_store_t *store)
 {

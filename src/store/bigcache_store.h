@@ -55,8 +55,8 @@ typedef void (*bigcache_removed_pt)(void *data, uint64_t expired,
 
 /*
  * What the store's thread tells of the directory.  opened: this process has
- * it; closing: it is about to let it go, nobody else can have it before this
- * returns.  held: another process has it.  That call may wait until it has
+ * it; closing: it is about to close it, maybe to open it anew, and nobody else
+ * can have it before this returns.  held: another process has it.  That call may wait until it has
  * not any more, with bigcache_store_held() around that; wake ends the waiting.
  * opened and held return BIGCACHE_OK, or another code and the reason: opened
  * that the directory is to be let go again, held that nobody could be asked.
@@ -173,6 +173,10 @@ void bigcache_store_resign(bigcache_store_t *store);
  * wait.  Returns 0 if there is no more reason to, the store was stopped.
  */
 int bigcache_store_held(bigcache_store_t *store, int held);
+
+/* returns the latest version that this process has given out, or read of */
+
+uint64_t bigcache_store_latest(bigcache_store_t *store);
 
 /* returns the files of segments that this process has open */
 

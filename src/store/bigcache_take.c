@@ -104,6 +104,10 @@ bigcache_take_lock(bigcache_store_t *store, bigcache_open_t *open,
 
     (void) pthread_mutex_lock(&store->mutex);
 
+    if (rc != BIGCACHE_OK && repair) {
+        store->repair = 1;
+    }
+
     return (rc == BIGCACHE_UNAVAILABLE) ? BIGCACHE_HELD : rc;
 }
 
