@@ -71,8 +71,9 @@ uint64_t bigcache_client_latest(bigcache_client_t *client);
 
 /*
  * Makes a call, and waits for the answer msec milliseconds, or for ever if it
- * is BIGCACHE_CLIENT_SLOW.  Returns what the owner says, and bigcache_client_release()
- * is owed; or BIGCACHE_LOST if he did not, and called->begun.
+ * is BIGCACHE_CLIENT_SLOW.  Returns what the owner says, and
+ * bigcache_client_release() is owed; or BIGCACHE_LOST if he did not, and
+ * called->begun.
  */
 bigcache_rc_t bigcache_client_call(bigcache_client_t *client,
     const bigcache_message_t *call, int msec, bigcache_called_t *called);

@@ -40,7 +40,8 @@
  *             which is the end of the owner
  *
  * The last number of every answer is the latest version that the owner has
- * given out.  An answer may have a reason as its data.  All of this is pure; any thread.
+ * given out.  An answer may have a reason as its data.  All of this is pure;
+ * any thread.
  */
 
 

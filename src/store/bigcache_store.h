@@ -56,8 +56,9 @@ typedef void (*bigcache_removed_pt)(void *data, uint64_t expired,
 /*
  * What the store's thread tells of the directory.  opened: this process has
  * it; closing: it is about to close it, maybe to open it anew, and nobody else
- * can have it before this returns.  held: another process has it.  That call may wait until it has
- * not any more, with bigcache_store_held() around that; wake ends the waiting.
+ * can have it before this returns.  held: another process has it.  That call
+ * may wait until it has not any more, with bigcache_store_held() around that;
+ * wake ends the waiting.
  * opened and held return BIGCACHE_OK, or another code and the reason: opened
  * that the directory is to be let go again, held that nobody could be asked.
  */
