@@ -260,7 +260,7 @@ in its block "http":
 
     bigcache_path /var/lib/bigcache zone=main:16m thread_pool=bigcache;
 
-and in a block "server":
+and in a block "server", in place of its "location /" if it has one:
 
     location / {
         bigcache main;
