@@ -250,7 +250,14 @@ bigcache_life_drain(bigcache_store_t *store)
 void
 bigcache_life_close(bigcache_store_t *store, int unlock)
 {
+    int              counted;
     bigcache_open_t  open;
+
+    /* a bit beside others, which are changed at any time */
+
+    (void) pthread_mutex_lock(&store->mutex);
+    counted = store->counted;
+    (void) pthread_mutex_unlock(&store->mutex);
 
     /* who waits is to see that it was opened anew: loans end with it */
 
@@ -270,7 +277,7 @@ bigcache_life_close(bigcache_store_t *store, int unlock)
     open.version = atomic_load(&store->version);
 
     bigcache_import_close(&store->import);
-    bigcache_open_close(&store->conf, &open, store->counted);
+    bigcache_open_close(&store->conf, &open, counted);
 
     bigcache_files_close(store->files);
     bigcache_purge_forget(&store->purges);

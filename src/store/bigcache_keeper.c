@@ -319,12 +319,15 @@ bigcache_keeper_reopen(bigcache_store_t *store)
 static void
 bigcache_keeper_shed(bigcache_store_t *store)
 {
+    int  counted;
+
+    counted = store->counted;
     store->calls++;
     (void) pthread_mutex_unlock(&store->mutex);
 
     bigcache_dir_release(store->conf.path);
 
-    while (store->counted && bigcache_compact_empty(store)) { /* void */ }
+    while (counted && bigcache_compact_empty(store)) { /* void */ }
 
     bigcache_dir_empty_trash(store->conf.path, &store->draining);
 
