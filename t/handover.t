@@ -32,7 +32,7 @@ events {
 http {
     %%HTTP%%
 
-    client_max_body_size 10m;
+    client_max_body_size 100m;
 
     bigcache_path %%DIR%%/store zone=main:1m wait=10s segment_size=16m;
 
@@ -191,6 +191,30 @@ for my $workers (split ' ', $ENV{BIGCACHE_WORKERS} || '1 2 4 8') {
     });
 
     is_deeply \@bad, [], "$name, slow clients: uploads and hand-overs";
+
+    # a large page is being written by whoever has the store open until then
+
+    my $huge = join '', map { chr(33 + $_ % 89) x 1000 } 1 .. 100_000;
+    my @unlike;
+
+    under_load($t, "$name, large page", {}, sub {
+        my $up = $t->connect;
+
+        $up->send("POST /pickle/huge HTTP/1.1\r\nHost: x\r\n"
+            . "Connection: close\r\nContent-Length: " . length($huge)
+            . "\r\n\r\n" . substr $huge, 0, -1);
+        $t->signal('HUP');
+        sleep 0.1;
+        $up->send(substr $huge, -1);
+
+        my $r = $up->response('POST');
+        push @unlike, $r->status . ' ' . $r->body if $r->status != 200;
+        push @unlike, 'another page' if $t->get('/pickle/huge')->body ne $huge;
+        $t->request('DELETE', '/pickle/huge');
+        $t->reload;
+    });
+
+    is_deeply \@unlike, [], "$name, large page: stored whole";
 
     # the store is cleared, closed and opened while it changes hands: nginx tells
     # old workers to quit a tenth of a second after it has started new ones

@@ -16,6 +16,10 @@
 
 #define BIGCACHE_ASK_PAUSE  2
 
+/* hand-overs that the time for writing a page is granted for */
+
+#define BIGCACHE_ASK_STALE  8
+
 
 static bigcache_rc_t bigcache_ask_purge(bigcache_ask_t *ask,
     const bigcache_str_t *prefix, int async, uint64_t *version);
@@ -276,9 +280,18 @@ bigcache_ask_again(bigcache_ask_t *ask, bigcache_rc_t *rc)
 
     switch (*rc) {
 
+    case BIGCACHE_STALE:
+
+        /* a large page took its time, which was none of waiting */
+
+        if (ask->stale++ < BIGCACHE_ASK_STALE) {
+            ask->deadline = bigcache_monotonic() + cache->conf.wait;
+        }
+
+        break;
+
     case BIGCACHE_HELD:
     case BIGCACHE_LOST:
-    case BIGCACHE_STALE:
     case BIGCACHE_APART:
         break;
 

@@ -49,6 +49,7 @@ typedef struct {
     uint64_t             since;       /* no version was later when it began */
     unsigned             begun:1;     /* an owner may have made it */
     unsigned             asked:1;     /* the last try went to an owner */
+    unsigned             stale;       /* tries whose place was not valid */
     bigcache_message_t   call;
     bigcache_called_t    called;
 } bigcache_ask_t;

@@ -11,6 +11,7 @@
 
 #include "bigcache_dir.h"
 #include "bigcache_evict.h"
+#include "bigcache_large.h"
 #include "bigcache_life.h"
 #include "bigcache_room.h"
 #include "bigcache_time.h"
@@ -73,6 +74,8 @@ bigcache_store_create(const bigcache_store_conf_t *conf)
     (void) pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     (void) pthread_cond_init(&store->cond, &attr);
     (void) pthread_condattr_destroy(&attr);
+
+    bigcache_large_init(&store->outside, store);
 
     bigcache_purge_init(&store->purges);
     bigcache_pages_init(&store->pages);

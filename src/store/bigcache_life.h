@@ -93,6 +93,7 @@ struct bigcache_store_s {
     bigcache_purges_t             purges;
     bigcache_files_t             *files;
     bigcache_pages_t              pages;
+    bigcache_pages_t              outside;   /* large ones, written outside */
     bigcache_loans_t              loans;
     bigcache_store_shared_t      *shared;
     bigcache_store_shared_t       own;       /* if nobody shares */

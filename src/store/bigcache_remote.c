@@ -10,6 +10,7 @@
 #include "bigcache_dir.h"
 #include "bigcache_import.h"
 #include "bigcache_key.h"
+#include "bigcache_large.h"
 #include "bigcache_life.h"
 #include "bigcache_remote.h"
 #include "bigcache_room.h"
@@ -206,7 +207,9 @@ bigcache_remote_reserve(bigcache_store_t *store, bigcache_loan_t *loan,
         return rc;
     }
 
-    if (bigcache_remote_loans(store, loan->peer) >= BIGCACHE_REMOTE_LOANS) {
+    if (loan->peer != BIGCACHE_LARGE_PEER
+        && bigcache_remote_loans(store, loan->peer) >= BIGCACHE_REMOTE_LOANS)
+    {
         return BIGCACHE_INVALID;
     }
 

@@ -9,12 +9,17 @@
 #include <unistd.h>
 
 #include "bigcache_key.h"
+#include "bigcache_large.h"
 #include "bigcache_life.h"
 #include "bigcache_lost.h"
 #include "bigcache_room.h"
 #include "bigcache_time.h"
 
 
+static bigcache_rc_t bigcache_store_find(bigcache_store_t *store,
+    const bigcache_str_t *key, int body, bigcache_page_t *page);
+static bigcache_rc_t bigcache_store_put_small(bigcache_store_t *store,
+    const bigcache_put_t *put, bigcache_page_t *page);
 static bigcache_rc_t bigcache_store_remove(bigcache_store_t *store,
     const bigcache_str_t *key, uint64_t expect, uint64_t since);
 static bigcache_rc_t bigcache_store_read(bigcache_store_t *store,
@@ -23,6 +28,75 @@ static bigcache_rc_t bigcache_store_read(bigcache_store_t *store,
 
 bigcache_rc_t
 bigcache_store_get(bigcache_store_t *store, const bigcache_str_t *key,
+    int body, bigcache_page_t *page)
+{
+    bigcache_rc_t  rc;
+
+    rc = bigcache_store_find(store, key, 0, page);
+
+    if (rc != BIGCACHE_OK || !body) {
+        return rc;
+    }
+
+    /* outside, since whoever lets the store go waits for all inside */
+
+    rc = bigcache_page_read(&store->pages, key, page);
+
+    if (rc == BIGCACHE_OK) {
+        return BIGCACHE_OK;
+    }
+
+    bigcache_page_free(page);
+
+    if (rc != BIGCACHE_MISS && rc != BIGCACHE_DAMAGED) {
+        return rc;
+    }
+
+    /* it was replaced or moved meanwhile, or else it is lost */
+
+    return bigcache_store_find(store, key, 1, page);
+}
+
+
+bigcache_rc_t
+bigcache_store_put(bigcache_store_t *store, const bigcache_put_t *put,
+    bigcache_page_t *page)
+{
+    bigcache_rc_t  rc;
+
+    bigcache_page_clear(page);
+
+    rc = (bigcache_data_length(put->data, put->n) > BIGCACHE_STORE_LARGE)
+         ? bigcache_large_put(store, put, page)
+         : bigcache_store_put_small(store, put, page);
+
+    if (rc != BIGCACHE_OK) {
+        bigcache_page_free(page);
+    }
+
+    return rc;
+}
+
+
+bigcache_rc_t
+bigcache_store_delete(bigcache_store_t *store, const bigcache_str_t *key,
+    uint64_t expect, uint64_t since)
+{
+    int64_t        begin;
+    bigcache_rc_t  rc;
+
+    begin = bigcache_monotonic();
+
+    do {
+        rc = bigcache_store_remove(store, key, expect, since);
+    } while (rc == BIGCACHE_FULL && bigcache_store_healed(store, begin));
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_store_find(bigcache_store_t *store, const bigcache_str_t *key,
     int body, bigcache_page_t *page)
 {
     bigcache_rc_t  rc;
@@ -47,14 +121,12 @@ bigcache_store_get(bigcache_store_t *store, const bigcache_str_t *key,
 }
 
 
-bigcache_rc_t
-bigcache_store_put(bigcache_store_t *store, const bigcache_put_t *put,
+static bigcache_rc_t
+bigcache_store_put_small(bigcache_store_t *store, const bigcache_put_t *put,
     bigcache_page_t *page)
 {
     bigcache_rc_t     rc;
     bigcache_draft_t  draft;
-
-    bigcache_page_clear(page);
 
     rc = bigcache_store_enter(store);
     if (rc != BIGCACHE_OK) {
@@ -70,14 +142,9 @@ bigcache_store_put(bigcache_store_t *store, const bigcache_put_t *put,
     }
 
     if (rc == BIGCACHE_OK) {
-
-        rc = bigcache_page_file(&store->pages, &draft, &put->key, page);
-
-        if (rc == BIGCACHE_OK) {
-            rc = bigcache_key_replace(store, &put->key, put->expect,
-                                      put->since, &draft);
-            page->record = draft.record;
-        }
+        rc = bigcache_key_replace(store, &put->key, put->expect, put->since,
+                                  &draft);
+        page->record = draft.record;
 
         bigcache_page_done(&store->pages, &draft);
     }
@@ -88,29 +155,9 @@ bigcache_store_put(bigcache_store_t *store, const bigcache_put_t *put,
 
     if (rc == BIGCACHE_OK) {
         (void) bigcache_import_forget(store, &put->key);
-
-    } else {
-        bigcache_page_free(page);
     }
 
     bigcache_store_leave(store);
-
-    return rc;
-}
-
-
-bigcache_rc_t
-bigcache_store_delete(bigcache_store_t *store, const bigcache_str_t *key,
-    uint64_t expect, uint64_t since)
-{
-    int64_t        begin;
-    bigcache_rc_t  rc;
-
-    begin = bigcache_monotonic();
-
-    do {
-        rc = bigcache_store_remove(store, key, expect, since);
-    } while (rc == BIGCACHE_FULL && bigcache_store_healed(store, begin));
 
     return rc;
 }

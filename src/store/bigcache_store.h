@@ -202,7 +202,8 @@ bigcache_rc_t bigcache_store_get(bigcache_store_t *store,
  * Stores a page over what is there, if that is as put->expect says, else
  * BIGCACHE_MISMATCH; an expired page counts as none.  Returns BIGCACHE_OK,
  * and in page the record, without a body, and the file if the page has one;
- * or BIGCACHE_FULL.
+ * BIGCACHE_FULL; or BIGCACHE_STALE if the store was closed while a large page
+ * was written, which is to be done again.
  */
 bigcache_rc_t bigcache_store_put(bigcache_store_t *store,
     const bigcache_put_t *put, bigcache_page_t *page);
@@ -250,7 +251,7 @@ bigcache_rc_t bigcache_store_clear(bigcache_store_t *store);
 
 /*
  * Closes the store: when it returns BIGCACHE_OK, which it does for a closed
- * store too, nothing in the directory changes until bigcache_store_open().
+ * store too, no page that is stored changes until bigcache_store_open().
  */
 bigcache_rc_t bigcache_store_close(bigcache_store_t *store);
 

@@ -168,6 +168,10 @@ bigcache_take_open(bigcache_store_t *store, bigcache_open_t *open,
     open->lock = store->lock;
     open->files = store->files;
 
+    /* who reads pages outside may have opened files of what was there */
+
+    bigcache_files_close(store->files);
+
     rc = bigcache_open(&store->conf, open, repair, error);
 
     if (rc == BIGCACHE_FULL) {

@@ -1,0 +1,137 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include <errno.h>
+#include <string.h>
+
+#include "bigcache_large.h"
+#include "bigcache_life.h"
+
+
+static bigcache_rc_t bigcache_large_reserve(void *data, uint64_t size,
+    bigcache_place_t *place);
+static void bigcache_large_done(void *data, const bigcache_place_t *place);
+static bigcache_rc_t bigcache_large_commit(bigcache_store_t *store,
+    const bigcache_put_t *put, bigcache_draft_t *draft);
+
+
+void
+bigcache_large_init(bigcache_pages_t *pages, bigcache_store_t *store)
+{
+    pages->conf = &store->conf;
+    pages->files = store->files;
+    pages->reserve = bigcache_large_reserve;
+    pages->done = bigcache_large_done;
+    pages->data = store;
+}
+
+
+bigcache_rc_t
+bigcache_large_put(bigcache_store_t *store, const bigcache_put_t *put,
+    bigcache_page_t *page)
+{
+    bigcache_rc_t      rc;
+    bigcache_draft_t   draft;
+    bigcache_pages_t  *pages;
+
+    pages = &store->outside;
+
+    rc = bigcache_page_write(pages, put, 0, &draft);
+
+    if (rc == BIGCACHE_FULL) {
+        bigcache_store_is_full(store);
+    }
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    rc = bigcache_page_file(pages, &draft, &put->key, page);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_large_commit(store, put, &draft);
+        page->record = draft.record;
+    }
+
+    bigcache_page_done(pages, &draft);
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_large_reserve(void *data, uint64_t size, bigcache_place_t *place)
+{
+    bigcache_store_t *store = data;
+
+    uint64_t       offset;
+    bigcache_rc_t  rc;
+
+    rc = bigcache_store_lend(store, BIGCACHE_LARGE_PEER, size, &place->id,
+                             &offset, &size);
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    place->offset = (off_t) offset;
+
+    /* the loan has a file of its own, but only while the store is open */
+
+    rc = bigcache_files_acquire(store->files, place->id, &place->file,
+                                &place->fd);
+
+    if (rc == BIGCACHE_OK) {
+        return BIGCACHE_OK;
+    }
+
+    if (rc == BIGCACHE_MISS) {
+
+        /* the segment is pinned, unless the store is closed by now */
+
+        rc = BIGCACHE_STALE;
+
+    } else {
+        rc = bigcache_page_failed(&store->conf, rc, "open a segment",
+                                  strerror(errno));
+    }
+
+    bigcache_store_take_back(store, BIGCACHE_LARGE_PEER, place->id, offset);
+
+    return rc;
+}
+
+
+static void
+bigcache_large_done(void *data, const bigcache_place_t *place)
+{
+    bigcache_store_t *store = data;
+
+    bigcache_store_take_back(store, BIGCACHE_LARGE_PEER, place->id,
+                             (uint64_t) place->offset);
+    bigcache_files_release(store->files, place->file);
+}
+
+
+static bigcache_rc_t
+bigcache_large_commit(bigcache_store_t *store, const bigcache_put_t *put,
+    bigcache_draft_t *draft)
+{
+    bigcache_rc_t      rc;
+    bigcache_record_t  record;
+
+    (void) bigcache_record_encode(draft->memory, &draft->record);
+    bigcache_record_seal(draft->memory, draft->value.len);
+
+    rc = bigcache_store_commit(store, BIGCACHE_LARGE_PEER, &put->key,
+                               put->expect, put->since, draft->memory,
+                               draft->value.len, &record);
+
+    if (rc == BIGCACHE_OK) {
+        draft->record.version = record.version;
+    }
+
+    return rc;
+}
