@@ -248,6 +248,24 @@ sub owner {
     return 0;
 }
 
+# the signal stops a process when one of its threads comes to it
+
+sub halt {
+    my ($pid) = @_;
+
+    $t->signal('STOP', $pid);
+    $t->wait_for(sub {
+        my $running = 0;
+
+        for my $task (glob "/proc/$pid/task/*/stat") {
+            open my $stat, '<', $task or next;
+            $running++ if <$stat> !~ /\) T /;
+        }
+
+        return !$running;
+    });
+}
+
 my $owner = $t->wait_for(sub { owner() });
 my $caller;
 
@@ -259,7 +277,7 @@ for (1 .. 500) {
     last if $caller;
 }
 
-$t->signal('STOP', $owner);
+halt($owner);
 
 my $begin = time;
 my $r = $caller->request('GET', '/pickle/fine');
@@ -278,7 +296,7 @@ is fine(), FINE, 'for all';
 # and is killed while it hangs
 
 $t->expect_log(qr/exited on signal 9/);
-$t->signal('STOP', $owner);
+halt($owner);
 $t->signal('KILL', $owner);
 ok $t->wait_for(sub { $caller->request('GET', '/pickle/fine')->status == 200 },
     5), 'another takes over';
