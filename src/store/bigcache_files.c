@@ -44,6 +44,8 @@ static bigcache_file_t *bigcache_files_open(bigcache_files_t *files,
     uint64_t id, bigcache_rc_t *rc);
 static bigcache_file_t *bigcache_files_find(bigcache_files_t *files,
     uint64_t id);
+static void bigcache_files_insert(bigcache_files_t *files,
+    bigcache_file_t *file);
 static bigcache_file_t *bigcache_files_unused(bigcache_files_t *files);
 static bigcache_file_t *bigcache_files_gone(bigcache_files_t *files,
     unsigned *bucket);
@@ -139,9 +141,7 @@ bigcache_files_acquire(bigcache_files_t *files, uint64_t id,
             file = opened;
             opened = NULL;
 
-            file->next = files->buckets[id % BIGCACHE_FILES_BUCKETS];
-            files->buckets[id % BIGCACHE_FILES_BUCKETS] = file;
-            files->n++;
+            bigcache_files_insert(files, file);
 
             unused = bigcache_files_unused(files);
         }
@@ -302,7 +302,7 @@ bigcache_files_open(bigcache_files_t *files, uint64_t id, bigcache_rc_t *rc)
 }
 
 
-/* the callers of the next four hold the mutex */
+/* the callers of the next five hold the mutex */
 
 static bigcache_file_t *
 bigcache_files_find(bigcache_files_t *files, uint64_t id)
@@ -316,6 +316,25 @@ bigcache_files_find(bigcache_files_t *files, uint64_t id)
     }
 
     return file;
+}
+
+
+static void
+bigcache_files_insert(bigcache_files_t *files, bigcache_file_t *file)
+{
+    struct stat  st;
+
+    if (fstat(file->fd, &st) == -1 || st.st_nlink == 0) {
+
+        /* whoever has removed it since it was opened has forgotten it too */
+
+        file->removed = 1;
+        return;
+    }
+
+    file->next = files->buckets[file->id % BIGCACHE_FILES_BUCKETS];
+    files->buckets[file->id % BIGCACHE_FILES_BUCKETS] = file;
+    files->n++;
 }
 
 
