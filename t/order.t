@@ -34,6 +34,8 @@ http {
 CONF
 
 $t->wait_for(sub { $t->get('/stat')->status == 200 });
+my $number = $ENV{BIGCACHE_WORKERS} || 1;
+$t->wait_for(sub { $t->worker_pids == $number });
 my $workers = join ' ', $t->worker_pids;
 
 sub raw {

@@ -136,7 +136,11 @@ $t->wait_for(sub {
     $got->status == 200;
 }, 10);
 is $got->json->{count}, 4, 'count';
-is length $t->get('/pickle/large')->body, 2_000_000, 'large page';
+$t->wait_for(sub {
+    $got = $t->get('/pickle/large');
+    $got->status == 200;
+}, 10);
+is length $got->body, 2_000_000, 'large page';
 ok $t->reload, 'reloads';
 is $t->get('/pickle/small')->body, 'small', 'after the reload';
 

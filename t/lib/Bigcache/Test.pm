@@ -112,10 +112,12 @@ sub _globals {
 
     $text .= "user $self->{user};\n" if $> == 0;
 
-    if (preload()) {
-        $text .= "env $_;\n"
-            for qw(LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS);
-    }
+    # nginx starts its next binary without the environment
+
+    $text .= "env LD_PRELOAD;\n" if preload();
+    $text .= "env $_;\n"
+        for grep { defined $ENV{$_} }
+            qw(ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS);
 
     return $text;
 }
