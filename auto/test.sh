@@ -19,7 +19,7 @@ make_units() {
 }
 
 build_for_tests() {
-    need perl curl openssl python3-plyvel $(build_packages)
+    need perl curl openssl python3-plyvel spin $(build_packages)
     build_module binary
     make_units
     build_tool

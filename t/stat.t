@@ -46,13 +46,25 @@ sub moved {
     return join ' ', @moved;
 }
 
+# what follows the counters
+
+sub hot {
+    my ($entries, $hits) = @_;
+    my $bytes = 32 * $entries;
+
+    $t->get('/stat')->body =~ /("room":[1-9]\d*)/ or return 'no room';
+
+    return '"hot":{"entries":' . $entries . ',"bytes":' . $bytes . ",$1,"
+        . '"hits":' . $hits . '}}';
+}
+
 # at start
 
 my $r = $t->get('/stat');
 is $r->status, 200, 'status';
 is $r->header('Content-Type'), 'application/json', 'type';
 is $r->body, '{"stats":{"hit":0,"miss":0,"expire":0,"delete":0,'
-    . '"hit_rate":"0.00%"}}', 'all zero';
+    . '"hit_rate":"0.00%"},' . hot(0, 0), 'all zero';
 
 my $head = $t->request('HEAD', '/stat');
 is $head->status, 200, 'HEAD';
@@ -68,7 +80,7 @@ like $t->get('/stat')->body, qr/"hit_rate":"100\.00%"/, 'one of one';
 
 $t->get('/cache/none') for 1 .. 2;
 is $t->get('/stat')->body, '{"stats":{"hit":1,"miss":2,"expire":0,"delete":0,'
-    . '"hit_rate":"33.33%"}}', 'one of three';
+    . '"hit_rate":"33.33%"},' . hot(1, 1), 'one of three';
 
 $t->get('/cache/k') for 1 .. 3;
 like $t->get('/stat')->body, qr/"hit_rate":"66\.67%"/, 'rounded up';
@@ -215,7 +227,7 @@ is moved(), 'hit+1', 'counted after reload';
 $t->stop;
 $t->conf($conf)->start;
 is $t->get('/stat')->body, '{"stats":{"hit":0,"miss":0,"expire":0,"delete":0,'
-    . '"hit_rate":"0.00%"}}', 'zero after start';
+    . '"hit_rate":"0.00%"},' . hot(0, 0), 'zero after start';
 is $t->get('/pickle/k')->status, 200, 'entries are kept';
 
 done_testing;

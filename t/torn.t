@@ -40,7 +40,9 @@ my @sizes = (10, 100, 5_000, 100_000, 1048376, 1048576, 1048577, 1048700,
     2_000_000);
 
 $t->wait_for(sub { $t->get('/stat')->status == 200 });
-my $workers = join ' ', $t->worker_pids;
+my $number = $ENV{BIGCACHE_WORKERS} || 1;
+$t->wait_for(sub { $t->worker_pids == $number });
+my $workers = join q( ), $t->worker_pids;
 
 
 # value(WRITER, SEQUENCE, SIZE): of the alphabet of JSON strings too

@@ -43,6 +43,7 @@
 typedef struct {
     bigcache_counters_t               counters;
     bigcache_store_shared_t           shared;
+    bigcache_hot_shm_t               *hot;      /* the rest of the zone */
 } ngx_http_bigcache_shm_t;
 
 
@@ -60,6 +61,7 @@ typedef struct {
 
     ngx_http_bigcache_shm_t          *shm;
     bigcache_counters_t              *counters;   /* in it */
+    bigcache_hot_t                    hot;        /* likewise */
 
     /* of a worker process */
     bigcache_cache_t                 *cache;
@@ -105,6 +107,7 @@ typedef struct {
     ngx_uint_t                        methods;
     ngx_str_t                         path;
     ngx_uint_t                        flags;
+    bigcache_op_peek_pt               peek;   /* without a thread, or NULL */
     bigcache_op_pt                    op;     /* NULL: reply at once */
     ngx_str_t                         done;   /* $bigcache_status */
     ngx_http_bigcache_reply_pt        reply;

@@ -171,12 +171,16 @@ ngx_http_bigcache_reply_stat(ngx_http_request_t *r,
     char                      rate[BIGCACHE_COUNTERS_RATE_LEN];
     uint64_t                  hit, miss, expire, deleted;
     ngx_str_t                 body;
+    bigcache_hot_stat_t       hot;
     bigcache_counters_t      *counters;
 
     u_char                    text[sizeof("{\"stats\":{\"hit\":,\"miss\":,"
                                           "\"expire\":,\"delete\":,"
-                                          "\"hit_rate\":\"\"}}")
-                                   + 4 * NGX_INT64_LEN
+                                          "\"hit_rate\":\"\"},"
+                                          "\"hot\":{\"entries\":,"
+                                          "\"bytes\":,\"room\":,"
+                                          "\"hits\":}}")
+                                   + 8 * NGX_INT64_LEN
                                    + BIGCACHE_COUNTERS_RATE_LEN];
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_module);
@@ -194,11 +198,20 @@ ngx_http_bigcache_reply_stat(ngx_http_request_t *r,
 
     bigcache_counters_rate(rate, hit, miss);
 
+    ngx_memzero(&hot, sizeof(bigcache_hot_stat_t));
+
+    if (ctx->zone->conf.hot) {
+        bigcache_hot_stat(ctx->zone->conf.hot, &hot);
+    }
+
     body.data = text;
     body.len = ngx_sprintf(text, "{\"stats\":{\"hit\":%uL,\"miss\":%uL,"
                            "\"expire\":%uL,\"delete\":%uL,"
-                           "\"hit_rate\":\"%s\"}}",
-                           hit, miss, expire, deleted, rate)
+                           "\"hit_rate\":\"%s\"},\"hot\":{"
+                           "\"entries\":%uL,\"bytes\":%uL,\"room\":%uL,"
+                           "\"hits\":%uL}}",
+                           hit, miss, expire, deleted, rate, hot.entries,
+                           hot.bytes, hot.room, hot.hits)
                - text;
 
     return ngx_http_bigcache_send_json(r, NGX_HTTP_OK, &body);

@@ -34,6 +34,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       ngx_string("/cache/"),
       NGX_HTTP_BIGCACHE_PREFIX
       |NGX_HTTP_BIGCACHE_PAGE,
+      bigcache_op_peek_json,
       bigcache_op_get_json,
       ngx_string("HIT"),
       ngx_http_bigcache_reply_page },
@@ -44,6 +45,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       |NGX_HTTP_BIGCACHE_BODY
       |NGX_HTTP_BIGCACHE_PREFER
       |NGX_HTTP_BIGCACHE_CONDITIONS,
+      NULL,
       bigcache_op_put_json,
       ngx_string("STORED"),
       ngx_http_bigcache_reply_stored },
@@ -52,6 +54,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       ngx_string("/cache/"),
       NGX_HTTP_BIGCACHE_PREFIX
       |NGX_HTTP_BIGCACHE_CONDITIONS,
+      NULL,
       bigcache_op_delete,
       ngx_string("DELETED"),
       ngx_http_bigcache_reply_deleted },
@@ -60,6 +63,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       ngx_string("/pickle/"),
       NGX_HTTP_BIGCACHE_PREFIX
       |NGX_HTTP_BIGCACHE_PAGE,
+      bigcache_op_peek_raw,
       bigcache_op_get_raw,
       ngx_string("HIT"),
       ngx_http_bigcache_reply_raw },
@@ -71,6 +75,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       |NGX_HTTP_BIGCACHE_PREFER
       |NGX_HTTP_BIGCACHE_LIFETIME
       |NGX_HTTP_BIGCACHE_CONDITIONS,
+      NULL,
       bigcache_op_put_raw,
       ngx_string("STORED"),
       ngx_http_bigcache_reply_stored },
@@ -79,6 +84,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       ngx_string("/pickle/"),
       NGX_HTTP_BIGCACHE_PREFIX
       |NGX_HTTP_BIGCACHE_CONDITIONS,
+      NULL,
       bigcache_op_delete,
       ngx_string("DELETED"),
       ngx_http_bigcache_reply_deleted },
@@ -88,6 +94,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       NGX_HTTP_BIGCACHE_PREFIX
       |NGX_HTTP_BIGCACHE_PREFER
       |NGX_HTTP_BIGCACHE_TRAILING,
+      NULL,
       bigcache_op_purge,
       ngx_string("PURGED"),
       ngx_http_bigcache_reply_purged },
@@ -95,6 +102,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
     { NGX_HTTP_BIGCACHE_READ,
       ngx_string("/stat/count"),
       0,
+      NULL,
       bigcache_op_count,
       ngx_null_string,
       ngx_http_bigcache_reply_count },
@@ -103,12 +111,14 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       ngx_string("/stat"),
       0,
       NULL,
+      NULL,
       ngx_null_string,
       ngx_http_bigcache_reply_stat },
 
     { NGX_HTTP_GET|NGX_HTTP_POST,
       ngx_string("/clear"),
       NGX_HTTP_BIGCACHE_OWN_SITE,
+      NULL,
       bigcache_op_clear,
       ngx_string("CLEARED"),
       ngx_http_bigcache_reply_cleared },
@@ -119,12 +129,14 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       ngx_string("/clear"),
       NGX_HTTP_BIGCACHE_OWN_SITE,
       NULL,
+      NULL,
       ngx_null_string,
       ngx_http_bigcache_reply_cleared },
 
     { NGX_HTTP_GET|NGX_HTTP_POST,
       ngx_string("/close"),
       NGX_HTTP_BIGCACHE_OWN_SITE,
+      NULL,
       bigcache_op_close,
       ngx_null_string,
       ngx_http_bigcache_reply_closed },
@@ -133,17 +145,19 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       ngx_string("/close"),
       NGX_HTTP_BIGCACHE_OWN_SITE,
       NULL,
+      NULL,
       ngx_null_string,
       ngx_http_bigcache_reply_closed },
 
     { NGX_HTTP_POST,
       ngx_string("/open"),
       NGX_HTTP_BIGCACHE_OWN_SITE,
+      NULL,
       bigcache_op_open,
       ngx_null_string,
       ngx_http_bigcache_reply_opened },
 
-    { 0, ngx_null_string, 0, NULL, ngx_null_string, NULL }
+    { 0, ngx_null_string, 0, NULL, NULL, ngx_null_string, NULL }
 };
 
 
@@ -210,7 +224,9 @@ ngx_http_bigcache_handler(ngx_http_request_t *r)
         return ngx_http_bigcache_read_body(r, ctx);
     }
 
-    if (ctx->route->op == NULL) {
+    if (ctx->route->op == NULL
+        || (ctx->route->peek && ctx->route->peek(&ctx->op)))
+    {
         return ngx_http_bigcache_reply(r);
     }
 

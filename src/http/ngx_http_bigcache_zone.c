@@ -13,9 +13,13 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <sys/random.h>
+
 #include "ngx_http_bigcache.h"
 
 
+static void ngx_http_bigcache_init_hot(ngx_slab_pool_t *shpool,
+    ngx_http_bigcache_shm_t *shm);
 static void ngx_http_bigcache_log(void *data, int level, const char *text);
 static void ngx_http_bigcache_removed(void *data, uint64_t expired,
     uint64_t purged);
@@ -92,6 +96,8 @@ ngx_http_bigcache_init_zone(ngx_shm_zone_t *shm_zone, void *data)
             if (shpool->data == NULL) {
                 return NGX_ERROR;
             }
+
+            ngx_http_bigcache_init_hot(shpool, shpool->data);
         }
 
         zone->shm = shpool->data;
@@ -100,7 +106,41 @@ ngx_http_bigcache_init_zone(ngx_shm_zone_t *shm_zone, void *data)
     zone->counters = &zone->shm->counters;
     zone->conf.shared = &zone->shm->shared;
 
+    if (zone->shm->hot) {
+        zone->hot.shm = zone->shm->hot;
+        zone->conf.hot = &zone->hot;
+    }
+
     return NGX_OK;
+}
+
+
+/* the hot index has all that is left of the zone, in one piece */
+
+static void
+ngx_http_bigcache_init_hot(ngx_slab_pool_t *shpool,
+    ngx_http_bigcache_shm_t *shm)
+{
+    void      *p;
+    size_t     size;
+    uint64_t   seed[2];
+
+    if (getrandom(seed, sizeof(seed), 0) != sizeof(seed)) {
+        seed[0] = (uint64_t) ngx_random() << 32 | ngx_random();
+        seed[1] = (uint64_t) ngx_random() << 32 | ngx_random();
+    }
+
+    shpool->log_nomem = 0;
+
+    for (size = shpool->pfree * ngx_pagesize; size; size -= ngx_pagesize) {
+
+        p = ngx_slab_calloc(shpool, size);
+
+        if (p) {
+            shm->hot = bigcache_hot_create(p, size, seed);
+            return;
+        }
+    }
 }
 
 

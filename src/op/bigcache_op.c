@@ -17,6 +17,10 @@
 
 
 static bigcache_rc_t bigcache_op_get(bigcache_op_t *op);
+static int bigcache_op_peek(bigcache_op_t *op, int raw);
+static void bigcache_op_found(bigcache_op_t *op);
+static void bigcache_op_json(bigcache_op_t *op);
+static void bigcache_op_raw(bigcache_op_t *op);
 static void bigcache_op_unpack(bigcache_op_t *op);
 static bigcache_rc_t bigcache_op_expect(bigcache_op_t *op, uint64_t *expect);
 static int bigcache_op_listed(const bigcache_op_list_t *list, int live,
@@ -29,18 +33,8 @@ static const u_char  bigcache_op_brace[] = "{";
 void
 bigcache_op_get_json(bigcache_op_t *op)
 {
-    if (bigcache_op_get(op) != BIGCACHE_OK) {
-        return;
-    }
-
-    if (op->page.record.kind != BIGCACHE_KIND_JSON) {
-        op->nreply = 0;
-        op->rc = BIGCACHE_RAW;
-        return;
-    }
-
-    if (!op->gzip) {
-        bigcache_op_unpack(op);
+    if (bigcache_op_get(op) == BIGCACHE_OK) {
+        bigcache_op_json(op);
     }
 }
 
@@ -48,46 +42,39 @@ bigcache_op_get_json(bigcache_op_t *op)
 void
 bigcache_op_get_raw(bigcache_op_t *op)
 {
-    uint32_t          head;
-    bigcache_data_t  *body;
+    if (bigcache_op_get(op) == BIGCACHE_OK) {
+        bigcache_op_raw(op);
+    }
+}
 
-    if (bigcache_op_get(op) != BIGCACHE_OK) {
-        return;
+
+int
+bigcache_op_peek_json(bigcache_op_t *op)
+{
+    if (!bigcache_op_peek(op, 0)) {
+        return 0;
     }
 
-    if (op->page.record.kind == BIGCACHE_KIND_RAW) {
-
-        if (!op->gzip) {
-            bigcache_op_unpack(op);
-        }
-
-        return;
+    if (op->rc == BIGCACHE_OK) {
+        bigcache_op_json(op);
     }
 
-    /* the document is what is stored, without the key in front of it */
+    return 1;
+}
 
-    bigcache_op_unpack(op);
 
-    if (op->rc != BIGCACHE_OK) {
-        return;
+int
+bigcache_op_peek_raw(bigcache_op_t *op)
+{
+    if (!bigcache_op_peek(op, 1)) {
+        return 0;
     }
 
-    head = op->page.record.head;
-
-    op->reply[1] = op->reply[0];
-    op->reply[0] = bigcache_data_bytes(bigcache_op_brace, 1);
-    op->nreply = 2;
-
-    body = &op->reply[1];
-
-    if (body->fd == -1) {
-        body->bytes.data += head;
-        body->bytes.len -= head;
-
-    } else {
-        body->offset += head;
-        body->length -= head;
+    if (op->rc == BIGCACHE_OK) {
+        bigcache_op_raw(op);
     }
+
+    return 1;
 }
 
 
@@ -275,24 +262,12 @@ bigcache_op_expect(bigcache_op_t *op, uint64_t *expect)
 static bigcache_rc_t
 bigcache_op_get(bigcache_op_t *op)
 {
-    bigcache_rc_t     rc;
-    bigcache_page_t  *page;
+    bigcache_rc_t  rc;
 
-    page = &op->page;
-
-    rc = bigcache_cache_get(op->cache, &op->key, 1, page);
+    rc = bigcache_cache_get(op->cache, &op->key, 1, &op->page);
 
     if (rc == BIGCACHE_OK) {
-        op->nreply = 1;
-
-        op->reply[0] = (page->fd != -1)
-                       ? bigcache_data_range(page->fd, page->offset,
-                                             page->record.length)
-                       : bigcache_data_bytes(page->record.body.data,
-                                             page->record.body.len);
-
-        op->packed = ((page->record.flags & BIGCACHE_FLAG_GZIP) != 0);
-        op->varies = op->packed;
+        bigcache_op_found(op);
     }
 
     op->expired = (rc == BIGCACHE_EXPIRED);
@@ -300,6 +275,117 @@ bigcache_op_get(bigcache_op_t *op)
     bigcache_op_finish(op, rc);
 
     return rc;
+}
+
+
+/* what is to be unpacked is left to a thread */
+
+static int
+bigcache_op_peek(bigcache_op_t *op, int raw)
+{
+    bigcache_record_t  *record;
+
+    op->rc = bigcache_cache_peek(op->cache, &op->key, &op->page);
+
+    if (op->rc == BIGCACHE_AGAIN) {
+        return 0;
+    }
+
+    if (op->rc == BIGCACHE_OK) {
+        bigcache_op_found(op);
+
+        record = &op->page.record;
+
+        if (op->packed
+            && (!op->gzip || (raw && record->kind == BIGCACHE_KIND_JSON)))
+        {
+            bigcache_page_free(&op->page);
+            op->nreply = 0;
+            op->packed = 0;
+            op->varies = 0;
+
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static void
+bigcache_op_found(bigcache_op_t *op)
+{
+    bigcache_page_t  *page;
+
+    page = &op->page;
+
+    op->nreply = 1;
+
+    op->reply[0] = (page->fd != -1)
+                   ? bigcache_data_range(page->fd, page->offset,
+                                         page->record.length)
+                   : bigcache_data_bytes(page->record.body.data,
+                                         page->record.body.len);
+
+    op->packed = ((page->record.flags & BIGCACHE_FLAG_GZIP) != 0);
+    op->varies = op->packed;
+}
+
+
+static void
+bigcache_op_json(bigcache_op_t *op)
+{
+    if (op->page.record.kind != BIGCACHE_KIND_JSON) {
+        op->nreply = 0;
+        op->rc = BIGCACHE_RAW;
+        return;
+    }
+
+    if (!op->gzip) {
+        bigcache_op_unpack(op);
+    }
+}
+
+
+static void
+bigcache_op_raw(bigcache_op_t *op)
+{
+    uint32_t          head;
+    bigcache_data_t  *body;
+
+    if (op->page.record.kind == BIGCACHE_KIND_RAW) {
+
+        if (!op->gzip) {
+            bigcache_op_unpack(op);
+        }
+
+        return;
+    }
+
+    /* the document is what is stored, without the key in front of it */
+
+    bigcache_op_unpack(op);
+
+    if (op->rc != BIGCACHE_OK) {
+        return;
+    }
+
+    head = op->page.record.head;
+
+    op->reply[1] = op->reply[0];
+    op->reply[0] = bigcache_data_bytes(bigcache_op_brace, 1);
+    op->nreply = 2;
+
+    body = &op->reply[1];
+
+    if (body->fd == -1) {
+        body->bytes.data += head;
+        body->bytes.len -= head;
+
+    } else {
+        body->offset += head;
+        body->length -= head;
+    }
 }
 
 

@@ -80,6 +80,7 @@ typedef struct {
 
 
 typedef void (*bigcache_op_pt)(bigcache_op_t *op);
+typedef int (*bigcache_op_peek_pt)(bigcache_op_t *op);
 
 
 /*
@@ -105,6 +106,13 @@ void bigcache_op_count(bigcache_op_t *op);
 void bigcache_op_clear(bigcache_op_t *op);
 void bigcache_op_close(bigcache_op_t *op);
 void bigcache_op_open(bigcache_op_t *op);
+
+/*
+ * get_json and get_raw without waiting, for an event loop.  Return 1 if the
+ * operation is over, as if it had been run; or 0, then it is to be run.
+ */
+int bigcache_op_peek_json(bigcache_op_t *op);
+int bigcache_op_peek_raw(bigcache_op_t *op);
 
 /* frees the answer; may be called for an operation that never ran */
 

@@ -55,6 +55,16 @@ typedef struct {
 } bigcache_ask_t;
 
 
+/*
+ * Around a look at the index: notes what the hot index is to be told then;
+ * enters what came of it, and the record if that is BIGCACHE_OK.
+ */
+void bigcache_peek_note(bigcache_cache_t *cache, const bigcache_str_t *key,
+    bigcache_hot_note_t *note);
+void bigcache_peek_enter(bigcache_cache_t *cache, const bigcache_str_t *key,
+    const bigcache_hot_note_t *note, bigcache_rc_t rc,
+    const bigcache_record_t *record);
+
 void bigcache_ask_begin(bigcache_ask_t *ask, bigcache_cache_t *cache);
 
 /*

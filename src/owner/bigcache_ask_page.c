@@ -29,15 +29,20 @@ bigcache_rc_t
 bigcache_cache_get(bigcache_cache_t *cache, const bigcache_str_t *key,
     int body, bigcache_page_t *page)
 {
-    bigcache_rc_t   rc;
-    bigcache_ask_t  ask;
+    bigcache_rc_t        rc;
+    bigcache_ask_t       ask;
+    bigcache_hot_note_t  note;
 
     bigcache_ask_begin(&ask, cache);
 
     do {
+        bigcache_peek_note(cache, key, &note);
+
         rc = bigcache_store_get(cache->store, key, body, page);
 
         while (rc == BIGCACHE_HELD || rc == BIGCACHE_MISMATCH) {
+
+            bigcache_peek_note(cache, key, &note);
 
             rc = bigcache_ask_get(&ask, key, body, page);
 
@@ -47,6 +52,10 @@ bigcache_cache_get(bigcache_cache_t *cache, const bigcache_str_t *key,
         }
 
     } while (bigcache_ask_again(&ask, &rc));
+
+    if (body) {
+        bigcache_peek_enter(cache, key, &note, rc, &page->record);
+    }
 
     return rc;
 }

@@ -33,6 +33,10 @@
 
 #define BIGCACHE_CACHE_MASTERS  2
 
+/* larger ones take a thread longer than the way there takes, see docs/hot.md */
+
+#define BIGCACHE_CACHE_PEEK     (64 * 1024)
+
 
 typedef struct bigcache_cache_s  bigcache_cache_t;
 
@@ -62,6 +66,14 @@ void bigcache_cache_quit(bigcache_cache_t *cache);
 void bigcache_cache_stop(bigcache_cache_t *cache);
 void bigcache_cache_destroy(bigcache_cache_t *cache);
 
+
+/*
+ * Gives a page of up to BIGCACHE_CACHE_PEEK bytes without blocking, for an
+ * event loop.  Returns BIGCACHE_OK and the page, in memory; BIGCACHE_MISS; or
+ * BIGCACHE_AGAIN if only bigcache_cache_get() can tell.
+ */
+bigcache_rc_t bigcache_cache_peek(bigcache_cache_t *cache,
+    const bigcache_str_t *key, bigcache_page_t *page);
 
 bigcache_rc_t bigcache_cache_get(bigcache_cache_t *cache,
     const bigcache_str_t *key, int body, bigcache_page_t *page);

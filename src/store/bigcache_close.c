@@ -18,6 +18,7 @@
 #include "bigcache_open.h"
 
 
+static void bigcache_life_cool(bigcache_store_t *store, int unlock);
 static bigcache_rc_t bigcache_life_discard(bigcache_store_t *store);
 
 
@@ -259,6 +260,8 @@ bigcache_life_close(bigcache_store_t *store, int unlock)
     counted = store->counted;
     (void) pthread_mutex_unlock(&store->mutex);
 
+    bigcache_life_cool(store, unlock);
+
     /* who waits is to see that it was opened anew: loans end with it */
 
     if (store->conf.hooks.closing) {
@@ -289,6 +292,27 @@ bigcache_life_close(bigcache_store_t *store, int unlock)
     store->index = NULL;
     store->segments = NULL;
     store->walk = NULL;
+}
+
+
+/* what the hot index knows stays true until somebody opens the directory */
+
+static void
+bigcache_life_cool(bigcache_store_t *store, int unlock)
+{
+    if (store->conf.hot == NULL) {
+        return;
+    }
+
+    if (unlock
+        && atomic_load(&store->broken) == BIGCACHE_OK
+        && !bigcache_store_closed(store))
+    {
+        bigcache_hot_hand_over(store->conf.hot);
+
+    } else {
+        bigcache_hot_shut(store->conf.hot);
+    }
 }
 
 

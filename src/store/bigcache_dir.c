@@ -22,9 +22,9 @@
 
 #include "bigcache_adopt.h"
 #include "bigcache_dir.h"
+#include "bigcache_turn.h"
 
 
-#define BIGCACHE_DIR_LOCK       "lock"
 #define BIGCACHE_DIR_TRASH      "trash"
 #define BIGCACHE_DIR_RESERVE    "reserve"
 
@@ -68,10 +68,14 @@ bigcache_dir_lock(const char *path, int *fd, char *error)
     }
 
     if (flock(*fd, LOCK_EX|LOCK_NB) == 0) {
-        return BIGCACHE_OK;
-    }
 
-    if (errno == EWOULDBLOCK) {
+        rc = bigcache_turn_next(*fd, error);
+
+        if (rc == BIGCACHE_OK) {
+            return BIGCACHE_OK;
+        }
+
+    } else if (errno == EWOULDBLOCK) {
         (void) snprintf(error, BIGCACHE_ERROR_LEN,
                         "another process has the store open");
         rc = BIGCACHE_UNAVAILABLE;

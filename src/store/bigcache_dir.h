@@ -7,7 +7,8 @@
 /*
  * The directory of a store:
  *
- *     lock      held by flock() by the one process that has the store open
+ *     lock      held by flock() by the one process that has the store open;
+ *               bigcache_turn.h
  *     index/    bigcache_index.h
  *     pages/    bigcache_segments.h
  *     trash/    what is to be removed, at leisure
@@ -32,6 +33,7 @@
 #include "bigcache_rc.h"
 
 
+#define BIGCACHE_DIR_LOCK   "lock"
 #define BIGCACHE_DIR_INDEX  "index"
 #define BIGCACHE_DIR_PAGES  "pages"
 #define BIGCACHE_DIR_SOCKET "owner.sock"
@@ -39,10 +41,10 @@
 
 /*
  * Locks the directory path, which must be empty, a store, or a database of
- * the original service, which bigcache_adopt() makes one of.  Returns
- * BIGCACHE_OK and *fd, to be closed to unlock it; BIGCACHE_UNAVAILABLE if
- * another process holds it; BIGCACHE_ERROR if it cannot be used; and the
- * reason in error.
+ * the original service, which bigcache_adopt() makes one of, and begins its
+ * next turn.  Returns BIGCACHE_OK and *fd, to be closed to unlock it;
+ * BIGCACHE_UNAVAILABLE if another process holds it; BIGCACHE_FULL, or
+ * BIGCACHE_ERROR if it cannot be used; and the reason in error.
  */
 bigcache_rc_t bigcache_dir_lock(const char *path, int *fd,
     char *error);

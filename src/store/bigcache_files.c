@@ -177,6 +177,34 @@ bigcache_files_acquire(bigcache_files_t *files, uint64_t id,
 }
 
 
+int
+bigcache_files_peek(bigcache_files_t *files, uint64_t id,
+    bigcache_file_t **filep, int *fd)
+{
+    bigcache_file_t  *file;
+
+    (void) pthread_mutex_lock(&files->mutex);
+
+    file = bigcache_files_find(files, id);
+
+    if (file) {
+        file->users++;
+        file->used = ++files->clock;
+    }
+
+    (void) pthread_mutex_unlock(&files->mutex);
+
+    if (file == NULL) {
+        return 0;
+    }
+
+    *filep = file;
+    *fd = file->fd;
+
+    return 1;
+}
+
+
 void
 bigcache_files_release(bigcache_files_t *files, bigcache_file_t *file)
 {

@@ -57,6 +57,12 @@ void bigcache_files_close(bigcache_files_t *files);
  */
 bigcache_rc_t bigcache_files_acquire(bigcache_files_t *files, uint64_t id,
     bigcache_file_t **file, int *fd);
+
+/* the same, but only if it is open already: 1, or 0; it does not block */
+
+int bigcache_files_peek(bigcache_files_t *files, uint64_t id,
+    bigcache_file_t **file, int *fd);
+
 void bigcache_files_release(bigcache_files_t *files, bigcache_file_t *file);
 
 /* closes the file of a segment that is removed, as soon as nobody has it */

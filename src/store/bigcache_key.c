@@ -423,9 +423,10 @@ bigcache_key_write(bigcache_store_t *store, const bigcache_str_t *key,
     u_char             will[BIGCACHE_INDEX_NAME_MAX];
     int64_t            expire;
     unsigned           n;
-    uint64_t           size;
+    uint64_t           hash, size;
     bigcache_rc_t      rc;
     bigcache_str_t     empty;
+    bigcache_hot_t    *hot;
     bigcache_change_t  changes[BIGCACHE_KEY_CHANGES];
 
     rc = bigcache_store_broken(store);
@@ -459,7 +460,18 @@ bigcache_key_write(bigcache_store_t *store, const bigcache_str_t *key,
         changes[n++].value = &empty;
     }
 
+    hot = store->conf.hot;
+    hash = hot ? bigcache_hot_hash(hot, key) : 0;
+
+    if (hot) {
+        bigcache_hot_begin(hot, hash);
+    }
+
     rc = bigcache_index_write(store->index, changes, n, error);
+
+    if (hot) {
+        bigcache_hot_end(hot, hash);
+    }
 
     if (rc != BIGCACHE_OK) {
         return bigcache_store_unwritten(store, rc, error);

@@ -105,6 +105,12 @@ bigcache_store_destroy(bigcache_store_t *store)
     bigcache_purge_destroy(&store->purges);
     bigcache_files_destroy(store->files);
 
+    if (store->conf.hot) {
+        atomic_store(&store->conf.hot->turn, NULL);
+    }
+
+    bigcache_turn_unmap(&store->turn);
+
     (void) pthread_cond_destroy(&store->cond);
     (void) pthread_mutex_destroy(&store->mutex);
 

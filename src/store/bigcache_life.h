@@ -36,6 +36,7 @@
 #include "bigcache_remote.h"
 #include "bigcache_segments.h"
 #include "bigcache_store.h"
+#include "bigcache_turn.h"
 
 
 #define BIGCACHE_STORE_LOCKS  256
@@ -87,6 +88,7 @@ struct bigcache_store_s {
     unsigned                      trash:1;
 
     int                           lock;
+    bigcache_turn_t               turn;
     bigcache_index_t             *index;
     bigcache_index_walk_t        *walk;      /* to count by */
     bigcache_segments_t          *segments;

@@ -174,6 +174,42 @@ bigcache_page_file(bigcache_pages_t *pages, const bigcache_draft_t *draft,
 }
 
 
+int
+bigcache_page_parse(const bigcache_str_t *key, size_t size,
+    bigcache_page_t *page)
+{
+    size_t            head;
+    bigcache_str_t    body;
+    bigcache_entry_t  entry;
+
+    if (bigcache_entry_decode(&entry, page->memory, size) != 0
+        || entry.key.len != key->len
+        || memcmp(entry.key.data, key->data, key->len) != 0)
+    {
+        return 0;
+    }
+
+    head = bigcache_entry_head_size(key->len, entry.record.type.len);
+
+    if (entry.record.length != size - head) {
+        return 0;
+    }
+
+    body.data = page->memory + head;
+    body.len = size - head;
+
+    if (bigcache_crc32(0, body.data, body.len) != entry.body_crc) {
+        return 0;
+    }
+
+    page->record = entry.record;
+    page->record.flags |= BIGCACHE_FLAG_SEGMENT;
+    page->record.body = body;
+
+    return 1;
+}
+
+
 uint64_t
 bigcache_page_size(const bigcache_str_t *key,
     const bigcache_record_t *record)

@@ -100,6 +100,14 @@ bigcache_rc_t bigcache_page_read(bigcache_pages_t *pages,
     const bigcache_str_t *key, bigcache_page_t *page);
 
 /*
+ * Makes page of the size bytes at page->memory, if they are the entry of the
+ * key, with its body, and pass their checks; but for the version, which is the
+ * index's.  Returns 1, or 0.
+ */
+int bigcache_page_parse(const bigcache_str_t *key, size_t size,
+    bigcache_page_t *page);
+
+/*
  * Gives page the file of a large one that was just written.  Returns
  * BIGCACHE_OK, or BIGCACHE_ERROR, which is logged.
  */

@@ -180,6 +180,10 @@ bigcache_purge_begin(bigcache_store_t *store, const bigcache_str_t *prefix,
         purge->claimed_at = bigcache_monotonic();
     }
 
+    if (store->conf.hot) {
+        bigcache_hot_begin_all(store->conf.hot);
+    }
+
     rc = bigcache_purge_write(store, purge, &empty);
 
     if (rc == BIGCACHE_OK) {
@@ -187,6 +191,10 @@ bigcache_purge_begin(bigcache_store_t *store, const bigcache_str_t *prefix,
 
     } else {
         free(purge);
+    }
+
+    if (store->conf.hot) {
+        bigcache_hot_end_all(store->conf.hot);
     }
 
     (void) pthread_mutex_unlock(&store->import.mutex);

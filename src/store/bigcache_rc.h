@@ -29,6 +29,8 @@ typedef enum {
     BIGCACHE_NOMEM,
     BIGCACHE_ERROR,        /* logged */
 
+    BIGCACHE_AGAIN,        /* it takes a call that may wait */
+
     /* of the operations, bigcache_op.h */
     BIGCACHE_INVALID,      /* the request says what cannot be done */
     BIGCACHE_RAW,          /* the page is no JSON document */

@@ -30,6 +30,7 @@
 
 #include "bigcache_data.h"
 #include "bigcache_files.h"
+#include "bigcache_hot.h"
 #include "bigcache_index.h"
 #include "bigcache_log.h"
 #include "bigcache_rc.h"
@@ -94,6 +95,7 @@ typedef struct {
 
     /* all of it may be NULL, for a process on its own */
     bigcache_store_shared_t *shared;
+    bigcache_hot_t          *hot;
     bigcache_store_hooks_t  hooks;
 } bigcache_store_conf_t;
 

@@ -102,6 +102,11 @@ bigcache_take_lock(bigcache_store_t *store, bigcache_open_t *open,
 
     rc = bigcache_take_open(store, open, repair, error);
 
+    if (store->conf.hot) {
+        atomic_store(&store->conf.hot->turn,
+                     bigcache_turn_map(&store->turn, store->conf.path));
+    }
+
     (void) pthread_mutex_lock(&store->mutex);
 
     if (rc != BIGCACHE_OK && repair) {
@@ -231,7 +236,7 @@ bigcache_take_open(bigcache_store_t *store, bigcache_open_t *open,
 static void
 bigcache_take_adopt(bigcache_store_t *store, bigcache_open_t *open)
 {
-    uint64_t  version;
+    uint64_t  turn, version;
 
     store->segments = open->segments;
     store->walk = open->walk;
@@ -251,6 +256,12 @@ bigcache_take_adopt(bigcache_store_t *store, bigcache_open_t *open)
     /* if it was stopped meanwhile, the one who did closes it */
 
     if (store->state != BIGCACHE_STATE_STOPPED) {
+
+        if (store->conf.hot) {
+            turn = bigcache_turn_read(store->lock);
+            bigcache_hot_open(store->conf.hot, turn - 1, turn);
+        }
+
         bigcache_life_state(store, BIGCACHE_STATE_OPEN);
 
         bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,

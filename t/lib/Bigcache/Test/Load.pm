@@ -10,9 +10,10 @@ package Bigcache::Test::Load;
 #     $load->verify                  # what is stored is what was acknowledged
 #
 # A file that they share has two numbers for each key: the latest change that
-# its writer began, and the latest that was acknowledged.  A reader notes the
-# second before he asks and the first when he has the answer: he may not be told
-# of anything older than the one, nor newer than the other.
+# its writer began, and the latest that was acknowledged; and one for each reader
+# and key, the latest change that he was told of.  A reader notes the last two
+# before he asks and the first when he has the answer: he may not be told of
+# anything older than those, nor newer than that.
 
 use strict;
 use warnings;
@@ -31,7 +32,8 @@ use constant SLOT => 16;
 
 # new(T, OPTION => VALUE ...): clients (4); keepalive (0), the share of requests
 # on connections that stay open; large (0.01), the share of pages over 1 MB;
-# pause (0), seconds between two requests
+# pause (0), seconds between two requests; expire (0): every fourth key has pages
+# that live for a second at most
 
 sub new {
     my ($class, $t, %opt) = @_;
@@ -43,12 +45,14 @@ sub new {
         keepalive => 0,
         large => 0.01,
         pause => 0,
+        expire => 0,
         slots => $t->dir . '/load.slots',
         %opt,
     }, $class;
 
     $self->{n} = $self->{clients} * KEYS;
-    $t->write_file('load.slots', "\0" x ($self->{n} * SLOT));
+    $t->write_file('load.slots',
+        "\0" x ($self->{n} * (SLOT + 8 * $self->{clients})));
 
     # what an earlier load has left; pages of others have other names
     $t->request('DELETE', '/prefix/c');
@@ -132,7 +136,7 @@ sub verify {
         my ($begun, $acked) = $self->_slot($key);
 
         $self->_check($key, $acked, $self->_ask('GET', $self->_path($key)));
-        $least++ if $begun == $acked && $acked & 1;
+        $least++ if $begun == $acked && $acked & 1 && !$self->_expires($key);
         $most++ if $begun != $acked || $acked & 1;
     }
 
@@ -152,6 +156,7 @@ sub _client {
     my ($self, $client, $stop, $out) = @_;
 
     my $first = $client * KEYS;
+    $self->{client} = $client;
     my $report = $self->{report} = { ok => 0, reset => 0, refused => 0,
         slowest => 0, wrong => [], failed => [] };
 
@@ -170,8 +175,10 @@ sub _client {
 
         if ($what < 0.5) {
             my $any = int rand $self->{n};
-            my (undef, $acked) = $self->_slot($any);
-            $self->_check($any, $acked, $self->_ask('GET', $self->_path($any)));
+            my $least = $self->_known($any);
+            my $begin = time;
+            $self->_check($any, $least, $self->_ask('GET', $self->_path($any)),
+                $begin);
 
         } elsif ($what < 0.9) {
             $self->_store($key);
@@ -201,9 +208,12 @@ sub _store {
 
     # nobody else writes: it is known what a condition comes to
     @conditions = ('If-None-Match' => '*')
-        if $begun == $acked && !($acked & 1) && rand() < 0.2;
+        if !$self->_expires($key) && $begun == $acked && !($acked & 1) && rand() < 0.2;
 
     $self->_begin($key, $change);
+
+    push @conditions, 'X-Bigcache-Expire' => (split / /, $body, 5)[3]
+        if $self->_expires($key) && $key & 1;
 
     my $r = $self->_ask('POST', $self->_path($key), $body, @conditions);
     $self->_end($key, $change, $r, 200);
@@ -222,7 +232,8 @@ sub _delete {
 
     # what is not known to be there may be there; and one who cannot know whether
     # an owner that was killed has removed it says that it is gone
-    $self->_end($key, $change, $r, $begun != $acked || $self->{kills}
+    $self->_end($key, $change, $r,
+        $begun != $acked || $self->{kills} || $self->_expires($key)
         ? $r->{status} : $acked & 1 ? 200 : 404, 1);
 }
 
@@ -236,7 +247,7 @@ sub _purge {
     for my $key (@keys) {
         my ($begun, $acked) = $self->_slot($key);
 
-        $unknown++ if $begun != $acked;
+        $unknown++ if $begun != $acked || $self->_expires($key);
         $present++ if $acked & 1;
         $change{$key} = ($begun & ~1) + 2;
         $self->_begin($key, $change{$key});
@@ -275,25 +286,30 @@ sub _end {
 }
 
 
-# _check(KEY, ACKED, ANSWER): of a reader who knew of ACKED when he asked
+# _check(KEY, LEAST, ANSWER, TIME): of a reader who knew of change LEAST when he
+# asked
 
 sub _check {
-    my ($self, $key, $acked, $r) = @_;
+    my ($self, $key, $acked, $r, $asked) = @_;
 
     my ($begun) = $self->_slot($key);
     my $wrong;
 
     if ($r->{status} == 200) {
-        my ($name, $change, $md5, $fill) = split / /, $self->_value($key,
-            $r->{body}), 4;
+        my ($name, $change, $md5, $ends, $fill) = split / /,
+            $self->_value($key, $r->{body}), 5;
 
         $wrong = 'torn' if !defined $fill || $md5 ne md5_hex($fill)
             || $name ne "k$key";
         $wrong ||= "change $change" if $change < $acked || $change > $begun
             || $change == $acked && !($acked & 1);
+        $wrong ||= "expired, change $change"
+            if $ends && $asked && $asked > $ends;
+        $self->_write($self->_seen($key, $self->{client}), $change)
+            if !$wrong && defined $self->{client};
 
     } elsif ($r->{status} == 404) {
-        $wrong = 'a miss' if $acked & 1
+        $wrong = 'a miss' if $acked & 1 && !$self->_expires($key)
             && ($begun == $acked || $begun == $acked + 2);
     }
 
@@ -321,9 +337,17 @@ sub _body {
     my $fill = rand() < 0.5
         ? substr $unit x (1 + $size / length $unit), 0, $size
         : substr join('', map { md5_hex("$unit$_") } 0 .. $size / 32), 0, $size;
-    my $value = "k$key $change " . md5_hex($fill) . " $fill";
+    my $ends = 0;
+    my $expire = '';
 
-    return $key & 1 ? $value : "{\"value\":\"$value\"}";
+    if ($self->_expires($key)) {
+        $ends = sprintf '%.3f', time + rand;
+        $expire = ",\"expire\":$ends";
+    }
+
+    my $value = "k$key $change " . md5_hex($fill) . " $ends $fill";
+
+    return $key & 1 ? $value : "{\"value\":\"$value\"$expire}";
 }
 
 
@@ -331,6 +355,40 @@ sub _value {
     my ($self, $key, $body) = @_;
 
     return $key & 1 ? $body : $body =~ /"value":"([^"]*)"/ ? $1 : '';
+}
+
+
+# where a reader keeps what he was told of last
+
+sub _seen {
+    my ($self, $key, $client) = @_;
+
+    return $self->{n} * SLOT + ($client * $self->{n} + $key) * 8;
+}
+
+
+# the latest change that was acknowledged, or that any reader was told of
+
+sub _known {
+    my ($self, $key) = @_;
+
+    my (undef, $least) = $self->_slot($key);
+
+    for my $client (0 .. $self->{clients} - 1) {
+        sysseek $self->{file}, $self->_seen($key, $client), SEEK_SET;
+        sysread $self->{file}, my $bytes, 8;
+        my $seen = unpack 'Q<', $bytes;
+        $least = $seen if $seen > $least;
+    }
+
+    return $least;
+}
+
+
+sub _expires {
+    my ($self, $key) = @_;
+
+    return $self->{expire} && $key % 4 >= 2;
 }
 
 

@@ -1,0 +1,166 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * Pages by way of the hot index: what can be had without waiting, and what
+ * others are to find there.
+ */
+
+
+#define _GNU_SOURCE
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "bigcache_ask.h"
+#include "bigcache_time.h"
+
+
+static bigcache_rc_t bigcache_peek_page(bigcache_cache_t *cache,
+    const bigcache_str_t *key, const bigcache_hot_entry_t *entry,
+    bigcache_page_t *page);
+static int bigcache_peek_read(bigcache_cache_t *cache,
+    const bigcache_hot_entry_t *entry, u_char *dst);
+
+
+bigcache_rc_t
+bigcache_cache_peek(bigcache_cache_t *cache, const bigcache_str_t *key,
+    bigcache_page_t *page)
+{
+    bigcache_rc_t          rc;
+    bigcache_hot_t        *hot;
+    bigcache_hot_entry_t   entry;
+
+    hot = cache->conf.hot;
+
+    bigcache_page_clear(page);
+
+    if (hot == NULL
+        || !bigcache_hot_find(hot, bigcache_hot_hash(hot, key), &entry)
+        || entry.size > BIGCACHE_CACHE_PEEK)
+    {
+        return BIGCACHE_AGAIN;
+    }
+
+    rc = entry.version ? bigcache_peek_page(cache, key, &entry, page)
+                       : BIGCACHE_MISS;
+
+    if (rc != BIGCACHE_AGAIN) {
+        bigcache_hot_hit(hot);
+    }
+
+    return rc;
+}
+
+
+void
+bigcache_peek_note(bigcache_cache_t *cache, const bigcache_str_t *key,
+    bigcache_hot_note_t *note)
+{
+    bigcache_hot_t  *hot;
+
+    hot = cache->conf.hot;
+
+    if (hot) {
+        bigcache_hot_note(hot, bigcache_hot_hash(hot, key), note);
+    }
+}
+
+
+void
+bigcache_peek_enter(bigcache_cache_t *cache, const bigcache_str_t *key,
+    const bigcache_hot_note_t *note, bigcache_rc_t rc,
+    const bigcache_record_t *record)
+{
+    bigcache_hot_entry_t  entry;
+
+    if (cache->conf.hot == NULL) {
+        return;
+    }
+
+    memset(&entry, 0, sizeof(bigcache_hot_entry_t));
+
+    if (rc == BIGCACHE_OK) {
+
+        if (!(record->flags & BIGCACHE_FLAG_SEGMENT)) {
+            return;
+        }
+
+        entry.version = record->version;
+        entry.segment = record->segment;
+        entry.offset = record->offset;
+        entry.size = bigcache_entry_head_size(key->len, record->type.len)
+                     + record->length;
+
+        if (entry.size > BIGCACHE_CACHE_PEEK) {
+            return;
+        }
+
+    } else if (rc != BIGCACHE_MISS) {
+        return;
+    }
+
+    bigcache_hot_enter(cache->conf.hot, note, &entry);
+}
+
+
+static bigcache_rc_t
+bigcache_peek_page(bigcache_cache_t *cache, const bigcache_str_t *key,
+    const bigcache_hot_entry_t *entry, bigcache_page_t *page)
+{
+    page->memory = malloc((size_t) entry->size);
+
+    if (page->memory == NULL) {
+        return BIGCACHE_AGAIN;
+    }
+
+    if (!bigcache_peek_read(cache, entry, page->memory)
+        || !bigcache_page_parse(key, (size_t) entry->size, page)
+        || page->record.expire <= bigcache_now())
+    {
+        /* whoever may wait for the disk finds out what is the matter */
+
+        bigcache_page_free(page);
+        return BIGCACHE_AGAIN;
+    }
+
+    page->record.version = entry->version;
+    page->record.segment = entry->segment;
+    page->record.offset = entry->offset;
+
+    return BIGCACHE_OK;
+}
+
+
+/* returns 1 if all of it was in the page cache, or 0 */
+
+static int
+bigcache_peek_read(bigcache_cache_t *cache, const bigcache_hot_entry_t *entry,
+    u_char *dst)
+{
+    int                fd;
+    ssize_t            n;
+    struct iovec       iov;
+    bigcache_file_t   *file;
+    bigcache_files_t  *files;
+
+    files = cache->pages.files;
+
+    if (!bigcache_files_peek(files, entry->segment, &file, &fd)) {
+        return 0;
+    }
+
+    iov.iov_base = dst;
+    iov.iov_len = (size_t) entry->size;
+
+    n = preadv2(fd, &iov, 1, (off_t) entry->offset, RWF_NOWAIT);
+
+    bigcache_files_release(files, file);
+
+    return n == (ssize_t) entry->size;
+}

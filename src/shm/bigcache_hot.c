@@ -1,0 +1,611 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bigcache_hot.h"
+#include "bigcache_siphash.h"
+
+
+#define BIGCACHE_HOT_SLOTS     7
+
+/* an entry that is used is passed over so many times before it goes */
+
+#define BIGCACHE_HOT_AGE       3
+
+/* tries until a thread lets others run; milliseconds until it gives up */
+
+#define BIGCACHE_HOT_SPIN      100
+#define BIGCACHE_HOT_PATIENCE  1000
+
+/*
+ * A word of changes: how many are under way, in its lower part, and how many
+ * there have been.
+ */
+#define BIGCACHE_HOT_UNDERWAY  0xffffULL
+#define BIGCACHE_HOT_CHANGE    (BIGCACHE_HOT_UNDERWAY + 1 + 1)
+
+#define BIGCACHE_HOT_ALIGN     8
+
+
+/* 32 bytes; a file cache of nginx takes 130 for a key */
+
+typedef struct {
+    _Atomic uint64_t   hash;        /* 0: none */
+    _Atomic uint64_t   version;
+    _Atomic uint64_t   segment;
+    _Atomic uint64_t   place;       /* offset / ALIGN << 32 | size */
+} bigcache_hot_slot_t;
+
+typedef struct {
+    _Atomic uint64_t     changes;
+    _Atomic uint64_t     all;       /* to which its slots belong */
+    _Atomic uint32_t     lock;      /* pid of who changes the slots, or 0 */
+    _Atomic uint32_t     seq;       /* odd while they are being changed */
+    _Atomic uint8_t      ages[BIGCACHE_HOT_SLOTS + 1];
+    bigcache_hot_slot_t  slots[BIGCACHE_HOT_SLOTS];
+} bigcache_hot_bucket_t;
+
+struct bigcache_hot_shm_s {
+    uint64_t              seed[2];
+    uint64_t              nbuckets;
+    uint8_t               pad[40];
+
+    /* read by each request, written seldom */
+    _Atomic uint64_t      all;      /* changes of all keys */
+    _Atomic uint64_t      turn;     /* 0: nothing is to be found */
+    _Atomic uint64_t      handed;   /* the turn that was handed over */
+    _Atomic uint32_t      broken;   /* a bucket could not be had */
+    uint8_t               pad1[36];
+
+    _Atomic uint64_t      hits;
+    _Atomic int64_t       entries;
+    uint8_t               pad2[48];
+
+    bigcache_hot_bucket_t buckets[];
+};
+
+
+static bigcache_hot_bucket_t *bigcache_hot_bucket(bigcache_hot_shm_t *shm,
+    uint64_t hash);
+static int bigcache_hot_valid(bigcache_hot_t *hot, uint64_t *turn);
+static unsigned bigcache_hot_slot(bigcache_hot_bucket_t *bucket,
+    uint64_t hash);
+static unsigned bigcache_hot_victim(bigcache_hot_bucket_t *bucket);
+static void bigcache_hot_store(bigcache_hot_slot_t *slot, uint64_t hash,
+    const bigcache_hot_entry_t *entry);
+static int bigcache_hot_lock(bigcache_hot_shm_t *shm,
+    bigcache_hot_bucket_t *bucket, int wait);
+static void bigcache_hot_unlock(bigcache_hot_bucket_t *bucket);
+static uint32_t bigcache_hot_await(bigcache_hot_bucket_t *bucket,
+    int *gone);
+static int64_t bigcache_hot_clock(void);
+static void bigcache_hot_empty(bigcache_hot_bucket_t *bucket);
+
+
+_Static_assert(sizeof(bigcache_hot_slot_t) == 32, "a slot has 32 bytes");
+_Static_assert(sizeof(bigcache_hot_bucket_t) == 256, "a bucket has 256");
+_Static_assert(sizeof(bigcache_hot_shm_t) % 64 == 0, "buckets are aligned");
+
+
+bigcache_hot_shm_t *
+bigcache_hot_create(void *memory, size_t size, const uint64_t seed[2])
+{
+    bigcache_hot_shm_t  *shm;
+
+    if (size < sizeof(bigcache_hot_shm_t) + sizeof(bigcache_hot_bucket_t)) {
+        return NULL;
+    }
+
+    shm = memory;
+
+    shm->seed[0] = seed[0];
+    shm->seed[1] = seed[1];
+    shm->nbuckets = (size - sizeof(bigcache_hot_shm_t))
+                    / sizeof(bigcache_hot_bucket_t);
+
+    /* buckets of zeroes belong to no change */
+
+    atomic_store(&shm->all, BIGCACHE_HOT_UNDERWAY + 1);
+
+    return shm;
+}
+
+
+uint64_t
+bigcache_hot_hash(bigcache_hot_t *hot, const bigcache_str_t *key)
+{
+    uint64_t  hash;
+
+    /* with a secret: clients choose the keys */
+
+    hash = bigcache_siphash(hot->shm->seed, key->data, key->len);
+
+    return hash ? hash : 1;
+}
+
+
+int
+bigcache_hot_find(bigcache_hot_t *hot, uint64_t hash,
+    bigcache_hot_entry_t *entry)
+{
+    unsigned                i;
+    uint32_t                seq;
+    uint64_t                all, turn, place;
+    bigcache_hot_shm_t     *shm;
+    bigcache_hot_slot_t    *slot;
+    bigcache_hot_bucket_t  *bucket;
+
+    shm = hot->shm;
+
+    if (!bigcache_hot_valid(hot, &turn)) {
+        return 0;
+    }
+
+    bucket = bigcache_hot_bucket(shm, hash);
+    seq = atomic_load(&bucket->seq);
+    all = atomic_load(&shm->all);
+
+    if ((seq & 1)
+        || (all & BIGCACHE_HOT_UNDERWAY)
+        || (atomic_load(&bucket->changes) & BIGCACHE_HOT_UNDERWAY)
+        || atomic_load(&bucket->all) != all)
+    {
+        return 0;
+    }
+
+    i = bigcache_hot_slot(bucket, hash);
+
+    if (i == BIGCACHE_HOT_SLOTS) {
+        return 0;
+    }
+
+    slot = &bucket->slots[i];
+
+    entry->version = atomic_load(&slot->version);
+    entry->segment = atomic_load(&slot->segment);
+    place = atomic_load(&slot->place);
+
+    entry->offset = (place >> 32) * BIGCACHE_HOT_ALIGN;
+    entry->size = place & UINT32_MAX;
+
+    if (atomic_load(&bucket->seq) != seq) {
+        return 0;
+    }
+
+    if (atomic_load(&bucket->ages[i]) != BIGCACHE_HOT_AGE) {
+        atomic_store(&bucket->ages[i], BIGCACHE_HOT_AGE);
+    }
+
+    return 1;
+}
+
+
+void
+bigcache_hot_hit(bigcache_hot_t *hot)
+{
+    atomic_fetch_add_explicit(&hot->shm->hits, 1, memory_order_relaxed);
+}
+
+
+void
+bigcache_hot_note(bigcache_hot_t *hot, uint64_t hash,
+    bigcache_hot_note_t *note)
+{
+    note->hash = hash;
+
+    if (!bigcache_hot_valid(hot, &note->turn)) {
+        note->turn = 0;
+        return;
+    }
+
+    note->all = atomic_load(&hot->shm->all);
+    note->changes = atomic_load(&bigcache_hot_bucket(hot->shm,
+                                                     hash)->changes);
+
+    if ((note->all | note->changes) & BIGCACHE_HOT_UNDERWAY) {
+        note->turn = 0;
+    }
+}
+
+
+void
+bigcache_hot_enter(bigcache_hot_t *hot, const bigcache_hot_note_t *note,
+    const bigcache_hot_entry_t *entry)
+{
+    unsigned                i;
+    uint64_t                turn;
+    bigcache_hot_shm_t     *shm;
+    bigcache_hot_bucket_t  *bucket;
+
+    if (note->turn == 0
+        || entry->size > UINT32_MAX
+        || entry->offset / BIGCACHE_HOT_ALIGN > UINT32_MAX)
+    {
+        return;
+    }
+
+    shm = hot->shm;
+    bucket = bigcache_hot_bucket(shm, note->hash);
+
+    if (!bigcache_hot_lock(shm, bucket, 0)) {
+        return;
+    }
+
+    /*
+     * Who begins a change after these looks has to wait for the lock, and
+     * drops what is entered now.
+     */
+
+    if (bigcache_hot_valid(hot, &turn)
+        && turn == note->turn
+        && atomic_load(&shm->all) == note->all
+        && atomic_load(&bucket->changes) == note->changes)
+    {
+        if (atomic_load(&bucket->all) != note->all) {
+            bigcache_hot_empty(bucket);
+            atomic_store(&bucket->all, note->all);
+        }
+
+        i = bigcache_hot_slot(bucket, note->hash);
+
+        if (i == BIGCACHE_HOT_SLOTS) {
+            i = bigcache_hot_victim(bucket);
+
+            if (atomic_load(&bucket->slots[i].hash) == 0) {
+                atomic_fetch_add(&shm->entries, 1);
+            }
+        }
+
+        bigcache_hot_store(&bucket->slots[i], note->hash, entry);
+
+        /* keys that are not there come by the million, and only once */
+
+        atomic_store(&bucket->ages[i], entry->version != 0);
+    }
+
+    bigcache_hot_unlock(bucket);
+}
+
+
+void
+bigcache_hot_begin(bigcache_hot_t *hot, uint64_t hash)
+{
+    unsigned                i;
+    bigcache_hot_shm_t     *shm;
+    bigcache_hot_bucket_t  *bucket;
+
+    shm = hot->shm;
+    bucket = bigcache_hot_bucket(shm, hash);
+
+    atomic_fetch_add(&bucket->changes, BIGCACHE_HOT_CHANGE);
+
+    if (!bigcache_hot_lock(shm, bucket, 1)) {
+        return;
+    }
+
+    i = bigcache_hot_slot(bucket, hash);
+
+    if (i != BIGCACHE_HOT_SLOTS) {
+        atomic_store(&bucket->slots[i].hash, 0);
+
+        if (atomic_load(&bucket->all) == atomic_load(&shm->all)) {
+            atomic_fetch_sub(&shm->entries, 1);
+        }
+    }
+
+    bigcache_hot_unlock(bucket);
+}
+
+
+void
+bigcache_hot_end(bigcache_hot_t *hot, uint64_t hash)
+{
+    atomic_fetch_sub(&bigcache_hot_bucket(hot->shm, hash)->changes, 1);
+}
+
+
+void
+bigcache_hot_begin_all(bigcache_hot_t *hot)
+{
+    atomic_fetch_add(&hot->shm->all, BIGCACHE_HOT_CHANGE);
+    atomic_store(&hot->shm->entries, 0);
+}
+
+
+void
+bigcache_hot_end_all(bigcache_hot_t *hot)
+{
+    atomic_fetch_sub(&hot->shm->all, 1);
+}
+
+
+void
+bigcache_hot_open(bigcache_hot_t *hot, uint64_t before, uint64_t turn)
+{
+    uint64_t             i, all;
+    bigcache_hot_shm_t  *shm;
+
+    shm = hot->shm;
+
+    if (before == 0 || atomic_load(&shm->handed) != before) {
+
+        /* who had the turn may have been killed in the middle of changes */
+
+        atomic_store(&shm->turn, 0);
+
+        all = atomic_load(&shm->all);
+        all = (all & ~BIGCACHE_HOT_UNDERWAY) + BIGCACHE_HOT_UNDERWAY + 1;
+
+        atomic_store(&shm->all, all);
+        atomic_store(&shm->entries, 0);
+
+        for (i = 0; i < shm->nbuckets; i++) {
+            if (atomic_load(&shm->buckets[i].changes)
+                & BIGCACHE_HOT_UNDERWAY)
+            {
+                atomic_fetch_and(&shm->buckets[i].changes,
+                                 ~BIGCACHE_HOT_UNDERWAY);
+            }
+        }
+    }
+
+    atomic_store(&shm->handed, 0);
+    atomic_store(&shm->turn, turn);
+}
+
+
+void
+bigcache_hot_hand_over(bigcache_hot_t *hot)
+{
+    atomic_store(&hot->shm->handed, atomic_load(&hot->shm->turn));
+}
+
+
+void
+bigcache_hot_shut(bigcache_hot_t *hot)
+{
+    atomic_store(&hot->shm->handed, 0);
+    atomic_store(&hot->shm->turn, 0);
+}
+
+
+void
+bigcache_hot_stat(bigcache_hot_t *hot, bigcache_hot_stat_t *stat)
+{
+    int64_t  entries;
+
+    entries = atomic_load(&hot->shm->entries);
+
+    stat->room = hot->shm->nbuckets * BIGCACHE_HOT_SLOTS;
+    stat->entries = (entries > 0) ? (uint64_t) entries : 0;
+    stat->bytes = stat->entries * sizeof(bigcache_hot_slot_t);
+    stat->hits = atomic_load(&hot->shm->hits);
+}
+
+
+static bigcache_hot_bucket_t *
+bigcache_hot_bucket(bigcache_hot_shm_t *shm, uint64_t hash)
+{
+    unsigned __int128  n;
+
+    n = (unsigned __int128) hash * shm->nbuckets;
+
+    return &shm->buckets[(uint64_t) (n >> 64)];
+}
+
+
+/* tells whether the memory counts; *turn is that of the directory then */
+
+static int
+bigcache_hot_valid(bigcache_hot_t *hot, uint64_t *turn)
+{
+    const _Atomic uint64_t  *of;
+
+    /* shut first: somebody might replace the file in a closed directory */
+
+    *turn = atomic_load(&hot->shm->turn);
+
+    if (*turn == 0 || atomic_load(&hot->shm->broken)) {
+        return 0;
+    }
+
+    of = atomic_load(&hot->turn);
+
+    return of && atomic_load(of) == *turn;
+}
+
+
+static unsigned
+bigcache_hot_slot(bigcache_hot_bucket_t *bucket, uint64_t hash)
+{
+    unsigned  i;
+
+    for (i = 0; i < BIGCACHE_HOT_SLOTS; i++) {
+        if (atomic_load(&bucket->slots[i].hash)
+            == hash)
+        {
+            break;
+        }
+    }
+
+    return i;
+}
+
+
+/*
+ * The second chance of CLOCK, with a few chances and a bucket for the circle;
+ * the caller has the lock.
+ */
+
+static unsigned
+bigcache_hot_victim(bigcache_hot_bucket_t *bucket)
+{
+    uint8_t   age;
+    unsigned  i, least;
+
+    least = 0;
+
+    for (i = 0; i < BIGCACHE_HOT_SLOTS; i++) {
+
+        if (atomic_load(&bucket->slots[i].hash) == 0) {
+            return i;
+        }
+
+        if (atomic_load(&bucket->ages[i]) < atomic_load(&bucket->ages[least]))
+        {
+            least = i;
+        }
+    }
+
+    age = atomic_load(&bucket->ages[least]);
+
+    for (i = 0; age && i < BIGCACHE_HOT_SLOTS; i++) {
+        atomic_store(&bucket->ages[i],
+                     (uint8_t) (atomic_load(&bucket->ages[i]) - age));
+    }
+
+    return least;
+}
+
+
+static void
+bigcache_hot_store(bigcache_hot_slot_t *slot, uint64_t hash,
+    const bigcache_hot_entry_t *entry)
+{
+    atomic_store(&slot->hash, hash);
+    atomic_store(&slot->version, entry->version);
+    atomic_store(&slot->segment, entry->segment);
+    atomic_store(&slot->place, entry->offset / BIGCACHE_HOT_ALIGN << 32
+                          | entry->size);
+}
+
+
+/* returns 1, with the slots the caller's to change, or 0 */
+
+static int
+bigcache_hot_lock(bigcache_hot_shm_t *shm, bigcache_hot_bucket_t *bucket,
+    int wait)
+{
+    int       gone;
+    uint32_t  holder, pid;
+
+    pid = (uint32_t) getpid();
+
+    for ( ;; ) {
+
+        holder = 0;
+
+        if (atomic_compare_exchange_strong(&bucket->lock, &holder, pid)) {
+            atomic_fetch_or(&bucket->seq, 1);
+            return 1;
+        }
+
+        if (!wait) {
+            return 0;
+        }
+
+        holder = bigcache_hot_await(bucket, &gone);
+
+        if (holder && !gone) {
+
+            /* it is stopped, or the pid is another's by now */
+
+            atomic_store(&shm->broken, 1);
+            return 0;
+        }
+
+        if (holder
+            && atomic_compare_exchange_strong(&bucket->lock, &holder, pid))
+        {
+            /* it was killed in the middle of a change */
+
+            atomic_fetch_or(&bucket->seq, 1);
+            bigcache_hot_empty(bucket);
+
+            return 1;
+        }
+    }
+}
+
+
+static void
+bigcache_hot_unlock(bigcache_hot_bucket_t *bucket)
+{
+    atomic_fetch_add(&bucket->seq, 1);
+    atomic_store(&bucket->lock, 0);
+}
+
+
+/*
+ * Returns 0 when the lock is free, or who has it: if gone, because he is, else
+ * because he does not leave.
+ */
+
+static uint32_t
+bigcache_hot_await(bigcache_hot_bucket_t *bucket, int *gone)
+{
+    int64_t   begin;
+    unsigned  n;
+    uint32_t  holder;
+
+    begin = 0;
+    *gone = 0;
+
+    for (n = 1; /* void */ ; n++) {
+
+        holder = atomic_load(&bucket->lock);
+
+        if (holder == 0) {
+            return 0;
+        }
+
+        if (n % BIGCACHE_HOT_SPIN) {
+            continue;
+        }
+
+        if (kill((pid_t) holder, 0) == -1 && errno == ESRCH) {
+            *gone = 1;
+            return holder;
+        }
+
+        begin = begin ? begin : bigcache_hot_clock();
+
+        if (bigcache_hot_clock() - begin > BIGCACHE_HOT_PATIENCE) {
+            return holder;
+        }
+
+        (void) sched_yield();
+    }
+}
+
+
+static int64_t
+bigcache_hot_clock(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+
+static void
+bigcache_hot_empty(bigcache_hot_bucket_t *bucket)
+{
+    unsigned  i;
+
+    for (i = 0; i < BIGCACHE_HOT_SLOTS; i++) {
+        atomic_store(&bucket->slots[i].hash, 0);
+        atomic_store(&bucket->ages[i], 0);
+    }
+}

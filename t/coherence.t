@@ -1,0 +1,153 @@
+#!/usr/bin/perl
+
+# What is acknowledged is what everybody reads next, at every worker, though the
+# answers come from the hot index: clients store, delete, purge and read pages,
+# some of which expire, and each answer is checked against what its reader could
+# know (t/lib/Bigcache/Test/Load.pm).  BIGCACHE_COHERENCE=SECONDS for longer.
+
+use strict;
+use warnings;
+
+use FindBin;
+use Time::HiRes qw(sleep);
+use Test::More;
+
+use lib "$FindBin::Bin/lib";
+use Bigcache::Test;
+use Bigcache::Test::Load;
+
+use constant TIME => $ENV{BIGCACHE_COHERENCE} || 5;
+
+my $conf = <<'END';
+%%MODULE%%
+
+worker_processes %%WORKERS%%;
+
+events {
+    worker_connections 256;
+}
+
+http {
+    %%HTTP%%
+
+    client_max_body_size 10m;
+
+    bigcache_path %%DIR%%/store zone=main:%%ZONE%% segment_size=4m
+                  inline_size=%%INLINE%%;
+
+    server {
+        listen 127.0.0.1:%%PORT_0%%;
+        add_header X-Worker $pid always;
+
+        location / {
+            bigcache main;
+        }
+    }
+}
+END
+
+
+# hot(T): what /stat says of the hot index
+
+sub hot { $_[0]->get('/stat')->json->{hot} }
+
+
+# every worker once, on connections of their own: COUNT, WORKERS => connections
+
+sub each_worker {
+    my ($t, $workers) = @_;
+    my %at;
+
+    for (1 .. 400) {
+        last if keys %at == $workers;
+        my $c = $t->connect;
+        $at{ $c->request('GET', '/stat')->header('X-Worker') } ||= $c;
+    }
+
+    return values %at;
+}
+
+
+for ([1, '4m', 0], [4, '4m', 0], [4, '64k', 0], [3, '1m', 1024]) {
+    my ($workers, $zone, $inline) = @$_;
+    my $name = "workers $workers, zone $zone, inline_size $inline";
+    my $t = Bigcache::Test->new;
+
+    $t->conf($conf =~ s/%%WORKERS%%/$workers/r =~ s/%%ZONE%%/$zone/r
+        =~ s/%%INLINE%%/$inline/r)->start;
+
+    my $load = Bigcache::Test::Load->new($t, clients => 5, keepalive => 0.97,
+        large => 0.002, expire => 1)->start;
+
+    sleep TIME;
+
+    my $report = $load->stop;
+
+    is_deeply [ @{ $report->{failed} }, @{ $report->{wrong} } ], [],
+        "$name: every read is of the latest";
+    is_deeply [ $load->verify ], [], "$name: nothing is lost";
+
+    my $hot = hot($t);
+    ok $hot->{hits} > $report->{ok} / 20, "$name: some come from the hot index"
+        or diag explain $hot;
+    note "$name: $report->{ok} requests, $hot->{hits} of them hot";
+
+    # what is cleared is nowhere, and what is closed does not answer
+
+    my @all = each_worker($t, $workers);
+    my @bad;
+
+    is scalar @all, $workers, "$name: a connection to each";
+
+    for my $round (1 .. 30) {
+        my $body = "$round " x 200;
+        my $by = $all[rand @all];
+
+        $by->request('POST', '/pickle/a', $body);
+        $by->request('POST', '/pickle/b', $body);
+
+        for my $c (@all, @all) {
+            push @bad, "$round: not stored"
+                if $c->request('GET', '/pickle/a')->body ne $body;
+            push @bad, "$round: there" if $c->request('GET', '/pickle/none')
+                ->status != 404;
+        }
+
+        my $what = ('/clear', '/prefix/a', '/pickle/a', '/close')[$round % 4];
+        my $method = $round % 2 ? 'DELETE' : 'GET';
+        $method = 'POST' if $what =~ /^.c/;
+
+        my $r = $all[rand @all]->request($method =~ /POST/ ? 'POST' : 'DELETE',
+            $what);
+        push @bad, "$round: $what: " . $r->status if $r->status != 200;
+
+        my $expected = $what eq '/close' ? 503 : 404;
+        my $other = $what eq '/clear' ? 404 : $what eq '/close' ? 503 : 200;
+
+        for my $c (@all) {
+            push @bad, "$round: $what: still there"
+                if $c->request('GET', '/pickle/a')->status != $expected;
+            push @bad, "$round: $what: b"
+                if $c->request('GET', '/pickle/b')->status != $other;
+        }
+
+        $all[rand @all]->request('POST', '/open') if $what eq '/close';
+    }
+
+    is_deeply \@bad, [], "$name: all workers know at once";
+    ok hot($t)->{entries} <= hot($t)->{room}, "$name: within its room";
+
+    # a reload does not empty it
+
+    if ($workers > 1) {
+        $all[0]->request('POST', '/pickle/kept', 'x' x 2000);
+        $_->request('GET', '/pickle/kept') for @all;
+        $t->reload;
+
+        my $before = hot($t)->{hits};
+        $t->get('/pickle/none');
+        ok hot($t)->{entries} > 0, "$name: it survives a reload";
+    }
+}
+
+done_testing;
