@@ -80,7 +80,7 @@ like $t->get('/stat')->body, qr/"hit_rate":"100\.00%"/, 'one of one';
 
 $t->get('/cache/none') for 1 .. 2;
 is $t->get('/stat')->body, '{"stats":{"hit":1,"miss":2,"expire":0,"delete":0,'
-    . '"hit_rate":"33.33%"},' . hot(1, 1), 'one of three';
+    . '"hit_rate":"33.33%"},' . hot(2, 1), 'one of three';
 
 $t->get('/cache/k') for 1 .. 3;
 like $t->get('/stat')->body, qr/"hit_rate":"66\.67%"/, 'rounded up';

@@ -154,7 +154,7 @@ ngx_http_bigcache_defaults(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone)
 
     conf = &zone->conf;
 
-    ngx_conf_init_size_value(conf->inline_size, 1024);
+    ngx_conf_init_size_value(conf->inline_size, 0);
     ngx_conf_init_size_value(conf->gzip_min, 1024);
 
     if (zone->gzip == 0) {

@@ -29,8 +29,6 @@ typedef enum {
     BIGCACHE_NOMEM,
     BIGCACHE_ERROR,        /* logged */
 
-    BIGCACHE_AGAIN,        /* it takes a call that may wait */
-
     /* of the operations, bigcache_op.h */
     BIGCACHE_INVALID,      /* the request says what cannot be done */
     BIGCACHE_RAW,          /* the page is no JSON document */
@@ -39,7 +37,10 @@ typedef enum {
     BIGCACHE_HELD,         /* another process has the store open */
     BIGCACHE_STALE,        /* the place of the page is not valid any more */
     BIGCACHE_APART,        /* the page is to lie in a segment */
-    BIGCACHE_LOST          /* the process that was asked did not answer */
+    BIGCACHE_LOST,         /* the process that was asked did not answer */
+
+    /* of the hot index */
+    BIGCACHE_AGAIN         /* it takes a call that may wait */
 } bigcache_rc_t;
 
 

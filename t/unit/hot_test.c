@@ -111,7 +111,7 @@ test_siphash(void)
         data[i] = (u_char) i;
     }
 
-    ok(bigcache_siphash(zero, data, 1) == 0x68a914128e01e473ULL, "siphash of 1 byte");
+    ok(bigcache_siphash(zero, data, 1) == 0x68a914128e01e473ULL, "hash");
     ok(bigcache_siphash(zero, data, 7) == 0x2f098ab0c751325aULL, "of 7");
     ok(bigcache_siphash(zero, data, 8) == 0xead411e67ebe2eeaULL, "of 8");
     ok(bigcache_siphash(zero, data, 15) == 0xf30eb725bb91c9eaULL, "of 15");
