@@ -365,7 +365,8 @@ for my $damage ([ 'empty CURRENT', 'CURRENT' ],
 
 # one worker writes its pages one behind the other
 
-my $segments = $conf =~ s/wait=3s inline_size=1k/wait=3s segment_size=1m inline_size=0 gzip=off/r
+my $segments = $conf
+    =~ s{wait=3s inline_size=1k}{wait=3s segment_size=1m inline_size=0 gzip=off}r
     =~ s/(?<=%%MODULE%%)/\nworker_processes 1;/r;
 
 # every page has a segment's worth of its own bytes, none like another
