@@ -11,6 +11,10 @@
 #include "bigcache_op.h"
 
 
+/* bytes that are unpacked in less time than the way to a thread takes */
+
+#define BIGCACHE_OP_UNPACK  4096
+
 /* a writer who loses the race this often is told so */
 
 #define BIGCACHE_OP_TRIES  100
@@ -278,8 +282,6 @@ bigcache_op_get(bigcache_op_t *op)
 }
 
 
-/* what is to be unpacked is left to a thread */
-
 static int
 bigcache_op_peek(bigcache_op_t *op, int raw)
 {
@@ -296,7 +298,7 @@ bigcache_op_peek(bigcache_op_t *op, int raw)
 
         record = &op->page.record;
 
-        if (op->packed
+        if (op->packed && record->unpacked > BIGCACHE_OP_UNPACK
             && (!op->gzip || (raw && record->kind == BIGCACHE_KIND_JSON)))
         {
             bigcache_page_free(&op->page);
