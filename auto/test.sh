@@ -119,7 +119,7 @@ cmd_bench() {
     [ -f "bench/$name.sh" ] || die "no benchmark bench/$name.sh"
     shift
     set_paths
-    locked need wrk curl
+    locked need wrk curl $(sed -n 's/^# Packages: //p' "bench/$name.sh")
     locked build_for_bench
     BIGCACHE_NGINX=$nginx BIGCACHE_MODULE=$module \
         bash "bench/$name.sh" "$@"

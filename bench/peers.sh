@@ -1,0 +1,292 @@
+#!/bin/bash
+#
+# Requests per second beside those who do the like: nginx with a static file
+# (open_file_cache), with gzip_static, with aio threads, with a proxy_cache hit,
+# with memcached, with srcache and memcached; Varnish (file storage), Redis over
+# its own protocol, and a service of FastAPI and LevelDB.  Each server, with
+# what stands behind it, on core 0, the load on core 1, one after the other in
+# each round, the median of ROUNDS.
+#
+#     ./build.sh bench peers
+#
+# ROUNDS=5 SECONDS_EACH=2 CONNECTIONS=32 in the environment change that.
+#
+# Packages: memcached varnish redis-server redis-tools gnuplot-nox
+# Packages: libnginx-mod-http-memc libnginx-mod-http-srcache-filter
+# Packages: python3-fastapi python3-uvicorn python3-plyvel
+
+set -eu
+. "$(dirname "$0")/common"
+
+rounds=${ROUNDS:-5}
+seconds=${SECONDS_EACH:-2}
+connections=${CONNECTIONS:-32}
+
+modules=/usr/lib/nginx/modules
+memcached=$((port + 1))
+varnish=$((port + 2))
+redis=$((port + 3))
+fastapi=$((port + 4))
+files=$dir/html
+others=()
+
+stop_others() {
+    local other
+
+    for other in "${others[@]}"; do
+        kill "$other" 2>/dev/null && wait "$other" || true
+    done
+}
+
+trap 'stop_others; cleanup' EXIT
+
+# pages SIZE: some HTML of that size, on standard output
+pages() {
+    awk -v size="$1" 'BEGIN {
+        srand(1)
+        for (n = 0; n < size; n += length(line) + 1) {
+            line = "<tr><td class=\"value\">" int(rand() * 1e9) "</td>" \
+                   "<td>" int(rand() * 1e5) "</td></tr>"
+            print line
+        }
+    }' | head -c "$1"
+}
+
+# in_background COMMAND ...: on the core of the servers
+in_background() {
+    taskset -c "${SERVER_CORES:-0}" "$@" > "$dir/other.log" 2>&1 &
+    others+=($!)
+}
+
+mkdir "$files"
+head -c 1024 /dev/urandom > "$files/1k"
+pages 30000 > "$files/30k"
+head -c 1048576 /dev/urandom > "$files/1m"
+gzip -1 -k "$files/30k"
+
+cat > "$dir/service.py" <<END
+import plyvel
+from fastapi import FastAPI, Request, Response
+
+app = FastAPI()
+db = plyvel.DB("$dir/leveldb", create_if_missing=True)
+
+@app.get("/cache/{key}")
+def read(key: str):
+    value = db.get(key.encode())
+    return Response(value, 200 if value else 404)
+
+@app.post("/cache/{key}")
+async def store(key: str, request: Request):
+    db.put(key.encode(), await request.body())
+    return {"key": key}
+END
+
+BEFORE="load_module $modules/ngx_http_memc_module.so;
+load_module $modules/ngx_http_srcache_filter_module.so;"
+HTTP="proxy_cache_path $dir/proxy keys_zone=proxy:16m;
+    upstream memc { server 127.0.0.1:$memcached; keepalive 64; }
+    default_type text/html;"
+STORE="max_size=2g"
+
+start_nginx "$dir/data" "
+        location /static/ {
+            alias $files/;
+            open_file_cache max=1000 inactive=1h;
+        }
+        location /gzip_static/ {
+            alias $files/;
+            gzip_static on;
+            open_file_cache max=1000 inactive=1h;
+        }
+        location /aio/ { alias $files/; aio threads; sendfile off; }
+        location /proxy/ {
+            proxy_pass $base/static/;
+            proxy_cache proxy;
+            proxy_cache_valid 1h;
+        }
+        location /memcached/ {
+            set \$memcached_key \$uri;
+            memcached_pass memc;
+        }
+        location = /memc {
+            internal;
+            set \$memc_key \$query_string;
+            set \$memc_exptime 3600;
+            memc_pass memc;
+        }
+        location /srcache/ {
+            set \$key /memcached\$uri;
+            srcache_fetch GET /memc \$key;
+            srcache_store PUT /memc \$key;
+            alias $files/;
+        }"
+
+in_background memcached -u "$(id -un)" -l 127.0.0.1 -p "$memcached" -m 512 \
+    -I 2m -t 1
+in_background redis-server --port "$redis" --bind 127.0.0.1 --save '' \
+    --dir "$dir"
+in_background varnishd -F -a "127.0.0.1:$varnish" -b "127.0.0.1:$port" \
+    -n "$dir/varnish" -s "file,$dir/varnish.store,512m" -t 3600 \
+    -p http_gzip_support=off
+in_background /usr/bin/python3 -m uvicorn --app-dir "$dir" --port "$fastapi" \
+    --log-level warning --no-access-log service:app
+
+wait_for /stat/count
+until curl -sf -o "$dir/out" -X POST --data-binary @"$files/1k" \
+        "http://127.0.0.1:$fastapi/cache/warm"; do
+    sleep 0.1
+done
+
+# every page, in every server
+for page in 1k 30k 1m; do
+    curl -sf -o "$dir/out" -X POST --data-binary @"$files/$page" \
+        -H 'Content-Type: text/html' "$base/pickle/$page"
+    curl -sf -o "$dir/out" -X POST --data-binary @"$files/$page" \
+        "http://127.0.0.1:$fastapi/cache/$page"
+    redis-cli -p "$redis" -x set "$page" < "$files/$page" > "$dir/out"
+
+    /usr/bin/python3 - "$memcached" "/memcached/$page" "$files/$page" <<'END'
+import socket, sys
+body = open(sys.argv[3], "rb").read()
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+s.sendall(b"set %s 0 0 %d\r\n%s\r\n" % (sys.argv[2].encode(), len(body), body))
+assert s.recv(100) == b"STORED\r\n"
+END
+
+    for path in static proxy memcached srcache pickle; do
+        curl -sf "$base/$path/$page" | cmp - "$files/$page"
+    done
+
+    until curl -sf "http://127.0.0.1:$varnish/static/$page" |
+            cmp - "$files/$page"; do
+        sleep 0.2
+    done
+done
+
+# url SERVER PAGE
+url() {
+    case $1 in
+    bigcache)   echo "$base/pickle/$2" ;;
+    varnish)    echo "http://127.0.0.1:$varnish/static/$2" ;;
+    fastapi)    echo "http://127.0.0.1:$fastapi/cache/$2" ;;
+    *)          echo "$base/$1/$2" ;;
+    esac
+}
+
+# post SERVER PAGE: a script for wrk that stores pages, 10,000 keys in turn
+post() {
+    cat > "$dir/post.lua" <<END
+local file = io.open("$files/$2", "rb")
+local n = 0
+wrk.method = "POST"
+wrk.body = file:read("*a")
+request = function()
+    n = n + 1
+    return wrk.format(nil, "$(url "$1" post | sed 's|.*://[^/]*||')" .. n % 10000)
+end
+END
+}
+
+# redis_load PAGE COMMAND ...
+redis_load() {
+    local size
+
+    size=$(stat -c %s "$files/$1")
+
+    taskset -c "${LOAD_CORES:-1}" redis-benchmark -p "$redis" -d "$size" \
+        -c "$connections" --csv -n $((seconds * 40000000 / (size + 1000))) \
+        "${@:2}" | awk -F '"' 'NR == 2 { print $4 }'
+}
+
+# measure WORK SERVER
+measure() {
+    local page=${1#*_}
+
+    if [ "$2" = redis ]; then
+        case $1 in
+        hit_*)  redis_load "$page" GET "$page" ;;
+        post_*) redis_load "$page" -r 10000 -t set ;;
+        esac
+        return
+    fi
+
+    case $1 in
+    hit_30k)
+        load "$seconds" "$connections" -H 'Accept-Encoding: gzip' \
+            "$(url "$2" "$page")" ;;
+    hit_*)
+        load "$seconds" "$connections" "$(url "$2" "$page")" ;;
+    miss)
+        EXPECT_MISS=1 load "$seconds" "$connections" "$(url "$2" none)" \
+            2> "$dir/non2xx" ;;
+    post_*)
+        post "$2" "$page"
+        load "$seconds" "$connections" -s "$dir/post.lua" "$(url "$2" '')" ;;
+    esac
+}
+
+# servers WORK: who can do it
+servers() {
+    case $1 in
+    hit_30k)    echo bigcache gzip_static static aio proxy memcached srcache \
+                     varnish redis fastapi ;;
+    hit_*)      echo bigcache static aio proxy memcached srcache varnish redis \
+                     fastapi ;;
+    miss)       echo bigcache static memcached fastapi ;;
+    post_*)     echo bigcache redis fastapi ;;
+    esac
+}
+
+works="hit_1k hit_30k hit_1m miss post_1k post_30k"
+
+for round in $(seq "$rounds"); do
+    for work in $works; do
+        for server in $(servers "$work"); do
+            measure "$work" "$server" >> "$dir/result.$work.$server"
+        done
+    done
+done
+
+results=$top/bench/results
+
+{
+    heading
+    echo "# memcached $(memcached -V | sed 's/.* //')," \
+        "$(varnishd -V 2>&1 | sed -n 's/.*(\(varnish-[0-9.]*\).*/\1/p')," \
+        "redis $(redis-server --version | sed 's/.*v=\([0-9.]*\).*/\1/')"
+    echo "# $connections connections, $rounds rounds of $seconds s, medians," \
+        "requests/s; clients of the 30 KB take gzip"
+    echo
+    printf '%-12s %10s %10s %16s\n' server work requests/s 'bigcache is'
+
+    for work in $works; do
+        own=$(median "$dir/result.$work.bigcache")
+
+        for server in $(servers "$work"); do
+            awk -v s="$server" -v w="$work" -v o="$own" \
+                -v r="$(median "$dir/result.$work.$server")" 'BEGIN {
+                    printf "%-12s %10s %10.0f %14.2f x\n", s, w, r, o / r }'
+        done
+    done
+} | tee "$results/peers.txt"
+
+for work in hit_1k hit_30k; do
+    awk -v w="$work" '$2 == w { print $1, $3 }' "$results/peers.txt" |
+        sort -k 2 -n -r > "$dir/plot"
+
+    gnuplot <<END
+set terminal svg size 640,360 font 'sans,12' background 'white'
+set output '$results/peers_$work.svg'
+set title '${work/hit_/Hits of } a page, one core: requests a second'
+set style fill solid 0.8
+set boxwidth 0.7
+set yrange [0:*]
+set ytics format '%.0f'
+set xtics rotate by -30
+unset key
+plot '$dir/plot' using 0:2:xtic(1) with boxes lc rgb '#3b6ea5'
+END
+done
+
+check_log
