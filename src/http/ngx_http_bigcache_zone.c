@@ -134,9 +134,16 @@ ngx_http_bigcache_init_hot(ngx_slab_pool_t *shpool,
 
     for (size = shpool->pfree * ngx_pagesize; size; size -= ngx_pagesize) {
 
-        p = ngx_slab_calloc(shpool, size);
+        p = ngx_slab_alloc(shpool, size);
 
         if (p) {
+
+            /* else fresh pages are zero, and none is touched before its use */
+
+#if (NGX_DEBUG_MALLOC)
+            ngx_memzero(p, size);
+#endif
+
             shm->hot = bigcache_hot_create(p, size, seed);
             return;
         }
