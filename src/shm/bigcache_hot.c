@@ -64,7 +64,8 @@ struct bigcache_hot_shm_s {
     _Atomic uint64_t      turn;     /* 0: nothing is to be found */
     _Atomic uint64_t      handed;   /* the turn that was handed over */
     _Atomic uint32_t      broken;   /* a bucket could not be had */
-    uint8_t               pad1[36];
+    _Atomic uint32_t      opened;   /* by anybody, ever */
+    uint8_t               pad1[32];
 
     _Atomic uint64_t      hits;
     _Atomic int64_t       entries;
@@ -348,7 +349,9 @@ bigcache_hot_open(bigcache_hot_t *hot, uint64_t before, uint64_t turn)
         atomic_store(&shm->all, all);
         atomic_store(&shm->entries, 0);
 
-        for (i = 0; i < shm->nbuckets; i++) {
+        /* nor is memory touched that nobody has used */
+
+        for (i = 0; atomic_load(&shm->opened) && i < shm->nbuckets; i++) {
             if (atomic_load(&shm->buckets[i].changes)
                 & BIGCACHE_HOT_UNDERWAY)
             {
@@ -358,6 +361,7 @@ bigcache_hot_open(bigcache_hot_t *hot, uint64_t before, uint64_t turn)
         }
     }
 
+    atomic_store(&shm->opened, 1);
     atomic_store(&shm->handed, 0);
     atomic_store(&shm->turn, turn);
 }
