@@ -18,7 +18,7 @@ usage: ./build.sh [COMMAND]
                     the same tests under AddressSanitizer and UBSan
   fuzz [NAME] [SECONDS]
                     run one fuzz target, or all, 600 seconds each by default
-  bench [NAME]      run a benchmark of bench/, or list them
+  bench [NAME]      run a benchmark of bench/, or all of them, an hour
   install           install the module for the system's nginx
 
 Packages that are missing are installed first, if you are root.  The module is
