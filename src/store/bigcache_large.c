@@ -41,7 +41,7 @@ bigcache_large_put(bigcache_store_t *store, const bigcache_put_t *put,
 
     rc = bigcache_page_write(pages, put, 0, &draft);
 
-    if (rc == BIGCACHE_FULL) {
+    if (rc == BIGCACHE_FULL && draft.reserved) {
         bigcache_store_is_full(store);
     }
 
