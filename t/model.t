@@ -59,10 +59,13 @@ my %scenes = (
         . 'run Owner(0, 4, false, true); run Filler(0, 2, false);'
         . 'run Reader(0)',
     'an owner that is killed' =>
-        'run Victim(0, 1); run Killer(1); run Owner(0, 3, false, true);'
+        'run Victim(0, 1, false); run Killer(1); run Owner(0, 3, false, true);'
+        . 'run Filler(0, 2, false); run Reader(0)',
+    'one that is killed in a purge' =>
+        'run Victim(0, 1, true); run Killer(1); run Owner(0, 3, false, true);'
         . 'run Filler(0, 2, false); run Reader(0)',
     'killed, and another nginx' =>
-        'run Victim(0, 1); run Killer(1); run Owner(1, 3, false, true);'
+        'run Victim(0, 1, false); run Killer(1); run Owner(1, 3, false, true);'
         . 'run Filler(0, 2, false); run Reader(0)',
     'one who is killed while he enters' =>
         'run Owner(0, 1, false, true); run Filler(0, 2, false);'

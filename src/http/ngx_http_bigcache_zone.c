@@ -106,10 +106,27 @@ ngx_http_bigcache_init_zone(ngx_shm_zone_t *shm_zone, void *data)
     zone->counters = &zone->shm->counters;
     zone->conf.shared = &zone->shm->shared;
 
-    if (zone->shm->hot) {
-        zone->hot.shm = zone->shm->hot;
-        zone->conf.hot = &zone->hot;
+    if (zone->shm->hot == NULL) {
+        return NGX_OK;
     }
+
+    /* workers that linger still keep it for the directory that it was of */
+
+    if (ozone
+        && (ozone->conf.hot == NULL
+            || ozone->path.len != zone->path.len
+            || ngx_memcmp(ozone->path.data, zone->path.data, zone->path.len)
+               != 0))
+    {
+        ngx_log_error(NGX_LOG_NOTICE, shm_zone->shm.log, 0,
+                      "bigcache zone \"%V\" is of another directory now, its "
+                      "hot index is not used until nginx is started anew",
+                      &zone->name);
+        return NGX_OK;
+    }
+
+    zone->hot.shm = zone->shm->hot;
+    zone->conf.hot = &zone->hot;
 
     return NGX_OK;
 }

@@ -310,6 +310,8 @@ bigcache_op_peek(bigcache_op_t *op, int raw)
         }
     }
 
+    bigcache_cache_peeked(op->cache);
+
     return 1;
 }
 

@@ -75,6 +75,10 @@ void bigcache_cache_destroy(bigcache_cache_t *cache);
 bigcache_rc_t bigcache_cache_peek(bigcache_cache_t *cache,
     const bigcache_str_t *key, bigcache_page_t *page);
 
+/* counts a request that was answered so */
+
+void bigcache_cache_peeked(bigcache_cache_t *cache);
+
 bigcache_rc_t bigcache_cache_get(bigcache_cache_t *cache,
     const bigcache_str_t *key, int body, bigcache_page_t *page);
 bigcache_rc_t bigcache_cache_put(bigcache_cache_t *cache,

@@ -32,7 +32,6 @@ bigcache_rc_t
 bigcache_cache_peek(bigcache_cache_t *cache, const bigcache_str_t *key,
     bigcache_page_t *page)
 {
-    bigcache_rc_t          rc;
     bigcache_hot_t        *hot;
     bigcache_hot_entry_t   entry;
 
@@ -47,14 +46,15 @@ bigcache_cache_peek(bigcache_cache_t *cache, const bigcache_str_t *key,
         return BIGCACHE_AGAIN;
     }
 
-    rc = entry.version ? bigcache_peek_page(cache, key, &entry, page)
-                       : BIGCACHE_MISS;
+    return entry.version ? bigcache_peek_page(cache, key, &entry, page)
+                         : BIGCACHE_MISS;
+}
 
-    if (rc != BIGCACHE_AGAIN) {
-        bigcache_hot_hit(hot);
-    }
 
-    return rc;
+void
+bigcache_cache_peeked(bigcache_cache_t *cache)
+{
+    bigcache_hot_hit(cache->conf.hot);
 }
 
 

@@ -62,10 +62,11 @@ struct bigcache_hot_shm_s {
     /* read by each request, written seldom */
     _Atomic uint64_t      all;      /* changes of all keys */
     _Atomic uint64_t      turn;     /* 0: nothing is to be found */
+    _Atomic uint64_t      place;    /* of which directory */
     _Atomic uint64_t      handed;   /* the turn that was handed over */
     _Atomic uint32_t      broken;   /* a bucket could not be had */
     _Atomic uint32_t      opened;   /* by anybody, ever */
-    uint8_t               pad1[32];
+    uint8_t               pad1[24];
 
     _Atomic uint64_t      hits;
     _Atomic int64_t       entries;
@@ -78,13 +79,14 @@ struct bigcache_hot_shm_s {
 static bigcache_hot_bucket_t *bigcache_hot_bucket(bigcache_hot_shm_t *shm,
     uint64_t hash);
 static int bigcache_hot_valid(bigcache_hot_t *hot, uint64_t *turn);
+static int bigcache_hot_has(bigcache_hot_t *hot, uint64_t turn);
+static void bigcache_hot_begin_anew(bigcache_hot_shm_t *shm);
 static unsigned bigcache_hot_slot(bigcache_hot_bucket_t *bucket,
     uint64_t hash);
 static unsigned bigcache_hot_victim(bigcache_hot_bucket_t *bucket);
 static void bigcache_hot_store(bigcache_hot_slot_t *slot, uint64_t hash,
     const bigcache_hot_entry_t *entry);
-static int bigcache_hot_lock(bigcache_hot_shm_t *shm,
-    bigcache_hot_bucket_t *bucket, int wait);
+static int bigcache_hot_lock(bigcache_hot_bucket_t *bucket, int wait);
 static void bigcache_hot_unlock(bigcache_hot_bucket_t *bucket);
 static uint32_t bigcache_hot_await(bigcache_hot_bucket_t *bucket,
     int *gone);
@@ -237,7 +239,7 @@ bigcache_hot_enter(bigcache_hot_t *hot, const bigcache_hot_note_t *note,
     shm = hot->shm;
     bucket = bigcache_hot_bucket(shm, note->hash);
 
-    if (!bigcache_hot_lock(shm, bucket, 0)) {
+    if (!bigcache_hot_lock(bucket, 0)) {
         return;
     }
 
@@ -277,7 +279,7 @@ bigcache_hot_enter(bigcache_hot_t *hot, const bigcache_hot_note_t *note,
 }
 
 
-void
+int
 bigcache_hot_begin(bigcache_hot_t *hot, uint64_t hash)
 {
     unsigned                i;
@@ -289,8 +291,12 @@ bigcache_hot_begin(bigcache_hot_t *hot, uint64_t hash)
 
     atomic_fetch_add(&bucket->changes, BIGCACHE_HOT_CHANGE);
 
-    if (!bigcache_hot_lock(shm, bucket, 1)) {
-        return;
+    if (atomic_load(&shm->broken)) {
+        return 1;
+    }
+
+    if (!bigcache_hot_lock(bucket, 1)) {
+        return atomic_exchange(&shm->broken, 1) != 0;
     }
 
     i = bigcache_hot_slot(bucket, hash);
@@ -304,6 +310,8 @@ bigcache_hot_begin(bigcache_hot_t *hot, uint64_t hash)
     }
 
     bigcache_hot_unlock(bucket);
+
+    return 1;
 }
 
 
@@ -332,53 +340,40 @@ bigcache_hot_end_all(bigcache_hot_t *hot)
 void
 bigcache_hot_open(bigcache_hot_t *hot, uint64_t before, uint64_t turn)
 {
-    uint64_t             i, all;
     bigcache_hot_shm_t  *shm;
 
     shm = hot->shm;
 
-    if (before == 0 || atomic_load(&shm->handed) != before) {
-
-        /* who had the turn may have been killed in the middle of changes */
-
-        atomic_store(&shm->turn, 0);
-
-        all = atomic_load(&shm->all);
-        all = (all & ~BIGCACHE_HOT_UNDERWAY) + BIGCACHE_HOT_UNDERWAY + 1;
-
-        atomic_store(&shm->all, all);
-        atomic_store(&shm->entries, 0);
-
-        /* nor is memory touched that nobody has used */
-
-        for (i = 0; atomic_load(&shm->opened) && i < shm->nbuckets; i++) {
-            if (atomic_load(&shm->buckets[i].changes)
-                & BIGCACHE_HOT_UNDERWAY)
-            {
-                atomic_fetch_and(&shm->buckets[i].changes,
-                                 ~BIGCACHE_HOT_UNDERWAY);
-            }
-        }
+    if (before == 0
+        || atomic_load(&shm->handed) != before
+        || atomic_load(&shm->place) != atomic_load(&hot->place))
+    {
+        bigcache_hot_begin_anew(shm);
     }
 
     atomic_store(&shm->opened, 1);
     atomic_store(&shm->handed, 0);
+    atomic_store(&shm->place, atomic_load(&hot->place));
     atomic_store(&shm->turn, turn);
 }
 
 
 void
-bigcache_hot_hand_over(bigcache_hot_t *hot)
+bigcache_hot_hand_over(bigcache_hot_t *hot, uint64_t turn)
 {
-    atomic_store(&hot->shm->handed, atomic_load(&hot->shm->turn));
+    if (bigcache_hot_has(hot, turn)) {
+        atomic_store(&hot->shm->handed, turn);
+    }
 }
 
 
 void
-bigcache_hot_shut(bigcache_hot_t *hot)
+bigcache_hot_shut(bigcache_hot_t *hot, uint64_t turn)
 {
-    atomic_store(&hot->shm->handed, 0);
-    atomic_store(&hot->shm->turn, 0);
+    if (bigcache_hot_has(hot, turn)) {
+        atomic_store(&hot->shm->handed, 0);
+        atomic_store(&hot->shm->turn, 0);
+    }
 }
 
 
@@ -424,7 +419,57 @@ bigcache_hot_valid(bigcache_hot_t *hot, uint64_t *turn)
 
     of = atomic_load(&hot->turn);
 
-    return of && atomic_load(of) == *turn;
+    return of
+           && atomic_load(of) == *turn
+           && atomic_load(&hot->shm->place) == atomic_load(&hot->place);
+}
+
+
+static int
+bigcache_hot_has(bigcache_hot_t *hot, uint64_t turn)
+{
+    return atomic_load(&hot->shm->turn) == turn
+           && atomic_load(&hot->shm->place) == atomic_load(&hot->place);
+}
+
+
+/* whoever had the turn may have been killed in the middle of changes */
+
+static void
+bigcache_hot_begin_anew(bigcache_hot_shm_t *shm)
+{
+    uint64_t                i, all;
+    uint32_t                holder;
+    bigcache_hot_bucket_t  *bucket;
+
+    atomic_store(&shm->turn, 0);
+
+    all = atomic_load(&shm->all);
+    all = (all & ~BIGCACHE_HOT_UNDERWAY) + BIGCACHE_HOT_UNDERWAY + 1;
+
+    atomic_store(&shm->all, all);
+    atomic_store(&shm->entries, 0);
+
+    /* memory that nobody has used is not touched either */
+
+    for (i = 0; atomic_load(&shm->opened) && i < shm->nbuckets; i++) {
+
+        bucket = &shm->buckets[i];
+
+        if (atomic_load(&bucket->changes) & BIGCACHE_HOT_UNDERWAY) {
+            atomic_fetch_and(&bucket->changes, ~BIGCACHE_HOT_UNDERWAY);
+        }
+
+        /* nor do locks of the dead stay */
+
+        holder = atomic_load(&bucket->lock);
+
+        if (holder && kill((pid_t) holder, 0) == -1 && errno == ESRCH
+            && bigcache_hot_lock(bucket, 1))
+        {
+            bigcache_hot_unlock(bucket);
+        }
+    }
 }
 
 
@@ -434,9 +479,7 @@ bigcache_hot_slot(bigcache_hot_bucket_t *bucket, uint64_t hash)
     unsigned  i;
 
     for (i = 0; i < BIGCACHE_HOT_SLOTS; i++) {
-        if (atomic_load(&bucket->slots[i].hash)
-            == hash)
-        {
+        if (atomic_load(&bucket->slots[i].hash) == hash) {
             break;
         }
     }
@@ -496,8 +539,7 @@ bigcache_hot_store(bigcache_hot_slot_t *slot, uint64_t hash,
 /* returns 1, with the slots the caller's to change, or 0 */
 
 static int
-bigcache_hot_lock(bigcache_hot_shm_t *shm, bigcache_hot_bucket_t *bucket,
-    int wait)
+bigcache_hot_lock(bigcache_hot_bucket_t *bucket, int wait)
 {
     int       gone;
     uint32_t  holder, pid;
@@ -523,7 +565,6 @@ bigcache_hot_lock(bigcache_hot_shm_t *shm, bigcache_hot_bucket_t *bucket,
 
             /* it is stopped, or the pid is another's by now */
 
-            atomic_store(&shm->broken, 1);
             return 0;
         }
 

@@ -22,7 +22,8 @@
  *
  * After a binary upgrade there are two such memories.  The directory has one
  * number, its turn, which grows each time that a process opens it; the memory
- * counts only while it has the same number.  docs/hot.md argues all this.
+ * counts only while it has the same number, of the same directory.
+ * docs/hot.md argues all this.
  *
  * A process that is killed while it changes a bucket is found out by its pid,
  * and the bucket is emptied.
@@ -52,6 +53,9 @@ typedef struct {
 
     /* of the directory, NULL: not known, nothing is found or entered */
     _Atomic(const _Atomic uint64_t *)  turn;
+
+    /* which directory that is */
+    _Atomic uint64_t                   place;
 } bigcache_hot_t;
 
 /* where a page is, or, if its version is 0, that there is none */
@@ -108,9 +112,11 @@ void bigcache_hot_note(bigcache_hot_t *hot, uint64_t hash,
 void bigcache_hot_enter(bigcache_hot_t *hot, const bigcache_hot_note_t *note,
     const bigcache_hot_entry_t *entry);
 
-/* around the change of a key, whatever comes of it */
-
-void bigcache_hot_begin(bigcache_hot_t *hot, uint64_t hash);
+/*
+ * Around the change of a key, whatever comes of it.  begin returns 1, but for
+ * once: 0 if it found out that the index is of no use any more.
+ */
+int bigcache_hot_begin(bigcache_hot_t *hot, uint64_t hash);
 void bigcache_hot_end(bigcache_hot_t *hot, uint64_t hash);
 
 /* around a change of any number of keys */
@@ -119,15 +125,16 @@ void bigcache_hot_begin_all(bigcache_hot_t *hot);
 void bigcache_hot_end_all(bigcache_hot_t *hot);
 
 /*
- * For the process that has the directory.  open: it has the turn now, after
- * the one that had the turn before; what the latter handed over stays.
- * hand_over: everything was ended well, and whoever takes the next turn may
- * go on with the entries, which are found until then.  shut: nothing is found
- * any more.
+ * For the process that has the directory, in its turn.  open: it has it now,
+ * after the one that had the turn before; what the latter handed over stays,
+ * nothing if before is 0.  hand_over: everything was ended well, and whoever
+ * takes the next turn may go on with the entries, which are found until then.
+ * shut: nothing is found any more.  Both do nothing if the memory has come to
+ * belong to another turn.
  */
 void bigcache_hot_open(bigcache_hot_t *hot, uint64_t before, uint64_t turn);
-void bigcache_hot_hand_over(bigcache_hot_t *hot);
-void bigcache_hot_shut(bigcache_hot_t *hot);
+void bigcache_hot_hand_over(bigcache_hot_t *hot, uint64_t turn);
+void bigcache_hot_shut(bigcache_hot_t *hot, uint64_t turn);
 
 void bigcache_hot_stat(bigcache_hot_t *hot, bigcache_hot_stat_t *stat);
 

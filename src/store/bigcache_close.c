@@ -300,7 +300,9 @@ bigcache_life_close(bigcache_store_t *store, int unlock)
 static void
 bigcache_life_cool(bigcache_store_t *store, int unlock)
 {
-    if (store->conf.hot == NULL) {
+    /* a caller that ends has nothing to say of what is another's */
+
+    if (store->conf.hot == NULL || store->lock == -1) {
         return;
     }
 
@@ -308,10 +310,10 @@ bigcache_life_cool(bigcache_store_t *store, int unlock)
         && atomic_load(&store->broken) == BIGCACHE_OK
         && !bigcache_store_closed(store))
     {
-        bigcache_hot_hand_over(store->conf.hot);
+        bigcache_hot_hand_over(store->conf.hot, store->turn.own);
 
     } else {
-        bigcache_hot_shut(store->conf.hot);
+        bigcache_hot_shut(store->conf.hot, store->turn.own);
     }
 }
 

@@ -36,7 +36,6 @@
 #define BIGCACHE_DIR_SEGMENT    (1024 * 1024)
 
 
-
 static uint64_t bigcache_dir_share(const char *path, uint64_t share,
     uint64_t size);
 static bigcache_rc_t bigcache_dir_check(const char *path, char *error);

@@ -36,6 +36,7 @@ struct bigcache_files_s {
     pthread_mutex_t    mutex;
     bigcache_file_t   *buckets[BIGCACHE_FILES_BUCKETS];
     uint64_t           clock;
+    uint64_t           forgotten;   /* how often a file was */
     unsigned           n;           /* in buckets */
 };
 
@@ -45,10 +46,10 @@ static bigcache_file_t *bigcache_files_open(bigcache_files_t *files,
 static bigcache_file_t *bigcache_files_find(bigcache_files_t *files,
     uint64_t id);
 static void bigcache_files_insert(bigcache_files_t *files,
-    bigcache_file_t *file);
+    bigcache_file_t *file, uint64_t forgotten);
 static bigcache_file_t *bigcache_files_unused(bigcache_files_t *files);
 static bigcache_file_t *bigcache_files_gone(bigcache_files_t *files,
-    unsigned *bucket);
+    unsigned bucket);
 static void bigcache_files_take_out(bigcache_files_t *files,
     bigcache_file_t *file);
 static void bigcache_file_close(bigcache_file_t *file);
@@ -110,6 +111,7 @@ bigcache_files_close(bigcache_files_t *files)
     }
 
     files->n = 0;
+    files->forgotten++;
 
     (void) pthread_mutex_unlock(&files->mutex);
 
@@ -124,10 +126,12 @@ bigcache_rc_t
 bigcache_files_acquire(bigcache_files_t *files, uint64_t id,
     bigcache_file_t **filep, int *fd)
 {
+    uint64_t          forgotten;
     bigcache_rc_t     rc;
     bigcache_file_t  *file, *opened, *unused;
 
     opened = NULL;
+    forgotten = 0;
 
     for ( ;; ) {
 
@@ -141,7 +145,7 @@ bigcache_files_acquire(bigcache_files_t *files, uint64_t id,
             file = opened;
             opened = NULL;
 
-            bigcache_files_insert(files, file);
+            bigcache_files_insert(files, file, forgotten);
 
             unused = bigcache_files_unused(files);
         }
@@ -150,6 +154,8 @@ bigcache_files_acquire(bigcache_files_t *files, uint64_t id,
             file->users++;
             file->used = ++files->clock;
         }
+
+        forgotten = files->forgotten;
 
         (void) pthread_mutex_unlock(&files->mutex);
 
@@ -183,7 +189,9 @@ bigcache_files_peek(bigcache_files_t *files, uint64_t id,
 {
     bigcache_file_t  *file;
 
-    (void) pthread_mutex_lock(&files->mutex);
+    if (pthread_mutex_trylock(&files->mutex) != 0) {
+        return 0;
+    }
 
     file = bigcache_files_find(files, id);
 
@@ -230,6 +238,7 @@ bigcache_files_forget(bigcache_files_t *files, uint64_t id)
 
     (void) pthread_mutex_lock(&files->mutex);
 
+    files->forgotten++;
     file = bigcache_files_find(files, id);
 
     if (file) {
@@ -258,12 +267,17 @@ bigcache_files_sweep(bigcache_files_t *files)
 
     while (bucket < BIGCACHE_FILES_BUCKETS) {
 
+        /* a bucket at a time, since an event loop may wait for it */
+
         (void) pthread_mutex_lock(&files->mutex);
-        file = bigcache_files_gone(files, &bucket);
+        file = bigcache_files_gone(files, bucket);
         (void) pthread_mutex_unlock(&files->mutex);
 
         if (file) {
             bigcache_file_close(file);
+
+        } else {
+            bucket++;
         }
     }
 }
@@ -347,15 +361,16 @@ bigcache_files_find(bigcache_files_t *files, uint64_t id)
 }
 
 
+/*
+ * It was opened after so many files had been forgotten: if one has been since,
+ * it may be this one, and is not kept.
+ */
+
 static void
-bigcache_files_insert(bigcache_files_t *files, bigcache_file_t *file)
+bigcache_files_insert(bigcache_files_t *files, bigcache_file_t *file,
+    uint64_t forgotten)
 {
-    struct stat  st;
-
-    if (fstat(file->fd, &st) == -1 || st.st_nlink == 0) {
-
-        /* whoever has removed it since it was opened has forgotten it too */
-
+    if (files->forgotten != forgotten) {
         file->removed = 1;
         return;
     }
@@ -400,30 +415,27 @@ bigcache_files_unused(bigcache_files_t *files)
 
 
 /*
- * Takes out files that have no name any more, from the bucket on, until there
- * is one that nobody uses, which it returns.
+ * Takes files that have no name any more out of a bucket, until there is one
+ * that nobody uses, which it returns.
  */
 
 static bigcache_file_t *
-bigcache_files_gone(bigcache_files_t *files, unsigned *bucket)
+bigcache_files_gone(bigcache_files_t *files, unsigned bucket)
 {
     struct stat       st;
     bigcache_file_t  *file, *next;
 
-    for ( /* void */ ; *bucket < BIGCACHE_FILES_BUCKETS; (*bucket)++) {
+    for (file = files->buckets[bucket]; file; file = next) {
+        next = file->next;
 
-        for (file = files->buckets[*bucket]; file; file = next) {
-            next = file->next;
+        if (fstat(file->fd, &st) == 0 && st.st_nlink) {
+            continue;
+        }
 
-            if (fstat(file->fd, &st) == 0 && st.st_nlink) {
-                continue;
-            }
+        bigcache_files_take_out(files, file);
 
-            bigcache_files_take_out(files, file);
-
-            if (file->users == 0) {
-                return file;
-            }
+        if (file->users == 0) {
+            return file;
         }
     }
 

@@ -58,7 +58,10 @@ void bigcache_files_close(bigcache_files_t *files);
 bigcache_rc_t bigcache_files_acquire(bigcache_files_t *files, uint64_t id,
     bigcache_file_t **file, int *fd);
 
-/* the same, but only if it is open already: 1, or 0; it does not block */
+/*
+ * The same for an event loop: returns 1, or 0 if it is not open yet, or if
+ * that would have to be waited for.
+ */
 
 int bigcache_files_peek(bigcache_files_t *files, uint64_t id,
     bigcache_file_t **file, int *fd);

@@ -463,8 +463,11 @@ bigcache_key_write(bigcache_store_t *store, const bigcache_str_t *key,
     hot = store->conf.hot;
     hash = hot ? bigcache_hot_hash(hot, key) : 0;
 
-    if (hot) {
-        bigcache_hot_begin(hot, hash);
+    if (hot && !bigcache_hot_begin(hot, hash)) {
+        bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
+                     "store \"%s\": a process stopped inside the hot index, "
+                     "which is out of use until nginx is started anew",
+                     store->conf.path);
     }
 
     rc = bigcache_index_write(store->index, changes, n, error);

@@ -109,8 +109,6 @@ bigcache_store_destroy(bigcache_store_t *store)
         atomic_store(&store->conf.hot->turn, NULL);
     }
 
-    bigcache_turn_unmap(&store->turn);
-
     (void) pthread_cond_destroy(&store->cond);
     (void) pthread_mutex_destroy(&store->mutex);
 

@@ -15,14 +15,19 @@ bigcache_rc_t
 bigcache_key_lost(bigcache_store_t *store, const bigcache_str_t *key,
     bigcache_rc_t rc, const bigcache_record_t *record)
 {
+    int             gone;
     bigcache_old_t  old;
+
+    gone = (rc == BIGCACHE_MISS);
 
     if (rc != BIGCACHE_MISS && rc != BIGCACHE_DAMAGED) {
         return rc;
     }
 
-    if (bigcache_key_look(store, key, &old) != BIGCACHE_OK) {
-        return BIGCACHE_MISS;
+    rc = bigcache_key_look(store, key, &old);
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
     }
 
     if (!old.found
@@ -34,7 +39,7 @@ bigcache_key_lost(bigcache_store_t *store, const bigcache_str_t *key,
     }
 
     bigcache_key_damaged(store, key, record->version,
-                           rc == BIGCACHE_MISS
+                           gone
                            ? "its segment is gone"
                            : "its entry in the segment fails its check");
 
@@ -46,6 +51,7 @@ void
 bigcache_key_damaged(bigcache_store_t *store, const bigcache_str_t *key,
     uint64_t version, const char *what)
 {
+    uint64_t          hash;
     bigcache_match_t  match;
 
     bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
@@ -56,5 +62,16 @@ bigcache_key_damaged(bigcache_store_t *store, const bigcache_str_t *key,
     memset(&match, 0, sizeof(bigcache_match_t));
     match.version = version;
 
-    (void) bigcache_key_remove(store, key, &match);
+    if (bigcache_key_remove(store, key, &match) == BIGCACHE_OK
+        || store->conf.hot == NULL)
+    {
+        return;
+    }
+
+    /* it is a miss for now, but nobody is to note that: it may be there yet */
+
+    hash = bigcache_hot_hash(store->conf.hot, key);
+
+    (void) bigcache_hot_begin(store->conf.hot, hash);
+    bigcache_hot_end(store->conf.hot, hash);
 }

@@ -103,8 +103,10 @@ bigcache_take_lock(bigcache_store_t *store, bigcache_open_t *open,
     rc = bigcache_take_open(store, open, repair, error);
 
     if (store->conf.hot) {
-        atomic_store(&store->conf.hot->turn,
-                     bigcache_turn_map(&store->turn, store->conf.path));
+        bigcache_turn_map(&store->turn, store->conf.path);
+
+        atomic_store(&store->conf.hot->place, store->turn.place);
+        atomic_store(&store->conf.hot->turn, store->turn.map);
     }
 
     (void) pthread_mutex_lock(&store->mutex);
@@ -190,6 +192,14 @@ bigcache_take_open(bigcache_store_t *store, bigcache_open_t *open,
         rc = bigcache_open(&store->conf, open, repair, error);
     }
 
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_turn_read(open->lock, &store->turn.own, error);
+
+        if (rc != BIGCACHE_OK) {
+            bigcache_open_close(&store->conf, open, open->walk == NULL);
+        }
+    }
+
     /* it is kept by a store that had it, and is let go if this failed */
 
     store->lock = (rc == BIGCACHE_OK) ? open->lock : -1;
@@ -236,7 +246,7 @@ bigcache_take_open(bigcache_store_t *store, bigcache_open_t *open,
 static void
 bigcache_take_adopt(bigcache_store_t *store, bigcache_open_t *open)
 {
-    uint64_t  turn, version;
+    uint64_t  before, version;
 
     store->segments = open->segments;
     store->walk = open->walk;
@@ -258,8 +268,12 @@ bigcache_take_adopt(bigcache_store_t *store, bigcache_open_t *open)
     if (store->state != BIGCACHE_STATE_STOPPED) {
 
         if (store->conf.hot) {
-            turn = bigcache_turn_read(store->lock);
-            bigcache_hot_open(store->conf.hot, turn - 1, turn);
+            /* an index that was not closed well may have lost something */
+
+            before = (open->walk || open->fresh || open->recount)
+                     ? 0 : store->turn.own - 1;
+
+            bigcache_hot_open(store->conf.hot, before, store->turn.own);
         }
 
         bigcache_life_state(store, BIGCACHE_STATE_OPEN);

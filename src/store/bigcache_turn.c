@@ -11,9 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 #include "bigcache_dir.h"
+#include "bigcache_time.h"
 #include "bigcache_turn.h"
 
 
@@ -23,10 +25,24 @@
 bigcache_rc_t
 bigcache_turn_next(int fd, char *error)
 {
-    ssize_t   n;
-    uint64_t  turn;
+    ssize_t        n;
+    uint64_t       turn;
+    bigcache_rc_t  rc;
 
-    turn = bigcache_turn_read(fd) + 1;
+    rc = bigcache_turn_read(fd, &turn, error);
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    if (turn == 0
+        && getrandom(&turn, sizeof(turn), GRND_NONBLOCK) != sizeof(turn))
+    {
+        turn = (uint64_t) bigcache_now_us();
+    }
+
+    /* not near the end of its range, and never 0 */
+
+    turn = (turn & INT64_MAX) + 1;
 
     n = pwrite(fd, &turn, sizeof(turn), 0);
 
@@ -43,21 +59,35 @@ bigcache_turn_next(int fd, char *error)
 }
 
 
-uint64_t
-bigcache_turn_read(int fd)
+bigcache_rc_t
+bigcache_turn_read(int fd, uint64_t *turn, char *error)
 {
-    uint64_t  turn;
+    ssize_t  n;
 
-    return pread(fd, &turn, sizeof(turn), 0) == sizeof(turn) ? turn : 0;
+    n = pread(fd, turn, sizeof(*turn), 0);
+
+    if (n == -1) {
+        (void) snprintf(error, BIGCACHE_ERROR_LEN,
+                        "cannot read \"" BIGCACHE_DIR_LOCK "\": %s",
+                        strerror(errno));
+        return BIGCACHE_ERROR;
+    }
+
+    if (n != sizeof(*turn)) {
+        *turn = 0;
+    }
+
+    return BIGCACHE_OK;
 }
 
 
-const _Atomic uint64_t *
+void
 bigcache_turn_map(bigcache_turn_t *turn, const char *path)
 {
     int          fd;
     char         name[PATH_MAX];
     void        *map;
+    uint64_t     place;
     struct stat  st;
 
     (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_LOCK, path);
@@ -65,40 +95,31 @@ bigcache_turn_map(bigcache_turn_t *turn, const char *path)
     fd = open(name, O_RDONLY|O_CLOEXEC);
 
     if (fd == -1) {
-        return turn->map;
+        return;
     }
 
     /* an empty file cannot be read by way of a mapping */
 
-    if (fstat(fd, &st) == -1 || st.st_size < (off_t) sizeof(uint64_t)
-        || (turn->map && st.st_dev == turn->dev && st.st_ino == turn->ino))
-    {
-        (void) close(fd);
-        return turn->map;
+    if (fstat(fd, &st) == 0 && st.st_size >= (off_t) sizeof(uint64_t)) {
+
+        place = (uint64_t) st.st_dev * 2654435761u ^ (uint64_t) st.st_ino;
+
+        if (turn->map == NULL || turn->place != place) {
+
+            map = mmap(NULL, BIGCACHE_TURN_SIZE, PROT_READ, MAP_SHARED, fd,
+                       0);
+
+            if (map != MAP_FAILED) {
+
+                /* or it would be read from the disk again some day */
+
+                (void) mlock(map, BIGCACHE_TURN_SIZE);
+
+                turn->map = map;
+                turn->place = place;
+            }
+        }
     }
-
-    /* others may be reading it: the new one takes the place of the old one */
-
-    map = mmap(turn->map, BIGCACHE_TURN_SIZE, PROT_READ,
-               turn->map ? MAP_SHARED|MAP_FIXED : MAP_SHARED, fd, 0);
 
     (void) close(fd);
-
-    if (map != MAP_FAILED) {
-        turn->map = map;
-        turn->dev = st.st_dev;
-        turn->ino = st.st_ino;
-    }
-
-    return turn->map;
-}
-
-
-void
-bigcache_turn_unmap(bigcache_turn_t *turn)
-{
-    if (turn->map) {
-        (void) munmap(turn->map, BIGCACHE_TURN_SIZE);
-        turn->map = NULL;
-    }
 }

@@ -26,32 +26,29 @@
 
 
 typedef struct {
-    void       *map;
-    uint64_t    dev;
-    uint64_t    ino;
+    const _Atomic uint64_t  *map;      /* NULL: none yet */
+    uint64_t                 place;    /* of the file that is mapped */
+    uint64_t                 own;      /* that of this process, as an owner */
 } bigcache_turn_t;
 
 
 /*
- * Adds one to the turn of the directory that fd is the locked file of.
- * Returns BIGCACHE_OK, BIGCACHE_FULL or BIGCACHE_ERROR, and the reason.
+ * Adds one to the turn of the directory that fd is the locked file of, or
+ * begins it, at random: a directory that took the place of another one is not
+ * to be taken for it.  Returns BIGCACHE_OK, BIGCACHE_FULL or BIGCACHE_ERROR,
+ * and the reason.
  */
 bigcache_rc_t bigcache_turn_next(int fd, char *error);
 
-/* returns the turn, or 0 if it cannot be read */
+/* *turn is 0 if there is none yet; the same codes, but for BIGCACHE_FULL */
 
-uint64_t bigcache_turn_read(int fd);
+bigcache_rc_t bigcache_turn_read(int fd, uint64_t *turn, char *error);
 
 /*
- * Maps the turn of the directory path, if there is one already, in place of
- * what was mapped before.  Returns where it is, or NULL.
+ * Maps the turn of the directory path, if there is one already: turn->map,
+ * which stays mapped until the process ends, since others may be reading it.
  */
-const _Atomic uint64_t *bigcache_turn_map(bigcache_turn_t *turn,
-    const char *path);
-
-/* when nobody reads it any more */
-
-void bigcache_turn_unmap(bigcache_turn_t *turn);
+void bigcache_turn_map(bigcache_turn_t *turn, const char *path);
 
 
 #endif /* _BIGCACHE_TURN_H_INCLUDED_ */

@@ -89,7 +89,7 @@ inline change(z, me, every, mine) {
 
 /*
  * An owner: opens the directory, changes the key once, and hands over if good,
- * else just lets go.
+ * else shuts the memory.
  */
 
 proctype Owner(byte z; byte me; bool every; bool good) {
@@ -111,12 +111,16 @@ proctype Owner(byte z; byte me; bool every; bool good) {
     m[z].handed = 0;
     m[z].turn = before + 1;
 
+    assert(m[z].underway == 0 && m[z].all_underway == 0);
+
     change(z, me, every, value);
 
     if
     :: good ->
-       m[z].handed = m[z].turn
-    :: else
+       m[z].handed = before + 1
+    :: else ->
+       m[z].handed = 0;
+       m[z].turn = 0
     fi;
 
     locked = false
@@ -125,7 +129,7 @@ proctype Owner(byte z; byte me; bool every; bool good) {
 
 /* an owner that is killed somewhere: what it was about to do is not done */
 
-proctype Victim(byte z; byte me) {
+proctype Victim(byte z; byte me; bool every) {
     byte before, value;
 
     atomic { !locked -> locked = true };
@@ -145,7 +149,7 @@ proctype Victim(byte z; byte me) {
         m[z].handed = 0;
         m[z].turn = before + 1;
 
-        change(z, me, false, value)
+        change(z, me, every, value)
     } unless { dead[me] };
 
     locked = false

@@ -168,7 +168,7 @@ test_note(void)
     hash = bigcache_hot_hash(&hot, &k);
 
     note(1, &n);
-    bigcache_hot_begin(&hot, hash);
+    (void) bigcache_hot_begin(&hot, hash);
     is_int(find(1), 0, "not found while it is changed");
     enter(&n, 7);
     is_int(find(1), 0, "not entered while it is changed");
@@ -177,7 +177,7 @@ test_note(void)
     enter(&n, 7);
     is_int(find(1), 0, "not entered when it was changed");
 
-    bigcache_hot_begin(&hot, hash);
+    (void) bigcache_hot_begin(&hot, hash);
     note(1, &n);
     bigcache_hot_end(&hot, hash);
     enter(&n, 7);
@@ -188,8 +188,8 @@ test_note(void)
 
     note(1, &n);
     enter(&n, 8);
-    bigcache_hot_begin(&hot, hash);
-    bigcache_hot_begin(&hot, hash);
+    (void) bigcache_hot_begin(&hot, hash);
+    (void) bigcache_hot_begin(&hot, hash);
     bigcache_hot_end(&hot, hash);
     note(1, &n);
     enter(&n, 9);
@@ -250,7 +250,7 @@ test_turn(void)
 
     look(1, 8);
     note(2, &n);
-    bigcache_hot_hand_over(&hot);
+    bigcache_hot_hand_over(&hot, atomic_load(&model->turn));
     is_int(find(1), 1, "found while nobody has it");
 
     atomic_store(&model->turn, 4);
@@ -264,7 +264,7 @@ test_turn(void)
 
     k = key(1);
     hash = bigcache_hot_hash(&hot, &k);
-    bigcache_hot_begin(&hot, hash);
+    (void) bigcache_hot_begin(&hot, hash);
     look(2, 5);
 
     atomic_store(&model->turn, 5);
@@ -273,13 +273,13 @@ test_turn(void)
     look(1, 6);
     is_int(find(1), 1, "the change that was never ended is over");
 
-    bigcache_hot_hand_over(&hot);
+    bigcache_hot_hand_over(&hot, atomic_load(&model->turn));
     atomic_store(&model->turn, 7);
     bigcache_hot_open(&hot, 6, 7);
     is_int(find(1), 0, "nothing stays if another one had it in between");
 
     look(1, 6);
-    bigcache_hot_shut(&hot);
+    bigcache_hot_shut(&hot, atomic_load(&model->turn));
     is_int(find(1), 0, "shut");
     atomic_store(&model->turn, 8);
     bigcache_hot_open(&hot, 7, 8);
@@ -418,7 +418,7 @@ test_killed(void)
             bigcache_str_t  k = key(n);
 
             hash = bigcache_hot_hash(&hot, &k);
-            bigcache_hot_begin(&hot, hash);
+            (void) bigcache_hot_begin(&hot, hash);
             bigcache_hot_end(&hot, hash);
             look(n, 1000 + i);
 
@@ -563,7 +563,7 @@ many_write(void *data)
             bigcache_hot_end_all(&hot);
 
         } else {
-            bigcache_hot_begin(&hot, hash);
+            (void) bigcache_hot_begin(&hot, hash);
             atomic_store(&model->index[k], version);
             bigcache_hot_end(&hot, hash);
         }

@@ -1,0 +1,171 @@
+#!/usr/bin/perl
+
+# What the hot index may not outlive: another directory under the same zone, an
+# index that was repaired, an owner that was killed.
+
+use strict;
+use warnings;
+
+use FindBin;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+use lib "$FindBin::Bin/lib";
+use Bigcache::Test;
+
+my $conf = <<'END';
+%%MODULE%%
+
+worker_processes %%WORKERS%%;
+
+events {
+}
+
+http {
+    %%HTTP%%
+
+    bigcache_path %%DIR%%/%%ONE%% zone=a:1m;
+    bigcache_path %%DIR%%/%%TWO%% zone=b:1m;
+
+    server {
+        listen 127.0.0.1:%%PORT_0%%;
+
+        location /a/ {
+            bigcache_base /a;
+            bigcache a;
+        }
+
+        location /b/ {
+            bigcache_base /b;
+            bigcache b;
+        }
+    }
+}
+END
+
+
+sub conf {
+    my ($workers, $one, $two) = @_;
+
+    return $conf =~ s/%%WORKERS%%/$workers/r =~ s/%%ONE%%/$one/r
+        =~ s/%%TWO%%/$two/r;
+}
+
+
+sub hot { $_[0]->get('/a/stat')->json->{hot} }
+
+
+# asks for a page as often as it takes for the hot index to answer
+
+sub known {
+    my ($t, $path) = @_;
+    my $before = hot($t)->{hits};
+    my $r;
+
+    for (1 .. 50) {
+        $r = $t->get($path);
+        last if hot($t)->{hits} > $before;
+    }
+
+    return $r;
+}
+
+
+# two stores that were made together are exchanged
+
+my $t = Bigcache::Test->new;
+$t->conf(conf(1, 'one', 'two'))->start;
+
+$t->request('POST', '/b/pickle/k', 'of two');
+$t->request('POST', '/a/pickle/o', 'of one');
+is known($t, '/a/pickle/k')->status, 404, 'a miss';
+is known($t, '/a/pickle/o')->body, 'of one', 'a hit';
+
+$t->conf(conf(1, 'two', 'one'));
+$t->reload;
+
+is $t->get('/a/pickle/k')->body, 'of two', 'exchanged: what is there';
+is $t->get('/a/pickle/o')->status, 404, 'exchanged: what is not';
+is $t->get('/b/pickle/o')->body, 'of one', 'exchanged: the other';
+is hot($t)->{room}, 0, 'exchanged: without the hot index';
+
+$t->conf(conf(1, 'two', 'three'));
+$t->reload;
+is $t->get('/a/pickle/k')->body, 'of two', 'reloaded';
+is $t->get('/b/pickle/o')->status, 404, 'moved to a new one';
+
+$t->stop;
+$t->start;
+ok hot($t)->{room} > 0, 'there is one after a start';
+is known($t, '/a/pickle/k')->body, 'of two', 'and it is used';
+
+# the same path, but another directory, which was copied from it
+
+$t->stop;
+system('cp', '-a', $t->dir . '/two', $t->dir . '/copy') == 0 or die "cp: $?\n";
+$t->start;
+$t->request('POST', '/a/pickle/k', 'later');
+$t->request('POST', '/a/pickle/l', 'later');
+is known($t, "/a/pickle/$_")->body, 'later', "$_ is known" for qw(k l);
+$t->request('POST', '/a/close');
+rename $t->dir . '/two', $t->dir . '/gone';
+rename $t->dir . '/copy', $t->dir . '/two';
+$t->request('POST', '/a/open');
+is $t->get('/a/pickle/k')->body, 'of two', 'a copy in its place';
+is $t->get('/a/pickle/l')->status, 404, 'has no more than it had';
+is known($t, '/a/pickle/k')->body, 'of two', 'and is known';
+$t->stop;
+
+# an index that is repaired at a reload has lost a page
+
+$t = Bigcache::Test->new;
+$t->expect_log(qr/\[crit\] .*(?:damaged|repaired)/);
+$t->conf(conf(1, 'one', 'two'))->start;
+$t->request('POST', '/a/pickle/a', 'page a');
+$t->stop;
+$t->start;
+$t->get('/a/pickle/a');
+$t->request('POST', '/a/pickle/b', 'page b');
+is known($t, '/a/pickle/b')->body, 'page b', 'a page is known';
+
+truncate $_, 0 for glob $t->dir . '/one/index/*.log';
+unlink $t->dir . '/one/index/CURRENT';
+$t->reload;
+is $t->get('/a/pickle/a')->body, 'page a', 'repaired';
+
+# the file of its segment is open now
+is $t->get('/a/pickle/b')->status, 404, 'what the index has lost is lost';
+is $t->request('DELETE', '/a/pickle/b')->status, 404, 'and is not deleted';
+is $t->get('/a/pickle/b')->status, 404, 'and stays so';
+$t->stop;
+
+# a process that ends has nothing to say of what is another's
+
+$t = Bigcache::Test->new;
+$t->expect_log(qr/exited on signal 9/);
+$t->conf(conf(2, 'one', 'two'))->start;
+
+my $slow = $t->connect;
+$slow->send("POST /a/pickle/slow HTTP/1.1\r\nHost: x\r\n"
+    . "Connection: close\r\nContent-Length: 2\r\n\r\nx");
+sleep 0.1;
+
+my %old = map { $_ => 1 } $t->worker_pids;
+$t->reload;
+$slow->send('y');
+is $slow->response('POST')->status, 200, 'an old worker ends';
+$t->wait_for(sub { !grep { $old{$_} } $t->children });
+
+$t->get("/a/pickle/none$_") for 1 .. 50;
+ok hot($t)->{entries} >= 50, 'misses are known';
+$t->signal('KILL', $_) for $t->worker_pids;
+$t->wait_for(sub { $t->get('/a/stat/count')->status == 200 });
+is $t->get('/a/pickle/none1')->status, 404, 'another owner';
+cmp_ok hot($t)->{entries}, '<', 10, 'who begins with an empty index';
+
+# nor has one that is killed: what it left is used on
+
+$t->request('POST', '/a/pickle/k', 'v');
+is known($t, '/a/pickle/k')->body, 'v', 'and fills it';
+
+done_testing;
