@@ -1270,7 +1270,7 @@ verify_count(uint64_t keys, uint64_t *live)
         (void) usleep(10000);
     }
 
-    (void) printf("# %llu keys instead of %llu\n",
+    (void) fprintf(stderr, "# %llu keys instead of %llu\n",
                   (unsigned long long) stat.keys, (unsigned long long) keys);
 
     return 0;
@@ -1300,7 +1300,7 @@ verify_index(uint64_t keys, int forget)
     if (bigcache_index_open(&index, name, &conf.index, error)
         != BIGCACHE_OK)
     {
-        (void) printf("# %s\n", error);
+        (void) fprintf(stderr, "# %s\n", error);
         return 0;
     }
 
@@ -1318,20 +1318,20 @@ verify_index(uint64_t keys, int forget)
                                    BIGCACHE_INDEX_PURGE, &all),
                                verify_purge, NULL, error) != BIGCACHE_OK)
     {
-        (void) printf("# the index is bad\n");
+        (void) fprintf(stderr, "# the index is bad\n");
         good = 0;
     }
 
     if (found.records != keys || found.purges
         || found.names != found.expiring)
     {
-        (void) printf("# %llu records instead of %llu, %llu purges, %llu "
-                      "expiry times instead of %llu\n",
-                      (unsigned long long) found.records,
-                      (unsigned long long) keys,
-                      (unsigned long long) found.purges,
-                      (unsigned long long) found.names,
-                      (unsigned long long) found.expiring);
+        (void) fprintf(stderr, "# %llu records instead of %llu, %llu purges, "
+                       "%llu expiry times instead of %llu\n",
+                       (unsigned long long) found.records,
+                       (unsigned long long) keys,
+                       (unsigned long long) found.purges,
+                       (unsigned long long) found.names,
+                       (unsigned long long) found.expiring);
         good = 0;
     }
 
@@ -1340,13 +1340,13 @@ verify_index(uint64_t keys, int forget)
     if (bigcache_index_get(index, BIGCACHE_INDEX_META, &meta, &value, error)
         != BIGCACHE_OK)
     {
-        (void) printf("# no count was kept\n");
+        (void) fprintf(stderr, "# no count was kept\n");
         good = 0;
 
     } else {
 
         if (bigcache_get64(value.data) != keys) {
-            (void) printf("# the count that was kept is %llu\n",
+            (void) fprintf(stderr, "# the count that was kept is %llu\n",
                           (unsigned long long) bigcache_get64(value.data));
             good = 0;
         }
@@ -1373,7 +1373,7 @@ verify_index(uint64_t keys, int forget)
             }
 
             if (live) {
-                (void) printf("# segment %llu: %lld bytes too many\n",
+                (void) fprintf(stderr, "# segment %llu: %lld bytes too many\n",
                               (unsigned long long) id, (long long) live);
                 good = 0;
             }
@@ -1384,7 +1384,7 @@ verify_index(uint64_t keys, int forget)
 
     for (k = 0; k < found.nsegments; k++) {
         if (found.segments[k].live) {
-            (void) printf("# segment %llu is missing\n",
+            (void) fprintf(stderr, "# segment %llu is missing\n",
                           (unsigned long long) found.segments[k].id);
             good = 0;
         }
@@ -1414,7 +1414,8 @@ verify_record(void *data, const bigcache_str_t *key,
     (void) data;
 
     if (bigcache_record_decode(&record, value->data, value->len) == -1) {
-        (void) printf("# a bad record: %.*s\n", (int) key->len, key->data);
+        (void) fprintf(stderr, "# a bad record: %.*s\n", (int) key->len,
+                       key->data);
         return BIGCACHE_ERROR;
     }
 
@@ -1472,15 +1473,15 @@ verify_name(void *data, const bigcache_str_t *key,
     if (bigcache_index_get(index, BIGCACHE_INDEX_KEY, &name, &record, error)
         != BIGCACHE_OK)
     {
-        (void) printf("# an expiry time of nothing: %.*s\n", (int) name.len,
-                      name.data);
+        (void) fprintf(stderr, "# an expiry time of nothing: %.*s\n",
+                       (int) name.len, name.data);
         return BIGCACHE_ERROR;
     }
 
     if (bigcache_record_decode(&r, record.data, record.len) == -1
         || (uint64_t) r.expire != expire)
     {
-        (void) printf("# another expiry time: %.*s\n", (int) name.len,
+        (void) fprintf(stderr, "# another expiry time: %.*s\n", (int) name.len,
                       name.data);
         bigcache_index_free(&record);
         return BIGCACHE_ERROR;
@@ -2271,7 +2272,7 @@ failed(const char *fmt, ...)
         (void) vsnprintf(text, sizeof(text), fmt, args);
         va_end(args);
 
-        (void) printf("# %s\n", text);
+        (void) fprintf(stderr, "# %s\n", text);
         (void) fflush(stdout);
     }
 }

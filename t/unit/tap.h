@@ -11,8 +11,9 @@
  *
  *     return done_testing();
  *
- * which prints the plan and returns the exit status.  The counters are
- * not protected: checks are made by one thread only.
+ * which prints the plan and returns the exit status.  What is wrong goes to
+ * standard error, where prove shows it.  The counters are not protected: checks
+ * are made by one thread only.
  */
 
 
@@ -89,7 +90,7 @@ tap_ok(int passed, const char *cond, const char *file, int line,
     va_end(args);
 
     if (!passed) {
-        printf("#        got: false\n#   expected: %s\n", cond);
+        fprintf(stderr, "#        got: false\n#   expected: %s\n", cond);
     }
 
     return passed;
@@ -107,7 +108,8 @@ tap_is_int(long long got, long long expected, const char *file, int line,
     va_end(args);
 
     if (got != expected) {
-        printf("#        got: %lld\n#   expected: %lld\n", got, expected);
+        fprintf(stderr, "#        got: %lld\n#   expected: %lld\n", got,
+                expected);
     }
 
     return got == expected;
@@ -200,7 +202,7 @@ tap_result(int passed, const char *file, int line, const char *fmt,
 
     if (!passed) {
         tap_failed++;
-        printf("# failed at %s:%d\n", file, line);
+        fprintf(stderr, "# failed at %s:%d\n", file, line);
     }
 
     fflush(stdout);
@@ -218,23 +220,23 @@ tap_bytes(const char *label, const void *data, size_t len)
     p = data;
 
     if (p == NULL) {
-        printf("# %s: NULL\n", label);
+        fprintf(stderr, "# %s: NULL\n", label);
         return;
     }
 
-    printf("# %s: \"", label);
+    fprintf(stderr, "# %s: \"", label);
 
     for (i = 0; i < len && i < 200; i++) {
 
         if (p[i] >= 0x20 && p[i] < 0x7f && p[i] != '\\') {
-            putchar(p[i]);
+            fputc(p[i], stderr);
 
         } else {
-            printf("\\x%02x", p[i]);
+            fprintf(stderr, "\\x%02x", p[i]);
         }
     }
 
-    printf("\"%s (%zu bytes)\n", (i < len) ? "..." : "", len);
+    fprintf(stderr, "\"%s (%zu bytes)\n", (i < len) ? "..." : "", len);
 }
 
 
@@ -244,7 +246,7 @@ done_testing(void)
     printf("1..%u\n", tap_count);
 
     if (tap_failed) {
-        printf("# %u of %u failed\n", tap_failed, tap_count);
+        fprintf(stderr, "# %u of %u failed\n", tap_failed, tap_count);
     }
 
     return (tap_failed || tap_count == 0) ? 1 : 0;
