@@ -444,7 +444,8 @@ ok $t->wait_for(sub { ($files = top($t)) !~ /import/ }),
 close $in;
 waitpid $pid, 0;
 ok imported($t), 'imported when it has gone';
-is $t->get('/pickle/a')->body, 'raw', 'and there';
+ok $t->wait_for(sub { $t->get('/pickle/a')->body eq 'raw' }),
+    'and there, by all workers';
 ok $t->stop, 'stops';
 
 # -- damage

@@ -1847,11 +1847,14 @@ kill_verify(void)
     good = verify_count(keys, &live);
     stop();
 
-    /* a purge that was under way is ended at leisure */
+    /*
+     * a purge that was under way is left for two seconds to whoever had asked
+     * for it, and then ended at leisure
+     */
 
-    for (i = 0; i < 200 && purges_left(); i++) {
+    for (i = 0; i < 5 && purges_left(); i++) {
         start();
-        (void) usleep(20000);
+        (void) usleep(2500000);
         stop();
     }
 
