@@ -107,6 +107,14 @@ is $first->get('/cache/5')->status, 503, 'first has to wait';
 $second->kill;
 ok $first->wait_for(sub { $first->get('/cache/5')->status == 200 }, 5),
     'first takes over';
+
+# a tenth of a second passes until each worker has seen it
+
+my $all = sub {
+    !grep { $_->status != 200 } map { $first->get('/stat/count') } 1 .. 20;
+};
+
+ok $first->wait_for($all, 5), 'all of its workers do';
 is $first->get('/stat/count')->json->{count}, 5, 'everything is there';
 
 # closed on demand, the directory is free
