@@ -86,7 +86,9 @@ is $second->get('/cache/1')->status, 503, 'second still waits';
 
 sleep 1;
 my @lines = $second->error_log =~ /^.*bigcache store.*another (?:nginx|process).*$/mg;
-is @lines, 1, 'one line in the log' or diag join "\n", @lines;
+
+# one for each reason: at first it may not be known who the other one is
+ok @lines == 1 || @lines == 2, 'one line in the log' or diag join "\n", @lines;
 unlike $first->error_log, qr/another nginx|refused/,
     'none in that of the first';
 
