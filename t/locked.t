@@ -85,7 +85,8 @@ is $first->request('POST', "/cache/$_", "{\"value\":$_}")->status, 200,
 is $second->get('/cache/1')->status, 503, 'second still waits';
 
 sleep 1;
-my @lines = $second->error_log =~ /^.*bigcache store.*another (?:nginx|process).*$/mg;
+my @lines = $second->error_log
+    =~ /^.*bigcache store.*another (?:nginx|process).*$/mg;
 
 # one for each reason: at first it may not be known who the other one is
 ok @lines == 1 || @lines == 2, 'one line in the log' or diag join "\n", @lines;
