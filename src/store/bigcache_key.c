@@ -5,6 +5,7 @@
 
 
 #include <endian.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bigcache_key.h"
@@ -16,6 +17,33 @@
 
 #define BIGCACHE_KEY_CHANGES  3
 
+/* a batch: keys, and bytes of them */
+
+#define BIGCACHE_KEY_BATCH    32
+#define BIGCACHE_KEY_MEMORY   (64 * 1024)
+
+
+/* one key's part of a write to the index */
+
+typedef struct {
+    bigcache_str_t            key;
+    bigcache_old_t            old;
+    const bigcache_record_t  *record;     /* the new one, NULL: none */
+    const bigcache_str_t     *value;
+    u_char                   *was;        /* memory for names of expiry times */
+    u_char                   *will;
+    uint64_t                  hash;
+} bigcache_key_write_t;
+
+struct bigcache_key_batch_s {
+    bigcache_key_write_t      writes[BIGCACHE_KEY_BATCH];
+    unsigned                  n;
+    size_t                    len;
+
+    /* of each key: room for its expiry time, and the key */
+    u_char                    memory[BIGCACHE_KEY_MEMORY];
+};
+
 
 static bigcache_rc_t bigcache_key_old(bigcache_store_t *store,
     const bigcache_str_t *key, bigcache_old_t *old);
@@ -24,9 +52,21 @@ static int bigcache_key_done(const bigcache_old_t *old, uint64_t expect,
     uint64_t since, const bigcache_draft_t *draft);
 static int bigcache_key_matches(const bigcache_old_t *old,
     const bigcache_match_t *match);
-static bigcache_rc_t bigcache_key_write(bigcache_store_t *store,
+static bigcache_rc_t bigcache_key_put(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_old_t *old,
     const bigcache_record_t *record, const bigcache_str_t *value);
+static bigcache_rc_t bigcache_key_write(bigcache_store_t *store,
+    bigcache_key_write_t *writes, unsigned n);
+static unsigned bigcache_key_changes(bigcache_change_t *changes,
+    const bigcache_key_write_t *write);
+static void bigcache_key_begin(bigcache_store_t *store,
+    bigcache_key_write_t *write);
+static void bigcache_key_account(bigcache_store_t *store,
+    const bigcache_key_write_t *write);
+static void bigcache_key_batch_lock(bigcache_store_t *store,
+    const bigcache_key_batch_t *batch, uint8_t *locked);
+static void bigcache_key_batch_unlock(bigcache_store_t *store,
+    const uint8_t *locked);
 static unsigned bigcache_key_hash(const bigcache_str_t *key);
 
 
@@ -83,8 +123,8 @@ bigcache_key_replace(bigcache_store_t *store, const bigcache_str_t *key,
         (void) bigcache_record_encode(draft->memory, &draft->record);
         bigcache_record_seal(draft->memory, draft->value.len);
 
-        rc = bigcache_key_write(store, key, &old, &draft->record,
-                                &draft->value);
+        rc = bigcache_key_put(store, key, &old, &draft->record,
+                              &draft->value);
 
         if (rc == BIGCACHE_OK && old.record.version && !old.live
             && !old.expired)
@@ -129,7 +169,7 @@ bigcache_key_remove(bigcache_store_t *store, const bigcache_str_t *key,
             rc = BIGCACHE_MISS;
 
         } else {
-            rc = bigcache_key_write(store, key, &old, NULL, NULL);
+            rc = bigcache_key_put(store, key, &old, NULL, NULL);
         }
     }
 
@@ -147,6 +187,141 @@ bigcache_key_remove(bigcache_store_t *store, const bigcache_str_t *key,
 
     return (match->before && old.record.version) ? BIGCACHE_OK
                                                  : BIGCACHE_MISS;
+}
+
+
+bigcache_key_batch_t *
+bigcache_key_batch_create(void)
+{
+    bigcache_key_batch_t  *batch;
+
+    batch = malloc(sizeof(bigcache_key_batch_t));
+
+    if (batch) {
+        batch->n = 0;
+        batch->len = 0;
+    }
+
+    return batch;
+}
+
+
+int
+bigcache_key_batch_add(bigcache_key_batch_t *batch, const bigcache_str_t *key)
+{
+    bigcache_key_write_t  *write;
+
+    if (batch->n == BIGCACHE_KEY_BATCH
+        || sizeof(int64_t) + key->len > BIGCACHE_KEY_MEMORY - batch->len)
+    {
+        return 0;
+    }
+
+    write = &batch->writes[batch->n++];
+
+    /* the name of an expiry time is the time and the key */
+
+    write->was = batch->memory + batch->len;
+    write->key.data = write->was + sizeof(int64_t);
+    write->key.len = key->len;
+    write->record = NULL;
+    write->value = NULL;
+
+    memcpy(write->was + sizeof(int64_t), key->data, key->len);
+
+    batch->len += sizeof(int64_t) + key->len;
+
+    return 1;
+}
+
+
+bigcache_rc_t
+bigcache_key_batch_remove(bigcache_store_t *store,
+    bigcache_key_batch_t *batch, const bigcache_match_t *match,
+    uint64_t *live, uint64_t *expired)
+{
+    uint8_t                locked[BIGCACHE_STORE_LOCKS];
+    unsigned               i, n;
+    uint64_t               nlive, nexpired;
+    bigcache_rc_t          rc;
+    bigcache_key_write_t  *write;
+
+    rc = BIGCACHE_OK;
+    n = 0;
+    nlive = 0;
+    nexpired = 0;
+
+    bigcache_key_batch_lock(store, batch, locked);
+
+    for (i = 0; i < batch->n && rc == BIGCACHE_OK; i++) {
+
+        write = &batch->writes[n];
+        *write = batch->writes[i];
+
+        rc = bigcache_key_old(store, &write->key, &write->old);
+
+        if (rc != BIGCACHE_OK
+            || !write->old.found
+            || !bigcache_key_matches(&write->old, match))
+        {
+            continue;
+        }
+
+        nexpired += write->old.expired;
+        nlive += !write->old.expired && write->old.record.version;
+        n++;
+    }
+
+    if (rc == BIGCACHE_OK && n) {
+        rc = bigcache_key_write(store, batch->writes, n);
+    }
+
+    bigcache_key_batch_unlock(store, locked);
+
+    batch->n = 0;
+    batch->len = 0;
+
+    if (rc == BIGCACHE_OK) {
+        *live += nlive;
+        *expired += nexpired;
+    }
+
+    return rc;
+}
+
+
+/* in their order, so that two batches cannot wait for each other */
+
+static void
+bigcache_key_batch_lock(bigcache_store_t *store,
+    const bigcache_key_batch_t *batch, uint8_t *locked)
+{
+    unsigned  i;
+
+    memset(locked, 0, BIGCACHE_STORE_LOCKS);
+
+    for (i = 0; i < batch->n; i++) {
+        locked[bigcache_key_hash(&batch->writes[i].key)] = 1;
+    }
+
+    for (i = 0; i < BIGCACHE_STORE_LOCKS; i++) {
+        if (locked[i]) {
+            (void) pthread_mutex_lock(&store->keys[i]);
+        }
+    }
+}
+
+
+static void
+bigcache_key_batch_unlock(bigcache_store_t *store, const uint8_t *locked)
+{
+    unsigned  i;
+
+    for (i = 0; i < BIGCACHE_STORE_LOCKS; i++) {
+        if (locked[i]) {
+            (void) pthread_mutex_unlock(&store->keys[i]);
+        }
+    }
 }
 
 
@@ -184,7 +359,7 @@ bigcache_key_move(bigcache_store_t *store, const bigcache_str_t *key,
         (void) bigcache_record_encode(buf, &record);
         bigcache_record_seal(buf, sizeof(buf));
 
-        rc = bigcache_key_write(store, key, &old, &record, &value);
+        rc = bigcache_key_put(store, key, &old, &record, &value);
     }
 
     (void) pthread_mutex_unlock(lock);
@@ -409,25 +584,41 @@ bigcache_key_matches(const bigcache_old_t *old, const bigcache_match_t *match)
 
 
 /*
- * Writes the value, or removes what is there, in one batch with the expiry
- * times.  The caller holds the lock of the key.
+ * Writes the value, or removes what is there, and the expiry times with it.
+ * The caller holds the lock of the key.
  */
 
 static bigcache_rc_t
-bigcache_key_write(bigcache_store_t *store, const bigcache_str_t *key,
+bigcache_key_put(bigcache_store_t *store, const bigcache_str_t *key,
     const bigcache_old_t *old, const bigcache_record_t *record,
     const bigcache_str_t *value)
 {
+    u_char                was[BIGCACHE_INDEX_NAME_MAX];
+    u_char                will[BIGCACHE_INDEX_NAME_MAX];
+    bigcache_key_write_t  write;
+
+    write.key = *key;
+    write.old = *old;
+    write.record = record;
+    write.value = value;
+    write.was = was;
+    write.will = will;
+
+    return bigcache_key_write(store, &write, 1);
+}
+
+
+/* all n, 1 or more, in one write; the caller holds the locks of the keys */
+
+static bigcache_rc_t
+bigcache_key_write(bigcache_store_t *store, bigcache_key_write_t *writes,
+    unsigned n)
+{
     char               error[BIGCACHE_ERROR_LEN];
-    u_char             was[BIGCACHE_INDEX_NAME_MAX];
-    u_char             will[BIGCACHE_INDEX_NAME_MAX];
-    int64_t            expire;
-    unsigned           n;
-    uint64_t           hash, size;
+    unsigned           i, nchanges;
     bigcache_rc_t      rc;
-    bigcache_str_t     empty;
     bigcache_hot_t    *hot;
-    bigcache_change_t  changes[BIGCACHE_KEY_CHANGES];
+    bigcache_change_t  changes[BIGCACHE_KEY_CHANGES * BIGCACHE_KEY_BATCH];
 
     rc = bigcache_store_broken(store);
 
@@ -435,68 +626,118 @@ bigcache_key_write(bigcache_store_t *store, const bigcache_str_t *key,
         return rc;
     }
 
-    n = 0;
-    empty.data = was;
-    empty.len = 0;
-    expire = record ? record->expire : BIGCACHE_NEVER;
-
-    changes[n].space = BIGCACHE_INDEX_KEY;
-    changes[n].key = *key;
-    changes[n++].value = value;
-
-    if (old->record.version
-        && old->record.expire != BIGCACHE_NEVER
-        && old->record.expire != expire)
-    {
-        changes[n].space = BIGCACHE_INDEX_EXPIRE;
-        changes[n].key = bigcache_key_expire_name(was, key,
-                                                  old->record.expire);
-        changes[n++].value = NULL;
-    }
-
-    if (expire != BIGCACHE_NEVER) {
-        changes[n].space = BIGCACHE_INDEX_EXPIRE;
-        changes[n].key = bigcache_key_expire_name(will, key, expire);
-        changes[n++].value = &empty;
-    }
-
     hot = store->conf.hot;
-    hash = hot ? bigcache_hot_hash(hot, key) : 0;
+    nchanges = 0;
+    i = 0;
 
-    if (hot && !bigcache_hot_begin(hot, hash)) {
-        bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
-                     "store \"%s\": a process stopped inside the hot index, "
-                     "which is out of use until nginx is started anew",
-                     store->conf.path);
-    }
+    do {
+        nchanges += bigcache_key_changes(&changes[nchanges], &writes[i]);
 
-    rc = bigcache_index_write(store->index, changes, n, error);
+        if (hot) {
+            bigcache_key_begin(store, &writes[i]);
+        }
 
-    if (hot) {
-        bigcache_hot_end(hot, hash);
+    } while (++i < n);
+
+    rc = bigcache_index_write(store->index, changes, nchanges, error);
+
+    for (i = 0; hot && i < n; i++) {
+        bigcache_hot_end(hot, writes[i].hash);
     }
 
     if (rc != BIGCACHE_OK) {
         return bigcache_store_unwritten(store, rc, error);
     }
 
-    (void) atomic_fetch_add(&store->count, (value != NULL) - old->found);
+    for (i = 0; i < n; i++) {
+        bigcache_key_account(store, &writes[i]);
+    }
 
-    size = bigcache_page_size(key, &old->record);
+    return BIGCACHE_OK;
+}
+
+
+/* returns how many there are, of BIGCACHE_KEY_CHANGES at most */
+
+static unsigned
+bigcache_key_changes(bigcache_change_t *changes,
+    const bigcache_key_write_t *write)
+{
+    int64_t                       expire;
+    unsigned                      n;
+    const bigcache_record_t      *old;
+    static const bigcache_str_t   empty = { 0, (u_char *) "" };
+
+    n = 0;
+    old = &write->old.record;
+    expire = write->record ? write->record->expire : BIGCACHE_NEVER;
+
+    changes[n].space = BIGCACHE_INDEX_KEY;
+    changes[n].key = write->key;
+    changes[n++].value = write->value;
+
+    if (old->version
+        && old->expire != BIGCACHE_NEVER
+        && old->expire != expire)
+    {
+        changes[n].space = BIGCACHE_INDEX_EXPIRE;
+        changes[n].key = bigcache_key_expire_name(write->was, &write->key,
+                                                  old->expire);
+        changes[n++].value = NULL;
+    }
+
+    if (expire != BIGCACHE_NEVER) {
+        changes[n].space = BIGCACHE_INDEX_EXPIRE;
+        changes[n].key = bigcache_key_expire_name(write->will, &write->key,
+                                                  expire);
+        changes[n++].value = &empty;
+    }
+
+    return n;
+}
+
+
+static void
+bigcache_key_begin(bigcache_store_t *store, bigcache_key_write_t *write)
+{
+    write->hash = bigcache_hot_hash(store->conf.hot, &write->key);
+
+    if (!bigcache_hot_begin(store->conf.hot, write->hash)) {
+        bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
+                     "store \"%s\": a process stopped inside the hot index, "
+                     "which is out of use until nginx is started anew",
+                     store->conf.path);
+    }
+}
+
+
+/* what is in the index now counts */
+
+static void
+bigcache_key_account(bigcache_store_t *store,
+    const bigcache_key_write_t *write)
+{
+    uint64_t                  size;
+    const bigcache_record_t  *record;
+
+    (void) atomic_fetch_add(&store->count,
+                            (write->value != NULL) - write->old.found);
+
+    record = &write->old.record;
+    size = bigcache_page_size(&write->key, record);
 
     if (size) {
-        bigcache_segments_live(store->segments, old->record.segment,
+        bigcache_segments_live(store->segments, record->segment,
                                -(int64_t) size);
     }
 
-    size = record ? bigcache_page_size(key, record) : 0;
+    record = write->record;
+    size = record ? bigcache_page_size(&write->key, record) : 0;
 
     if (size) {
         bigcache_segments_live(store->segments, record->segment,
                                (int64_t) size);
     }
-
-    return BIGCACHE_OK;
 }
 
 

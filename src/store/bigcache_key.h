@@ -40,6 +40,8 @@ typedef struct {
     uint64_t            offset;
 } bigcache_match_t;
 
+typedef struct bigcache_key_batch_s  bigcache_key_batch_t;
+
 
 /* tells what is there; BIGCACHE_OK, or BIGCACHE_ERROR, logged */
 
@@ -64,6 +66,22 @@ bigcache_rc_t bigcache_key_replace(bigcache_store_t *store,
  */
 bigcache_rc_t bigcache_key_remove(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_match_t *match);
+
+/*
+ * Keys that are removed by one write, with all of their locks held: a few
+ * dozen.  create returns NULL without memory; free() ends it.  add copies the
+ * key, or returns 0: it is full.  remove empties the batch; what it removes,
+ * and adds to *live and *expired, is what bigcache_key_remove() would, all or
+ * nothing; it returns BIGCACHE_OK, BIGCACHE_FULL or BIGCACHE_ERROR.
+ */
+bigcache_key_batch_t *bigcache_key_batch_create(void);
+
+int bigcache_key_batch_add(bigcache_key_batch_t *batch,
+    const bigcache_str_t *key);
+
+bigcache_rc_t bigcache_key_batch_remove(bigcache_store_t *store,
+    bigcache_key_batch_t *batch, const bigcache_match_t *match,
+    uint64_t *live, uint64_t *expired);
 
 /*
  * Has the record that is at from point to the place instead.  Returns

@@ -32,10 +32,11 @@ struct bigcache_purge_s {
 };
 
 typedef struct {
-    bigcache_store_t   *store;
-    bigcache_match_t    match;
-    uint64_t            live;
-    uint64_t            expired;
+    bigcache_store_t      *store;
+    bigcache_match_t       match;
+    uint64_t               live;
+    uint64_t               expired;
+    bigcache_key_batch_t  *batch;
 } bigcache_purge_walk_t;
 
 typedef struct {
@@ -61,6 +62,7 @@ static void bigcache_purge_let_go(bigcache_purges_t *purges,
     bigcache_purge_t *purge);
 static bigcache_rc_t bigcache_purge_key(void *data,
     const bigcache_str_t *key, const bigcache_str_t *value);
+static bigcache_rc_t bigcache_purge_remove_batch(bigcache_purge_walk_t *ctx);
 static bigcache_rc_t bigcache_purge_write(bigcache_store_t *store,
     const bigcache_purge_t *purge, const bigcache_str_t *value);
 static void bigcache_purge_add(bigcache_purges_t *purges,
@@ -459,7 +461,10 @@ bigcache_purge_run(bigcache_store_t *store, bigcache_purge_t *purge,
     ctx.store = store;
     ctx.match.before = purge->version;
 
-    rc = bigcache_import_purge(store, &purge->prefix, &ctx.live);
+    ctx.batch = bigcache_key_batch_create();
+
+    rc = ctx.batch ? bigcache_import_purge(store, &purge->prefix, &ctx.live)
+                   : BIGCACHE_NOMEM;
 
     if (rc == BIGCACHE_OK) {
         walk = bigcache_index_walk_begin(store->index, BIGCACHE_INDEX_KEY,
@@ -468,6 +473,12 @@ bigcache_purge_run(bigcache_store_t *store, bigcache_purge_t *purge,
         rc = walk ? bigcache_index_walk(walk, bigcache_purge_key, &ctx, error)
                   : BIGCACHE_NOMEM;
     }
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_purge_remove_batch(&ctx);
+    }
+
+    free(ctx.batch);
 
     if (rc == BIGCACHE_DAMAGED) {
 
@@ -517,39 +528,36 @@ static bigcache_rc_t
 bigcache_purge_key(void *data, const bigcache_str_t *key,
     const bigcache_str_t *value)
 {
-    bigcache_purge_walk_t *ctx = data;
+    bigcache_rc_t           rc;
+    bigcache_purge_walk_t  *ctx = data;
 
     (void) value;
 
+    if (bigcache_key_batch_add(ctx->batch, key)) {
+        return BIGCACHE_OK;
+    }
+
+    rc = bigcache_purge_remove_batch(ctx);
+
+    if (rc == BIGCACHE_OK) {
+        (void) bigcache_key_batch_add(ctx->batch, key);
+    }
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_purge_remove_batch(bigcache_purge_walk_t *ctx)
+{
     /* whoever waits for the store waits for a purge no longer than this */
 
     if (atomic_load(&ctx->store->draining)) {
         return BIGCACHE_UNAVAILABLE;
     }
 
-    switch (bigcache_key_remove(ctx->store, key, &ctx->match)) {
-
-    case BIGCACHE_OK:
-        ctx->live++;
-        return BIGCACHE_OK;
-
-    case BIGCACHE_EXPIRED:
-        ctx->expired++;
-        return BIGCACHE_OK;
-
-    case BIGCACHE_MISS:
-    case BIGCACHE_MISMATCH:
-        return BIGCACHE_OK;
-
-    case BIGCACHE_FULL:
-        return BIGCACHE_FULL;
-
-    case BIGCACHE_UNAVAILABLE:
-        return BIGCACHE_UNAVAILABLE;
-
-    default:
-        return BIGCACHE_ERROR;
-    }
+    return bigcache_key_batch_remove(ctx->store, ctx->batch, &ctx->match,
+                                     &ctx->live, &ctx->expired);
 }
 
 

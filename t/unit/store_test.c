@@ -37,6 +37,7 @@ static void test_pages(void);
 static void test_expect(void);
 static void test_expiry(void);
 static void test_purge(void);
+static void test_purge_long(void);
 static void test_purge_replaced(void);
 static void test_large(void);
 static void test_large_close(void);
@@ -103,6 +104,7 @@ main(void)
     test_expect();
     test_expiry();
     test_purge();
+    test_purge_long();
     test_purge_replaced();
     test_large();
     test_large_close();
@@ -268,6 +270,60 @@ test_purge(void)
     prefix = str("none");
     (void) purge(store, &prefix, 0, &n, &expired);
     is_int(n, 0, "nothing to purge");
+
+    stop(store);
+}
+
+
+/* keys of all lengths, of which a batch of the purge holds few or many */
+
+static void
+test_purge_long(void)
+{
+    int                n;
+    char              *name;
+    size_t             len;
+    uint64_t           live, expired;
+    bigcache_str_t     prefix;
+    bigcache_store_t  *store;
+
+    fresh();
+    store = start();
+
+    name = malloc(BIGCACHE_KEY_MAX + 1);
+    n = 0;
+
+    for (len = 1; len <= BIGCACHE_KEY_MAX; len += len < 200 ? 1 : 333) {
+        memset(name, 'l', len);
+        name[len] = '\0';
+        n += put(store, name, "x", 1, bigcache_now() + 60000, 0)
+             == BIGCACHE_OK;
+    }
+
+    /* the last once more, without an expiry time */
+
+    (void) put(store, name, "x", 1, BIGCACHE_NEVER, 0);
+    (void) put(store, "m", "x", 1, bigcache_now() + 60000, 0);
+
+    is_int(n, 224, "keys of all lengths");
+
+    prefix = str("l");
+    is_int(purge(store, &prefix, 0, &live, &expired), BIGCACHE_OK,
+           "are purged");
+    is_int(live, n, "all of them");
+    is_int(expired, 0, "none was expired");
+    is_int(count(store), 1, "the other stays");
+
+    name[1] = '\0';
+    is_int(put(store, name, "new", 3, bigcache_now() + 60000, 0), BIGCACHE_OK,
+           "and one of them is stored anew");
+
+    free(name);
+    stop(store);
+    store = start();
+
+    is_int(count(store), 2, "as it is in the index");
+    ok(has(store, "l", "new", 3), "whole");
 
     stop(store);
 }
