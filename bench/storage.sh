@@ -18,11 +18,7 @@ size=${SIZE:-1200}
 rounds=${ROUNDS:-5}
 out=$top/bench/results/storage.txt
 
-for program in fill leveldb_put; do
-    gcc -O2 -D_GNU_SOURCE -I "$top/src/base" -I "$top/src/store" -I "$top/src/shm" \
-        -o "$dir/$program" "$top/bench/$program.c" \
-        "$top/build/lib/libbigcache.a" -lleveldb -lcjson -ldeflate -lpthread
-done
+build_programs fill leveldb_put
 
 # a page as a catalogue has them: 30 KB that pack to a fifth or so
 awk 'BEGIN {
