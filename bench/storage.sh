@@ -70,7 +70,7 @@ post_of_pages() {
         done
 
         rm -rf "$dir/data"
-        taskset -c 0 "$dir/leveldb_put" "$dir/leveldb" "$dir/page.html" 20000 \
+        taskset -c 0 "$dir/leveldb_put" "$dir/leveldb" "$dir/page.html" 80000 \
             >> "$dir/result.leveldb"
         rm -rf "$dir/leveldb"
     done
