@@ -168,4 +168,39 @@ cmp_ok hot($t)->{entries}, '<', 10, 'who begins with an empty index';
 $t->request('POST', '/a/pickle/k', 'v');
 is known($t, '/a/pickle/k')->body, 'v', 'and fills it';
 
+# pages of up to 1 MB, whole and in part, are answered by it, larger ones never;
+# what does not pack, since a thread unpacks
+
+$t = Bigcache::Test->new;
+$t->conf(conf(1, 'one', 'two')
+    =~ s/%%HTTP%%/%%HTTP%%\n    client_max_body_size 2m;/r)->start;
+
+my %body;
+
+for my $size (1, 4096, 65536, 1048576, 1048577) {
+    $body{$size} = join '', map { chr(rand(256)) } 1 .. $size;
+    $t->request('POST', "/a/pickle/$size", $body{$size});
+    $t->get("/a/pickle/$size");
+
+    my $is = $size <= 1048576 ? 1 : 0;
+    my $etag;
+
+    for my $case (
+        [GET => {}, 200],
+        [HEAD => {}, 200],
+        [GET => { Range => 'bytes=0-0' }, 206],
+        [GET => { 'If-None-Match' => '*' }, 304])
+    {
+        my ($method, $headers, $status) = @$case;
+        my $before = hot($t)->{hits};
+        my $r = $t->request($method, "/a/pickle/$size", undef, %$headers);
+
+        is $r->status, $status, "$size bytes, $method: $status";
+        is hot($t)->{hits} - $before, $is, $is ? 'hot' : 'not hot';
+        ok $r->body eq ($method eq 'HEAD' || $status == 304 ? ''
+            : $status == 206 ? substr($body{$size}, 0, 1) : $body{$size}),
+            'the bytes';
+    }
+}
+
 done_testing;

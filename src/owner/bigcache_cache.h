@@ -33,9 +33,9 @@
 
 #define BIGCACHE_CACHE_MASTERS  2
 
-/* larger ones take a thread longer than the way there takes, see docs/hot.md */
+/* bytes of body: whatever is held in memory as a whole, see docs/hot.md */
 
-#define BIGCACHE_CACHE_PEEK     (64 * 1024)
+#define BIGCACHE_CACHE_PEEK     BIGCACHE_STORE_LARGE
 
 
 typedef struct bigcache_cache_s  bigcache_cache_t;

@@ -21,6 +21,9 @@
 #include "bigcache_time.h"
 
 
+#define BIGCACHE_PEEK_ENTRY  (BIGCACHE_CACHE_PEEK + BIGCACHE_ENTRY_HEAD_MAX)
+
+
 static bigcache_rc_t bigcache_peek_page(bigcache_cache_t *cache,
     const bigcache_str_t *key, const bigcache_hot_entry_t *entry,
     bigcache_page_t *page);
@@ -41,7 +44,7 @@ bigcache_cache_peek(bigcache_cache_t *cache, const bigcache_str_t *key,
 
     if (hot == NULL
         || !bigcache_hot_find(hot, bigcache_hot_hash(hot, key), &entry)
-        || entry.size > BIGCACHE_CACHE_PEEK)
+        || entry.size > BIGCACHE_PEEK_ENTRY)
     {
         return BIGCACHE_AGAIN;
     }
@@ -87,7 +90,9 @@ bigcache_peek_enter(bigcache_cache_t *cache, const bigcache_str_t *key,
 
     if (rc == BIGCACHE_OK) {
 
-        if (!(record->flags & BIGCACHE_FLAG_SEGMENT)) {
+        if (!(record->flags & BIGCACHE_FLAG_SEGMENT)
+            || record->length > BIGCACHE_CACHE_PEEK)
+        {
             return;
         }
 
@@ -96,10 +101,6 @@ bigcache_peek_enter(bigcache_cache_t *cache, const bigcache_str_t *key,
         entry.offset = record->offset;
         entry.size = bigcache_entry_head_size(key->len, record->type.len)
                      + record->length;
-
-        if (entry.size > BIGCACHE_CACHE_PEEK) {
-            return;
-        }
 
     } else if (rc != BIGCACHE_MISS) {
         return;
