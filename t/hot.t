@@ -203,4 +203,25 @@ for my $size (1, 4096, 65536, 1048576, 1048577) {
     }
 }
 
+# so are packed ones, unless there is much to unpack
+
+for my $size (1024, 262144, 262145) {
+    my $page = 'packs ' x $size;
+
+    $t->request('POST', "/a/pickle/p$size", substr($page, 0, $size));
+    $t->get("/a/pickle/p$size");
+
+    for my $gzip (0, 1) {
+        my $is = $gzip || $size <= 262144 ? 1 : 0;
+        my $before = hot($t)->{hits};
+        my $r = $t->request('GET', "/a/pickle/p$size", undef,
+            $gzip ? ('Accept-Encoding' => 'gzip') : ());
+
+        is $r->status, 200, "$size bytes, packed";
+        is hot($t)->{hits} - $before, $is, $is ? 'hot' : 'not hot';
+        ok $gzip ? length $r->body < $size / 10
+                 : $r->body eq substr($page, 0, $size), 'the bytes';
+    }
+}
+
 done_testing;

@@ -11,9 +11,9 @@
 #include "bigcache_op.h"
 
 
-/* bytes that are unpacked in less time than the way to a thread takes */
+/* bytes that are unpacked in the event loop: some 0.2 ms, see docs/hot.md */
 
-#define BIGCACHE_OP_UNPACK  4096
+#define BIGCACHE_OP_UNPACK  (256 * 1024)
 
 /* a writer who loses the race this often is told so */
 
