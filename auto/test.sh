@@ -113,9 +113,10 @@ cmd_bench() {
 
     if [ -z "$name" ]; then
         # all but "overwrite", which takes an hour
-        for name in peers mix requests workers storage; do
+        for name in peers mix cold requests peek workers storage; do
             (cmd_bench "$name")
         done
+
         return
     fi
 

@@ -271,6 +271,24 @@ results=$top/bench/results
     done
 } | tee "$results/peers.txt"
 
+# times WORK SERVER
+times() {
+    ratio "$(median "$dir/result.$1.bigcache")" "$(median "$dir/result.$1.$2")"
+}
+
+goal "hit, 1 KB" 'nginx, static file, `open_file_cache`' \
+    "$(times hit_1k static)" "1.1 x"
+goal "hit, 30 KB, the client takes gzip" 'nginx, `gzip_static`' \
+    "$(times hit_30k gzip_static)" "1.0 x"
+goal "hit, 1 KB" "FastAPI and LevelDB" "$(times hit_1k fastapi)" "15 x"
+goal "hit, 30 KB, the client takes gzip" "FastAPI and LevelDB" \
+    "$(times hit_30k fastapi)" "30 x"
+goal "hit, 1 MB" 'nginx, static file, `open_file_cache`' \
+    "$(times hit_1m static)" "1.0 x"
+goal "miss" "nginx, a file that is not there" "$(times miss static)" "1.0 x"
+goal "POST 30 KB" "FastAPI and LevelDB" "$(times post_30k fastapi)" "5 x"
+keep_goals peers
+
 for work in hit_1k hit_30k; do
     awk -v w="$work" '$2 == w { print $1, $3 }' "$results/peers.txt" |
         sort -k 2 -n -r > "$dir/plot"

@@ -1,14 +1,18 @@
 #!/bin/bash
 #
 # What storing costs, and what many keys cost: POST of 30 KB HTML pages beside
-# LevelDB at its defaults; hits, POSTs, resident memory, start to first hit and
-# /stat/count with 10 thousand, 1 million and 10 million keys; a purge of a
-# tenth of the largest, and the latency of other requests meanwhile.
+# LevelDB at its defaults, as many pages in both; hits, POSTs, resident memory,
+# start to first hit and /stat/count with 10 thousand, 1 million and 10 million
+# keys; a purge of a tenth of the largest, and the latency of other requests
+# meanwhile.  Hits are of 10 thousand pages that lie all over the store, and of
+# all pages alike.
 #
 #     ./build.sh bench storage
 #
 # KEYS="10000 1000000 10000000" SIZE=1200 ROUNDS=5 in the environment change
 # that; it takes KEYS times SIZE bytes of disk in TMPDIR.
+#
+# Packages: gnuplot-nox
 
 set -eu
 . "$(dirname "$0")/common"
@@ -40,11 +44,12 @@ awk 'BEGIN {
     echo 'return wrk.format(nil, "/pickle/html/" .. n) end'
 } > "$dir/post.lua"
 
-# get LAST: a script that reads random pages of so many
+# get N STEP: a script that reads any of N pages, every STEPth of the store
 get() {
     echo 'math.randomseed(os.time())'
     echo 'request = function()'
-    echo "return wrk.format(nil, \"/pickle/page/\" .. math.random(0, $1 - 1)) end"
+    echo "return wrk.format(nil, \"/pickle/page/\""
+    echo "    .. math.random(0, $1 - 1) * $2) end"
 }
 
 resident() {
@@ -88,8 +93,31 @@ against_leveldb() {
     leveldb=$(median "$dir/result.leveldb")
 
     line "$1" "$post" "$(awk -v p="$post" -v l="$leveldb" 'BEGIN {
-        printf "%.1f x LevelDB at its defaults (%.0f), goal 5; ", p / l, l
+        printf "%.1f x LevelDB at its defaults (%.0f); ", p / l, l
         printf "%.1f x the original (1163)", p / 1163 }')"
+}
+
+# hits N KEYS STEP NAME: of so many of N keys, every STEPth, as NAME
+hits() {
+    local round
+
+    get "$2" "$3" > "$dir/get.lua"
+    load 20 32 -s "$dir/get.lua" "$base" > "$dir/warm"
+
+    for round in $(seq "$rounds"); do
+        load 4 32 -s "$dir/get.lua" "$base"
+    done > "$dir/result.hits.$4.$1"
+}
+
+# against_fewest WHAT RESULT: its medians, and beside the first
+against_fewest() {
+    local n
+
+    for n in $keys; do
+        line "$n keys: $1, requests/s" "$(median "$dir/result.$2.$n")" \
+            "$(ratio "$(median "$dir/result.$2.$n")" \
+                "$(median "$dir/result.$2.${keys%% *}")") x"
+    done
 }
 
 # of_keys N: the store has N keys already
@@ -103,35 +131,34 @@ of_keys() {
     wait_for /pickle/page/7
 
     first=$(( ($(date +%s%N) - began) / 1000000 ))
-    line "$1 keys: start to first hit, ms" "$first" "goal 1000"
+    line "$1 keys: start to first hit, ms" "$first" ""
+    echo "$first" > "$dir/first"
 
-    get "$1" > "$dir/get.lua"
-    load 10 32 -s "$dir/get.lua" "$base" > "$dir/warm"
-    rm -f "$dir/result.hit" "$dir/result.post"
+    hits "$1" 10000 $(($1 / 10000)) some
+    hits "$1" "$1" 1 all
 
     for round in $(seq "$rounds"); do
-        load 4 32 -s "$dir/get.lua" "$base" >> "$dir/result.hit"
-        load 4 32 -s "$dir/post.lua" "$base" >> "$dir/result.post"
-    done
+        load 4 32 -s "$dir/post.lua" "$base"
+    done > "$dir/result.post.$1"
 
-    line "$1 keys: hits of $size B, requests/s" "$(median "$dir/result.hit")" ""
-    line "$1 keys: POST 30 KB, requests/s" "$(median "$dir/result.post")" ""
-    line "$1 keys: resident, private and shared, MB" "$(resident)" "goal 200"
+    resident > "$dir/resident"
+    line "$1 keys: resident, private and shared, MB" "$(cat "$dir/resident")" ""
 
     for round in 1 2 3 4 5; do
         curl -sf -o "$dir/out" -w '%{time_total}\n' "$base/stat/count"
     done | sort -n | sed -n 3p > "$dir/count"
 
     line "$1 keys: /stat/count, ms" \
-        "$(awk '{ printf "%.2f", $1 * 1000 }' "$dir/count")" "goal 5"
+        "$(awk '{ printf "%.2f", $1 * 1000 }' "$dir/count")" ""
 }
 
 # purge N: of the last store, a tenth
 purge() {
-    local before during
+    local before during took
 
+    get "$1" 1 > "$dir/get.lua"
     load 5 8 --latency -s "$dir/get.lua" "$base" > "$dir/rate"
-    before=$(awk '$1 == "99%" { print $2 }' "$dir/wrk")
+    before=$(p99_of_wrk)
 
     (EXPECT_MISS=1 load 20 8 --latency -s "$dir/get.lua" "$base" \
         > "$dir/rate" 2>"$dir/non2xx") &
@@ -139,11 +166,48 @@ purge() {
     curl -sf -w '%{time_total}\n' -X DELETE "$base/prefix/page/1" \
         > "$dir/purge"
     wait $!
-    during=$(awk '$1 == "99%" { print $2 }' "$dir/wrk")
+    during=$(p99_of_wrk)
+    took=$(tail -n 1 "$dir/purge" | sed 's/.*}//')
 
-    line "purge of $(grep -o '[0-9]* keys' "$dir/purge"), s" \
-        "$(tail -n 1 "$dir/purge" | sed 's/.*}//')" "goal 10"
-    line "p99 of hits meanwhile" "$during" "$before before, goal 2 x"
+    line "purge of $(grep -o '[0-9]* keys' "$dir/purge"), s" "$took" ""
+    line "p99 of hits before and meanwhile, ms" "$before" "$during"
+
+    goal "purge of 1.1 M of 10 M keys, answered" "" "$took" "<= 10 s"
+    goal "99th percentile of hits meanwhile" "before" \
+        "$(ratio "$during" "$before" 1)" "<= 2 x"
+}
+
+# of the last load, milliseconds
+p99_of_wrk() {
+    awk '$1 == "99%" {
+        v = $2
+        unit = v
+        gsub(/[0-9.]/, "", unit)
+        v += 0
+        print unit == "us" ? v / 1000 : unit == "s" ? v * 1000 : v
+    }' "$dir/wrk"
+}
+
+plot() {
+    for n in $keys; do
+        echo "$n $(median "$dir/result.hits.some.$n")" \
+            "$(median "$dir/result.hits.all.$n")" "$(median "$dir/result.post.$n")"
+    done > "$dir/plot"
+
+    gnuplot <<END
+set terminal svg size 640,360 font 'sans,12' background 'white'
+set output '$top/bench/results/growth.svg'
+set title 'Growth, one core: requests a second by pages in the store'
+set logscale x
+set yrange [0:*]
+set format x '10^{%L}'
+set format y '%.0f'
+set key outside bottom center horizontal
+plot '$dir/plot' using 1:2 with linespoints lw 2 \
+        title 'hits of 10,000 of the pages', \
+    '' using 1:3 with linespoints lw 2 title 'hits of all pages alike', \
+    '' using 1:4 with linespoints lw 2 title 'POST 30 KB'
+END
 }
 
 {
@@ -164,6 +228,32 @@ purge() {
         [ "$n" != "${keys##* }" ] || purge "$n"
         stop_nginx
     done
+
+    against_fewest "hits of 10000 pages of $size B" hits.some
+    against_fewest "hits of all pages alike" hits.all
+    against_fewest "POST 30 KB" post
 } | tee "$out"
+
+plot
+
+# growth RESULT
+growth() {
+    ratio "$(median "$dir/result.$1.${keys##* }")" \
+        "$(median "$dir/result.$1.${keys%% *}")"
+}
+
+goal "POST 30 KB" "LevelDB at its defaults, a loop in C" \
+    "$(ratio "$(median "$dir/result.gzip_on")" \
+        "$(median "$dir/result.leveldb")" 1)" "5 x"
+goal "memory, 10 M pages, resident" "" "$(cat "$dir/resident")" "<= 200 MB"
+goal "start to first hit, 10 M pages" "" "$(cat "$dir/first")" "<= 1000 ms"
+goal '`/stat/count`, 10 M pages' "" \
+    "$(awk '{ printf "%.2f", $1 * 1000 }' "$dir/count")" "<= 5 ms"
+goal "hits of 10,000 pages, 10 M in the store" "10 thousand in the store" \
+    "$(growth hits.some)" "0.9 x"
+goal "hits of all pages alike, 10 M" "10 thousand" "$(growth hits.all)" "0.9 x"
+goal "POST 30 KB, 10 M pages in the store" "10 thousand in the store" \
+    "$(growth post)" "0.8 x"
+keep_goals storage
 
 check_log
