@@ -39,6 +39,9 @@ end
 END
 }
 
+mix 0 > "$dir/read.lua"
+mix 10 > "$dir/mix.lua"
+
 locations="
         location = /unrelated { return 200 x; }
         location = /file {
