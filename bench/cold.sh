@@ -8,14 +8,14 @@
 #
 #     ./build.sh bench cold
 #
-# ROUNDS=5 SECONDS_EACH=5 PAGES=100000 MEMORY_MB=1000 in the environment change
+# ROUNDS=5 SECONDS_EACH=3 PAGES=100000 MEMORY_MB=1000 in the environment change
 # that.  Needs root, for the cgroup and to empty the page cache.
 
 set -eu
 . "$(dirname "$0")/common"
 
 rounds=${ROUNDS:-5}
-seconds=${SECONDS_EACH:-5}
+seconds=${SECONDS_EACH:-3}
 pages=${PAGES:-100000}
 memory=${MEMORY_MB:-1000}
 small=1024

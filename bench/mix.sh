@@ -7,14 +7,14 @@
 #
 #     ./build.sh bench mix
 #
-# KEYS=1000000 ROUNDS=5 SECONDS_EACH=5 in the environment change that.
+# KEYS=1000000 ROUNDS=5 SECONDS_EACH=3 in the environment change that.
 
 set -eu
 . "$(dirname "$0")/common"
 
 keys=${KEYS:-1000000}
 rounds=${ROUNDS:-5}
-seconds=${SECONDS_EACH:-5}
+seconds=${SECONDS_EACH:-3}
 
 build_programs fill
 

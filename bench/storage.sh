@@ -70,12 +70,12 @@ post_of_pages() {
             rm -rf "$dir/data"
             STORE="gzip=$gzip" start_nginx "$dir/data"
             wait_for /stat/count
-            load 8 32 -s "$dir/post.lua" "$base" >> "$dir/result.gzip_$gzip"
+            load 5 32 -s "$dir/post.lua" "$base" >> "$dir/result.gzip_$gzip"
             stop_nginx
         done
 
         rm -rf "$dir/data"
-        taskset -c 0 "$dir/leveldb_put" "$dir/leveldb" "$dir/page.html" 80000 \
+        taskset -c 0 "$dir/leveldb_put" "$dir/leveldb" "$dir/page.html" 40000 \
             >> "$dir/result.leveldb"
         rm -rf "$dir/leveldb"
     done
@@ -102,7 +102,7 @@ hits() {
     local round
 
     get "$2" "$3" > "$dir/get.lua"
-    load 20 32 -s "$dir/get.lua" "$base" > "$dir/warm"
+    load 10 32 -s "$dir/get.lua" "$base" > "$dir/warm"
 
     for round in $(seq "$rounds"); do
         load 4 32 -s "$dir/get.lua" "$base"

@@ -283,6 +283,20 @@ bigcache_files_sweep(bigcache_files_t *files)
 }
 
 
+int
+bigcache_files_in_order(int fd)
+{
+    int   another;
+    char  name[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+
+    (void) snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+
+    another = open(name, O_RDONLY|O_CLOEXEC);
+
+    return (another != -1) ? another : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+
 void
 bigcache_files_name(char *name, const char *path, uint64_t id)
 {
@@ -326,6 +340,10 @@ bigcache_files_open(bigcache_files_t *files, uint64_t id, bigcache_rc_t *rc)
 
         return NULL;
     }
+
+    /* what lies beside a page is of no use */
+
+    (void) posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
 
     file = calloc(1, sizeof(bigcache_file_t));
 

@@ -76,6 +76,12 @@ void bigcache_files_forget(bigcache_files_t *files, uint64_t id);
 
 void bigcache_files_sweep(bigcache_files_t *files);
 
+/*
+ * Returns another descriptor of the same file, removed or not, whose reader
+ * the kernel reads ahead for; or -1 and errno.
+ */
+int bigcache_files_in_order(int fd);
+
 /* writes the name of segment id in the directory path into PATH_MAX bytes */
 
 void bigcache_files_name(char *name, const char *path, uint64_t id);

@@ -137,7 +137,7 @@ bigcache_page_read(bigcache_pages_t *pages, const bigcache_str_t *key,
 
     if (rc == BIGCACHE_OK && record->length > BIGCACHE_STORE_LARGE) {
 
-        page->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        page->fd = bigcache_files_in_order(fd);
 
         rc = (page->fd == -1)
              ? bigcache_page_failed(pages->conf, BIGCACHE_ERROR, "open a page",
