@@ -76,8 +76,8 @@ for my $path (qw(/cache/k /some/cache/k /some/prefixcache/k /some/prefix
     $t->json_is($t->get($path), 404, { detail => 'Not Found' }, "miss $path");
 }
 
-is $t->request('PATCH', '/v1/cache/k', '')->header('Allow'),
-    'GET, HEAD, POST, PUT, DELETE', 'wrong method';
+is $t->request('OPTIONS', '/v1/cache/k', '')->header('Allow'),
+    'GET, HEAD, POST, PUT, DELETE, PATCH', 'wrong method';
 is $t->request('DELETE', '/v1/prefix/k')->json->{message},
     "prefix 'k': 1 keys deleted.", 'purge';
 

@@ -164,7 +164,7 @@ sub request {
 $t->json_is($t->get('/cache/none'), 404, { detail => 'cache miss' }, 'a miss');
 is $t->request('POST', '/cache/k', '{')->json->{detail}[0]{loc}[0], 'body',
     'not JSON';
-is $t->request('PATCH', '/cache/k')->json->{detail}, 'Method Not Allowed',
+is $t->request('MKCOL', '/cache/k')->json->{detail}, 'Method Not Allowed',
     'wrong method';
 is $t->get('/elsewhere')->json->{detail}, 'Not Found', 'no endpoint';
 is $t->get('/cache/' . 'k' x 8193)->json->{detail},

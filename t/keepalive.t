@@ -129,7 +129,7 @@ for my $i (1 .. 50) {
     my ($request, $like) = @{ (
         [ raw('POST', "/cache/n$i", "{\"value\":\"$i\"}"), qr/"value":"$i"/ ],
         [ raw('GET', "/cache/$i"), qr/"value":$i,/ ],
-        [ raw('PATCH', '/cache/x', 'x' x $i), qr/Method Not Allowed/ ],
+        [ raw('MKCOL', '/cache/x', 'x' x $i), qr/Method Not Allowed/ ],
         [ chunked('POST', "/pickle/r$i", 'y' x $i, 'z'), qr/"key":"r$i"/ ],
         [ raw('DELETE', '/cache/none'), qr/cannot find/ ],
         [ raw('GET', '/stat/count'), qr/"count":/ ],

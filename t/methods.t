@@ -30,10 +30,15 @@ http {
 EOF
 
 my %allowed = (
-    '/cache/k' => 'DELETE GET HEAD POST PUT',
-    '/cache/' => 'DELETE GET HEAD POST PUT',
-    '/pickle/k' => 'DELETE GET HEAD POST PUT',
+    '/cache/k' => 'DELETE GET HEAD PATCH POST PUT',
+    '/cache/' => 'DELETE GET HEAD PATCH POST PUT',
+    '/pickle/k' => 'DELETE GET HEAD PATCH POST PUT',
     '/prefix/k' => 'DELETE',
+    '/incr/k' => 'POST',
+    '/batch' => 'POST',
+    '/keys/' => 'GET HEAD',
+    '/keys/k' => 'GET HEAD',
+    '/metrics' => 'GET HEAD',
     '/stat' => 'GET HEAD',
     '/stat/count' => 'GET HEAD',
     '/clear' => 'GET HEAD POST',
@@ -74,10 +79,10 @@ is $t->get('/cache/k')->json->{value}, 1, 'nothing was done';
 
 my $c = $t->connect;
 
-is $c->request('PATCH', '/cache/k', 'GET /stat HTTP/1.1')->status, 405,
+is $c->request('MKCOL', '/cache/k', 'GET /stat HTTP/1.1')->status, 405,
     'with a body';
 is $c->request('GET', '/cache/k')->status, 200, 'next request';
-is $c->request('PATCH', '/cache/k', [ 'x' x 100_000 ])->status, 405,
+is $c->request('MKCOL', '/cache/k', [ 'x' x 100_000 ])->status, 405,
     'with chunks';
 is $c->request('GET', '/cache/k')->status, 200, 'request after chunks';
 
@@ -88,7 +93,7 @@ for my $path ('/', '/cache', '/pickle', '/prefix', '/stats', '/stat/',
     '/open/', '/Cache/k', '/cachek', '/x/cache/k', '/index.html', '/?x=1',
     '/favicon.ico')
 {
-    for my $method (qw(GET HEAD POST PUT DELETE PATCH)) {
+    for my $method (qw(GET HEAD POST PUT DELETE MKCOL)) {
         my $r = $t->request($method, $path);
 
         is $r->status, 404, "$method $path";

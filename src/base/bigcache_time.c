@@ -33,6 +33,13 @@ bigcache_monotonic(void)
 }
 
 
+int64_t
+bigcache_monotonic_us(void)
+{
+    return bigcache_time(CLOCK_MONOTONIC, 1000000);
+}
+
+
 /* in such fractions of a second */
 
 static int64_t

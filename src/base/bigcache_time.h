@@ -4,7 +4,7 @@
  */
 
 
-/* The two clocks, in milliseconds.  Any thread. */
+/* The two clocks, in milliseconds, or as the name says.  Any thread. */
 
 
 #ifndef _BIGCACHE_TIME_H_INCLUDED_
@@ -25,6 +25,10 @@ int64_t bigcache_now_us(void);
 /* returns the time since some fixed point, which only grows */
 
 int64_t bigcache_monotonic(void);
+
+/* the same in microseconds */
+
+int64_t bigcache_monotonic_us(void);
 
 
 #endif /* _BIGCACHE_TIME_H_INCLUDED_ */

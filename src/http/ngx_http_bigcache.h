@@ -36,12 +36,14 @@
 
 #include "bigcache_op.h"
 #include "bigcache_counters.h"
+#include "bigcache_metrics.h"
 
 
 /* what the zone of a store holds, for all processes */
 
 typedef struct {
     bigcache_counters_t               counters;
+    bigcache_metrics_t                metrics;
     bigcache_store_shared_t           shared;
     bigcache_hot_shm_t               *hot;      /* the rest of the zone */
 } ngx_http_bigcache_shm_t;
@@ -65,6 +67,7 @@ typedef struct {
 
     /* of a worker process */
     bigcache_cache_t                 *cache;
+    _Atomic uint64_t                 *waiting;    /* requests, or NULL */
     ngx_connection_t                 *quit;       /* told when to quit */
 } ngx_http_bigcache_zone_t;
 
@@ -99,6 +102,8 @@ typedef ngx_int_t (*ngx_http_bigcache_reply_pt)(ngx_http_request_t *r,
 #define NGX_HTTP_BIGCACHE_OWN_SITE    0x20    /* not for other sites' pages */
 #define NGX_HTTP_BIGCACHE_PREFER      0x40    /* has preferences to heed */
 #define NGX_HTTP_BIGCACHE_PAGE        0x80    /* sends a page, packed or not */
+#define NGX_HTTP_BIGCACHE_LIST        0x100   /* the key may be empty, the query
+                                                 string is none of it */
 
 
 /* one endpoint and method: a row of the route table */
@@ -106,6 +111,7 @@ typedef ngx_int_t (*ngx_http_bigcache_reply_pt)(ngx_http_request_t *r,
 typedef struct {
     ngx_uint_t                        methods;
     ngx_str_t                         path;
+    bigcache_metric_e                 metric;
     ngx_uint_t                        flags;
     bigcache_op_peek_pt               peek;   /* without a thread, or NULL */
     bigcache_op_pt                    op;     /* NULL: reply at once */
@@ -115,12 +121,15 @@ typedef struct {
 
 
 struct ngx_http_bigcache_ctx_s {
+    ngx_http_request_t               *request;
     const ngx_http_bigcache_route_t  *route;
     ngx_http_bigcache_zone_t         *zone;
     bigcache_op_t                     op;
     ngx_str_t                         status;     /* $bigcache_status */
     ngx_str_t                         error;      /* of the error filter */
     ngx_table_elt_t                  *cache_status;
+    int64_t                           start;      /* monotonic us */
+    ngx_uint_t                        said;       /* status, meant to be sent */
     unsigned                          waiting:1;  /* for a thread */
     unsigned                          answered:1; /* the answer is ours */
     unsigned                          error_sent:1;
@@ -165,6 +174,14 @@ ngx_http_bigcache_ctx_t *ngx_http_bigcache_request_ctx(ngx_http_request_t *r);
  */
 const char *ngx_http_bigcache_key(ngx_http_request_t *r, ngx_str_t *rest,
     ngx_str_t *args, ngx_uint_t raw, ngx_uint_t flags, bigcache_str_t *key);
+
+
+/*
+ * Reads the query string of a list, "limit" and "after", into op.  Returns
+ * NULL, or what is wrong with it.
+ */
+const char *ngx_http_bigcache_list_args(ngx_http_request_t *r,
+    bigcache_op_t *op);
 
 
 /* headers */
@@ -221,6 +238,8 @@ ngx_int_t ngx_http_bigcache_reply_raw(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 ngx_int_t ngx_http_bigcache_reply_stored(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
+ngx_int_t ngx_http_bigcache_reply_document(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
 ngx_int_t ngx_http_bigcache_reply_deleted(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 ngx_int_t ngx_http_bigcache_reply_purged(ngx_http_request_t *r,
@@ -237,11 +256,22 @@ ngx_int_t ngx_http_bigcache_reply_opened(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 
 
+/* metrics */
+
+ngx_int_t ngx_http_bigcache_reply_metrics(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+
+
 /* send: all return what the request is to be finalized with */
 
 /* ctx->op.reply, with the ETag and the date of the page */
 
 ngx_int_t ngx_http_bigcache_send_page(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+
+/* ctx->op.reply as it is */
+
+ngx_int_t ngx_http_bigcache_send_reply(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 
 /* {"message":...}, a name in the middle of it */
@@ -297,6 +327,10 @@ ngx_int_t ngx_http_bigcache_add_variables(ngx_conf_t *cf);
 
 ngx_int_t ngx_http_bigcache_status(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
+
+/* counts the request, when it is over */
+
+void ngx_http_bigcache_measure(ngx_http_bigcache_ctx_t *ctx);
 
 
 #endif /* _NGX_HTTP_BIGCACHE_H_INCLUDED_ */

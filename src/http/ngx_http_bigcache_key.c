@@ -11,6 +11,10 @@
 #include "ngx_http_bigcache.h"
 
 
+#define NGX_HTTP_BIGCACHE_LIST_LIMIT  100
+#define NGX_HTTP_BIGCACHE_LIST_MAX    1000
+
+
 static const char *ngx_http_bigcache_decode(u_char **dst, u_char *src,
     size_t len);
 static ngx_int_t ngx_http_bigcache_hex(u_char ch);
@@ -57,6 +61,10 @@ ngx_http_bigcache_key(ngx_http_request_t *r, ngx_str_t *rest,
         last = ngx_cpymem(last, path.data, path.len);
     }
 
+    if (flags & NGX_HTTP_BIGCACHE_LIST) {
+        query.len = 0;
+    }
+
     if (query.len && blcf->key_args) {
         *last++ = '?';
 
@@ -75,7 +83,7 @@ ngx_http_bigcache_key(ngx_http_request_t *r, ngx_str_t *rest,
             last--;
         }
 
-    } else if (data == last) {
+    } else if (data == last && !(flags & NGX_HTTP_BIGCACHE_LIST)) {
         return "prefix is empty";
     }
 
@@ -89,6 +97,54 @@ ngx_http_bigcache_key(ngx_http_request_t *r, ngx_str_t *rest,
 
     key->data = data;
     key->len = last - data;
+
+    return NULL;
+}
+
+
+const char *
+ngx_http_bigcache_list_args(ngx_http_request_t *r, bigcache_op_t *op)
+{
+    u_char      *data, *last;
+    ngx_int_t    limit;
+    ngx_str_t    value;
+    const char  *err;
+
+    op->limit = NGX_HTTP_BIGCACHE_LIST_LIMIT;
+
+    if (ngx_http_arg(r, (u_char *) "limit", 5, &value) == NGX_OK) {
+
+        limit = ngx_atoi(value.data, value.len);
+
+        if (limit < 1 || limit > NGX_HTTP_BIGCACHE_LIST_MAX) {
+            return "limit is not a number from 1 to 1000";
+        }
+
+        op->limit = (unsigned) limit;
+    }
+
+    if (ngx_http_arg(r, (u_char *) "after", 5, &value) != NGX_OK) {
+        return NULL;
+    }
+
+    data = ngx_pnalloc(r->pool, value.len + 1);
+    if (data == NULL) {
+        return "out of memory";
+    }
+
+    last = data;
+
+    err = ngx_http_bigcache_decode(&last, value.data, value.len);
+    if (err) {
+        return "after has a broken escape";
+    }
+
+    if (last - data > BIGCACHE_KEY_MAX) {
+        return "after is longer than 8192 bytes";
+    }
+
+    op->after.data = data;
+    op->after.len = last - data;
 
     return NULL;
 }

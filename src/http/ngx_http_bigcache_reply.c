@@ -16,11 +16,10 @@ static ngx_int_t ngx_http_bigcache_failed(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 static ngx_int_t ngx_http_bigcache_invalid(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
-static ngx_int_t ngx_http_bigcache_unavailable(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx);
 
 
 static const bigcache_str_t  ngx_http_bigcache_no_name = bigcache_string("");
+static ngx_str_t  ngx_http_bigcache_retry_after = ngx_string("1");
 
 
 ngx_int_t
@@ -121,6 +120,18 @@ ngx_http_bigcache_reply_stored(ngx_http_request_t *r,
 
 
 ngx_int_t
+ngx_http_bigcache_reply_document(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx)
+{
+    ngx_http_bigcache_json_type(r);
+
+    r->disable_not_modified = 1;
+
+    return ngx_http_bigcache_send_reply(r, ctx);
+}
+
+
+ngx_int_t
 ngx_http_bigcache_reply_deleted(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx)
 {
@@ -182,12 +193,6 @@ ngx_http_bigcache_reply_stat(ngx_http_request_t *r,
                                           "\"hits\":}}")
                                    + 8 * NGX_INT64_LEN
                                    + BIGCACHE_COUNTERS_RATE_LEN];
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_module);
-
-    if (ngx_http_bigcache_status(r, ctx) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
 
     counters = ctx->zone->counters;
 
@@ -253,58 +258,28 @@ ngx_http_bigcache_reply_opened(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_bigcache_failed(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 {
-    switch (ctx->op.rc) {
-    case BIGCACHE_MISS:
-    case BIGCACHE_EXPIRED:
+    ngx_uint_t   status;
+    const char  *detail;
 
-        if (r->method == NGX_HTTP_DELETE) {
-            return ngx_http_bigcache_send_detail(r, NGX_HTTP_NOT_FOUND,
-                         "cannot find cache data to delete");
-        }
-
-        return ngx_http_bigcache_send_detail(r, NGX_HTTP_NOT_FOUND,
-                         ctx->op.rc == BIGCACHE_MISS ? "cache miss"
-                                                     : "cache expired");
-
-    case BIGCACHE_RAW:
-        return ngx_http_bigcache_send_detail(r, NGX_HTTP_CONFLICT,
-                         "the key holds raw bytes, read it at /pickle/");
-
-    case BIGCACHE_MISMATCH:
-        return ngx_http_bigcache_send_detail(r,
-                         NGX_HTTP_PRECONDITION_FAILED,
-                         "what is stored does not meet the condition");
-
-    case BIGCACHE_INVALID:
+    if (ctx->op.rc == BIGCACHE_INVALID) {
         return ngx_http_bigcache_invalid(r, ctx);
-
-    case BIGCACHE_FULL:
-        return ngx_http_bigcache_send_detail(r,
-                         NGX_HTTP_INSUFFICIENT_STORAGE,
-                         "no space left on the disk of the cache");
-
-    case BIGCACHE_CLOSED:
-        (void) ngx_cpystrn((u_char *) ctx->op.reason,
-                           (u_char *) "the store is closed, POST /open "
-                                      "opens it",
-                           BIGCACHE_ERROR_LEN);
-
-        /* fall through */
-
-    case BIGCACHE_UNAVAILABLE:
-        return ngx_http_bigcache_unavailable(r, ctx);
-
-    case BIGCACHE_NOMEM:
-        (void) ngx_cpystrn((u_char *) ctx->op.reason,
-                           (u_char *) "out of memory", BIGCACHE_ERROR_LEN);
-
-        return ngx_http_bigcache_unavailable(r, ctx);
-
-    default:
-        return ngx_http_bigcache_send_detail(r,
-                         NGX_HTTP_INTERNAL_SERVER_ERROR,
-                         "the store failed, its error log says why");
     }
+
+    status = bigcache_op_failure(&ctx->op, &detail);
+
+    if (status == NGX_HTTP_NOT_FOUND && r->method == NGX_HTTP_DELETE) {
+        detail = "cannot find cache data to delete";
+    }
+
+    if (status == NGX_HTTP_SERVICE_UNAVAILABLE
+        && ngx_http_bigcache_header(r, "Retry-After",
+                                    &ngx_http_bigcache_retry_after)
+           == NULL)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_bigcache_send_detail(r, status, detail);
 }
 
 
@@ -354,17 +329,3 @@ ngx_http_bigcache_invalid(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
                                        &body);
 }
 
-
-static ngx_int_t
-ngx_http_bigcache_unavailable(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx)
-{
-    static ngx_str_t  after = ngx_string("1");
-
-    if (ngx_http_bigcache_header(r, "Retry-After", &after) == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_bigcache_send_detail(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                          ctx->op.reason);
-}

@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_bigcache.h"
+#include "bigcache_time.h"
 
 
 #define NGX_HTTP_BIGCACHE_READ   (NGX_HTTP_GET|NGX_HTTP_HEAD)
@@ -32,6 +33,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
 
     { NGX_HTTP_BIGCACHE_READ,
       ngx_string("/cache/"),
+      BIGCACHE_METRIC_GET,
       NGX_HTTP_BIGCACHE_PREFIX
       |NGX_HTTP_BIGCACHE_PAGE,
       bigcache_op_peek_json,
@@ -41,6 +43,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
 
     { NGX_HTTP_BIGCACHE_WRITE,
       ngx_string("/cache/"),
+      BIGCACHE_METRIC_SET,
       NGX_HTTP_BIGCACHE_PREFIX
       |NGX_HTTP_BIGCACHE_BODY
       |NGX_HTTP_BIGCACHE_PREFER
@@ -52,6 +55,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
 
     { NGX_HTTP_DELETE,
       ngx_string("/cache/"),
+      BIGCACHE_METRIC_DELETE,
       NGX_HTTP_BIGCACHE_PREFIX
       |NGX_HTTP_BIGCACHE_CONDITIONS,
       NULL,
@@ -59,8 +63,20 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       ngx_string("DELETED"),
       ngx_http_bigcache_reply_deleted },
 
+    { NGX_HTTP_PATCH,
+      ngx_string("/cache/"),
+      BIGCACHE_METRIC_TOUCH,
+      NGX_HTTP_BIGCACHE_PREFIX
+      |NGX_HTTP_BIGCACHE_BODY
+      |NGX_HTTP_BIGCACHE_CONDITIONS,
+      NULL,
+      bigcache_op_touch,
+      ngx_string("TOUCHED"),
+      ngx_http_bigcache_reply_stored },
+
     { NGX_HTTP_BIGCACHE_READ,
       ngx_string("/pickle/"),
+      BIGCACHE_METRIC_GET,
       NGX_HTTP_BIGCACHE_PREFIX
       |NGX_HTTP_BIGCACHE_PAGE,
       bigcache_op_peek_raw,
@@ -70,6 +86,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
 
     { NGX_HTTP_BIGCACHE_WRITE,
       ngx_string("/pickle/"),
+      BIGCACHE_METRIC_SET,
       NGX_HTTP_BIGCACHE_PREFIX
       |NGX_HTTP_BIGCACHE_BODY
       |NGX_HTTP_BIGCACHE_PREFER
@@ -82,6 +99,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
 
     { NGX_HTTP_DELETE,
       ngx_string("/pickle/"),
+      BIGCACHE_METRIC_DELETE,
       NGX_HTTP_BIGCACHE_PREFIX
       |NGX_HTTP_BIGCACHE_CONDITIONS,
       NULL,
@@ -89,8 +107,52 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       ngx_string("DELETED"),
       ngx_http_bigcache_reply_deleted },
 
+    { NGX_HTTP_PATCH,
+      ngx_string("/pickle/"),
+      BIGCACHE_METRIC_TOUCH,
+      NGX_HTTP_BIGCACHE_PREFIX
+      |NGX_HTTP_BIGCACHE_BODY
+      |NGX_HTTP_BIGCACHE_CONDITIONS,
+      NULL,
+      bigcache_op_touch,
+      ngx_string("TOUCHED"),
+      ngx_http_bigcache_reply_stored },
+
+    { NGX_HTTP_POST,
+      ngx_string("/incr/"),
+      BIGCACHE_METRIC_INCR,
+      NGX_HTTP_BIGCACHE_PREFIX
+      |NGX_HTTP_BIGCACHE_BODY
+      |NGX_HTTP_BIGCACHE_CONDITIONS,
+      NULL,
+      bigcache_op_incr,
+      ngx_string("STORED"),
+      ngx_http_bigcache_reply_stored },
+
+    { NGX_HTTP_POST,
+      ngx_string("/batch"),
+      BIGCACHE_METRIC_BATCH,
+      NGX_HTTP_BIGCACHE_BODY
+      |NGX_HTTP_BIGCACHE_OWN_SITE,
+      NULL,
+      bigcache_op_batch,
+      ngx_null_string,
+      ngx_http_bigcache_reply_document },
+
+    { NGX_HTTP_BIGCACHE_READ,
+      ngx_string("/keys/"),
+      BIGCACHE_METRIC_KEYS,
+      NGX_HTTP_BIGCACHE_PREFIX
+      |NGX_HTTP_BIGCACHE_TRAILING
+      |NGX_HTTP_BIGCACHE_LIST,
+      NULL,
+      bigcache_op_list,
+      ngx_null_string,
+      ngx_http_bigcache_reply_document },
+
     { NGX_HTTP_DELETE,
       ngx_string("/prefix/"),
+      BIGCACHE_METRIC_PURGE,
       NGX_HTTP_BIGCACHE_PREFIX
       |NGX_HTTP_BIGCACHE_PREFER
       |NGX_HTTP_BIGCACHE_TRAILING,
@@ -101,6 +163,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
 
     { NGX_HTTP_BIGCACHE_READ,
       ngx_string("/stat/count"),
+      BIGCACHE_METRIC_OTHER,
       0,
       NULL,
       bigcache_op_count,
@@ -108,7 +171,17 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       ngx_http_bigcache_reply_count },
 
     { NGX_HTTP_BIGCACHE_READ,
+      ngx_string("/metrics"),
+      BIGCACHE_METRIC_OTHER,
+      0,
+      NULL,
+      bigcache_op_gauges,
+      ngx_null_string,
+      ngx_http_bigcache_reply_metrics },
+
+    { NGX_HTTP_BIGCACHE_READ,
       ngx_string("/stat"),
+      BIGCACHE_METRIC_OTHER,
       0,
       NULL,
       NULL,
@@ -117,6 +190,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
 
     { NGX_HTTP_GET|NGX_HTTP_POST,
       ngx_string("/clear"),
+      BIGCACHE_METRIC_OTHER,
       NGX_HTTP_BIGCACHE_OWN_SITE,
       NULL,
       bigcache_op_clear,
@@ -127,6 +201,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
 
     { NGX_HTTP_HEAD,
       ngx_string("/clear"),
+      BIGCACHE_METRIC_OTHER,
       NGX_HTTP_BIGCACHE_OWN_SITE,
       NULL,
       NULL,
@@ -135,6 +210,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
 
     { NGX_HTTP_GET|NGX_HTTP_POST,
       ngx_string("/close"),
+      BIGCACHE_METRIC_OTHER,
       NGX_HTTP_BIGCACHE_OWN_SITE,
       NULL,
       bigcache_op_close,
@@ -143,6 +219,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
 
     { NGX_HTTP_HEAD,
       ngx_string("/close"),
+      BIGCACHE_METRIC_OTHER,
       NGX_HTTP_BIGCACHE_OWN_SITE,
       NULL,
       NULL,
@@ -151,13 +228,14 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
 
     { NGX_HTTP_POST,
       ngx_string("/open"),
+      BIGCACHE_METRIC_OTHER,
       NGX_HTTP_BIGCACHE_OWN_SITE,
       NULL,
       bigcache_op_open,
       ngx_null_string,
       ngx_http_bigcache_reply_opened },
 
-    { 0, ngx_null_string, 0, NULL, NULL, ngx_null_string, NULL }
+    { 0, ngx_null_string, 0, 0, NULL, NULL, ngx_null_string, NULL }
 };
 
 
@@ -170,6 +248,7 @@ static const struct {
     { NGX_HTTP_POST, "POST" },
     { NGX_HTTP_PUT, "PUT" },
     { NGX_HTTP_DELETE, "DELETE" },
+    { NGX_HTTP_PATCH, "PATCH" },
     { 0, NULL }
 };
 
@@ -189,6 +268,8 @@ ngx_http_bigcache_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    ctx->request = r;
+    ctx->start = bigcache_monotonic_us();
     ctx->zone = blcf->zone;
     ctx->op.cache = blcf->zone->cache;
     ctx->op.page.fd = -1;
@@ -297,7 +378,7 @@ ngx_http_bigcache_allow(ngx_http_request_t *r,
     }
 
     value.data = ngx_pnalloc(r->pool,
-                             sizeof("GET, HEAD, POST, PUT, DELETE, "));
+                             sizeof("GET, HEAD, POST, PUT, DELETE, PATCH, "));
     if (value.data == NULL) {
         return NGX_ERROR;
     }
@@ -407,6 +488,10 @@ ngx_http_bigcache_route(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 
         err = ngx_http_bigcache_key(r, &rest, &args, raw, route->flags,
                                     &ctx->op.key);
+        if (err == NULL && (route->flags & NGX_HTTP_BIGCACHE_LIST)) {
+            err = ngx_http_bigcache_list_args(r, &ctx->op);
+        }
+
         if (err) {
             return ngx_http_bigcache_send_detail(r, NGX_HTTP_BAD_REQUEST,
                                                   err);
@@ -483,6 +568,8 @@ static void
 ngx_http_bigcache_cleanup(void *data)
 {
     ngx_http_bigcache_ctx_t *ctx = data;
+
+    ngx_http_bigcache_measure(ctx);
 
     bigcache_op_free(&ctx->op);
 }

@@ -18,6 +18,7 @@
 
 
 static ngx_int_t ngx_http_bigcache_send_header(ngx_http_request_t *r);
+static void ngx_http_bigcache_say(ngx_http_request_t *r, ngx_uint_t status);
 static ngx_int_t ngx_http_bigcache_version(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 static ngx_int_t ngx_http_bigcache_encoding(ngx_http_request_t *r,
@@ -32,16 +33,24 @@ ngx_int_t
 ngx_http_bigcache_send_page(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx)
 {
-    ngx_int_t     rc;
-    ngx_buf_t    *b;
-    ngx_uint_t    i;
-    ngx_chain_t   out[BIGCACHE_OP_PIECES];
-
     if (ngx_http_bigcache_version(r, ctx) != NGX_OK
         || ngx_http_bigcache_encoding(r, ctx) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    return ngx_http_bigcache_send_reply(r, ctx);
+}
+
+
+ngx_int_t
+ngx_http_bigcache_send_reply(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx)
+{
+    ngx_int_t     rc;
+    ngx_buf_t    *b;
+    ngx_uint_t    i;
+    ngx_chain_t   out[BIGCACHE_OP_PIECES];
 
     r->headers_out.status = NGX_HTTP_OK;
     r->headers_out.content_length_n = bigcache_data_length(ctx->op.reply,
@@ -142,6 +151,8 @@ ngx_http_bigcache_send_json(ngx_http_request_t *r, ngx_uint_t status,
     ngx_buf_t    *b;
     ngx_chain_t   out;
 
+    ngx_http_bigcache_say(r, status);
+
     if (status >= NGX_HTTP_BAD_REQUEST
         && ngx_http_bigcache_own_error_page(r, status))
     {
@@ -186,6 +197,19 @@ ngx_http_bigcache_send_json(ngx_http_request_t *r, ngx_uint_t status,
     out.next = NULL;
 
     return ngx_http_output_filter(r, &out);
+}
+
+
+/* what is counted, whatever nginx makes of it */
+
+static void
+ngx_http_bigcache_say(ngx_http_request_t *r, ngx_uint_t status)
+{
+    ngx_http_bigcache_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_module);
+
+    ctx->said = status;
 }
 
 

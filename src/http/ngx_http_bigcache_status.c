@@ -9,6 +9,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_bigcache.h"
+#include "bigcache_time.h"
 
 
 static ngx_int_t ngx_http_bigcache_status_variable(ngx_http_request_t *r,
@@ -35,6 +36,7 @@ static ngx_str_t  ngx_http_bigcache_statuses[] = {
     ngx_string("UNAVAILABLE"),
     ngx_string("ERROR"),
     ngx_string("INVALID"),
+    ngx_string("CONFLICT"),
     ngx_string("CONFLICT")
 };
 
@@ -69,6 +71,10 @@ ngx_http_bigcache_status(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 
     ngx_http_bigcache_count(ctx);
 
+    bigcache_metrics_took(&ctx->zone->shm->metrics, (unsigned) ngx_worker,
+                          ctx->route->metric,
+                          (uint64_t) (bigcache_monotonic_us() - ctx->start));
+
     if (ctx->status.len == 0) {
         return NGX_OK;
     }
@@ -92,6 +98,28 @@ ngx_http_bigcache_status(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 }
 
 
+void
+ngx_http_bigcache_measure(ngx_http_bigcache_ctx_t *ctx)
+{
+    ngx_uint_t           status;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    /* filters may have made something else of it, an error_page, too */
+
+    status = ctx->answered ? r->headers_out.status
+             : ctx->said ? ctx->said
+             : r->err_status ? r->err_status : r->headers_out.status;
+
+    bigcache_metrics_status(&ctx->zone->shm->metrics, (unsigned) ngx_worker,
+                            ctx->route ? ctx->route->metric
+                                       : BIGCACHE_METRIC_OTHER,
+                            status ? (unsigned) status
+                                   : NGX_HTTP_CLIENT_CLOSED_REQUEST);
+}
+
+
 static void
 ngx_http_bigcache_count(ngx_http_bigcache_ctx_t *ctx)
 {
@@ -110,12 +138,21 @@ ngx_http_bigcache_count(ngx_http_bigcache_ctx_t *ctx)
         atomic_fetch_add(&counters->miss, 1);
     }
 
+    if (ctx->op.hits) {
+        atomic_fetch_add(&counters->hit, ctx->op.hits);
+    }
+
+    if (ctx->op.misses) {
+        atomic_fetch_add(&counters->miss, ctx->op.misses);
+    }
+
     if (ctx->op.expired) {
         atomic_fetch_add(&counters->expire, ctx->op.expired);
     }
 
     if (ctx->route->op == bigcache_op_delete
-        || ctx->route->op == bigcache_op_purge)
+        || ctx->route->op == bigcache_op_purge
+        || ctx->route->op == bigcache_op_batch)
     {
         atomic_fetch_add(&counters->deleted, ctx->op.n);
     }

@@ -82,6 +82,10 @@ ngx_http_bigcache_post(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 
     ctx->waiting = 1;
 
+    if (ctx->zone->waiting) {
+        atomic_fetch_add(ctx->zone->waiting, 1);
+    }
+
     return NGX_OK;
 }
 
@@ -132,6 +136,10 @@ ngx_http_bigcache_task_event_handler(ngx_event_t *ev)
     ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_module);
 
     ctx->waiting = 0;
+
+    if (ctx->zone->waiting) {
+        atomic_fetch_sub(ctx->zone->waiting, 1);
+    }
 
 #if (nginx_version >= 1025004)
 

@@ -115,6 +115,11 @@ ngx_http_bigcache_exit_process(ngx_cycle_t *cycle)
             zones[i]->cache = NULL;
         }
 
+        if (zones[i]->waiting) {
+            bigcache_metrics_leave(zones[i]->waiting);
+            zones[i]->waiting = NULL;
+        }
+
         if (zones[i]->quit) {
             ngx_close_connection(zones[i]->quit);
             zones[i]->quit = NULL;
@@ -133,6 +138,8 @@ ngx_http_bigcache_start(ngx_cycle_t *cycle, ngx_http_bigcache_zone_t *zone)
                       ngx_process == NGX_PROCESS_SINGLE ? ngx_pid
                                                         : ngx_parent);
     conf.masters[1] = ngx_http_bigcache_master(ngx_http_bigcache_earlier);
+
+    zone->waiting = bigcache_metrics_enter(&zone->shm->metrics);
 
     zone->cache = bigcache_cache_create(&conf);
     if (zone->cache == NULL) {

@@ -183,5 +183,6 @@ ngx_http_bigcache_removed(void *data, uint64_t expired, uint64_t purged)
     ngx_http_bigcache_zone_t *zone = data;
 
     atomic_fetch_add(&zone->counters->expire, expired);
+    atomic_fetch_add(&zone->counters->swept, expired);
     atomic_fetch_add(&zone->counters->deleted, purged);
 }

@@ -4,6 +4,7 @@
  */
 
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <cjson/cJSON.h>
@@ -78,6 +79,81 @@ bigcache_json_duration(const bigcache_str_t *member, int64_t *ms,
 {
     return bigcache_json_member(&bigcache_json_kind_duration, member, ms,
                                 msg);
+}
+
+
+int
+bigcache_json_unescape(const bigcache_str_t *member, bigcache_str_t *text)
+{
+    u_char      *p;
+    cJSON       *json;
+    const char  *end;
+
+    if (member->data == NULL || member->data[0] == 'n') {
+        return BIGCACHE_JSON_NULL;
+    }
+
+    if (member->data[0] != '"' || bigcache_json_has_nul(member)) {
+        return BIGCACHE_JSON_INVALID;
+    }
+
+    json = cJSON_ParseWithLengthOpts((const char *) member->data,
+                                     member->len, &end, 0);
+    if (json == NULL) {
+        return BIGCACHE_JSON_NOMEM;
+    }
+
+    text->len = strlen(json->valuestring);
+
+    p = malloc(text->len + 1);
+
+    if (p) {
+        memcpy(p, json->valuestring, text->len);
+    }
+
+    text->data = p;
+
+    cJSON_Delete(json);
+
+    return p ? BIGCACHE_JSON_OK : BIGCACHE_JSON_NOMEM;
+}
+
+
+int
+bigcache_json_integer(const bigcache_str_t *member, int64_t *n)
+{
+    size_t    i;
+    int64_t   digit;
+    unsigned  minus;
+
+    if (member->data == NULL || member->data[0] == 'n') {
+        return BIGCACHE_JSON_NULL;
+    }
+
+    minus = (member->data[0] == '-');
+
+    if (member->len == minus) {
+        return BIGCACHE_JSON_INVALID;
+    }
+
+    for (*n = 0, i = minus; i < member->len; i++) {
+
+        if (member->data[i] < '0' || member->data[i] > '9') {
+            return BIGCACHE_JSON_INVALID;
+        }
+
+        /* to the side of the sign, which has a number more below zero */
+
+        digit = member->data[i] - '0';
+
+        if (__builtin_mul_overflow(*n, 10, n)
+            || __builtin_add_overflow(*n, minus ? -digit : digit, n))
+        {
+            return BIGCACHE_JSON_INVALID;
+        }
+    }
+
+    return BIGCACHE_JSON_OK;
 }
 
 

@@ -5,8 +5,9 @@
 
 
 /*
- * Reads the members "expire" and "duration" of a document, given their
- * extents as bigcache_json_scan() has set them.
+ * Reads the members "expire" and "duration" of a document, and others that
+ * are strings or integers, given their extents as bigcache_json_scan() has set
+ * them.
  *
  * The strings among them are unescaped by cJSON; this is the only part
  * that knows it.  It does not check the whole document once more: its
@@ -73,6 +74,29 @@ int bigcache_json_expire(const bigcache_str_t *member, int64_t *ms,
 
 int bigcache_json_duration(const bigcache_str_t *member, int64_t *ms,
     const char **msg);
+
+
+/*
+ * member:  as above, of any length
+ * text:    set to what the string says, memory for free(), if
+ *          BIGCACHE_JSON_OK is returned
+ *
+ * Returns as above; BIGCACHE_JSON_INVALID if it is no string, or holds U+0000.
+ */
+
+int bigcache_json_unescape(const bigcache_str_t *member,
+    bigcache_str_t *text);
+
+
+/*
+ * member:  as above
+ * n:       set if BIGCACHE_JSON_OK is returned
+ *
+ * Returns as above; BIGCACHE_JSON_OK is for a number without a fraction and
+ * an exponent that an int64_t holds.
+ */
+
+int bigcache_json_integer(const bigcache_str_t *member, int64_t *n);
 
 
 #endif /* _BIGCACHE_JSON_H_INCLUDED_ */

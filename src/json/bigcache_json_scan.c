@@ -22,7 +22,8 @@ typedef struct {
     const u_char           *start;
     const u_char           *end;
 
-    bigcache_json_doc_t    *doc;
+    bigcache_json_named_t  *named;
+    unsigned                n;
     bigcache_json_error_t  *err;
 
     /* where the value of the current top member goes, or NULL */
@@ -47,7 +48,7 @@ static const u_char *bigcache_json_open(bigcache_json_scan_t *s,
     const u_char *p);
 static const u_char *bigcache_json_name(bigcache_json_scan_t *s,
     const u_char *p);
-static bigcache_str_t *bigcache_json_slot(bigcache_json_doc_t *doc,
+static bigcache_str_t *bigcache_json_slot(bigcache_json_scan_t *s,
     const u_char *p, const u_char *end);
 static int bigcache_json_name_is(const u_char *p, const u_char *end,
     const char *name);
@@ -75,10 +76,35 @@ int
 bigcache_json_scan(const u_char *data, size_t len, bigcache_json_doc_t *doc,
     bigcache_json_error_t *err)
 {
+    int                    rc;
+    bigcache_json_named_t  named[] = {
+        { "value", { 0, NULL } },
+        { "expire", { 0, NULL } },
+        { "duration", { 0, NULL } }
+    };
+
+    rc = bigcache_json_members(data, len, named, 3, err);
+
+    doc->value = named[0].extent;
+    doc->expire = named[1].extent;
+    doc->duration = named[2].extent;
+
+    return rc;
+}
+
+
+int
+bigcache_json_members(const u_char *data, size_t len,
+    bigcache_json_named_t *named, unsigned n, bigcache_json_error_t *err)
+{
+    unsigned               i;
     const u_char          *p, *top;
     bigcache_json_scan_t   s;
 
-    memset(doc, 0, sizeof(bigcache_json_doc_t));
+    for (i = 0; i < n; i++) {
+        named[i].extent.data = NULL;
+        named[i].extent.len = 0;
+    }
 
     err->offset = len;
     err->msg = "the text is empty";
@@ -89,7 +115,8 @@ bigcache_json_scan(const u_char *data, size_t len, bigcache_json_doc_t *doc,
 
     s.start = data;
     s.end = data + len;
-    s.doc = doc;
+    s.named = named;
+    s.n = n;
     s.err = err;
     s.slot = NULL;
     s.slot_start = NULL;
@@ -104,7 +131,12 @@ bigcache_json_scan(const u_char *data, size_t len, bigcache_json_doc_t *doc,
     p = bigcache_json_text(&s, top);
 
     if (p == NULL) {
-        memset(doc, 0, sizeof(bigcache_json_doc_t));
+
+        for (i = 0; i < n; i++) {
+            named[i].extent.data = NULL;
+            named[i].extent.len = 0;
+        }
+
         return BIGCACHE_JSON_INVALID;
     }
 
@@ -114,6 +146,56 @@ bigcache_json_scan(const u_char *data, size_t len, bigcache_json_doc_t *doc,
     }
 
     return BIGCACHE_JSON_OK;
+}
+
+
+/* the text is valid, so that brackets and quotes tell where an item ends */
+
+int
+bigcache_json_item(const bigcache_str_t *array, size_t *at,
+    bigcache_str_t *item)
+{
+    size_t         depth;
+    const u_char  *p, *end;
+
+    end = array->data + array->len;
+    p = bigcache_json_space(array->data + (*at ? *at : 1), end);
+
+    if (*p == ',') {
+        p = bigcache_json_space(p + 1, end);
+    }
+
+    if (*p == ']') {
+        return 0;
+    }
+
+    item->data = p;
+
+    for (depth = 0; depth || (*p != ',' && *p != ']'); p++) {
+
+        if (*p == '[' || *p == '{') {
+            depth++;
+
+        } else if (*p == ']' || *p == '}') {
+            depth--;
+
+        } else if (*p == '"') {
+
+            for (p++; *p != '"'; p++) {
+                p += (*p == '\\');
+            }
+        }
+    }
+
+    *at = p - array->data;
+
+    while (p[-1] == ' ' || p[-1] == '\n' || p[-1] == '\r' || p[-1] == '\t') {
+        p--;
+    }
+
+    item->len = p - item->data;
+
+    return 1;
 }
 
 
@@ -319,7 +401,7 @@ bigcache_json_name(bigcache_json_scan_t *s, const u_char *p)
     }
 
     if (s->depth == 1) {
-        s->slot = bigcache_json_slot(s->doc, name, p - 1);
+        s->slot = bigcache_json_slot(s, name, p - 1);
     }
 
     p = bigcache_json_space(p, s->end);
@@ -333,19 +415,15 @@ bigcache_json_name(bigcache_json_scan_t *s, const u_char *p)
 
 
 static bigcache_str_t *
-bigcache_json_slot(bigcache_json_doc_t *doc, const u_char *p,
+bigcache_json_slot(bigcache_json_scan_t *s, const u_char *p,
     const u_char *end)
 {
-    if (bigcache_json_name_is(p, end, "value")) {
-        return &doc->value;
-    }
+    unsigned  i;
 
-    if (bigcache_json_name_is(p, end, "expire")) {
-        return &doc->expire;
-    }
-
-    if (bigcache_json_name_is(p, end, "duration")) {
-        return &doc->duration;
+    for (i = 0; i < s->n; i++) {
+        if (bigcache_json_name_is(p, end, s->named[i].name)) {
+            return &s->named[i].extent;
+        }
     }
 
     return NULL;
@@ -353,8 +431,8 @@ bigcache_json_slot(bigcache_json_doc_t *doc, const u_char *p,
 
 
 /*
- * Compares the inside of a valid JSON string with a name of ASCII
- * letters; the only escapes that can stand for these are \uXXXX.
+ * Compares the inside of a valid JSON string with a name of ASCII letters
+ * and the like; the only escapes that can stand for these are \uXXXX.
  */
 
 static int

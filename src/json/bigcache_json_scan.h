@@ -5,8 +5,8 @@
 
 
 /*
- * A strict JSON validator (RFC 8259) that also tells where the members
- * "value", "expire", and "duration" of the top object lie.
+ * A strict JSON validator (RFC 8259) that also tells where members of the
+ * top object lie, "value", "expire", and "duration" for one.
  *
  * It exists because the value of an entry has to come back byte by byte
  * as it was sent, and a parser that builds a tree loses the bytes.  One
@@ -51,6 +51,14 @@ typedef struct {
 } bigcache_json_doc_t;
 
 
+/* a member to look for, by a name of ASCII letters, digits and "_" */
+
+typedef struct {
+    const char      *name;
+    bigcache_str_t   extent;
+} bigcache_json_named_t;
+
+
 typedef struct {
     size_t           offset;
     const char      *msg;
@@ -79,6 +87,24 @@ typedef struct {
 
 int bigcache_json_scan(const u_char *data, size_t len,
     bigcache_json_doc_t *doc, bigcache_json_error_t *err);
+
+
+/* the same for the n members that "named" names, whose extents are set */
+
+int bigcache_json_members(const u_char *data, size_t len,
+    bigcache_json_named_t *named, unsigned n, bigcache_json_error_t *err);
+
+
+/*
+ * array:  the extent of an array in a text that has been scanned
+ * at:     where the item before ended, 0 to begin with; moved on
+ * item:   set to the extent of the next item
+ *
+ * Returns 1, or 0 if there is none left.
+ */
+
+int bigcache_json_item(const bigcache_str_t *array, size_t *at,
+    bigcache_str_t *item);
 
 
 #endif /* _BIGCACHE_JSON_SCAN_H_INCLUDED_ */

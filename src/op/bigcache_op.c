@@ -8,16 +8,12 @@
 #include <string.h>
 
 #include "bigcache_gzip.h"
-#include "bigcache_op.h"
+#include "bigcache_op_store.h"
 
 
 /* bytes that are unpacked in the event loop: some 0.2 ms, see docs/hot.md */
 
 #define BIGCACHE_OP_UNPACK  (256 * 1024)
-
-/* a writer who loses the race this often is told so */
-
-#define BIGCACHE_OP_TRIES  100
 
 
 static bigcache_rc_t bigcache_op_get(bigcache_op_t *op);
@@ -27,8 +23,6 @@ static void bigcache_op_json(bigcache_op_t *op);
 static void bigcache_op_raw(bigcache_op_t *op);
 static void bigcache_op_unpack(bigcache_op_t *op);
 static bigcache_rc_t bigcache_op_expect(bigcache_op_t *op, uint64_t *expect);
-static int bigcache_op_listed(const bigcache_op_list_t *list, int live,
-    uint64_t version);
 
 
 static const u_char  bigcache_op_brace[] = "{";
@@ -149,6 +143,15 @@ bigcache_op_count(bigcache_op_t *op)
 
 
 void
+bigcache_op_gauges(bigcache_op_t *op)
+{
+    op->up = (bigcache_cache_stat(op->cache, &op->stat) == BIGCACHE_OK);
+
+    bigcache_op_finish(op, BIGCACHE_OK);
+}
+
+
+void
 bigcache_op_clear(bigcache_op_t *op)
 {
     bigcache_op_finish(op, bigcache_cache_clear(op->cache));
@@ -166,6 +169,58 @@ void
 bigcache_op_open(bigcache_op_t *op)
 {
     bigcache_op_finish(op, bigcache_cache_open(op->cache));
+}
+
+
+unsigned
+bigcache_op_failure(const bigcache_op_t *op, const char **detail)
+{
+    switch (op->rc) {
+
+    case BIGCACHE_MISS:
+        *detail = "cache miss";
+        return 404;
+
+    case BIGCACHE_EXPIRED:
+        *detail = "cache expired";
+        return 404;
+
+    case BIGCACHE_RAW:
+        *detail = "the key holds raw bytes, read it at /pickle/";
+        return 409;
+
+    case BIGCACHE_NUMBER:
+        *detail = "the key holds no integer, or one that would be too large";
+        return 409;
+
+    case BIGCACHE_MISMATCH:
+        *detail = "what is stored does not meet the condition";
+        return 412;
+
+    case BIGCACHE_INVALID:
+        *detail = op->invalid.msg;
+        return 422;
+
+    case BIGCACHE_FULL:
+        *detail = "no space left on the disk of the cache";
+        return 507;
+
+    case BIGCACHE_CLOSED:
+        *detail = "the store is closed, POST /open opens it";
+        return 503;
+
+    case BIGCACHE_UNAVAILABLE:
+        *detail = op->reason;
+        return 503;
+
+    case BIGCACHE_NOMEM:
+        *detail = "out of memory";
+        return 503;
+
+    default:
+        *detail = "the store failed, its error log says why";
+        return 500;
+    }
 }
 
 
@@ -430,7 +485,7 @@ bigcache_op_unpack(bigcache_op_t *op)
 }
 
 
-static int
+int
 bigcache_op_listed(const bigcache_op_list_t *list, int live,
     uint64_t version)
 {

@@ -62,6 +62,8 @@ typedef struct {
     unsigned                  minimal:1;
     unsigned                  gzip:1;   /* the answer may be packed */
     unsigned                  async:1;  /* do not wait for the end */
+    bigcache_str_t            after;    /* of list: go on behind this key */
+    unsigned                  limit;    /* of list: keys at most */
 
     /* the answer */
 
@@ -73,6 +75,10 @@ typedef struct {
     unsigned                  varies:1; /* it would not be for others */
     uint64_t                  n;        /* keys removed, or counted */
     uint64_t                  expired;  /* pages met that had expired */
+    bigcache_stat_t           stat;     /* of gauges */
+    unsigned                  up:1;     /* likewise: the store is open */
+    uint64_t                  hits;     /* of batch: pages found */
+    uint64_t                  misses;   /* likewise: not found */
     bigcache_op_invalid_t     invalid;
     char                      reason[BIGCACHE_ERROR_LEN];
     u_char                   *memory;
@@ -95,6 +101,15 @@ typedef int (*bigcache_op_peek_pt)(bigcache_op_t *op);
  * delete:             BIGCACHE_MISS, BIGCACHE_EXPIRED, BIGCACHE_MISMATCH,
  *                     BIGCACHE_FULL.
  * purge:              op->n is set in any case.
+ * touch:              as get_raw and put_raw.  The body is a document with
+ *                     "expire" or "duration".
+ * incr:               the same, and BIGCACHE_NUMBER.  The body is a document
+ *                     with "delta", "initial", "expire", and "duration", or
+ *                     empty.
+ * gauges:             BIGCACHE_OK, op->up says whether op->stat is known.
+ * list:               the keys behind op->after that begin with op->key.
+ * batch:              BIGCACHE_INVALID.  The body is a document with
+ *                     "operations", each has a status of its own.
  */
 void bigcache_op_get_json(bigcache_op_t *op);
 void bigcache_op_get_raw(bigcache_op_t *op);
@@ -102,7 +117,12 @@ void bigcache_op_put_json(bigcache_op_t *op);
 void bigcache_op_put_raw(bigcache_op_t *op);
 void bigcache_op_delete(bigcache_op_t *op);
 void bigcache_op_purge(bigcache_op_t *op);
+void bigcache_op_touch(bigcache_op_t *op);
+void bigcache_op_incr(bigcache_op_t *op);
+void bigcache_op_list(bigcache_op_t *op);
+void bigcache_op_batch(bigcache_op_t *op);
 void bigcache_op_count(bigcache_op_t *op);
+void bigcache_op_gauges(bigcache_op_t *op);
 void bigcache_op_clear(bigcache_op_t *op);
 void bigcache_op_close(bigcache_op_t *op);
 void bigcache_op_open(bigcache_op_t *op);
@@ -113,6 +133,12 @@ void bigcache_op_open(bigcache_op_t *op);
  */
 int bigcache_op_peek_json(bigcache_op_t *op);
 int bigcache_op_peek_raw(bigcache_op_t *op);
+
+/*
+ * Returns the HTTP status of an op->rc that is not BIGCACHE_OK, and what there
+ * is to say of it.
+ */
+unsigned bigcache_op_failure(const bigcache_op_t *op, const char **detail);
 
 /* frees the answer; may be called for an operation that never ran */
 

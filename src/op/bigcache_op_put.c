@@ -9,46 +9,18 @@
 #include <unistd.h>
 #include <sys/mman.h>
 
-#include "bigcache_op.h"
+#include "bigcache_op_store.h"
 #include "bigcache_answer.h"
 #include "bigcache_json.h"
-#include "bigcache_lifetime.h"
 #include "bigcache_time.h"
 
 
-/* the body as the scanner wants it, in one piece of memory */
-
-typedef struct {
-    bigcache_str_t        text;
-    u_char               *memory;       /* to be freed, or NULL */
-    void                 *map;          /* to be unmapped, or NULL */
-    size_t                map_len;
-} bigcache_op_view_t;
-
-typedef struct {
-    bigcache_op_t        *op;
-    bigcache_op_view_t    view;
-    bigcache_json_doc_t   doc;
-    int64_t               expire;       /* ms, BIGCACHE_NEVER */
-    u_char                time[BIGCACHE_LIFETIME_LEN];
-} bigcache_op_put_t;
-
-
-static bigcache_rc_t bigcache_op_view(bigcache_op_view_t *view,
-    const bigcache_data_t *body);
-static void bigcache_op_view_free(bigcache_op_view_t *view);
 static bigcache_rc_t bigcache_op_document(bigcache_op_put_t *put);
-static bigcache_rc_t bigcache_op_lifetime(bigcache_op_put_t *put);
-static bigcache_rc_t bigcache_op_store_json(bigcache_op_put_t *put);
 static bigcache_rc_t bigcache_op_write_json(bigcache_op_put_t *put,
     const bigcache_answer_t *answer);
 static bigcache_rc_t bigcache_op_raw_lifetime(bigcache_op_put_t *put);
-static bigcache_rc_t bigcache_op_reply(bigcache_op_put_t *put,
-    const bigcache_str_t *none);
 static bigcache_str_t bigcache_op_expire_text(bigcache_op_put_t *put,
     const bigcache_str_t *none);
-static bigcache_rc_t bigcache_op_invalid(bigcache_op_t *op, const char *in,
-    const char *name, const char *msg, const char *type);
 
 
 static const bigcache_str_t  bigcache_op_not_set =
@@ -121,7 +93,7 @@ bigcache_op_put_raw(bigcache_op_t *op)
 }
 
 
-static bigcache_rc_t
+bigcache_rc_t
 bigcache_op_view(bigcache_op_view_t *view, const bigcache_data_t *body)
 {
     off_t   slack;
@@ -170,7 +142,7 @@ bigcache_op_view(bigcache_op_view_t *view, const bigcache_data_t *body)
 }
 
 
-static void
+void
 bigcache_op_view_free(bigcache_op_view_t *view)
 {
     if (view->map) {
@@ -184,17 +156,38 @@ bigcache_op_view_free(bigcache_op_view_t *view)
 static bigcache_rc_t
 bigcache_op_document(bigcache_op_put_t *put)
 {
+    bigcache_rc_t           rc;
     bigcache_op_t          *op;
     bigcache_json_error_t   err;
 
     op = put->op;
 
-    switch (bigcache_json_scan(put->view.text.data, put->view.text.len,
-                               &put->doc, &err))
-    {
+    rc = bigcache_op_scanned(op, bigcache_json_scan(put->view.text.data,
+                                                    put->view.text.len,
+                                                    &put->doc, &err),
+                             &err);
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    if (put->doc.value.data == NULL) {
+        return bigcache_op_invalid(op, "body", "value", "field required",
+                                   "value_error.missing");
+    }
+
+    return BIGCACHE_OK;
+}
+
+
+bigcache_rc_t
+bigcache_op_scanned(bigcache_op_t *op, int rc,
+    const bigcache_json_error_t *err)
+{
+    switch (rc) {
 
     case BIGCACHE_JSON_OK:
-        break;
+        return BIGCACHE_OK;
 
     case BIGCACHE_JSON_EMPTY:
         return bigcache_op_invalid(op, "body", NULL, "field required",
@@ -207,22 +200,15 @@ bigcache_op_document(bigcache_op_put_t *put)
 
     default:
         op->invalid.syntax = 1;
-        op->invalid.offset = err.offset;
+        op->invalid.offset = err->offset;
 
-        return bigcache_op_invalid(op, "body", NULL, err.msg,
+        return bigcache_op_invalid(op, "body", NULL, err->msg,
                                    "value_error.jsondecode");
     }
-
-    if (put->doc.value.data == NULL) {
-        return bigcache_op_invalid(op, "body", "value", "field required",
-                                   "value_error.missing");
-    }
-
-    return BIGCACHE_OK;
 }
 
 
-static bigcache_rc_t
+bigcache_rc_t
 bigcache_op_lifetime(bigcache_op_put_t *put)
 {
     int          rc;
@@ -301,7 +287,7 @@ bigcache_op_raw_lifetime(bigcache_op_put_t *put)
  * The answer to POST is the same up to the duration.
  */
 
-static bigcache_rc_t
+bigcache_rc_t
 bigcache_op_store_json(bigcache_op_put_t *put)
 {
     bigcache_op_t      *op;
@@ -387,7 +373,7 @@ bigcache_op_write_json(bigcache_op_put_t *put,
 
 /* without the value: {"key":...,"expire":...} */
 
-static bigcache_rc_t
+bigcache_rc_t
 bigcache_op_reply(bigcache_op_put_t *put, const bigcache_str_t *none)
 {
     bigcache_op_t      *op;
@@ -430,7 +416,7 @@ bigcache_op_expire_text(bigcache_op_put_t *put, const bigcache_str_t *none)
 }
 
 
-static bigcache_rc_t
+bigcache_rc_t
 bigcache_op_invalid(bigcache_op_t *op, const char *in, const char *name,
     const char *msg, const char *type)
 {

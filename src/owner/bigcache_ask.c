@@ -25,6 +25,9 @@ static bigcache_rc_t bigcache_ask_purge(bigcache_ask_t *ask,
     const bigcache_str_t *prefix, int async, uint64_t *version);
 static bigcache_rc_t bigcache_ask_run(bigcache_ask_t *ask, uint64_t version,
     uint64_t *n, uint64_t *expired);
+static bigcache_rc_t bigcache_ask_list(bigcache_ask_t *ask,
+    const bigcache_str_t *prefix, const bigcache_str_t *after,
+    unsigned limit, bigcache_list_t *list);
 static void bigcache_ask_reason(bigcache_cache_t *cache, const char *reason);
 
 
@@ -100,6 +103,28 @@ bigcache_cache_purge(bigcache_cache_t *cache, const bigcache_str_t *prefix,
 
         if (*n + *expired != done) {
             bigcache_ask_begin(&ask, cache);
+        }
+
+    } while (bigcache_ask_again(&ask, &rc));
+
+    return rc;
+}
+
+
+bigcache_rc_t
+bigcache_cache_list(bigcache_cache_t *cache, const bigcache_str_t *prefix,
+    const bigcache_str_t *after, unsigned limit, bigcache_list_t *list)
+{
+    bigcache_rc_t   rc;
+    bigcache_ask_t  ask;
+
+    bigcache_ask_begin(&ask, cache);
+
+    do {
+        rc = bigcache_store_list(cache->store, prefix, after, limit, list);
+
+        if (rc == BIGCACHE_HELD) {
+            rc = bigcache_ask_list(&ask, prefix, after, limit, list);
         }
 
     } while (bigcache_ask_again(&ask, &rc));
@@ -373,6 +398,49 @@ bigcache_ask_run(bigcache_ask_t *ask, uint64_t version, uint64_t *n,
     if (ask->called.conn) {
         *n += ask->called.answer.n[0];
         *expired += ask->called.answer.n[1];
+    }
+
+    bigcache_ask_end(ask);
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_ask_list(bigcache_ask_t *ask, const bigcache_str_t *prefix,
+    const bigcache_str_t *after, unsigned limit, bigcache_list_t *list)
+{
+    bigcache_rc_t        rc;
+    bigcache_message_t  *answer;
+
+    ask->call.n[0] = limit;
+    ask->call.n[1] = (after->data != NULL);
+
+    if (after->data) {
+        ask->call.data = *after;
+    }
+
+    rc = bigcache_ask(ask, BIGCACHE_CALL_LIST, prefix, 0);
+
+    ask->call.data.len = 0;
+
+    if (rc == BIGCACHE_OK) {
+
+        answer = &ask->called.answer;
+
+        if (answer->data.len > BIGCACHE_LIST_MEMORY) {
+            rc = bigcache_page_failed(&ask->cache->conf, BIGCACHE_ERROR,
+                                      "ask", "the answer is no list");
+
+        } else {
+            list->n = (unsigned) answer->n[0];
+            list->more = (unsigned) answer->n[1];
+            list->len = answer->data.len;
+            list->next_len = answer->key.len;
+
+            memcpy(list->rows, answer->data.data, answer->data.len);
+            memcpy(list->next, answer->key.data, answer->key.len);
+        }
     }
 
     bigcache_ask_end(ask);

@@ -28,6 +28,7 @@
 #define _BIGCACHE_CACHE_H_INCLUDED_
 
 
+#include "bigcache_list.h"
 #include "bigcache_store.h"
 
 
@@ -92,6 +93,12 @@ bigcache_rc_t bigcache_cache_delete(bigcache_cache_t *cache,
  */
 bigcache_rc_t bigcache_cache_purge(bigcache_cache_t *cache,
     const bigcache_str_t *prefix, int async, uint64_t *n, uint64_t *expired);
+
+/* of bigcache_list.h */
+
+bigcache_rc_t bigcache_cache_list(bigcache_cache_t *cache,
+    const bigcache_str_t *prefix, const bigcache_str_t *after, unsigned limit,
+    bigcache_list_t *list);
 
 bigcache_rc_t bigcache_cache_stat(bigcache_cache_t *cache,
     bigcache_stat_t *stat);

@@ -36,6 +36,9 @@
  *     LEND    bytes needed, at most -> segment, offset, bytes
  *     BACK    segment, offset
  *     FULL    the caller found the disk full
+ *     LIST    key: the prefix, data: the key to go on behind; keys at most, 1
+ *             if there is such a key -> key: where the next part goes on,
+ *             data: rows; how many, 1 if there may be more
  *     WATCH   quitting: there is no answer but the end of this connection,
  *             which is the end of the owner
  *
@@ -97,7 +100,8 @@ typedef enum {
     BIGCACHE_CALL_LEND,
     BIGCACHE_CALL_BACK,
     BIGCACHE_CALL_FULL,
-    BIGCACHE_CALL_WATCH
+    BIGCACHE_CALL_WATCH,
+    BIGCACHE_CALL_LIST
 } bigcache_call_e;
 
 typedef struct {

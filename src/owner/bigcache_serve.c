@@ -4,6 +4,8 @@
  */
 
 
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bigcache_remote.h"
@@ -37,6 +39,7 @@ static bigcache_rc_t bigcache_serve_lost(bigcache_serve_t *s);
 static bigcache_rc_t bigcache_serve_lend(bigcache_serve_t *s);
 static bigcache_rc_t bigcache_serve_back(bigcache_serve_t *s);
 static bigcache_rc_t bigcache_serve_full(bigcache_serve_t *s);
+static bigcache_rc_t bigcache_serve_list(bigcache_serve_t *s);
 
 
 #define BIGCACHE_SERVE_KEY   0x01
@@ -64,7 +67,8 @@ static const struct {
     { bigcache_serve_lend, 0 },
     { bigcache_serve_back, 0 },
     { bigcache_serve_full, 0 },
-    { NULL, 0 }
+    { NULL, 0 },
+    { bigcache_serve_list, BIGCACHE_SERVE_KEY|BIGCACHE_SERVE_DATA }
 };
 
 
@@ -125,6 +129,7 @@ void
 bigcache_serve_free(bigcache_served_t *served)
 {
     bigcache_page_free(&served->page);
+    free(served->list);
 }
 
 
@@ -273,4 +278,48 @@ bigcache_serve_full(bigcache_serve_t *s)
     bigcache_store_is_full(s->store);
 
     return BIGCACHE_OK;
+}
+
+
+static bigcache_rc_t
+bigcache_serve_list(bigcache_serve_t *s)
+{
+    bigcache_rc_t     rc;
+    bigcache_str_t    after;
+    bigcache_list_t  *list;
+
+    if (s->n[0] == 0
+        || s->n[0] > UINT_MAX
+        || s->in->data.len > BIGCACHE_KEY_MAX)
+    {
+        return BIGCACHE_INVALID;
+    }
+
+    after = s->in->data;
+
+    if (s->n[1] == 0) {
+        after.data = NULL;
+        after.len = 0;
+    }
+
+    list = malloc(sizeof(bigcache_list_t));
+    if (list == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    s->served->list = list;
+
+    rc = bigcache_store_list(s->store, &s->in->key, &after,
+                             (unsigned) s->n[0], list);
+
+    if (rc == BIGCACHE_OK) {
+        s->out->key.data = list->next;
+        s->out->key.len = list->next_len;
+        s->out->data.data = list->rows;
+        s->out->data.len = list->len;
+        s->out->n[0] = list->n;
+        s->out->n[1] = list->more;
+    }
+
+    return rc;
 }

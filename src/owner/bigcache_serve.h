@@ -15,6 +15,7 @@
 #define _BIGCACHE_SERVE_H_INCLUDED_
 
 
+#include "bigcache_list.h"
 #include "bigcache_message.h"
 #include "bigcache_store.h"
 
@@ -23,6 +24,7 @@
 
 typedef struct {
     bigcache_page_t    page;
+    bigcache_list_t   *list;
     char               reason[BIGCACHE_ERROR_LEN];
 } bigcache_served_t;
 

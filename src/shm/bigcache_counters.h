@@ -27,6 +27,7 @@ typedef struct {
     _Atomic uint64_t   miss;
     _Atomic uint64_t   expire;
     _Atomic uint64_t   deleted;
+    _Atomic uint64_t   swept;     /* of expire: nobody had asked for them */
 } bigcache_counters_t;
 
 

@@ -70,6 +70,9 @@ bigcache_compact_work(bigcache_store_t *store)
         return BIGCACHE_COMPACT_IDLE;
     }
 
+    (void) atomic_fetch_add(&store->shared->compacted, 1);
+    (void) atomic_fetch_add(&store->shared->moved, n);
+
     bigcache_log(&store->conf.log, BIGCACHE_LOG_INFO,
                  "store \"%s\": segment %llu of %llu bytes compacted, "
                  "%llu pages moved", store->conf.path,

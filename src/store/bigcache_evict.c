@@ -41,6 +41,9 @@ bigcache_evict_work(bigcache_store_t *store)
         return BIGCACHE_EVICT_IDLE;
     }
 
+    (void) atomic_fetch_add(&store->shared->evicted, 1);
+    (void) atomic_fetch_add(&store->shared->lost, n);
+
     bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
                  "store \"%s\": segment %llu of %llu bytes evicted with %llu "
                  "pages, for the limits", store->conf.path,

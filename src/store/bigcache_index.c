@@ -35,7 +35,7 @@ struct bigcache_index_s {
 
 typedef struct {
     size_t                   len;
-    char                     data[1 + BIGCACHE_INDEX_NAME_MAX];
+    char                     data[1 + BIGCACHE_INDEX_NAME_MAX + 1];
 } bigcache_index_name_t;
 
 
@@ -43,12 +43,15 @@ struct bigcache_index_walk_s {
     leveldb_iterator_t      *it;
     size_t                   space;
     bigcache_index_name_t    prefix;
+    bigcache_index_name_t    from;
 };
 
 
 static int bigcache_index_headless(const char *path);
 static void bigcache_index_name(const bigcache_index_t *index,
     bigcache_index_name_t *name, u_char space, const bigcache_str_t *key);
+static int bigcache_index_less(const bigcache_index_name_t *one,
+    const bigcache_index_name_t *two);
 static bigcache_rc_t bigcache_index_failed(char *err, char *error);
 
 
@@ -273,6 +276,7 @@ bigcache_index_walk_begin(bigcache_index_t *index, u_char space,
     }
 
     bigcache_index_name(index, &walk->prefix, space, prefix);
+    walk->from.len = 0;
 
     walk->it = leveldb_create_iterator(index->db, index->walk);
     walk->space = index->space;
@@ -281,19 +285,40 @@ bigcache_index_walk_begin(bigcache_index_t *index, u_char space,
 }
 
 
+void
+bigcache_index_walk_after(bigcache_index_walk_t *walk,
+    const bigcache_str_t *key)
+{
+    if (key->data == NULL) {
+        return;
+    }
+
+    /* a zero behind the key makes the name that follows it */
+
+    walk->from.data[0] = walk->prefix.data[0];
+    memcpy(&walk->from.data[walk->space], key->data, key->len);
+    walk->from.data[walk->space + key->len] = '\0';
+    walk->from.len = walk->space + key->len + 1;
+}
+
+
 bigcache_rc_t
 bigcache_index_walk(bigcache_index_walk_t *walk,
     bigcache_index_walk_pt handler, void *data, char *error)
 {
-    char            *err;
-    const char      *p;
-    bigcache_rc_t    rc;
-    bigcache_str_t   key, value;
+    char                   *err;
+    const char             *p;
+    bigcache_rc_t           rc;
+    bigcache_str_t          key, value;
+    bigcache_index_name_t  *first;
 
     rc = BIGCACHE_OK;
 
     if (handler) {
-        leveldb_iter_seek(walk->it, walk->prefix.data, walk->prefix.len);
+        first = bigcache_index_less(&walk->prefix, &walk->from)
+                ? &walk->from : &walk->prefix;
+
+        leveldb_iter_seek(walk->it, first->data, first->len);
     }
 
     while (rc == BIGCACHE_OK && handler && leveldb_iter_valid(walk->it)) {
@@ -434,6 +459,20 @@ bigcache_index_name(const bigcache_index_t *index,
     if (key->len) {
         memcpy(&name->data[index->space], key->data, key->len);
     }
+}
+
+
+static int
+bigcache_index_less(const bigcache_index_name_t *one,
+    const bigcache_index_name_t *two)
+{
+    int     cmp;
+    size_t  len;
+
+    len = (one->len < two->len) ? one->len : two->len;
+    cmp = memcmp(one->data, two->data, len);
+
+    return cmp < 0 || (cmp == 0 && one->len < two->len);
 }
 
 

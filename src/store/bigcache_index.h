@@ -119,6 +119,11 @@ bigcache_rc_t bigcache_index_write(bigcache_index_t *index,
 bigcache_index_walk_t *bigcache_index_walk_begin(bigcache_index_t *index,
     u_char space, const bigcache_str_t *prefix);
 
+/* has it begin behind key, of the same space, unless its data is NULL */
+
+void bigcache_index_walk_after(bigcache_index_walk_t *walk,
+    const bigcache_str_t *key);
+
 /*
  * Calls handler for every entry, in the order of the bytes, and ends the
  * walk; with a handler of NULL it only ends it.  Returns BIGCACHE_OK, what

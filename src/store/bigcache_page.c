@@ -152,6 +152,32 @@ bigcache_page_read(bigcache_pages_t *pages, const bigcache_str_t *key,
 
 
 bigcache_rc_t
+bigcache_page_head(bigcache_pages_t *pages, const bigcache_str_t *key,
+    bigcache_page_t *page)
+{
+    int               fd;
+    uint32_t          crc;
+    bigcache_rc_t     rc;
+    bigcache_file_t  *file;
+
+    rc = bigcache_files_acquire(pages->files, page->record.segment, &file,
+                                &fd);
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    rc = bigcache_page_load(key, page, fd,
+                            bigcache_entry_head_size(key->len,
+                                               page->record.type.len),
+                            &crc);
+
+    bigcache_files_release(pages->files, file);
+
+    return rc;
+}
+
+
+bigcache_rc_t
 bigcache_page_file(bigcache_pages_t *pages, const bigcache_draft_t *draft,
     const bigcache_str_t *key, bigcache_page_t *page)
 {

@@ -99,6 +99,11 @@ void bigcache_page_done(bigcache_pages_t *pages, bigcache_draft_t *draft);
 bigcache_rc_t bigcache_page_read(bigcache_pages_t *pages,
     const bigcache_str_t *key, bigcache_page_t *page);
 
+/* the same without the body: completes the content type of page->record */
+
+bigcache_rc_t bigcache_page_head(bigcache_pages_t *pages,
+    const bigcache_str_t *key, bigcache_page_t *page);
+
 /*
  * Makes page of the size bytes at page->memory, if they are the entry of the
  * key, with its body, and pass their checks; but for the version, which is the

@@ -32,6 +32,7 @@ typedef enum {
     /* of the operations, bigcache_op.h */
     BIGCACHE_INVALID,      /* the request says what cannot be done */
     BIGCACHE_RAW,          /* the page is no JSON document */
+    BIGCACHE_NUMBER,       /* the page is no integer, or would be too large */
 
     /* between processes, bigcache_cache.h; no operation returns them */
     BIGCACHE_HELD,         /* another process has the store open */

@@ -76,6 +76,13 @@ typedef struct {
 typedef struct {
     _Atomic uint32_t        closed;   /* on demand */
     _Atomic uint32_t        told;     /* hash of why it could not be opened */
+
+    /* what was done, for whoever wants to know */
+    _Atomic uint64_t        openings;
+    _Atomic uint64_t        compacted;  /* segments */
+    _Atomic uint64_t        moved;      /* pages out of them */
+    _Atomic uint64_t        evicted;    /* segments */
+    _Atomic uint64_t        lost;       /* live pages in them */
 } bigcache_store_shared_t;
 
 typedef struct {

@@ -257,6 +257,7 @@ bigcache_take_adopt(bigcache_store_t *store, bigcache_open_t *open)
 
     atomic_store(&store->broken, BIGCACHE_OK);
     atomic_store(&store->shared->told, 0);
+    (void) atomic_fetch_add(&store->shared->openings, 1);
     atomic_store(&store->count, (int64_t) open->count);
 
     version = atomic_load(&store->version);

@@ -1,0 +1,59 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * A text that grows as it is written: a JSON answer of unknown length.
+ *
+ * Whoever has the struct, zeroed to begin with, owns the memory, which is for
+ * free().  Without memory for it the text stops growing, and says so by
+ * "failed"; nobody has to ask in between.  Any thread, one at a time.
+ */
+
+
+#ifndef _BIGCACHE_JSON_TEXT_H_INCLUDED_
+#define _BIGCACHE_JSON_TEXT_H_INCLUDED_
+
+
+#include <stdint.h>
+
+#include "bigcache_str.h"
+
+
+typedef struct {
+    u_char    *data;
+    size_t     len;
+    size_t     size;
+    unsigned   failed:1;
+} bigcache_json_text_t;
+
+
+/* returns where len bytes more are to be written, or NULL */
+
+u_char *bigcache_json_text_room(bigcache_json_text_t *text, size_t len);
+
+/* adds bytes; a C string; a string in quotes; seconds, given milliseconds */
+
+void bigcache_json_text_add(bigcache_json_text_t *text, const u_char *data,
+    size_t len);
+void bigcache_json_text_puts(bigcache_json_text_t *text, const char *s);
+void bigcache_json_text_quote(bigcache_json_text_t *text,
+    const bigcache_str_t *s);
+void bigcache_json_text_time(bigcache_json_text_t *text, int64_t ms);
+
+/* adds an unsigned number; bytes as a string in base64, RFC 4648 */
+
+void bigcache_json_text_number(bigcache_json_text_t *text, uint64_t n);
+void bigcache_json_text_base64(bigcache_json_text_t *text,
+    const bigcache_str_t *bytes);
+
+/*
+ * Turns the base64 text of len bytes at data into its bytes, in place.
+ * Returns how many there are, or -1 if it is none.
+ */
+ssize_t bigcache_json_unbase64(u_char *data, size_t len);
+
+
+#endif /* _BIGCACHE_JSON_TEXT_H_INCLUDED_ */

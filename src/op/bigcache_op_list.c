@@ -1,0 +1,169 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * What is stored, as a document:
+ *
+ *     {"keys":[{"key":K,"kind":"raw","size":N,"type":T,"stored":S,
+ *               "expire":E}],"next":"K%20"}
+ */
+
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bigcache_json_text.h"
+#include "bigcache_op.h"
+
+
+static void bigcache_op_list_row(bigcache_json_text_t *text,
+    const bigcache_list_row_t *row);
+static void bigcache_op_list_next(bigcache_json_text_t *text,
+    const bigcache_list_t *list);
+
+
+void
+bigcache_op_list(bigcache_op_t *op)
+{
+    size_t                 at;
+    unsigned               n;
+    bigcache_rc_t          rc;
+    bigcache_str_t         after;
+    bigcache_list_t       *list;
+    bigcache_list_row_t    row;
+    bigcache_json_text_t   text;
+
+    list = malloc(sizeof(bigcache_list_t));
+
+    if (list == NULL) {
+        bigcache_op_finish(op, BIGCACHE_NOMEM);
+        return;
+    }
+
+    memset(&text, 0, sizeof(bigcache_json_text_t));
+
+    bigcache_json_text_puts(&text, "{\"keys\":[");
+
+    n = 0;
+    after = op->after;
+
+    /* a part is of some 64 KB; after one without a row there may be many */
+
+    do {
+        rc = bigcache_cache_list(op->cache, &op->key, &after, op->limit - n,
+                                 list);
+        if (rc != BIGCACHE_OK) {
+            break;
+        }
+
+        for (at = 0; bigcache_list_row(list, &at, &row); n++) {
+
+            if (n) {
+                bigcache_json_text_puts(&text, ",");
+            }
+
+            bigcache_op_list_row(&text, &row);
+        }
+
+        after.data = list->next;
+        after.len = list->next_len;
+
+    } while (list->more && list->n && n < op->limit);
+
+    if (rc == BIGCACHE_OK) {
+        bigcache_op_list_next(&text, list);
+    }
+
+    free(list);
+
+    if (rc == BIGCACHE_OK && text.failed) {
+        rc = BIGCACHE_NOMEM;
+    }
+
+    op->memory = text.data;
+    op->reply[0] = bigcache_data_bytes(text.data, text.len);
+    op->nreply = 1;
+
+    bigcache_op_finish(op, rc);
+}
+
+
+static void
+bigcache_op_list_row(bigcache_json_text_t *text,
+    const bigcache_list_row_t *row)
+{
+    bigcache_json_text_puts(text, "{\"key\":");
+    bigcache_json_text_quote(text, &row->key);
+    bigcache_json_text_puts(text, (row->kind == BIGCACHE_KIND_JSON)
+                                  ? ",\"kind\":\"json\",\"size\":"
+                                  : ",\"kind\":\"raw\",\"size\":");
+    bigcache_json_text_number(text, row->size);
+    bigcache_json_text_puts(text, ",\"type\":");
+
+    if (row->type.len) {
+        bigcache_json_text_quote(text, &row->type);
+
+    } else {
+        bigcache_json_text_puts(text, "null");
+    }
+
+    /* the version is the time in microseconds */
+
+    bigcache_json_text_puts(text, ",\"stored\":");
+    bigcache_json_text_time(text, (int64_t) (row->version / 1000));
+    bigcache_json_text_puts(text, ",\"expire\":");
+
+    if (row->expire == BIGCACHE_NEVER) {
+        bigcache_json_text_puts(text, "null}");
+
+    } else {
+        bigcache_json_text_time(text, row->expire);
+        bigcache_json_text_puts(text, "}");
+    }
+}
+
+
+/* ready for a query string, since a key is any bytes and JSON is not */
+
+static void
+bigcache_op_list_next(bigcache_json_text_t *text,
+    const bigcache_list_t *list)
+{
+    size_t   i;
+    u_char   c, *p;
+
+    static const u_char  hex[] = "0123456789ABCDEF";
+
+    if (!list->more) {
+        bigcache_json_text_puts(text, "],\"next\":null}");
+        return;
+    }
+
+    bigcache_json_text_puts(text, "],\"next\":\"");
+
+    for (i = 0; i < list->next_len; i++) {
+
+        c = list->next[i];
+
+        if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z')
+            || (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == '_'
+            || c == '~')
+        {
+            bigcache_json_text_add(text, &c, 1);
+            continue;
+        }
+
+        p = bigcache_json_text_room(text, 3);
+
+        if (p) {
+            p[0] = '%';
+            p[1] = hex[c >> 4];
+            p[2] = hex[c & 15];
+        }
+    }
+
+    bigcache_json_text_puts(text, "\"}");
+}

@@ -1,0 +1,104 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * What requests came to and how long they took, by operation, in shared
+ * memory; and how many of them wait for a thread.
+ *
+ * The memory is the module's, which hands it in zeroed.  A worker counts in a
+ * part of its own as far as there are enough, so that workers do not wait for
+ * each other's caches; readers add the parts up.  Any process, any thread, and
+ * nothing waits.
+ */
+
+
+#ifndef _BIGCACHE_METRICS_H_INCLUDED_
+#define _BIGCACHE_METRICS_H_INCLUDED_
+
+
+#include <stdint.h>
+#include <stdatomic.h>
+
+
+#define BIGCACHE_METRICS_PARTS     4
+#define BIGCACHE_METRICS_STATUSES  19
+#define BIGCACHE_METRICS_BUCKETS   17
+#define BIGCACHE_METRICS_WORKERS   64
+
+
+typedef enum {
+    BIGCACHE_METRIC_OTHER = 0,
+    BIGCACHE_METRIC_GET,
+    BIGCACHE_METRIC_SET,
+    BIGCACHE_METRIC_DELETE,
+    BIGCACHE_METRIC_PURGE,
+    BIGCACHE_METRIC_TOUCH,
+    BIGCACHE_METRIC_INCR,
+    BIGCACHE_METRIC_BATCH,
+    BIGCACHE_METRIC_KEYS,
+    BIGCACHE_METRIC_N
+} bigcache_metric_e;
+
+typedef struct {
+    _Atomic uint64_t    statuses[BIGCACHE_METRIC_N]
+                                [BIGCACHE_METRICS_STATUSES];
+    _Atomic uint64_t    buckets[BIGCACHE_METRIC_N][BIGCACHE_METRICS_BUCKETS];
+    _Atomic uint64_t    microseconds[BIGCACHE_METRIC_N];
+} bigcache_metrics_part_t;
+
+typedef struct {
+    bigcache_metrics_part_t   parts[BIGCACHE_METRICS_PARTS];
+
+    /* of a worker: its pid, and the requests that wait, in the lower half */
+    _Atomic uint64_t          waiting[BIGCACHE_METRICS_WORKERS];
+} bigcache_metrics_t;
+
+/* the sum of all parts for an operation */
+
+typedef struct {
+    uint64_t    statuses[BIGCACHE_METRICS_STATUSES];
+    uint64_t    buckets[BIGCACHE_METRICS_BUCKETS];    /* up to each bound */
+    uint64_t    microseconds;
+} bigcache_metrics_sum_t;
+
+
+/* names; the last status, 0, stands for all others, the last bound for none */
+
+extern const char *const     bigcache_metrics_names[BIGCACHE_METRIC_N];
+extern const unsigned        bigcache_metrics_codes[BIGCACHE_METRICS_STATUSES];
+
+/* microseconds */
+
+extern const uint64_t        bigcache_metrics_bounds[BIGCACHE_METRICS_BUCKETS];
+
+
+/* counts a request that was answered with status */
+
+void bigcache_metrics_status(bigcache_metrics_t *metrics, unsigned worker,
+    bigcache_metric_e metric, unsigned status);
+
+/* counts the microseconds that an answer took */
+
+void bigcache_metrics_took(bigcache_metrics_t *metrics, unsigned worker,
+    bigcache_metric_e metric, uint64_t us);
+
+void bigcache_metrics_sum(bigcache_metrics_t *metrics,
+    bigcache_metric_e metric, bigcache_metrics_sum_t *sum);
+
+/*
+ * Returns where the process counts the requests that wait, for the calls
+ * below, or NULL if there is no place left.  It is to be left at the end, or
+ * is taken over when the process is dead.
+ */
+_Atomic uint64_t *bigcache_metrics_enter(bigcache_metrics_t *metrics);
+void bigcache_metrics_leave(_Atomic uint64_t *waiting);
+
+/* requests that wait in all processes that are alive */
+
+uint64_t bigcache_metrics_waiting(bigcache_metrics_t *metrics);
+
+
+#endif /* _BIGCACHE_METRICS_H_INCLUDED_ */

@@ -1,0 +1,266 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include <string.h>
+
+#include "bigcache_key.h"
+#include "bigcache_life.h"
+#include "bigcache_list.h"
+#include "bigcache_time.h"
+
+
+/* keys that are looked at in one go, if most of them are not live */
+
+#define BIGCACHE_LIST_SEEN  10000
+
+
+/* in front of the key and the type */
+
+typedef struct {
+    uint64_t                  version;
+    int64_t                   expire;
+    uint64_t                  size;
+    uint32_t                  key_len;
+    uint16_t                  type_len;
+    uint16_t                  kind;
+} bigcache_list_header_t;
+
+typedef struct {
+    bigcache_store_t         *store;
+    bigcache_list_t          *list;
+    unsigned                  limit;
+    unsigned                  seen;
+    int64_t                   now;
+} bigcache_list_walk_t;
+
+
+static bigcache_rc_t bigcache_list_found(void *data,
+    const bigcache_str_t *key, const bigcache_str_t *value);
+static int bigcache_list_add(bigcache_list_walk_t *ctx,
+    const bigcache_str_t *key, bigcache_record_t *record);
+static int bigcache_list_put(bigcache_list_t *list, const bigcache_str_t *key,
+    const bigcache_record_t *record);
+static void bigcache_list_next(bigcache_list_t *list,
+    const bigcache_str_t *key);
+
+
+bigcache_rc_t
+bigcache_store_list(bigcache_store_t *store, const bigcache_str_t *prefix,
+    const bigcache_str_t *after, unsigned limit, bigcache_list_t *list)
+{
+    char                    error[BIGCACHE_ERROR_LEN];
+    bigcache_rc_t           rc;
+    bigcache_list_walk_t    ctx;
+    bigcache_index_walk_t  *walk;
+
+    list->n = 0;
+    list->more = 0;
+    list->len = 0;
+    bigcache_list_next(list, after);
+
+    rc = bigcache_store_enter(store);
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    ctx.store = store;
+    ctx.list = list;
+    ctx.limit = limit;
+    ctx.seen = 0;
+    ctx.now = bigcache_now();
+
+    walk = bigcache_index_walk_begin(store->index, BIGCACHE_INDEX_KEY,
+                                     prefix);
+
+    if (walk) {
+        bigcache_index_walk_after(walk, after);
+        rc = bigcache_index_walk(walk, bigcache_list_found, &ctx, error);
+
+    } else {
+        rc = BIGCACHE_NOMEM;
+    }
+
+    if (rc == BIGCACHE_MISS) {
+
+        /* the handler has stopped it */
+
+        list->more = 1;
+        rc = BIGCACHE_OK;
+    }
+
+    if (rc == BIGCACHE_DAMAGED) {
+        bigcache_store_break(store, rc);
+        rc = BIGCACHE_UNAVAILABLE;
+
+    } else if (rc == BIGCACHE_ERROR) {
+        (void) bigcache_store_failed(store, rc, "list", error);
+    }
+
+    bigcache_store_leave(store);
+
+    return rc;
+}
+
+
+int
+bigcache_list_row(const bigcache_list_t *list, size_t *at,
+    bigcache_list_row_t *row)
+{
+    size_t                  left;
+    const u_char           *p;
+    bigcache_list_header_t  header;
+
+    left = (*at < list->len) ? list->len - *at : 0;
+
+    if (left < sizeof(header)) {
+        return 0;
+    }
+
+    p = list->rows + *at;
+    memcpy(&header, p, sizeof(header));
+
+    left -= sizeof(header);
+    p += sizeof(header);
+
+    if (header.key_len > left || header.type_len > left - header.key_len) {
+        return 0;
+    }
+
+    row->key.data = p;
+    row->key.len = header.key_len;
+    row->type.data = p + header.key_len;
+    row->type.len = header.type_len;
+    row->kind = header.kind;
+    row->version = header.version;
+    row->expire = header.expire;
+    row->size = header.size;
+
+    *at += sizeof(header) + header.key_len + header.type_len;
+
+    return 1;
+}
+
+
+/* BIGCACHE_MISS ends the walk in front of the key */
+
+static bigcache_rc_t
+bigcache_list_found(void *data, const bigcache_str_t *key,
+    const bigcache_str_t *value)
+{
+    bigcache_list_walk_t *ctx = data;
+
+    bigcache_store_t   *store;
+    bigcache_record_t   record;
+
+    store = ctx->store;
+
+    if (ctx->list->n == ctx->limit
+        || ctx->seen++ == BIGCACHE_LIST_SEEN
+        || (ctx->seen > 1 && atomic_load(&store->draining)))
+    {
+        return BIGCACHE_MISS;
+    }
+
+    if (bigcache_record_decode(&record, value->data, value->len) == 0
+        && record.expire > ctx->now
+        && !bigcache_purge_covers(&store->purges, key, record.version)
+        && !bigcache_list_add(ctx, key, &record))
+    {
+        return BIGCACHE_MISS;
+    }
+
+    bigcache_list_next(ctx->list, key);
+
+    return BIGCACHE_OK;
+}
+
+
+/* returns 0 if there is no room for it */
+
+static int
+bigcache_list_add(bigcache_list_walk_t *ctx, const bigcache_str_t *key,
+    bigcache_record_t *record)
+{
+    int               added;
+    bigcache_page_t   page;
+
+    if (!(record->flags & BIGCACHE_FLAG_SEGMENT) || record->type.len == 0) {
+        return bigcache_list_put(ctx->list, key, record);
+    }
+
+    /* the type lies with the page; a reader finds out if that is lost */
+
+    bigcache_page_clear(&page);
+    page.record = *record;
+
+    if (bigcache_page_head(&ctx->store->pages, key, &page) == BIGCACHE_OK) {
+        added = bigcache_list_put(ctx->list, key, &page.record);
+
+    } else {
+        record->type.len = 0;
+        added = bigcache_list_put(ctx->list, key, record);
+    }
+
+    bigcache_page_free(&page);
+
+    return added;
+}
+
+
+static int
+bigcache_list_put(bigcache_list_t *list, const bigcache_str_t *key,
+    const bigcache_record_t *record)
+{
+    u_char                  *p;
+    bigcache_list_header_t   header;
+
+    if (sizeof(header) + key->len + record->type.len
+        > BIGCACHE_LIST_MEMORY - list->len)
+    {
+        return 0;
+    }
+
+    header.version = record->version;
+    header.expire = record->expire;
+    header.size = (record->flags & BIGCACHE_FLAG_GZIP) ? record->unpacked
+                                                       : record->length;
+    header.key_len = (uint32_t) key->len;
+    header.type_len = (uint16_t) record->type.len;
+    header.kind = (uint16_t) record->kind;
+
+    p = list->rows + list->len;
+
+    memcpy(p, &header, sizeof(header));
+    p += sizeof(header);
+
+    if (key->len) {
+        memcpy(p, key->data, key->len);
+        p += key->len;
+    }
+
+    if (record->type.len) {
+        memcpy(p, record->type.data, record->type.len);
+    }
+
+    list->len += sizeof(header) + key->len + record->type.len;
+    list->n++;
+
+    return 1;
+}
+
+
+static void
+bigcache_list_next(bigcache_list_t *list, const bigcache_str_t *key)
+{
+    list->next_len = key->len;
+
+    if (key->len) {
+
+        /* it may be where it is already */
+
+        memmove(list->next, key->data, key->len);
+    }
+}

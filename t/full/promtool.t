@@ -1,0 +1,66 @@
+#!/usr/bin/perl
+
+# What /metrics says, as Prometheus' own checker reads it.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+
+use Bigcache::Test;
+use Test::More;
+
+my $promtool = '/usr/bin/promtool';
+
+-x $promtool or plan skip_all => 'no promtool, package prometheus';
+
+my $t = Bigcache::Test->new->conf(<<'EOF')->start;
+%%MODULE%%
+
+events {
+}
+
+http {
+    %%HTTP%%
+
+    bigcache_path %%DIR%%/store zone=main:1m;
+
+    server {
+        listen 127.0.0.1:%%PORT_0%%;
+
+        location / {
+            bigcache main;
+        }
+    }
+}
+EOF
+
+sub check {
+    my ($name) = @_;
+    my $file = $t->dir . '/metrics';
+
+    open my $out, '>', $file or die "$file: $!\n";
+    print $out $t->get('/metrics')->body;
+    close $out or die "$file: $!\n";
+
+    my $said = `$promtool check metrics < $file 2>&1`;
+
+    is $?, 0, "$name: no error";
+    is $said, '', 'and nothing to say';
+}
+
+check('nothing happened');
+
+$t->request('POST', '/pickle/a', 'x');
+$t->get("/pickle/$_") for qw(a b);
+$t->request('DELETE', '/pickle/a');
+$t->request('POST', '/batch', '{');
+
+check('after requests');
+
+$t->request('POST', '/close');
+
+check('closed');
+
+done_testing;
