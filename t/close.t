@@ -127,7 +127,7 @@ is answer($t->request('POST', '/close')),
     '200 {"message":"DB connection closed."}', 'closed by POST';
 is $t->get('/stat/count')->status, 503, 'still closed';
 is $t->get('/nowhere')->status, 404, 'other paths';
-is $t->request('PATCH', '/cache/k')->status, 405, 'other methods';
+is $t->request('MKCOL', '/cache/k')->status, 405, 'other methods';
 
 is_deeply snapshot(), $before, 'directory at rest';
 

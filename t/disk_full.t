@@ -210,8 +210,14 @@ all_is_there('small, healed');
 
 # a stop and a start on a full disk
 
-filler(0);
-$r = $t->request('POST', '/pickle/full', $large);
+# what the store still tidies up makes room, for one page or two
+
+for (1 .. 20) {
+    filler(0);
+    $r = $t->request('POST', '/pickle/full', $large);
+    last if $r->status == 507;
+}
+
 is $r->status, 507, 'full';
 ok $t->stop, 'stops on a full disk';
 $t->start;

@@ -121,7 +121,7 @@ for my $path ('/cache/k', '/pickle/k') {
 
 detail($t->http("POST /cache/k ${head}Content-Length: 5000000\r\n\r\n"), 413,
     'announced too large');
-detail($t->request('PATCH', '/cache/k', $large), 413, 'no such method');
+detail($t->request('MKCOL', '/cache/k', $large), 413, 'no such method');
 
 is $t->get('/cache/k')->json->{value}, 'old', 'store unchanged';
 

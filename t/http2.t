@@ -96,7 +96,7 @@ is status('-I', '/cache/a//b?c'), '200 2', 'HEAD';
 is status('', '/cache/none'), '404 2', 'a miss';
 is $t->read_file('got'), '{"detail":"cache miss"}', 'body of a miss';
 is status('-X DELETE', '/cache/a//b?c'), '200 2', 'DELETE';
-is status('-X PATCH', '/cache/a'), '405 2', 'wrong method';
+is status('-X MKCOL', '/cache/a'), '405 2', 'wrong method';
 is status('-d "{"', '/cache/a'), '422 2', 'not JSON';
 is status('-d x -H "Content-Length:"', '/small/pickle/a'), '200 2',
     'no length';

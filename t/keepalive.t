@@ -81,7 +81,7 @@ is "@bad", '', 'a thousand requests';
 my $body = 'GET /clear HTTP/1.1' . "\r\n\r\n" x 100;
 
 for my $request (
-    [ 405, PATCH => '/cache/1' ],
+    [ 405, MKCOL => '/cache/1' ],
     [ 405, POST => '/stat' ],
     [ 405, GET => '/prefix/x' ],
     [ 404, POST => '/nothing' ],
@@ -192,7 +192,7 @@ like $c->read_until("\r\n\r\n"), qr{^HTTP/1.1 100 }, 'continue';
 $c->send('hello');
 is $c->response->status, 200, 'then stored';
 
-$c->send("PATCH /pickle/e HTTP/1.1\r\n${host}Content-Length: 5\r\n"
+$c->send("MKCOL /pickle/e HTTP/1.1\r\n${host}Content-Length: 5\r\n"
     . "Expect: 100-continue\r\n\r\n");
 like $c->read_until("\r\n\r\n"), qr{^HTTP/1.1 (?:100|405) },
     'a refusal needs no body';

@@ -145,7 +145,7 @@ my @cases = (
     [ '403', '403', 1, raw('GET', '/clear', undef,
         'Sec-Fetch-Site' => 'cross-site') ],
     [ '404 path', '404', 1, raw('GET', '/nowhere') ],
-    [ '405', '405', 1, raw('PATCH', '/cache/json', 'body') ],
+    [ '405', '405', 1, raw('MKCOL', '/cache/json', 'body') ],
     [ '412', '412', 1, raw('POST', '/cache/json', '{"value":1}',
         'If-None-Match' => '*') ],
     [ '412 of a long list', '412', 1, raw('POST', '/cache/json',

@@ -100,7 +100,7 @@ sub raw {
         [ GET => '/cache/big', 'a body that nobody wants' ],
         [ DELETE => '/prefix/bi', 'one more' ], [ GET => '/stat/count' ],
         [ POST => '/cache/bad', '{' ], [ GET => '/nowhere', 'body' ],
-        [ PATCH => '/cache/big', 'body' ], [ PUT => '/pickle/last', 'x' ],
+        [ MKCOL => '/cache/big', 'body' ], [ PUT => '/pickle/last', 'x' ],
         [ GET => '/clear' ], [ GET => '/pickle/last' ])
     {
         push @requests, raw(@$_);

@@ -196,7 +196,7 @@ $t->request('POST', '/cache/bad', '{');
 $t->request('POST', '/cache/x%00', '{"value":1}');
 $t->get('/cache/x%zz');
 $t->get('/nowhere');
-$t->request('PATCH', '/cache/k', 'x');
+$t->request('MKCOL', '/cache/k', 'x');
 $t->get('/stat/count');
 $t->request('DELETE', '/prefix/');
 is moved(), '', 'others count nothing';

@@ -157,7 +157,7 @@ is_logged('GET', '/pages/cache/k', undef, [], '200 HIT', 'bigcache; hit',
 is_logged('GET', '/stat', undef, [], '200 -', '', 'stat has none');
 is_logged('GET', '/stat/count', undef, [], '200 -', '', 'count has none');
 is_logged('GET', '/none', undef, [], '404 -', '', 'no endpoint has none');
-is_logged('PATCH', '/cache/k', undef, [], '405 -', '',
+is_logged('MKCOL', '/cache/k', undef, [], '405 -', '',
     'wrong method has none');
 is_logged('POST', '/cache/k', 'x' x 1001, [], '413 -', '',
     'too large has none');

@@ -98,7 +98,7 @@ is curl('-d \'{"value":1}\'', '/cache/a'),
 is curl('', ('/cache/a') x 3), curl('', '/cache/a') x 3, 'kept alive';
 like curl('-X DELETE', '/cache/a'), qr/removed/, 'DELETE';
 like curl('-i', '/cache/a'), qr/^HTTP\S+ 404 .*"cache miss"/s, 'a miss';
-like curl('-i -X PATCH -d xx', '/cache/a'), qr/^HTTP\S+ 405 /, 'wrong method';
+like curl('-i -X MKCOL -d xx', '/cache/a'), qr/^HTTP\S+ 405 /, 'wrong method';
 
 # a plain request where TLS is expected
 
