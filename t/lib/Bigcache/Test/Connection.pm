@@ -15,11 +15,14 @@ use Bigcache::Test::Response;
 use constant TIMEOUT => 30;
 
 
+# new(PORT, ADDRESS): the address, of this machine, that it comes from
+
 sub new {
-    my ($class, $port) = @_;
+    my ($class, $port, $address) = @_;
 
     my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-        PeerPort => $port) or die "connect to port $port: $!\n";
+        PeerPort => $port, $address ? (LocalAddr => $address) : ())
+        or die "connect to port $port: $!\n";
 
     $socket->setsockopt(IPPROTO_TCP, TCP_NODELAY, 1);
     $socket->blocking(0);
