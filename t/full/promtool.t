@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 
-# What /metrics says, as Prometheus' own checker reads it.
+# What /metrics says, and the alerts of example/prometheus-rules.yml, as
+# Prometheus' own checker reads them.
 
 use strict;
 use warnings;
@@ -62,5 +63,10 @@ check('after requests');
 $t->request('POST', '/close');
 
 check('closed');
+
+my $rules = "$FindBin::Bin/../../example/prometheus-rules.yml";
+my $said = `$promtool check rules $rules 2>&1`;
+
+is $?, 0, 'rules' or diag $said;
 
 done_testing;

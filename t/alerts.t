@@ -1,0 +1,79 @@
+#!/usr/bin/perl
+
+# The metrics that example/prometheus-rules.yml asks for are there, with the
+# labels that it names.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Bigcache::Test;
+use Test::More;
+
+my $t = Bigcache::Test->new->conf(<<'END')->start;
+%%MODULE%%
+
+events {
+}
+
+http {
+    %%HTTP%%
+
+    bigcache_path %%DIR%%/store zone=main:1m;
+
+    server {
+        listen 127.0.0.1:%%PORT_0%%;
+
+        location / {
+            bigcache main;
+        }
+    }
+}
+END
+
+plan skip_all => 'no /metrics' if $t->get('/metrics')->status == 404;
+
+open my $file, '<', "$FindBin::Bin/../example/prometheus-rules.yml"
+    or die "$!\n";
+my $rules = do { local $/; <$file> };
+
+$t->request('POST', '/cache/k', '{"value":1}');
+$t->get('/cache/k');
+$t->get('/cache/none');
+
+my $r = $t->get('/metrics');
+my $metrics = $r->body;
+
+is $r->status, 200, 'metrics';
+like $r->header('Content-Type'), qr{^text/plain; version=0\.0\.4}, 'type';
+
+my %names = map { $_ => 1 } $rules =~ /\b(bigcache_\w+)/g;
+
+like $metrics, qr/^\Q$_\E(?:\{[^}]*\})? \S+$/m, "there is $_"
+    for sort keys %names;
+
+while ($rules =~ /\b(bigcache_\w+)\{(\w+)=~?"([^"]*)"/g) {
+    my ($name, $label, $value) = ($1, $2, $3);
+
+    like $metrics, qr/^$name\{[^}]*\b$label="/m, "$name has $label";
+    like $metrics, qr/^$name\{[^}]*\b$label="$value"/m, "$label is $value"
+        if $label eq 'operation';
+}
+
+like $metrics, qr/^bigcache_up 1$/m, 'open';
+is $t->get('/close')->status, 200, 'close';
+like $t->get('/metrics')->body, qr/^bigcache_up 0$/m, 'closed';
+is $t->request('POST', '/open')->status, 200, 'open again';
+like $t->get('/metrics')->body, qr/^bigcache_up 1$/m, 'opened';
+
+# what the page lists is what there is
+
+open $file, '<', "$FindBin::Bin/../docs/operations.md" or die "$!\n";
+my $page = do { local $/; <$file> };
+
+is join(' ', $page =~ /^\| `(Bigcache\w+)`/mg),
+    join(' ', $rules =~ /alert: (\w+)/g), 'the alerts of docs/operations.md';
+
+done_testing;
