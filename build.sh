@@ -14,6 +14,8 @@ usage: ./build.sh [COMMAND]
                     build, and serve in the foreground; Ctrl-C stops it.
                     DB_PATH in the environment is the default of --db_path
   test [FILE ...]   lint, C unit tests and t/*.t, or only the files named
+  test-full [FILE ...]
+                    t/full/*.t, which take more packages, and longer
   sanitize [FILE ...]
                     the same tests under AddressSanitizer and UBSan
   fuzz [NAME] [SECONDS]
@@ -277,11 +279,11 @@ main() {
     [ $# -eq 0 ] || shift
 
     case $command in
-    build | run | test | sanitize | fuzz | bench | install)
+    build | run | test | test-full | sanitize | fuzz | bench | install)
         cd "$top"
         . auto/run.sh
         . auto/test.sh
-        "cmd_$command" "$@"
+        "cmd_${command//-/_}" "$@"
         ;;
     -h | --help | help) usage ;;
     *) die "unknown command '$command', see ./build.sh help" ;;

@@ -1,7 +1,8 @@
-# ./build.sh test, sanitize, fuzz and bench: read by build.sh.
+# ./build.sh test, test-full, sanitize, fuzz and bench: read by build.sh.
 
 lint() {
-    find . -path ./build -prune -o -name '*.[ch]' -print0 | sort -z |
+    find . \( -path ./build -o -path './obj-*' \) -prune \
+        -o -name '*.[ch]' -print0 | sort -z |
         xargs -0 -r perl -CSD -ne '
             chomp;
             my $code = s/"(?:[^"\\]|\\.)*"/""/gr;
@@ -59,6 +60,13 @@ run_tests() {
 cmd_test() {
     lint
     set_paths
+    run_tests "$@"
+}
+
+cmd_test_full() {
+    set_paths
+    locked need debhelper dpkg-dev lintian man-db
+    [ $# -gt 0 ] || set -- "$top"/t/full/*.t
     run_tests "$@"
 }
 

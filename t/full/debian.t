@@ -1,0 +1,195 @@
+#!/usr/bin/perl
+
+# The Debian packages: built from a copy of this tree, looked at by lintian,
+# and served from by the system's nginx.  Nothing is installed on the machine.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+
+# what is tested is the package, with Debian's nginx, whatever else was built
+
+BEGIN {
+    delete @ENV{qw(BIGCACHE_PRELOAD MAKEFLAGS MAKELEVEL)};
+    $ENV{BIGCACHE_NGINX} = '/usr/sbin/nginx';
+    $ENV{BIGCACHE_TIMEOUT} ||= 1200;
+}
+
+use Bigcache::Test;
+use Cwd qw(abs_path);
+use Test::More;
+
+my $t = Bigcache::Test->new;
+my $dir = $t->dir;
+my $top = abs_path("$FindBin::Bin/../..");
+
+for my $tool (qw(dpkg-buildpackage dh dh_nginx lintian tar /usr/sbin/nginx)) {
+    plan skip_all => "no $tool" if system "command -v $tool >$dir/out 2>&1";
+}
+
+
+# run(COMMAND): its output
+
+sub run {
+    my ($command) = @_;
+
+    my $output = `{ $command; } 2>&1`;
+
+    return ($? >> 8 || $?, $output);
+}
+
+
+# -- built, as anybody would do it
+
+my ($status, $output) = run("mkdir $dir/tree && cd $top && tar -c"
+    . ' --exclude=./.git --exclude=./build --exclude=./data'
+    . " --exclude='./obj-*' . | tar -x -C $dir/tree");
+is $status, 0, 'copied' or diag $output;
+
+($status, $output) = run("cd $dir/tree && DEB_BUILD_OPTIONS=parallel=2"
+    . ' dpkg-buildpackage -us -uc -b');
+is $status, 0, 'dpkg-buildpackage'
+    or diag(substr $output, -5000), BAIL_OUT('no package');
+
+my ($changes) = glob "$dir/bigcache_*.changes";
+my ($module) = glob "$dir/libnginx-mod-http-bigcache_*.deb";
+my ($tool) = glob "$dir/bigcache_*.deb";
+
+ok $changes && $module && $tool, 'the packages are there';
+
+unlike $output, qr/^.*\bwarning: (?!.*(?:dpkg-buildpackage|dh_\w+)).*$/m,
+    'no warnings of the compiler';
+
+($status, $output) = run("lintian --allow-root --fail-on error $changes");
+is $status, 0, 'lintian';
+unlike $output, qr/^E:/m, 'no errors of lintian';
+note $output;
+
+# cleaned, the tree is what it was
+
+($status, $output) = run("cd $dir/tree && ./debian/rules clean >/dev/null"
+    . " && diff -rq . $top -x .git -x build -x data -x 'obj-*'"
+    . ' -x files -x .debhelper');
+is $status, 0, 'clean' or diag $output;
+
+# -- what is in them
+
+sub field { (run("dpkg-deb -f $_[0] $_[1]"))[1] =~ s/\n//r }
+
+my $version = field($module, 'Version');
+
+like field($module, 'Depends'), qr/\bnginx-abi-[\d.]+-\d+/,
+    'for one version of nginx';
+like field($module, 'Depends'), qr/\blibleveldb1/, 'libraries';
+is field($tool, 'Version'), $version, 'one version';
+
+my ($first) = do { open my $file, '<', "$top/CHANGES" or die; join '', <$file> }
+    =~ /Changes with bigcache (\S+)/;
+is $version =~ s/[-+~].*//r, $first, 'the version of CHANGES';
+
+is +(run("dpkg-deb -x $module $dir/root && dpkg-deb -x $tool $dir/root"))[0], 0,
+    'unpacked';
+
+my $so = "$dir/root/usr/lib/nginx/modules/ngx_http_bigcache_module.so";
+
+ok -f $so, 'the module';
+is $t->read_file('root/usr/share/nginx/modules-available/'
+    . 'mod-http-bigcache.conf'),
+    "load_module modules/ngx_http_bigcache_module.so;\n", 'its configuration';
+ok -f "$dir/root/usr/share/doc/libnginx-mod-http-bigcache/$_", $_
+    for qw(README.md copyright examples/nginx.conf operations.md);
+ok -f "$dir/root/usr/share/man/man1/bigcache.1.gz", 'the manual page';
+
+($status, $output) = run("dpkg-deb --ctrl-tarfile $module"
+    . ' | tar -xO ./postinst');
+like $output, qr{mod-http-bigcache\.conf:50-mod-http-bigcache\.conf},
+    'enabled when it is installed';
+
+# the manual page names what the command does
+
+($status, $output) = run("man -l $dir/root/usr/share/man/man1/bigcache.1.gz"
+    . ' | col -b');
+
+SKIP: {
+    skip 'no man', 1 if $status;
+    like $output, qr/\bbigcache $_\b/, "manual page: $_"
+        for (run("$dir/root/usr/bin/bigcache"))[1] =~ /^  (\w+) /mg;
+}
+
+# -- served from
+
+$ENV{BIGCACHE_MODULE} = $so;
+
+my $conf = <<'END';
+%%MODULE%%
+
+events {
+}
+
+http {
+    %%HTTP%%
+
+    bigcache_path %%DIR%%/store zone=main:1m;
+
+    server {
+        listen 127.0.0.1:%%PORT_0%%;
+
+        location / {
+            bigcache main;
+        }
+    }
+}
+END
+
+$t->conf($conf)->start;
+is $t->request('POST', '/cache/k', '{"value":[1.0]}')->body,
+    '{"key":"k","value":[1.0],"expire":null}', 'POST';
+is $t->get('/cache/k')->json->{value}[0], 1, 'GET';
+is $t->request('POST', '/pickle/raw', 'x' x 100_000)->status, 200, 'POST raw';
+is length $t->get('/pickle/raw')->body, 100_000, 'GET raw';
+ok $t->stop, 'stops';
+
+is +(run("$dir/root/usr/bin/bigcache ls $dir/store"))[1] =~ tr/\n//, 2,
+    'the command lists them';
+is +(run("$dir/root/usr/bin/bigcache check $dir/store"))[0], 0, 'and checks';
+
+# -- installed for good, on a file system of its own that is thrown away
+
+SKIP: {
+    my $over = "$dir/over";
+    my $shell = "mkdir -p $over && mount -t tmpfs tmpfs $over"
+        . " && mkdir $over/up $over/work $over/root"
+        . " && mount -t overlay overlay -o lowerdir=/,upperdir=$over/up,"
+        . "workdir=$over/work $over/root";
+
+    skip 'no file system to install it on', 1
+        if $> || (run("unshare -m sh -c '$shell'"))[0];
+
+    my $inside = 'set -e; printf "#!/bin/sh\nexit 101\n" >/usr/sbin/policy-rc.d;'
+        . ' chmod 755 /usr/sbin/policy-rc.d;'
+        . ' dpkg -i /tmp/module.deb /tmp/tool.deb;'
+        . ' nginx -t; echo IN-USE; nginx -T 2>&1 | grep load_module;'
+        . ' bigcache 2>&1 | head -n 1;'
+        . ' ls /etc/nginx/modules-enabled | grep bigcache;'
+        . ' dpkg -P libnginx-mod-http-bigcache bigcache; nginx -t; echo GONE;'
+        . ' ls /etc/nginx/modules-enabled | grep bigcache || :';
+
+    $t->write_file('inside', $inside);
+    ($status, $output) = run("unshare -m sh -c '$shell && mkdir -p $over/root/tmp"
+        . " && mount -t tmpfs tmpfs $over/root/tmp"
+        . " && cp $module $over/root/tmp/module.deb"
+        . " && cp $tool $over/root/tmp/tool.deb && cp $dir/inside"
+        . " $over/root/tmp/ && mount -t proc proc $over/root/proc"
+        . " && mount --bind /dev $over/root/dev"
+        . " && DEBIAN_FRONTEND=noninteractive chroot $over/root sh /tmp/inside'");
+
+    is $status, 0, 'dpkg -i' or diag $output;
+    like $output, qr/IN-USE\n.*load_module .*bigcache/s, 'nginx loads it';
+    like $output, qr/^usage: bigcache /m, 'the command is there';
+    like $output, qr/^50-mod-http-bigcache\.conf$/m, 'the link is there';
+    like $output, qr/GONE\n\z/, 'purged without a rest';
+}
+
+done_testing;
