@@ -65,7 +65,7 @@ cmd_test() {
 
 cmd_test_full() {
     set_paths
-    locked need debhelper dpkg-dev lintian man-db
+    locked need debhelper dpkg-dev lintian man-db prometheus
     [ $# -gt 0 ] || set -- "$top"/t/full/*.t
     run_tests "$@"
 }
