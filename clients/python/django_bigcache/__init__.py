@@ -1,0 +1,18 @@
+"""Django's cache kept by bigcache.
+
+    CACHES = {
+        'default': {
+            'BACKEND': 'django_bigcache.BigCacheBackend',
+            'LOCATION': 'http://127.0.0.1:36379',
+        },
+    }
+"""
+
+from .backend import BigCacheBackend
+from .client import BigCacheError
+from .serializers import JSONSerializer, PickleSerializer
+
+__all__ = [
+    'BigCacheBackend', 'BigCacheError', 'JSONSerializer', 'PickleSerializer',
+]
+__version__ = '0.1.0'

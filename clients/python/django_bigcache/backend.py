@@ -1,0 +1,351 @@
+"""The class for CACHES."""
+
+import logging
+import time
+
+from asgiref.sync import sync_to_async
+
+from django.core.cache.backends.base import (
+    DEFAULT_TIMEOUT, BaseCache, InvalidCacheBackendError, InvalidCacheKey,
+)
+from django.utils.module_loading import import_string
+
+from .client import BigCacheError, Item, lifetime, shared_client, until
+from .keys import MAX_LENGTH, encode
+from .serializers import JSONSerializer, PickleSerializer
+
+logger = logging.getLogger('django_bigcache')
+
+WARNING_SECONDS = 30
+REFUSED = {400, 413, 414, 422, 500, 507}
+SERIALIZERS = {'pickle': PickleSerializer, 'json': JSONSerializer}
+OPTIONS = {
+    'SERIALIZER', 'SOCKET_TIMEOUT', 'PAUSE', 'HEADERS', 'RAISE', 'CLEAR',
+    'MAX_ENTRIES', 'CULL_FREQUENCY',
+}
+
+
+class BigCacheBackend(BaseCache):
+    """A cache of Django that bigcache keeps.
+
+    LOCATION is the address of the server, and what bigcache_base says behind
+    it.  OPTIONS, none of which is needed:
+
+    SERIALIZER      'pickle', 'json', or the path of a class (serializers.py)
+    SOCKET_TIMEOUT  seconds to wait for the server, 3
+    PAUSE           seconds without a request after it has not answered, 1
+    HEADERS         a dict of what is sent along, for a server that asks for it
+    RAISE           True: errors of the server are raised, as BigCacheError
+    CLEAR           'prefix': clear() removes only what has this KEY_PREFIX
+
+    By default a server that fails is a cache in which there is nothing: get()
+    finds nothing, set() does nothing, incr() begins at 0; and from time to time
+    a warning is logged.  How much the cache may hold is the server's business,
+    MAX_ENTRIES and CULL_FREQUENCY do nothing.
+    """
+
+    def __init__(self, location, params):
+        super().__init__(params)
+
+        options = params.get('OPTIONS') or {}
+
+        if set(options) - OPTIONS:
+            raise InvalidCacheBackendError('unknown OPTIONS of bigcache: %s'
+                % ', '.join(sorted(set(options) - OPTIONS)))
+
+        if isinstance(location, (list, tuple)) and len(location) == 1:
+            location = location[0]
+
+        try:
+            self._client = shared_client(
+                location, float(options.get('SOCKET_TIMEOUT', 3)),
+                float(options.get('PAUSE', 1)),
+                tuple(sorted((options.get('HEADERS') or {}).items())))
+        except (TypeError, ValueError) as error:
+            raise InvalidCacheBackendError('bigcache: %s' % error) from error
+
+        self._raise = options.get('RAISE', False)
+        self._serializer = _serializer(options.get('SERIALIZER', 'pickle'))
+        self._clear_prefix = self._prefix(params, options.get('CLEAR', 'all'))
+
+    def _prefix(self, params, what):
+        if what not in ('all', 'prefix'):
+            raise InvalidCacheBackendError("CLEAR is 'all' or 'prefix'")
+
+        if what == 'all':
+            return None
+
+        # one's own function is expected to begin with it, in its own way
+
+        if not params.get('KEY_FUNCTION'):
+            return encode(self.key_prefix + ':')
+
+        if not self.key_prefix:
+            raise InvalidCacheBackendError("CLEAR 'prefix' needs a KEY_PREFIX")
+
+        # the mark makes it no end of a key, where a slash is written otherwise
+        return encode(self.key_prefix + ':')[:-1]
+
+    # -- keys, values, lifetimes
+
+    def validate_key(self, key):
+        size = len(encode(key).encode())
+
+        if size > MAX_LENGTH:
+            raise InvalidCacheKey('a key of %d bytes, bigcache takes %d'
+                                  % (size, MAX_LENGTH))
+
+    def make_and_validate_key(self, key, version=None):
+        key = self.make_key(key, version=version)
+        self.validate_key(key)
+
+        return key
+
+    def _key(self, key, version):
+        return encode(self.make_and_validate_key(key, version=version))
+
+    def _item(self, value):
+        # not what else is an int, True for one
+        if type(value) is int and -2 ** 63 <= value < 2 ** 63:
+            return Item(str(value), None)
+
+        data = self._serializer.dumps(value)
+
+        if isinstance(data, str):
+            return Item(data, None)
+
+        return Item(bytes(data), getattr(self._serializer, 'content_type',
+                                         'application/octet-stream'))
+
+    def _value(self, entry, default):
+        if entry is None:
+            return default
+
+        if entry.raw is None:
+            return entry.value
+
+        # whatever may be wrong with bytes that somebody else has stored
+
+        try:
+            return self._serializer.loads(entry.raw)
+        except Exception as error:
+            self._failed(BigCacheError('a value of type %s cannot be read: %s'
+                                       % (entry.type, error)))
+            return default
+
+    def get_backend_timeout(self, timeout=DEFAULT_TIMEOUT):
+        """Seconds from now; None for ever, not above 0 for what is over."""
+        return self.default_timeout if timeout is DEFAULT_TIMEOUT else timeout
+
+    # -- errors
+
+    def _failed(self, error):
+        if self._raise:
+            raise error
+
+        # there is one client for all threads
+
+        client, now = self._client, time.monotonic()
+
+        if client.warned is None or now - client.warned > WARNING_SECONDS:
+            client.warned = now
+            logger.warning('the cache does not work: %s', error)
+
+    def _try(self, default, call, *args):
+        try:
+            return call(*args)
+        except BigCacheError as error:
+            self._failed(error)
+            return default
+
+    # -- one key
+
+    def get(self, key, default=None, version=None):
+        key = self._key(key, version)
+
+        return self._value(self._try(None, self._client.get, key), default)
+
+    def has_key(self, key, version=None):
+        return self._try(False, self._client.exists, self._key(key, version))
+
+    def add(self, key, value, timeout=DEFAULT_TIMEOUT, version=None):
+        key = self._key(key, version)
+        item = self._item(value)
+        seconds = self.get_backend_timeout(timeout)
+
+        if seconds is not None and seconds <= 0:
+            return self._try(False, lambda: not self._client.exists(key))
+
+        return self._try(False, self._client.put, key, item,
+                         lifetime(seconds), True)
+
+    def set(self, key, value, timeout=DEFAULT_TIMEOUT, version=None):
+        key = self._key(key, version)
+        item = self._item(value)
+        seconds = self.get_backend_timeout(timeout)
+
+        if seconds is not None and seconds <= 0:
+            self._try(None, self._client.delete, key)
+        else:
+            self._try(None, self._put, key, item, lifetime(seconds))
+
+    def _put(self, key, item, life):
+        try:
+            self._client.put(key, item, life)
+        except BigCacheError as error:
+            self._drop_old({key: error})
+            raise
+
+    def _drop_old(self, failed):
+        # where a new value is refused, too large for one, the old one must not
+        # live on
+        refused = [key for key, error in failed.items()
+                   if error.status in REFUSED]
+
+        if refused:
+            try:
+                self._client.delete_many(refused)
+            except BigCacheError:
+                pass
+
+    def touch(self, key, timeout=DEFAULT_TIMEOUT, version=None):
+        key = self._key(key, version)
+        seconds = self.get_backend_timeout(timeout)
+
+        if seconds is not None and seconds <= 0:
+            return self._try(False, self._client.delete, key)
+
+        return self._try(False, self._client.touch, key, lifetime(seconds))
+
+    def delete(self, key, version=None):
+        return self._try(False, self._client.delete, self._key(key, version))
+
+    def incr(self, key, delta=1, version=None):
+        value = self._try(delta, self._incr, self._key(key, version), delta)
+
+        if value is None:
+            raise ValueError("Key '%s' not found" % key)
+
+        return value
+
+    def _incr(self, key, delta):
+        if type(delta) is int and -2 ** 63 <= delta < 2 ** 63:
+            try:
+                return self._client.incr(key, delta)
+            except ValueError:
+                pass
+
+        # a float, or what else can be added to; this is not atomic
+
+        entry = self._client.get_many([key]).get(key)
+
+        if entry is None:
+            return None
+
+        value = self._value(entry, self._missing_key)
+
+        if value is self._missing_key:
+            return None
+
+        value = value + delta
+        self._put(key, self._item(value), until(entry.expire))
+
+        return value
+
+    def incr_version(self, key, delta=1, version=None):
+        if version is None:
+            version = self.version
+
+        if not self._try(True, self._move, self._key(key, version),
+                         self._key(key, version + delta)):
+            raise ValueError("Key '%s' not found" % key)
+
+        return version + delta
+
+    def _move(self, old, new):
+        """Whether there was something; it keeps its lifetime."""
+        entry = self._client.get_many([old]).get(old)
+
+        if entry is None:
+            return False
+
+        item = (Item(JSONSerializer().dumps(entry.value), None)
+                if entry.raw is None else Item(entry.raw, entry.type))
+
+        self._put(new, item, until(entry.expire))
+        self._client.delete(old)
+
+        return True
+
+    # -- many keys, in one request for a thousand
+
+    def get_many(self, keys, version=None):
+        names = {self._key(key, version): key for key in keys}
+        found = self._try({}, self._client.get_many, names)
+        values = {names[key]: self._value(entry, self._missing_key)
+                  for key, entry in found.items()}
+
+        return {key: value for key, value in values.items()
+                if value is not self._missing_key}
+
+    def set_many(self, data, timeout=DEFAULT_TIMEOUT, version=None):
+        names = {self._key(key, version): key for key in data}
+        items = {key: self._item(data[name]) for key, name in names.items()}
+        seconds = self.get_backend_timeout(timeout)
+
+        if seconds is not None and seconds <= 0:
+            self._try(None, self._client.delete_many, items)
+            return []
+
+        failed = self._client.put_many(items, lifetime(seconds))
+        self._drop_old(failed)
+
+        if failed:
+            self._failed(next(iter(failed.values())))
+
+        return [names[key] for key in failed]
+
+    def delete_many(self, keys, version=None):
+        self._try(None, self._client.delete_many,
+                  [self._key(key, version) for key in keys])
+
+    def clear(self):
+        """Removes all of the cache; see CLEAR."""
+        if self._clear_prefix is None:
+            self._try(None, self._client.clear)
+        else:
+            self._try(None, self._client.delete_prefix, self._clear_prefix)
+
+    # close() is called after each request: connections are kept for the next
+
+    # -- async: what would otherwise take a request for each key, or be less
+    # atomic; all the rest is as Django has it
+
+    async def aget_many(self, keys, version=None):
+        return await _in_thread(self.get_many, keys, version)
+
+    async def aset_many(self, data, timeout=DEFAULT_TIMEOUT, version=None):
+        return await _in_thread(self.set_many, data, timeout, version)
+
+    async def adelete_many(self, keys, version=None):
+        return await _in_thread(self.delete_many, keys, version)
+
+    async def ahas_key(self, key, version=None):
+        return await _in_thread(self.has_key, key, version)
+
+    async def aincr(self, key, delta=1, version=None):
+        return await _in_thread(self.incr, key, delta, version)
+
+    async def aincr_version(self, key, delta=1, version=None):
+        return await _in_thread(self.incr_version, key, delta, version)
+
+
+async def _in_thread(call, *args):
+    return await sync_to_async(call, thread_sensitive=True)(*args)
+
+
+def _serializer(which):
+    if isinstance(which, str):
+        which = SERIALIZERS.get(which) or import_string(which)
+
+    return which() if isinstance(which, type) else which
