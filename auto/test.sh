@@ -20,7 +20,8 @@ make_units() {
 }
 
 build_for_tests() {
-    need perl curl openssl python3-plyvel spin $(build_packages)
+    need perl curl openssl python3-plyvel python3-django spin \
+        $(build_packages)
     build_module binary
     make_units
     build_tool

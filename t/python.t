@@ -1,0 +1,83 @@
+#!/usr/bin/perl
+
+# The clients for Python: clients/python/tests, which has Django's cache and
+# example/big_cache.py work with the server.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Bigcache::Test;
+use Test::More;
+
+use constant PYTHON => '/usr/bin/python3';
+
+plan skip_all => 'no python3-django'
+    if system(PYTHON . ' -c "import django" 2>/dev/null') != 0;
+
+my $t = Bigcache::Test->new->conf(<<'EOF')->start;
+%%MODULE%%
+
+worker_processes 2;
+
+events {
+}
+
+http {
+    %%HTTP%%
+
+    bigcache_path %%DIR%%/store zone=main:1m;
+
+    server {
+        listen 127.0.0.1:%%PORT_0%%;
+
+        client_max_body_size 100m;
+
+        location / {
+            bigcache main;
+        }
+    }
+
+    server {
+        listen 127.0.0.1:%%PORT_1%%;
+
+        location / {
+            bigcache main;
+        }
+    }
+}
+EOF
+
+my $python = "$FindBin::Bin/../clients/python";
+
+$ENV{BIGCACHE_URL} = 'http://127.0.0.1:' . $t->port(0);
+$ENV{BIGCACHE_SMALL_URL} = 'http://127.0.0.1:' . $t->port(1);
+$ENV{PYTHONPATH} = $python;
+
+# -B: nothing is written beside the sources; -b: tests that pass say nothing
+
+open my $pipe, '-|', 'sh', '-c', 'exec "$@" 2>&1', 'sh', PYTHON, '-B',
+    '-m', 'unittest', 'discover', '-b', '-v', '-s', "$python/tests",
+    '-t', $python or die "sh: $!\n";
+
+my $said = join '', <$pipe>;
+close $pipe;
+my $status = $?;
+
+while ($said =~ /^(test_\w+) \(([\w.]+)\) \.\.\. (.*)/mg) {
+    my ($name, $of, $result) = ($1, $2, $3);
+
+    $of =~ s/^tests\.//;
+    $of =~ s/\.$name\z//;
+
+    like $result, qr/^(?:ok|skipped .*)\z/, "$of: $name";
+}
+
+my ($ran) = $said =~ /^Ran (\d+) tests/m;
+
+is(Test::More->builder->current_test, $ran, 'all that were run are listed');
+is $status, 0, 'all are well' or diag $said =~ s/.*?(?=^====)//msr;
+
+done_testing;
