@@ -149,7 +149,7 @@ class BigCacheBackend(BaseCache):
 
         if client.warned is None or now - client.warned > WARNING_SECONDS:
             client.warned = now
-            logger.warning('the cache does not work: %s', error)
+            logger.warning('bigcache fails and counts as empty: %s', error)
 
     def _try(self, default, call, *args):
         try:
