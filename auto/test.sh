@@ -66,7 +66,8 @@ cmd_test() {
 
 cmd_test_full() {
     set_paths
-    locked need debhelper dpkg-dev lintian man-db prometheus
+    locked need debhelper dpkg-dev lintian man-db prometheus \
+        python3-setuptools python3-venv python3-wheel
     [ $# -gt 0 ] || set -- "$top"/t/full/*.t
     run_tests "$@"
 }

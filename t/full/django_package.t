@@ -1,0 +1,50 @@
+#!/usr/bin/perl
+
+# The package django-bigcache: pip makes and installs it, and it holds what it
+# should.
+
+use strict;
+use warnings;
+
+use File::Temp qw(tempdir);
+use FindBin;
+use Test::More;
+
+my $source = "$FindBin::Bin/../../clients/python";
+my $dir = tempdir(CLEANUP => 1);
+
+plan skip_all => 'no python3-venv, python3-setuptools, python3-wheel'
+    if system("/usr/bin/python3 -c 'import ensurepip, setuptools, wheel' "
+        . '2>/dev/null') != 0;
+
+# a copy, since setuptools writes beside the sources
+
+my $said = qx{
+    (cp -r '$source' $dir/source && cd $dir &&
+    rm -rf source/build source/*.egg-info &&
+    /usr/bin/python3 -m venv --system-site-packages env &&
+    env/bin/pip install --no-build-isolation --no-index ./source) 2>&1
+};
+
+is $?, 0, 'it is installed' or diag $said;
+
+my $run = "cd $dir && env/bin/python -c";
+
+is qx{$run 'import django_bigcache as b; print(b.__version__)'}, "0.1.0\n",
+    'and imported';
+like qx{$run 'import django_bigcache as b; print(b.__file__)'},
+    qr{^$dir/env/lib/}, 'from where pip has put it';
+
+my ($site) = glob "$dir/env/lib/*/site-packages";
+
+is join(' ', map { s{.*/}{}r } grep { -e } glob "$site/{*bigcache*,tests}"),
+    'django_bigcache django_bigcache-0.1.0.dist-info', 'packages';
+is join(' ', map { s{.*/}{}r } glob "$site/django_bigcache/*.py"),
+    '__init__.py backend.py client.py keys.py serializers.py', 'modules';
+
+my $meta = qx{cat $site/django_bigcache-*/METADATA};
+
+like $meta, qr/^Requires-Dist: Django[ (]*>=3\.2/m, 'what it needs';
+like $meta, qr/^# django-bigcache$/m, 'its description';
+
+done_testing;
