@@ -144,6 +144,7 @@ http {
     tcp_nopush on;
     keepalive_requests 1000000;
     client_max_body_size 1g;
+    client_body_buffer_size 1m;
     large_client_header_buffers 4 64k;
     client_body_temp_path "$3/client_body";
     proxy_temp_path "$3/proxy";
