@@ -8,8 +8,9 @@ usage() {
     cat <<'END'
 usage: ./build.sh [COMMAND]
 
-  build             build/ngx_http_bigcache_module.so (the default), and the
-                    command build/bigcache that looks into a store
+  build             build/ngx_http_bigcache_module.so (the default), the command
+                    build/bigcache that looks into a store, and build/web, the
+                    pages /docs and /ui
   run [--port 36379] [--host 127.0.0.1] [--db_path ./data]
                     build, and serve in the foreground; Ctrl-C stops it.
                     DB_PATH in the environment is the default of --db_path
@@ -216,6 +217,7 @@ cmd_build() {
     set_paths
     locked build_module
     locked build_tool
+    locked build_web again
     note "$out/$so is built for nginx $(sed -n \
         's/.*NGINX_VERSION *"\(.*\)"/\1/p' "$src/src/core/nginx.h")"
 }
@@ -283,6 +285,7 @@ main() {
         cd "$top"
         . auto/run.sh
         . auto/test.sh
+        . auto/web.sh
         "cmd_${command//-/_}" "$@"
         ;;
     -h | --help | help) usage ;;

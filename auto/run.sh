@@ -48,6 +48,7 @@ cmd_run() {
 
     set_paths
     locked build_module binary
+    locked build_web
     serve "$host" $port "$db"
 }
 
@@ -160,6 +161,8 @@ http {
         location / {
             bigcache main;
         }
+
+        include "$top/build/web/locations.conf";
     }
 }
 END

@@ -25,6 +25,7 @@ build_for_tests() {
     build_module binary
     make_units
     build_tool
+    build_web
 }
 
 # run_tests [FILE ...]: the exit status is that of prove
@@ -66,7 +67,8 @@ cmd_test() {
 
 cmd_test_full() {
     set_paths
-    locked need debhelper dpkg-dev lintian man-db prometheus \
+    locked need debhelper dpkg-dev lintian man-db prometheus chromium \
+        chromium-driver fonts-dejavu-core \
         python3-setuptools python3-venv python3-wheel
     [ $# -gt 0 ] || set -- "$top"/t/full/*.t
     run_tests "$@"

@@ -1,0 +1,432 @@
+#!/usr/bin/perl
+
+# /docs and /ui in a browser.
+#
+# BIGCACHE_PICTURE=FILE makes a picture of /ui there, after a minute of load.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+
+use Bigcache::Test;
+use Bigcache::Test::Browser;
+use Cwd qw(abs_path);
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+binmode Test::More->builder->$_, ':utf8'
+    for qw(output failure_output todo_output);
+
+my $web = abs_path("$FindBin::Bin/../..") . '/build/web';
+my $t = Bigcache::Test->new;
+
+# the second server has no /metrics, and is below a path; the third one has
+# been built without Swagger UI
+
+my $pages = do {
+    open my $file, '<', "$web/locations.conf" or die "$web: $!\n";
+    local $/;
+    <$file>;
+};
+
+my $below = $pages =~ s{(location (?:= )?)/}{$1/a/b/}gr;
+my $without = $pages =~ s{\Q$web\E/docs\.html}{$web/../../web/docs-without.html}r;
+
+$t->conf(<<"END")->start;
+%%MODULE%%
+
+thread_pool bigcache threads=4;
+
+events { }
+
+http {
+    %%HTTP%%
+    client_max_body_size 10m;
+
+    # a browser opens connections before it knows what for
+    client_header_timeout 2s;
+
+    bigcache_path %%DIR%%/store zone=main:1m thread_pool=bigcache;
+
+    server {
+        listen 127.0.0.1:%%PORT_0%%;
+
+        location / {
+            bigcache main;
+        }
+
+        $pages
+    }
+
+    server {
+        listen 127.0.0.1:%%PORT_1%%;
+
+        location /a/b/ {
+            bigcache main;
+            bigcache_base /a/b;
+        }
+
+        location = /a/b/metrics {
+            deny all;
+        }
+
+        $below
+    }
+
+    server {
+        listen 127.0.0.1:%%PORT_2%%;
+
+        location / {
+            bigcache main;
+        }
+
+        $without
+    }
+}
+END
+
+my $url = 'http://127.0.0.1:' . $t->port(0);
+my $b = Bigcache::Test::Browser->new($t);
+
+sub quiet {
+    my ($name) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    is_deeply [ $b->console ], [], "$name: nothing on the console";
+}
+
+
+# fits: whether the page can be read without moving it sideways
+
+sub fits {
+    my ($name) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    ok $b->js('const e = document.scrollingElement;
+        return e.scrollWidth <= innerWidth'), $name;
+}
+
+# -- /docs
+
+$b->go("http://127.0.0.1:" . $t->port(2) . '/docs');
+like $b->text('body'), qr/Swagger UI.*could not be fetched/s,
+    'without Swagger UI, /docs says so';
+quiet 'without Swagger UI';
+$b->click('a=openapi.json');
+like $b->says('body', qr/openapi/), qr/"title": "bigcache"/,
+    'and leads to the description';
+$b->console;
+
+SKIP: {
+    skip 'Swagger UI could not be fetched', 9
+        if !-e "$web/assets/swagger-ui-bundle.js";
+
+    $b->go("$url/docs");
+    like $b->says('.info h1, .info h2', qr/\S/), qr/bigcache/, 'the title';
+    is $b->js('return document.querySelectorAll(".opblock").length'),
+        scalar(map { keys %$_ } values %{ $t->get('/openapi.json')
+            ->json->{paths} }), 'shows every operation';
+    quiet '/docs';
+
+    my $op = '#operations-pages-setJson';
+
+    $b->click("$op .opblock-summary-control");
+    $b->click("$op button=Try it out");
+    $b->fill("$op .parameters input[placeholder=\"key\"]", 'a/b c?d');
+    $b->fill("$op textarea", '{"value": [1.0, "x"], "duration": "1h"}');
+    $b->click("$op button=Execute");
+    like $b->says("$op .live-responses-table .response", qr/200/), qr/^200/,
+        'a POST, by clicking';
+    like $t->get('/cache/a/b%20c%3Fd')->body, qr/"value":\[1\.0, "x"\]/,
+        'has stored it';
+
+    $op = '#operations-pages-getJson';
+    $b->click("$op .opblock-summary-control");
+    $b->click("$op button=Try it out");
+    $b->fill("$op .parameters input[placeholder=\"key\"]", 'a/b c?d');
+    $b->click("$op button=Execute");
+    like $b->says("$op .live-responses-table .response", qr/"1h"/),
+        qr/^200.*"duration": "1h"/s, 'a GET, by clicking';
+
+    $op = '#operations-keys-listKeys';
+    $b->click("$op .opblock-summary-control");
+    $b->click("$op button=Try it out");
+    $b->fill("$op .parameters input[placeholder=\"prefix\"]", 'a/');
+    $b->click("$op button=Execute");
+    like $b->says("$op .live-responses-table .response", qr/next/),
+        qr/"key": "a\/b c\?d"/, 'keys, by clicking';
+    quiet '/docs, tried';
+
+    $b->go('http://127.0.0.1:' . $t->port(1) . '/a/b/docs');
+    $op = '#operations-state-count';
+    $b->click("$op .opblock-summary-control");
+    $b->click("$op button=Try it out");
+    $b->click("$op button=Execute");
+    like $b->says("$op .live-responses-table .response", qr/"count"/),
+        qr/^200/, 'also below a path';
+}
+
+# -- /ui
+
+my $evil = '<img src=x onerror=alert(1)>';
+my $escape = sub { $_[0] =~ s/([^\w.\/-])/sprintf '%%%02X', ord $1/ger };
+
+$t->request('POST', '/clear');
+$t->request('POST', '/cache/user/' . $_, qq({"value":{"n":$_},"duration":"2d"}))
+    for 100 .. 159;
+$t->request('POST', '/pickle/' . $escape->($evil), "<script>alert(2)</script>",
+    'Content-Type' => $evil);
+$t->request('POST', '/pickle/large', 'x' x 3_000_000);
+$t->request('POST', '/pickle/bytes', join '', map { chr } 0 .. 255);
+$t->request('POST', '/pickle/empty', '');
+$t->request('POST', '/cache/' . $escape->("\xed\x95\x9c?a=b&c#d%"),
+    '{"value":1.0}');
+$t->get('/cache/user/100');
+
+sub tile {
+    my ($name) = @_;
+
+    return $b->js('const all = [...document.querySelectorAll("#tiles > div")];
+        const tile = all.find(e =>
+            e.firstChild.textContent === arguments[0]);
+        return tile ? tile.children[1].textContent : ""', $name);
+}
+
+sub rows {
+    return @{ $b->js('return [...document.querySelectorAll("#rows .key")]
+        .map(e => e.textContent)') };
+}
+
+sub look_up {
+    my ($key, $regex) = @_;
+
+    $b->js('document.querySelector("#look input").value = arguments[0]', $key);
+    $b->click('#look button');
+
+    return $b->says('#page', $regex);
+}
+
+sub list {
+    my ($prefix) = @_;
+
+    $b->js('document.querySelector("#list-said").textContent = ""');
+    $b->fill('#list input', $prefix);
+    $b->click('#list button=List');
+
+    return $b->says('#list-said', qr/\w/);
+}
+
+$b->go("$url/ui");
+$b->wait('return document.querySelectorAll("#tiles > div").length > 7');
+is tile('Entries'), 65, 'the entries';
+is tile('Segments'), 1, 'the segments';
+is tile('Hit rate'), "\x{2013}", 'no hits since it was opened';
+is $b->text('#state'), 'open', 'the state';
+ok !$b->js('return document.querySelector("#note").checkVisibility()'),
+    'nothing to note';
+
+$t->get('/cache/user/100') for 1 .. 30;
+$t->get('/cache/none') for 1 .. 10;
+ok $b->wait('return /^75%/.test(document.querySelector("#tiles dd")
+    .textContent)'), 'the hit rate of this moment';
+like tile('Latency'), qr/^[\d.]+ (?:\x{b5}s|\x{3bc}s|ms)$/, 'the latency';
+like tile('Requests/s'), qr/^[\d.]+$/, 'the rate of requests';
+like $b->js('return document.querySelector("#plots svg")
+    .getAttribute("aria-label")'), qr/^Hit rate: .*from 75% to 75%/,
+    'a plot, in words';
+
+$b->click('summary=Metrics');
+like $b->says('#metrics', qr/\w/), qr/^bigcache_entries 65$/m, 'all metrics';
+
+# a key
+
+like look_up('/user/100', qr/JSON/), qr/^user\/100\nKind\nJSON\nSize\n\d+ B/,
+    'finds a key';
+$b->click('#show');
+like $b->says('#value', qr/value/), qr/^\{"value":\{"n":100\},/, 'its value';
+like $b->text('#value-said'), qr/^All of it/, 'all of it';
+
+look_up('large', qr/^large/);
+$b->click('#show');
+$b->says('#value', qr/x/);
+is length $b->text('#value'), 65536, 'a large value is cut off';
+is $b->text('#value-said'),
+    'The first 64 KB of 2.86 MB; this was counted as a hit.', 'and it says so';
+
+look_up('bytes', qr/^bytes/);
+$b->click('#show');
+like $b->says('#value', qr/\d/), qr/^000000  00 01 .*\n000010  10 11 /,
+    'bytes that are no text';
+
+look_up('empty', qr/^empty/);
+$b->click('#show');
+is $b->says('#value-said', qr/empty/), 'The value is empty.', 'an empty one';
+
+look_up("\x{d55c}?a=b&c#d%", qr/JSON/);
+$b->click('#show');
+like $b->says('#value', qr/value/), qr/^\{"value":1\.0,/, 'a key of any name';
+
+$b->fill('#look input', 'none');
+$b->keys('#look input', "\x{e007}");
+is $b->says('#look-said', qr/\w/), 'No such key.', 'no such key, by keyboard';
+
+# keys by prefix
+
+$b->js('document.querySelector("#list select").value = 20');
+is list('user/1'), '20 keys, page 1.', 'the keys of a prefix';
+is_deeply [ rows() ], [ map { "user/$_" } 100 .. 119 ], 'in their order';
+$b->click('#next');
+$b->says('#list-said', qr/page 2/);
+$b->click('#next');
+like $b->says('#list-said', qr/page 3/), qr/^20 keys/, 'and the next';
+is_deeply [ rows() ], [ map { "user/$_" } 140 .. 159 ], 'up to the end';
+$b->click('#prev');
+$b->says('#list-said', qr/page 2/);
+is_deeply [ rows() ], [ map { "user/$_" } 120 .. 139 ], 'and back';
+$b->click('#first');
+$b->says('#list-said', qr/page 1/);
+is list('zzz'), 'No keys begin with this.', 'no keys';
+
+# names are text, whatever they are
+
+like list('<'), qr/^1 keys/, 'a key that looks like markup';
+is_deeply [ rows() ], [ $evil ], 'is shown as it is';
+$b->click('#rows .key');
+like $b->says('#page', qr/raw/), qr/^\Q$evil\E\n/, 'and opened';
+$b->click('#show');
+is $b->says('#value', qr/script/), '<script>alert(2)</script>', 'and read';
+is $b->js('return document.querySelectorAll("img, #page script").length'), 0,
+    'it is no markup';
+
+# deleting
+
+$b->click('#delete');
+like $b->says('#ask-text', qr/\w/), qr/^Delete the key .\Q$evil\E.\?$/,
+    'asks before it deletes';
+$b->click('#ask button=Cancel');
+is $t->get('/pickle/' . $escape->($evil))->status, 200, 'and takes a no';
+
+$b->click('#delete');
+$b->click('#ask button=Delete');
+like $b->says('#look-said', qr/deleted/), qr/is deleted\.$/, 'deletes';
+is $t->get('/pickle/' . $escape->($evil))->status, 404, 'that key';
+is $t->get('/stat/count')->json->{count}, 64, 'and no other';
+$b->says('#list-said', qr/No keys/);
+is_deeply [ rows() ], [], 'the list knows';
+
+list('user/15');
+$b->click('#purge');
+like $b->says('#ask-text', qr/\w/),
+    qr/^Delete the 10 keys that begin with .user\/15.\?$/, 'a prefix';
+$b->keys('#ask button=Cancel', "\x{e007}");
+is $t->get('/stat/count')->json->{count}, 64, 'not without a yes';
+$b->click('#purge');
+$b->click('#ask button=Delete them');
+is $b->says('#list-said', qr/deleted/),
+    "prefix 'user/15': 10 keys deleted.", 'deletes a prefix';
+is $t->get('/stat/count')->json->{count}, 54, 'that one';
+
+$b->fill('#list input', '/');
+$b->click('#purge');
+like $b->says('#list-said', qr/prefix/), qr/^Give a prefix/,
+    'but not everything';
+
+quiet '/ui';
+
+# what does not work is said in a sentence
+
+$t->request('POST', '/close');
+is $b->says('#state', qr/closed/), 'closed, or cannot be opened',
+    'a store that is closed';
+$b->click('#list button=List');
+like $b->says('#list-said', qr/503/), qr/^The server answered 503: .+\.$/,
+    'an error';
+$t->request('POST', '/open');
+is $b->says('#state', qr/open$/), 'open', 'and open again';
+
+# wherever it is read
+
+for my $width (360, 320, 800, 1600) {
+    $b->size($width, 800);
+    $b->dark($width == 360);
+    list('user/');
+    look_up('large', qr/^large/);
+    $b->click('#show');
+    $b->says('#value', qr/x/);
+    fits "fits $width pixels";
+}
+
+my %name = map { $_ => 1 } @{ $b->js('
+    return [...document.querySelectorAll("input, select, button, pre, svg")]
+        .filter(e => e.checkVisibility() && !(e.getAttribute("aria-label")
+            || e.textContent.trim() || e.labels && e.labels.length))
+        .map(e => e.outerHTML)') };
+
+is_deeply [ keys %name ], [], 'everything has a name';
+$b->console;
+
+# below a path, where /metrics is not permitted
+
+$b->go('http://127.0.0.1:' . $t->port(1) . '/a/b/ui');
+like $b->says('#note', qr/\w/), qr/^\/metrics is not permitted here: /,
+    'no metrics: says so';
+$b->wait('return document.querySelectorAll("#tiles > div").length > 7');
+is tile('Entries'), 54, 'what is known is shown';
+is list('user/10'), '10 keys, page 1, the last one.', 'lists';
+$t->get('/cache/user/100') for 1 .. 20;
+ok $b->wait('return /^100%/.test(document.querySelector("#tiles dd")
+    .textContent)'), 'the hit rate is known';
+is_deeply [ grep { !m{/metrics - Failed to load.*403} } $b->console ], [],
+    'nothing else on the console';
+
+# nobody is there
+
+$b->go("$url/ui");
+$b->says('#state', qr/open/);
+$t->stop;
+is $b->says('#trouble', qr/\w/), 'The server cannot be reached.',
+    'a server that is gone';
+$t->start;
+is $b->says('#state', qr/open/), 'open', 'and back';
+
+picture($ENV{BIGCACHE_PICTURE}) if $ENV{BIGCACHE_PICTURE};
+
+$b->quit;
+done_testing;
+
+
+# some load, and a picture of it
+
+sub picture {
+    my ($file) = @_;
+
+    my $c = $t->connect;
+    my $end = time + 75;
+
+    $b->dark(0)->size(1000, 1250)->go("$url/ui");
+
+    for (my $i = 0; time < $end; $i++) {
+        my $n = 100 + 150 * (1 + sin $i / 400) + int rand 200;
+        my $path = '/pickle/page/' . int rand 3000;
+
+        # nginx closes a connection behind its thousandth request
+        $c = $t->connect if $i % 200 == 199;
+
+        $c->request('POST', $path . '.html', 'x' x int(10 ** (2 + rand 2.5)),
+            'Content-Type' => 'text/html', 'X-Bigcache-Duration' => '9s')
+            if $i % 4 == 0;
+        $c->request('GET', $path . '.html');
+        $c->request('GET', '/cache/user/' . (100 + int rand 60)) for 1 .. 2;
+        sleep 1 / $n;
+    }
+
+    look_up('user/101', qr/^user/);
+    $b->click('#show');
+    $b->js('document.querySelector("#list select").value = 20');
+    list('user/');
+    $b->js('document.activeElement.blur(); scrollTo(0, 0)');
+    sleep 0.5;
+    $b->screenshot($file);
+}
