@@ -22,7 +22,7 @@ usage: ./build.sh [COMMAND]
   fuzz [NAME] [SECONDS]
                     run one fuzz target, or all, 600 seconds each by default
   bench [NAME]      run a benchmark of bench/, or all of them, an hour
-  install           install the module for the system's nginx
+  install           install the module and the pages for the system's nginx
 
 Packages that are missing are installed first, if you are root.  The module is
 built for the installed nginx; NGX_SRC=DIR builds it, and for run and test that
@@ -231,17 +231,19 @@ configured() {
 }
 
 cmd_install() {
-    local modules conf
+    local modules conf pages
 
     [ "$(id -u)" = 0 ] || die "install: only root may do that"
 
     set_paths
     locked build_module
+    locked build_web again
     nginx=$(command -v nginx) || die "install: no nginx is installed"
 
     modules=$(configured modules-path)
     modules=${modules:-$(configured prefix)/modules}
     conf=$(dirname "$(configured conf-path)")
+    pages=$(configured prefix)/bigcache
 
     echo "load_module $module; events { }" >"$out/install.conf"
     "$nginx" -t -q -e stderr -c "$top/$out/install.conf" ||
@@ -249,11 +251,15 @@ cmd_install() {
 
     install -D -m 644 "$module" "$modules/$so.new"
     mv "$modules/$so.new" "$modules/$so"
-    install -m 644 example/nginx.conf "$conf/bigcache.conf.example"
+    install_web "$pages"
+    sed "s|/usr/share/nginx/bigcache/|$pages/|" example/nginx.conf \
+        >"$conf/bigcache.conf.example"
+    chmod 644 "$conf/bigcache.conf.example"
 
     cat <<END
 installed $modules/$so
           $conf/bigcache.conf.example
+          $pages
 
 To use it, add to $conf/nginx.conf, at its top:
 
@@ -269,6 +275,8 @@ and in a block "server", in place of its "location /" if it has one:
     location / {
         bigcache main;
     }
+
+    include $pages/locations.conf;
 
 Then reload nginx: nginx -t && nginx -s reload
 END

@@ -8,30 +8,54 @@ swagger_ui_sha512+=21c341bc0a0c2bcd4e18997927fe1d3008336c5dd19aad334d1c2dec53cc9
 # build_web [again]: with "again" it tries anew to fetch what could not be
 # fetched before; nothing that is missing keeps it from making the rest
 build_web() {
-    local web=build/web docs=web/docs-without.html name
+    local web=build/web
 
     mkdir -p $web/assets
     [ "${1:-}" != again ] || rm -f $web/without
 
-    if [ "$(cat $web/version 2>/dev/null)" != $swagger_ui ] &&
-        [ ! -e $web/without ]
-    then
+    if ! has_swagger_ui $web && [ ! -e $web/without ]; then
         fetch_swagger_ui $web || {
             note "/docs will do without Swagger UI; ./build.sh tries again"
             touch $web/without
         }
     fi
 
-    if [ "$(cat $web/version 2>/dev/null)" = $swagger_ui ]; then
-        docs=web/docs.html
-        rm -f $web/without
+    ! has_swagger_ui $web || rm -f $web/without
+    put_web $web "$top/$web"
+}
+
+has_swagger_ui() {
+    [ "$(cat "$1/version" 2>/dev/null)" = $swagger_ui ]
+}
+
+# put_web DIRECTORY PATH: all but Swagger UI into DIRECTORY, from where nginx
+# serves it as PATH
+put_web() {
+    local web=$1 docs=web/docs-without.html
+
+    ! has_swagger_ui "$web" || docs=web/docs.html
+
+    mkdir -p "$web/assets"
+    put_file "$web/docs.html" <$docs
+    put_file "$web/assets/docs.js" <web/docs.js
+    put_file "$web/openapi.json" <web/openapi.json
+    put_file "$web/ui.html" <web/ui.html
+    web_locations "$2" | put_file "$web/locations.conf"
+}
+
+# install_web DIRECTORY: what build_web has made, for the nginx of the system
+install_web() {
+    mkdir -p "$1/assets"
+    rm -f "$1/version"
+
+    if has_swagger_ui build/web; then
+        cp build/web/assets/* "$1/assets/"
+        cp build/web/version "$1/"
     fi
 
-    put_file $web/docs.html <$docs
-    put_file $web/assets/docs.js <web/docs.js
-    put_file $web/openapi.json <web/openapi.json
-    put_file $web/ui.html <web/ui.html
-    web_locations "$top/$web" | put_file $web/locations.conf
+    put_web "$1" "$1"
+    chmod 755 "$1" "$1/assets"
+    chmod 644 "$1"/*.* "$1"/assets/*
 }
 
 # put_file NAME: of what it reads; nginx may be reading the file

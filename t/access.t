@@ -93,6 +93,7 @@ sub conf {
         [ qr{/etc/nginx/bigcache}, "$dir/bigcache", 3 ],
         [ qr/127\.0\.0\.1:36379/, '127.0.0.1:%%PORT_0%%' ],
         [ qr/listen 36380/, 'listen 127.0.0.1:%%PORT_1%%' ],
+        [ qr{/usr/share/nginx/bigcache}, "$FindBin::Bin/../build/web" ],
         [ qr/\b192\.0\.2\./, '127.0.2.', 3 ],
     );
 
@@ -193,6 +194,13 @@ my %endpoints = (
         [ GET => '/stat/count' ],
         [ GET => '/metrics' ],
     ],
+    look => [
+        [ GET => '/ui' ],
+        [ HEAD => '/ui' ],
+        [ GET => '/docs' ],
+        [ GET => '/docs/assets/docs.js' ],
+        [ GET => '/openapi.json' ],
+    ],
     admin => [
         [ DELETE => '/prefix/none' ],
         [ GET => '/keys/' ],
@@ -213,10 +221,10 @@ my %endpoints = (
 
 my %rights = (
     none => [],
-    reader => [ qw(read) ],
-    writer => [ qw(read write) ],
-    monitor => [ qw(watch) ],
-    admin => [ qw(read write watch admin) ],
+    reader => [ qw(look read) ],
+    writer => [ qw(look read write) ],
+    monitor => [ qw(look watch) ],
+    admin => [ qw(look read write watch admin) ],
 );
 
 # address, headers, and the status when it may not
@@ -252,7 +260,7 @@ for (@who) {
     fill();
     my $before = stored();
 
-    for my $need (qw(read write watch admin)) {
+    for my $need (qw(look read write watch admin)) {
         for my $request (@{ $endpoints{$need} }) {
             my ($method, $path, $body) = @$request;
             my $r = ask($address, $method, $path, $body, @headers);
@@ -265,7 +273,8 @@ for (@who) {
 
             is $r->status, $refused, "$name may not $method $path";
 
-            next if $method eq 'HEAD' || $path eq '/nowhere';
+            next if $method eq 'HEAD' || $path eq '/nowhere'
+                || $need eq 'look';
             like $r->body, qr/^\{"detail":"\w+"\}$/, "$name is told in JSON";
         }
     }

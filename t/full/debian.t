@@ -18,6 +18,7 @@ BEGIN {
 }
 
 use Bigcache::Test;
+use Bigcache::Test::Machine;
 use Cwd qw(abs_path);
 use Test::More;
 
@@ -100,6 +101,14 @@ is $t->read_file('root/usr/share/nginx/modules-available/'
     "load_module modules/ngx_http_bigcache_module.so;\n", 'its configuration';
 ok -f "$dir/root/usr/share/doc/libnginx-mod-http-bigcache/$_", $_
     for qw(README.md copyright examples/nginx.conf operations.md);
+
+my $pages = "$dir/root/usr/share/nginx/bigcache";
+
+is join(' ', map { s{^\Q$pages\E/}{}r } sort glob "$pages/{*,assets/*}"),
+    'assets assets/docs.js docs.html locations.conf openapi.json ui.html',
+    'the pages';
+like $t->read_file('root/usr/share/nginx/bigcache/locations.conf'),
+    qr{alias "/usr/share/nginx/bigcache/ui\.html"}, 'are served from there';
 ok -f "$dir/root/usr/share/man/man1/bigcache.1.gz", 'the manual page';
 
 ($status, $output) = run("dpkg-deb --ctrl-tarfile $module"
@@ -158,32 +167,32 @@ is +(run("$dir/root/usr/bin/bigcache check $dir/store"))[0], 0, 'and checks';
 # -- installed for good, on a file system of its own that is thrown away
 
 SKIP: {
-    my $over = "$dir/over";
-    my $shell = "mkdir -p $over && mount -t tmpfs tmpfs $over"
-        . " && mkdir $over/up $over/work $over/root"
-        . " && mount -t overlay overlay -o lowerdir=/,upperdir=$over/up,"
-        . "workdir=$over/work $over/root";
-
     skip 'no file system to install it on', 1
-        if $> || (run("unshare -m sh -c '$shell'"))[0];
+        if !Bigcache::Test::Machine->possible($t);
 
-    my $inside = 'set -e; printf "#!/bin/sh\nexit 101\n" >/usr/sbin/policy-rc.d;'
-        . ' chmod 755 /usr/sbin/policy-rc.d;'
-        . ' dpkg -i /tmp/module.deb /tmp/tool.deb;'
-        . ' nginx -t; echo IN-USE; nginx -T 2>&1 | grep load_module;'
-        . ' bigcache 2>&1 | head -n 1;'
-        . ' ls /etc/nginx/modules-enabled | grep bigcache;'
-        . ' dpkg -P libnginx-mod-http-bigcache bigcache; nginx -t; echo GONE;'
-        . ' ls /etc/nginx/modules-enabled | grep bigcache || :';
+    # what README.Debian says, as it stands there
 
-    $t->write_file('inside', $inside);
-    ($status, $output) = run("unshare -m sh -c '$shell && mkdir -p $over/root/tmp"
-        . " && mount -t tmpfs tmpfs $over/root/tmp"
-        . " && cp $module $over/root/tmp/module.deb"
-        . " && cp $tool $over/root/tmp/tool.deb && cp $dir/inside"
-        . " $over/root/tmp/ && mount -t proc proc $over/root/proc"
-        . " && mount --bind /dev $over/root/dev"
-        . " && DEBIAN_FRONTEND=noninteractive chroot $over/root sh /tmp/inside'");
+    my ($site) = $t->read_file('root/usr/share/doc/libnginx-mod-http-bigcache/'
+        . 'README.Debian') =~ /^(    bigcache_path .*^    \}\n)/ms;
+    like $site, qr/include/, 'README.Debian has a configuration';
+    $t->write_file('site.conf', $site);
+
+    ($status, $output) = Bigcache::Test::Machine->run($t, <<'END',
+dpkg -i /tmp/module.deb /tmp/tool.deb
+cp /tmp/site.conf /etc/nginx/conf.d/bigcache.conf
+nginx -t
+echo IN-USE
+nginx -T 2>&1 | grep load_module
+bigcache 2>&1 | head -n 1
+ls /etc/nginx/modules-enabled | grep bigcache
+rm /etc/nginx/conf.d/bigcache.conf
+dpkg -P libnginx-mod-http-bigcache bigcache
+nginx -t
+echo GONE
+ls /etc/nginx/modules-enabled | grep bigcache || :
+END
+        $module => 'module.deb', $tool => 'tool.deb',
+        "$dir/site.conf" => 'site.conf');
 
     is $status, 0, 'dpkg -i' or diag $output;
     like $output, qr/IN-USE\n.*load_module .*bigcache/s, 'nginx loads it';
