@@ -785,4 +785,39 @@ for my $damage (
     $p->stop;
 }
 
+
+# -- a file that is cut short under a page that was read before: nobody dies of
+# it, and the page is a failure of its own
+
+{
+    my $t = new()->start;
+    my $value = '"' . 'v' x 3_000_000 . '"';
+
+    $t->request('POST', '/cache/cut', qq({"value":$value}));
+    $t->request('POST', '/pickle/cut2', 'r' x 3_000_000);
+    is $t->get('/cache/cut')->status, 200, 'cut short: read';
+    is $t->get('/pickle/cut2')->status, 200, 'cut short: read, raw';
+
+    my ($file) = files($t, 'pages/*.seg');
+    truncate $t->dir . "/$file", 4096 or die "$file: $!\n";
+    $t->expect_log($crit);
+
+    is $t->request('PATCH', '/cache/cut', '{"duration":"1h"}')->status, 500,
+        'cut short: PATCH';
+    is $t->request('POST', '/incr/cut', '')->status, 409, 'cut short: /incr/';
+    is $t->request('PATCH', '/pickle/cut2', '{"duration":"1h"}')->status, 404,
+        'cut short: PATCH of what is gone as a whole';
+    like $t->error_log, qr/cannot read a page: /, 'cut short: the log says it';
+
+    my $results = $t->request('POST', '/batch', '{"operations":['
+        . '{"op":"set","key":"a","value":1},{"op":"get","key":"cut"},'
+        . '{"op":"get","key":"cut2"},{"op":"set","key":"b","value":2}]}')
+        ->json->{results};
+
+    is join(' ', map { $_->{status} } @$results), '200 500 404 200',
+        'cut short: a batch';
+    is $t->get('/cache/b')->json->{value}, 2, 'cut short: goes on';
+    is $t->stop, 1, 'cut short: the end';
+}
+
 done_testing;

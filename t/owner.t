@@ -290,6 +290,14 @@ is $r->header('Retry-After'), 1, 'a hung owner: Retry-After';
 like $r->json->{detail}, qr/^the process that has the store open does not/,
     'a hung owner: detail';
 cmp_ok time - $begin, '<', 6, 'a hung owner: in time';
+
+# a batch waits once, not for each of its operations
+
+$begin = time;
+$r = $caller->request('POST', '/batch', '{"operations":['
+    . join(',', ('{"op":"get","key":"never"}') x 50) . ']}');
+is scalar(() = $r->body =~ /"status":503/g), 50, 'a hung owner: a batch';
+cmp_ok time - $begin, '<', 6, 'a hung owner: a batch, in time';
 $t->signal('CONT', $owner);
 ok $t->wait_for(sub { $caller->request('GET', '/stat/count')->status == 200 },
     5), 'it goes on';

@@ -21,7 +21,7 @@ static const bigcache_str_t  bigcache_answer_key =
     bigcache_string("{\"key\":\"");
 static const bigcache_str_t  bigcache_answer_key_end =
     bigcache_string("\",");
-static const bigcache_str_t  bigcache_answer_value =
+static const bigcache_str_t  bigcache_answer_name =
     bigcache_string("\"value\":");
 static const bigcache_str_t  bigcache_answer_expire =
     bigcache_string(",\"expire\":");
@@ -42,7 +42,7 @@ bigcache_answer(bigcache_answer_t *answer)
                    + bigcache_json_string_len(&answer->key)
                    + bigcache_answer_key_end.len;
 
-    answer->body = answer->head + bigcache_answer_value.len;
+    answer->body = answer->head + bigcache_answer_name.len;
     answer->shown = bigcache_answer_expire.len + answer->expire.len;
 
     answer->size = answer->body + answer->shown
@@ -61,7 +61,7 @@ bigcache_answer(bigcache_answer_t *answer)
     p = bigcache_answer_append(answer->memory, &bigcache_answer_key);
     p = bigcache_json_string(p, &answer->key);
     p = bigcache_answer_append(p, &bigcache_answer_key_end);
-    p = bigcache_answer_append(p, &bigcache_answer_value);
+    p = bigcache_answer_append(p, &bigcache_answer_name);
 
     if (!answer->apart) {
         p = bigcache_answer_append(p, &answer->value);
@@ -102,6 +102,33 @@ bigcache_answer_short(bigcache_answer_t *answer)
     (void) bigcache_answer_append(p, &bigcache_answer_end);
 
     return 0;
+}
+
+
+size_t
+bigcache_answer_value(size_t head)
+{
+    return head + bigcache_answer_name.len;
+}
+
+
+const u_char *
+bigcache_answer_behind(const bigcache_str_t *end)
+{
+    size_t                 i;
+    const bigcache_str_t  *name;
+
+    name = &bigcache_answer_expire;
+
+    /* what comes last: no string of JSON that follows can hold its quotes */
+
+    for (i = end->len; i >= name->len; i--) {
+        if (memcmp(end->data + i - name->len, name->data, name->len) == 0) {
+            return end->data + i - name->len;
+        }
+    }
+
+    return NULL;
 }
 
 

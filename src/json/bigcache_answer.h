@@ -58,6 +58,16 @@ int bigcache_answer(bigcache_answer_t *answer);
 int bigcache_answer_short(bigcache_answer_t *answer);
 
 
+/*
+ * Finds the value in a document that is not in memory as a whole: returns the
+ * offset of the value, given that of its name; and where, in the last bytes of
+ * the document, its lifetime begins, which is the end of the value, or NULL.
+ */
+
+size_t bigcache_answer_value(size_t head);
+const u_char *bigcache_answer_behind(const bigcache_str_t *end);
+
+
 /* what stands for an expire that there is none of, and what ends it all */
 
 extern const bigcache_str_t  bigcache_answer_null;

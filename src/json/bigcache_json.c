@@ -97,6 +97,22 @@ bigcache_json_unescape(const bigcache_str_t *member, bigcache_str_t *text)
         return BIGCACHE_JSON_INVALID;
     }
 
+    /* most have no escapes, and some are large: they are copied once */
+
+    if (memchr(member->data, '\\', member->len) == NULL) {
+
+        text->len = member->len - 2;
+        p = malloc(text->len + 1);
+
+        if (p) {
+            memcpy(p, member->data + 1, text->len);
+        }
+
+        text->data = p;
+
+        return p ? BIGCACHE_JSON_OK : BIGCACHE_JSON_NOMEM;
+    }
+
     json = cJSON_ParseWithLengthOpts((const char *) member->data,
                                      member->len, &end, 0);
     if (json == NULL) {

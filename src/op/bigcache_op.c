@@ -23,6 +23,8 @@ static void bigcache_op_json(bigcache_op_t *op);
 static void bigcache_op_raw(bigcache_op_t *op);
 static void bigcache_op_unpack(bigcache_op_t *op);
 static bigcache_rc_t bigcache_op_expect(bigcache_op_t *op, uint64_t *expect);
+static int bigcache_op_listed(const bigcache_op_list_t *list, int live,
+    uint64_t version);
 
 
 static const u_char  bigcache_op_brace[] = "{";
@@ -231,6 +233,10 @@ bigcache_op_free(bigcache_op_t *op)
 
     free(op->memory);
     op->memory = NULL;
+
+    free(op->tally);
+    op->tally = NULL;
+    op->ntally = 0;
 }
 
 
@@ -246,18 +252,27 @@ bigcache_op_finish(bigcache_op_t *op, bigcache_rc_t rc)
 
 
 bigcache_rc_t
-bigcache_op_put(bigcache_op_t *op, bigcache_put_t *put)
+bigcache_op_put(bigcache_op_put_t *put, bigcache_put_t *page)
 {
-    unsigned       i;
-    bigcache_rc_t  rc;
+    unsigned        i;
+    bigcache_rc_t   rc;
+    bigcache_op_t  *op;
 
-    put->key = op->key;
+    op = put->op;
+
+    page->key = op->key;
+
+    if (put->expect) {
+        page->expect = *put->expect;
+
+        return bigcache_cache_put(op->cache, page, &op->page);
+    }
 
     rc = BIGCACHE_MISMATCH;
 
     for (i = 0; i < BIGCACHE_OP_TRIES && rc == BIGCACHE_MISMATCH; i++) {
 
-        rc = bigcache_op_expect(op, &put->expect);
+        rc = bigcache_op_expect(op, &page->expect);
 
         if (rc != BIGCACHE_OK) {
             break;
@@ -265,7 +280,7 @@ bigcache_op_put(bigcache_op_t *op, bigcache_put_t *put)
 
         /* a mismatch now is a version that came meanwhile: look again */
 
-        rc = bigcache_cache_put(op->cache, put, &op->page);
+        rc = bigcache_cache_put(op->cache, page, &op->page);
     }
 
     return rc;
@@ -303,12 +318,7 @@ bigcache_op_expect(bigcache_op_t *op, uint64_t *expect)
 
     live = (rc == BIGCACHE_OK);
 
-    if ((op->match.sent
-         && !bigcache_op_listed(&op->match, live, page.record.version))
-        || (op->none_match.sent
-            && bigcache_op_listed(&op->none_match, live,
-                                  page.record.version)))
-    {
+    if (!bigcache_op_accepts(op, live, page.record.version)) {
         return BIGCACHE_MISMATCH;
     }
 
@@ -453,39 +463,64 @@ bigcache_op_raw(bigcache_op_t *op)
 static void
 bigcache_op_unpack(bigcache_op_t *op)
 {
-    size_t              size;
-    bigcache_record_t  *record;
+    size_t  size;
 
     if (!op->packed) {
         return;
     }
 
-    record = &op->page.record;
+    size = (size_t) op->page.record.unpacked;
+
+    op->rc = bigcache_op_unpacked(op, &op->page.record, &op->memory);
+
+    if (op->rc == BIGCACHE_OK) {
+        op->reply[0] = bigcache_data_bytes(op->memory, size);
+        op->packed = 0;
+    }
+}
+
+
+bigcache_rc_t
+bigcache_op_unpacked(const bigcache_op_t *op, const bigcache_record_t *record,
+    u_char **memory)
+{
+    size_t  size;
+
     size = (size_t) record->unpacked;
 
-    op->memory = malloc(size ? size : 1);
+    *memory = malloc(size ? size : 1);
 
-    if (op->memory == NULL) {
-        op->rc = BIGCACHE_NOMEM;
-        return;
+    if (*memory == NULL) {
+        return BIGCACHE_NOMEM;
     }
 
-    if (bigcache_gzip_unpack(op->memory, size, record->body.data,
+    if (bigcache_gzip_unpack(*memory, size, record->body.data,
                              record->body.len)
         == -1)
     {
+        free(*memory);
+        *memory = NULL;
+
         /* its checksum was right, so it was stored like this */
 
-        op->rc = BIGCACHE_ERROR;
-        return;
+        return bigcache_cache_failed(op->cache, "unpack a page",
+                                     "its checksum is right");
     }
 
-    op->reply[0] = bigcache_data_bytes(op->memory, size);
-    op->packed = 0;
+    return BIGCACHE_OK;
 }
 
 
 int
+bigcache_op_accepts(const bigcache_op_t *op, int live, uint64_t version)
+{
+    return !(op->match.sent && !bigcache_op_listed(&op->match, live, version))
+           && !(op->none_match.sent
+                && bigcache_op_listed(&op->none_match, live, version));
+}
+
+
+static int
 bigcache_op_listed(const bigcache_op_list_t *list, int live,
     uint64_t version)
 {

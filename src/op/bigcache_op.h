@@ -48,6 +48,14 @@ typedef struct {
     unsigned                  syntax:1;
 } bigcache_op_invalid_t;
 
+/* of batch: operations of one kind that came to one status */
+
+typedef struct {
+    const char               *name;     /* "get", "set", "delete", "touch" */
+    unsigned                  status;
+    unsigned                  n;
+} bigcache_op_tally_t;
+
 typedef struct {
     /* the question */
 
@@ -79,6 +87,8 @@ typedef struct {
     unsigned                  up:1;     /* likewise: the store is open */
     uint64_t                  hits;     /* of batch: pages found */
     uint64_t                  misses;   /* likewise: not found */
+    bigcache_op_tally_t      *tally;    /* likewise: what each came to */
+    unsigned                  ntally;
     bigcache_op_invalid_t     invalid;
     char                      reason[BIGCACHE_ERROR_LEN];
     u_char                   *memory;
@@ -148,12 +158,6 @@ void bigcache_op_free(bigcache_op_t *op);
  * For the operations: sets op->rc, and the reason that goes with it.
  */
 void bigcache_op_finish(bigcache_op_t *op, bigcache_rc_t rc);
-
-/*
- * For the operations that store: stores the page under op->key, if what is
- * there is what the lists of op accept.  Returns what it came to.
- */
-bigcache_rc_t bigcache_op_put(bigcache_op_t *op, bigcache_put_t *put);
 
 
 #endif /* _BIGCACHE_OP_H_INCLUDED_ */

@@ -24,56 +24,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bigcache_answer.h"
 #include "bigcache_json.h"
-#include "bigcache_json_text.h"
-#include "bigcache_op_store.h"
+#include "bigcache_op_batch.h"
 
 
 #define BIGCACHE_OP_BATCH         1000
 
-/* bytes of pages in one answer */
+/* bytes of an answer, which is held in memory; and of base64 in an operation */
 
-#define BIGCACHE_OP_BATCH_ANSWER  (64 * 1024 * 1024)
+#define BIGCACHE_OP_BATCH_ANSWER  (16 * 1024 * 1024)
+#define BIGCACHE_OP_BATCH_BYTES   (8 * 1024 * 1024)
 
-
-/* the members of an operation */
-
-enum {
-    BIGCACHE_BATCH_OP = 0,
-    BIGCACHE_BATCH_KEY,
-    BIGCACHE_BATCH_VALUE,
-    BIGCACHE_BATCH_BASE64,
-    BIGCACHE_BATCH_TYPE,
-    BIGCACHE_BATCH_EXPIRE,
-    BIGCACHE_BATCH_DURATION,
-    BIGCACHE_BATCH_NONE_MATCH,
-    BIGCACHE_BATCH_MEMBERS
-};
-
-typedef struct {
-    bigcache_op_t           *op;        /* the whole */
-    bigcache_json_text_t     text;      /* of the answer */
-
-    /* the one under way */
-    bigcache_op_t            one;
-    bigcache_json_named_t    named[BIGCACHE_BATCH_MEMBERS];
-    bigcache_str_t           key;       /* memory, as all of these */
-    bigcache_str_t           bytes;
-    bigcache_str_t           type;
-    bigcache_str_t           expire;
-    bigcache_str_t           duration;
-} bigcache_op_batch_t;
 
 typedef void (*bigcache_op_batch_pt)(bigcache_op_batch_t *batch);
 
+typedef struct {
+    const char              *name;
+    const char              *quoted;    /* as it is sent */
+    bigcache_op_batch_pt     run;
+} bigcache_op_batch_op_t;
 
-static bigcache_rc_t bigcache_op_batch_items(bigcache_op_t *op,
-    const bigcache_op_view_t *view, bigcache_str_t *items);
+
+static bigcache_rc_t bigcache_op_batch_items(bigcache_op_batch_t *batch,
+    bigcache_str_t *items);
+static void bigcache_op_batch_all(bigcache_op_batch_t *batch,
+    const bigcache_str_t *items);
 static void bigcache_op_batch_item(bigcache_op_batch_t *batch,
     const bigcache_str_t *item);
 static void bigcache_op_batch_run(bigcache_op_batch_t *batch,
     const bigcache_str_t *item);
+static int bigcache_op_batch_key(bigcache_op_batch_t *batch);
 static int bigcache_op_batch_is(const bigcache_str_t *member,
     const char *word);
 static int bigcache_op_batch_string(bigcache_op_batch_t *batch, unsigned i,
@@ -83,27 +63,18 @@ static int bigcache_op_batch_time(bigcache_op_batch_t *batch, unsigned i,
 static void bigcache_op_batch_get(bigcache_op_batch_t *batch);
 static void bigcache_op_batch_set(bigcache_op_batch_t *batch);
 static void bigcache_op_batch_set_raw(bigcache_op_batch_t *batch);
+static int bigcache_op_batch_bytes(bigcache_op_batch_t *batch);
 static void bigcache_op_batch_delete(bigcache_op_batch_t *batch);
 static void bigcache_op_batch_touch(bigcache_op_batch_t *batch);
-static void bigcache_op_batch_invalid(bigcache_op_batch_t *batch,
-    const char *msg);
-static void bigcache_op_batch_result(bigcache_op_batch_t *batch);
-static void bigcache_op_batch_page(bigcache_op_batch_t *batch);
-static void bigcache_op_batch_raw(bigcache_op_batch_t *batch);
-static void bigcache_op_batch_failure(bigcache_op_batch_t *batch,
-    unsigned status, const char *detail);
 static void bigcache_op_batch_free(bigcache_op_batch_t *batch);
 
 
-static const struct {
-    const char            *name;        /* in quotes, as it is sent */
-    bigcache_op_batch_pt   run;
-} bigcache_op_batch_ops[] = {
-    { "\"get\"", bigcache_op_batch_get },
-    { "\"set\"", bigcache_op_batch_set },
-    { "\"delete\"", bigcache_op_batch_delete },
-    { "\"touch\"", bigcache_op_batch_touch },
-    { NULL, NULL }
+static const bigcache_op_batch_op_t  bigcache_op_batch_ops[] = {
+    { "get", "\"get\"", bigcache_op_batch_get },
+    { "set", "\"set\"", bigcache_op_batch_set },
+    { "delete", "\"delete\"", bigcache_op_batch_delete },
+    { "touch", "\"touch\"", bigcache_op_batch_touch },
+    { NULL, NULL, NULL }
 };
 
 static const char *const  bigcache_op_batch_names[BIGCACHE_BATCH_MEMBERS] = {
@@ -115,45 +86,30 @@ static const char *const  bigcache_op_batch_names[BIGCACHE_BATCH_MEMBERS] = {
 void
 bigcache_op_batch(bigcache_op_t *op)
 {
-    size_t                at;
-    unsigned              n;
     bigcache_rc_t         rc;
-    bigcache_str_t        items, item;
-    bigcache_op_view_t    view;
+    bigcache_str_t        items;
     bigcache_op_batch_t   batch;
 
-    memset(&view, 0, sizeof(bigcache_op_view_t));
     memset(&batch, 0, sizeof(bigcache_op_batch_t));
 
     batch.op = op;
 
-    rc = bigcache_op_view(&view, &op->body);
+    op->tally = malloc(BIGCACHE_OP_BATCH_TALLY * sizeof(bigcache_op_tally_t));
+
+    rc = op->tally ? bigcache_op_view(op, &batch.view, &op->body)
+                   : BIGCACHE_NOMEM;
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_op_batch_items(op, &view, &items);
+        rc = bigcache_op_batch_items(&batch, &items);
     }
 
     if (rc == BIGCACHE_OK) {
-
-        bigcache_json_text_puts(&batch.text, "{\"results\":[");
-
-        at = 0;
-
-        for (n = 0; bigcache_json_item(&items, &at, &item); n++) {
-
-            if (n) {
-                bigcache_json_text_puts(&batch.text, ",");
-            }
-
-            bigcache_op_batch_item(&batch, &item);
-        }
-
-        bigcache_json_text_puts(&batch.text, "]}");
+        bigcache_op_batch_all(&batch, &items);
 
         rc = batch.text.failed ? BIGCACHE_NOMEM : BIGCACHE_OK;
     }
 
-    bigcache_op_view_free(&view);
+    bigcache_op_view_free(&batch.view);
 
     op->memory = batch.text.data;
     op->reply[0] = bigcache_data_bytes(batch.text.data, batch.text.len);
@@ -164,18 +120,20 @@ bigcache_op_batch(bigcache_op_t *op)
 
 
 static bigcache_rc_t
-bigcache_op_batch_items(bigcache_op_t *op, const bigcache_op_view_t *view,
-    bigcache_str_t *items)
+bigcache_op_batch_items(bigcache_op_batch_t *batch, bigcache_str_t *items)
 {
     size_t                  at;
     unsigned                n;
     bigcache_rc_t           rc;
-    bigcache_str_t          item;
+    bigcache_op_t          *op;
+    bigcache_str_t          item, *text;
     bigcache_json_error_t   err;
     bigcache_json_named_t   named = { "operations", { 0, NULL } };
 
-    rc = bigcache_op_scanned(op, bigcache_json_members(view->text.data,
-                                                       view->text.len,
+    op = batch->op;
+    text = &batch->view.text;
+
+    rc = bigcache_op_scanned(op, bigcache_json_members(text->data, text->len,
                                                        &named, 1, &err),
                              &err);
     if (rc != BIGCACHE_OK) {
@@ -210,21 +168,71 @@ bigcache_op_batch_items(bigcache_op_t *op, const bigcache_op_view_t *view,
 
 
 static void
+bigcache_op_batch_all(bigcache_op_batch_t *batch, const bigcache_str_t *items)
+{
+    size_t           at;
+    unsigned         n;
+    bigcache_str_t   item;
+
+    bigcache_json_text_puts(&batch->text, "{\"results\":[");
+
+    at = 0;
+
+    /* what nobody can be told of is not done */
+
+    for (n = 0;
+         !batch->text.failed && bigcache_json_item(items, &at, &item);
+         n++)
+    {
+        if (n) {
+            bigcache_json_text_puts(&batch->text, ",");
+        }
+
+        bigcache_op_batch_item(batch, &item);
+    }
+
+    bigcache_json_text_puts(&batch->text, "]}");
+}
+
+
+static void
 bigcache_op_batch_item(bigcache_op_batch_t *batch, const bigcache_str_t *item)
 {
-    bigcache_op_t  *one;
+    bigcache_op_t          *one;
+    const bigcache_data_t  *body;
 
     one = &batch->one;
+    body = &batch->op->body;
 
     memset(one, 0, sizeof(bigcache_op_t));
 
     one->cache = batch->op->cache;
-    one->body = bigcache_data_bytes(item->data, item->len);
     one->page.fd = -1;
+
+    /* a large value stays in its file, as that of a request of its own does */
+
+    one->body = (batch->view.map && item->len > BIGCACHE_STORE_LARGE)
+                ? bigcache_data_range(body->fd,
+                                      body->offset
+                                      + (item->data - batch->view.text.data),
+                                      item->len)
+                : bigcache_data_bytes(item->data, item->len);
+
+    batch->name = NULL;
 
     bigcache_op_batch_run(batch, item);
 
     batch->op->expired += one->expired;
+
+    /* a store that is not there: the others would wait for it, each in turn */
+
+    if (batch->ended == BIGCACHE_OK
+        && (one->rc == BIGCACHE_UNAVAILABLE || one->rc == BIGCACHE_CLOSED
+            || one->rc == BIGCACHE_NOMEM))
+    {
+        batch->ended = one->rc;
+        memcpy(batch->reason, one->reason, BIGCACHE_ERROR_LEN);
+    }
 
     bigcache_op_free(one);
     bigcache_op_batch_free(batch);
@@ -234,8 +242,9 @@ bigcache_op_batch_item(bigcache_op_batch_t *batch, const bigcache_str_t *item)
 static void
 bigcache_op_batch_run(bigcache_op_batch_t *batch, const bigcache_str_t *item)
 {
-    unsigned                i;
-    bigcache_json_error_t   err;
+    unsigned                       i;
+    bigcache_json_error_t          err;
+    const bigcache_op_batch_op_t  *known;
 
     for (i = 0; i < BIGCACHE_BATCH_MEMBERS; i++) {
         batch->named[i].name = bigcache_op_batch_names[i];
@@ -249,48 +258,74 @@ bigcache_op_batch_run(bigcache_op_batch_t *batch, const bigcache_str_t *item)
         return;
     }
 
+    for (known = bigcache_op_batch_ops; known->name; known++) {
+
+        if (bigcache_op_batch_is(&batch->named[BIGCACHE_BATCH_OP].extent,
+                                 known->quoted))
+        {
+            break;
+        }
+    }
+
+    batch->name = known->name;
+
+    if (!bigcache_op_batch_key(batch)) {
+        return;
+    }
+
+    if (known->name == NULL) {
+        bigcache_op_batch_invalid(batch,
+                                  "op is none of get, set, delete, touch");
+        return;
+    }
+
+    if (batch->ended != BIGCACHE_OK) {
+        batch->one.rc = batch->ended;
+        memcpy(batch->one.reason, batch->reason, BIGCACHE_ERROR_LEN);
+        bigcache_op_batch_result(batch);
+        return;
+    }
+
+    known->run(batch);
+}
+
+
+/* as it is, but for the slashes around it, which no key has */
+
+static int
+bigcache_op_batch_key(bigcache_op_batch_t *batch)
+{
+    bigcache_str_t  *key;
+
     if (!bigcache_op_batch_string(batch, BIGCACHE_BATCH_KEY, &batch->key,
                                   "key is not a string without U+0000"))
     {
-        return;
+        return 0;
     }
 
     if (batch->key.data == NULL) {
         bigcache_op_batch_invalid(batch, "key: field required");
-        return;
+        return 0;
     }
 
-    if (batch->key.len > BIGCACHE_KEY_MAX) {
+    key = &batch->one.key;
+    *key = batch->key;
+
+    while (key->len && *key->data == '/') {
+        key->data++;
+        key->len--;
+    }
+
+    while (key->len && key->data[key->len - 1] == '/') {
+        key->len--;
+    }
+
+    if (key->len > BIGCACHE_KEY_MAX) {
         bigcache_op_batch_invalid(batch, "the key is longer than 8192 bytes");
-        return;
+        return 0;
     }
 
-    /* as it is, but for the slashes around it, which no key has */
-
-    batch->one.key = batch->key;
-
-    while (batch->one.key.len && *batch->one.key.data == '/') {
-        batch->one.key.data++;
-        batch->one.key.len--;
-    }
-
-    while (batch->one.key.len
-           && batch->one.key.data[batch->one.key.len - 1] == '/')
-    {
-        batch->one.key.len--;
-    }
-
-    for (i = 0; bigcache_op_batch_ops[i].name; i++) {
-
-        if (bigcache_op_batch_is(&batch->named[BIGCACHE_BATCH_OP].extent,
-                                 bigcache_op_batch_ops[i].name))
-        {
-            bigcache_op_batch_ops[i].run(batch);
-            return;
-        }
-    }
-
-    bigcache_op_batch_invalid(batch, "op is none of get, set, delete, touch");
+    return 1;
 }
 
 
@@ -364,45 +399,42 @@ bigcache_op_batch_time(bigcache_op_batch_t *batch, unsigned i,
 static void
 bigcache_op_batch_get(bigcache_op_batch_t *batch)
 {
+    uint64_t        size;
     bigcache_op_t  *one;
 
     one = &batch->one;
 
     bigcache_op_get_raw(one);
 
-    if (one->rc == BIGCACHE_OK) {
-        batch->op->hits++;
-
-        if (bigcache_data_length(one->reply, one->nreply) + batch->text.len
-            > BIGCACHE_OP_BATCH_ANSWER)
-        {
-            bigcache_op_batch_failure(batch, 413, "the answer would be too "
-                                      "large, ask for the page alone");
-            return;
-        }
-
-        if (one->page.record.kind == BIGCACHE_KIND_JSON) {
-            bigcache_op_batch_page(batch);
-
-        } else {
-            bigcache_op_batch_raw(batch);
-        }
-
-        return;
-    }
-
     if (one->rc == BIGCACHE_MISS) {
         batch->op->misses++;
     }
 
-    bigcache_op_batch_result(batch);
+    if (one->rc != BIGCACHE_OK) {
+        bigcache_op_batch_result(batch);
+        return;
+    }
+
+    size = bigcache_data_length(one->reply, one->nreply);
+
+    if (one->page.record.kind == BIGCACHE_KIND_RAW) {
+        size = (size + 2) / 3 * 4;
+    }
+
+    if (size + batch->text.len > BIGCACHE_OP_BATCH_ANSWER) {
+        bigcache_op_batch_failure(batch, 413, "the answer would be too large, "
+                                  "ask for the page alone");
+        return;
+    }
+
+    bigcache_op_batch_answer(batch);
 }
 
 
 static void
 bigcache_op_batch_set(bigcache_op_batch_t *batch)
 {
-    const bigcache_str_t  *none_match;
+    const bigcache_str_t  *base64, *none_match;
 
     none_match = &batch->named[BIGCACHE_BATCH_NONE_MATCH].extent;
 
@@ -417,7 +449,9 @@ bigcache_op_batch_set(bigcache_op_batch_t *batch)
         batch->one.none_match.any = 1;
     }
 
-    if (batch->named[BIGCACHE_BATCH_BASE64].extent.data == NULL) {
+    base64 = &batch->named[BIGCACHE_BATCH_BASE64].extent;
+
+    if (base64->data == NULL || base64->data[0] == 'n') {
         batch->one.minimal = 1;
         bigcache_op_put_json(&batch->one);
         bigcache_op_batch_result(batch);
@@ -436,15 +470,13 @@ bigcache_op_batch_set(bigcache_op_batch_t *batch)
 static void
 bigcache_op_batch_set_raw(bigcache_op_batch_t *batch)
 {
-    ssize_t         n;
     bigcache_op_t  *one;
 
     one = &batch->one;
 
-    if (!bigcache_op_batch_string(batch, BIGCACHE_BATCH_BASE64,
-                                  &batch->bytes, "base64 is not a string")
-        || !bigcache_op_batch_string(batch, BIGCACHE_BATCH_TYPE,
-                                     &batch->type, "type is not a string")
+    if (!bigcache_op_batch_bytes(batch)
+        || !bigcache_op_batch_string(batch, BIGCACHE_BATCH_TYPE, &batch->type,
+                                     "type is not a string")
         || !bigcache_op_batch_time(batch, BIGCACHE_BATCH_EXPIRE,
                                    &batch->expire,
                                    "expire is not a number")
@@ -455,6 +487,46 @@ bigcache_op_batch_set_raw(bigcache_op_batch_t *batch)
         return;
     }
 
+    one->type = batch->type;
+    one->expire = batch->expire;
+    one->duration = batch->duration;
+
+    bigcache_op_put_raw(one);
+
+    if (one->rc == BIGCACHE_INVALID) {
+
+        /* here these are members, not headers */
+
+        one->invalid.name = strstr(one->invalid.name, "Type") ? "type"
+                            : strstr(one->invalid.name, "Expire") ? "expire"
+                            : "duration";
+    }
+
+    bigcache_op_batch_result(batch);
+}
+
+
+/* sets the body of the page; returns 0 if it has been answered */
+
+static int
+bigcache_op_batch_bytes(bigcache_op_batch_t *batch)
+{
+    ssize_t  n;
+
+    if (batch->named[BIGCACHE_BATCH_BASE64].extent.len
+        > BIGCACHE_OP_BATCH_BYTES)
+    {
+        bigcache_op_batch_failure(batch, 413, "the page is too large to be "
+                                  "one of many, store it alone");
+        return 0;
+    }
+
+    if (!bigcache_op_batch_string(batch, BIGCACHE_BATCH_BASE64,
+                                  &batch->bytes, "base64 is not a string"))
+    {
+        return 0;
+    }
+
     n = batch->bytes.data
         ? bigcache_json_unbase64((u_char *) batch->bytes.data,
                                  batch->bytes.len)
@@ -462,26 +534,12 @@ bigcache_op_batch_set_raw(bigcache_op_batch_t *batch)
 
     if (n == -1) {
         bigcache_op_batch_invalid(batch, "base64 is not base64 with padding");
-        return;
+        return 0;
     }
 
-    if (batch->type.len > BIGCACHE_TYPE_MAX
-        || memchr(batch->type.data ? batch->type.data : (u_char *) "", '\n',
-                  batch->type.len)
-        || memchr(batch->type.data ? batch->type.data : (u_char *) "", '\r',
-                  batch->type.len))
-    {
-        bigcache_op_batch_invalid(batch, "type is not a content type");
-        return;
-    }
+    batch->one.body = bigcache_data_bytes(batch->bytes.data, (size_t) n);
 
-    one->body = bigcache_data_bytes(batch->bytes.data, (size_t) n);
-    one->type = batch->type;
-    one->expire = batch->expire;
-    one->duration = batch->duration;
-
-    bigcache_op_put_raw(one);
-    bigcache_op_batch_result(batch);
+    return 1;
 }
 
 
@@ -502,142 +560,6 @@ bigcache_op_batch_touch(bigcache_op_batch_t *batch)
     bigcache_op_touch(&batch->one);
 
     bigcache_op_batch_result(batch);
-}
-
-
-static void
-bigcache_op_batch_invalid(bigcache_op_batch_t *batch, const char *msg)
-{
-    batch->one.rc = BIGCACHE_INVALID;
-    batch->one.invalid.msg = msg;
-
-    bigcache_op_batch_result(batch);
-}
-
-
-/* of all but a page: the reply without the key, or what went wrong */
-
-static void
-bigcache_op_batch_result(bigcache_op_batch_t *batch)
-{
-    unsigned         status;
-    const char      *detail;
-    bigcache_op_t   *one;
-
-    one = &batch->one;
-
-    if (one->rc != BIGCACHE_OK) {
-        status = bigcache_op_failure(one, &detail);
-        bigcache_op_batch_failure(batch, status, detail);
-        return;
-    }
-
-    bigcache_json_text_puts(&batch->text, "{\"status\":200");
-
-    /* what is stored has its lifetime in the page */
-
-    if (one->nreply) {
-        bigcache_json_text_puts(&batch->text, ",\"expire\":");
-
-        if (one->page.record.expire == BIGCACHE_NEVER) {
-            bigcache_json_text_puts(&batch->text, "null");
-
-        } else {
-            bigcache_json_text_time(&batch->text, one->page.record.expire);
-        }
-    }
-
-    bigcache_json_text_puts(&batch->text, "}");
-}
-
-
-/* the document as it is stored: "{" and then "value" and so on */
-
-static void
-bigcache_op_batch_page(bigcache_op_batch_t *batch)
-{
-    u_char           *p;
-    bigcache_data_t  *data;
-
-    bigcache_json_text_puts(&batch->text, "{\"status\":200,");
-
-    data = &batch->one.reply[1];
-
-    p = bigcache_json_text_room(&batch->text,
-                                (size_t) bigcache_data_length(data, 1));
-
-    if (p && bigcache_data_read(p, data, 1) == -1) {
-        batch->text.failed = 1;
-    }
-}
-
-
-static void
-bigcache_op_batch_raw(bigcache_op_batch_t *batch)
-{
-    u_char               *memory;
-    bigcache_str_t        bytes;
-    bigcache_data_t      *data;
-    bigcache_record_t    *record;
-
-    record = &batch->one.page.record;
-    data = &batch->one.reply[0];
-
-    bytes.len = (size_t) bigcache_data_length(data, 1);
-    bytes.data = data->bytes.data;
-    memory = NULL;
-
-    if (data->fd != -1) {
-
-        memory = malloc(bytes.len);
-        bytes.data = memory;
-
-        if (memory == NULL || bigcache_data_read(memory, data, 1) == -1) {
-            batch->text.failed = 1;
-            free(memory);
-            return;
-        }
-    }
-
-    bigcache_json_text_puts(&batch->text, "{\"status\":200,\"base64\":");
-    bigcache_json_text_base64(&batch->text, &bytes);
-    bigcache_json_text_puts(&batch->text, ",\"type\":");
-
-    if (record->type.len) {
-        bigcache_json_text_quote(&batch->text, &record->type);
-
-    } else {
-        bigcache_json_text_puts(&batch->text, "null");
-    }
-
-    bigcache_json_text_puts(&batch->text, ",\"expire\":");
-
-    if (record->expire == BIGCACHE_NEVER) {
-        bigcache_json_text_puts(&batch->text, "null}");
-
-    } else {
-        bigcache_json_text_time(&batch->text, record->expire);
-        bigcache_json_text_puts(&batch->text, "}");
-    }
-
-    free(memory);
-}
-
-
-static void
-bigcache_op_batch_failure(bigcache_op_batch_t *batch, unsigned status,
-    const char *detail)
-{
-    bigcache_str_t  text;
-
-    text.data = (const u_char *) detail;
-    text.len = strlen(detail);
-
-    bigcache_json_text_puts(&batch->text, "{\"status\":");
-    bigcache_json_text_number(&batch->text, status);
-    bigcache_json_text_puts(&batch->text, ",\"detail\":");
-    bigcache_json_text_quote(&batch->text, &text);
-    bigcache_json_text_puts(&batch->text, "}");
 }
 
 

@@ -4,6 +4,7 @@
  */
 
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@
 static bigcache_rc_t bigcache_op_document(bigcache_op_put_t *put);
 static bigcache_rc_t bigcache_op_write_json(bigcache_op_put_t *put,
     const bigcache_answer_t *answer);
+static bigcache_rc_t bigcache_op_raw_type(bigcache_op_t *op);
 static bigcache_rc_t bigcache_op_raw_lifetime(bigcache_op_put_t *put);
 static bigcache_str_t bigcache_op_expire_text(bigcache_op_put_t *put,
     const bigcache_str_t *none);
@@ -36,8 +38,9 @@ bigcache_op_put_json(bigcache_op_t *op)
     memset(&put, 0, sizeof(bigcache_op_put_t));
 
     put.op = op;
+    put.body = op->body;
 
-    rc = bigcache_op_view(&put.view, &op->body);
+    rc = bigcache_op_view(op, &put.view, &put.body);
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_op_document(&put);
@@ -72,17 +75,22 @@ bigcache_op_put_raw(bigcache_op_t *op)
     memset(&page, 0, sizeof(bigcache_put_t));
 
     put.op = op;
+    put.body = op->body;
 
-    rc = bigcache_op_raw_lifetime(&put);
+    rc = bigcache_op_raw_type(op);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_op_raw_lifetime(&put);
+    }
 
     if (rc == BIGCACHE_OK) {
         page.kind = BIGCACHE_KIND_RAW;
         page.expire = put.expire;
         page.type = op->type;
-        page.data = &op->body;
+        page.data = &put.body;
         page.n = 1;
 
-        rc = bigcache_op_put(op, &page);
+        rc = bigcache_op_put(&put, &page);
     }
 
     if (rc == BIGCACHE_OK) {
@@ -94,7 +102,8 @@ bigcache_op_put_raw(bigcache_op_t *op)
 
 
 bigcache_rc_t
-bigcache_op_view(bigcache_op_view_t *view, const bigcache_data_t *body)
+bigcache_op_view(const bigcache_op_t *op, bigcache_op_view_t *view,
+    const bigcache_data_t *body)
 {
     off_t   slack;
     size_t  len;
@@ -117,11 +126,18 @@ bigcache_op_view(bigcache_op_view_t *view, const bigcache_data_t *body)
 
         view->text.data = view->memory;
 
-        return bigcache_data_read(view->memory, body, 1) ? BIGCACHE_ERROR
-                                                         : BIGCACHE_OK;
+        if (bigcache_data_read(view->memory, body, 1) == -1) {
+            return bigcache_cache_failed(op->cache, "read a body",
+                                         strerror(errno));
+        }
+
+        return BIGCACHE_OK;
     }
 
-    /* the page cache holds it already, so it costs no memory of ours */
+    /*
+     * The page cache holds it already, so it costs no memory of ours.  It is
+     * nginx's file, which nobody cuts short: that would be SIGBUS.
+     */
 
     slack = body->offset % sysconf(_SC_PAGESIZE);
 
@@ -245,6 +261,35 @@ bigcache_op_lifetime(bigcache_op_put_t *put)
 }
 
 
+/* it is sent as a header some day, which holds no control characters */
+
+static bigcache_rc_t
+bigcache_op_raw_type(bigcache_op_t *op)
+{
+    size_t  i;
+    u_char  c;
+
+    for (i = 0; i < op->type.len; i++) {
+
+        c = op->type.data[i];
+
+        if ((c < 0x20 && c != '\t') || c == 0x7f) {
+            return bigcache_op_invalid(op, "header", "Content-Type",
+                                       "value holds a control character",
+                                       "value_error.str");
+        }
+    }
+
+    if (op->type.len > BIGCACHE_TYPE_MAX) {
+        return bigcache_op_invalid(op, "header", "Content-Type",
+                                   "value is longer than 1024 bytes",
+                                   "value_error.str");
+    }
+
+    return BIGCACHE_OK;
+}
+
+
 static bigcache_rc_t
 bigcache_op_raw_lifetime(bigcache_op_put_t *put)
 {
@@ -304,8 +349,13 @@ bigcache_op_store_json(bigcache_op_put_t *put)
 
     /* a value in a file stays there, if the document is large by it alone */
 
-    answer.apart = (put->view.map != NULL
-                    && put->doc.value.len > BIGCACHE_STORE_LARGE);
+    if (put->view.map && put->doc.value.len > BIGCACHE_STORE_LARGE) {
+        put->value_at = (uint64_t) (put->doc.value.data
+                                    - put->view.text.data);
+        put->doc.value.data = NULL;
+    }
+
+    answer.apart = (put->doc.value.data == NULL);
 
     if (bigcache_answer(&answer) == -1) {
         return BIGCACHE_NOMEM;
@@ -342,16 +392,17 @@ bigcache_op_write_json(bigcache_op_put_t *put,
     if (answer->apart) {
         data[0].bytes.len = answer->body;
 
-        data[1] = op->body;
-        data[1].offset += put->doc.value.data - put->view.text.data;
-        data[1].length = put->doc.value.len;
+        data[1] = bigcache_data_range(put->body.fd,
+                                      put->body.offset
+                                      + (off_t) put->value_at,
+                                      put->doc.value.len);
 
         data[2] = bigcache_data_bytes(answer->memory + answer->body,
                                       answer->size - answer->body);
         page.n = 3;
     }
 
-    rc = bigcache_op_put(op, &page);
+    rc = bigcache_op_put(put, &page);
 
     if (rc != BIGCACHE_OK) {
         return rc;

@@ -11,17 +11,21 @@
  */
 
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bigcache_answer.h"
-#include "bigcache_gzip.h"
 #include "bigcache_json.h"
 #include "bigcache_op_store.h"
 
 
 #define BIGCACHE_OP_DIGITS  sizeof("-9223372036854775808")
+
+/* bytes: more than a lifetime takes behind a value */
+
+#define BIGCACHE_OP_TAIL    8192
 
 
 typedef struct bigcache_op_rewrite_s  bigcache_op_rewrite_t;
@@ -47,7 +51,6 @@ struct bigcache_op_rewrite_s {
 
 static bigcache_rc_t bigcache_op_rewrite(bigcache_op_rewrite_t *rw);
 static bigcache_rc_t bigcache_op_rewrite_once(bigcache_op_rewrite_t *rw,
-    const bigcache_op_list_t *match, const bigcache_op_list_t *none_match,
     int *again);
 static bigcache_rc_t bigcache_op_touched(bigcache_op_rewrite_t *rw);
 static bigcache_rc_t bigcache_op_touch_page(bigcache_op_rewrite_t *rw,
@@ -63,6 +66,8 @@ static bigcache_rc_t bigcache_op_stored(bigcache_op_put_t *put,
     bigcache_page_t *page);
 static bigcache_rc_t bigcache_op_stored_json(bigcache_op_put_t *put,
     bigcache_page_t *page);
+static bigcache_rc_t bigcache_op_stored_large(bigcache_op_put_t *put,
+    bigcache_page_t *page);
 
 
 void
@@ -76,7 +81,7 @@ bigcache_op_touch(bigcache_op_t *op)
     rw.put.op = op;
     rw.handler = bigcache_op_touch_page;
 
-    rc = bigcache_op_view(&rw.view, &op->body);
+    rc = bigcache_op_view(op, &rw.view, &op->body);
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_op_touched(&rw);
@@ -107,7 +112,7 @@ bigcache_op_incr(bigcache_op_t *op)
     rw.put.op = op;
     rw.handler = bigcache_op_count_page;
 
-    rc = bigcache_op_view(&rw.view, &op->body);
+    rc = bigcache_op_view(op, &rw.view, &op->body);
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_op_counter(&rw);
@@ -126,52 +131,58 @@ bigcache_op_incr(bigcache_op_t *op)
 static bigcache_rc_t
 bigcache_op_rewrite(bigcache_op_rewrite_t *rw)
 {
-    int                  again;
-    unsigned             i;
-    bigcache_rc_t        rc;
-    bigcache_op_t       *op;
-    bigcache_data_t      body;
-    bigcache_op_list_t   match, none_match;
+    int               again;
+    unsigned          i;
+    bigcache_rc_t     rc;
+    bigcache_op_t    *op;
+    pthread_mutex_t  *lock;
 
     op = rw->put.op;
 
-    body = op->body;
-    match = op->match;
-    none_match = op->none_match;
+    again = 1;
+    rc = BIGCACHE_MISMATCH;
 
-    for (i = 0; i < BIGCACHE_OP_TRIES; i++) {
+    lock = bigcache_cache_lock(op->cache, &op->key);
 
-        free(op->memory);
-        op->memory = NULL;
+    if (lock) {
 
-        rc = bigcache_op_rewrite_once(rw, &match, &none_match, &again);
+        for (i = 0; i < BIGCACHE_OP_TRIES; i++) {
 
-        if (rc != BIGCACHE_MISMATCH || !again) {
-            break;
+            free(op->memory);
+            op->memory = NULL;
+
+            rc = bigcache_op_rewrite_once(rw, &again);
+
+            if (rc != BIGCACHE_MISMATCH || !again) {
+                break;
+            }
         }
+
+        bigcache_cache_unlock(lock);
     }
 
-    /* the reply is in memory of its own, or in a file of the page's */
-
-    op->body = body;
-    op->match = match;
-    op->none_match = none_match;
+    if (rc == BIGCACHE_MISMATCH && again) {
+        rc = bigcache_cache_busy(op->cache);
+    }
 
     return rc;
 }
 
 
-static bigcache_rc_t
-bigcache_op_rewrite_once(bigcache_op_rewrite_t *rw,
-    const bigcache_op_list_t *match, const bigcache_op_list_t *none_match,
-    int *again)
-{
-    int               live;
-    bigcache_rc_t     rc;
-    bigcache_op_t    *op;
-    bigcache_page_t   page;
+/* *again: it is a mismatch since the page was changed meanwhile */
 
-    op = rw->put.op;
+static bigcache_rc_t
+bigcache_op_rewrite_once(bigcache_op_rewrite_t *rw, int *again)
+{
+    int                 live;
+    uint64_t            expect;
+    bigcache_rc_t       rc;
+    bigcache_op_t      *op;
+    bigcache_op_put_t  *put;
+    bigcache_page_t     page;
+
+    put = &rw->put;
+    op = put->op;
 
     *again = 0;
 
@@ -190,36 +201,22 @@ bigcache_op_rewrite_once(bigcache_op_rewrite_t *rw,
         return rc;
     }
 
-    if ((match->sent
-         && !bigcache_op_listed(match, live, page.record.version))
-        || (none_match->sent
-            && bigcache_op_listed(none_match, live, page.record.version)))
-    {
+    if (!bigcache_op_accepts(op, live, page.record.version)) {
         bigcache_page_free(&page);
         return BIGCACHE_MISMATCH;
     }
 
-    /* nothing may have come in between */
-
     *again = 1;
 
-    memset(&op->match, 0, sizeof(bigcache_op_list_t));
-    memset(&op->none_match, 0, sizeof(bigcache_op_list_t));
-
-    if (live) {
-        op->match.sent = 1;
-        op->match.versions = &page.record.version;
-        op->match.n = 1;
-
-    } else {
-        op->none_match.sent = 1;
-        op->none_match.any = 1;
-    }
+    expect = live ? page.record.version : BIGCACHE_EXPECT_NONE;
+    put->expect = &expect;
 
     rc = rw->handler(rw, live ? &page : NULL);
 
-    bigcache_op_view_free(&rw->put.view);
-    memset(&rw->put.view, 0, sizeof(bigcache_op_view_t));
+    put->expect = NULL;
+
+    bigcache_op_view_free(&put->view);
+    memset(&put->view, 0, sizeof(bigcache_op_view_t));
 
     bigcache_page_free(&page);
 
@@ -297,10 +294,10 @@ bigcache_op_touch_page(bigcache_op_rewrite_t *rw, bigcache_page_t *page)
     raw.kind = BIGCACHE_KIND_RAW;
     raw.expire = rw->expire;
     raw.type = page->record.type;
-    raw.data = &put->op->body;
+    raw.data = &put->body;
     raw.n = 1;
 
-    return bigcache_op_put(put->op, &raw);
+    return bigcache_op_put(put, &raw);
 }
 
 
@@ -392,7 +389,9 @@ bigcache_op_count_page(bigcache_op_rewrite_t *rw, bigcache_page_t *page)
         return bigcache_op_store_number(rw, rw->initial);
     }
 
-    if (page->record.kind != BIGCACHE_KIND_JSON) {
+    /* what is in a file is too large for a number */
+
+    if (page->record.kind != BIGCACHE_KIND_JSON || page->fd != -1) {
         return BIGCACHE_NUMBER;
     }
 
@@ -430,48 +429,36 @@ bigcache_op_store_number(bigcache_op_rewrite_t *rw, int64_t n)
 }
 
 
-/* has op->body be what is stored, unpacked */
+/* has put->body be what is stored, unpacked */
 
 static bigcache_rc_t
 bigcache_op_stored(bigcache_op_put_t *put, bigcache_page_t *page)
 {
-    size_t              size;
-    bigcache_op_t      *op;
+    bigcache_rc_t       rc;
     bigcache_record_t  *record;
 
-    op = put->op;
     record = &page->record;
 
     if (page->fd != -1) {
-        op->body = bigcache_data_range(page->fd, page->offset,
-                                       record->length);
+        put->body = bigcache_data_range(page->fd, page->offset,
+                                        record->length);
         return BIGCACHE_OK;
     }
 
-    op->body = bigcache_data_bytes(record->body.data, record->body.len);
+    put->body = bigcache_data_bytes(record->body.data, record->body.len);
 
     if (!(record->flags & BIGCACHE_FLAG_GZIP)) {
         return BIGCACHE_OK;
     }
 
-    size = (size_t) record->unpacked;
+    rc = bigcache_op_unpacked(put->op, record, &put->view.memory);
 
-    put->view.memory = malloc(size ? size : 1);
-
-    if (put->view.memory == NULL) {
-        return BIGCACHE_NOMEM;
+    if (rc == BIGCACHE_OK) {
+        put->body = bigcache_data_bytes(put->view.memory,
+                                        (size_t) record->unpacked);
     }
 
-    if (bigcache_gzip_unpack(put->view.memory, size, record->body.data,
-                             record->body.len)
-        == -1)
-    {
-        return BIGCACHE_ERROR;
-    }
-
-    op->body = bigcache_data_bytes(put->view.memory, size);
-
-    return BIGCACHE_OK;
+    return rc;
 }
 
 
@@ -489,17 +476,66 @@ bigcache_op_stored_json(bigcache_op_put_t *put, bigcache_page_t *page)
         return rc;
     }
 
-    rc = bigcache_op_view(&put->view, &put->op->body);
+    if (put->body.fd != -1) {
+        return bigcache_op_stored_large(put, page);
+    }
 
-    if (rc == BIGCACHE_OK
-        && bigcache_json_scan(put->view.text.data, put->view.text.len,
-                              &put->doc, &err)
-           != BIGCACHE_JSON_OK)
+    put->view.text = put->body.bytes;
+
+    if (bigcache_json_scan(put->view.text.data, put->view.text.len,
+                           &put->doc, &err)
+        != BIGCACHE_JSON_OK)
     {
         /* its checksum was right, so it was stored like this */
 
-        rc = BIGCACHE_ERROR;
+        return bigcache_cache_failed(put->op->cache, "read a document",
+                                     err.msg);
     }
 
-    return rc;
+    return BIGCACHE_OK;
+}
+
+
+/* a large document stays in its file, and is not looked at but for its end */
+
+static bigcache_rc_t
+bigcache_op_stored_large(bigcache_op_put_t *put, bigcache_page_t *page)
+{
+    u_char              tail[BIGCACHE_OP_TAIL];
+    uint64_t            at, end;
+    const u_char       *p;
+    bigcache_str_t      text;
+    bigcache_data_t     data;
+
+    at = bigcache_answer_value(page->record.head);
+    end = page->record.length;
+
+    put->value_at = at;
+
+    if (end > at + sizeof(tail)) {
+        at = end - sizeof(tail);
+    }
+
+    data = bigcache_data_range(page->fd, page->offset + (off_t) at, end - at);
+
+    if (bigcache_data_read(tail, &data, 1) == -1) {
+        return bigcache_cache_failed(put->op->cache, "read a page",
+                                     strerror(errno));
+    }
+
+    text.data = tail;
+    text.len = (size_t) (end - at);
+
+    p = bigcache_answer_behind(&text);
+
+    if (p == NULL) {
+        return bigcache_cache_failed(put->op->cache, "read a document",
+                                     "it does not end as it was stored");
+    }
+
+    put->doc.value.data = NULL;
+    put->doc.value.len = (size_t) (at + (uint64_t) (p - tail)
+                                   - put->value_at);
+
+    return BIGCACHE_OK;
 }

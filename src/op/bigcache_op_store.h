@@ -32,21 +32,31 @@ typedef struct {
     size_t                map_len;
 } bigcache_op_view_t;
 
-/* view and doc are of op->body, which may be the request's or a page's */
-
+/*
+ * view and doc are of the body, which may be the request's or a page's.  A
+ * value that is not in view has no doc.value.data, but a length, and is in the
+ * body, which is a file then.
+ */
 typedef struct {
     bigcache_op_t        *op;
+    bigcache_data_t       body;
     bigcache_op_view_t    view;
     bigcache_json_doc_t   doc;
+    uint64_t              value_at;     /* offset of such a value, bytes */
+    const uint64_t       *expect;       /* NULL: what the lists of op accept */
     int64_t               expire;       /* ms, BIGCACHE_NEVER */
     u_char                time[BIGCACHE_LIFETIME_LEN];
 } bigcache_op_put_t;
 
 
-/* BIGCACHE_OK, and bigcache_op_view_free() is owed in any case */
+/*
+ * A view of a body of the request: what lies in a file may be mapped, so it
+ * is to be a file that nobody else writes.  Returns BIGCACHE_OK, and
+ * bigcache_op_view_free() is owed in any case.
+ */
 
-bigcache_rc_t bigcache_op_view(bigcache_op_view_t *view,
-    const bigcache_data_t *body);
+bigcache_rc_t bigcache_op_view(const bigcache_op_t *op,
+    bigcache_op_view_t *view, const bigcache_data_t *body);
 void bigcache_op_view_free(bigcache_op_view_t *view);
 
 /* BIGCACHE_INVALID with what bigcache_json_members() found, or BIGCACHE_OK */
@@ -64,6 +74,12 @@ bigcache_rc_t bigcache_op_lifetime(bigcache_op_put_t *put);
  */
 bigcache_rc_t bigcache_op_store_json(bigcache_op_put_t *put);
 
+/*
+ * Stores the page under the key of put->op, if what is there is put->expect,
+ * or what the lists accept.  Returns what it came to.
+ */
+bigcache_rc_t bigcache_op_put(bigcache_op_put_t *put, bigcache_put_t *page);
+
 /* has the reply be without the value: {"key":...,"expire":...} */
 
 bigcache_rc_t bigcache_op_reply(bigcache_op_put_t *put,
@@ -74,10 +90,18 @@ bigcache_rc_t bigcache_op_reply(bigcache_op_put_t *put,
 bigcache_rc_t bigcache_op_invalid(bigcache_op_t *op, const char *in,
     const char *name, const char *msg, const char *type);
 
-/* returns 1 if the list accepts the live page of that version */
+/*
+ * Returns 1 if both lists of op accept what is there: the live page of that
+ * version, or none.
+ */
+int bigcache_op_accepts(const bigcache_op_t *op, int live, uint64_t version);
 
-int bigcache_op_listed(const bigcache_op_list_t *list, int live,
-    uint64_t version);
+/*
+ * Unpacks the body of a record, which is a gzip file; *memory is for free().
+ * Returns BIGCACHE_OK, BIGCACHE_NOMEM, or BIGCACHE_ERROR.
+ */
+bigcache_rc_t bigcache_op_unpacked(const bigcache_op_t *op,
+    const bigcache_record_t *record, u_char **memory);
 
 
 #endif /* _BIGCACHE_OP_STORE_H_INCLUDED_ */

@@ -28,7 +28,6 @@ static bigcache_rc_t bigcache_ask_run(bigcache_ask_t *ask, uint64_t version,
 static bigcache_rc_t bigcache_ask_list(bigcache_ask_t *ask,
     const bigcache_str_t *prefix, const bigcache_str_t *after,
     unsigned limit, bigcache_list_t *list);
-static void bigcache_ask_reason(bigcache_cache_t *cache, const char *reason);
 
 
 bigcache_rc_t
@@ -449,7 +448,7 @@ bigcache_ask_list(bigcache_ask_t *ask, const bigcache_str_t *prefix,
 }
 
 
-static void
+void
 bigcache_ask_reason(bigcache_cache_t *cache, const char *reason)
 {
     (void) pthread_mutex_lock(&cache->mutex);

@@ -23,6 +23,9 @@
 #include "bigcache_server.h"
 
 
+#define BIGCACHE_CACHE_LOCKS  64
+
+
 struct bigcache_cache_s {
     bigcache_store_conf_t   conf;
     bigcache_store_t       *store;
@@ -36,6 +39,8 @@ struct bigcache_cache_s {
     _Atomic int             stopping;
 
     _Atomic unsigned        tag;
+
+    pthread_mutex_t         locks[BIGCACHE_CACHE_LOCKS];
 
     pthread_mutex_t         mutex;
     char                    reason[BIGCACHE_ERROR_LEN];
@@ -79,6 +84,10 @@ void bigcache_ask_end(bigcache_ask_t *ask);
 /* tells whether the call is to be made again, and what it came to if not */
 
 int bigcache_ask_again(bigcache_ask_t *ask, bigcache_rc_t *rc);
+
+/* keeps why a call is BIGCACHE_UNAVAILABLE, for bigcache_cache_reason() */
+
+void bigcache_ask_reason(bigcache_cache_t *cache, const char *reason);
 
 /* returns what a call that is made again has for since, or 0 */
 

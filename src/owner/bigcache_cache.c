@@ -7,10 +7,12 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <sys/eventfd.h>
 
 #include "bigcache_ask.h"
+#include "bigcache_crc.h"
 #include "bigcache_time.h"
 
 
@@ -19,6 +21,10 @@
  * that it does not use.
  */
 #define BIGCACHE_CACHE_SWEEP  1000
+
+/* milliseconds beyond the store's wait, for those who have the lock before */
+
+#define BIGCACHE_CACHE_LOCK_WAIT  1000
 
 
 static bigcache_rc_t bigcache_cache_opened(void *data, char *error);
@@ -31,6 +37,7 @@ static void bigcache_cache_wake(void *data);
 bigcache_cache_t *
 bigcache_cache_create(const bigcache_cache_conf_t *conf)
 {
+    unsigned                 i;
     bigcache_cache_t        *cache;
     bigcache_store_hooks_t  *hooks;
 
@@ -80,6 +87,10 @@ bigcache_cache_create(const bigcache_cache_conf_t *conf)
 
     bigcache_pages_init(&cache->pages);
     (void) pthread_mutex_init(&cache->mutex, NULL);
+
+    for (i = 0; i < BIGCACHE_CACHE_LOCKS; i++) {
+        (void) pthread_mutex_init(&cache->locks[i], NULL);
+    }
 
     /* processes that begin at the same time are not to count alike */
 
@@ -143,6 +154,8 @@ bigcache_cache_stop(bigcache_cache_t *cache)
 void
 bigcache_cache_destroy(bigcache_cache_t *cache)
 {
+    unsigned  i;
+
     /* the files are the store's, its threads may be the server's */
 
     bigcache_server_destroy(cache->server);
@@ -155,9 +168,56 @@ bigcache_cache_destroy(bigcache_cache_t *cache)
     bigcache_pages_destroy(&cache->pages);
     (void) pthread_mutex_destroy(&cache->mutex);
 
+    for (i = 0; i < BIGCACHE_CACHE_LOCKS; i++) {
+        (void) pthread_mutex_destroy(&cache->locks[i]);
+    }
+
     (void) close(cache->event);
     free((void *) cache->conf.path);
     free(cache);
+}
+
+
+pthread_mutex_t *
+bigcache_cache_lock(bigcache_cache_t *cache, const bigcache_str_t *key)
+{
+    int64_t           ms;
+    struct timespec   until;
+    pthread_mutex_t  *lock;
+
+    lock = &cache->locks[bigcache_crc32(0, key->data, key->len)
+                         % BIGCACHE_CACHE_LOCKS];
+
+    ms = bigcache_now() + cache->conf.wait + BIGCACHE_CACHE_LOCK_WAIT;
+
+    until.tv_sec = (time_t) (ms / 1000);
+    until.tv_nsec = (long) (ms % 1000) * 1000000;
+
+    return pthread_mutex_timedlock(lock, &until) ? NULL : lock;
+}
+
+
+void
+bigcache_cache_unlock(pthread_mutex_t *lock)
+{
+    (void) pthread_mutex_unlock(lock);
+}
+
+
+bigcache_rc_t
+bigcache_cache_busy(bigcache_cache_t *cache)
+{
+    bigcache_ask_reason(cache, "too many change this page at the same time");
+
+    return BIGCACHE_UNAVAILABLE;
+}
+
+
+bigcache_rc_t
+bigcache_cache_failed(bigcache_cache_t *cache, const char *what,
+    const char *error)
+{
+    return bigcache_page_failed(&cache->conf, BIGCACHE_ERROR, what, error);
 }
 
 

@@ -17,7 +17,9 @@
  *
  * A call that meets a change waits for the next owner, for the store's wait at
  * most, and is made again.  If an owner died with it, nobody knows whether it
- * was done; the next one is told so, and does nothing twice.
+ * was done; the next one is told so, and does nothing twice.  Where even that
+ * one cannot tell, since the page was changed again, a conditional put is
+ * BIGCACHE_UNAVAILABLE.
  *
  * All calls are those of bigcache_store.h, with the same meaning; they never
  * return BIGCACHE_HELD, BIGCACHE_STALE, BIGCACHE_APART or BIGCACHE_LOST.
@@ -27,6 +29,8 @@
 #ifndef _BIGCACHE_CACHE_H_INCLUDED_
 #define _BIGCACHE_CACHE_H_INCLUDED_
 
+
+#include <pthread.h>
 
 #include "bigcache_list.h"
 #include "bigcache_store.h"
@@ -105,6 +109,25 @@ bigcache_rc_t bigcache_cache_stat(bigcache_cache_t *cache,
 bigcache_rc_t bigcache_cache_clear(bigcache_cache_t *cache);
 bigcache_rc_t bigcache_cache_close(bigcache_cache_t *cache);
 bigcache_rc_t bigcache_cache_open(bigcache_cache_t *cache);
+
+/*
+ * For those that read a page and store it anew: keeps other threads of this
+ * process from doing so with the same key, and a few others, so that they do
+ * not make each other begin again.  Returns what bigcache_cache_unlock() is
+ * owed for, or NULL if it was not to be had for the store's wait and a second.
+ */
+pthread_mutex_t *bigcache_cache_lock(bigcache_cache_t *cache,
+    const bigcache_str_t *key);
+void bigcache_cache_unlock(pthread_mutex_t *lock);
+
+/* returns BIGCACHE_UNAVAILABLE, for those who had to begin again too often */
+
+bigcache_rc_t bigcache_cache_busy(bigcache_cache_t *cache);
+
+/* logs that what could not be done, and returns BIGCACHE_ERROR */
+
+bigcache_rc_t bigcache_cache_failed(bigcache_cache_t *cache,
+    const char *what, const char *error);
 
 /* copies why the last call was BIGCACHE_UNAVAILABLE to text, as a sentence */
 

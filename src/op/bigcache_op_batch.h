@@ -1,0 +1,82 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * A batch while it runs, inside src/op only: bigcache_op_batch.c reads the
+ * request and runs its operations one after the other, and
+ * bigcache_op_batch_result.c writes what each came to.  All of it is the
+ * thread's that runs the batch.
+ */
+
+
+#ifndef _BIGCACHE_OP_BATCH_H_INCLUDED_
+#define _BIGCACHE_OP_BATCH_H_INCLUDED_
+
+
+#include "bigcache_json.h"
+#include "bigcache_json_text.h"
+#include "bigcache_op_store.h"
+
+
+/* operations and what they may come to, more than there are */
+
+#define BIGCACHE_OP_BATCH_TALLY  64
+
+
+/* the members of an operation */
+
+enum {
+    BIGCACHE_BATCH_OP = 0,
+    BIGCACHE_BATCH_KEY,
+    BIGCACHE_BATCH_VALUE,
+    BIGCACHE_BATCH_BASE64,
+    BIGCACHE_BATCH_TYPE,
+    BIGCACHE_BATCH_EXPIRE,
+    BIGCACHE_BATCH_DURATION,
+    BIGCACHE_BATCH_NONE_MATCH,
+    BIGCACHE_BATCH_MEMBERS
+};
+
+typedef struct {
+    bigcache_op_t           *op;        /* the whole */
+    bigcache_op_view_t       view;      /* of its body */
+    bigcache_json_text_t     text;      /* of the answer */
+    bigcache_rc_t            ended;     /* if not OK: what the rest comes to */
+    char                     reason[BIGCACHE_ERROR_LEN];
+
+    /* the one under way */
+    const char              *name;      /* NULL: not known */
+    bigcache_op_t            one;
+    bigcache_json_named_t    named[BIGCACHE_BATCH_MEMBERS];
+    bigcache_str_t           key;       /* memory, as all of these */
+    bigcache_str_t           bytes;
+    bigcache_str_t           type;
+    bigcache_str_t           expire;
+    bigcache_str_t           duration;
+} bigcache_op_batch_t;
+
+
+/* each of these is the answer to the operation that is under way */
+
+/* what one->rc says: the reply without the key, or what went wrong */
+
+void bigcache_op_batch_result(bigcache_op_batch_t *batch);
+
+/* the page that was read; if its file cannot be, that is the answer */
+
+void bigcache_op_batch_answer(bigcache_op_batch_t *batch);
+
+/* 422, and why; msg is static */
+
+void bigcache_op_batch_invalid(bigcache_op_batch_t *batch, const char *msg);
+
+/* an HTTP status, and what there is to say of it */
+
+void bigcache_op_batch_failure(bigcache_op_batch_t *batch, unsigned status,
+    const char *detail);
+
+
+#endif /* _BIGCACHE_OP_BATCH_H_INCLUDED_ */

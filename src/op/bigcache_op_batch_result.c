@@ -1,0 +1,221 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bigcache_op_batch.h"
+
+
+/* a name, a colon, and what is wrong with it */
+
+#define BIGCACHE_OP_BATCH_DETAIL  128
+
+
+static void bigcache_op_batch_page(bigcache_op_batch_t *batch,
+    const bigcache_str_t *bytes);
+static void bigcache_op_batch_raw(bigcache_op_batch_t *batch,
+    const bigcache_str_t *bytes);
+static void bigcache_op_batch_expire(bigcache_op_batch_t *batch);
+static void bigcache_op_batch_tally(bigcache_op_batch_t *batch,
+    unsigned status);
+
+
+void
+bigcache_op_batch_invalid(bigcache_op_batch_t *batch, const char *msg)
+{
+    batch->one.rc = BIGCACHE_INVALID;
+    batch->one.invalid.msg = msg;
+
+    bigcache_op_batch_result(batch);
+}
+
+
+void
+bigcache_op_batch_result(bigcache_op_batch_t *batch)
+{
+    char             text[BIGCACHE_OP_BATCH_DETAIL];
+    unsigned         status;
+    const char      *detail;
+    bigcache_op_t   *one;
+
+    one = &batch->one;
+
+    if (one->rc != BIGCACHE_OK) {
+        status = bigcache_op_failure(one, &detail);
+
+        if (one->rc == BIGCACHE_INVALID && one->invalid.name) {
+            (void) snprintf(text, sizeof(text), "%s: %s", one->invalid.name,
+                            detail);
+            detail = text;
+        }
+
+        bigcache_op_batch_failure(batch, status, detail);
+        return;
+    }
+
+    bigcache_op_batch_tally(batch, 200);
+    bigcache_json_text_puts(&batch->text, "{\"status\":200");
+
+    /* what is stored has its lifetime in the page */
+
+    if (one->nreply) {
+        bigcache_op_batch_expire(batch);
+    }
+
+    bigcache_json_text_puts(&batch->text, "}");
+}
+
+
+void
+bigcache_op_batch_answer(bigcache_op_batch_t *batch)
+{
+    u_char           *memory;
+    bigcache_op_t    *one;
+    bigcache_str_t    bytes;
+    bigcache_data_t  *data;
+
+    one = &batch->one;
+
+    /* of a document, what is behind the brace */
+
+    data = &one->reply[one->nreply - 1];
+
+    bytes.data = data->bytes.data;
+    bytes.len = (size_t) bigcache_data_length(data, 1);
+    memory = NULL;
+
+    if (data->fd != -1) {
+
+        memory = malloc(bytes.len ? bytes.len : 1);
+
+        if (memory == NULL) {
+            one->rc = BIGCACHE_NOMEM;
+
+        } else if (bigcache_data_read(memory, data, 1) == -1) {
+            one->rc = bigcache_cache_failed(one->cache, "read a page",
+                                            strerror(errno));
+        }
+
+        bytes.data = memory;
+    }
+
+    if (one->rc != BIGCACHE_OK) {
+        bigcache_op_batch_result(batch);
+
+    } else if (one->page.record.kind == BIGCACHE_KIND_JSON) {
+        bigcache_op_batch_page(batch, &bytes);
+
+    } else {
+        bigcache_op_batch_raw(batch, &bytes);
+    }
+
+    free(memory);
+}
+
+
+static void
+bigcache_op_batch_page(bigcache_op_batch_t *batch,
+    const bigcache_str_t *bytes)
+{
+    batch->op->hits++;
+
+    bigcache_op_batch_tally(batch, 200);
+    bigcache_json_text_puts(&batch->text, "{\"status\":200,");
+    bigcache_json_text_add(&batch->text, bytes->data, bytes->len);
+}
+
+
+static void
+bigcache_op_batch_raw(bigcache_op_batch_t *batch, const bigcache_str_t *bytes)
+{
+    bigcache_record_t  *record;
+
+    record = &batch->one.page.record;
+
+    batch->op->hits++;
+
+    bigcache_op_batch_tally(batch, 200);
+    bigcache_json_text_puts(&batch->text, "{\"status\":200,\"base64\":");
+    bigcache_json_text_base64(&batch->text, bytes);
+    bigcache_json_text_puts(&batch->text, ",\"type\":");
+
+    if (record->type.len) {
+        bigcache_json_text_quote(&batch->text, &record->type);
+
+    } else {
+        bigcache_json_text_puts(&batch->text, "null");
+    }
+
+    bigcache_op_batch_expire(batch);
+    bigcache_json_text_puts(&batch->text, "}");
+}
+
+
+static void
+bigcache_op_batch_expire(bigcache_op_batch_t *batch)
+{
+    bigcache_json_text_puts(&batch->text, ",\"expire\":");
+
+    if (batch->one.page.record.expire == BIGCACHE_NEVER) {
+        bigcache_json_text_puts(&batch->text, "null");
+
+    } else {
+        bigcache_json_text_time(&batch->text, batch->one.page.record.expire);
+    }
+}
+
+
+void
+bigcache_op_batch_failure(bigcache_op_batch_t *batch, unsigned status,
+    const char *detail)
+{
+    bigcache_str_t  text;
+
+    text.data = (const u_char *) detail;
+    text.len = strlen(detail);
+
+    bigcache_op_batch_tally(batch, status);
+    bigcache_json_text_puts(&batch->text, "{\"status\":");
+    bigcache_json_text_number(&batch->text, status);
+    bigcache_json_text_puts(&batch->text, ",\"detail\":");
+    bigcache_json_text_quote(&batch->text, &text);
+    bigcache_json_text_puts(&batch->text, "}");
+}
+
+
+static void
+bigcache_op_batch_tally(bigcache_op_batch_t *batch, unsigned status)
+{
+    unsigned              i;
+    bigcache_op_t        *op;
+    bigcache_op_tally_t  *tally;
+
+    op = batch->op;
+
+    if (batch->name == NULL) {
+        return;
+    }
+
+    for (i = 0; i < op->ntally; i++) {
+
+        tally = &op->tally[i];
+
+        if (tally->name == batch->name && tally->status == status) {
+            tally->n++;
+            return;
+        }
+    }
+
+    if (op->ntally < BIGCACHE_OP_BATCH_TALLY) {
+        tally = &op->tally[op->ntally++];
+        tally->name = batch->name;
+        tally->status = status;
+        tally->n = 1;
+    }
+}
