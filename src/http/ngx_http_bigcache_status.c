@@ -22,22 +22,22 @@ static ngx_str_t  ngx_http_bigcache_status_name =
     ngx_string("bigcache_status");
 
 
-/* in the order of bigcache_rc_t, the first one is the route's */
+/* by bigcache_rc_t; that of BIGCACHE_OK is the route's */
 
 static ngx_str_t  ngx_http_bigcache_statuses[] = {
-    ngx_null_string,
-    ngx_string("MISS"),
-    ngx_string("EXPIRED"),
-    ngx_string("MISMATCH"),
-    ngx_string("CLOSED"),
-    ngx_string("UNAVAILABLE"),
-    ngx_string("FULL"),
-    ngx_string("ERROR"),
-    ngx_string("UNAVAILABLE"),
-    ngx_string("ERROR"),
-    ngx_string("INVALID"),
-    ngx_string("CONFLICT"),
-    ngx_string("CONFLICT")
+    [BIGCACHE_OK] = ngx_null_string,
+    [BIGCACHE_MISS] = ngx_string("MISS"),
+    [BIGCACHE_EXPIRED] = ngx_string("EXPIRED"),
+    [BIGCACHE_MISMATCH] = ngx_string("MISMATCH"),
+    [BIGCACHE_CLOSED] = ngx_string("CLOSED"),
+    [BIGCACHE_UNAVAILABLE] = ngx_string("UNAVAILABLE"),
+    [BIGCACHE_FULL] = ngx_string("FULL"),
+    [BIGCACHE_DAMAGED] = ngx_string("ERROR"),
+    [BIGCACHE_NOMEM] = ngx_string("UNAVAILABLE"),
+    [BIGCACHE_ERROR] = ngx_string("ERROR"),
+    [BIGCACHE_INVALID] = ngx_string("INVALID"),
+    [BIGCACHE_RAW] = ngx_string("CONFLICT"),
+    [BIGCACHE_NUMBER] = ngx_string("CONFLICT")
 };
 
 
