@@ -10,6 +10,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use Bigcache::Test;
+use Compress::Zlib qw(crc32);
 use POSIX ();
 use Socket qw(:all);
 use Test::More;
@@ -159,6 +160,7 @@ for my $case (
     [ 'unknown call', sub { message(99) } ],
     [ 'call 0', sub { message(0) } ],
     [ 'rc', sub { local $bad{rc} = 99; message(STAT) } ],
+    [ 'rc of no process', sub { local $bad{rc} = 16; message(STAT) } ],
     [ 'key longer', sub { local $bad{key} = 100; message(GET, 'k') } ],
     [ 'key shorter', sub { local $bad{key} = 0; message(GET, 'k') } ],
     [ 'huge key', sub { local $bad{key} = 0xffffffff; message(GET, 'k') } ],
@@ -189,6 +191,16 @@ is answered(friend(), message(DELETE, 'none')), 1, 'no such page';
 is answered(friend(), message(LOST, 'fine')), 3, 'a page that is not lost';
 is answered(friend(), message(LOST, 'none')), 1, 'one that is not there';
 is fine(), FINE, 'serves after all that';
+
+# the owner of another binary means the same by these numbers
+
+my $large = pack('C C C C S< S< L< L< Q< q< Q< Q< Q< Q<', 2, 2, 2, 0, 0, 0, 0,
+    0, 0, 2**62, 5, 5, 12345, 0);
+
+substr $large, 12, 4, pack 'L<', crc32(substr($large, 0, 12)
+    . substr $large, 16);
+
+is answered(friend(), message(PUT, 'k', $large)), 13, 'STALE: in no loan';
 
 is answered(friend(), message(LEND, '', '', 2**60, 0)), 6,
     'more room than the disk has';

@@ -14,7 +14,7 @@
  *      0  u32  BIGCACHE_MESSAGE_MAGIC
  *      4  u16  BIGCACHE_MESSAGE_VERSION
  *      6  u16  call, BIGCACHE_CALL_*, the same in the answer
- *      8  u32  rc, in an answer: a bigcache_rc_t
+ *      8  u32  rc, in an answer: a bigcache_rc_t, BIGCACHE_LOST at most
  *     12  u32  length of the key, bytes
  *     16  u32  length of the data, bytes
  *     20  u32  flags, BIGCACHE_MESSAGE_*

@@ -17,31 +17,39 @@
 #define BIGCACHE_ERROR_LEN  256
 
 
+/*
+ * Those up to BIGCACHE_LOST cross the socket between processes, which are of
+ * two binaries while nginx is upgraded: their numbers never change, and what
+ * comes new goes to the end, with a number of its own.
+ */
+
 typedef enum {
     BIGCACHE_OK = 0,
-    BIGCACHE_MISS,         /* nothing is stored under the key */
-    BIGCACHE_EXPIRED,      /* it was, and this call found it expired */
-    BIGCACHE_MISMATCH,     /* not the version that the caller expected */
-    BIGCACHE_CLOSED,       /* closed on demand, until opened again */
-    BIGCACHE_UNAVAILABLE,  /* cannot be opened now, bigcache_store_reason() */
-    BIGCACHE_FULL,         /* no room on the disk */
-    BIGCACHE_DAMAGED,      /* what lies on the disk fails its checks */
-    BIGCACHE_NOMEM,
-    BIGCACHE_ERROR,        /* logged */
+    BIGCACHE_MISS = 1,          /* nothing is stored under the key */
+    BIGCACHE_EXPIRED = 2,       /* it was, and this call found it expired */
+    BIGCACHE_MISMATCH = 3,      /* not the version that the caller expected */
+    BIGCACHE_CLOSED = 4,        /* closed on demand, until opened again */
+    BIGCACHE_UNAVAILABLE = 5,   /* not open now, bigcache_store_reason() */
+    BIGCACHE_FULL = 6,          /* no room on the disk */
+    BIGCACHE_DAMAGED = 7,       /* what lies on the disk fails its checks */
+    BIGCACHE_NOMEM = 8,
+    BIGCACHE_ERROR = 9,         /* logged */
 
     /* of the operations, bigcache_op.h */
-    BIGCACHE_INVALID,      /* the request says what cannot be done */
-    BIGCACHE_RAW,          /* the page is no JSON document */
-    BIGCACHE_NUMBER,       /* the page is no integer, or would be too large */
+    BIGCACHE_INVALID = 10,      /* the request says what cannot be done */
+    BIGCACHE_RAW = 11,          /* the page is no JSON document */
 
     /* between processes, bigcache_cache.h; no operation returns them */
-    BIGCACHE_HELD,         /* another process has the store open */
-    BIGCACHE_STALE,        /* the place of the page is not valid any more */
-    BIGCACHE_APART,        /* the page is to lie in a segment */
-    BIGCACHE_LOST,         /* the process that was asked did not answer */
+    BIGCACHE_HELD = 12,         /* another process has the store open */
+    BIGCACHE_STALE = 13,        /* the place of the page is not valid now */
+    BIGCACHE_APART = 14,        /* the page is to lie in a segment */
+    BIGCACHE_LOST = 15,         /* the process asked did not answer */
 
     /* of the hot index */
-    BIGCACHE_AGAIN         /* it takes a call that may wait */
+    BIGCACHE_AGAIN = 16,        /* it takes a call that may wait */
+
+    /* of the operations, too */
+    BIGCACHE_NUMBER = 17        /* no integer, or it would be too large */
 } bigcache_rc_t;
 
 
