@@ -40,8 +40,6 @@ typedef struct {
     uint64_t            offset;
 } bigcache_match_t;
 
-typedef struct bigcache_key_batch_s  bigcache_key_batch_t;
-
 
 /* tells what is there; BIGCACHE_OK, or BIGCACHE_ERROR, logged */
 
@@ -68,22 +66,6 @@ bigcache_rc_t bigcache_key_remove(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_match_t *match);
 
 /*
- * Keys that are removed by one write, with all of their locks held: a few
- * dozen.  create returns NULL without memory; free() ends it.  add copies the
- * key, or returns 0: it is full.  remove empties the batch; what it removes,
- * and adds to *live and *expired, is what bigcache_key_remove() would, all or
- * nothing; it returns BIGCACHE_OK, BIGCACHE_FULL or BIGCACHE_ERROR.
- */
-bigcache_key_batch_t *bigcache_key_batch_create(void);
-
-int bigcache_key_batch_add(bigcache_key_batch_t *batch,
-    const bigcache_str_t *key);
-
-bigcache_rc_t bigcache_key_batch_remove(bigcache_store_t *store,
-    bigcache_key_batch_t *batch, const bigcache_match_t *match,
-    uint64_t *live, uint64_t *expired);
-
-/*
  * Has the record that is at from point to the place instead.  Returns
  * BIGCACHE_OK, BIGCACHE_MISMATCH if there is another record by now,
  * BIGCACHE_FULL or BIGCACHE_ERROR.
@@ -108,16 +90,6 @@ void bigcache_key_settle(bigcache_store_t *store);
  */
 bigcache_str_t bigcache_key_expire_name(u_char *dst,
     const bigcache_str_t *key, int64_t expire);
-
-/* the same for a write to the index, and stops all writes for it */
-
-bigcache_rc_t bigcache_store_unwritten(bigcache_store_t *store,
-    bigcache_rc_t rc, const char *error);
-
-/* bigcache_page_failed() */
-
-bigcache_rc_t bigcache_store_failed(bigcache_store_t *store,
-    bigcache_rc_t rc, const char *what, const char *error);
 
 
 #endif /* _BIGCACHE_KEY_H_INCLUDED_ */

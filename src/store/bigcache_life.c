@@ -260,6 +260,26 @@ bigcache_store_healed(bigcache_store_t *store, int64_t since)
 
 
 bigcache_rc_t
+bigcache_store_failed(bigcache_store_t *store, bigcache_rc_t rc,
+    const char *what, const char *error)
+{
+    return bigcache_page_failed(&store->conf, rc, what, error);
+}
+
+
+bigcache_rc_t
+bigcache_store_unwritten(bigcache_store_t *store, bigcache_rc_t rc,
+    const char *error)
+{
+    (void) bigcache_store_failed(store, rc, "write", error);
+
+    bigcache_store_break(store, rc);
+
+    return bigcache_store_broken(store);
+}
+
+
+bigcache_rc_t
 bigcache_store_broken(bigcache_store_t *store)
 {
     bigcache_rc_t  rc;

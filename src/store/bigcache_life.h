@@ -190,6 +190,13 @@ int bigcache_store_healed(bigcache_store_t *store, int64_t since);
  */
 void bigcache_store_full(bigcache_store_t *store);
 
+/* bigcache_page_failed(), and the same for a write, which breaks the store */
+
+bigcache_rc_t bigcache_store_failed(bigcache_store_t *store,
+    bigcache_rc_t rc, const char *what, const char *error);
+bigcache_rc_t bigcache_store_unwritten(bigcache_store_t *store,
+    bigcache_rc_t rc, const char *error);
+
 /* returns what writers are told: BIGCACHE_OK, or why they are stopped */
 
 bigcache_rc_t bigcache_store_broken(bigcache_store_t *store);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "bigcache_key.h"
+#include "bigcache_key_removal.h"
 #include "bigcache_life.h"
 #include "bigcache_time.h"
 
@@ -32,11 +33,11 @@ struct bigcache_purge_s {
 };
 
 typedef struct {
-    bigcache_store_t      *store;
-    bigcache_match_t       match;
-    uint64_t               live;
-    uint64_t               expired;
-    bigcache_key_batch_t  *batch;
+    bigcache_store_t        *store;
+    bigcache_match_t         match;
+    uint64_t                 live;
+    uint64_t                 expired;
+    bigcache_key_removal_t  *removal;
 } bigcache_purge_walk_t;
 
 typedef struct {
@@ -62,7 +63,7 @@ static void bigcache_purge_let_go(bigcache_purges_t *purges,
     bigcache_purge_t *purge);
 static bigcache_rc_t bigcache_purge_key(void *data,
     const bigcache_str_t *key, const bigcache_str_t *value);
-static bigcache_rc_t bigcache_purge_remove_batch(bigcache_purge_walk_t *ctx);
+static bigcache_rc_t bigcache_purge_remove_keys(bigcache_purge_walk_t *ctx);
 static bigcache_rc_t bigcache_purge_write(bigcache_store_t *store,
     const bigcache_purge_t *purge, const bigcache_str_t *value);
 static void bigcache_purge_add(bigcache_purges_t *purges,
@@ -461,10 +462,10 @@ bigcache_purge_run(bigcache_store_t *store, bigcache_purge_t *purge,
     ctx.store = store;
     ctx.match.before = purge->version;
 
-    ctx.batch = bigcache_key_batch_create();
+    ctx.removal = bigcache_key_removal_create();
 
-    rc = ctx.batch ? bigcache_import_purge(store, &purge->prefix, &ctx.live)
-                   : BIGCACHE_NOMEM;
+    rc = ctx.removal ? bigcache_import_purge(store, &purge->prefix, &ctx.live)
+                     : BIGCACHE_NOMEM;
 
     if (rc == BIGCACHE_OK) {
         walk = bigcache_index_walk_begin(store->index, BIGCACHE_INDEX_KEY,
@@ -475,10 +476,10 @@ bigcache_purge_run(bigcache_store_t *store, bigcache_purge_t *purge,
     }
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_purge_remove_batch(&ctx);
+        rc = bigcache_purge_remove_keys(&ctx);
     }
 
-    free(ctx.batch);
+    free(ctx.removal);
 
     if (rc == BIGCACHE_DAMAGED) {
 
@@ -533,14 +534,14 @@ bigcache_purge_key(void *data, const bigcache_str_t *key,
 
     (void) value;
 
-    if (bigcache_key_batch_add(ctx->batch, key)) {
+    if (bigcache_key_removal_add(ctx->removal, key)) {
         return BIGCACHE_OK;
     }
 
-    rc = bigcache_purge_remove_batch(ctx);
+    rc = bigcache_purge_remove_keys(ctx);
 
     if (rc == BIGCACHE_OK) {
-        (void) bigcache_key_batch_add(ctx->batch, key);
+        (void) bigcache_key_removal_add(ctx->removal, key);
     }
 
     return rc;
@@ -548,7 +549,7 @@ bigcache_purge_key(void *data, const bigcache_str_t *key,
 
 
 static bigcache_rc_t
-bigcache_purge_remove_batch(bigcache_purge_walk_t *ctx)
+bigcache_purge_remove_keys(bigcache_purge_walk_t *ctx)
 {
     /* whoever waits for the store waits for a purge no longer than this */
 
@@ -556,8 +557,8 @@ bigcache_purge_remove_batch(bigcache_purge_walk_t *ctx)
         return BIGCACHE_UNAVAILABLE;
     }
 
-    return bigcache_key_batch_remove(ctx->store, ctx->batch, &ctx->match,
-                                     &ctx->live, &ctx->expired);
+    return bigcache_key_removal_run(ctx->store, ctx->removal, &ctx->match,
+                                    &ctx->live, &ctx->expired);
 }
 
 

@@ -4,7 +4,6 @@
  */
 
 
-#include "bigcache_key.h"
 #include "bigcache_life.h"
 #include "bigcache_recount.h"
 

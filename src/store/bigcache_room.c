@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "bigcache_dir.h"
-#include "bigcache_key.h"
 #include "bigcache_life.h"
 #include "bigcache_room.h"
 #include "bigcache_time.h"

@@ -1,0 +1,248 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include <string.h>
+
+#include "bigcache_key_write.h"
+#include "bigcache_life.h"
+#include "bigcache_time.h"
+
+
+/* the record, the old expiry time, the new one */
+
+#define BIGCACHE_KEY_CHANGES  3
+
+
+static unsigned bigcache_key_changes(bigcache_change_t *changes,
+    const bigcache_key_write_t *write);
+static void bigcache_key_begin(bigcache_store_t *store,
+    bigcache_key_write_t *write);
+static void bigcache_key_account(bigcache_store_t *store,
+    const bigcache_key_write_t *write);
+
+
+/* FNV-1a, of Fowler, Noll and Vo */
+
+unsigned
+bigcache_key_hash(const bigcache_str_t *key)
+{
+    size_t    i;
+    uint32_t  hash;
+
+    hash = 2166136261u;
+
+    for (i = 0; i < key->len; i++) {
+        hash = (hash ^ key->data[i]) * 16777619u;
+    }
+
+    return (hash ^ (hash >> 16)) % BIGCACHE_STORE_LOCKS;
+}
+
+
+bigcache_rc_t
+bigcache_key_old(bigcache_store_t *store, const bigcache_str_t *key,
+    bigcache_old_t *old)
+{
+    char            error[BIGCACHE_ERROR_LEN];
+    bigcache_rc_t   rc;
+    bigcache_str_t  value;
+
+    memset(old, 0, sizeof(bigcache_old_t));
+
+    rc = bigcache_index_get(store->index, BIGCACHE_INDEX_KEY, key, &value,
+                            error);
+
+    if (rc == BIGCACHE_MISS) {
+        return BIGCACHE_OK;
+    }
+
+    if (rc == BIGCACHE_ERROR) {
+        return bigcache_store_failed(store, rc, "read", error);
+    }
+
+    /* what cannot be read can still be written over, and removed */
+
+    old->found = 1;
+
+    if (rc != BIGCACHE_OK) {
+        return BIGCACHE_OK;
+    }
+
+    if (bigcache_record_decode(&old->record, value.data, value.len) == 0) {
+        old->expired = (old->record.expire <= bigcache_now());
+        old->live = !old->expired
+                    && !bigcache_purge_covers(&store->purges, key,
+                                              old->record.version);
+    } else {
+        memset(&old->record, 0, sizeof(bigcache_record_t));
+    }
+
+    bigcache_index_free(&value);
+
+    return BIGCACHE_OK;
+}
+
+
+int
+bigcache_key_matches(const bigcache_old_t *old, const bigcache_match_t *match)
+{
+    const bigcache_record_t  *record;
+
+    record = &old->record;
+
+    if (match->version && match->version != record->version) {
+        return 0;
+    }
+
+    if (match->before && match->before <= record->version) {
+        return 0;
+    }
+
+    if (match->until && match->until < record->version) {
+        return 0;
+    }
+
+    if (match->segment
+        && (match->segment != record->segment
+            || match->offset != record->offset
+            || !(record->flags & BIGCACHE_FLAG_SEGMENT)))
+    {
+        return 0;
+    }
+
+    return 1;
+}
+
+
+bigcache_rc_t
+bigcache_key_write(bigcache_store_t *store, bigcache_key_write_t *writes,
+    unsigned n)
+{
+    char               error[BIGCACHE_ERROR_LEN];
+    unsigned           i, nchanges;
+    bigcache_rc_t      rc;
+    bigcache_hot_t    *hot;
+    bigcache_change_t  changes[BIGCACHE_KEY_CHANGES * BIGCACHE_KEY_WRITES];
+
+    rc = bigcache_store_broken(store);
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    hot = store->conf.hot;
+    nchanges = 0;
+    i = 0;
+
+    do {
+        nchanges += bigcache_key_changes(&changes[nchanges], &writes[i]);
+
+        if (hot) {
+            bigcache_key_begin(store, &writes[i]);
+        }
+
+    } while (++i < n);
+
+    rc = bigcache_index_write(store->index, changes, nchanges, error);
+
+    for (i = 0; hot && i < n; i++) {
+        bigcache_hot_end(hot, writes[i].hash);
+    }
+
+    if (rc != BIGCACHE_OK) {
+        return bigcache_store_unwritten(store, rc, error);
+    }
+
+    for (i = 0; i < n; i++) {
+        bigcache_key_account(store, &writes[i]);
+    }
+
+    return BIGCACHE_OK;
+}
+
+
+/* returns how many there are, of BIGCACHE_KEY_CHANGES at most */
+
+static unsigned
+bigcache_key_changes(bigcache_change_t *changes,
+    const bigcache_key_write_t *write)
+{
+    int64_t                       expire;
+    unsigned                      n;
+    const bigcache_record_t      *old;
+    static const bigcache_str_t   empty = { 0, (u_char *) "" };
+
+    n = 0;
+    old = &write->old.record;
+    expire = write->record ? write->record->expire : BIGCACHE_NEVER;
+
+    changes[n].space = BIGCACHE_INDEX_KEY;
+    changes[n].key = write->key;
+    changes[n++].value = write->value;
+
+    if (old->version
+        && old->expire != BIGCACHE_NEVER
+        && old->expire != expire)
+    {
+        changes[n].space = BIGCACHE_INDEX_EXPIRE;
+        changes[n].key = bigcache_key_expire_name(write->was, &write->key,
+                                                  old->expire);
+        changes[n++].value = NULL;
+    }
+
+    if (expire != BIGCACHE_NEVER) {
+        changes[n].space = BIGCACHE_INDEX_EXPIRE;
+        changes[n].key = bigcache_key_expire_name(write->will, &write->key,
+                                                  expire);
+        changes[n++].value = &empty;
+    }
+
+    return n;
+}
+
+
+static void
+bigcache_key_begin(bigcache_store_t *store, bigcache_key_write_t *write)
+{
+    write->hash = bigcache_hot_hash(store->conf.hot, &write->key);
+
+    if (!bigcache_hot_begin(store->conf.hot, write->hash)) {
+        bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
+                     "store \"%s\": a process stopped inside the hot index, "
+                     "which is out of use until nginx is started anew",
+                     store->conf.path);
+    }
+}
+
+
+/* what is in the index now counts */
+
+static void
+bigcache_key_account(bigcache_store_t *store,
+    const bigcache_key_write_t *write)
+{
+    uint64_t                  size;
+    const bigcache_record_t  *record;
+
+    (void) atomic_fetch_add(&store->count,
+                            (write->value != NULL) - write->old.found);
+
+    record = &write->old.record;
+    size = bigcache_page_size(&write->key, record);
+
+    if (size) {
+        bigcache_segments_live(store->segments, record->segment,
+                               -(int64_t) size);
+    }
+
+    record = write->record;
+    size = record ? bigcache_page_size(&write->key, record) : 0;
+
+    if (size) {
+        bigcache_segments_live(store->segments, record->segment,
+                               (int64_t) size);
+    }
+}

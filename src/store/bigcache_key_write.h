@@ -1,0 +1,62 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * One write to the index, of one key or of many: what bigcache_key.c and
+ * bigcache_key_removal.c share, and nobody else's.  It keeps the expiry times,
+ * the counts and the hot index in step with the records.  Threads inside the
+ * store that hold the locks of the keys; calls block on the disk.
+ */
+
+
+#ifndef _BIGCACHE_KEY_WRITE_H_INCLUDED_
+#define _BIGCACHE_KEY_WRITE_H_INCLUDED_
+
+
+#include "bigcache_key.h"
+
+
+/* keys of one write, at most */
+
+#define BIGCACHE_KEY_WRITES  32
+
+
+/* one key's part of a write */
+
+typedef struct {
+    bigcache_str_t            key;
+    bigcache_old_t            old;
+    const bigcache_record_t  *record;     /* the new one, NULL: none */
+    const bigcache_str_t     *value;
+    u_char                   *was;        /* memory for names of expiry times */
+    u_char                   *will;
+    uint64_t                  hash;
+} bigcache_key_write_t;
+
+
+/* returns which of the BIGCACHE_STORE_LOCKS in store->keys is the key's */
+
+unsigned bigcache_key_hash(const bigcache_str_t *key);
+
+/* tells what is there; BIGCACHE_OK, or BIGCACHE_ERROR, logged */
+
+bigcache_rc_t bigcache_key_old(bigcache_store_t *store,
+    const bigcache_str_t *key, bigcache_old_t *old);
+
+/* returns 1 if what is there is what a removal is for, or 0 */
+
+int bigcache_key_matches(const bigcache_old_t *old,
+    const bigcache_match_t *match);
+
+/*
+ * Makes all n writes, 1 to BIGCACHE_KEY_WRITES, or none of them.  Returns
+ * BIGCACHE_OK; or what writers are told, logged if it is new.
+ */
+bigcache_rc_t bigcache_key_write(bigcache_store_t *store,
+    bigcache_key_write_t *writes, unsigned n);
+
+
+#endif /* _BIGCACHE_KEY_WRITE_H_INCLUDED_ */
