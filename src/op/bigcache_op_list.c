@@ -9,6 +9,9 @@
  *
  *     {"keys":[{"key":K,"kind":"raw","size":N,"type":T,"stored":S,
  *               "expire":E}],"next":"K%20"}
+ *
+ * It is made of parts, bigcache_list.h, until there are as many keys as were
+ * asked for, or the time is up: then the client goes on behind "next".
  */
 
 
@@ -17,8 +20,16 @@
 
 #include "bigcache_json_text.h"
 #include "bigcache_op.h"
+#include "bigcache_time.h"
 
 
+/* milliseconds behind which no other part is begun */
+
+#define BIGCACHE_OP_LIST_TIME  2000
+
+
+static bigcache_rc_t bigcache_op_list_parts(bigcache_op_t *op,
+    bigcache_json_text_t *text, bigcache_list_t *list);
 static void bigcache_op_list_row(bigcache_json_text_t *text,
     const bigcache_list_row_t *row);
 static void bigcache_op_list_next(bigcache_json_text_t *text,
@@ -28,12 +39,8 @@ static void bigcache_op_list_next(bigcache_json_text_t *text,
 void
 bigcache_op_list(bigcache_op_t *op)
 {
-    size_t                 at;
-    unsigned               n;
     bigcache_rc_t          rc;
-    bigcache_str_t         after;
     bigcache_list_t       *list;
-    bigcache_list_row_t    row;
     bigcache_json_text_t   text;
 
     list = malloc(sizeof(bigcache_list_t));
@@ -47,31 +54,7 @@ bigcache_op_list(bigcache_op_t *op)
 
     bigcache_json_text_puts(&text, "{\"keys\":[");
 
-    n = 0;
-    after = op->after;
-
-    /* a part is of some 64 KB; after one without a row there may be many */
-
-    do {
-        rc = bigcache_cache_list(op->cache, &op->key, &after, op->limit - n,
-                                 list);
-        if (rc != BIGCACHE_OK) {
-            break;
-        }
-
-        for (at = 0; bigcache_list_row(list, &at, &row); n++) {
-
-            if (n) {
-                bigcache_json_text_puts(&text, ",");
-            }
-
-            bigcache_op_list_row(&text, &row);
-        }
-
-        after.data = list->next;
-        after.len = list->next_len;
-
-    } while (list->more && list->n && n < op->limit);
+    rc = bigcache_op_list_parts(op, &text, list);
 
     if (rc == BIGCACHE_OK) {
         bigcache_op_list_next(&text, list);
@@ -88,6 +71,51 @@ bigcache_op_list(bigcache_op_t *op)
     op->nreply = 1;
 
     bigcache_op_finish(op, rc);
+}
+
+
+/* adds the rows of all parts; list is then the last of them */
+
+static bigcache_rc_t
+bigcache_op_list_parts(bigcache_op_t *op, bigcache_json_text_t *text,
+    bigcache_list_t *list)
+{
+    size_t                at;
+    int64_t               deadline;
+    unsigned              n;
+    bigcache_rc_t         rc;
+    bigcache_str_t        after;
+    bigcache_list_row_t   row;
+
+    n = 0;
+    after = op->after;
+    deadline = bigcache_monotonic() + BIGCACHE_OP_LIST_TIME;
+
+    do {
+        rc = bigcache_cache_list(op->cache, &op->key, &after, op->limit - n,
+                                 list);
+        if (rc != BIGCACHE_OK) {
+            return rc;
+        }
+
+        for (at = 0; bigcache_list_row(list, &at, &row); n++) {
+
+            if (n) {
+                bigcache_json_text_puts(text, ",");
+            }
+
+            bigcache_op_list_row(text, &row);
+        }
+
+        after.data = list->next;
+        after.len = list->next_len;
+
+        /* behind a part without a row there may be many such parts */
+
+    } while (list->more && list->n && n < op->limit
+             && bigcache_monotonic() < deadline);
+
+    return BIGCACHE_OK;
 }
 
 

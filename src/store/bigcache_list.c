@@ -14,7 +14,11 @@
 
 /* keys that are looked at in one go, if most of them are not live */
 
-#define BIGCACHE_LIST_SEEN  10000
+#define BIGCACHE_LIST_SEEN   10000
+
+/* keys from one look at the clock to the next, if nothing else is read */
+
+#define BIGCACHE_LIST_CLOCK  64
 
 
 /* in front of the key and the type */
@@ -34,13 +38,18 @@ typedef struct {
     unsigned                  limit;
     unsigned                  seen;
     int64_t                   now;
+    int64_t                   deadline;   /* monotonic ms */
 } bigcache_list_walk_t;
 
 
 static bigcache_rc_t bigcache_list_found(void *data,
     const bigcache_str_t *key, const bigcache_str_t *value);
+static int bigcache_list_enough(const bigcache_list_walk_t *ctx);
+static int bigcache_list_late(const bigcache_list_walk_t *ctx);
+static int bigcache_list_live(const bigcache_list_walk_t *ctx,
+    const bigcache_str_t *key, const bigcache_record_t *record);
 static int bigcache_list_add(bigcache_list_walk_t *ctx,
-    const bigcache_str_t *key, bigcache_record_t *record);
+    const bigcache_str_t *key, const bigcache_record_t *record);
 static int bigcache_list_put(bigcache_list_t *list, const bigcache_str_t *key,
     const bigcache_record_t *record);
 static void bigcache_list_next(bigcache_list_t *list,
@@ -71,6 +80,7 @@ bigcache_store_list(bigcache_store_t *store, const bigcache_str_t *prefix,
     ctx.limit = limit;
     ctx.seen = 0;
     ctx.now = bigcache_now();
+    ctx.deadline = bigcache_monotonic() + BIGCACHE_LIST_TIME;
 
     walk = bigcache_index_walk_begin(store->index, BIGCACHE_INDEX_KEY,
                                      prefix);
@@ -152,37 +162,64 @@ bigcache_list_found(void *data, const bigcache_str_t *key,
 {
     bigcache_list_walk_t *ctx = data;
 
-    bigcache_store_t   *store;
-    bigcache_record_t   record;
+    bigcache_record_t  record;
 
-    store = ctx->store;
-
-    if (ctx->list->n == ctx->limit
-        || ctx->seen++ == BIGCACHE_LIST_SEEN
-        || (ctx->seen > 1 && atomic_load(&store->draining)))
-    {
+    if (bigcache_list_enough(ctx)) {
         return BIGCACHE_MISS;
     }
 
     if (bigcache_record_decode(&record, value->data, value->len) == 0
-        && record.expire > ctx->now
-        && !bigcache_purge_covers(&store->purges, key, record.version)
+        && bigcache_list_live(ctx, key, &record)
         && !bigcache_list_add(ctx, key, &record))
     {
         return BIGCACHE_MISS;
     }
 
     bigcache_list_next(ctx->list, key);
+    ctx->seen++;
 
     return BIGCACHE_OK;
 }
 
 
-/* returns 0 if there is no room for it */
+static int
+bigcache_list_enough(const bigcache_list_walk_t *ctx)
+{
+    if (ctx->list->n == ctx->limit || ctx->seen == BIGCACHE_LIST_SEEN) {
+        return 1;
+    }
+
+    /* who drains the store waits for a key, too: else there is no progress */
+
+    return ctx->seen
+           && (atomic_load(&ctx->store->draining)
+               || (ctx->seen % BIGCACHE_LIST_CLOCK == 0
+                   && bigcache_list_late(ctx)));
+}
+
+
+static int
+bigcache_list_late(const bigcache_list_walk_t *ctx)
+{
+    return ctx->seen && bigcache_monotonic() >= ctx->deadline;
+}
+
+
+static int
+bigcache_list_live(const bigcache_list_walk_t *ctx, const bigcache_str_t *key,
+    const bigcache_record_t *record)
+{
+    return record->expire > ctx->now
+           && !bigcache_purge_covers(&ctx->store->purges, key,
+                                     record->version);
+}
+
+
+/* returns 0 if the key is left for the next part: no room, or no time */
 
 static int
 bigcache_list_add(bigcache_list_walk_t *ctx, const bigcache_str_t *key,
-    bigcache_record_t *record)
+    const bigcache_record_t *record)
 {
     int               added;
     bigcache_page_t   page;
@@ -191,7 +228,11 @@ bigcache_list_add(bigcache_list_walk_t *ctx, const bigcache_str_t *key,
         return bigcache_list_put(ctx->list, key, record);
     }
 
-    /* the type lies with the page; a reader finds out if that is lost */
+    /* the type lies with the page, anywhere on the disk */
+
+    if (bigcache_list_late(ctx)) {
+        return 0;
+    }
 
     bigcache_page_clear(&page);
     page.record = *record;
@@ -200,8 +241,11 @@ bigcache_list_add(bigcache_list_walk_t *ctx, const bigcache_str_t *key,
         added = bigcache_list_put(ctx->list, key, &page.record);
 
     } else {
-        record->type.len = 0;
-        added = bigcache_list_put(ctx->list, key, record);
+
+        /* a reader finds out if that is lost */
+
+        page.record.type.len = 0;
+        added = bigcache_list_put(ctx->list, key, &page.record);
     }
 
     bigcache_page_free(&page);

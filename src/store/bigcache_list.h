@@ -6,7 +6,9 @@
 
 /*
  * What is stored, in the order of the keys: a part of it at a time, which has
- * bounds in memory and in time however much there is.
+ * bounds in memory and in time however much there is, but always gets further
+ * by a key.  The time may be exceeded by one read of the disk, and where many
+ * keys were just removed, which LevelDB passes over by itself.
  *
  * A list belongs to whoever has made it, and is plain bytes, so that it can be
  * sent to another process.  bigcache_store_list() blocks, as all calls of
@@ -26,6 +28,10 @@
 /* bytes of rows: seven of the largest */
 
 #define BIGCACHE_LIST_MEMORY  (64 * 1024)
+
+/* milliseconds that are spent inside the store */
+
+#define BIGCACHE_LIST_TIME    100
 
 
 typedef struct {
@@ -48,9 +54,14 @@ typedef struct {
 
 
 /*
- * Lists live pages, of limit at most, whose keys begin with prefix and are
- * greater than after, unless its data is NULL.  Returns BIGCACHE_OK; or what
- * other calls of the store return.
+ * Lists live pages, of limit at most, 1 or more, whose keys begin with prefix
+ * and are greater than after, unless its data is NULL.  Returns BIGCACHE_OK,
+ * and fewer rows than limit, even none, with list->more, if a bound was met;
+ * or what other calls of the store return.
+ *
+ * after may be the list's own next, where the part before this has ended: it
+ * is not written to before the walk has a copy, and not at all if this returns
+ * BIGCACHE_HELD, so that another process can be asked for the same.
  */
 bigcache_rc_t bigcache_store_list(bigcache_store_t *store,
     const bigcache_str_t *prefix, const bigcache_str_t *after, unsigned limit,

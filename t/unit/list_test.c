@@ -1,0 +1,403 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * Lists of what is stored: their bounds in time.
+ *
+ * The thread that makes a list has a clock of its own then, which goes on by
+ * every look at it, and not by itself: so a disk is as slow as a test has it.
+ */
+
+
+#define _GNU_SOURCE
+
+#include <dlfcn.h>
+#include <ftw.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bigcache_list.h"
+#include "bigcache_op.h"
+#include "bigcache_time.h"
+#include "tap.h"
+
+
+#define SEGMENT  (4 * 1024 * 1024)
+#define KEYS     300
+
+
+static void test_time(void);
+static void test_time_inline(void);
+static void test_request(void);
+static void own_clock(int64_t ms);
+static unsigned parts(bigcache_store_t *store, unsigned *rows);
+static void fill(bigcache_store_t *store, unsigned n, size_t len,
+    const char *type);
+static bigcache_rc_t put(bigcache_store_t *store, const char *key, size_t len,
+    const char *type);
+static bigcache_store_t *start(void);
+static void stop(bigcache_store_t *store);
+static bigcache_str_t str(const char *s);
+static void log_handler(void *data, int level, const char *text);
+static void fresh(void);
+static int rm(const char *name, const struct stat *st, int type,
+    struct FTW *ftw);
+
+
+/* the clock of its own: when it began, ms that a look takes, that have passed */
+
+static _Thread_local int64_t   began, slow, passed;
+
+static char                    path[64];
+static u_char                  body[1000];
+static bigcache_store_conf_t   conf;
+static bigcache_list_t         list;
+
+static const bigcache_str_t    none = { 0, NULL };
+
+
+int
+main(void)
+{
+    conf.path = path;
+    conf.wait = 2000;
+    conf.index.block_cache = 1024 * 1024;
+    conf.index.write_buffer = 1024 * 1024;
+    conf.segment_size = SEGMENT;
+    conf.inline_size = 64;
+    conf.gzip_min = SIZE_MAX;
+    conf.log.handler = log_handler;
+
+    test_time();
+    test_time_inline();
+    test_request();
+
+    (void) nftw(path, rm, 16, FTW_DEPTH|FTW_PHYS);
+
+    return done_testing();
+}
+
+
+/* the type of each page is read from a slow disk */
+
+static void
+test_time(void)
+{
+    unsigned           n, rows;
+    bigcache_store_t  *store;
+
+    fresh();
+    store = start();
+    fill(store, KEYS, 1000, "text/html");
+
+    own_clock(0);
+
+    n = parts(store, &rows);
+    is_int(n, 1, "a fast disk: one part");
+    is_int(rows, KEYS, "has all");
+
+    own_clock(BIGCACHE_LIST_TIME / 4);
+
+    n = parts(store, &rows);
+    is_int(n, KEYS / 4, "a slow disk: four keys at a time");
+    is_int(rows, KEYS, "are all");
+
+    own_clock(10 * BIGCACHE_LIST_TIME);
+
+    n = parts(store, &rows);
+    is_int(n, KEYS, "a disk that hardly answers: a key at a time");
+    is_int(rows, KEYS, "is all");
+
+    own_clock(-1);
+    stop(store);
+}
+
+
+/* there is nothing to read but the index */
+
+static void
+test_time_inline(void)
+{
+    unsigned           n, rows;
+    bigcache_store_t  *store;
+
+    fresh();
+    store = start();
+    fill(store, KEYS, 10, "text/html");
+
+    own_clock(10 * BIGCACHE_LIST_TIME);
+
+    n = parts(store, &rows);
+    is_int(n, KEYS / 64 + 1, "pages in the index: some dozen at a time");
+    is_int(rows, KEYS, "are all");
+
+    own_clock(-1);
+    stop(store);
+}
+
+
+/* what a client waits for */
+
+static void
+test_request(void)
+{
+    char                    text[16];
+    unsigned                i;
+    bigcache_op_t           op;
+    bigcache_stat_t         stat;
+    bigcache_cache_t       *cache;
+    bigcache_cache_conf_t   cache_conf;
+    bigcache_store_t       *store;
+
+    fresh();
+    store = start();
+    fill(store, KEYS, 1000, "text/html");
+    stop(store);
+
+    memset(&cache_conf, 0, sizeof(bigcache_cache_conf_t));
+    cache_conf.store = conf;
+    cache_conf.masters[0] = (uint64_t) getpid();
+
+    cache = bigcache_cache_create(&cache_conf);
+    ok(cache && bigcache_cache_start(cache) == 0, "a cache");
+    is_int(bigcache_cache_stat(cache, &stat), BIGCACHE_OK, "is open");
+
+    for (i = 0; i < 2; i++) {
+        memset(&op, 0, sizeof(bigcache_op_t));
+        bigcache_page_clear(&op.page);
+
+        op.cache = cache;
+        op.limit = 1000;
+
+        own_clock(i ? BIGCACHE_LIST_TIME / 4 : 0);
+        bigcache_op_list(&op);
+        own_clock(-1);
+
+        is_int(op.rc, BIGCACHE_OK, "a request");
+        is_int(op.nreply, 1, "and its answer");
+
+        (void) snprintf(text, sizeof(text), "%.14s",
+                        op.memory + op.reply[0].bytes.len - 14);
+
+        if (i == 0) {
+            is_str(text, "],\"next\":null}", "a fast disk: all of it");
+
+        } else {
+            is_mem(text, 9, "\"next\":\"k", 9, "a slow disk: a part of it");
+            ok(passed >= 2000 && passed < 2000 + 2 * BIGCACHE_LIST_TIME,
+               "in %lld ms", (long long) passed);
+        }
+
+        bigcache_op_free(&op);
+    }
+
+    bigcache_cache_stop(cache);
+    bigcache_cache_destroy(cache);
+}
+
+
+/* begins; or, if ms is less than 0, ends */
+
+static void
+own_clock(int64_t ms)
+{
+    began = 0;
+
+    if (ms >= 0) {
+        passed = 0;
+        slow = ms;
+        began = bigcache_monotonic();
+    }
+}
+
+
+/* lists part by part, as a request does; returns how many, and the rows */
+
+static unsigned
+parts(bigcache_store_t *store, unsigned *rows)
+{
+    char                 name[32];
+    size_t               at;
+    unsigned             n;
+    bigcache_str_t       after;
+    bigcache_list_row_t  row;
+
+    *rows = 0;
+    after = none;
+
+    for (n = 0; n < 2 * KEYS; /* void */ ) {
+
+        if (bigcache_store_list(store, &none, &after, 1000, &list)
+            != BIGCACHE_OK)
+        {
+            break;
+        }
+
+        n++;
+
+        for (at = 0; bigcache_list_row(&list, &at, &row); /* void */ ) {
+            (void) snprintf(name, sizeof(name), "k%03u", *rows);
+
+            if (row.key.len != 4
+                || memcmp(row.key.data, name, 4) != 0
+                || row.type.len != 9)
+            {
+                ok(0, "row %u", *rows);
+                return 0;
+            }
+
+            (*rows)++;
+        }
+
+        if (!list.more) {
+            break;
+        }
+
+        after.data = list.next;
+        after.len = list.next_len;
+    }
+
+    return n;
+}
+
+
+/* k000, k001, and so on */
+
+static void
+fill(bigcache_store_t *store, unsigned n, size_t len, const char *type)
+{
+    char      name[32];
+    unsigned  i;
+
+    for (i = 0; i < n; i++) {
+        (void) snprintf(name, sizeof(name), "k%03u", i);
+
+        if (put(store, name, len, type) != BIGCACHE_OK) {
+            ok(0, "page %u", i);
+        }
+    }
+}
+
+
+static bigcache_rc_t
+put(bigcache_store_t *store, const char *key, size_t len, const char *type)
+{
+    bigcache_rc_t    rc;
+    bigcache_put_t   p;
+    bigcache_data_t  data;
+    bigcache_page_t  page;
+
+    memset(&p, 0, sizeof(bigcache_put_t));
+
+    data = bigcache_data_bytes(body, len);
+
+    p.key = str(key);
+    p.kind = BIGCACHE_KIND_RAW;
+    p.type = str(type);
+    p.expire = BIGCACHE_NEVER;
+    p.data = &data;
+    p.n = 1;
+
+    rc = bigcache_store_put(store, &p, &page);
+    bigcache_page_free(&page);
+
+    return rc;
+}
+
+
+static bigcache_store_t *
+start(void)
+{
+    bigcache_store_t  *store;
+
+    store = bigcache_store_create(&conf);
+    (void) bigcache_store_start(store);
+
+    return store;
+}
+
+
+static void
+stop(bigcache_store_t *store)
+{
+    bigcache_store_stop(store);
+    bigcache_store_destroy(store);
+}
+
+
+static bigcache_str_t
+str(const char *s)
+{
+    bigcache_str_t  string;
+
+    string.data = (const u_char *) s;
+    string.len = strlen(s);
+
+    return string;
+}
+
+
+static void
+log_handler(void *data, int level, const char *text)
+{
+    (void) data;
+
+    (void) printf("# log %d: %s\n", level, text);
+}
+
+
+static void
+fresh(void)
+{
+    if (path[0]) {
+        (void) nftw(path, rm, 16, FTW_DEPTH|FTW_PHYS);
+    }
+
+    (void) strcpy(path, "/tmp/bigcache-list-XXXXXX");
+
+    if (mkdtemp(path) == NULL) {
+        perror("mkdtemp");
+        exit(2);
+    }
+}
+
+
+static int
+rm(const char *name, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void) st;
+    (void) type;
+    (void) ftw;
+
+    return remove(name);
+}
+
+
+/* this is called instead of the C library's */
+
+int
+clock_gettime(clockid_t clock, struct timespec *ts)
+{
+    int           rc;
+    static int  (*next)(clockid_t, struct timespec *);
+
+    if (next == NULL) {
+        next = (int (*)(clockid_t, struct timespec *))
+                                         dlsym(RTLD_NEXT, "clock_gettime");
+    }
+
+    rc = next(clock, ts);
+
+    if (clock == CLOCK_MONOTONIC && began) {
+        passed += slow;
+
+        ts->tv_sec = (began + passed) / 1000;
+        ts->tv_nsec = (began + passed) % 1000 * 1000000;
+    }
+
+    return rc;
+}
