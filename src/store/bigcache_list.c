@@ -50,6 +50,8 @@ static int bigcache_list_live(const bigcache_list_walk_t *ctx,
     const bigcache_str_t *key, const bigcache_record_t *record);
 static int bigcache_list_add(bigcache_list_walk_t *ctx,
     const bigcache_str_t *key, const bigcache_record_t *record);
+static int bigcache_list_again(const bigcache_list_walk_t *ctx,
+    const bigcache_str_t *key, bigcache_page_t *page);
 static int bigcache_list_put(bigcache_list_t *list, const bigcache_str_t *key,
     const bigcache_record_t *record);
 static void bigcache_list_next(bigcache_list_t *list,
@@ -237,20 +239,78 @@ bigcache_list_add(bigcache_list_walk_t *ctx, const bigcache_str_t *key,
     bigcache_page_clear(&page);
     page.record = *record;
 
-    if (bigcache_page_head(&ctx->store->pages, key, &page) == BIGCACHE_OK) {
+    if (bigcache_page_head(&ctx->store->pages, key, &page) == BIGCACHE_OK
+        || bigcache_list_again(ctx, key, &page))
+    {
         added = bigcache_list_put(ctx->list, key, &page.record);
 
     } else {
 
-        /* a reader finds out if that is lost */
+        /* it is gone since the walk began */
 
-        page.record.type.len = 0;
-        added = bigcache_list_put(ctx->list, key, &page.record);
+        added = 1;
     }
 
     bigcache_page_free(&page);
 
     return added;
+}
+
+
+/*
+ * Looks once more at a page whose type could not be read: the walk is over the
+ * index as it was, and the page may have been moved out of a segment that is
+ * not there any more.  Returns 1 and the record as it is now; or 0 if there is
+ * no such page.
+ */
+
+static int
+bigcache_list_again(const bigcache_list_walk_t *ctx, const bigcache_str_t *key,
+    bigcache_page_t *page)
+{
+    char                error[BIGCACHE_ERROR_LEN];
+    bigcache_rc_t       rc;
+    bigcache_record_t  *record, was;
+
+    was = page->record;
+    record = &page->record;
+
+    bigcache_page_free(page);
+
+    rc = bigcache_index_get(ctx->store->index, BIGCACHE_INDEX_KEY, key,
+                            &page->value, error);
+
+    if (rc == BIGCACHE_MISS) {
+        return 0;
+    }
+
+    /* what cannot be read is listed without its type: a reader finds out */
+
+    if (rc != BIGCACHE_OK
+        || bigcache_record_decode(record, page->value.data, page->value.len)
+           == -1)
+    {
+        *record = was;
+        record->type.len = 0;
+
+        return 1;
+    }
+
+    if (!bigcache_list_live(ctx, key, record)) {
+        return 0;
+    }
+
+    if (!(record->flags & BIGCACHE_FLAG_SEGMENT) || record->type.len == 0) {
+        return 1;
+    }
+
+    if ((record->segment == was.segment && record->offset == was.offset)
+        || bigcache_page_head(&ctx->store->pages, key, page) != BIGCACHE_OK)
+    {
+        record->type.len = 0;
+    }
+
+    return 1;
 }
 
 

@@ -5,7 +5,8 @@
 
 
 /*
- * Lists of what is stored: their bounds in time.
+ * Lists of what is stored: their bounds in time, and pages that are moved while
+ * one is made.
  *
  * The thread that makes a list has a clock of its own then, which goes on by
  * every look at it, and not by itself: so a disk is as slow as a test has it.
@@ -14,8 +15,10 @@
 
 #define _GNU_SOURCE
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <ftw.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,19 +31,24 @@
 
 #define SEGMENT  (4 * 1024 * 1024)
 #define KEYS     300
+#define PIECE    100000                 /* bytes, of a page that fills */
 
 
 static void test_time(void);
 static void test_time_inline(void);
+static void test_moved(void);
 static void test_request(void);
+static void move(void);
 static void own_clock(int64_t ms);
 static unsigned parts(bigcache_store_t *store, unsigned *rows);
+static const bigcache_list_row_t *row_of(const char *key);
 static void fill(bigcache_store_t *store, unsigned n, size_t len,
     const char *type);
 static bigcache_rc_t put(bigcache_store_t *store, const char *key, size_t len,
     const char *type);
 static bigcache_store_t *start(void);
 static void stop(bigcache_store_t *store);
+static void segment_name(char *dst, size_t len);
 static bigcache_str_t str(const char *s);
 static void log_handler(void *data, int level, const char *text);
 static void fresh(void);
@@ -52,9 +60,15 @@ static int rm(const char *name, const struct stat *st, int type,
 
 static _Thread_local int64_t   began, slow, passed;
 
+/* made once, at the first look behind a read of the disk */
+
+static _Thread_local void    (*meanwhile)(void);
+static _Thread_local unsigned  reads;
+
 static char                    path[64];
-static u_char                  body[1000];
+static u_char                  body[PIECE];
 static bigcache_store_conf_t   conf;
+static bigcache_store_t       *moving;
 static bigcache_list_t         list;
 
 static const bigcache_str_t    none = { 0, NULL };
@@ -74,6 +88,7 @@ main(void)
 
     test_time();
     test_time_inline();
+    test_moved();
     test_request();
 
     (void) nftw(path, rm, 16, FTW_DEPTH|FTW_PHYS);
@@ -140,6 +155,80 @@ test_time_inline(void)
 }
 
 
+/* the list is over what was there when it was begun */
+
+static void
+test_moved(void)
+{
+    unsigned                    i;
+    char                        name[PATH_MAX];
+    const bigcache_list_row_t  *row;
+
+    fresh();
+    moving = start();
+
+    (void) put(moving, "a", 500, "text/a");
+    (void) put(moving, "deleted", 500, "text/b");
+    (void) put(moving, "inlined", 500, "text/c");
+    (void) put(moving, "moved", 500, "text/d");
+    (void) put(moving, "replaced", 500, "text/e");
+
+    /* and fill the segment with what is going to be dead */
+
+    for (i = 0; i < 60; i++) {
+        (void) snprintf(name, sizeof(name), "z%u", i);
+        (void) put(moving, name, PIECE, "");
+    }
+
+    reads = 0;
+    meanwhile = move;
+
+    own_clock(0);
+
+    is_int(bigcache_store_list(moving, &none, &none, 1000, &list),
+           BIGCACHE_OK, "a list");
+
+    own_clock(-1);
+
+    ok(meanwhile == NULL, "pages were moved meanwhile");
+
+    row = row_of("moved");
+    ok(row != NULL, "a page that was moved");
+    is_mem(row ? row->type.data : NULL, row ? row->type.len : 0, "text/d", 6,
+           "has its type");
+
+    ok(row_of("deleted") == NULL, "one that is gone is not there");
+
+    row = row_of("inlined");
+    is_mem(row ? row->type.data : NULL, row ? row->type.len : 0, "text/new",
+           8, "the type of one that is in the index now");
+    is_int(row ? row->size : 0, 10, "and its size");
+
+    row = row_of("replaced");
+    is_mem(row ? row->type.data : NULL, row ? row->type.len : 0, "", 0,
+           "one that has no type any more");
+
+    /* a segment that somebody has removed: listed, and left to a reader */
+
+    stop(moving);
+    fresh();
+    moving = start();
+    (void) put(moving, "a", 500, "text/a");
+    stop(moving);
+
+    segment_name(name, sizeof(name));
+    ok(unlink(name) == 0, "a segment is lost");
+
+    moving = start();
+    is_int(bigcache_store_list(moving, &none, &none, 1000, &list),
+           BIGCACHE_OK, "a list");
+    row = row_of("a");
+    ok(row != NULL, "the page is listed");
+    is_int(row ? row->type.len : 9, 0, "without its type");
+    stop(moving);
+}
+
+
 /* what a client waits for */
 
 static void
@@ -197,6 +286,36 @@ test_request(void)
 
     bigcache_cache_stop(cache);
     bigcache_cache_destroy(cache);
+}
+
+
+/* the first segment goes, and what was alive in it is elsewhere then */
+
+static void
+move(void)
+{
+    char            name[32], first[PATH_MAX];
+    unsigned        i;
+    bigcache_str_t  key;
+
+    segment_name(first, sizeof(first));
+
+    key = str("deleted");
+    (void) bigcache_store_delete(moving, &key, BIGCACHE_EXPECT_ANY, 0);
+
+    (void) put(moving, "inlined", 10, "text/new");
+    (void) put(moving, "replaced", 500, "");
+
+    for (i = 0; i < 60; i++) {
+        (void) snprintf(name, sizeof(name), "z%u", i);
+        (void) put(moving, name, PIECE, "");
+    }
+
+    for (i = 0; i < 2000 && access(first, F_OK) == 0; i++) {
+        (void) usleep(5000);
+    }
+
+    ok(access(first, F_OK) == -1, "a segment is compacted");
 }
 
 
@@ -265,6 +384,24 @@ parts(bigcache_store_t *store, unsigned *rows)
 }
 
 
+static const bigcache_list_row_t *
+row_of(const char *key)
+{
+    size_t                      at;
+    static bigcache_list_row_t  row;
+
+    for (at = 0; bigcache_list_row(&list, &at, &row); /* void */ ) {
+        if (row.key.len == strlen(key)
+            && memcmp(row.key.data, key, row.key.len) == 0)
+        {
+            return &row;
+        }
+    }
+
+    return NULL;
+}
+
+
 /* k000, k001, and so on */
 
 static void
@@ -329,6 +466,35 @@ stop(bigcache_store_t *store)
 }
 
 
+/* the file of the first one */
+
+static void
+segment_name(char *dst, size_t len)
+{
+    int              n, i;
+    char             dir[80];
+    struct dirent  **names;
+
+    (void) snprintf(dir, sizeof(dir), "%s/pages", path);
+
+    dst[0] = '\0';
+    n = scandir(dir, &names, NULL, alphasort);
+
+    for (i = 0; i < n; i++) {
+
+        if (dst[0] == '\0' && names[i]->d_name[0] != '.') {
+            (void) snprintf(dst, len, "%s/%s", dir, names[i]->d_name);
+        }
+
+        free(names[i]);
+    }
+
+    if (n >= 0) {
+        free(names);
+    }
+}
+
+
 static bigcache_str_t
 str(const char *s)
 {
@@ -377,17 +543,41 @@ rm(const char *name, const struct stat *st, int type, struct FTW *ftw)
 }
 
 
-/* this is called instead of the C library's */
+/* these are called instead of the C library's */
+
+ssize_t
+pread(int fd, void *buf, size_t n, off_t offset)
+{
+    static ssize_t  (*next)(int, void *, size_t, off_t);
+
+    if (next == NULL) {
+        next = (ssize_t (*)(int, void *, size_t, off_t))
+                                                 dlsym(RTLD_NEXT, "pread");
+    }
+
+    reads++;
+
+    return next(fd, buf, n, offset);
+}
+
 
 int
 clock_gettime(clockid_t clock, struct timespec *ts)
 {
     int           rc;
+    void        (*hook)(void);
     static int  (*next)(clockid_t, struct timespec *);
 
     if (next == NULL) {
         next = (int (*)(clockid_t, struct timespec *))
                                          dlsym(RTLD_NEXT, "clock_gettime");
+    }
+
+    hook = meanwhile;
+
+    if (hook && reads) {
+        meanwhile = NULL;
+        hook();
     }
 
     rc = next(clock, ts);
