@@ -20,7 +20,7 @@ use constant {
     MAGIC => 0x6263616d,
     VERSION => 1,
     HELLO => 1, GET => 2, PUT => 3, DELETE => 4, PURGE => 5, RUN => 6,
-    STAT => 7, LOST => 11, LEND => 12, BACK => 13, WATCH => 15,
+    STAT => 7, LOST => 11, LEND => 12, BACK => 13, WATCH => 15, LIST => 16,
     HEADER => 72,
 };
 
@@ -174,6 +174,8 @@ for my $case (
     [ 'lend the world', sub { message(LEND, '', '', 2**63, 0) } ],
     [ 'lend askew', sub { message(LEND, '', '', 7, 0) } ],
     [ 'back nothing', sub { message(BACK) } ],
+    [ 'list nothing', sub { message(LIST) } ],
+    [ 'list behind a long key', sub { message(LIST, '', 'k' x 8193, 1, 1) } ],
 ) {
     my ($name, $bytes) = @$case;
     my $lines = refusals();
@@ -190,6 +192,8 @@ is answered(friend(), message(BACK, '', '', 12345, 678)), 0, 'no such loan';
 is answered(friend(), message(DELETE, 'none')), 1, 'no such page';
 is answered(friend(), message(LOST, 'fine')), 3, 'a page that is not lost';
 is answered(friend(), message(LOST, 'none')), 1, 'one that is not there';
+is answered(friend(), message(LIST, 'fine', '', 1)), 0, 'a list';
+is answered(friend(), message(LIST, '', '', 2**64 - 1)), 0, 'an endless one';
 is fine(), FINE, 'serves after all that';
 
 # the owner of another binary means the same by these numbers

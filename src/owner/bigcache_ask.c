@@ -423,23 +423,14 @@ bigcache_ask_list(bigcache_ask_t *ask, const bigcache_str_t *prefix,
 
     ask->call.data.len = 0;
 
-    if (rc == BIGCACHE_OK) {
+    answer = &ask->called.answer;
 
-        answer = &ask->called.answer;
-
-        if (answer->data.len > BIGCACHE_LIST_MEMORY) {
-            rc = bigcache_page_failed(&ask->cache->conf, BIGCACHE_ERROR,
-                                      "ask", "the answer is no list");
-
-        } else {
-            list->n = (unsigned) answer->n[0];
-            list->more = (unsigned) answer->n[1];
-            list->len = answer->data.len;
-            list->next_len = answer->key.len;
-
-            memcpy(list->rows, answer->data.data, answer->data.len);
-            memcpy(list->next, answer->key.data, answer->key.len);
-        }
+    if (rc == BIGCACHE_OK
+        && !bigcache_list_receive(list, &answer->data, &answer->key,
+                                  answer->n[1] != 0, after, limit))
+    {
+        rc = bigcache_page_failed(&ask->cache->conf, BIGCACHE_ERROR, "ask",
+                                  "the answer is no list");
     }
 
     bigcache_ask_end(ask);

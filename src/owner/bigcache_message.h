@@ -38,7 +38,8 @@
  *     FULL    the caller found the disk full
  *     LIST    key: the prefix, data: the key to go on behind; keys at most, 1
  *             if there is such a key -> key: where the next part goes on,
- *             data: rows; how many, 1 if there may be more
+ *             behind that key if there may be more; data: whole rows, as many
+ *             as asked for or fewer; how many, 1 if there may be more
  *     WATCH   quitting: there is no answer but the end of this connection,
  *             which is the end of the owner
  *

@@ -4,7 +4,6 @@
  */
 
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +43,13 @@ static bigcache_rc_t bigcache_serve_list(bigcache_serve_t *s);
 
 #define BIGCACHE_SERVE_KEY   0x01
 #define BIGCACHE_SERVE_DATA  0x02
+
+/* rows of one answer, whatever is asked for: the most of a request, too */
+
+#define BIGCACHE_SERVE_LIST  1000
+
+_Static_assert(BIGCACHE_LIST_MEMORY <= BIGCACHE_MESSAGE_DATA_MAX,
+               "a list fits into a message");
 
 
 /* by BIGCACHE_CALL_*; HELLO and WATCH are not for here */
@@ -284,16 +290,17 @@ bigcache_serve_full(bigcache_serve_t *s)
 static bigcache_rc_t
 bigcache_serve_list(bigcache_serve_t *s)
 {
+    unsigned          limit;
     bigcache_rc_t     rc;
     bigcache_str_t    after;
     bigcache_list_t  *list;
 
-    if (s->n[0] == 0
-        || s->n[0] > UINT_MAX
-        || s->in->data.len > BIGCACHE_KEY_MAX)
-    {
+    if (s->n[0] == 0 || s->in->data.len > BIGCACHE_KEY_MAX) {
         return BIGCACHE_INVALID;
     }
+
+    limit = (s->n[0] < BIGCACHE_SERVE_LIST) ? (unsigned) s->n[0]
+                                            : BIGCACHE_SERVE_LIST;
 
     after = s->in->data;
 
@@ -309,8 +316,7 @@ bigcache_serve_list(bigcache_serve_t *s)
 
     s->served->list = list;
 
-    rc = bigcache_store_list(s->store, &s->in->key, &after,
-                             (unsigned) s->n[0], list);
+    rc = bigcache_store_list(s->store, &s->in->key, &after, limit, list);
 
     if (rc == BIGCACHE_OK) {
         s->out->key.data = list->next;

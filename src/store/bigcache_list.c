@@ -56,6 +56,8 @@ static int bigcache_list_put(bigcache_list_t *list, const bigcache_str_t *key,
     const bigcache_record_t *record);
 static void bigcache_list_next(bigcache_list_t *list,
     const bigcache_str_t *key);
+static int bigcache_list_behind(const bigcache_str_t *key,
+    const bigcache_str_t *after);
 
 
 bigcache_rc_t
@@ -114,6 +116,48 @@ bigcache_store_list(bigcache_store_t *store, const bigcache_str_t *prefix,
     bigcache_store_leave(store);
 
     return rc;
+}
+
+
+int
+bigcache_list_receive(bigcache_list_t *list, const bigcache_str_t *rows,
+    const bigcache_str_t *next, int more, const bigcache_str_t *after,
+    unsigned limit)
+{
+    size_t               at;
+    bigcache_list_row_t  row;
+
+    if (rows->len > BIGCACHE_LIST_MEMORY || next->len > BIGCACHE_KEY_MAX) {
+        return 0;
+    }
+
+    /* else whoever goes on behind next could go on for ever */
+
+    if (more && !bigcache_list_behind(next, after)) {
+        return 0;
+    }
+
+    list->n = 0;
+    list->more = (more != 0);
+    list->len = rows->len;
+
+    if (rows->len) {
+        memcpy(list->rows, rows->data, rows->len);
+    }
+
+    at = 0;
+
+    while (bigcache_list_row(list, &at, &row)) {
+        list->n++;
+    }
+
+    if (at != list->len || list->n > limit) {
+        return 0;
+    }
+
+    bigcache_list_next(list, next);
+
+    return 1;
 }
 
 
@@ -367,4 +411,21 @@ bigcache_list_next(bigcache_list_t *list, const bigcache_str_t *key)
 
         memmove(list->next, key->data, key->len);
     }
+}
+
+
+static int
+bigcache_list_behind(const bigcache_str_t *key, const bigcache_str_t *after)
+{
+    int     cmp;
+    size_t  len;
+
+    if (after->data == NULL) {
+        return 1;
+    }
+
+    len = (key->len < after->len) ? key->len : after->len;
+    cmp = len ? memcmp(key->data, after->data, len) : 0;
+
+    return cmp > 0 || (cmp == 0 && key->len > after->len);
 }

@@ -68,6 +68,15 @@ bigcache_rc_t bigcache_store_list(bigcache_store_t *store,
     bigcache_list_t *list);
 
 /*
+ * Makes list of what another process says it is: the rows and, with more, the
+ * next that it gives for after and limit.  Returns 1; or 0 if that cannot be:
+ * then list is not to be used, but next is as it was.  after as above.
+ */
+int bigcache_list_receive(bigcache_list_t *list, const bigcache_str_t *rows,
+    const bigcache_str_t *next, int more, const bigcache_str_t *after,
+    unsigned limit);
+
+/*
  * Reads the row at *at, 0 to begin with, which is moved on; it points into the
  * list.  Returns 1, or 0 if there is none.
  */

@@ -7,9 +7,11 @@
 /*
  * Any bytes either are no message, or are the one that encodes to them, and the
  * owner makes the call they ask for, or says what is wrong, in a store of its
- * own.  What is right about all messages is made so for half of the inputs,
- * and records are given their checksum.  Calls that close or clear the store
- * are left out: each of them takes longer than thousands of the others.
+ * own; a list that it makes is one for who asked.  What a message carries may
+ * be taken for a list, too: then it is whole rows.  What is right about all
+ * messages is made so for half of the inputs, and records are given their
+ * checksum.  Calls that close or clear the store are left out: each of them
+ * takes longer than thousands of the others.
  */
 
 
@@ -30,6 +32,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 
+static void taken(const bigcache_message_t *in, const bigcache_message_t *out,
+    const char *error);
 static void start(void);
 static void finish(void);
 static void mend(u_char *in, size_t size);
@@ -46,6 +50,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     u_char               *in, header[BIGCACHE_MESSAGE_HEADER];
+    const char           *error;
     bigcache_served_t     served;
     bigcache_message_t    message, out;
 
@@ -78,8 +83,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             && message.call != BIGCACHE_CALL_CLOSE
             && message.call != BIGCACHE_CALL_FULL)
         {
-            (void) bigcache_serve(store, message.n[5] % 3, &message, &out,
-                                  &served);
+            error = bigcache_serve(store, message.n[5] % 3, &message, &out,
+                                   &served);
+
+            taken(&message, &out, error);
 
             bigcache_serve_free(&served);
         }
@@ -88,6 +95,48 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     free(in);
 
     return 0;
+}
+
+
+static void
+taken(const bigcache_message_t *in, const bigcache_message_t *out,
+    const char *error)
+{
+    size_t                  at, len;
+    unsigned                n;
+    bigcache_str_t          after;
+    bigcache_list_row_t     row;
+    static bigcache_list_t  list;
+
+    after = in->data;
+
+    if (in->n[1] == 0) {
+        after.data = NULL;
+    }
+
+    if (in->call == BIGCACHE_CALL_LIST
+        && error == NULL
+        && out->rc == BIGCACHE_OK
+        && !bigcache_list_receive(&list, &out->data, &out->key,
+                                  out->n[1] != 0, &after, 1000))
+    {
+        abort();
+    }
+
+    if (!bigcache_list_receive(&list, &in->data, &in->key, 1, &after, 1000)) {
+        return;
+    }
+
+    at = 0;
+    len = 0;
+
+    for (n = 0; bigcache_list_row(&list, &at, &row); n++) {
+        len += row.key.len + row.type.len;
+    }
+
+    if (n != list.n || at != list.len || len > list.len) {
+        abort();
+    }
 }
 
 
@@ -146,19 +195,24 @@ mend(u_char *in, size_t size)
 
     memset(&message, 0, sizeof(bigcache_message_t));
 
-    message.call = BIGCACHE_CALL_HELLO + in[6] % BIGCACHE_CALL_WATCH;
+    message.call = BIGCACHE_CALL_HELLO + in[6] % BIGCACHE_CALL_LIST;
     memcpy(message.n, in + 24, sizeof(message.n));
 
     message.key.len = key;
-    message.data.len = (message.call == BIGCACHE_CALL_PUT) ? rest - key : 0;
+    message.data.len = rest - key;
 
-    if (message.call != BIGCACHE_CALL_PUT) {
+    if (message.call != BIGCACHE_CALL_PUT
+        && message.call != BIGCACHE_CALL_LIST)
+    {
         message.key.len = rest;
+        message.data.len = 0;
     }
 
     bigcache_message_encode(in, &message);
 
-    if (message.data.len >= BIGCACHE_RECORD_HEADER) {
+    if (message.call == BIGCACHE_CALL_PUT
+        && message.data.len >= BIGCACHE_RECORD_HEADER)
+    {
         bigcache_record_seal(in + BIGCACHE_MESSAGE_HEADER + key,
                              message.data.len);
     }

@@ -5,8 +5,8 @@
 
 
 /*
- * Lists of what is stored: their bounds in time, and pages that are moved while
- * one is made.
+ * Lists of what is stored: their bounds in time, pages that are moved while
+ * one is made, and what another process may send instead of one.
  *
  * The thread that makes a list has a clock of its own then, which goes on by
  * every look at it, and not by itself: so a disk is as slow as a test has it.
@@ -34,6 +34,8 @@
 #define PIECE    100000                 /* bytes, of a page that fills */
 
 
+static void test_receive(void);
+static void test_receive_next(void);
 static void test_time(void);
 static void test_time_inline(void);
 static void test_moved(void);
@@ -42,6 +44,8 @@ static void move(void);
 static void own_clock(int64_t ms);
 static unsigned parts(bigcache_store_t *store, unsigned *rows);
 static const bigcache_list_row_t *row_of(const char *key);
+static int receive(const bigcache_str_t *rows, const char *next, int more,
+    const char *after, unsigned limit);
 static void fill(bigcache_store_t *store, unsigned n, size_t len,
     const char *type);
 static bigcache_rc_t put(bigcache_store_t *store, const char *key, size_t len,
@@ -86,6 +90,8 @@ main(void)
     conf.gzip_min = SIZE_MAX;
     conf.log.handler = log_handler;
 
+    test_receive();
+    test_receive_next();
     test_time();
     test_time_inline();
     test_moved();
@@ -94,6 +100,114 @@ main(void)
     (void) nftw(path, rm, 16, FTW_DEPTH|FTW_PHYS);
 
     return done_testing();
+}
+
+
+/* rows that come from another process */
+
+static void
+test_receive(void)
+{
+    size_t             len;
+    uint32_t           key_len;
+    bigcache_str_t     rows;
+    bigcache_store_t  *store;
+    static u_char      bytes[BIGCACHE_LIST_MEMORY + 1];
+
+    fresh();
+    store = start();
+    fill(store, 5, 10, "text/html");
+
+    is_int(bigcache_store_list(store, &none, &none, 5, &list), BIGCACHE_OK,
+           "a list");
+    is_int(list.n, 5, "of five");
+
+    stop(store);
+
+    len = list.len;
+    memcpy(bytes, list.rows, len);
+
+    rows.data = bytes;
+    rows.len = len;
+
+    ok(receive(&rows, "k004", 0, NULL, 5), "is taken");
+    is_int(list.n, 5, "has five rows");
+    is_int(list.more, 0, "and no more");
+    is_mem(list.next, list.next_len, "k004", 4, "next");
+    ok(receive(&rows, "k004", 1, NULL, 1000), "fewer than asked for");
+    is_int(list.more, 1, "and more");
+    ok(!receive(&rows, "k004", 0, NULL, 4), "more than asked for");
+
+    for (rows.len = 1; rows.len < len; rows.len++) {
+        if (rows.len % (len / 5) && receive(&rows, "k004", 0, NULL, 5)) {
+            break;
+        }
+    }
+
+    is_int(rows.len, len, "no part of a row is taken");
+
+    rows.len = len + 1;
+    ok(!receive(&rows, "k004", 0, NULL, 5), "nor a byte too much");
+
+    rows.len = BIGCACHE_LIST_MEMORY + 1;
+    ok(!receive(&rows, "k004", 0, NULL, 1000), "too many bytes");
+
+    /* behind three numbers of 8 bytes */
+
+    rows.len = len;
+    key_len = UINT32_MAX;
+    memcpy(bytes + 24, &key_len, sizeof(key_len));
+    ok(!receive(&rows, "k004", 0, NULL, 5), "a key that is not there");
+
+    ok(receive(&none, "", 0, NULL, 5), "nothing");
+    is_int(list.n, 0, "is no rows");
+}
+
+
+/* who goes on behind next comes to an end */
+
+static void
+test_receive_next(void)
+{
+    bigcache_str_t  next, after;
+    static u_char   bytes[BIGCACHE_KEY_MAX + 1];
+
+    ok(receive(&none, "b", 1, "a", 5), "no rows, but further");
+    ok(receive(&none, "aa", 1, "a", 5), "further, a longer key");
+    ok(receive(&none, "a", 1, "", 5), "further than the empty key");
+    ok(receive(&none, "", 1, NULL, 5), "the empty key, which is the first");
+    ok(!receive(&none, "a", 1, "a", 5), "no further");
+    ok(!receive(&none, "", 1, "", 5), "nor than the empty key");
+    ok(!receive(&none, "a", 1, "aa", 5), "back to a shorter key");
+    ok(!receive(&none, "a", 1, "b", 5), "back");
+    ok(!receive(&none, "\x7f", 1, "\x80", 5), "back, bytes have no sign");
+    ok(receive(&none, "a", 0, "b", 5), "back, but it is the end");
+
+    next.data = bytes;
+    next.len = BIGCACHE_KEY_MAX;
+    ok(bigcache_list_receive(&list, &none, &next, 1, &none, 5),
+       "the longest key");
+
+    next.len++;
+    ok(!bigcache_list_receive(&list, &none, &next, 1, &none, 5),
+       "a longer one");
+
+    /* as in a loop over the parts */
+
+    (void) receive(&none, "b", 1, NULL, 5);
+
+    after.data = list.next;
+    after.len = list.next_len;
+    next = str("a");
+
+    ok(!bigcache_list_receive(&list, &none, &next, 1, &after, 5),
+       "back from the list's own next");
+    is_mem(list.next, list.next_len, "b", 1, "which stays");
+
+    next = str("ccc");
+
+    ok(bigcache_list_receive(&list, &none, &next, 1, &after, 5), "further");
+    is_mem(list.next, list.next_len, "ccc", 3, "which is the next one");
 }
 
 
@@ -399,6 +513,19 @@ row_of(const char *key)
     }
 
     return NULL;
+}
+
+
+static int
+receive(const bigcache_str_t *rows, const char *next, int more,
+    const char *after, unsigned limit)
+{
+    bigcache_str_t  n, a;
+
+    n = str(next);
+    a = after ? str(after) : none;
+
+    return bigcache_list_receive(&list, rows, &n, more, &a, limit);
 }
 
 
