@@ -334,7 +334,7 @@ bigcache_tool_stat_key(void *data, const bigcache_str_t *key,
         return BIGCACHE_OK;
     }
 
-    if (bigcache_purge_covers(&stat->tool->purges, key, record.version)) {
+    if (bigcache_purge_covers(&stat->tool->purges, key, record.origin)) {
         stat->purged++;
 
     } else if (record.expire <= stat->now) {
@@ -437,7 +437,7 @@ bigcache_tool_ls_key(void *data, const bigcache_str_t *key,
                == -1);
 
     if (!damaged
-        && bigcache_purge_covers(&tool->purges, key, record.version))
+        && bigcache_purge_covers(&tool->purges, key, record.origin))
     {
         return BIGCACHE_OK;
     }
@@ -505,7 +505,7 @@ bigcache_tool_get(bigcache_tool_t *tool)
         (void) bigcache_tool_failed("the record fails its check");
         status = BIGCACHE_TOOL_WRONG;
 
-    } else if (bigcache_purge_covers(&tool->purges, &key, record.version)) {
+    } else if (bigcache_purge_covers(&tool->purges, &key, record.origin)) {
         (void) bigcache_tool_failed("the key was purged");
         status = BIGCACHE_TOOL_WRONG;
 

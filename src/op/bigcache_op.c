@@ -261,6 +261,7 @@ bigcache_op_put(bigcache_op_put_t *put, bigcache_put_t *page)
     op = put->op;
 
     page->key = op->key;
+    page->origin = put->origin;
 
     if (put->expect) {
         page->expect = *put->expect;

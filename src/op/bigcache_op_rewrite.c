@@ -211,6 +211,10 @@ bigcache_op_rewrite_once(bigcache_op_rewrite_t *rw, int *again)
     expect = live ? page.record.version : BIGCACHE_EXPECT_NONE;
     put->expect = &expect;
 
+    /* a purge or a removal of what this is made of is one of this, too */
+
+    put->origin = live ? page.record.origin : 0;
+
     rc = rw->handler(rw, live ? &page : NULL);
 
     put->expect = NULL;

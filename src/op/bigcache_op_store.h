@@ -44,6 +44,7 @@ typedef struct {
     bigcache_json_doc_t   doc;
     uint64_t              value_at;     /* offset of such a value, bytes */
     const uint64_t       *expect;       /* NULL: what the lists of op accept */
+    uint64_t              origin;       /* of the page that it was, or 0 */
     int64_t               expire;       /* ms, BIGCACHE_NEVER */
     u_char                time[BIGCACHE_LIFETIME_LEN];
 } bigcache_op_put_t;

@@ -70,6 +70,11 @@ bigcache_key_replace(bigcache_store_t *store, const bigcache_str_t *key,
         bigcache_store_passed(store, old.record.version);
 
         draft->record.version = bigcache_store_version(store);
+
+        if (!(draft->record.flags & BIGCACHE_FLAG_REWRITTEN)) {
+            draft->record.origin = draft->record.version;
+        }
+
         (void) bigcache_record_encode(draft->memory, &draft->record);
         bigcache_record_seal(draft->memory, draft->value.len);
 
@@ -79,7 +84,7 @@ bigcache_key_replace(bigcache_store_t *store, const bigcache_str_t *key,
         if (rc == BIGCACHE_OK && old.record.version && !old.live
             && !old.expired)
         {
-            bigcache_purge_replaced(store, key, old.record.version);
+            bigcache_purge_replaced(store, key, old.record.origin);
         }
     }
 
@@ -144,7 +149,7 @@ bigcache_rc_t
 bigcache_key_move(bigcache_store_t *store, const bigcache_str_t *key,
     const bigcache_match_t *from, const bigcache_place_t *place)
 {
-    u_char             buf[BIGCACHE_RECORD_HEADER + BIGCACHE_RECORD_PLACE];
+    u_char             buf[BIGCACHE_RECORD_MAX];
     bigcache_rc_t      rc;
     bigcache_old_t     old;
     bigcache_str_t     value;
@@ -169,10 +174,10 @@ bigcache_key_move(bigcache_store_t *store, const bigcache_str_t *key,
         record.offset = (uint64_t) place->offset;
 
         value.data = buf;
-        value.len = sizeof(buf);
+        value.len = bigcache_record_size(&record);
 
         (void) bigcache_record_encode(buf, &record);
-        bigcache_record_seal(buf, sizeof(buf));
+        bigcache_record_seal(buf, value.len);
 
         rc = bigcache_key_put(store, key, &old, &record, &value);
     }
@@ -276,7 +281,9 @@ bigcache_key_expected(const bigcache_old_t *old, uint64_t expect)
 
 /*
  * Tells whether a call whose answer was lost has stored the draft already: it
- * is still there, or, if it went over anything, something later than the call.
+ * is still there, or, if it went over anything, something that was stored
+ * later than the call.  A page that was made of an earlier one since, by a
+ * touch, say, does not tell.
  */
 
 static int
@@ -294,7 +301,7 @@ bigcache_key_done(const bigcache_old_t *old, uint64_t expect, uint64_t since,
 
     /* its place may be another one: it is written again for each try */
 
-    return expect == BIGCACHE_EXPECT_ANY
+    return (expect == BIGCACHE_EXPECT_ANY && one->origin > since)
            || (one->tag == two->tag
                && one->length == two->length
                && one->expire == two->expire);

@@ -34,8 +34,8 @@ typedef struct {
 
 typedef struct {
     uint64_t            version;      /* of this version */
-    uint64_t            before;       /* of an earlier version, purged */
-    uint64_t            until;        /* of no later version */
+    uint64_t            before;       /* of an earlier origin, purged */
+    uint64_t            until;        /* of no later origin */
     uint64_t            segment;      /* in this segment, at offset */
     uint64_t            offset;
 } bigcache_match_t;

@@ -75,7 +75,7 @@ bigcache_key_old(bigcache_store_t *store, const bigcache_str_t *key,
         old->expired = (old->record.expire <= bigcache_now());
         old->live = !old->expired
                     && !bigcache_purge_covers(&store->purges, key,
-                                              old->record.version);
+                                              old->record.origin);
     } else {
         memset(&old->record, 0, sizeof(bigcache_record_t));
     }
@@ -97,11 +97,11 @@ bigcache_key_matches(const bigcache_old_t *old, const bigcache_match_t *match)
         return 0;
     }
 
-    if (match->before && match->before <= record->version) {
+    if (match->before && match->before <= record->origin) {
         return 0;
     }
 
-    if (match->until && match->until < record->version) {
+    if (match->until && match->until < record->origin) {
         return 0;
     }
 

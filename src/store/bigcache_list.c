@@ -257,7 +257,7 @@ bigcache_list_live(const bigcache_list_walk_t *ctx, const bigcache_str_t *key,
 {
     return record->expire > ctx->now
            && !bigcache_purge_covers(&ctx->store->purges, key,
-                                     record->version);
+                                     record->origin);
 }
 
 

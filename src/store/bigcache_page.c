@@ -79,6 +79,11 @@ bigcache_page_write(bigcache_pages_t *pages, const bigcache_put_t *put,
     record->length = bigcache_data_length(put->data, put->n);
     record->unpacked = record->length;
 
+    if (put->origin) {
+        record->flags = BIGCACHE_FLAG_REWRITTEN;
+        record->origin = put->origin;
+    }
+
     return (record->length > BIGCACHE_STORE_LARGE)
            ? bigcache_page_large(pages, put, draft)
            : bigcache_page_small(pages, put, apart, draft);

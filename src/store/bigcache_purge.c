@@ -56,7 +56,7 @@ static bigcache_purge_t *bigcache_purge_create(const bigcache_str_t *prefix,
     uint64_t version);
 static int bigcache_purge_due(const bigcache_purge_t *purge);
 static bigcache_purge_t *bigcache_purge_find(bigcache_purges_t *purges,
-    const bigcache_str_t *key, uint64_t version);
+    const bigcache_str_t *key, uint64_t origin);
 static bigcache_rc_t bigcache_purge_run(bigcache_store_t *store,
     bigcache_purge_t *purge, uint64_t *n, uint64_t *expired);
 static void bigcache_purge_let_go(bigcache_purges_t *purges,
@@ -318,7 +318,7 @@ bigcache_purge_load(bigcache_purges_t *purges, bigcache_index_t *index,
 
 int
 bigcache_purge_covers(bigcache_purges_t *purges, const bigcache_str_t *key,
-    uint64_t version)
+    uint64_t origin)
 {
     int  covers;
 
@@ -327,7 +327,7 @@ bigcache_purge_covers(bigcache_purges_t *purges, const bigcache_str_t *key,
     }
 
     (void) pthread_rwlock_rdlock(&purges->lock);
-    covers = (bigcache_purge_find(purges, key, version) != NULL);
+    covers = (bigcache_purge_find(purges, key, origin) != NULL);
     (void) pthread_rwlock_unlock(&purges->lock);
 
     return covers;
@@ -336,7 +336,7 @@ bigcache_purge_covers(bigcache_purges_t *purges, const bigcache_str_t *key,
 
 void
 bigcache_purge_replaced(bigcache_store_t *store, const bigcache_str_t *key,
-    uint64_t version)
+    uint64_t origin)
 {
     bigcache_purge_t   *purge;
     bigcache_purges_t  *purges;
@@ -345,7 +345,7 @@ bigcache_purge_replaced(bigcache_store_t *store, const bigcache_str_t *key,
 
     (void) pthread_rwlock_rdlock(&purges->lock);
 
-    purge = bigcache_purge_find(purges, key, version);
+    purge = bigcache_purge_find(purges, key, origin);
 
     if (purge) {
         (void) atomic_fetch_add(&purge->replaced, 1);
@@ -421,13 +421,13 @@ bigcache_purge_create(const bigcache_str_t *prefix, uint64_t version)
 
 static bigcache_purge_t *
 bigcache_purge_find(bigcache_purges_t *purges, const bigcache_str_t *key,
-    uint64_t version)
+    uint64_t origin)
 {
     bigcache_purge_t  *purge;
 
     for (purge = purges->first; purge; purge = purge->next) {
 
-        if (version < purge->version
+        if (origin < purge->version
             && key->len >= purge->prefix.len
             && memcmp(key->data, purge->data, purge->prefix.len) == 0)
         {

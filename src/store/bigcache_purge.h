@@ -10,6 +10,10 @@
  * purge is on the list, which every look at a record asks.  Then its keys are
  * removed from the index, one by one, and the purge leaves the list.
  *
+ * How old a page is its origin says: a page that is made of another one, by a
+ * touch or a count, is as old as that, or it would slip through a purge that
+ * has its version already, but is not on the list yet.
+ *
  * It is in the index too while it lasts, so that a process that dies in the
  * middle leaves the rest to the next one.
  */
@@ -58,20 +62,20 @@ bigcache_rc_t bigcache_purge_load(bigcache_purges_t *purges,
     bigcache_index_t *index, int claimed, uint64_t *version, char *error);
 
 /*
- * Tells whether a record of key, of that version, was purged; any thread.  A
+ * Tells whether a record of key, of that origin, was purged; any thread.  A
  * record that was read without the lock of its key may have been so by a
  * purge that has ended since: then purges.ended is not what it was before.
  */
 
 int bigcache_purge_covers(bigcache_purges_t *purges,
-    const bigcache_str_t *key, uint64_t version);
+    const bigcache_str_t *key, uint64_t origin);
 
 /*
  * Tells the purge of a record that the record was replaced, before the purge
  * came to it; with the lock of the key.
  */
 void bigcache_purge_replaced(bigcache_store_t *store,
-    const bigcache_str_t *key, uint64_t version);
+    const bigcache_str_t *key, uint64_t origin);
 
 /*
  * Ends one purge that nobody works on; for the store's thread.  Returns 1 if

@@ -18,12 +18,19 @@ static uint32_t bigcache_record_crc(const u_char *data, size_t len);
 size_t
 bigcache_record_size(const bigcache_record_t *record)
 {
-    if (record->flags & BIGCACHE_FLAG_SEGMENT) {
-        return BIGCACHE_RECORD_HEADER + BIGCACHE_RECORD_PLACE;
+    size_t  size;
+
+    size = BIGCACHE_RECORD_HEADER;
+
+    if (record->flags & BIGCACHE_FLAG_REWRITTEN) {
+        size += BIGCACHE_RECORD_ORIGIN;
     }
 
-    return BIGCACHE_RECORD_HEADER + record->type.len
-           + (size_t) record->length;
+    if (record->flags & BIGCACHE_FLAG_SEGMENT) {
+        return size + BIGCACHE_RECORD_PLACE;
+    }
+
+    return size + record->type.len + (size_t) record->length;
 }
 
 
@@ -43,6 +50,10 @@ bigcache_record_encode(u_char *dst, const bigcache_record_t *record)
     dst = bigcache_put64(dst, (uint64_t) record->expire);
     dst = bigcache_put64(dst, record->length);
     dst = bigcache_put64(dst, record->unpacked);
+
+    if (record->flags & BIGCACHE_FLAG_REWRITTEN) {
+        dst = bigcache_put64(dst, record->origin);
+    }
 
     if (record->flags & BIGCACHE_FLAG_SEGMENT) {
         dst = bigcache_put64(dst, record->segment);
@@ -97,6 +108,20 @@ bigcache_record_decode(bigcache_record_t *record, const u_char *data,
     data += BIGCACHE_RECORD_HEADER;
     len -= BIGCACHE_RECORD_HEADER;
 
+    record->origin = record->version;
+
+    if (record->flags & BIGCACHE_FLAG_REWRITTEN) {
+
+        if (len < BIGCACHE_RECORD_ORIGIN) {
+            return -1;
+        }
+
+        record->origin = bigcache_get64(data);
+
+        data += BIGCACHE_RECORD_ORIGIN;
+        len -= BIGCACHE_RECORD_ORIGIN;
+    }
+
     if (record->flags & BIGCACHE_FLAG_SEGMENT) {
 
         if (len != BIGCACHE_RECORD_PLACE) {
@@ -128,7 +153,8 @@ bigcache_record_check(const bigcache_record_t *record)
 {
     if ((record->kind != BIGCACHE_KIND_JSON
          && record->kind != BIGCACHE_KIND_RAW)
-        || (record->flags & ~(BIGCACHE_FLAG_GZIP|BIGCACHE_FLAG_SEGMENT))
+        || (record->flags & ~(BIGCACHE_FLAG_GZIP|BIGCACHE_FLAG_SEGMENT
+                              |BIGCACHE_FLAG_REWRITTEN))
         || record->type.len > BIGCACHE_TYPE_MAX
         || record->length > INT64_MAX / 2
         || record->unpacked > INT64_MAX / 2

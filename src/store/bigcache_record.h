@@ -22,7 +22,9 @@
  *     24  i64  expire: milliseconds since the epoch, BIGCACHE_NEVER
  *     32  u64  length of the body as it is stored, bytes
  *     40  u64  length of the body unpacked, bytes
- *     48       BIGCACHE_FLAG_SEGMENT: u64 id of the segment, u64 offset of
+ *     48       BIGCACHE_FLAG_REWRITTEN: u64 origin: the version of the page
+ *              that this one was made of, or the origin of that
+ *              BIGCACHE_FLAG_SEGMENT: u64 id of the segment, u64 offset of
  *              the entry there, which holds the content type and the body;
  *              else the content type and the body themselves
  *
@@ -43,12 +45,19 @@
 #define BIGCACHE_RECORD_FORMAT  2
 #define BIGCACHE_RECORD_HEADER  48
 #define BIGCACHE_RECORD_PLACE   16
+#define BIGCACHE_RECORD_ORIGIN  8
+
+/* bytes of a record without type and body, at most */
+
+#define BIGCACHE_RECORD_MAX                                                   \
+    (BIGCACHE_RECORD_HEADER + BIGCACHE_RECORD_ORIGIN + BIGCACHE_RECORD_PLACE)
 
 #define BIGCACHE_KIND_JSON      1
 #define BIGCACHE_KIND_RAW       2
 
 #define BIGCACHE_FLAG_GZIP      0x01
 #define BIGCACHE_FLAG_SEGMENT   0x02
+#define BIGCACHE_FLAG_REWRITTEN 0x04
 
 #define BIGCACHE_KEY_MAX        8192
 #define BIGCACHE_TYPE_MAX       1024
@@ -63,6 +72,7 @@ typedef struct {
     uint16_t         tag;
     uint32_t         head;
     uint64_t         version;
+    uint64_t         origin;    /* decoded: the version, if not rewritten */
     int64_t          expire;
     uint64_t         length;
     uint64_t         unpacked;

@@ -77,7 +77,7 @@ bigcache_entry_encode(u_char *dst, const bigcache_entry_t *entry)
     p = bigcache_put64(p, (uint64_t) record->expire);
     p = bigcache_put32(p, record->head);
     *p++ = (u_char) record->kind;
-    *p++ = (u_char) record->flags;
+    *p++ = (u_char) (record->flags & ~BIGCACHE_FLAG_REWRITTEN);
     p = bigcache_put16(p, 0);
 
     if (entry->key.len) {

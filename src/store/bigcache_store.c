@@ -321,7 +321,7 @@ bigcache_store_read(bigcache_store_t *store, const bigcache_str_t *key,
 
     record = page->record;
 
-    if (bigcache_purge_covers(&store->purges, key, record.version)) {
+    if (bigcache_purge_covers(&store->purges, key, record.origin)) {
         bigcache_page_free(page);
         return BIGCACHE_MISS;
     }

@@ -113,6 +113,7 @@ typedef struct {
     int64_t                 expire;   /* ms since the epoch, BIGCACHE_NEVER */
     bigcache_str_t          type;
     uint64_t                expect;   /* BIGCACHE_EXPECT_*, or a version */
+    uint64_t                origin;   /* of the page this is made of, or 0 */
     const bigcache_data_t  *data;
     unsigned                n;        /* pieces in data */
 

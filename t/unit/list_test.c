@@ -60,7 +60,7 @@ static int rm(const char *name, const struct stat *st, int type,
     struct FTW *ftw);
 
 
-/* the clock of its own: when it began, ms that a look takes, that have passed */
+/* its own clock: when it began, ms that a look takes, that have passed */
 
 static _Thread_local int64_t   began, slow, passed;
 

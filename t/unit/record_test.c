@@ -11,6 +11,7 @@
 
 
 static void test_round_trip(void);
+static void test_rewritten(void);
 static void test_bytes(void);
 static void test_refused(void);
 static int broken(u_char *buf, size_t size, size_t at, u_char ch);
@@ -21,6 +22,7 @@ int
 main(void)
 {
     test_round_trip();
+    test_rewritten();
     test_bytes();
     test_refused();
 
@@ -71,6 +73,52 @@ test_round_trip(void)
     is_int(out.length, INT64_C(5000000000), "length of the entry's body");
     is_int(out.type.len, 9, "length of the entry's type");
     is_int(out.body.len, 0, "no body");
+    ok(out.origin == in.version, "the origin is its own version");
+}
+
+
+static void
+test_rewritten(void)
+{
+    u_char             buf[256], *body;
+    size_t             size;
+    bigcache_record_t  in, out;
+
+    in = sample();
+    in.flags = BIGCACHE_FLAG_REWRITTEN;
+    in.origin = in.version - 5;
+
+    size = bigcache_record_size(&in);
+    is_int(size, BIGCACHE_RECORD_HEADER + BIGCACHE_RECORD_ORIGIN + 9 + 5,
+           "rewritten: size with a body");
+
+    body = bigcache_record_encode(buf, &in);
+    memcpy(body, "hello", 5);
+    bigcache_record_seal(buf, size);
+
+    is_int(bigcache_record_decode(&out, buf, size), 0, "rewritten: decodes");
+    ok(out.version == in.version, "rewritten: version");
+    ok(out.origin == in.origin, "rewritten: origin");
+    is_mem(out.body.data, out.body.len, "hello", 5, "rewritten: body");
+
+    bigcache_record_seal(buf, BIGCACHE_RECORD_HEADER + 7);
+    is_int(bigcache_record_decode(&out, buf, BIGCACHE_RECORD_HEADER + 7), -1,
+           "rewritten: too short for an origin");
+
+    in.flags |= BIGCACHE_FLAG_SEGMENT;
+    in.segment = 77;
+    in.offset = 4096;
+
+    size = bigcache_record_size(&in);
+    is_int(size, BIGCACHE_RECORD_MAX, "rewritten: size with a place");
+    (void) bigcache_record_encode(buf, &in);
+    bigcache_record_seal(buf, size);
+
+    is_int(bigcache_record_decode(&out, buf, size), 0,
+           "rewritten: decodes a place");
+    ok(out.origin == in.origin, "rewritten: origin");
+    is_int(out.segment, 77, "rewritten: segment");
+    is_int(out.offset, 4096, "rewritten: offset");
 }
 
 
