@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# Pages of other sites cannot clear, close or open the store.
+# Pages of other sites cannot clear, close or open the store, or write to it.
 
 use strict;
 use warnings;
@@ -83,11 +83,30 @@ for my $site ('same-origin', 'none', '', undef) {
     is $t->get('/cache/k')->status, 404, "cleared by POST from '$from'";
 }
 
-# data endpoints do not ask
+# pages: a browser sends a POST to another site without asking, and asks before
+# it sends another method
 
-is $t->request('POST', '/cache/k', '{"value":1}',
-    'Sec-Fetch-Site' => 'cross-site')->status, 200, 'POST to /cache/';
+for my $path ('/cache/k', '/pickle/k', '/incr/k', '/batch') {
+    for my $site ('cross-site', 'same-site') {
+        is $t->request('POST', $path, '{"value":"evil","operations":[]}',
+            'Sec-Fetch-Site' => $site, 'Content-Type' => 'text/plain')->status,
+            403, "POST $path from $site";
+    }
+
+    isnt $t->request('POST', $path, '{"value":1,"operations":[]}',
+        'Sec-Fetch-Site' => 'same-origin')->status, 403,
+        "POST $path from the site itself";
+}
+
+unlike $t->get('/pickle/k')->body, qr/evil/, 'nothing was stored';
+
+is $t->request('PUT', '/cache/k', '{"value":1}',
+    'Sec-Fetch-Site' => 'cross-site')->status, 200, 'PUT';
+is $t->request('PATCH', '/cache/k', '{"duration":"1h"}',
+    'Sec-Fetch-Site' => 'cross-site')->status, 200, 'PATCH';
 is $t->get($_, 'Sec-Fetch-Site' => 'cross-site')->status, 200, "GET $_"
     for qw(/cache/k /pickle/k /stat /stat/count);
+is $t->request('DELETE', '/cache/k', undef, 'Sec-Fetch-Site' => 'cross-site')
+    ->status, 200, 'DELETE';
 
 done_testing;

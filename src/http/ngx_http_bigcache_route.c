@@ -47,6 +47,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       NGX_HTTP_BIGCACHE_PREFIX
       |NGX_HTTP_BIGCACHE_BODY
       |NGX_HTTP_BIGCACHE_PREFER
+      |NGX_HTTP_BIGCACHE_OWN_SITE
       |NGX_HTTP_BIGCACHE_CONDITIONS,
       NULL,
       bigcache_op_put_json,
@@ -91,6 +92,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       |NGX_HTTP_BIGCACHE_BODY
       |NGX_HTTP_BIGCACHE_PREFER
       |NGX_HTTP_BIGCACHE_LIFETIME
+      |NGX_HTTP_BIGCACHE_OWN_SITE
       |NGX_HTTP_BIGCACHE_CONDITIONS,
       NULL,
       bigcache_op_put_raw,
@@ -123,6 +125,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       BIGCACHE_METRIC_INCR,
       NGX_HTTP_BIGCACHE_PREFIX
       |NGX_HTTP_BIGCACHE_BODY
+      |NGX_HTTP_BIGCACHE_OWN_SITE
       |NGX_HTTP_BIGCACHE_CONDITIONS,
       NULL,
       bigcache_op_incr,
@@ -471,7 +474,13 @@ ngx_http_bigcache_route(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
                       "dots in the path lead out of its endpoint");
     }
 
+    /*
+     * A browser asks before it sends a PUT to another site, and is told no by
+     * whoever has not set up nginx to permit it; a POST it just sends.
+     */
+
     if ((route->flags & NGX_HTTP_BIGCACHE_OWN_SITE)
+        && r->method != NGX_HTTP_PUT
         && ngx_http_bigcache_cross_site(r))
     {
         return ngx_http_bigcache_send_detail(r, NGX_HTTP_FORBIDDEN,
