@@ -156,6 +156,8 @@ sub all_is_there {
 
 # no room for a page file
 
+my $began = time;
+
 filler(1_000_000);
 
 my $r = $t->request('POST', '/pickle/large', $large);
@@ -207,6 +209,14 @@ all_is_there('small, later');
 unlink "$dir/disk/filler";
 heals('small');
 all_is_there('small, healed');
+
+# a line at each turn would be many
+
+my $lines = () = $t->error_log =~ /the disk is full/g;
+cmp_ok $lines, '>=', 1, 'the log says that the disk is full';
+cmp_ok $lines, '<=', 1 + (time - $began) / 60, 'once a minute';
+ok $t->wait_for(sub { $t->error_log =~ /room on the disk again/ }, 15),
+    'and that it is not any more';
 
 # a stop and a start on a full disk
 

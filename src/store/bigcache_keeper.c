@@ -261,6 +261,10 @@ bigcache_keeper_room(bigcache_store_t *store)
 
     atomic_store(&store->full, 0);
 
+    if (!atomic_exchange(&store->full_told, 0)) {
+        return;
+    }
+
     bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
                  "store \"%s\": there is room on the disk again",
                  store->conf.path);

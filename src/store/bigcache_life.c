@@ -293,13 +293,29 @@ bigcache_store_broken(bigcache_store_t *store)
 void
 bigcache_store_full(bigcache_store_t *store)
 {
-    if (!atomic_exchange(&store->full, 1)) {
-        bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
-                     "store \"%s\": the disk is full, no more pages are "
-                     "stored until there is room", store->conf.path);
+    int64_t  now, since;
 
-        bigcache_store_wake(store);
+    if (atomic_exchange(&store->full, 1)) {
+        return;
     }
+
+    bigcache_store_wake(store);
+
+    /* room for small pages ends it, and the next large one begins it again */
+
+    now = bigcache_monotonic();
+    since = atomic_load(&store->full_since);
+
+    if (since && now - since < BIGCACHE_LIFE_TOLD) {
+        return;
+    }
+
+    atomic_store(&store->full_since, now);
+    atomic_store(&store->full_told, 1);
+
+    bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
+                 "store \"%s\": the disk is full, no more pages are "
+                 "stored until there is room", store->conf.path);
 }
 
 

@@ -49,6 +49,10 @@
 
 #define BIGCACHE_LIFE_RETRY   1000
 
+/* milliseconds between two lines that say that the disk is full */
+
+#define BIGCACHE_LIFE_TOLD    60000
+
 
 typedef enum {
     BIGCACHE_STATE_OPENING = 0,
@@ -112,6 +116,8 @@ struct bigcache_store_s {
 
     /* the disk is full: no page is stored, but removals go on */
     _Atomic int                   full;
+    _Atomic int64_t               full_since; /* monotonic ms: last line */
+    _Atomic int                   full_told;  /* the log awaits its end */
 
     /* bytes of pages that the index may take, see bigcache_evict.h */
     _Atomic int64_t               inline_room;
