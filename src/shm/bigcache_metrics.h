@@ -8,10 +8,10 @@
  * What requests came to and how long they took, by operation, in shared
  * memory; and how many of them wait for a thread.
  *
- * The memory is the module's, which hands it in zeroed.  A worker counts in a
- * part of its own as far as there are enough, so that workers do not wait for
- * each other's caches; readers add the parts up.  Any process, any thread, and
- * nothing waits.
+ * The memory is the module's, which hands it in zeroed, aligned to a page.  A
+ * worker counts in a part of its own as far as there are enough, so that
+ * workers do not wait for each other's caches; readers add the parts up.  Any
+ * process, any thread, and nothing waits.
  */
 
 
@@ -23,6 +23,7 @@
 #include <stdatomic.h>
 
 
+#define BIGCACHE_METRICS_LINE      64    /* of a processor's cache */
 #define BIGCACHE_METRICS_PARTS     4
 #define BIGCACHE_METRICS_STATUSES  19
 #define BIGCACHE_METRICS_BUCKETS   17
@@ -42,7 +43,10 @@ typedef enum {
     BIGCACHE_METRIC_N
 } bigcache_metric_e;
 
+/* no two parts share a line, so that workers need not wait for one */
+
 typedef struct {
+    _Alignas(BIGCACHE_METRICS_LINE)
     _Atomic uint64_t    statuses[BIGCACHE_METRIC_N]
                                 [BIGCACHE_METRICS_STATUSES];
     _Atomic uint64_t    buckets[BIGCACHE_METRIC_N][BIGCACHE_METRICS_BUCKETS];

@@ -18,6 +18,7 @@
 
 static void test_statuses(void);
 static void test_durations(void);
+static void test_parts(void);
 static void test_waiting(void);
 static void test_dead(void);
 static void test_places(void);
@@ -33,6 +34,7 @@ main(void)
 {
     test_statuses();
     test_durations();
+    test_parts();
     test_waiting();
     test_dead();
     test_places();
@@ -90,6 +92,18 @@ test_durations(void)
     is_int(sum.buckets[BIGCACHE_METRICS_BUCKETS - 2], 4, "up to the last");
     is_int(sum.buckets[BIGCACHE_METRICS_BUCKETS - 1], 5, "all");
     is_int(sum.microseconds, 20000102, "the time of all");
+}
+
+
+static void
+test_parts(void)
+{
+    is_int(sizeof(bigcache_metrics_part_t) % BIGCACHE_METRICS_LINE, 0,
+           "a part is whole lines");
+    is_int(_Alignof(bigcache_metrics_part_t), BIGCACHE_METRICS_LINE,
+           "and begins with one");
+    ok(sizeof(bigcache_metrics_t) <= 4 * 4096,
+       "a small zone has room for the hot index, too");
 }
 
 
