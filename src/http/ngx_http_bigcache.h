@@ -67,7 +67,7 @@ typedef struct {
 
     /* of a worker process */
     bigcache_cache_t                 *cache;
-    _Atomic uint64_t                 *waiting;    /* requests, or NULL */
+    bigcache_metrics_place_t         *place;      /* in metrics, or NULL */
     ngx_connection_t                 *quit;       /* told when to quit */
 } ngx_http_bigcache_zone_t;
 

@@ -82,8 +82,8 @@ ngx_http_bigcache_post(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 
     ctx->waiting = 1;
 
-    if (ctx->zone->waiting) {
-        atomic_fetch_add(ctx->zone->waiting, 1);
+    if (ctx->zone->place) {
+        atomic_fetch_add(&ctx->zone->place->waiting, 1);
     }
 
     return NGX_OK;
@@ -137,8 +137,8 @@ ngx_http_bigcache_task_event_handler(ngx_event_t *ev)
 
     ctx->waiting = 0;
 
-    if (ctx->zone->waiting) {
-        atomic_fetch_sub(ctx->zone->waiting, 1);
+    if (ctx->zone->place) {
+        atomic_fetch_sub(&ctx->zone->place->waiting, 1);
     }
 
 #if (nginx_version >= 1025004)

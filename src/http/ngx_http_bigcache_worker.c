@@ -115,9 +115,9 @@ ngx_http_bigcache_exit_process(ngx_cycle_t *cycle)
             zones[i]->cache = NULL;
         }
 
-        if (zones[i]->waiting) {
-            bigcache_metrics_leave(zones[i]->waiting);
-            zones[i]->waiting = NULL;
+        if (zones[i]->place) {
+            bigcache_metrics_leave(zones[i]->place);
+            zones[i]->place = NULL;
         }
 
         if (zones[i]->quit) {
@@ -139,7 +139,13 @@ ngx_http_bigcache_start(ngx_cycle_t *cycle, ngx_http_bigcache_zone_t *zone)
                                                         : ngx_parent);
     conf.masters[1] = ngx_http_bigcache_master(ngx_http_bigcache_earlier);
 
-    zone->waiting = bigcache_metrics_enter(&zone->shm->metrics);
+    zone->place = bigcache_metrics_enter(&zone->shm->metrics);
+    if (zone->place == NULL) {
+        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+                      "bigcache zone \"%V\" has more than %d workers, the "
+                      "requests that wait for this one are not counted",
+                      &zone->name, BIGCACHE_METRICS_WORKERS);
+    }
 
     zone->cache = bigcache_cache_create(&conf);
     if (zone->cache == NULL) {

@@ -5,14 +5,30 @@
 
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "bigcache_metrics.h"
 
 
-static int bigcache_metrics_dead(uint64_t waiting);
+/*
+ * A pid is used again, the moment that its process began at is not: both are
+ * the process, in one number.  Linux has pids of 22 bits.
+ */
+
+#define BIGCACHE_METRICS_BIRTH  40    /* bits of it */
+
+#define BIGCACHE_METRICS_STAT   1024  /* bytes of /proc/pid/stat to read */
+#define BIGCACHE_METRICS_FIELD  19    /* the birth, from the state on */
+
+
+static uint64_t bigcache_metrics_process(pid_t pid, uint64_t birth);
+static int bigcache_metrics_dead(uint64_t process);
+static int bigcache_metrics_birth(pid_t pid, uint64_t *birth);
 
 
 const char *const  bigcache_metrics_names[BIGCACHE_METRIC_N] = {
@@ -98,21 +114,29 @@ bigcache_metrics_sum(bigcache_metrics_t *metrics, bigcache_metric_e metric,
 }
 
 
-_Atomic uint64_t *
+bigcache_metrics_place_t *
 bigcache_metrics_enter(bigcache_metrics_t *metrics)
 {
-    unsigned   i;
-    uint64_t   was;
+    unsigned                   i;
+    uint64_t                   was, own, birth;
+    bigcache_metrics_place_t  *place;
+
+    if (bigcache_metrics_birth(getpid(), &birth) == -1) {
+        birth = 0;
+    }
+
+    own = bigcache_metrics_process(getpid(), birth);
 
     for (i = 0; i < BIGCACHE_METRICS_WORKERS; i++) {
 
-        was = atomic_load(&metrics->waiting[i]);
+        place = &metrics->places[i];
+        was = atomic_load(&place->process);
 
         if ((was == 0 || bigcache_metrics_dead(was))
-            && atomic_compare_exchange_strong(&metrics->waiting[i], &was,
-                                              (uint64_t) getpid() << 32))
+            && atomic_compare_exchange_strong(&place->process, &was, own))
         {
-            return &metrics->waiting[i];
+            atomic_store(&place->waiting, 0);
+            return place;
         }
     }
 
@@ -121,26 +145,30 @@ bigcache_metrics_enter(bigcache_metrics_t *metrics)
 
 
 void
-bigcache_metrics_leave(_Atomic uint64_t *waiting)
+bigcache_metrics_leave(bigcache_metrics_place_t *place)
 {
-    atomic_store(waiting, 0);
+    atomic_store(&place->waiting, 0);
+    atomic_store(&place->process, 0);
 }
 
 
 uint64_t
 bigcache_metrics_waiting(bigcache_metrics_t *metrics)
 {
-    unsigned   i;
-    uint64_t   n, waiting;
+    unsigned                   i;
+    uint64_t                   n, waiting, process;
+    bigcache_metrics_place_t  *place;
 
     n = 0;
 
     for (i = 0; i < BIGCACHE_METRICS_WORKERS; i++) {
 
-        waiting = atomic_load(&metrics->waiting[i]);
+        place = &metrics->places[i];
+        waiting = atomic_load(&place->waiting);
+        process = atomic_load(&place->process);
 
-        if (waiting && !bigcache_metrics_dead(waiting)) {
-            n += (uint32_t) waiting;
+        if (waiting && process && !bigcache_metrics_dead(process)) {
+            n += waiting;
         }
     }
 
@@ -148,8 +176,96 @@ bigcache_metrics_waiting(bigcache_metrics_t *metrics)
 }
 
 
-static int
-bigcache_metrics_dead(uint64_t waiting)
+static uint64_t
+bigcache_metrics_process(pid_t pid, uint64_t birth)
 {
-    return kill((pid_t) (waiting >> 32), 0) == -1 && errno == ESRCH;
+    return (uint64_t) pid << BIGCACHE_METRICS_BIRTH
+           | (birth & (((uint64_t) 1 << BIGCACHE_METRICS_BIRTH) - 1));
+}
+
+
+static int
+bigcache_metrics_dead(uint64_t process)
+{
+    pid_t     pid;
+    uint64_t  birth;
+
+    pid = (pid_t) (process >> BIGCACHE_METRICS_BIRTH);
+
+    if (kill(pid, 0) == -1 && errno == ESRCH) {
+        return 1;
+    }
+
+    switch (bigcache_metrics_birth(pid, &birth)) {
+
+    case 0:
+        return bigcache_metrics_process(pid, birth) != process
+               && bigcache_metrics_process(pid, 0) != process;
+
+    case 1:
+        return 1;
+
+    default:
+
+        /* /proc is not mounted, or does not show it: it may be that one */
+
+        return 0;
+    }
+}
+
+
+/*
+ * Returns 0 and when a process began, in ticks since the machine did; 1 if it
+ * has ended, and its parent was not told yet; or -1 if that is not known.
+ */
+
+static int
+bigcache_metrics_birth(pid_t pid, uint64_t *birth)
+{
+    int       fd, i;
+    char      name[sizeof("/proc//stat") + 20];
+    char      text[BIGCACHE_METRICS_STAT], *p;
+    ssize_t   n;
+
+    (void) snprintf(name, sizeof(name), "/proc/%d/stat", (int) pid);
+
+    fd = open(name, O_RDONLY|O_CLOEXEC);
+    if (fd == -1) {
+        return -1;
+    }
+
+    n = read(fd, text, sizeof(text) - 1);
+    (void) close(fd);
+
+    if (n <= 0) {
+        return -1;
+    }
+
+    text[n] = '\0';
+
+    /* pid (name) state ..., and a name may have anything in it */
+
+    p = strrchr(text, ')');
+    if (p == NULL || p[1] != ' ') {
+        return -1;
+    }
+
+    p += 2;
+
+    if (*p == 'Z' || *p == 'X') {
+        return 1;
+    }
+
+    for (i = 0; i < BIGCACHE_METRICS_FIELD; i++) {
+        p = strchr(p, ' ');
+        if (p == NULL) {
+            return -1;
+        }
+
+        p++;
+    }
+
+    *birth = strtoull(p, NULL, 10);
+
+    return 0;
 }

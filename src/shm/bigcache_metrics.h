@@ -27,7 +27,10 @@
 #define BIGCACHE_METRICS_PARTS     4
 #define BIGCACHE_METRICS_STATUSES  19
 #define BIGCACHE_METRICS_BUCKETS   17
-#define BIGCACHE_METRICS_WORKERS   64
+
+/* a reload has twice as many workers for a while, or more */
+
+#define BIGCACHE_METRICS_WORKERS   256
 
 
 typedef enum {
@@ -53,11 +56,16 @@ typedef struct {
     _Atomic uint64_t    microseconds[BIGCACHE_METRIC_N];
 } bigcache_metrics_part_t;
 
-typedef struct {
-    bigcache_metrics_part_t   parts[BIGCACHE_METRICS_PARTS];
+/* of a worker */
 
-    /* of a worker: its pid, and the requests that wait, in the lower half */
-    _Atomic uint64_t          waiting[BIGCACHE_METRICS_WORKERS];
+typedef struct {
+    _Atomic uint64_t    process;    /* pid and birth, 0: nobody's */
+    _Atomic uint64_t    waiting;    /* its requests that wait */
+} bigcache_metrics_place_t;
+
+typedef struct {
+    bigcache_metrics_part_t    parts[BIGCACHE_METRICS_PARTS];
+    bigcache_metrics_place_t   places[BIGCACHE_METRICS_WORKERS];
 } bigcache_metrics_t;
 
 /* the sum of all parts for an operation */
@@ -93,12 +101,12 @@ void bigcache_metrics_sum(bigcache_metrics_t *metrics,
     bigcache_metric_e metric, bigcache_metrics_sum_t *sum);
 
 /*
- * Returns where the process counts the requests that wait, for the calls
- * below, or NULL if there is no place left.  It is to be left at the end, or
- * is taken over when the process is dead.
+ * Returns where the process counts the requests that wait, or NULL if there is
+ * no place left.  It is to be left at the end; a process that was killed does
+ * not count any more, and its place is taken over.
  */
-_Atomic uint64_t *bigcache_metrics_enter(bigcache_metrics_t *metrics);
-void bigcache_metrics_leave(_Atomic uint64_t *waiting);
+bigcache_metrics_place_t *bigcache_metrics_enter(bigcache_metrics_t *metrics);
+void bigcache_metrics_leave(bigcache_metrics_place_t *place);
 
 /* requests that wait in all processes that are alive */
 

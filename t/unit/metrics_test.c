@@ -7,6 +7,7 @@
 /* Counters by operation, and the requests that wait in living processes. */
 
 
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -21,8 +22,10 @@ static void test_durations(void);
 static void test_parts(void);
 static void test_waiting(void);
 static void test_dead(void);
+static void test_zombie(void);
+static void test_pid(void);
 static void test_places(void);
-static void child(unsigned n);
+static pid_t killed(unsigned n, int reap);
 static bigcache_metrics_t *fresh(void);
 
 
@@ -37,6 +40,8 @@ main(void)
     test_parts();
     test_waiting();
     test_dead();
+    test_zombie();
+    test_pid();
     test_places();
 
     return done_testing();
@@ -110,7 +115,7 @@ test_parts(void)
 static void
 test_waiting(void)
 {
-    _Atomic uint64_t  *one, *two;
+    bigcache_metrics_place_t  *one, *two;
 
     metrics = fresh();
 
@@ -121,16 +126,19 @@ test_waiting(void)
 
     ok(one && two && one != two, "two places");
 
-    atomic_fetch_add(one, 3);
-    atomic_fetch_add(two, 4);
+    atomic_fetch_add(&one->waiting, 3);
+    atomic_fetch_add(&two->waiting, 4);
     is_int(bigcache_metrics_waiting(metrics), 7, "both count");
 
-    atomic_fetch_sub(one, 3);
+    atomic_fetch_sub(&one->waiting, 3);
     is_int(bigcache_metrics_waiting(metrics), 4, "and count down");
 
     bigcache_metrics_leave(two);
     is_int(bigcache_metrics_waiting(metrics), 0, "until they leave");
+
+    atomic_fetch_add(&one->waiting, 2);
     ok(bigcache_metrics_enter(metrics) == two, "the place is free again");
+    is_int(bigcache_metrics_waiting(metrics), 2, "for one who waits for none");
 }
 
 
@@ -139,12 +147,63 @@ test_dead(void)
 {
     metrics = fresh();
 
-    child(5);
+    killed(5, 1);
 
-    ok(atomic_load(&metrics->waiting[0]) != 0, "it has left nothing");
+    is_int(atomic_load(&metrics->places[0].waiting), 5, "it has left nothing");
     is_int(bigcache_metrics_waiting(metrics), 0, "the dead do not wait");
-    ok(bigcache_metrics_enter(metrics) == &metrics->waiting[0],
+    ok(bigcache_metrics_enter(metrics) == &metrics->places[0],
        "nor do they keep a place");
+    is_int(bigcache_metrics_waiting(metrics), 0, "which counts anew");
+}
+
+
+/* its parent does not know yet */
+
+static void
+test_zombie(void)
+{
+    pid_t  pid;
+
+    metrics = fresh();
+
+    pid = killed(5, 0);
+
+    is_int(kill(pid, 0), 0, "a zombie has its pid");
+    is_int(bigcache_metrics_waiting(metrics), 0, "but does not wait");
+
+    (void) waitpid(pid, NULL, 0);
+}
+
+
+/* the pid of one that was killed is that of another process now */
+
+static void
+test_pid(void)
+{
+    uint64_t                   other;
+    bigcache_metrics_place_t  *place;
+
+    metrics = fresh();
+
+    place = bigcache_metrics_enter(metrics);
+    atomic_fetch_add(&place->waiting, 6);
+    is_int(bigcache_metrics_waiting(metrics), 6, "a process that lives");
+
+    other = atomic_load(&place->process) - 1;
+    atomic_store(&place->process, other);
+
+    is_int(bigcache_metrics_waiting(metrics), 0, "not the one it was");
+    ok(bigcache_metrics_enter(metrics) == place, "it keeps no place");
+    ok(atomic_load(&place->process) != other, "which is another's now");
+    is_int(bigcache_metrics_waiting(metrics), 0, "and counts anew");
+
+    /* 1 is nobody's child, and began at another moment */
+
+    atomic_fetch_add(&place->waiting, 6);
+    atomic_store(&place->process,
+                 (atomic_load(&place->process)
+                  & (((uint64_t) 1 << 40) - 1)) | (uint64_t) 1 << 40);
+    is_int(bigcache_metrics_waiting(metrics), 0, "a pid of another user");
 }
 
 
@@ -166,21 +225,25 @@ test_places(void)
 }
 
 
-static void
-child(unsigned n)
+static pid_t
+killed(unsigned n, int reap)
 {
-    pid_t              pid;
-    _Atomic uint64_t  *waiting;
+    pid_t                      pid;
+    siginfo_t                  info;
+    bigcache_metrics_place_t  *place;
 
     pid = fork();
 
     if (pid == 0) {
-        waiting = bigcache_metrics_enter(metrics);
-        atomic_fetch_add(waiting, n);
+        place = bigcache_metrics_enter(metrics);
+        atomic_fetch_add(&place->waiting, n);
         _exit(0);
     }
 
-    (void) waitpid(pid, NULL, 0);
+    (void) waitid(P_PID, (id_t) pid, &info,
+                  reap ? WEXITED : WEXITED|WNOWAIT);
+
+    return pid;
 }
 
 
