@@ -1,17 +1,21 @@
 #!/usr/bin/perl
 
-# GET /metrics: the text format of Prometheus, and what it counts.
+# GET /metrics: the text format of Prometheus, what it counts, and that it is
+# there when the store is not.
 
 use strict;
 use warnings;
 
 use Bigcache::Test;
+use Socket qw(SOL_SOCKET SO_LINGER);
 use Test::More;
+use Time::HiRes qw(sleep time);
 
 my $t = Bigcache::Test->new->conf(<<'EOF')->start;
 %%MODULE%%
 
-worker_processes 2;
+worker_processes 4;
+thread_pool tight threads=2 max_queue=1;
 
 events {
 }
@@ -19,10 +23,11 @@ events {
 http {
     %%HTTP%%
 
-    bigcache_path %%DIR%%/store zone=main:1m;
+    bigcache_path %%DIR%%/store zone=main:1m thread_pool=tight;
 
     server {
         listen 127.0.0.1:%%PORT_0%%;
+        add_header X-Worker $pid always;
 
         location / {
             bigcache main;
@@ -44,8 +49,10 @@ EOF
 # metrics(): the samples by name and labels, after a look at the format
 
 sub metrics {
-    my (%of, %type, $last);
-    my $body = $t->get('/metrics')->body;
+    my ($c) = @_;
+
+    my (%of, %type);
+    my $body = ($c // $t->connect)->request('GET', '/metrics')->body;
     my @bad;
 
     for my $line (split /\n/, $body) {
@@ -174,5 +181,138 @@ is $m->{bigcache_up}, 1, 'open again';
 
 is $t->request('POST', '/metrics', '')->status, 405, 'POST';
 is $t->request('HEAD', '/metrics')->status, 200, 'HEAD';
+
+
+# -- the owner hangs
+
+sub owner {
+    my $inode = (stat $t->dir . '/store/lock')[1];
+
+    open my $locks, '<', '/proc/locks' or die "/proc/locks: $!\n";
+
+    while (<$locks>) {
+        return $1 if /FLOCK\s+ADVISORY\s+WRITE\s+(\d+)\s+\S+:$inode\s/;
+    }
+
+    return 0;
+}
+
+# halt(PID): the signal stops a process when one of its threads comes to it
+
+sub halt {
+    my ($pid) = @_;
+
+    $t->signal('STOP', $pid);
+    $t->wait_for(sub {
+        !grep { my $stat; open($stat, '<', $_) && <$stat> !~ /\) T / }
+            glob "/proc/$pid/task/*/stat";
+    });
+}
+
+# connect_to(PID): a connection to one of the other workers, or to that one
+
+my $owner = $t->wait_for(\&owner) or die "no owner\n";
+
+sub connect_to {
+    my ($wanted) = @_;
+
+    for (1 .. 5000) {
+        my $c = $t->connect;
+        my $pid = $c->request('GET', '/stat')->header('X-Worker');
+
+        return ($c, $pid) if $wanted ? $pid == $wanted : $pid != $owner;
+    }
+
+    die "no connection to worker $wanted\n";
+}
+
+# seconds(CODE): that it takes
+
+sub seconds {
+    my ($code) = @_;
+
+    my $begin = time;
+    $code->();
+
+    return time - $begin;
+}
+
+my ($scrape, $worker) = connect_to();
+my @c = map { (connect_to($worker))[0] } 1 .. 4;
+
+sub reset_connection {
+    my ($c) = @_;
+
+    $c->socket->setsockopt(SOL_SOCKET, SO_LINGER, pack 'ii', 1, 0);
+    $c->close;
+}
+
+my $before = metrics($scrape);
+
+halt($owner);
+
+my $took = seconds(sub { $m = metrics($scrape) });
+cmp_ok $took, '<', 3, 'a hung owner: in time';
+is $m->{bigcache_up}, 0, 'a hung owner: not up';
+is $m->{bigcache_entries}, undef, 'a hung owner: no gauges of the store';
+is $m->{bigcache_hits_total}, $before->{bigcache_hits_total},
+    'a hung owner: the counters';
+
+# the thread of that scrape comes back
+
+sleep 2;
+
+# two that a thread works on, one in the queue, and one for whom there is none
+
+$t->expect_log(qr/thread pool "tight" queue overflow/);
+
+$c[0]->send_request('GET', '/pickle/hung0');
+$c[1]->send_request('GET', '/pickle/hung1');
+sleep 0.2;
+$c[2]->send_request('GET', '/pickle/hung2');
+sleep 0.2;
+is $c[3]->request('GET', '/pickle/hung3')->status, 503, 'the queue is full';
+
+$took = seconds(sub { $m = metrics($scrape) });
+cmp_ok $took, '<', 0.9, 'a full queue: at once';
+is $m->{bigcache_up}, 0, 'a full queue: not up';
+is $m->{bigcache_waiting_requests}, 3, 'a full queue: who waits is seen';
+
+$t->signal('CONT', $owner);
+
+is $c[$_]->response->status, 404, "all are answered: $_" for 0 .. 2;
+ok $t->wait_for(sub { ($m = metrics($scrape))->{bigcache_up} }),
+    'up again';
+is $m->{bigcache_waiting_requests}, 0, 'none waits any more';
+
+# a scrape that leaves while it waits, and others that wait with it
+
+halt($owner);
+
+$scrape->send_request('GET', '/metrics');
+$_->send_request('GET', '/metrics') for @c[1 .. 3];
+sleep 0.2;
+reset_connection($c[1]);
+is $_->response->status, 200, 'some scrapes at once' for $scrape, @c[2, 3];
+
+# and a worker whose requests wait is killed
+
+$c[2]->send_request('GET', '/pickle/hung');
+ok $t->wait_for(sub {
+    metrics($scrape)->{bigcache_waiting_requests} == 1;
+}, 5), 'one waits';
+$t->expect_log(qr/exited on signal 9/);
+$t->signal('KILL', $worker);
+ok $t->wait_for(sub { !-d "/proc/$worker" }), 'killed';
+$t->signal('CONT', $owner);
+$m = metrics();
+is $m->{bigcache_waiting_requests}, 0, 'the dead do not wait';
+is $m->{bigcache_up}, 1, 'the others go on';
+
+ok $t->reload, 'reload';
+$t->wait_for(sub { $t->get('/stat/count')->status == 200 });
+$again = metrics();
+is $again->{'bigcache_requests_total{operation="set",status="200"}'}, 6,
+    'the counters of four workers live through a reload';
 
 done_testing;

@@ -68,6 +68,7 @@ typedef struct {
     /* of a worker process */
     bigcache_cache_t                 *cache;
     bigcache_metrics_place_t         *place;      /* in metrics, or NULL */
+    ngx_thread_task_t                *gauges;     /* of metrics, or NULL */
     ngx_connection_t                 *quit;       /* told when to quit */
 } ngx_http_bigcache_zone_t;
 
@@ -104,6 +105,8 @@ typedef ngx_int_t (*ngx_http_bigcache_reply_pt)(ngx_http_request_t *r,
 #define NGX_HTTP_BIGCACHE_PAGE        0x80    /* sends a page, packed or not */
 #define NGX_HTTP_BIGCACHE_LIST        0x100   /* the key may be empty, the query
                                                  string is none of it */
+#define NGX_HTTP_BIGCACHE_IMPATIENT   0x200   /* answers without the store if
+                                                 that takes long */
 
 
 /* one endpoint and method: a row of the route table */
@@ -257,6 +260,14 @@ ngx_int_t ngx_http_bigcache_reply_opened(ngx_http_request_t *r,
 
 
 /* metrics */
+
+/*
+ * Asks the store for its gauges, in a thread, then has the request answered,
+ * and finalizes it; without them if they do not come in time.  Returns what
+ * ngx_http_bigcache_post() does, but ctx->op says nothing bad.
+ */
+ngx_int_t ngx_http_bigcache_metrics_ask(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
 
 ngx_int_t ngx_http_bigcache_reply_metrics(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);

@@ -176,7 +176,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
     { NGX_HTTP_BIGCACHE_READ,
       ngx_string("/metrics"),
       BIGCACHE_METRIC_OTHER,
-      0,
+      NGX_HTTP_BIGCACHE_IMPATIENT,
       NULL,
       bigcache_op_gauges,
       ngx_null_string,
@@ -314,7 +314,9 @@ ngx_http_bigcache_handler(ngx_http_request_t *r)
         return ngx_http_bigcache_reply(r);
     }
 
-    rc = ngx_http_bigcache_post(r, ctx);
+    rc = (ctx->route->flags & NGX_HTTP_BIGCACHE_IMPATIENT)
+         ? ngx_http_bigcache_metrics_ask(r, ctx)
+         : ngx_http_bigcache_post(r, ctx);
 
     if (rc == NGX_OK) {
         r->main->count++;

@@ -15,6 +15,10 @@
 
 #define BIGCACHE_OP_UNPACK  (256 * 1024)
 
+/* milliseconds that gauges wait for the owner */
+
+#define BIGCACHE_OP_GAUGES  1000
+
 
 static bigcache_rc_t bigcache_op_get(bigcache_op_t *op);
 static int bigcache_op_peek(bigcache_op_t *op, int raw);
@@ -147,7 +151,9 @@ bigcache_op_count(bigcache_op_t *op)
 void
 bigcache_op_gauges(bigcache_op_t *op)
 {
-    op->up = (bigcache_cache_stat(op->cache, &op->stat) == BIGCACHE_OK);
+    op->up = (bigcache_cache_stat_within(op->cache, &op->stat,
+                                         BIGCACHE_OP_GAUGES)
+              == BIGCACHE_OK);
 
     bigcache_op_finish(op, BIGCACHE_OK);
 }

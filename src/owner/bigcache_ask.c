@@ -135,10 +135,22 @@ bigcache_cache_list(bigcache_cache_t *cache, const bigcache_str_t *prefix,
 bigcache_rc_t
 bigcache_cache_stat(bigcache_cache_t *cache, bigcache_stat_t *stat)
 {
+    return bigcache_cache_stat_within(cache, stat, cache->conf.wait);
+}
+
+
+bigcache_rc_t
+bigcache_cache_stat_within(bigcache_cache_t *cache, bigcache_stat_t *stat,
+    unsigned msec)
+{
     bigcache_rc_t   rc;
     bigcache_ask_t  ask;
 
     bigcache_ask_begin(&ask, cache);
+
+    if (msec < cache->conf.wait) {
+        ask.deadline -= cache->conf.wait - msec;
+    }
 
     do {
         rc = bigcache_store_stat(cache->store, stat);
