@@ -23,11 +23,14 @@ events {
 http {
     %%HTTP%%
 
+    log_format status '$request_method $uri $status $pid';
+
     bigcache_path %%DIR%%/store zone=main:1m thread_pool=tight;
 
     server {
         listen 127.0.0.1:%%PORT_0%%;
         add_header X-Worker $pid always;
+        access_log %%DIR%%/access.log status;
 
         location / {
             bigcache main;
@@ -278,12 +281,26 @@ cmp_ok $took, '<', 0.9, 'a full queue: at once';
 is $m->{bigcache_up}, 0, 'a full queue: not up';
 is $m->{bigcache_waiting_requests}, 3, 'a full queue: who waits is seen';
 
+# one of them leaves, without a thread that noticed
+
+reset_connection($c[0]);
+sleep 0.2;
 $t->signal('CONT', $owner);
 
-is $c[$_]->response->status, 404, "all are answered: $_" for 0 .. 2;
+is $c[$_]->response->status, 404, "the others are answered: $_" for 1, 2;
 ok $t->wait_for(sub { ($m = metrics($scrape))->{bigcache_up} }),
     'up again';
 is $m->{bigcache_waiting_requests}, 0, 'none waits any more';
+
+my $get = sub { $m->{qq(bigcache_requests_total{operation="get",status="$_[0]"})}
+    - ($before->{qq(bigcache_requests_total{operation="get",status="$_[0]"})}
+    // 0) };
+
+is $get->(404), 2, 'two of them were answered';
+is $get->(503), 1, 'one was refused';
+is $get->(499), 1, 'one was gone';
+like $t->read_file('access.log'), qr{^GET /pickle/hung0 499 }m,
+    'as the access log says';
 
 # a scrape that leaves while it waits, and others that wait with it
 

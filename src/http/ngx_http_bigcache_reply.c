@@ -45,11 +45,17 @@ ngx_http_bigcache_reply(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ctx->op.rc != BIGCACHE_OK) {
-        return ngx_http_bigcache_failed(r, ctx);
+    rc = (ctx->op.rc == BIGCACHE_OK) ? ctx->route->reply(r, ctx)
+                                     : ngx_http_bigcache_failed(r, ctx);
+
+    if (rc == NGX_ERROR && r->connection->error && r->connection->sent == 0) {
+
+        /* nginx would log the status that the client did not get */
+
+        return NGX_HTTP_CLIENT_CLOSED_REQUEST;
     }
 
-    return ctx->route->reply(r, ctx);
+    return rc;
 }
 
 
