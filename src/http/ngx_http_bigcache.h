@@ -18,7 +18,8 @@
  *     send       headers and bytes of it
  *
  * error is a filter beside it; path, zone, worker and status belong to the
- * configuration, the shared memory, the process, and the variable.
+ * configuration, the shared memory, the process, and the variable; metrics is
+ * the reply of /metrics, and its own way into a thread and back.
  *
  * The configuration is read-only once nginx serves, but for zone->cache,
  * which belongs to the process.  A context lives as long as its request, and
