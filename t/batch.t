@@ -38,6 +38,17 @@ EOF
 sub batch { $t->request('POST', '/batch', qq({"operations":[$_[0]]})) }
 sub results { batch(@_)->json->{results} }
 
+sub counted {
+    my %n;
+    my $metrics = $t->get('/metrics')->body;
+
+    $n{"$1 $2"} = $3 while $metrics =~
+        /^bigcache_batch_operations_total\{operation="(\w+)",status="(\w+)"\}
+            \ (\d+)$/mgx;
+
+    return %n;
+}
+
 # each operation
 
 my $r = batch('');
@@ -268,6 +279,20 @@ is results('{"op":"set","key":"/' . 'k' x 8192 . '/","value":1}')->[0]{status},
 is results('{"op":"set","key":"null","value":1,"base64":null,"type":null,'
     . '"if_none_match":null,"expire":null,"duration":null}')->[0]{status}, 200,
     'members that are null';
+
+# each is counted, beside the batch itself
+
+my %was = counted();
+results('{"op":"get","key":"none"},{"op":"get","key":"none"},'
+    . '{"op":"set","key":"c","value":1},{"op":"set","key":"c","value":2},'
+    . '{"op":"set","key":"c"},{"op":"delete","key":"c"},'
+    . '{"op":"touch","key":"c","duration":"1h"},{"op":"what","key":"c"}');
+my %is = counted();
+
+is_deeply { map { $_ => $is{$_} - ($was{$_} // 0) }
+    grep { $is{$_} != ($was{$_} // 0) } keys %is },
+    { 'get 404' => 2, 'set 200' => 2, 'set 422' => 1, 'delete 200' => 1,
+        'touch 404' => 1 }, 'what each came to';
 
 # a store that is closed: each is told so
 

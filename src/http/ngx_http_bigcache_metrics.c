@@ -61,6 +61,10 @@ static u_char *ngx_http_bigcache_metric(u_char *p, const char *name,
     const char *type, const char *help, uint64_t value);
 static u_char *ngx_http_bigcache_metrics_requests(u_char *p,
     bigcache_metrics_sum_t *sums);
+static u_char *ngx_http_bigcache_metrics_operations(u_char *p,
+    bigcache_metrics_sum_t *sums);
+static u_char *ngx_http_bigcache_metrics_code(u_char *p, ngx_uint_t i,
+    uint64_t n);
 static u_char *ngx_http_bigcache_metrics_durations(u_char *p,
     bigcache_metrics_sum_t *sums);
 static u_char *ngx_http_bigcache_metrics_pages(u_char *p,
@@ -280,7 +284,7 @@ ngx_http_bigcache_reply_metrics(ngx_http_request_t *r,
     }
 
     size = NGX_HTTP_BIGCACHE_METRICS_LINE
-           * (BIGCACHE_METRIC_N * (BIGCACHE_METRICS_STATUSES
+           * (BIGCACHE_METRIC_N * (2 * BIGCACHE_METRICS_STATUSES
                                    + BIGCACHE_METRICS_BUCKETS + 2)
               + 3 * NGX_HTTP_BIGCACHE_METRICS_SIMPLE);
 
@@ -293,6 +297,7 @@ ngx_http_bigcache_reply_metrics(ngx_http_request_t *r,
     ctx->op.nreply = 1;
 
     p = ngx_http_bigcache_metrics_requests(p, sums);
+    p = ngx_http_bigcache_metrics_operations(p, sums);
     p = ngx_http_bigcache_metrics_durations(p, sums);
     p = ngx_http_bigcache_metrics_pages(p, ctx);
     p = ngx_http_bigcache_metrics_store(p, ctx);
@@ -341,15 +346,52 @@ ngx_http_bigcache_metrics_requests(u_char *p, bigcache_metrics_sum_t *sums)
             p = ngx_sprintf(p, "bigcache_requests_total{operation=\"%s\",",
                             bigcache_metrics_names[n]);
 
-            p = bigcache_metrics_codes[i]
-                ? ngx_sprintf(p, "status=\"%ud\"} %uL\n",
-                              bigcache_metrics_codes[i], sums[n].statuses[i])
-                : ngx_sprintf(p, "status=\"other\"} %uL\n",
-                              sums[n].statuses[i]);
+            p = ngx_http_bigcache_metrics_code(p, i, sums[n].statuses[i]);
         }
     }
 
     return p;
+}
+
+
+static u_char *
+ngx_http_bigcache_metrics_operations(u_char *p, bigcache_metrics_sum_t *sums)
+{
+    ngx_uint_t  i, n;
+
+    p = ngx_sprintf(p, "# HELP bigcache_batch_operations_total Operations of "
+                    "batches, by what each came to; a batch itself is a "
+                    "request.\n"
+                    "# TYPE bigcache_batch_operations_total counter\n");
+
+    for (n = 0; n < BIGCACHE_METRIC_N; n++) {
+        for (i = 0; i < BIGCACHE_METRICS_STATUSES; i++) {
+
+            if (sums[n].operations[i] == 0
+                && (n != BIGCACHE_METRIC_GET || i))
+            {
+                continue;
+            }
+
+            p = ngx_sprintf(p,
+                            "bigcache_batch_operations_total{operation=\"%s\",",
+                            bigcache_metrics_names[n]);
+
+            p = ngx_http_bigcache_metrics_code(p, i, sums[n].operations[i]);
+        }
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_http_bigcache_metrics_code(u_char *p, ngx_uint_t i, uint64_t n)
+{
+    return bigcache_metrics_codes[i]
+           ? ngx_sprintf(p, "status=\"%ud\"} %uL\n",
+                         bigcache_metrics_codes[i], n)
+           : ngx_sprintf(p, "status=\"other\"} %uL\n", n);
 }
 
 

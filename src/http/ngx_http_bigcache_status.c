@@ -123,10 +123,18 @@ ngx_http_bigcache_measure(ngx_http_bigcache_ctx_t *ctx)
 static void
 ngx_http_bigcache_count(ngx_http_bigcache_ctx_t *ctx)
 {
-    ngx_uint_t            read;
+    ngx_uint_t            i, read;
+    bigcache_op_tally_t  *tally;
     bigcache_counters_t  *counters;
 
     counters = ctx->zone->counters;
+
+    for (i = 0; i < ctx->op.ntally; i++) {
+        tally = &ctx->op.tally[i];
+
+        bigcache_metrics_operations(&ctx->zone->shm->metrics,
+                                    tally->name, tally->status, tally->n);
+    }
 
     read = ngx_http_bigcache_reads(ctx);
 

@@ -26,6 +26,7 @@
 #define BIGCACHE_METRICS_FIELD  19    /* the birth, from the state on */
 
 
+static unsigned bigcache_metrics_code(unsigned status);
 static uint64_t bigcache_metrics_process(pid_t pid, uint64_t birth);
 static int bigcache_metrics_dead(uint64_t process);
 static int bigcache_metrics_birth(pid_t pid, uint64_t *birth);
@@ -54,6 +55,36 @@ bigcache_metrics_status(bigcache_metrics_t *metrics, unsigned worker,
     bigcache_metrics_part_t  *part;
 
     part = &metrics->parts[worker % BIGCACHE_METRICS_PARTS];
+    i = bigcache_metrics_code(status);
+
+    atomic_fetch_add_explicit(&part->statuses[metric][i], 1,
+                              memory_order_relaxed);
+}
+
+
+void
+bigcache_metrics_operations(bigcache_metrics_t *metrics, const char *name,
+    unsigned status, unsigned n)
+{
+    unsigned  i, metric;
+
+    i = bigcache_metrics_code(status);
+
+    for (metric = BIGCACHE_METRIC_N - 1; metric > 0; metric--) {
+        if (strcmp(bigcache_metrics_names[metric], name) == 0) {
+            break;
+        }
+    }
+
+    atomic_fetch_add_explicit(&metrics->operations[metric][i], n,
+                              memory_order_relaxed);
+}
+
+
+static unsigned
+bigcache_metrics_code(unsigned status)
+{
+    unsigned  i;
 
     for (i = 0; i < BIGCACHE_METRICS_STATUSES - 1; i++) {
         if (bigcache_metrics_codes[i] == status) {
@@ -61,8 +92,7 @@ bigcache_metrics_status(bigcache_metrics_t *metrics, unsigned worker,
         }
     }
 
-    atomic_fetch_add_explicit(&part->statuses[metric][i], 1,
-                              memory_order_relaxed);
+    return i;
 }
 
 
@@ -106,6 +136,10 @@ bigcache_metrics_sum(bigcache_metrics_t *metrics, bigcache_metric_e metric,
         }
 
         sum->microseconds += atomic_load(&part->microseconds[metric]);
+    }
+
+    for (i = 0; i < BIGCACHE_METRICS_STATUSES; i++) {
+        sum->operations[i] = atomic_load(&metrics->operations[metric][i]);
     }
 
     for (i = 1; i < BIGCACHE_METRICS_BUCKETS; i++) {

@@ -66,12 +66,17 @@ typedef struct {
 typedef struct {
     bigcache_metrics_part_t    parts[BIGCACHE_METRICS_PARTS];
     bigcache_metrics_place_t   places[BIGCACHE_METRICS_WORKERS];
+
+    /* of batches, which are few enough to count in one place */
+    _Atomic uint64_t           operations[BIGCACHE_METRIC_N]
+                                         [BIGCACHE_METRICS_STATUSES];
 } bigcache_metrics_t;
 
 /* the sum of all parts for an operation */
 
 typedef struct {
     uint64_t    statuses[BIGCACHE_METRICS_STATUSES];
+    uint64_t    operations[BIGCACHE_METRICS_STATUSES];    /* of batches */
     uint64_t    buckets[BIGCACHE_METRICS_BUCKETS];    /* up to each bound */
     uint64_t    microseconds;
 } bigcache_metrics_sum_t;
@@ -91,6 +96,11 @@ extern const uint64_t        bigcache_metrics_bounds[BIGCACHE_METRICS_BUCKETS];
 
 void bigcache_metrics_status(bigcache_metrics_t *metrics, unsigned worker,
     bigcache_metric_e metric, unsigned status);
+
+/* counts n operations of a batch, of that name, that came to status */
+
+void bigcache_metrics_operations(bigcache_metrics_t *metrics,
+    const char *name, unsigned status, unsigned n);
 
 /* counts the microseconds that an answer took */
 
