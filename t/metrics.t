@@ -288,9 +288,10 @@ sleep 0.2;
 $t->signal('CONT', $owner);
 
 is $c[$_]->response->status, 404, "the others are answered: $_" for 1, 2;
-ok $t->wait_for(sub { ($m = metrics($scrape))->{bigcache_up} }),
-    'up again';
-is $m->{bigcache_waiting_requests}, 0, 'none waits any more';
+ok $t->wait_for(sub {
+    $m = metrics($scrape);
+    $m->{bigcache_up} && !$m->{bigcache_waiting_requests};
+}), 'up again, and none waits any more';
 
 my $get = sub { $m->{qq(bigcache_requests_total{operation="get",status="$_[0]"})}
     - ($before->{qq(bigcache_requests_total{operation="get",status="$_[0]"})}
