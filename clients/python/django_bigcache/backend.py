@@ -1,6 +1,7 @@
 """The class for CACHES."""
 
 import logging
+import math
 import time
 
 from asgiref.sync import sync_to_async
@@ -10,14 +11,18 @@ from django.core.cache.backends.base import (
 )
 from django.utils.module_loading import import_string
 
-from .client import BigCacheError, Item, lifetime, shared_client, until
+from .client import (
+    BigCacheError, Item, UnreadableError, lifetime, shared_client, until,
+)
 from .keys import MAX_LENGTH, encode
+from .location import is_header_value
 from .serializers import JSONSerializer, PickleSerializer
 
 logger = logging.getLogger('django_bigcache')
 
 WARNING_SECONDS = 30
 REFUSED = {400, 413, 414, 422, 500, 507}
+BYTES = 'application/octet-stream'
 SERIALIZERS = {'pickle': PickleSerializer, 'json': JSONSerializer}
 OPTIONS = {
     'SERIALIZER', 'SOCKET_TIMEOUT', 'PAUSE', 'HEADERS', 'RAISE', 'CLEAR',
@@ -33,40 +38,60 @@ class BigCacheBackend(BaseCache):
 
     SERIALIZER      'pickle', 'json', or the path of a class (serializers.py)
     SOCKET_TIMEOUT  seconds to wait for the server, 3
-    PAUSE           seconds without a request after it has not answered, 1
+    PAUSE           seconds without a request after it has not answered, 10
     HEADERS         a dict of what is sent along, for a server that asks for it
     RAISE           True: errors of the server are raised, as BigCacheError
     CLEAR           'prefix': clear() removes only what has this KEY_PREFIX
 
-    By default a server that fails is a cache in which there is nothing: get()
-    finds nothing, set() does nothing, incr() begins at 0; and from time to time
-    a warning is logged.  How much the cache may hold is the server's business,
-    MAX_ENTRIES and CULL_FREQUENCY do nothing.
+    By default a server that fails is a cache in which nothing is found: get()
+    has its default, set() does nothing, incr() has no key to count with, which
+    is a ValueError; and from time to time a warning is logged.  How much the
+    cache may hold is the server's business, MAX_ENTRIES and CULL_FREQUENCY do
+    nothing.
     """
 
     def __init__(self, location, params):
-        super().__init__(params)
-
         options = params.get('OPTIONS') or {}
 
-        if set(options) - OPTIONS:
-            raise InvalidCacheBackendError('unknown OPTIONS of bigcache: %s'
-                % ', '.join(sorted(set(options) - OPTIONS)))
+        if not isinstance(options, dict):
+            raise InvalidCacheBackendError('bigcache: OPTIONS is no dict')
+
+        super().__init__(params)
 
         if isinstance(location, (list, tuple)) and len(location) == 1:
             location = location[0]
 
         try:
-            self._client = shared_client(
-                location, float(options.get('SOCKET_TIMEOUT', 3)),
-                float(options.get('PAUSE', 1)),
-                tuple(sorted((options.get('HEADERS') or {}).items())))
+            self._configure(location, options)
         except (TypeError, ValueError) as error:
             raise InvalidCacheBackendError('bigcache: %s' % error) from error
 
-        self._raise = options.get('RAISE', False)
-        self._serializer = _serializer(options.get('SERIALIZER', 'pickle'))
         self._clear_prefix = self._prefix(params, options.get('CLEAR', 'all'))
+
+    def _configure(self, location, options):
+        unknown = sorted(str(name) for name in options if name not in OPTIONS)
+
+        if unknown:
+            raise ValueError('unknown OPTIONS: %s' % ', '.join(unknown))
+
+        if not isinstance(location, str):
+            raise ValueError('LOCATION is no text')
+
+        headers = options.get('HEADERS') or {}
+
+        if not isinstance(headers, dict):
+            raise ValueError('HEADERS is no dict')
+
+        self._raise = options.get('RAISE', False)
+
+        if not isinstance(self._raise, bool):
+            raise ValueError('RAISE is True or False')
+
+        self._serializer = _serializer(options.get('SERIALIZER', 'pickle'))
+        self._type = _wire_type(self._serializer)
+        self._client = shared_client(
+            location, options.get('SOCKET_TIMEOUT', 3),
+            options.get('PAUSE', 10), tuple(headers.items()))
 
     def _prefix(self, params, what):
         if what not in ('all', 'prefix'):
@@ -107,17 +132,16 @@ class BigCacheBackend(BaseCache):
     def _item(self, value):
         # not what else is an int, True for one
         if type(value) is int and -2 ** 63 <= value < 2 ** 63:
-            return Item(str(value), None)
+            return Item(b'%d' % value, None)
 
         data = self._serializer.dumps(value)
 
         if isinstance(data, str):
-            return Item(data, None)
+            return Item(data.encode(), None)
 
-        return Item(bytes(data), getattr(self._serializer, 'content_type',
-                                         'application/octet-stream'))
+        return Item(bytes(data), self._type)
 
-    def _value(self, entry, default):
+    def _value(self, entry, default, key):
         if entry is None:
             return default
 
@@ -127,15 +151,30 @@ class BigCacheBackend(BaseCache):
         # whatever may be wrong with bytes that somebody else has stored
 
         try:
+            if entry.type not in (self._type, _content_type(self._serializer)):
+                raise ValueError('it is of type %r' % entry.type)
+
             return self._serializer.loads(entry.raw)
+
         except Exception as error:
-            self._failed(BigCacheError('a value of type %s cannot be read: %s'
-                                       % (entry.type, error)))
+            self._failed(UnreadableError('the value at %r cannot be read: %s'
+                                         % (key[:200], error)))
             return default
 
     def get_backend_timeout(self, timeout=DEFAULT_TIMEOUT):
         """Seconds from now; None for ever, not above 0 for what is over."""
-        return self.default_timeout if timeout is DEFAULT_TIMEOUT else timeout
+        if timeout is DEFAULT_TIMEOUT:
+            timeout = self.default_timeout
+
+        if timeout is None or isinstance(timeout, int):
+            return timeout
+
+        timeout = float(timeout)
+
+        if math.isnan(timeout):
+            raise ValueError('a timeout that is no number')
+
+        return timeout
 
     # -- errors
 
@@ -143,12 +182,14 @@ class BigCacheBackend(BaseCache):
         if self._raise:
             raise error
 
-        # there is one client for all threads
+        # there is one client for all threads; what is wrong with one value
+        # must not hide that the server is away
 
-        client, now = self._client, time.monotonic()
+        warned, now = self._client.warned, time.monotonic()
+        about = type(error), error.status
 
-        if client.warned is None or now - client.warned > WARNING_SECONDS:
-            client.warned = now
+        if now - warned.get(about, -math.inf) > WARNING_SECONDS:
+            warned[about] = now
             logger.warning('bigcache fails and counts as empty: %s', error)
 
     def _try(self, default, call, *args):
@@ -163,7 +204,8 @@ class BigCacheBackend(BaseCache):
     def get(self, key, default=None, version=None):
         key = self._key(key, version)
 
-        return self._value(self._try(None, self._client.get, key), default)
+        return self._value(self._try(None, self._client.get, key), default,
+                           key)
 
     def has_key(self, key, version=None):
         return self._try(False, self._client.exists, self._key(key, version))
@@ -220,8 +262,11 @@ class BigCacheBackend(BaseCache):
     def delete(self, key, version=None):
         return self._try(False, self._client.delete, self._key(key, version))
 
+    # Where Django has a ValueError for a key that is not there, it cannot be
+    # counted, or moved: the answer would be one that nobody may rely on.
+
     def incr(self, key, delta=1, version=None):
-        value = self._try(delta, self._incr, self._key(key, version), delta)
+        value = self._try(None, self._incr, self._key(key, version), delta)
 
         if value is None:
             raise ValueError("Key '%s' not found" % key)
@@ -237,12 +282,8 @@ class BigCacheBackend(BaseCache):
 
         # a float, or what else can be added to; this is not atomic
 
-        entry = self._client.get_many([key]).get(key)
-
-        if entry is None:
-            return None
-
-        value = self._value(entry, self._missing_key)
+        entry = self._client.get_with_expire(key)
+        value = self._value(entry, self._missing_key, key)
 
         if value is self._missing_key:
             return None
@@ -256,7 +297,7 @@ class BigCacheBackend(BaseCache):
         if version is None:
             version = self.version
 
-        if not self._try(True, self._move, self._key(key, version),
+        if not self._try(False, self._move, self._key(key, version),
                          self._key(key, version + delta)):
             raise ValueError("Key '%s' not found" % key)
 
@@ -264,25 +305,36 @@ class BigCacheBackend(BaseCache):
 
     def _move(self, old, new):
         """Whether there was something; it keeps its lifetime."""
-        entry = self._client.get_many([old]).get(old)
+        entry = self._client.get_with_expire(old)
 
         if entry is None:
             return False
 
-        item = (Item(JSONSerializer().dumps(entry.value), None)
-                if entry.raw is None else Item(entry.raw, entry.type))
-
-        self._put(new, item, until(entry.expire))
+        self._put(new, self._again(entry, old), until(entry.expire))
         self._client.delete(old)
 
         return True
+
+    def _again(self, entry, key):
+        if entry.raw is not None:
+            return Item(entry.raw, entry.type or BYTES)
+
+        try:
+            return Item(JSONSerializer().dumps(entry.value).encode(), None)
+        except (ValueError, RecursionError) as error:
+            raise UnreadableError('the JSON at %r cannot be written: %s'
+                                  % (key[:200], error)) from error
 
     # -- many keys, in one request for a thousand
 
     def get_many(self, keys, version=None):
         names = {self._key(key, version): key for key in keys}
-        found = self._try({}, self._client.get_many, names)
-        values = {names[key]: self._value(entry, self._missing_key)
+        found, error = self._try(({}, None), self._client.get_many, names)
+
+        if error is not None:
+            self._failed(error)
+
+        values = {names[key]: self._value(entry, self._missing_key, key)
                   for key, entry in found.items()}
 
         return {key: value for key, value in values.items()
@@ -346,6 +398,35 @@ async def _in_thread(call, *args):
 
 def _serializer(which):
     if isinstance(which, str):
-        which = SERIALIZERS.get(which) or import_string(which)
+        try:
+            which = SERIALIZERS.get(which) or import_string(which)
+        except ImportError as error:
+            raise ValueError('SERIALIZER %r: %s' % (which, error)) from error
 
-    return which() if isinstance(which, type) else which
+    made = which() if isinstance(which, type) else which
+
+    for name in ('dumps', 'loads'):
+        if not callable(getattr(made, name, None)):
+            raise ValueError('SERIALIZER %r has no method %s' % (which, name))
+
+    return made
+
+
+def _content_type(serializer):
+    return getattr(serializer, 'content_type', BYTES)
+
+
+def _wire_type(serializer):
+    """What the bytes of the serializer are stored as."""
+    content_type = _content_type(serializer)
+
+    if not content_type or not is_header_value(content_type):
+        raise ValueError('the content_type %r of SERIALIZER'
+                         % (content_type,))
+
+    # as such bigcache answers with documents of its own, around JSON that was
+    # not stored as bytes
+    if content_type == 'application/json':
+        return 'application/json; charset=utf-8'
+
+    return content_type

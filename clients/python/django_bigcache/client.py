@@ -1,17 +1,19 @@
 """The HTTP API of bigcache, over connections that are kept open."""
 
+import atexit
 import base64
 import collections
 import functools
-import http.client
 import json
 import os
 import select
 import socket
 import ssl
 import time
-from urllib.parse import urlsplit
+import weakref
 
+from . import location as settings
+from .connection import Connection, ConnectError, Deadline
 from .keys import path as key_path
 
 # nginx closes a connection that was idle for 75 seconds
@@ -23,6 +25,12 @@ MAX_PATH = 7000
 MAX_BATCH_BYTES = 900000
 MAX_BATCH_ITEM = 256 * 1024
 MAX_BATCH = 1000
+
+# where fewer values than that fit into the answer of a batch, they are large
+# enough to be asked for one by one
+WORTH_A_BATCH = 16
+
+LONGEST = 100 * 365 * 86400
 
 
 class BigCacheError(Exception):
@@ -36,16 +44,26 @@ class BigCacheError(Exception):
         self.status = status
 
 
+class UnreadableError(BigCacheError):
+    """What is stored cannot be made a value."""
+
+
 # What is stored: "data" is bytes of the content type "type", or, if "type" is
 # None, the text of a JSON value.
 
 Item = collections.namedtuple('Item', 'data type')
 
 # What was found: "raw" is bytes, or None where "value" is a JSON value;
-# "expire" is known to get_many() only.
+# "expire" is UNKNOWN for some.
 
 Entry = collections.namedtuple('Entry', 'value raw type expire')
 
+UNKNOWN = object()
+
+# other errors are about JSON that is nested too deeply for Python, or numbers
+# that are too long for it
+
+_NOT_JSON = (json.JSONDecodeError, UnicodeDecodeError)
 
 # lifetimes, as the bodies of requests have them
 
@@ -54,7 +72,7 @@ FOREVER = {'expire': None}
 
 def lifetime(seconds):
     # whole seconds are counted by the clock of the server
-    if seconds is None or seconds > 100 * 365 * 86400:
+    if seconds is None or seconds > LONGEST:
         return FOREVER
 
     if seconds == int(seconds):
@@ -74,31 +92,31 @@ def shared_client(location, timeout, pause, headers):
 
 
 class Client:
+    """A ValueError says what is wrong with the arguments; after that there
+    are none but BigCacheError, and what the methods say."""
+
     def __init__(self, location, timeout, pause, headers):
-        url = urlsplit(location)
+        where = settings.parse(location)
 
-        if url.scheme not in ('http', 'https') or not url.hostname:
-            raise ValueError('%r is no http:// address' % location)
-
-        self._address = (url.hostname, url.port)
-        self._tls = (ssl.create_default_context() if url.scheme == 'https'
-                     else None)
-        self._base = url.path.rstrip('/')
-        self._location = location
-        self._timeout = timeout
-        self._pause = pause
+        self._address = (where.host, where.port)
+        self._tls = ssl.create_default_context() if where.tls else None
+        self._base = where.base
+        self._location = where.shown
+        self._timeout = settings.check_seconds('SOCKET_TIMEOUT', timeout)
+        self._pause = settings.check_seconds('PAUSE', pause, zero=True)
         self._paused_until = 0
-        self._headers = headers
+        self._headers = settings.check_headers(headers, where.authorization)
         self._idle = collections.deque()
         self._pid = os.getpid()
-        self.warned = None     # when the backend did so
+        self.warned = {}       # when the backend did so, by what it was about
+        _clients.add(self)
 
     # -- one key
 
     def get(self, key):
         """An Entry or None."""
         if _is_long(key):
-            return self.get_many([key]).get(key)
+            return self.get_with_expire(key)
 
         status, headers, body = self._request(
             'GET', '/pickle/' + key_path(key), expected=(200, 404))
@@ -106,28 +124,59 @@ class Client:
         if status == 404:
             return None
 
-        content_type = headers.get('Content-Type', '')
+        return _raw_entry(body, headers.get('Content-Type', ''), UNKNOWN, key)
 
-        if content_type == 'application/json':
-            try:
-                return Entry(json.loads(body)['value'], None, None, None)
-            except (ValueError, LookupError, TypeError, RecursionError):
-                pass    # bytes that somebody stored with that type
+    def get_with_expire(self, key):
+        """An Entry whose "expire" is known, or None."""
+        try:
+            result = self._batch([_op_text('get', key)])[0]
 
-        return Entry(None, body, content_type, None)
+            if _status(result, (200, 404, 413), key) == 200:
+                return _entry(result, key)
+
+            if result['status'] == 404:
+                return None
+
+        except UnreadableError:
+            pass    # it may be that the document alone can be read
+
+        if _is_long(key):
+            raise BigCacheError('%r is too large for a batch, and its key for '
+                                'a path' % key[:100], 413)
+
+        entry = self.get(key)
+
+        if entry is not None and entry.expire is UNKNOWN:
+            entry = entry._replace(expire=self._expire(key))
+
+        return entry
+
+    def _expire(self, key):
+        body = self._request('GET', '/keys/%s?limit=1' % key_path(key),
+                             marked=False)[2]
+        keys = _parse(body).get('keys')
+        first = keys[0] if isinstance(keys, list) and keys else None
+
+        if not isinstance(first, dict) or first.get('key') != key:
+            raise BigCacheError('the lifetime of %r is not known' % key[:200])
+
+        return _checked_expire(first.get('expire'))
 
     def exists(self, key):
         if _is_long(key):
-            return key in self.get_many([key])
+            result = self._batch([_op_text('get', key)])[0]
+            return _status(result, (200, 404, 413), key) != 404
 
         return self._request('HEAD', '/pickle/' + key_path(key),
                              expected=(200, 404))[0] == 200
 
     def put(self, key, item, life, only_new=False):
         """False if only_new is set and there is something."""
-        if _is_long(key):
-            status = self._batch([_set_text(key, item, life, only_new)])[0]
-            return _status(status, (200, 412)) == 200
+        if _is_long(key) or not (item.type is None
+                                 or settings.is_header_value(item.type)):
+            result = self._batch([_set_text(key, item, life, only_new)],
+                                 again=not only_new)[0]
+            return _status(result, (200, 412), key) == 200
 
         headers = {'Prefer': 'return=minimal'}
 
@@ -137,8 +186,8 @@ class Client:
         if item.type is None:
             endpoint = '/cache/'
             headers['Content-Type'] = 'application/json'
-            body = '{"value":%s,%s}' % (item.data, json.dumps(life)[1:-1])
-            body = body.encode()
+            body = b'{"value":%s,%s}' % (item.data,
+                                         json.dumps(life)[1:-1].encode())
 
         else:
             endpoint = '/pickle/'
@@ -149,14 +198,16 @@ class Client:
                 if value is not None:
                     headers['X-Bigcache-' + name.capitalize()] = str(value)
 
+        # a second one would find what the first one has stored
         return self._request('POST', endpoint + key_path(key), body, headers,
-                             expected=(200, 412))[0] == 200
+                             expected=(200, 412) if only_new else (200,),
+                             again=not only_new)[0] == 200
 
     def delete(self, key):
         """Whether there was something."""
         if _is_long(key):
             result = self._batch([_op_text('delete', key)])[0]
-            return _status(result, (200, 404)) == 200
+            return _status(result, (200, 404), key) == 200
 
         return self._request('DELETE', '/cache/' + key_path(key),
                              expected=(200, 404))[0] == 200
@@ -165,7 +216,7 @@ class Client:
         """Whether there was something."""
         if _is_long(key):
             result = self._batch([_op_text('touch', key, life)])[0]
-            return _status(result, (200, 404)) == 200
+            return _status(result, (200, 404), key) == 200
 
         return self._request('PATCH', '/cache/' + key_path(key),
                              json.dumps(life).encode(),
@@ -194,27 +245,74 @@ class Client:
     # -- many keys
 
     def get_many(self, keys):
-        """A dict of the entries that there are."""
+        """A dict of the entries that there are, and the first of the errors
+        that kept others from being in it, or None."""
+        found, errors = {}, []
         keys = list(keys)
-        results = []
-        found = {}
 
-        for ops in _chunks(_op_text('get', key) for key in keys):
-            results += self._batch(ops)
+        while keys:
+            keys, large = self._get_round(keys, found, errors)
 
-        for key, result in zip(keys, results):
-            status = _status(result, (200, 404, 413))
+            for key in large:
+                try:
+                    entry = self.get(key)
+                    if entry is not None:
+                        found[key] = entry
+                except UnreadableError as error:
+                    errors.append(error)
 
-            if status == 413 and not _is_long(key):
-                # it is too large to be one of many
-                entry = self.get(key)
-                if entry is not None:
-                    found[key] = entry
+        return found, errors[0] if errors else None
 
-            elif status == 200:
-                found[key] = _entry(result)
+    def _get_round(self, keys, found, errors):
+        """Asks for all of them once.  What is left are those to ask for in
+        another round, and those to ask for one by one."""
+        fitted, unfit, large = 0, [], []
+        waiting = collections.deque(_chunks(
+            ((key, _op_text('get', key)) for key in keys)))
 
-        return found
+        while waiting:
+            chunk = waiting.popleft()
+
+            try:
+                results = self._batch([op for _, op in chunk])
+
+            except UnreadableError as error:
+                # one of the values is to blame
+                if len(chunk) > 1:
+                    half = len(chunk) // 2
+                    waiting.extendleft((chunk[half:], chunk[:half]))
+                elif _is_long(chunk[0][0]):
+                    errors.append(error)
+                else:
+                    large.append(chunk[0][0])
+                continue
+
+            for (key, _), result in zip(chunk, results):
+                try:
+                    status = _status(result, (200, 404, 413), key)
+
+                    if status == 413:
+                        unfit.append(key)
+                    else:
+                        fitted += 1
+                        if status == 200:
+                            found[key] = _entry(result, key)
+
+                except UnreadableError as error:
+                    errors.append(error)
+
+        if fitted >= WORTH_A_BATCH:
+            return unfit, large
+
+        for key in unfit:
+            if _is_long(key):
+                errors.append(BigCacheError(
+                    '%r is too large for a batch, and its key for a path'
+                    % key[:100], 413))
+            else:
+                large.append(key)
+
+        return [], large
 
     def put_many(self, items, life):
         """Stores a dict of items; what was not stored comes back as a dict of
@@ -232,29 +330,27 @@ class Client:
             except BigCacheError as error:
                 failed[key] = error
 
-        keys = iter(small)
-
-        for ops in _chunks(_set_text(key, item, life)
-                           for key, item in small.items()):
+        for chunk in _chunks((key, _set_text(key, item, life))
+                             for key, item in small.items()):
             try:
-                results = self._batch(ops)
+                results = self._batch([op for _, op in chunk])
             except BigCacheError as error:
-                failed.update((next(keys), error) for _ in ops)
+                failed.update((key, error) for key, _ in chunk)
                 continue
 
-            for result in results:
-                key = next(keys)
+            for (key, _), result in zip(chunk, results):
                 try:
-                    _status(result, (200,))
+                    _status(result, (200,), key)
                 except BigCacheError as error:
                     failed[key] = error
 
         return failed
 
     def delete_many(self, keys):
-        for ops in _chunks(_op_text('delete', key) for key in keys):
-            for result in self._batch(ops):
-                _status(result, (200, 404))
+        for chunk in _chunks((key, _op_text('delete', key)) for key in keys):
+            for (key, _), result in zip(
+                    chunk, self._batch([op for _, op in chunk])):
+                _status(result, (200, 404), key)
 
     def clear(self):
         self._request('POST', '/clear')
@@ -264,9 +360,10 @@ class Client:
         self._request('DELETE', '/prefix/' + key_path(prefix),
                       headers={'Prefer': 'respond-async'}, expected=(200, 202))
 
-    def _batch(self, ops):
-        body = '{"operations":[%s]}' % ','.join(ops)
-        body = self._request('POST', '/batch', body.encode())[2]
+    def _batch(self, ops, again=True):
+        body = b'{"operations":[%s]}' % b','.join(ops)
+        body = self._request('POST', '/batch', body, again=again,
+                             marked=False)[2]
         results = _parse(body).get('results')
 
         if not isinstance(results, list) or len(results) != len(ops):
@@ -277,55 +374,83 @@ class Client:
     # -- HTTP
 
     def _request(self, method, path, body=None, headers=None, expected=(200,),
-                 again=True):
-        """The status, the headers and the body; "again": whether to repeat it
-        if the server closes a connection that was open before."""
-        if time.monotonic() < self._paused_until:
-            raise BigCacheError('%s did not answer a moment ago'
-                                % self._location)
+                 again=True, marked=True):
+        """The status, the headers and the body.
+
+        "again": whether to repeat it if the server closes a connection that
+        was open before; "marked": whether bigcache says in the headers that
+        the answer is its own.
+        """
+        self._pass()
+        deadline = Deadline(self._timeout)
 
         while True:
-            connection, reused = self._take()
+            connection, reused = None, False
 
             try:
-                status, headers_in, answer = self._exchange(
-                    connection, method, path, body, headers)
+                connection, reused = self._take()
+                connection.deadline = deadline
+
+                if not reused:
+                    connection.connect()
+
+                status, headers_in, answer, usable = connection.exchange(
+                    method, self._base + path, body,
+                    {**self._headers, **(headers or {})})
+
+                if usable:
+                    self._give_back(connection)
+                else:
+                    connection.close()
+
                 break
 
-            except (OSError, http.client.HTTPException) as error:
-                connection.close()
+            except Exception as error:
+                if connection is not None:
+                    connection.close()
+
+                if reused and again and isinstance(error, ConnectionError):
+                    continue
 
                 # no view is to wait for each of its keys
-                if isinstance(error, socket.timeout):
+                if isinstance(error, (ConnectError, socket.timeout)):
                     self._paused_until = time.monotonic() + self._pause
-
-                elif reused and again and isinstance(error, ConnectionError):
-                    continue
+                else:
+                    self._paused_until = 0
 
                 raise BigCacheError('%s: %s' % (
                     self._location, str(error) or type(error).__name__)
                 ) from error
 
             except BaseException:
-                connection.close()
+                if connection is not None:
+                    connection.close()
                 raise
+
+        self._paused_until = 0
 
         if status not in expected:
             raise BigCacheError('%s %s: %d %s' % (
                 method, path[:200], status, _detail(answer)), status)
 
+        if marked and 'bigcache' not in headers_in.get('Cache-Status', ''):
+            raise BigCacheError('%s %s: %d, but not by bigcache'
+                                % (method, path[:200], status))
+
         return status, headers_in, answer
 
-    def _exchange(self, connection, method, path, body, headers):
-        connection.request(method, self._base + path, body,
-                           {**self._headers, **(headers or {})})
-        response = connection.getresponse()
-        answer = response.read()
+    def _pass(self):
+        """Nothing is asked while there is a pause; when it ends, one thread
+        finds out whether the server is back."""
+        if self._paused_until:
+            now = time.monotonic()
 
-        if connection.sock is not None:
-            self._give_back(connection)
+            if now < self._paused_until:
+                raise BigCacheError('%s did not answer a moment ago'
+                                    % self._location)
 
-        return response.status, response.headers, answer
+            if self._pause:
+                self._paused_until = now + self._timeout
 
     # Connections wait in a deque, which needs no lock; one that a parent
     # process has opened is never used.
@@ -343,7 +468,7 @@ class Client:
             try:
                 connection, since = self._idle.pop()
             except IndexError:
-                return self._connection(), False
+                return Connection(*self._address, self._tls), False
 
             if (time.monotonic() - since < IDLE_SECONDS
                     and not _is_readable(connection.sock)):
@@ -360,14 +485,22 @@ class Client:
             except IndexError:
                 pass
 
-    def _connection(self):
-        host, port = self._address
+    def close(self):
+        """Closes what is idle."""
+        while True:
+            try:
+                self._idle.pop()[0].close()
+            except IndexError:
+                return
 
-        if self._tls is not None:
-            return http.client.HTTPSConnection(
-                host, port, timeout=self._timeout, context=self._tls)
 
-        return http.client.HTTPConnection(host, port, timeout=self._timeout)
+_clients = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all():
+    for client in list(_clients):
+        client.close()
 
 
 def _is_readable(sock):
@@ -387,7 +520,7 @@ def _is_long(key):
 
 def _op_text(op, key, more=None):
     return json.dumps({'op': op, 'key': key, **(more or {})},
-                      separators=(',', ':'))
+                      separators=(',', ':')).encode()
 
 
 def _set_text(key, item, life, only_new=False):
@@ -402,53 +535,103 @@ def _set_text(key, item, life, only_new=False):
         return _op_text('set', key, more)
 
     # the value is JSON already
-    return '%s,"value":%s}' % (_op_text('set', key, more)[:-1], item.data)
+    return b'%s,"value":%s}' % (_op_text('set', key, more)[:-1], item.data)
 
 
-def _chunks(ops):
+def _chunks(pairs):
+    """Lists of those pairs of a key and the bytes of an operation that go into
+    one batch."""
     chunk, size = [], 0
 
-    for op in ops:
+    for key, op in pairs:
         if chunk and (len(chunk) == MAX_BATCH
                       or size + len(op) > MAX_BATCH_BYTES):
             yield chunk
             chunk, size = [], 0
 
-        chunk.append(op)
+        chunk.append((key, op))
         size += len(op) + 1
 
     if chunk:
         yield chunk
 
 
-def _status(result, expected):
+def _status(result, expected, key):
     """The status of a result of a batch."""
     status = result.get('status') if isinstance(result, dict) else None
 
+    if type(status) is not int:
+        raise BigCacheError('POST /batch: not an answer of bigcache')
+
     if status not in expected:
-        raise BigCacheError('POST /batch: %s' % result, status)
+        raise BigCacheError('POST /batch, %r: %d %s' % (
+            key[:200], status, result.get('detail', '')), status)
 
     return status
 
 
-def _entry(result):
+def _entry(result, key):
     """What a get of a batch found."""
     try:
-        if 'base64' in result:
-            return Entry(None, base64.b64decode(result['base64']),
-                         result['type'], result['expire'])
+        expire = _checked_expire(result['expire'])
 
-        return Entry(result['value'], None, None, result['expire'])
+        if 'base64' not in result:
+            return Entry(result['value'], None, None, expire)
 
-    except (LookupError, TypeError, ValueError) as error:
-        raise BigCacheError('POST /batch: not an answer of bigcache') from error
+        raw = base64.b64decode(result['base64'])
+        type_ = result['type']
+
+    except (LookupError, TypeError, ValueError):
+        raise BigCacheError('POST /batch: not an answer of bigcache') from None
+
+    if not isinstance(type_, (str, type(None))):
+        raise BigCacheError('POST /batch: not an answer of bigcache')
+
+    return _raw_entry(raw, type_ or '', expire, key)
+
+
+def _raw_entry(raw, type_, expire, key):
+    """What /pickle/ has answered.
+
+    For JSON it is a document of three members, which nothing tells from bytes
+    that have this type and look like it; so such bytes are always taken for
+    it, wherever they come from.  The backend stores none.
+    """
+    if type_ == 'application/json':
+        try:
+            document = json.loads(raw)
+
+            if (isinstance(document, dict)
+                    and set(document) == {'value', 'expire', 'duration'}):
+                return Entry(document['value'], None, None,
+                             _checked_expire(document['expire'])
+                             if expire is UNKNOWN else expire)
+
+        except (*_NOT_JSON, BigCacheError):
+            pass
+        except (ValueError, RecursionError) as error:
+            raise UnreadableError('the JSON at %r cannot be read: %s'
+                                  % (key[:200], error)) from None
+
+    return Entry(None, raw, type_, expire)
+
+
+def _checked_expire(expire):
+    if expire is not None and (type(expire) not in (int, float)
+                               or not abs(expire) <= 1e18):
+        raise BigCacheError('a lifetime that is not one of bigcache')
+
+    return expire
 
 
 def _parse(body):
     try:
         answer = json.loads(body)
-    except (ValueError, RecursionError):
+    except _NOT_JSON:
         answer = None
+    except (ValueError, RecursionError) as error:
+        raise UnreadableError('an answer cannot be read: %s'
+                              % error) from None
 
     if not isinstance(answer, dict):
         raise BigCacheError('not an answer of bigcache')
@@ -458,6 +641,6 @@ def _parse(body):
 
 def _detail(body):
     try:
-        return str(json.loads(body)['detail'])
-    except (ValueError, LookupError, TypeError):
+        return str(json.loads(body)['detail'])[:500]
+    except (ValueError, LookupError, TypeError, RecursionError):
         return ''

@@ -3,10 +3,10 @@
 A serializer has two methods.  dumps(value) returns bytes, which are stored as
 they are, or a str, which is JSON and stored as such; loads(data) makes a value
 of such bytes.  JSON is read without it.  The attribute content_type is that of
-the bytes.
+the bytes; those of another type are not read.
 
-Integers of 64 bits are JSON whatever the serializer, so that bigcache can count
-with them.
+Integers of 64 bits are JSON whatever the serializer, so that bigcache can
+count with them.
 """
 
 import json

@@ -7,11 +7,14 @@ import threading
 class Server:
     """Answers each connection by a function of the socket and its number."""
 
-    def __init__(self, serve):
-        self._listener = socket.create_server(('127.0.0.1', 0))
+    def __init__(self, serve, host='127.0.0.1'):
+        family = socket.AF_INET6 if ':' in host else socket.AF_INET
+        self._listener = socket.create_server((host, 0), family=family)
         self._serve = serve
         self._open = []
-        self.url = 'http://127.0.0.1:%d' % self._listener.getsockname()[1]
+        self.url = 'http://%s:%d' % (
+            '[%s]' % host if ':' in host else host,
+            self._listener.getsockname()[1])
         threading.Thread(target=self._run, daemon=True).start()
 
     def __enter__(self):
@@ -68,9 +71,14 @@ def read_request(connection):
     return head
 
 
-def answer(status, body=b'{}'):
-    return (b'HTTP/1.1 %d X\r\nContent-Type: application/json\r\n'
-            b'Content-Length: %d\r\n\r\n' % (status, len(body))) + body
+def answer(status, body=b'{}', by=b'Cache-Status: bigcache; hit\r\n'):
+    return (b'HTTP/1.1 %d X\r\nContent-Type: application/json\r\n%b'
+            b'Content-Length: %d\r\n\r\n' % (status, by, len(body))) + body
+
+
+def document(value):
+    """What bigcache answers to a GET /pickle/ of JSON."""
+    return answer(200, b'{"value":%b,"expire":null,"duration":null}' % value)
 
 
 def always(data):

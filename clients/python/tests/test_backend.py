@@ -148,7 +148,7 @@ class ValueTest(Case):
                 headers={'Content-Type': content_type})
             urllib.request.urlopen(request).close()
 
-            with mock.patch.object(quiet._client, 'warned', None), \
+            with mock.patch.object(quiet._client, 'warned', {}), \
                     self.assertLogs('django_bigcache', 'WARNING'):
                 self.assertEqual(quiet.get('theirs', 'a default'), 'a default')
 
@@ -197,7 +197,7 @@ class BasicTest(Case):
     def test_get_or_set(self):
         self.assertEqual(self.cache.get_or_set('k', 'made'), 'made')
         self.assertEqual(self.cache.get_or_set('k', 'other'), 'made')
-        self.assertEqual(self.cache.get_or_set('c', lambda: 'called'), 'called')
+        self.assertEqual(self.cache.get_or_set('c', lambda: 'made'), 'made')
         self.assertIsNone(self.cache.get_or_set('null', lambda: None))
         self.assertIs(self.cache.has_key('null'), True)
         self.cache.get_or_set('v', 1, version=2)
@@ -272,7 +272,8 @@ class ManyTest(Case):
 
         self.assertEqual(self.requests(self.cache.set_many, data), (1, []))
         self.assertEqual(self.requests(self.cache.get_many, data), (1, data))
-        self.assertEqual(self.requests(self.cache.delete_many, data), (1, None))
+        self.assertEqual(self.requests(self.cache.delete_many, data),
+                         (1, None))
         self.assertEqual(self.cache.get_many(data), {})
 
     def test_more_than_a_thousand(self):
@@ -280,7 +281,8 @@ class ManyTest(Case):
 
         self.assertEqual(self.requests(self.cache.set_many, data), (3, []))
         self.assertEqual(self.requests(self.cache.get_many, data), (3, data))
-        self.assertEqual(self.requests(self.cache.delete_many, data), (3, None))
+        self.assertEqual(self.requests(self.cache.delete_many, data),
+                         (3, None))
 
     def test_large_values(self):
         data = {'k%d' % n: b'%d' % n * 250000 for n in range(10)}
@@ -423,9 +425,10 @@ class CounterTest(Case):
         quiet = backend(OPTIONS={'SERIALIZER': 'json'})
         self.cache.set('n', 1.5)
 
-        with mock.patch.object(quiet._client, 'warned', time.monotonic()):
-            with self.assertRaises(ValueError):
-                quiet.incr('n')
+        with self.assertLogs('django_bigcache', 'WARNING'), \
+                mock.patch.object(quiet._client, 'warned', {}), \
+                self.assertRaises(ValueError):
+            quiet.incr('n')
 
         self.assertEqual(self.cache.get('n'), 1.5)
 
@@ -539,7 +542,8 @@ class KeyTest(Case):
                 cache.set(key, 'value %d' % number)
 
             for number, key in enumerate(usable):
-                self.assertEqual(cache.get(key), 'value %d' % number, repr(key))
+                self.assertEqual(cache.get(key), 'value %d' % number,
+                                 repr(key))
                 self.assertIs(cache.has_key(key), True)
 
             self.assertEqual(len(listed('?limit=1000')), len(usable))
@@ -707,7 +711,7 @@ class AsyncTest(Case):
 
         asyncio.run(run())
 
-    @unittest.skipUnless(hasattr(BigCacheBackend, 'aget'), 'not in this Django')
+    @unittest.skipUnless(hasattr(BigCacheBackend, 'aget'), 'an older Django')
     def test_what_django_does(self):
         async def run():
             cache = self.cache

@@ -81,7 +81,8 @@ class ExampleTest(unittest.TestCase):
 
         for store in (self.cache.set, self.cache.pickle):
             for more, seconds in (
-                    ({'expires': '28d'}, 28 * 86400), ({'expires': '1h'}, 3600),
+                    ({'expires': '28d'}, 28 * 86400),
+                    ({'expires': '1h'}, 3600),
                     ({'expires': time.time() + 3600}, 3600),
                     ({'expires': datetime.datetime.now() + hour}, 3600),
                     ({'expires': datetime.datetime.now(zone) + hour}, 3600),

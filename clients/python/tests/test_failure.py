@@ -9,7 +9,9 @@ import unittest
 from django_bigcache import BigCacheBackend, BigCacheError
 
 from . import PATIENT, URL, unique
-from .servers import Server, always, answer, closed_port, read_request
+from .servers import (
+    Server, always, answer, closed_port, document, read_request,
+)
 
 LOGGER = 'django_bigcache'
 
@@ -22,7 +24,7 @@ def backend(location, **options):
 
 
 def calls(cache):
-    """Each method, and what it returns when there is no server."""
+    """Each method, and what it returns, or raises, when there is no server."""
     return (
         (lambda: cache.get('k'), None),
         (lambda: cache.get('k', 'a default'), 'a default'),
@@ -42,11 +44,11 @@ def calls(cache):
         (lambda: cache.delete_many(['k', 'j']), None),
         (lambda: cache.get_or_set('k', 'made'), 'made'),
         (lambda: cache.get_or_set('k', lambda: 'made'), 'made'),
-        (lambda: cache.incr('k'), 1),
-        (lambda: cache.incr('k', 1.5), 1.5),
-        (lambda: cache.decr('k', 2), -2),
-        (lambda: cache.incr_version('k'), 2),
-        (lambda: cache.decr_version('k', version=5), 4),
+        (lambda: cache.incr('k'), ValueError),
+        (lambda: cache.incr('k', 1.5), ValueError),
+        (lambda: cache.decr('k', 2), ValueError),
+        (lambda: cache.incr_version('k'), ValueError),
+        (lambda: cache.decr_version('k', version=5), ValueError),
         (lambda: cache.clear(), None),
         (lambda: cache.close(), None),
     )
@@ -61,7 +63,11 @@ class FailureTest(unittest.TestCase):
         for number, (call, result) in enumerate(
                 calls(backend(location, **options))):
             with self.subTest(number=number):
-                self.assertEqual(call(), result)
+                if result is ValueError:
+                    with self.assertRaisesRegex(ValueError, 'not found'):
+                        call()
+                else:
+                    self.assertEqual(call(), result)
 
     def test_no_server(self):
         self.check(closed_port())
@@ -92,7 +98,9 @@ class FailureTest(unittest.TestCase):
                 self.assertEqual(cache.get_many(['a', 'b']), {})
                 self.assertIn('b', cache.set_many({'a': 1, 'b': 2}))
                 cache.set('k', 1)
-                cache.incr('k')
+
+                with self.assertRaises(ValueError):
+                    cache.incr('k')
 
     def test_a_server_that_hangs(self):
         def serve(connection, number):
@@ -109,7 +117,7 @@ class FailureTest(unittest.TestCase):
             while read_request(connection):
                 if number == 1:
                     time.sleep(30)
-                connection.sendall(answer(200, b'{"value":"back"}'))
+                connection.sendall(document(b'"back"'))
 
         with Server(serve) as server:
             cache = backend(server.url, SOCKET_TIMEOUT=1, PAUSE=0.3)
@@ -215,11 +223,11 @@ class ConnectionTest(unittest.TestCase):
     def serve_one(self, connection, number):
         # the second request on a connection finds it closed
         read_request(connection)
-        connection.sendall(answer(200, b'{"value":%d}' % number))
+        connection.sendall(document(b'%d' % number))
         connection.close()
 
     def test_one_connection_for_all_requests(self):
-        with Server(always(answer(200, b'{"value":1}'))) as server:
+        with Server(always(document(b'1'))) as server:
             cache = backend(server.url, RAISE=True)
 
             for _ in range(20):
@@ -240,7 +248,7 @@ class ConnectionTest(unittest.TestCase):
     def test_one_that_is_closed_by_the_request(self):
         def serve(connection, number):
             while read_request(connection):
-                connection.sendall(answer(200, b'{"value":%d}' % number))
+                connection.sendall(document(b'%d' % number))
                 # the next request is not even read
                 while not connection.recv(1):
                     return
@@ -256,7 +264,7 @@ class ConnectionTest(unittest.TestCase):
 
         def serve(connection, number):
             read_request(connection)
-            connection.sendall(answer(200, b'{"value":1}'))
+            connection.sendall(document(b'1'))
             seen.append(read_request(connection).split(b' ')[1])
             connection.close()
 
@@ -278,7 +286,7 @@ class ConnectionTest(unittest.TestCase):
                 if not head:
                     return
                 seen.append(b'\r\nAuthorization: Bearer x' in head)
-                connection.sendall(answer(200, b'{"value":1}'))
+                connection.sendall(document(b'1'))
 
         with Server(serve) as server:
             cache = backend(server.url,
@@ -293,7 +301,7 @@ class ConnectionTest(unittest.TestCase):
 
         def serve(connection, number):
             seen.append(read_request(connection).split(b' ')[1])
-            connection.sendall(answer(200, b'{"value":1}'))
+            connection.sendall(document(b'1'))
 
         with Server(serve) as server:
             self.assertEqual(backend(server.url + '/base/').get('k'), 1)

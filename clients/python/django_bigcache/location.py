@@ -1,0 +1,136 @@
+"""Where the server is, and what is sent along: checked once, so that requests
+need not fail for it."""
+
+import base64
+import collections
+import math
+import re
+import socket
+from urllib.parse import unquote_to_bytes, urlsplit
+
+MAX_SECONDS = 86400
+
+# what the client says by itself, or could not make sense of the answer to
+OWN_HEADERS = {
+    'accept-encoding', 'connection', 'content-encoding', 'content-length',
+    'content-type', 'expect', 'if-match', 'if-modified-since',
+    'if-none-match', 'if-range', 'if-unmodified-since', 'prefer', 'range',
+    'te', 'trailer', 'transfer-encoding', 'upgrade', 'x-bigcache-duration',
+    'x-bigcache-expire',
+}
+
+# "authorization" is a header or None, "shown" is for messages
+
+Location = collections.namedtuple('Location',
+                                  'host port tls base authorization shown')
+
+
+def parse(location):
+    """A Location; a ValueError if there is anything wrong with it."""
+    if not isinstance(location, str):
+        raise ValueError('LOCATION is no text')
+
+    # the user's part is a secret
+    shown = re.sub(r'//[^/?#]*@', '//', location)
+
+    if re.search(r'[\0-\x20\x7f]', location):
+        raise ValueError('a space or control character in LOCATION %r' % shown)
+
+    try:
+        url = urlsplit(location)
+        port = url.port
+    except ValueError as error:
+        raise ValueError('LOCATION %r: %s' % (shown, error)) from None
+
+    if url.scheme not in ('http', 'https') or not url.hostname:
+        raise ValueError('LOCATION %r is no http:// address' % shown)
+
+    if '?' in location or '#' in location:
+        raise ValueError('LOCATION %r: it can have neither ? nor #' % shown)
+
+    if port == 0:
+        raise ValueError('LOCATION %r: port 0' % shown)
+
+    if not url.path.isascii():
+        raise ValueError('LOCATION %r: its path is to be percent-encoded'
+                         % shown)
+
+    _check_host(url.hostname, shown)
+
+    if port is None:
+        port = 443 if url.scheme == 'https' else 80
+
+    return Location(url.hostname, port, url.scheme == 'https',
+                    url.path.rstrip('/'), _basic(url.netloc), shown)
+
+
+def _check_host(host, shown):
+    try:
+        if ':' in host:
+            socket.inet_pton(socket.AF_INET6, host.split('%')[0])
+        else:
+            host.encode('idna')
+    except (OSError, UnicodeError):
+        raise ValueError('LOCATION %r has no valid host' % shown) from None
+
+
+def _basic(netloc):
+    if '@' not in netloc:
+        return None
+
+    user, _, password = netloc.rpartition('@')[0].partition(':')
+    both = unquote_to_bytes(user) + b':' + unquote_to_bytes(password)
+
+    return 'Basic ' + base64.b64encode(both).decode()
+
+
+def is_header_value(text):
+    """Whether it is the same when it comes out of a header as when it went
+    in."""
+    return (isinstance(text, str) and text == text.strip()
+            and re.search(r'[^\x20-\x7e]', text) is None)
+
+
+def check_headers(headers, authorization):
+    """Those to send along, as a dict."""
+    if headers is None:
+        headers = {}
+
+    if not isinstance(headers, dict):
+        raise ValueError('HEADERS is no dict')
+
+    for name, value in headers.items():
+        if (not isinstance(name, str)
+                or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name)):
+            raise ValueError('HEADERS: %r is no name' % (name,))
+
+        # not a word of the value, which may be a secret
+        if not is_header_value(value):
+            raise ValueError('HEADERS: the value of %s is no plain text'
+                             % name)
+
+        if name.lower() in OWN_HEADERS:
+            raise ValueError('HEADERS: %s cannot be set' % name)
+
+    if authorization is None:
+        return dict(headers)
+
+    if any(name.lower() == 'authorization' for name in headers):
+        raise ValueError('a user in LOCATION, and Authorization in HEADERS')
+
+    return {**headers, 'Authorization': authorization}
+
+
+def check_seconds(name, value, zero=False):
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError, OverflowError):
+        seconds = math.nan
+
+    if (isinstance(value, bool) or not 0 <= seconds <= MAX_SECONDS
+            or seconds == 0 and not zero):
+        raise ValueError('%s is a number of seconds %s, up to %d'
+                         % (name, 'from 0' if zero else 'above 0',
+                            MAX_SECONDS))
+
+    return seconds
