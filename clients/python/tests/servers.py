@@ -93,3 +93,61 @@ def always(data):
 def closed_port():
     with socket.create_server(('127.0.0.1', 0)) as listener:
         return 'http://127.0.0.1:%d' % listener.getsockname()[1]
+
+
+def raw(status, more, body=b''):
+    return b'HTTP/1.1 %d X\r\nCache-Status: bigcache; hit\r\n%b\r\n%b' % (
+        status, more, body)
+
+
+def once(data):
+    def serve(connection, number):
+        read_request(connection)
+        connection.sendall(data)
+        connection.close()
+
+    return serve
+
+
+def results(*members):
+    return answer(200, b'{"results":[%b]}' % b','.join(members))
+
+
+# what nobody should be harmed by
+
+DEEP = b'[' * 100000
+
+ANSWERS = {
+    '500 deep': answer(500, DEEP),
+    '404 deep': answer(404, DEEP),
+    '409 deep': answer(409, DEEP),
+    '200 deep': answer(200, DEEP),
+    'statuses': results(b'{"status":[]}', b'{"status":{}}'),
+    'true': results(b'{"status":true}', b'{"status":200.0}'),
+    'large': raw(200, b'Content-Length: 1%b\r\n' % (b'0' * 10)),
+    'larger': raw(200, b'Content-Length: 1%b\r\n' % (b'0' * 15)),
+    'largest': raw(200, b'Content-Length: 1%b\r\n' % (b'0' * 30)),
+    'no length': raw(200, b'Content-Length: x\r\n'),
+    'no chunk': raw(200, b'Transfer-Encoding: chunked\r\n', b'zz\r\n'),
+    'chunk -5': raw(200, b'Transfer-Encoding: chunked\r\n', b'-5\r\nabc'),
+    'chunk -1': raw(200, b'Transfer-Encoding: chunked\r\n', b'-1\r\nabc'),
+    'large chunk': raw(200, b'Transfer-Encoding: chunked\r\n',
+                       b'f' * 20 + b'\r\nabc'),
+    'cut off': raw(200, b'Content-Length: 100\r\n', b'short'),
+    'status 99999': b'HTTP/1.1 99999 X\r\n\r\n',
+    '101': raw(101, b''),
+    '204': raw(204, b''),
+    'long header': raw(200, b'X: %b\r\n' % (b'a' * 70000)),
+    'many headers': raw(200, b'X: a\r\n' * 200),
+    'expire': results(b'{"status":200,"value":1,"expire":"x\\r\\ny"}'),
+    'expire inf': results(b'{"status":200,"value":1,"expire":1e999}'),
+    'type': results(b'{"status":200,"base64":"aGk=","type":"x\\r\\ny",'
+                    b'"expire":1}'),
+    'type 5': results(b'{"status":200,"base64":"aGk=","type":5,"expire":1}'),
+    'base64': results(b'{"status":200,"base64":5,"type":"a","expire":1}'),
+    'long number': results(b'{"status":200,"value":%b,"expire":1}'
+                           % (b'1' * 5000)),
+    'html': answer(200, b'<html>', b''),
+    'not utf-8': answer(200, b'\xff{"results":[]}'),
+    'nothing': b'',
+}

@@ -9,13 +9,19 @@ import threading
 import time
 import unittest
 import urllib.request
+from decimal import Decimal
+from unittest import mock
 
 from . import URL, unique
-from .servers import Server, always, answer, closed_port, read_request
+from .servers import (
+    ANSWERS, Server, always, answer, closed_port, document, once,
+    read_request,
+)
 
 sys.path.append(os.path.join(os.path.dirname(__file__), '..', '..', '..',
                              'example'))
 
+import big_cache  # noqa: E402
 from big_cache import BigCache  # noqa: E402
 
 
@@ -86,7 +92,9 @@ class ExampleTest(unittest.TestCase):
                     ({'expires': time.time() + 3600}, 3600),
                     ({'expires': datetime.datetime.now() + hour}, 3600),
                     ({'expires': datetime.datetime.now(zone) + hour}, 3600),
-                    ({'timeout': 3600}, 3600),
+                    ({'timeout': 3600}, 3600), ({'timeout': hour}, 3600),
+                    ({'expires': hour}, 3600),
+                    ({'expires': Decimal(int(time.time()) + 3600)}, 3600),
                     ({'expires': '30m', 'timeout': 3600}, 1800)):
                 with self.subTest(store=store.__name__, **more):
                     store('k', 'x', **more)
@@ -139,7 +147,7 @@ class ExampleFailureTest(unittest.TestCase):
         self.addCleanup(logging.disable, logging.NOTSET)
 
     def check(self, location):
-        cache = BigCache(location, wait=0.2)
+        cache = BigCache(location, wait=0.2, pause=0)
 
         self.assertIsNone(cache.get('k'))
         self.assertEqual(cache.get('k', 5), 5)
@@ -187,8 +195,6 @@ class ExampleFailureTest(unittest.TestCase):
         self.assertIs(cache.set('k', {1}), False)
         self.assertIs(cache.set('k', float('nan')), False)
         self.assertIs(cache.pickle('k', threading.Lock()), False)
-        self.assertIs(cache.set('k', 1, expires='soon'), False)
-        self.assertIs(cache.set('k', 1, expires=[]), False)
 
     def test_a_warning_once_in_a_while(self):
         logging.disable(logging.NOTSET)
@@ -210,3 +216,200 @@ class ExampleFailureTest(unittest.TestCase):
             cache = BigCache(server.url)
             self.assertEqual([cache.get('k') for _ in range(4)], [1, 2, 3, 4])
             cache.close()
+
+
+class ExampleHostileTest(unittest.TestCase):
+    def setUp(self):
+        logging.disable(logging.CRITICAL)
+        self.addCleanup(logging.disable, logging.NOTSET)
+
+    def test_wrong_lifetimes_are_errors_of_the_program(self):
+        cache = BigCache(closed_port())
+
+        for store in (cache.set, cache.pickle):
+            for more in ({'expires': 'soon'}, {'expires': ''},
+                         {'expires': '28 days'}, {'expires': float('nan')},
+                         {'timeout': float('inf')}):
+                with self.assertRaises(ValueError):
+                    store('k', 1, **more)
+
+            for more in ({'expires': []}, {'timeout': '5'},
+                         {'expires': datetime.date(2030, 1, 1)}):
+                with self.assertRaises(TypeError):
+                    store('k', 1, **more)
+
+    def test_wrong_addresses(self):
+        for location in (None, '', 'http://', 'ftp://a', 'http://a:0',
+                         'http://a:99999', 'http://a:x', 'http://a/b c',
+                         'http://a/한글', 'http://a/\n', 'http://a/?b',
+                         'http://a/#b', 'http://.example.com', 'http://[::1'):
+            with self.subTest(location), self.assertRaises(ValueError):
+                BigCache(location)
+
+        for more in ({'wait': 0}, {'wait': -1}, {'wait': float('nan')},
+                     {'wait': float('inf')}, {'pause': -1}):
+            with self.assertRaises(ValueError):
+                BigCache(URL, **more)
+
+    def test_ipv6(self):
+        self.assertEqual(BigCache('http://[::1]')._address, ('::1', 80))
+        self.assertEqual(BigCache('https://[::1]')._address, ('::1', 443))
+        self.assertEqual(BigCache('http://[::1]:5')._address, ('::1', 5))
+
+        try:
+            server = Server(always(document(b'6')), '::1')
+        except OSError:
+            self.skipTest('no ::1')
+
+        with server:
+            self.assertEqual(BigCache(server.url).get('k'), 6)
+
+    def test_a_user_in_the_address(self):
+        seen = []
+
+        def serve(connection, number):
+            seen.append(read_request(connection))
+            connection.sendall(document(b'1'))
+
+        with Server(serve) as server:
+            cache = BigCache(server.url.replace('//', '//a%40b:p:w@'))
+            self.assertEqual(cache.get('k'), 1)
+
+        self.assertIn(b'\r\nAuthorization: Basic YUBiOnA6dw==', seen[0])
+
+    def test_answers_that_are_wrong(self):
+        for name, data in ANSWERS.items():
+            with self.subTest(name), Server(once(data)) as server:
+                cache = BigCache(server.url, wait=2, pause=0)
+                self.assertEqual(cache.get('k', 'none'), 'none')
+                self.assertEqual(cache.unpickle('k', 'none'), 'none')
+                cache.set('k', 1)
+                cache.pickle('k', 1)
+                cache.delete('k')
+                cache.clear()
+                cache.close()
+
+    def test_a_page_of_somebody_else_is_no_success(self):
+        with Server(always(answer(200, b'{"value":1}', b''))) as server:
+            cache = BigCache(server.url)
+
+            self.assertIsNone(cache.get('k'))
+            self.assertIs(cache.set('k', 1), False)
+            self.assertIs(cache.pickle('k', 1), False)
+            self.assertIs(cache.delete('k'), False)
+            self.assertIs(cache.clear(), False)
+            cache.close()
+
+    def test_waiting_has_an_end(self):
+        for head in (b'HTTP/1.1 200 OK\r\nX: ', b'HTTP/1.1 2',
+                     b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n'):
+            def trickle(connection, number):
+                read_request(connection)
+                connection.sendall(head)
+                for _ in range(100):
+                    connection.sendall(b'0')
+                    time.sleep(0.1)
+
+            self.assertLess(self.took(trickle), 6)
+
+        def proceed(connection, number):
+            read_request(connection)
+            end = time.monotonic() + 20
+            while time.monotonic() < end:
+                connection.sendall(b'HTTP/1.1 100 Continue\r\n\r\n')
+
+        self.assertLess(self.took(proceed), 6)
+
+    def took(self, serve):
+        with Server(serve) as server:
+            cache = BigCache(server.url, wait=1, pause=600)
+            started = time.monotonic()
+
+            for _ in range(5):
+                self.assertIsNone(cache.get('k'))
+
+            self.assertEqual(server.connections, 1)
+
+        return time.monotonic() - started
+
+    def test_a_pause(self):
+        connects = []
+        real = big_cache._Connection.connect
+
+        def connect(self):
+            connects.append(self)
+            real(self)
+
+        with mock.patch.object(big_cache._Connection, 'connect', connect):
+            cache = BigCache(closed_port())
+            for _ in range(10):
+                cache.get('k')
+                cache.set('k', 1)
+
+            self.assertEqual(len(connects), 1)
+            cache._paused_until = 0
+            cache.get('k')
+            self.assertEqual(len(connects), 2)
+
+    def test_an_old_value_does_not_stay(self):
+        cache = BigCache(URL, wait=30)
+        self.addCleanup(cache.close)
+
+        for store, value in ((cache.set, {1}), (cache.set, float('nan')),
+                             (cache.set, '\ud800'),
+                             (cache.pickle, threading.Lock())):
+            cache.set('k', 'old')
+            self.assertEqual(cache.get('k'), 'old')
+            self.assertIs(store('k', value), False)
+            self.assertIsNone(cache.get('k'))
+
+    def test_what_is_deleted_after_a_refusal(self):
+        for status, number in ((413, 2), (507, 2), (403, 1), (429, 1),
+                               (503, 1)):
+            seen = []
+
+            def serve(connection, number):
+                while True:
+                    head = read_request(connection)
+                    if not head:
+                        return
+                    seen.append(head.split(b' ')[0])
+                    connection.sendall(answer(
+                        status if b'POST' in head else 200))
+
+            with Server(serve) as server:
+                cache = BigCache(server.url)
+                self.assertIs(cache.set('k', 1), False)
+                cache.close()
+
+            self.assertEqual(seen, [b'POST', b'DELETE'][:number])
+
+    def test_only_pickles_are_unpickled(self):
+        cache = BigCache(URL, wait=30)
+        self.addCleanup(cache.close)
+        cache.set('k', 1)
+
+        with mock.patch.object(big_cache.pickle, 'loads') as loads:
+            self.assertEqual(cache.unpickle('k', 'none'), 'none')
+            self.assertFalse(loads.called)
+
+    def test_keys_that_are_none(self):
+        cache = BigCache(URL, wait=30)
+        self.addCleanup(cache.close)
+
+        for key in ('\0', '\ud800', '../a', 'x' * 9000, ('a', 1), None):
+            cache.set(key, 1)
+            cache.get(key)
+            cache.delete(key)
+
+    def test_warnings_name_the_key(self):
+        logging.disable(logging.NOTSET)
+
+        with Server(always(answer(500))) as server, \
+                self.assertLogs('big_cache', 'WARNING') as logs:
+            cache = BigCache(server.url)
+            cache.get('the key')
+            cache.set('another', {1})
+            cache.close()
+
+        self.assertIn("'the key'", logs.output[0])
