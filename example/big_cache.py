@@ -406,14 +406,18 @@ def _parse(location):
         raise ValueError('the location is no http:// address, with no more '
                          'than a path behind it, percent-encoded')
 
-    url = urlsplit(location)
-    tls = url.scheme == 'https'
-    port = (443 if tls else 80) if url.port is None else url.port
+    try:
+        url = urlsplit(location)
+        tls = url.scheme == 'https'
+        port = (443 if tls else 80) if url.port is None else url.port
+        host = url.hostname.encode('idna') and url.hostname
+    except (ValueError, AttributeError):
+        port = None
 
-    if not url.hostname or not port:
+    # without a word of what it was, which may have a password
+    if not port or not host:
         raise ValueError('the location has no host, or an impossible port')
 
-    url.hostname.encode('idna')
     headers = {}
 
     if '@' in url.netloc:
@@ -421,7 +425,7 @@ def _parse(location):
         both = unquote_to_bytes(user) + b':' + unquote_to_bytes(password)
         headers['Authorization'] = 'Basic ' + base64.b64encode(both).decode()
 
-    return ((url.hostname, port), ssl.create_default_context() if tls
+    return ((host, port), ssl.create_default_context() if tls
             else None, url.path.rstrip('/'), headers)
 
 

@@ -30,8 +30,8 @@ def parse(location):
     if not isinstance(location, str):
         raise ValueError('LOCATION is no text')
 
-    # the user's part is a secret
-    shown = re.sub(r'//[^/?#]*@', '//', location)
+    # the user's part is a secret, also where it is not written as it should be
+    shown = re.sub(r'//.*@', '//', location, flags=re.DOTALL)
 
     if re.search(r'[\0-\x20\x7f]', location):
         raise ValueError('a space or control character in LOCATION %r' % shown)
@@ -39,8 +39,8 @@ def parse(location):
     try:
         url = urlsplit(location)
         port = url.port
-    except ValueError as error:
-        raise ValueError('LOCATION %r: %s' % (shown, error)) from None
+    except ValueError:
+        raise ValueError('LOCATION %r is no address' % shown) from None
 
     if url.scheme not in ('http', 'https') or not url.hostname:
         raise ValueError('LOCATION %r is no http:// address' % shown)

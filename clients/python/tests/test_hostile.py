@@ -165,6 +165,9 @@ class LocationTest(Quiet):
         for location in ('http://user:secret@127.0.0.1:0',
                          'http://user:secret@127.0.0.1/?x',
                          'http://user:secret@127.0.0.1/a b',
+                         'http://user:secret/x@127.0.0.1',
+                         'http://user:secret#@127.0.0.1',
+                         'http://user:secret@[::1',
                          'ftp://user:secret@127.0.0.1'):
             with self.assertRaises(InvalidCacheBackendError) as caught:
                 backend(location)
