@@ -91,7 +91,6 @@ shell("cp -r $top/clients/python $dir/clients
 # what is installed is installed; Debian's Python is not the only one here
 
 my $make = block(qr/^apt-get install python3-django/) =~ s/^apt-get .*\n//r
-    =~ s{^python3 -m venv}{/usr/bin/python3 -m venv}mr
     =~ s{\Q$top\E/clients/python}{$dir/clients}r;
 
 my ($status, $output) = shell("$make\n" . block(qr/^django-admin/));
@@ -112,10 +111,17 @@ sub append {
 append('settings.py', block(qr/^CACHES = /));
 append('views.py', block(qr/^import time\n/));
 unlink "$project/mysite/urls.py";
-append('urls.py', block(qr/^urlpatterns|^from django\.urls/));
+append('urls.py', block(qr/^from django\.urls/));
+append('plain.py', block(qr/^from \.big_cache import/m));
+append('urls.py', block(qr/^from \. import plain/));
 
-($status, $output) = shell(". $dir/site/env/bin/activate
-    cd $project; python manage.py check");
+my $cp = block(qr{^cp .*/big_cache\.py});
+my $enter = block(qr{^cd .*\n\. \.\./env});
+
+(my $copied, $output) = shell("cd $project\n$cp");
+is $copied, 0, 'big_cache.py is copied' or diag $output;
+
+($status, $output) = shell("$enter\npython manage.py check");
 is $status, 0, 'Django finds no fault with it' or diag $output;
 
 # -- the server of the project
@@ -228,7 +234,7 @@ if ($ENV{BIGCACHE_PICTURE}) {
 my ($shell, $printed) = block(qr/^\$ python manage\.py shell/)
     =~ /^\$ (.*?\)"\n)(.*)\n/s;
 
-($status, $output) = shell(". $dir/site/env/bin/activate; cd $project\n$shell");
+($status, $output) = shell("$enter\n$shell");
 is $output, "True\n1 11\n", 'incr';
 like $printed, qr/^True\n1 11\n/, 'as the document says';
 is $t->get('/cache/mysite:1:visits')->body,
@@ -246,6 +252,15 @@ $b->quit;
 
 isnt page('/dataset/1/?page=2'), $first{'/dataset/1/?page=2'},
     'the page is made again';
+
+# -- without a backend
+
+my $plain = page('/plain/1/');
+
+like $plain, qr/^report 1, made at \d\d:\d\d:\d\d\n$/, '/plain/1/ is made';
+is page('/plain/1/'), $plain, 'and served from bigcache';
+like $t->get('/cache/plain/1')->body, qr/"value":"report 1, .*"duration":"28d"/,
+    'where it is JSON';
 
 # -- bigcache is away
 
