@@ -40,11 +40,22 @@ my ($site) = glob "$dir/env/lib/*/site-packages";
 is join(' ', map { s{.*/}{}r } grep { -e } glob "$site/{*bigcache*,tests}"),
     'django_bigcache django_bigcache-0.1.0.dist-info', 'packages';
 is join(' ', map { s{.*/}{}r } glob "$site/django_bigcache/*.py"),
-    '__init__.py backend.py client.py keys.py serializers.py', 'modules';
+    '__init__.py backend.py client.py connection.py keys.py location.py '
+    . 'serializers.py', 'modules';
 
 my $meta = qx{cat $site/django_bigcache-*/METADATA};
 
 like $meta, qr/^Requires-Dist: Django[ (]*>=3\.2/m, 'what it needs';
 like $meta, qr/^# django-bigcache$/m, 'its description';
+like $meta, qr/^Version: 0\.1\.0$/m, 'its version';
+like $meta, qr/^Classifier: Framework :: Django :: $_$/m, "Django $_"
+    for '3.2', '4.2', '5.2';
+
+my ($license) = grep { -e } map { glob "$site/django_bigcache-*/$_" }
+    'LICENSE', 'licenses/LICENSE';
+
+ok defined $license
+    && system("cmp -s '$license' '$FindBin::Bin/../../LICENSE'") == 0,
+    'the license is in it';
 
 done_testing;
