@@ -53,7 +53,7 @@ PICKLE = 'application/x-python-pickle'
 REFUSED = {400, 413, 414, 422, 500, 507}
 
 MAX_ANSWER = 1 << 30
-PIECE = 1 << 16
+PIECE = 1 << 18
 
 
 class BigCache:

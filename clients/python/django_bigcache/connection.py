@@ -15,7 +15,7 @@ BYTES_PER_SECOND = 1 << 20
 
 MAX_ANSWER = 1 << 30
 MAX_HEAD = 1 << 20
-PIECE = 1 << 16
+PIECE = 1 << 18
 
 
 class Deadline:
