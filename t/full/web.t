@@ -23,7 +23,7 @@ my $web = abs_path("$FindBin::Bin/../..") . '/build/web';
 my $t = Bigcache::Test->new;
 
 # the second server has no /metrics, and is below a path; the third one has
-# been built without Swagger UI
+# been built without Swagger UI; the fourth one lets nobody in without a cookie
 
 my $pages = do {
     open my $file, '<', "$web/locations.conf" or die "$web: $!\n";
@@ -44,6 +44,7 @@ events { }
 http {
     %%HTTP%%
     client_max_body_size 10m;
+    large_client_header_buffers 4 64k;
 
     # a browser opens connections before it knows what for
     client_header_timeout 2s;
@@ -84,6 +85,28 @@ http {
 
         $without
     }
+
+    log_format asked '\$uri \$status \$http_authorization';
+
+    server {
+        listen 127.0.0.1:%%PORT_3%%;
+
+        access_log %%DIR%%/asked.log asked;
+
+        location / {
+            bigcache main;
+        }
+
+        location ~ ^/(?:stat|metrics)\$ {
+            if (\$cookie_may = "") {
+                return 401;
+            }
+
+            bigcache main;
+        }
+
+        $pages
+    }
 }
 END
 
@@ -99,6 +122,8 @@ sub quiet {
 
 
 # fits: whether the page can be read without moving it sideways
+
+sub asked { scalar(() = $t->read_file('asked.log') =~ /^\Q$_[0]\E /mg) }
 
 sub fits {
     my ($name) = @_;
@@ -208,6 +233,18 @@ sub look_up {
     return $b->says('#page', $regex);
 }
 
+# of one that there is not, or that cannot be asked for
+
+sub look_up_in_vain {
+    my ($key) = @_;
+
+    $b->js('document.querySelector("#look-said").textContent = "";
+        document.querySelector("#look input").value = arguments[0]', $key);
+    $b->click('#look button');
+
+    return $b->says('#look-said', qr/\w/);
+}
+
 sub list {
     my ($prefix) = @_;
 
@@ -242,7 +279,7 @@ like $b->says('#metrics', qr/\w/), qr/^bigcache_entries 65$/m, 'all metrics';
 
 # a key
 
-like look_up('/user/100', qr/JSON/), qr/^user\/100\nKind\nJSON\nSize\n\d+ B/,
+like look_up('/user/100', qr/JSON/), qr/^user\/100\nKind\nJSON\nSize\n\d+ bytes\n/,
     'finds a key';
 $b->click('#show');
 like $b->says('#value', qr/value/), qr/^\{"value":\{"n":100\},/, 'its value';
@@ -291,7 +328,7 @@ is list('zzz'), 'No keys begin with this.', 'no keys';
 
 # names are text, whatever they are
 
-like list('<'), qr/^1 keys/, 'a key that looks like markup';
+like list('<'), qr/^1 key,/, 'a key that looks like markup';
 is_deeply [ rows() ], [ $evil ], 'is shown as it is';
 $b->click('#rows .key');
 like $b->says('#page', qr/raw/), qr/^\Q$evil\E\n/, 'and opened';
@@ -303,8 +340,8 @@ is $b->js('return document.querySelectorAll("img, #page script").length'), 0,
 # deleting
 
 $b->click('#delete');
-like $b->says('#ask-text', qr/\w/), qr/^Delete the key .\Q$evil\E.\?$/,
-    'asks before it deletes';
+is $b->says('#ask-text', qr/\w/), 'Delete this key?', 'asks before it deletes';
+is $b->text('#ask-name'), $evil, 'and says what';
 $b->click('#ask button=Cancel');
 is $t->get('/pickle/' . $escape->($evil))->status, 200, 'and takes a no';
 
@@ -318,14 +355,15 @@ is_deeply [ rows() ], [], 'the list knows';
 
 list('user/15');
 $b->click('#purge');
-like $b->says('#ask-text', qr/\w/),
-    qr/^Delete the 10 keys that begin with .user\/15.\?$/, 'a prefix';
+is $b->says('#ask-text', qr/\w/), 'Delete the 10 keys that begin with this?',
+    'a prefix';
+is $b->text('#ask-name'), 'user/15', 'that one';
 $b->keys('#ask button=Cancel', "\x{e007}");
 is $t->get('/stat/count')->json->{count}, 64, 'not without a yes';
 $b->click('#purge');
 $b->click('#ask button=Delete them');
-is $b->says('#list-said', qr/deleted/),
-    "prefix 'user/15': 10 keys deleted.", 'deletes a prefix';
+is $b->says('#list-said', qr/deleted/), 'user/15: 10 keys deleted.',
+    'deletes a prefix';
 is $t->get('/stat/count')->json->{count}, 54, 'that one';
 
 $b->fill('#list input', '/');
@@ -333,7 +371,113 @@ $b->click('#purge');
 like $b->says('#list-said', qr/prefix/), qr/^Give a prefix/,
     'but not everything';
 
+$b->fill('#list input', 'none');
+$b->click('#purge');
+is $b->says('#list-said', qr/No/), 'No keys begin with this.',
+    'nor nothing at all';
+ok !$b->js('return document.querySelector("#ask").open'), 'without a question';
+
+# what no path of a browser can name is not asked for in another name
+
+$t->request('POST', '/batch', '{"operations":[
+    {"op":"set","key":".","value":1},{"op":"set","key":"..","value":2}]}');
+
+for my $dots ('.', '..') {
+    like look_up_in_vain($dots), qr/cannot be asked for.*\/batch/, "the key $dots";
+    ok !$b->js('return document.querySelector("#page").checkVisibility()'),
+        "the key $dots is not there to be deleted";
+    like list($dots), qr/cannot be asked for/, "the prefix $dots";
+    $b->click('#purge');
+    like $b->says('#list-said', qr/cannot/), qr/cannot be asked for/,
+        "the prefix $dots is not deleted";
+    ok !$b->js('return document.querySelector("#ask").open'), 'nor asked for';
+}
+
+list('');
+is_deeply [ (rows())[0, 1] ], [ '.', '..' ], 'they are in the list';
+$b->click('#rows .key=.');
+like $b->says('#look-said', qr/\w/), qr/cannot be asked for/, 'and explained';
+is $t->request('POST', '/batch', '{"operations":[{"op":"delete","key":"."},
+    {"op":"delete","key":".."}]}')->json->{results}[1]{status}, 200,
+    'nothing has deleted them';
+
+# bytes that are no text
+
+$t->request('POST', '/cache/%FF%FE', '{"value":1}');
+$b->js('document.querySelector("#list select").value = 200');
+list('');
+$b->click("#rows .key=\x{fffd}\x{fffd}");
+like $b->says('#look-said', qr/\w/), qr{curl -X DELETE \Q$url\E/cache/%FF},
+    'a key that is no text: how to delete it';
+$t->request('DELETE', '/cache/%FF%FE');
+
+# what nobody sees is shown, and what is large stays in its place
+
+my $bidi = "bidi/a\x{202e}gpj\x{2069}\n\x{a0}b\\u0041\x{e0001}";
+my $seen = 'bidi/a\u202egpj\u2069\u000a\u00a0b\u0041\u{e0001}';
+my $bytes = sub { my $name = shift; utf8::encode($name); $escape->($name) };
+
+$t->request('POST', '/pickle/' . $bytes->($_), 'x', 'Content-Type' =>
+    "a/\xe2\x80\xaeb") for $bidi, 'marks/Z' . "\x{338}" x 200,
+    'long/' . 'x' x 8187;
+
+list('bidi/');
+is_deeply [ rows() ], [ $seen ], 'controls are shown, in a list';
+is $b->js('return document.querySelector("#rows tr").children[3].textContent'),
+    'a/\u202eb', 'and in a type';
+$b->click('#rows .key');
+like $b->says('#page', qr/raw/), qr/^\Q$seen\E\n/, 'above a page';
+is $b->js('return document.querySelector("#look input").value'), '',
+    'not in a field, which cannot show them';
+$b->click('#delete');
+is $b->says('#ask-name', qr/\w/), $seen, 'in a question';
+$b->click('#ask button=Delete');
+is $b->says('#look-said', qr/deleted/), "$seen is deleted.", 'in an answer';
+is $t->get('/pickle/' . $bytes->($bidi))->status, 404, 'it was that key';
+
+for my $width (320, 390, 1200) {
+    $b->size($width, 800);
+
+    for my $prefix (qw(marks/ long/)) {
+        list($prefix);
+        fits "$prefix: a list at $width pixels";
+        cmp_ok $b->js('return document.querySelector("#rows tr")
+            .getBoundingClientRect().height'), '<', 100,
+            "$prefix: a few lines at $width pixels";
+        $b->click('#rows .key');
+        $b->says('#page', qr/raw/);
+        fits "$prefix: a page at $width pixels";
+        $b->click('#delete');
+        $b->says('#ask-name', qr/\w/);
+        ok $b->js('const d = document.querySelector("#ask");
+            const [n, no, yes] = ["#ask-name", "[value=no]", "[value=yes]"]
+                .map(s => d.querySelector(s).getBoundingClientRect());
+            return d.scrollWidth <= d.clientWidth && n.height < 200
+                && yes.bottom < innerHeight && yes.left > no.right
+                && yes.right > d.getBoundingClientRect().right - 40'),
+            "$prefix: a question at $width pixels";
+        $b->click('#ask button=Cancel');
+    }
+}
+
+$t->request('DELETE', "/prefix/$_") for qw(marks/ long/);
+$b->size(1200, 900);
+
 quiet '/ui';
+
+# a clock that is set back, or forward
+
+for my $hours (-1, 5) {
+    $b->js('window.dayClock ??= Date.now; const by = 3600e3 * arguments[0];
+        Date.now = () => dayClock() + by', $hours);
+    sleep 3;
+    $t->get('/cache/user/100') for 1 .. 10;
+    ok $b->wait('return /now [\d.]+%/.test(document.querySelector("#plots svg")
+        .getAttribute("aria-label"))'), "a clock set by $hours hours";
+    ok $b->js('return [...document.querySelectorAll("#plots path")].every(p =>
+        p.getAttribute("d").match(/-?[\d.]+/g).every(n => n >= -0.2 && n <= 400))'),
+        'the plots stay in their place';
+}
 
 # what does not work is said in a sentence
 
@@ -381,6 +525,23 @@ ok $b->wait('return /^100%/.test(document.querySelector("#tiles dd")
 is_deeply [ grep { !m{/metrics - Failed to load.*403} } $b->console ], [],
     'nothing else on the console';
 
+# one who may not is not asked for a password every two seconds
+
+$b->go('http://127.0.0.1:' . $t->port(3) . '/ui');
+is $b->says('#state', qr/not/), 'not permitted', '/stat is refused: says so';
+like $b->text('#trouble'), qr/401/, 'and how';
+sleep 5;
+is asked('/stat'), 1, 'is asked for once';
+is asked('/metrics'), 0, 'nothing else is';
+$b->click('#again');
+ok $t->wait_for(sub { asked('/stat') == 2 }), 'and again when that is wanted';
+$b->js('document.cookie = "may=1"');
+$b->click('#again');
+is $b->says('#state', qr/open/), 'open', 'which may help';
+ok !$b->js('return document.querySelector("#again").checkVisibility()'),
+    'and is not wanted any more';
+$b->console;
+
 # nobody is there
 
 $b->go("$url/ui");
@@ -388,8 +549,12 @@ $b->says('#state', qr/open/);
 $t->stop;
 is $b->says('#trouble', qr/\w/), 'The server cannot be reached.',
     'a server that is gone';
+ok $b->js('return document.querySelector("#now").matches(".old")'),
+    'its numbers are old';
 $t->start;
 is $b->says('#state', qr/open/), 'open', 'and back';
+ok !$b->js('return document.querySelector("#now").matches(".old")'),
+    'they are new';
 
 picture($ENV{BIGCACHE_PICTURE}) if $ENV{BIGCACHE_PICTURE};
 
