@@ -1,8 +1,9 @@
 #!/usr/bin/perl
 
-# The backups of docs/operations.md: a copy made of links while the store was
-# closed for a moment, and one of all files at one moment.  Writers go on all
-# the time; the copies are served by an nginx of their own.
+# The backups of docs/operations.md, by its own commands: a copy made while the
+# store was closed, one of links that were made while it was closed for a moment,
+# and one of all files at one moment.  Writers go on all the time; the copies are
+# served by an nginx of their own.
 
 use strict;
 use warnings;
@@ -40,6 +41,18 @@ http {
 
         location / {
             bigcache main;
+        }
+    }
+
+    server {
+        listen 127.0.0.1:%%PORT_1%%;
+
+        location / {
+            bigcache main;
+        }
+
+        location = /close {
+            return 403;
         }
     }
 }
@@ -116,7 +129,7 @@ sub stop_writers {
 
 # -- what has to be in a copy
 
-my %expected;
+our %expected;
 
 
 sub fill {
@@ -197,21 +210,125 @@ sub slurp {
 }
 
 
+# -- the commands, as they stand there, with other paths
+
+my $page = do {
+    open my $file, '<', "$FindBin::Bin/../docs/operations.md" or die "$!\n";
+    local $/;
+    <$file>;
+};
+
+
+sub commands {
+    my ($title) = @_;
+
+    my ($block) = $page =~ /^\*\*\Q$title\E\*\*.*?\n\n((?:    .*\n)+)/ms
+        or die "no commands: $title\n";
+
+    for ([ qr{/var/lib/bigcache\b}, $store ],
+        [ qr{/backup/}, $t->dir . '/backup/' ], [ qr/www-data/, 'root' ])
+    {
+        my ($from, $to) = @$_;
+        $block =~ s/$from/$to/g;
+    }
+
+    return $block;
+}
+
+
+# shell(COMMANDS, PORT): a machine that has no rsync gets one that does what is
+# asked of it here
+
+sub shell {
+    my ($commands, $n) = @_;
+
+    my $port = $t->port($n // 0);
+
+    $t->write_file('commands', <<"END");
+B=http://127.0.0.1:$port A='X-Nothing: 1'
+command -v rsync || rsync() {
+    while [ \$# -gt 2 ]; do shift; done
+    mkdir -p "\$2" && tar -C "\$1" -c --exclude=./reserve --exclude=./trash . |
+        tar -C "\$2" -x
+}
+$commands
+END
+
+    return system 'sh -c ". ' . $t->dir . '/commands" >' . $t->dir
+        . '/out 2>&1';
+}
+
+
+# serves(NAME): the backup, by an nginx of its own
+
+sub serves {
+    my ($name) = @_;
+
+    my $copy = Bigcache::Test->new;
+
+    is system('cp', '-r', '--preserve=mode,ownership', $t->dir
+        . '/backup/bigcache', $copy->dir . '/store'), 0, "$name: restored";
+    check_copy($copy, $name);
+    unlike $copy->error_log, qr/not closed properly/, "$name: closed properly";
+}
+
+
+# in the place of rsync, one that is interrupted
+
+my $broken = "rsync() {\nfor to; do :; done\n"
+    . "mkdir -p \"\$to\"; echo x >\"\$to/index\"; false\n}\n";
+
+# -- while it is closed
+
+my $pause = commands('With a pause.');
+
+fill(1);
+start_writers();
+sleep 0.5;
+shell($pause);
+is $t->get('/pickle/page1')->status, 200, 'pause: the store is open again';
+ok !-e $t->dir . '/backup/bigcache.new', 'pause: the copy has its name';
+
+my %first = %expected;
+
+fill(2);
+
+shell($pause, 1);
+ok !-e $t->dir . '/backup/bigcache.new', 'pause: a /close that is refused';
+shell("$broken$pause");
+is $t->get('/pickle/page1')->status, 200, 'pause: interrupted, it is open again';
+stop_writers();
+
+{
+    local %expected = %first;
+    serves('pause, when others went wrong');
+}
+
+shell($pause);
+serves('pause, the next one');
+
 # -- links
 
 my $snapshot = $t->dir . '/store.snapshot';
-my $linked = Bigcache::Test->new;
 
-fill(1);
-fill(2);
+my ($links, $copied) = commands('With a pause of a second.')
+    =~ /^(.*\n)(    \[ "\$copied" \].*)/ms or die "not in two parts\n";
+my ($names) = $links =~ /\A(.*\n)/;
+
+fill(3);
+fill(4);
 start_writers();
 sleep 1;
 
-mkdir $snapshot, 0700;
-is $t->request('POST', '/close')->status, 200, 'links: close';
-is system("cp -al $store/pages $snapshot/ && cp -a $store/index $snapshot/"), 0,
-    'links: pages are linked, the index is copied';
-is $t->request('POST', '/open')->status, 200, 'links: open';
+# what an earlier run may have left
+
+system 'mkdir', '-p', "$snapshot/pages", $t->dir . '/backup/bigcache.new/index';
+system 'touch', "$snapshot/pages/old.seg",
+    $t->dir . '/backup/bigcache.new/index/old';
+
+shell("$links\n[ \"\$copied\" ] && touch ${\$t->dir}/copied");
+ok -e $t->dir . '/copied', 'links: pages are linked, the index is copied';
+is $t->get('/pickle/page1')->status, 200, 'links: open';
 
 my @segments = glob "$snapshot/pages/*.seg";
 
@@ -219,31 +336,44 @@ my @segments = glob "$snapshot/pages/*.seg";
 
 my %then = %expected;
 
-fill($_) for 3 .. 6;
+fill($_) for 5 .. 8;
 
 ok $t->wait_for(sub { grep { !-e s/store\.snapshot/store/r } @segments }),
     'links: segments have left the store since';
-is system('cp', '-r', '--preserve=mode,ownership', $snapshot,
-    $linked->dir . '/store'), 0, 'links: copied from';
 stop_writers();
 
-%expected = %then;
-check_copy($linked, 'links');
-unlike $linked->error_log, qr/not closed properly/, 'links: closed properly';
+# it is copied only now
+
+shell("$names copied=yes\n$copied");
+ok !-e $snapshot, 'links: they are removed';
+ok !-e $t->dir . '/backup/bigcache/pages/old.seg', 'links: no earlier ones';
+
+{
+    local %expected = %then;
+    serves('links');
+}
+
+# a /close that is refused, and a copy that is interrupted
+
+shell("$links$copied", 1);
+ok !-e $snapshot, 'links: a /close that is refused';
+shell("$broken$links$copied");
+ok -d $t->dir . '/backup/bigcache/pages', 'links: interrupted, the last one stays';
+is $t->get('/pickle/page1')->status, 200, 'links: and it is open again';
 
 # what the live store serves is not theirs
 
-is $t->get('/pickle/page1')->body, page('page1', 6), 'links: the live store';
+is $t->get('/pickle/page1')->body, page('page1', 8), 'links: the live store';
 
 # -- all files as they were at one moment: no process writes while they are
 # copied, and none knows of it
 
 my $whole = Bigcache::Test->new;
 
-fill(7);
+fill(9);
 start_writers();
 sleep 0.5;
-fill(8);
+fill(10);
 
 my @nginx = ($t->running, $t->children);
 
@@ -255,7 +385,7 @@ ok $t->wait_for(sub {
 is system('cp', '-a', $store, $whole->dir . '/store'), 0, 'moment: copied';
 $t->signal('CONT', @nginx);
 
-is $t->get('/pickle/page1')->body, page('page1', 8), 'moment: goes on';
+is $t->get('/pickle/page1')->body, page('page1', 10), 'moment: goes on';
 stop_writers();
 
 check_copy($whole, 'moment');
