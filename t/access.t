@@ -443,7 +443,7 @@ is ask('127.0.2.17', POST => '/pickle/large', undef,
 my %statuses;
 my $limited;
 
-for (1 .. 40) {
+for (1 .. 150) {
     my $r = ask('127.0.4.1', GET => '/clear', undef,
         password('alice', "guess $_"));
     $statuses{ $r->status }++;
@@ -451,6 +451,7 @@ for (1 .. 40) {
 }
 
 is join(' ', sort keys %statuses), '401 429', 'guesses of a password';
+cmp_ok $statuses{401}, '<', 140, 'are slowed down';
 is $limited->body, '{"detail":"Too Many Requests"}', 'told in JSON';
 is ask('127.0.4.1', GET => '/cache/k', undef, token('crawler'))->status, 200,
     'a good token is not slowed down';
@@ -459,11 +460,13 @@ is ask('127.0.4.2', GET => '/stat', undef, password('alice'))->status, 200,
 
 %statuses = ();
 $statuses{ ask('127.0.4.3', GET => '/clear', undef,
-    Authorization => "Bearer operator.$_" . '0' x 62)->status }++
-    for 10 .. 49;
+    Authorization => "Bearer operator.$_" . '0' x 61)->status }++
+    for 100 .. 249;
 is join(' ', sort keys %statuses), '401 429', 'guesses of a token';
-is join(' ', map { ask('127.0.2.200', GET => '/cache/k')->status } 1 .. 40),
-    join(' ', (200) x 40), 'those who are known are not counted';
+is join(' ', map { ask('127.0.2.200', GET => '/cache/k')->status } 1 .. 150),
+    join(' ', (200) x 150), 'those who are known are not counted';
+is join(' ', map { ask('127.0.4.4', GET => '/stat', undef, password('alice'))
+    ->status } 1 .. 60), join(' ', (200) x 60), 'a person may be quick';
 is stored(), $before, 'guesses changed nothing';
 
 # -- the log names who it was, and holds no secret
