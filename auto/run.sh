@@ -105,7 +105,8 @@ serve() {
         sleep 0.05
     done
 
-    [ ! -s "$dir/nginx.pid" ] || echo "bigcache serves $url from $3"
+    [ ! -s "$dir/nginx.pid" ] || echo "bigcache serves $url from $3
+a page to look at it is ${url}ui, its API is at ${url}docs"
 
     # a trapped signal ends "wait" early
     while kill -0 $nginx_pid 2>/dev/null; do

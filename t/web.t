@@ -119,7 +119,9 @@ for my $path (sort keys %type) {
 }
 
 is $t->get('/docs/assets/none')->status, 404, 'no other assets';
-is $t->get('/docs/')->status, 404, 'nothing else below /docs';
+is $t->get('/docs/none')->status, 404, 'nothing else below /docs';
+is $t->get("$_/")->header('Location'), "..$_", "$_/ leads to it"
+    for '/docs', '/ui';
 unlike $_, qr/unsafe/, 'a strict policy'
     for map { $page{$_}->header('Content-Security-Policy') } '/docs', '/ui';
 
