@@ -100,7 +100,21 @@ is $t->read_file('root/usr/share/nginx/modules-available/'
     . 'mod-http-bigcache.conf'),
     "load_module modules/ngx_http_bigcache_module.so;\n", 'its configuration';
 ok -f "$dir/root/usr/share/doc/libnginx-mod-http-bigcache/$_", $_
-    for qw(README.md copyright examples/nginx.conf operations.md);
+    for qw(README.md copyright examples/nginx.conf docs/operations.md);
+
+# what they lead to is there
+
+my $doc = "$dir/root/usr/share/doc/libnginx-mod-http-bigcache";
+my @dead;
+
+for my $file ("$doc/README.md", glob "$doc/docs/*.md") {
+    my ($text, $in) = (do { local (@ARGV, $/) = $file; <> }, $file =~ m{(.*)/});
+
+    push @dead, map { "$file: $_" } grep { !-e "$in/$_" }
+        $text =~ /\]\((?!https?:|#)([^)#]+)/g;
+}
+
+is_deeply \@dead, [], 'every link leads to a file of the package';
 
 my $pages = "$dir/root/usr/share/nginx/bigcache";
 
@@ -177,6 +191,16 @@ SKIP: {
     like $site, qr/include/, 'README.Debian has a configuration';
     $t->write_file('site.conf', $site);
 
+    # and the example, by the commands that are given for it
+
+    my ($commands) = $t->read_file('root/usr/share/doc/'
+        . 'libnginx-mod-http-bigcache/README.Debian') =~ /^(    zcat .*?)\n\n/ms;
+    my ($certificate) = $t->read_file('root/usr/share/doc/'
+        . 'libnginx-mod-http-bigcache/examples/nginx.conf')
+        =~ /^# +(openssl req (?:.*\\\n# )*.*)\n/m;
+    $t->write_file('example.sh', "set -e\n" . $certificate =~ s/\\\n# +/ /gr
+        . "\n$commands\n");
+
     ($status, $output) = Bigcache::Test::Machine->run($t, <<'END',
 dpkg -i /tmp/module.deb /tmp/tool.deb
 cp /tmp/site.conf /etc/nginx/conf.d/bigcache.conf
@@ -186,15 +210,24 @@ nginx -T 2>&1 | grep load_module
 bigcache 2>&1 | head -n 1
 ls /etc/nginx/modules-enabled | grep bigcache
 rm /etc/nginx/conf.d/bigcache.conf
+echo EXAMPLE
+cp /etc/nginx/nginx.conf /tmp/nginx.conf
+sh /tmp/example.sh
+nginx -t
+nginx -T 2>&1 | grep 'bigcache main'
+cp /tmp/nginx.conf /etc/nginx/nginx.conf
+rm /etc/nginx/conf.d/bigcache.conf
 dpkg -P libnginx-mod-http-bigcache bigcache
 nginx -t
 echo GONE
 ls /etc/nginx/modules-enabled | grep bigcache || :
 END
         $module => 'module.deb', $tool => 'tool.deb',
-        "$dir/site.conf" => 'site.conf');
+        "$dir/site.conf" => 'site.conf', "$dir/example.sh" => 'example.sh');
 
     is $status, 0, 'dpkg -i' or diag $output;
+    like $output, qr/EXAMPLE\n.*test is successful\n.*bigcache main;/s,
+        'and takes the example';
     like $output, qr/IN-USE\n.*load_module .*bigcache/s, 'nginx loads it';
     like $output, qr/^usage: bigcache /m, 'the command is there';
     like $output, qr/^50-mod-http-bigcache\.conf$/m, 'the link is there';
