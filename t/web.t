@@ -544,10 +544,24 @@ my $etag = ask(get => '/cache/dataset%2F1')->header('ETag');
 isnt ask(patch => '/cache/dataset%2F1', '{"duration":"1h"}')->header('ETag'),
     $etag, 'a PATCH makes another version';
 
-for my $site (qw(/batch /clear /close /open)) {
-    answered('post', $site, 403, ask(post => $site, undef,
-        'Sec-Fetch-Site' => 'same-site'));
+for my $path (sort keys %{ $api->{paths} }) {
+    for my $method (sort keys %{ $api->{paths}{$path} }) {
+
+        my $refused = $api->{paths}{$path}{$method}{responses}{403}{'$ref'}
+            =~ /OtherSite/;
+        my ($body, @type) = good($path, $method);
+
+        for my $site (qw(same-site cross-site)) {
+            my $answer = ask($method, path_of($path), $body, @type,
+                'Sec-Fetch-Site' => $site);
+
+            $refused ? answered($method, $path, 403, $answer)
+                : isnt($answer->status, 403, "$method $path from $site");
+        }
+    }
 }
+
+prepare('/cache/');
 
 answered('post', '/batch', 200, ask(post => '/batch', '{"operations":[]}'));
 my $r = ask(post => '/batch', '{"operations":[{"op":"set","key":"k"}]}');
