@@ -440,8 +440,8 @@ $b->keys('#ask button=Cancel', "\x{e007}");
 is $t->get('/stat/count')->json->{count}, 64, 'not without a yes';
 $b->click('#purge');
 $b->click('#ask button=Delete them');
-is $b->says('#list-said', qr/deleted/), 'user/15: 10 keys deleted.',
-    'deletes a prefix';
+is $b->says('#list-said', qr/deleted/),
+    "prefix 'user/15': 10 keys deleted.", 'deletes a prefix';
 is $t->get('/stat/count')->json->{count}, 54, 'that one';
 
 $b->fill('#list input', '/');
