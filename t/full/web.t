@@ -10,6 +10,10 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 
+# a browser takes its time where others work
+
+BEGIN { $ENV{BIGCACHE_TIMEOUT} ||= 600 }
+
 use Bigcache::Test;
 use Bigcache::Test::Browser;
 use Cwd qw(abs_path);
@@ -648,7 +652,7 @@ sub picture {
     my $c = $t->connect;
     my $end = time + 75;
 
-    $b->dark(0)->size(1000, 1250)->go("$url/ui");
+    $b->dark(0)->size(1200, 1340)->go("$url/ui");
 
     for (my $i = 0; time < $end; $i++) {
         my $n = 100 + 150 * (1 + sin $i / 400) + int rand 200;
