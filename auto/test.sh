@@ -67,7 +67,7 @@ cmd_test() {
 
 cmd_test_full() {
     set_paths
-    locked need debhelper dpkg-dev lintian man-db prometheus chromium \
+    locked need build-essential debhelper dpkg-dev lintian man-db prometheus chromium \
         chromium-driver fonts-dejavu-core \
         python3-setuptools python3-venv python3-wheel
     [ $# -gt 0 ] || set -- "$top"/t/full/*.t

@@ -790,7 +790,10 @@ for my $damage (
 # it, and the page is a failure of its own
 
 {
-    my $t = new()->start;
+    # each process verifies a page by itself
+
+    my $t = Bigcache::Test->new->conf(
+        $conf =~ s/^events/worker_processes 1;\n\nevents/mr)->start;
     my $value = '"' . 'v' x 3_000_000 . '"';
 
     $t->request('POST', '/cache/cut', qq({"value":$value}));

@@ -202,8 +202,8 @@ SKIP: {
         . "\n$commands\n");
 
     ($status, $output) = Bigcache::Test::Machine->run($t, <<'END',
-dpkg -i /tmp/module.deb /tmp/tool.deb
-cp /tmp/site.conf /etc/nginx/conf.d/bigcache.conf
+dpkg -i /mnt/module.deb /mnt/tool.deb
+cp /mnt/site.conf /etc/nginx/conf.d/bigcache.conf
 nginx -t
 echo IN-USE
 nginx -T 2>&1 | grep load_module
@@ -211,11 +211,11 @@ bigcache 2>&1 | head -n 1
 ls /etc/nginx/modules-enabled | grep bigcache
 rm /etc/nginx/conf.d/bigcache.conf
 echo EXAMPLE
-cp /etc/nginx/nginx.conf /tmp/nginx.conf
-sh /tmp/example.sh
+cp /etc/nginx/nginx.conf /mnt/nginx.conf
+sh /mnt/example.sh
 nginx -t
 nginx -T 2>&1 | grep 'bigcache main'
-cp /tmp/nginx.conf /etc/nginx/nginx.conf
+cp /mnt/nginx.conf /etc/nginx/nginx.conf
 rm /etc/nginx/conf.d/bigcache.conf
 dpkg -P libnginx-mod-http-bigcache bigcache
 nginx -t

@@ -25,50 +25,52 @@ plan skip_all => 'no nginx that is installed'
 
 # the sources, and of what they become only what was fetched
 
+system('tar', '-C', $top, '-cf', $t->dir . '/tree.tar', '--exclude=./.git',
+    '--exclude=./data', '--exclude=./obj-*', '--exclude=./build/[!w]*',
+    '.') == 0 or die "tar failed\n";
+
 $t->write_file('configure.pl', <<'END');
 my ($said, $port) = @ARGV;
 open my $file, '<', $said or die;
 my ($top, $http, $server)
     = join('', <$file>) =~ /^((?:    .*\n|\n)*    \S.*\n)/mg
     or die;
-print "$top\nerror_log /tmp/error.log;\nevents { }\nhttp {\n$http\n",
+print "$top\nerror_log /mnt/error.log;\nevents { }\nhttp {\n$http\n",
     "server {\nlisten 127.0.0.1:$port;\n$server}\n}\n";
 END
 
 my ($status, $output) = Bigcache::Test::Machine->run($t, <<"END",
-mkdir /tmp/tree
-tar -C $top -c --exclude=./.git --exclude=./data --exclude='./obj-*' \\
-    --exclude=./build . | tar -C /tmp/tree -x
-mkdir -p /tmp/tree/build
-[ ! -e $top/build/web ] || cp -r $top/build/web /tmp/tree/build/
-cd /tmp/tree
+mkdir /mnt/tree
+tar -C /mnt/tree -xf /mnt/tree.tar
+cd /mnt/tree
 unset BIGCACHE_MODULE BIGCACHE_NGINX MAKEFLAGS MAKELEVEL
-./build.sh install >/tmp/said
-sed 's/^          //' /tmp/said | sed -n 's/^installed //; 1,/^\$/p'
-rm -rf /tmp/tree
-perl /tmp/configure.pl /tmp/said $port >/etc/nginx/nginx.conf
+./build.sh install >/mnt/said
+sed 's/^          //' /mnt/said | sed -n 's/^installed //; 1,/^\$/p'
+rm -rf /mnt/tree
+perl /mnt/configure.pl /mnt/said $port >/etc/nginx/nginx.conf
 echo SAID
-cat /tmp/said
+cat /mnt/said
 nginx -t 2>&1
 nginx
 trap 'nginx -s stop' EXIT
 i=0
-until curl -s -o /tmp/nothing http://127.0.0.1:$port/stat/count; do
+until curl -s -o /mnt/nothing http://127.0.0.1:$port/stat/count; do
     i=\$((i + 1)); [ \$i -lt 100 ]; sleep 0.1
 done
 curl -s -d '{"value":[1.0]}' http://127.0.0.1:$port/cache/k; echo
 for page in docs docs/assets/docs.js openapi.json ui; do
-    curl -s -o /tmp/page -w '%{http_code} %{url_effective}\\n' \\
+    curl -s -o /mnt/page -w '%{http_code} %{url_effective}\\n' \\
         http://127.0.0.1:$port/\$page
 done
-cat /tmp/error.log
-sed 's|/etc/nginx/bigcache.crt|/tmp/crt|; s|/etc/nginx/bigcache.key|/tmp/key|' \\
+cat /mnt/error.log
+sed 's|/etc/nginx/bigcache.crt|/mnt/crt|; s|/etc/nginx/bigcache.key|/mnt/key|' \\
     /etc/nginx/bigcache.conf.example >/etc/nginx/example.conf
-openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=x -keyout /tmp/key \\
-    -out /tmp/crt 2>/tmp/nothing
+openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=x -keyout /mnt/key \\
+    -out /mnt/crt 2>/mnt/nothing
 nginx -t -c /etc/nginx/example.conf 2>&1
 END
-    $t->dir . '/configure.pl' => 'configure.pl');
+    $t->dir . '/configure.pl' => 'configure.pl',
+    $t->dir . '/tree.tar' => 'tree.tar');
 
 is $status, 0, 'all of it was done' or diag $output;
 

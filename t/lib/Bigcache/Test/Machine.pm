@@ -6,7 +6,7 @@ package Bigcache::Test::Machine;
 #
 #     Bigcache::Test::Machine->possible($t) or skip 'not here', 1;
 #     my ($status, $output) = Bigcache::Test::Machine->run($t,
-#         'dpkg -i /tmp/x.deb', $deb => 'x.deb');
+#         'dpkg -i /mnt/x.deb', $deb => 'x.deb');
 
 use strict;
 use warnings;
@@ -34,14 +34,15 @@ sub possible {
 }
 
 
-# run(TEST, SCRIPT, FILE => NAME ...): copies of the files are in its /tmp
+# run(TEST, SCRIPT, FILE => NAME ...): copies of the files are in its /mnt, where
+# there is room for more; no other file system is there, not even /tmp
 
 sub run {
     my ($class, $t, $script, @files) = @_;
 
     my ($over, $copy) = _copy($t);
     my $root = "$over/root";
-    my $shell = "$copy && mkdir -p $root/tmp && mount -t tmpfs tmpfs $root/tmp";
+    my $shell = "$copy && mkdir -p $root/mnt && mount -t tmpfs tmpfs $root/mnt";
 
     $t->write_file('script', <<"END");
 set -e
@@ -54,11 +55,11 @@ END
     @files = ($t->dir . '/script' => 'script', @files);
 
     while (my ($file, $name) = splice @files, 0, 2) {
-        $shell .= " && cp -r $file $root/tmp/$name";
+        $shell .= " && cp -r $file $root/mnt/$name";
     }
 
     $shell .= " && mount -t proc proc $root/proc"
-        . " && mount --bind /dev $root/dev && chroot $root sh /tmp/script";
+        . " && mount --bind /dev $root/dev && chroot $root sh /mnt/script";
 
     my $output = `unshare -m sh -c '$shell' 2>&1`;
 
