@@ -85,6 +85,7 @@ typedef struct {
     uint64_t                  expired;  /* pages met that had expired */
     bigcache_stat_t           stat;     /* of gauges */
     unsigned                  up:1;     /* likewise: the store is open */
+    unsigned                  busy:1;   /* unavailable is this key alone */
     uint64_t                  hits;     /* of batch: pages found */
     uint64_t                  misses;   /* likewise: not found */
     bigcache_op_tally_t      *tally;    /* likewise: what each came to */

@@ -142,27 +142,29 @@ bigcache_op_rewrite(bigcache_op_rewrite_t *rw)
     again = 1;
     rc = BIGCACHE_MISMATCH;
 
+    /* it only saves tries: who has it may copy a large page, or hang */
+
     lock = bigcache_cache_lock(op->cache, &op->key);
 
-    if (lock) {
+    for (i = 0; i < BIGCACHE_OP_TRIES; i++) {
 
-        for (i = 0; i < BIGCACHE_OP_TRIES; i++) {
+        free(op->memory);
+        op->memory = NULL;
 
-            free(op->memory);
-            op->memory = NULL;
+        rc = bigcache_op_rewrite_once(rw, &again);
 
-            rc = bigcache_op_rewrite_once(rw, &again);
-
-            if (rc != BIGCACHE_MISMATCH || !again) {
-                break;
-            }
+        if (rc != BIGCACHE_MISMATCH || !again) {
+            break;
         }
+    }
 
+    if (lock) {
         bigcache_cache_unlock(lock);
     }
 
     if (rc == BIGCACHE_MISMATCH && again) {
         rc = bigcache_cache_busy(op->cache);
+        op->busy = 1;
     }
 
     return rc;
@@ -515,6 +517,11 @@ bigcache_op_stored_large(bigcache_op_put_t *put, bigcache_page_t *page)
     end = page->record.length;
 
     put->value_at = at;
+
+    if (end < at) {
+        return bigcache_cache_failed(put->op->cache, "read a document",
+                                     "it is shorter than its head");
+    }
 
     if (end > at + sizeof(tail)) {
         at = end - sizeof(tail);

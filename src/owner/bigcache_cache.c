@@ -22,7 +22,7 @@
  */
 #define BIGCACHE_CACHE_SWEEP  1000
 
-/* milliseconds beyond the store's wait, for those who have the lock before */
+/* milliseconds that one waits for those who have the lock before */
 
 #define BIGCACHE_CACHE_LOCK_WAIT  1000
 
@@ -188,7 +188,7 @@ bigcache_cache_lock(bigcache_cache_t *cache, const bigcache_str_t *key)
     lock = &cache->locks[bigcache_crc32(0, key->data, key->len)
                          % BIGCACHE_CACHE_LOCKS];
 
-    ms = bigcache_now() + cache->conf.wait + BIGCACHE_CACHE_LOCK_WAIT;
+    ms = bigcache_now() + BIGCACHE_CACHE_LOCK_WAIT;
 
     until.tv_sec = (time_t) (ms / 1000);
     until.tv_nsec = (long) (ms % 1000) * 1000000;
