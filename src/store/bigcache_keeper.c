@@ -254,6 +254,7 @@ bigcache_keeper_room(bigcache_store_t *store)
                                          bigcache_store_spare(store))
                + 2 * BIGCACHE_LIFE_ROOM)
     {
+        bigcache_store_tell_full(store);
         return;
     }
 

@@ -293,13 +293,23 @@ bigcache_store_broken(bigcache_store_t *store)
 void
 bigcache_store_full(bigcache_store_t *store)
 {
-    int64_t  now, since;
-
     if (atomic_exchange(&store->full, 1)) {
         return;
     }
 
     bigcache_store_wake(store);
+    bigcache_store_tell_full(store);
+}
+
+
+void
+bigcache_store_tell_full(bigcache_store_t *store)
+{
+    int64_t  now, since;
+
+    if (atomic_load(&store->full_told)) {
+        return;
+    }
 
     /* room for small pages ends it, and the next large one begins it again */
 

@@ -196,6 +196,10 @@ int bigcache_store_healed(bigcache_store_t *store, int64_t since);
  */
 void bigcache_store_full(bigcache_store_t *store);
 
+/* says so in the log, unless it did within the last minute */
+
+void bigcache_store_tell_full(bigcache_store_t *store);
+
 /* bigcache_page_failed(), and the same for a write, which breaks the store */
 
 bigcache_rc_t bigcache_store_failed(bigcache_store_t *store,
