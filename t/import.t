@@ -153,6 +153,8 @@ my %pairs = (
     far => '{"value": 1, "expire": 1e+300, "duration": null}',
     odd_duration => '{"value": 1, "expire": null, "duration": "soon"}',
     long => "{\"value\": \"$long\", \"expire\": null, \"duration\": null}",
+    long_duration => "{\"value\": \"$long\", \"expire\": null, "
+        . '"duration": "' . 'd' x 20_000 . '"}',
     same => '{"value": {"value": 1, "expire": 2, "duration": 3}, '
         . '"expire": null, "duration": null}',
     white => "\n{ \"value\"\t: 1 ,\r\"expire\" : null , \"duration\" : null "
@@ -243,6 +245,12 @@ is_json('hangul', entry("\xed\x95\x9c\xea\xb8\x80", '"key"'),
 is_json('odd', entry('a \"b\"/../c?d=1', '"odd"'),
     'a%20%22b%22/../c%3fd=1');
 ok $t->get('/cache/long')->body eq entry('long', "\"$long\""), 'JSON: long';
+ok $t->get('/cache/long_duration')->body
+    eq entry('long_duration', "\"$long\""), 'JSON: no such duration';
+is $t->request('PATCH', '/cache/long_duration', '{"duration":"1d"}')->status,
+    200, 'JSON: but another one';
+like substr($t->get('/cache/long_duration')->body, -60),
+    qr/x","expire":\d+[\d.]*,"duration":"1d"\}\z/, 'JSON: which is shown';
 is $t->get('/pickle/tight')->body,
     '{"value":{"a":[1,2]},"expire":null,"duration":null}',
     'JSON from /pickle/';
@@ -274,7 +282,7 @@ my $log = $t->error_log;
 
 like $log, qr/\[notice\].*import of what the original has stored begins/,
     'log: begin';
-like $log, qr/\[notice\].*import done: 45 entries read, 39 imported, 3 expired/,
+like $log, qr/\[notice\].*import done: 46 entries read, 40 imported, 3 expired/,
     'log: end';
 like $log, qr/ 3 impossible; the files of the original are removed$/m,
     'log: all of it';

@@ -13,6 +13,7 @@
 #include "bigcache_answer.h"
 #include "bigcache_dir.h"
 #include "bigcache_import.h"
+#include "bigcache_json.h"
 #include "bigcache_key.h"
 #include "bigcache_life.h"
 #include "bigcache_lifetime.h"
@@ -766,7 +767,12 @@ bigcache_import_json(bigcache_store_t *store, bigcache_put_t *put,
     answer.key = put->key;
     answer.value = doc->value;
     answer.expire = bigcache_answer_null;
-    answer.duration = doc->duration;
+
+    /* a longer one is none that it could be stored with here */
+
+    if (doc->duration.len <= BIGCACHE_JSON_MAX_MEMBER) {
+        answer.duration = doc->duration;
+    }
 
     if (put->expire != BIGCACHE_NEVER) {
         answer.expire.data = time;
