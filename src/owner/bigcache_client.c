@@ -47,9 +47,9 @@ struct bigcache_client_s {
 static bigcache_client_conn_t *bigcache_client_take(
     bigcache_client_t *client);
 static bigcache_client_conn_t *bigcache_client_open(
-    bigcache_client_t *client, bigcache_rc_t *rc, char *error);
+    bigcache_client_t *client, int msec, bigcache_rc_t *rc, char *error);
 static bigcache_rc_t bigcache_client_hello(bigcache_client_t *client,
-    bigcache_client_conn_t *conn, char *error);
+    bigcache_client_conn_t *conn, int msec, char *error);
 static void bigcache_client_told(bigcache_client_t *client,
     const bigcache_message_t *answer);
 static void bigcache_client_close(bigcache_client_conn_t *conn);
@@ -100,7 +100,7 @@ bigcache_client_watch(bigcache_client_t *client, int quitting, int *fd,
     bigcache_rc_t            rc;
     bigcache_client_conn_t  *conn;
 
-    conn = bigcache_client_open(client, &rc, error);
+    conn = bigcache_client_open(client, (int) client->wait, &rc, error);
     if (conn == NULL) {
         return rc;
     }
@@ -168,7 +168,10 @@ bigcache_client_call(bigcache_client_t *client,
     conn = bigcache_client_take(client);
 
     if (conn == NULL) {
-        conn = bigcache_client_open(client, &rc, reason);
+        conn = bigcache_client_open(client,
+                                    msec == BIGCACHE_CLIENT_SLOW
+                                    ? (int) client->wait : msec,
+                                    &rc, reason);
 
         if (conn == NULL) {
             return BIGCACHE_LOST;
@@ -277,7 +280,7 @@ bigcache_client_take(bigcache_client_t *client)
 
 
 static bigcache_client_conn_t *
-bigcache_client_open(bigcache_client_t *client, bigcache_rc_t *rc,
+bigcache_client_open(bigcache_client_t *client, int msec, bigcache_rc_t *rc,
     char *error)
 {
     bigcache_client_conn_t  *conn;
@@ -303,7 +306,7 @@ bigcache_client_open(bigcache_client_t *client, bigcache_rc_t *rc,
         return NULL;
     }
 
-    *rc = bigcache_client_hello(client, conn, error);
+    *rc = bigcache_client_hello(client, conn, msec, error);
 
     if (*rc != BIGCACHE_OK) {
         bigcache_client_close(conn);
@@ -316,7 +319,7 @@ bigcache_client_open(bigcache_client_t *client, bigcache_rc_t *rc,
 
 static bigcache_rc_t
 bigcache_client_hello(bigcache_client_t *client, bigcache_client_conn_t *conn,
-    char *error)
+    int msec, char *error)
 {
     const char          *wrong;
     bigcache_message_t   message;
@@ -328,8 +331,7 @@ bigcache_client_hello(bigcache_client_t *client, bigcache_client_conn_t *conn,
     message.n[BIGCACHE_MESSAGE_MASTERS] = client->peer;
 
     if (bigcache_socket_send(conn->fd, &message) == -1
-        || !bigcache_socket_recv(conn->fd, (int) client->wait
-                                           + BIGCACHE_CLIENT_SPARE,
+        || !bigcache_socket_recv(conn->fd, msec + BIGCACHE_CLIENT_SPARE,
                                  conn->buf, &message, &wrong)
         || message.call != BIGCACHE_CALL_HELLO)
     {
