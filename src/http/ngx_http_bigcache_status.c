@@ -37,7 +37,9 @@ static ngx_str_t  ngx_http_bigcache_statuses[] = {
     [BIGCACHE_ERROR] = ngx_string("ERROR"),
     [BIGCACHE_INVALID] = ngx_string("INVALID"),
     [BIGCACHE_RAW] = ngx_string("CONFLICT"),
-    [BIGCACHE_NUMBER] = ngx_string("CONFLICT")
+    [BIGCACHE_NUMBER] = ngx_string("CONFLICT"),
+    [BIGCACHE_BUSY] = ngx_string("UNAVAILABLE"),
+    [BIGCACHE_UNKNOWN] = ngx_string("UNAVAILABLE")
 };
 
 

@@ -120,7 +120,7 @@ bigcache_op_delete(bigcache_op_t *op)
 
     op->n = (rc == BIGCACHE_OK);
 
-    bigcache_op_finish(op, rc);
+    bigcache_op_finish(op, (i < BIGCACHE_OP_TRIES) ? rc : BIGCACHE_BUSY);
 }
 
 
@@ -221,6 +221,15 @@ bigcache_op_failure(const bigcache_op_t *op, const char **detail)
         *detail = op->reason;
         return 503;
 
+    case BIGCACHE_BUSY:
+        *detail = "too many change this page at the same time";
+        return 503;
+
+    case BIGCACHE_UNKNOWN:
+        *detail = "the process that has the store open did not answer, so it "
+                  "is not known whether this was done";
+        return 503;
+
     case BIGCACHE_NOMEM:
         *detail = "out of memory";
         return 503;
@@ -275,22 +284,24 @@ bigcache_op_put(bigcache_op_put_t *put, bigcache_put_t *page)
         return bigcache_cache_put(op->cache, page, &op->page);
     }
 
-    rc = BIGCACHE_MISMATCH;
-
-    for (i = 0; i < BIGCACHE_OP_TRIES && rc == BIGCACHE_MISMATCH; i++) {
+    for (i = 0; i < BIGCACHE_OP_TRIES; i++) {
 
         rc = bigcache_op_expect(op, &page->expect);
 
         if (rc != BIGCACHE_OK) {
-            break;
+            return rc;
         }
+
+        rc = bigcache_cache_put(op->cache, page, &op->page);
 
         /* a mismatch now is a version that came meanwhile: look again */
 
-        rc = bigcache_cache_put(op->cache, page, &op->page);
+        if (rc != BIGCACHE_MISMATCH) {
+            return rc;
+        }
     }
 
-    return rc;
+    return BIGCACHE_BUSY;
 }
 
 

@@ -85,7 +85,6 @@ typedef struct {
     uint64_t                  expired;  /* pages met that had expired */
     bigcache_stat_t           stat;     /* of gauges */
     unsigned                  up:1;     /* likewise: the store is open */
-    unsigned                  busy:1;   /* unavailable is this key alone */
     uint64_t                  hits;     /* of batch: pages found */
     uint64_t                  misses;   /* likewise: not found */
     bigcache_op_tally_t      *tally;    /* likewise: what each came to */
@@ -102,7 +101,9 @@ typedef int (*bigcache_op_peek_pt)(bigcache_op_t *op);
 
 /*
  * Each sets op->rc; BIGCACHE_OK: the reply is the body to be sent, for those
- * that have one.  BIGCACHE_UNAVAILABLE: the reason says why.
+ * that have one.  BIGCACHE_UNAVAILABLE: the reason says why.  Those that store
+ * or delete: BIGCACHE_BUSY and BIGCACHE_UNKNOWN, too, which are of this key
+ * alone.
  *
  * get_json, get_raw:  BIGCACHE_MISS, BIGCACHE_EXPIRED; BIGCACHE_RAW if
  *                     get_json meets a raw page.

@@ -227,8 +227,8 @@ bigcache_op_batch_item(bigcache_op_batch_t *batch, const bigcache_str_t *item)
     /* a store that is not there: the others would wait for it, each in turn */
 
     if (batch->ended == BIGCACHE_OK
-        && ((one->rc == BIGCACHE_UNAVAILABLE && !one->busy)
-            || one->rc == BIGCACHE_CLOSED || one->rc == BIGCACHE_NOMEM))
+        && (one->rc == BIGCACHE_UNAVAILABLE || one->rc == BIGCACHE_CLOSED
+            || one->rc == BIGCACHE_NOMEM))
     {
         batch->ended = one->rc;
         memcpy(batch->reason, one->reason, BIGCACHE_ERROR_LEN);

@@ -163,8 +163,7 @@ bigcache_op_rewrite(bigcache_op_rewrite_t *rw)
     }
 
     if (rc == BIGCACHE_MISMATCH && again) {
-        rc = bigcache_cache_busy(op->cache);
-        op->busy = 1;
+        rc = BIGCACHE_BUSY;
     }
 
     return rc;

@@ -56,7 +56,7 @@ bigcache_cache_delete(bigcache_cache_t *cache, const bigcache_str_t *key,
 
     } while (bigcache_ask_again(&ask, &rc));
 
-    return rc;
+    return bigcache_ask_told(&ask, rc);
 }
 
 
@@ -372,6 +372,13 @@ uint64_t
 bigcache_ask_since(const bigcache_ask_t *ask)
 {
     return ask->begun ? ask->since : 0;
+}
+
+
+bigcache_rc_t
+bigcache_ask_told(const bigcache_ask_t *ask, bigcache_rc_t rc)
+{
+    return (rc == BIGCACHE_MISMATCH && ask->begun) ? BIGCACHE_UNKNOWN : rc;
 }
 
 

@@ -93,5 +93,11 @@ void bigcache_ask_reason(bigcache_cache_t *cache, const char *reason);
 
 uint64_t bigcache_ask_since(const bigcache_ask_t *ask);
 
+/*
+ * Returns what is to be said of a call that came to rc: a mismatch may be that
+ * a lost try was made, and the page changed by somebody else since.
+ */
+bigcache_rc_t bigcache_ask_told(const bigcache_ask_t *ask, bigcache_rc_t rc);
+
 
 #endif /* _BIGCACHE_ASK_H_INCLUDED_ */

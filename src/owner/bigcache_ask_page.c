@@ -91,16 +91,7 @@ bigcache_cache_put(bigcache_cache_t *cache, const bigcache_put_t *put,
 
     } while (bigcache_ask_again(&ask, &rc));
 
-    if (rc == BIGCACHE_MISMATCH && ask.begun) {
-
-        /* it may have been stored, and changed by somebody else since */
-
-        bigcache_ask_reason(cache, "the process that had the store open died, "
-                            "so it is not known whether this was stored");
-        rc = BIGCACHE_UNAVAILABLE;
-    }
-
-    return rc;
+    return bigcache_ask_told(&ask, rc);
 }
 
 

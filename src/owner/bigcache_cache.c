@@ -4,6 +4,10 @@
  */
 
 
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE     /* pthread_mutex_clocklock() */
+#endif
+
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,9 +26,9 @@
  */
 #define BIGCACHE_CACHE_SWEEP  1000
 
-/* milliseconds that one waits for those who have the lock before */
+/* seconds that one waits for those who have the lock before */
 
-#define BIGCACHE_CACHE_LOCK_WAIT  1000
+#define BIGCACHE_CACHE_LOCK_WAIT  1
 
 
 static bigcache_rc_t bigcache_cache_opened(void *data, char *error);
@@ -181,19 +185,20 @@ bigcache_cache_destroy(bigcache_cache_t *cache)
 pthread_mutex_t *
 bigcache_cache_lock(bigcache_cache_t *cache, const bigcache_str_t *key)
 {
-    int64_t           ms;
     struct timespec   until;
     pthread_mutex_t  *lock;
 
     lock = &cache->locks[bigcache_crc32(0, key->data, key->len)
                          % BIGCACHE_CACHE_LOCKS];
 
-    ms = bigcache_now() + BIGCACHE_CACHE_LOCK_WAIT;
+    /* not the time of day, which may be set back meanwhile */
 
-    until.tv_sec = (time_t) (ms / 1000);
-    until.tv_nsec = (long) (ms % 1000) * 1000000;
+    (void) clock_gettime(CLOCK_MONOTONIC, &until);
 
-    return pthread_mutex_timedlock(lock, &until) ? NULL : lock;
+    until.tv_sec += BIGCACHE_CACHE_LOCK_WAIT;
+
+    return pthread_mutex_clocklock(lock, CLOCK_MONOTONIC, &until) ? NULL
+                                                                  : lock;
 }
 
 
@@ -201,15 +206,6 @@ void
 bigcache_cache_unlock(pthread_mutex_t *lock)
 {
     (void) pthread_mutex_unlock(lock);
-}
-
-
-bigcache_rc_t
-bigcache_cache_busy(bigcache_cache_t *cache)
-{
-    bigcache_ask_reason(cache, "too many change this page at the same time");
-
-    return BIGCACHE_UNAVAILABLE;
 }
 
 

@@ -18,8 +18,8 @@
  * A call that meets a change waits for the next owner, for the store's wait at
  * most, and is made again.  If an owner died with it, nobody knows whether it
  * was done; the next one is told so, and does nothing twice.  Where even that
- * one cannot tell, since the page was changed again, a conditional put is
- * BIGCACHE_UNAVAILABLE.
+ * one cannot tell, since the page was changed again, a conditional put or
+ * delete is BIGCACHE_UNKNOWN.
  *
  * All calls are those of bigcache_store.h, with the same meaning; they never
  * return BIGCACHE_HELD, BIGCACHE_STALE, BIGCACHE_APART or BIGCACHE_LOST.
@@ -127,10 +127,6 @@ bigcache_rc_t bigcache_cache_open(bigcache_cache_t *cache);
 pthread_mutex_t *bigcache_cache_lock(bigcache_cache_t *cache,
     const bigcache_str_t *key);
 void bigcache_cache_unlock(pthread_mutex_t *lock);
-
-/* returns BIGCACHE_UNAVAILABLE, for those who had to begin again too often */
-
-bigcache_rc_t bigcache_cache_busy(bigcache_cache_t *cache);
 
 /* logs that what could not be done, and returns BIGCACHE_ERROR */
 

@@ -49,7 +49,11 @@ typedef enum {
     BIGCACHE_AGAIN = 16,        /* it takes a call that may wait */
 
     /* of the operations, too */
-    BIGCACHE_NUMBER = 17        /* no integer, or it would be too large */
+    BIGCACHE_NUMBER = 17,       /* no integer, or it would be too large */
+    BIGCACHE_BUSY = 18,         /* the page was changed in between, always */
+
+    /* of the cache, bigcache_cache.h */
+    BIGCACHE_UNKNOWN = 19       /* it may have been done, or not */
 } bigcache_rc_t;
 
 

@@ -55,6 +55,7 @@ typedef enum {
     DO_CREATE,                         /* a PUT that expects none */
     DO_GET,
     DO_DELETE,
+    DO_REMOVE,                         /* the version that it got last */
     DO_COUNT,
     DO_CLEAR,
     DO_CLOSE,
@@ -98,6 +99,7 @@ typedef struct {
 
     int                       rc;
     uint64_t                  n;       /* bytes of a page, keys, threads */
+    uint64_t                  version;
     int                       found;   /* what a page is full of, or -1 */
     int64_t                   msec;
 } slot_t;
@@ -424,6 +426,9 @@ obey(slot_t *slot, int what)
     case DO_DELETE:
         return bigcache_cache_delete(cache, &key, BIGCACHE_EXPECT_ANY);
 
+    case DO_REMOVE:
+        return bigcache_cache_delete(cache, &key, slot->version);
+
     case DO_COUNT:
         rc = bigcache_cache_stat(cache, &stat);
         slot->n = (rc == BIGCACHE_OK) ? stat.keys : UINT64_MAX;
@@ -503,6 +508,7 @@ obey_get(slot_t *slot)
 
     if (rc == BIGCACHE_OK) {
         slot->n = page.record.length;
+        slot->version = page.record.version;
         slot->found = full_of(&page);
     }
 

@@ -43,6 +43,7 @@ static void larger_than_disk(void);
 static void no_answer(void);
 static void stalled(void);
 static void done_already(void);
+static void not_known(int what, const char *name);
 static void clock_set_back(void);
 static void slow_page(int what, const char *name);
 static void quit_while_clearing(unsigned gate, const char *name);
@@ -97,6 +98,8 @@ main(void)
     no_answer();
     stalled();
     done_already();
+    not_known(DO_REMOVE, "deleted");
+    not_known(DO_CREATE, "created");
     clock_set_back();
 
     slow_page(DO_PUT, "a page that is being written");
@@ -427,6 +430,44 @@ done_already(void)
     ok_soon(ended(1), "the owner has died");
     is_int(call(0, DO_GET, "x"), BIGCACHE_MISS, "so it is gone");
     is_int(call(0, DO_DELETE, "x"), BIGCACHE_MISS, "for others too");
+    quiet();
+
+    finish();
+}
+
+
+/* the same, but the page is another one when the next owner is asked */
+
+static void
+not_known(int what, const char *name)
+{
+    prepare("an owner that dies when it is done, then it is undone", WAIT);
+
+    spawn(0);
+    spawn(1);
+    spawn(2);
+
+    if (what == DO_REMOVE) {
+        is_int(put(1, "x", SMALL, '1'), BIGCACHE_OK, "a page");
+        ok(holds(1, "x", SMALL, '1'), "a caller reads it");
+    }
+
+    gate_set(GATE_WRITTEN, 0, GATE_HOLDS);
+
+    order(1, 0, what, "x", SMALL, '1');
+    ok_soon(gate_held(GATE_WRITTEN), "it is %s", name);
+
+    signals(1, SIGSTOP);
+    ok_soon(stopped(1), "the caller is slow");
+    signals(0, SIGKILL);
+    ok_soon(ended(0), "the owner has died");
+
+    is_int(put(2, "x", SMALL, '2'), BIGCACHE_OK, "another page");
+
+    signals(1, SIGCONT);
+    is_int(result(1, 0), BIGCACHE_UNKNOWN, "he cannot know that it was %s",
+           name);
+    ok(holds(2, "x", SMALL, '2'), "the other page stays");
     quiet();
 
     finish();

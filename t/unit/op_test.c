@@ -1,0 +1,437 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * What operations make of a cache whose page others change all the time, and
+ * of one that cannot tell whether a call was made.  The cache is one of this
+ * test: it has one page, of a new version at every look.
+ */
+
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bigcache_answer.h"
+#include "bigcache_op.h"
+#include "tap.h"
+
+
+#define TRIES  100
+
+
+static void test_races(void);
+static void test_won(void);
+static void test_unconditional(void);
+static void test_unknown(void);
+static void test_batch(void);
+static void run(bigcache_op_pt handler, const char *body, int condition);
+static void answers(unsigned calls, int rc, int then);
+static void says(unsigned status, const char *expected, const char *name);
+static int replied(const char *expected);
+static bigcache_rc_t answered(void);
+
+
+static const struct {
+    const char      *name;
+    bigcache_op_pt   handler;
+    const char      *body;
+    int              condition;
+} writers[] = {
+    { "put_json", bigcache_op_put_json, "{\"value\":1}", 1 },
+    { "put_raw", bigcache_op_put_raw, "bytes", 1 },
+    { "delete", bigcache_op_delete, "", 1 },
+    { "touch", bigcache_op_touch, "{\"duration\":\"1d\"}", 0 },
+    { "incr", bigcache_op_incr, "", 0 }
+};
+
+#define WRITERS  (sizeof(writers) / sizeof(writers[0]))
+
+
+static const char  raced[] = "too many change this page at the same time";
+static const char  unknown[] =
+    "the process that has the store open did not answer, so it is not known "
+    "whether this was done";
+
+static bigcache_op_t  op;
+
+/* the cache */
+
+static bigcache_rc_t      first;        /* of those that change something */
+static bigcache_rc_t      later;        /* of those behind the first */
+static unsigned           firsts;
+static unsigned           changes;      /* calls of the two */
+static uint64_t           version;
+static bigcache_answer_t  page;
+
+
+int
+main(void)
+{
+    bigcache_str_t  one = bigcache_string("1");
+
+    page.key.data = (const u_char *) "k";
+    page.key.len = 1;
+    page.value = one;
+    page.expire = bigcache_answer_null;
+
+    if (bigcache_answer(&page) == -1) {
+        return 1;
+    }
+
+    test_races();
+    test_won();
+    test_unconditional();
+    test_unknown();
+    test_batch();
+
+    free(page.memory);
+
+    return done_testing();
+}
+
+
+static void
+test_races(void)
+{
+    unsigned  i;
+
+    for (i = 0; i < WRITERS; i++) {
+        answers(0, 0, BIGCACHE_MISMATCH);
+        run(writers[i].handler, writers[i].body, writers[i].condition);
+
+        is_int(changes, TRIES, "%s: tried often", writers[i].name);
+        is_int(op.n, 0, "%s: counts none", writers[i].name);
+        says(503, raced, writers[i].name);
+        bigcache_op_free(&op);
+    }
+
+    /* gone at every try, and there again at the next look */
+
+    answers(0, 0, BIGCACHE_MISS);
+    run(bigcache_op_delete, "", 1);
+    says(503, raced, "delete, gone");
+    bigcache_op_free(&op);
+}
+
+
+static void
+test_won(void)
+{
+    unsigned  i;
+
+    for (i = 0; i < WRITERS; i++) {
+        answers(TRIES - 1, BIGCACHE_MISMATCH, BIGCACHE_OK);
+        run(writers[i].handler, writers[i].body, writers[i].condition);
+
+        is_int(op.rc, BIGCACHE_OK, "%s: the last try", writers[i].name);
+        is_int(changes, TRIES, "%s: is the last", writers[i].name);
+        bigcache_op_free(&op);
+    }
+}
+
+
+static void
+test_unconditional(void)
+{
+    answers(0, 0, BIGCACHE_MISS);
+    run(bigcache_op_delete, "", 0);
+    is_int(op.rc, BIGCACHE_MISS, "delete: nothing there");
+    is_int(changes, 1, "delete: asked once");
+    bigcache_op_free(&op);
+
+    answers(0, 0, BIGCACHE_OK);
+    run(bigcache_op_put_raw, "bytes", 0);
+    is_int(op.rc, BIGCACHE_OK, "put: stored");
+    is_int(changes, 1, "put: asked once");
+    bigcache_op_free(&op);
+}
+
+
+static void
+test_unknown(void)
+{
+    unsigned  i;
+
+    for (i = 0; i < WRITERS; i++) {
+        answers(0, 0, BIGCACHE_UNKNOWN);
+        run(writers[i].handler, writers[i].body, writers[i].condition);
+
+        is_int(changes, 1, "%s: not tried again", writers[i].name);
+        is_int(op.n, 0, "%s: counts none", writers[i].name);
+        says(503, unknown, writers[i].name);
+        bigcache_op_free(&op);
+    }
+}
+
+
+/* what came of one key says nothing of the next; a store that is away does */
+
+static void
+test_batch(void)
+{
+    static const char  body[] =
+        "{\"operations\":["
+        "{\"op\":\"touch\",\"key\":\"k\",\"expire\":null},"
+        "{\"op\":\"delete\",\"key\":\"k\"},"
+        "{\"op\":\"delete\",\"key\":\"k\"}]}";
+
+    answers(TRIES, BIGCACHE_MISMATCH, BIGCACHE_OK);
+    run(bigcache_op_batch, body, 0);
+    ok(replied("{\"results\":[{\"status\":503,\"detail\":\"too many change "
+               "this page at the same time\"},{\"status\":200},"
+               "{\"status\":200}]}"), "a batch: races lost");
+    is_int(op.n, 2, "a batch: counts what it deleted");
+    bigcache_op_free(&op);
+
+    answers(1, BIGCACHE_UNKNOWN, BIGCACHE_OK);
+    run(bigcache_op_batch, body, 0);
+    ok(replied("{\"results\":[{\"status\":503,\"detail\":\"the process that "
+               "has the store open did not answer, so it is not known "
+               "whether this was done\"},{\"status\":200},"
+               "{\"status\":200}]}"), "a batch: not known");
+    bigcache_op_free(&op);
+
+    answers(1, BIGCACHE_UNAVAILABLE, BIGCACHE_OK);
+    run(bigcache_op_batch, body, 0);
+    ok(replied("{\"results\":[{\"status\":503,\"detail\":\"the reason\"},"
+               "{\"status\":503,\"detail\":\"the reason\"},"
+               "{\"status\":503,\"detail\":\"the reason\"}]}"),
+       "a batch: not available");
+    is_int(changes, 1, "a batch: asked once");
+    bigcache_op_free(&op);
+}
+
+
+/* condition: whatever is there, if anything is */
+
+static void
+run(bigcache_op_pt handler, const char *body, int condition)
+{
+    memset(&op, 0, sizeof(bigcache_op_t));
+
+    op.key = page.key;
+    op.body = bigcache_data_bytes((const u_char *) body, strlen(body));
+    op.page.fd = -1;
+    op.match.sent = (condition != 0);
+    op.match.any = (condition != 0);
+
+    handler(&op);
+}
+
+
+/* so many changes come to rc, those behind them to then */
+
+static void
+answers(unsigned calls, int rc, int then)
+{
+    firsts = calls;
+    first = (bigcache_rc_t) rc;
+    later = (bigcache_rc_t) then;
+    changes = 0;
+}
+
+
+static void
+says(unsigned status, const char *expected, const char *name)
+{
+    const char  *detail;
+
+    is_int(bigcache_op_failure(&op, &detail), status, "%s: status", name);
+    is_str(detail, expected, "%s: why", name);
+}
+
+
+static int
+replied(const char *expected)
+{
+    return is_mem(op.reply[0].bytes.data, op.reply[0].bytes.len, expected,
+                  strlen(expected), "the reply");
+}
+
+
+static bigcache_rc_t
+answered(void)
+{
+    return (changes++ < firsts) ? first : later;
+}
+
+
+bigcache_rc_t
+bigcache_cache_get(bigcache_cache_t *cache, const bigcache_str_t *key,
+    int body, bigcache_page_t *p)
+{
+    (void) cache;
+    (void) key;
+    (void) body;
+
+    memset(p, 0, sizeof(bigcache_page_t));
+
+    p->fd = -1;
+    p->record.kind = BIGCACHE_KIND_JSON;
+    p->record.version = ++version;
+    p->record.origin = p->record.version;
+    p->record.expire = BIGCACHE_NEVER;
+    p->record.head = (uint32_t) page.head;
+    p->record.length = page.size;
+    p->record.body.data = page.memory;
+    p->record.body.len = page.size;
+
+    return BIGCACHE_OK;
+}
+
+
+bigcache_rc_t
+bigcache_cache_put(bigcache_cache_t *cache, const bigcache_put_t *put,
+    bigcache_page_t *p)
+{
+    (void) cache;
+    (void) put;
+
+    memset(p, 0, sizeof(bigcache_page_t));
+
+    p->fd = -1;
+    p->record.expire = put->expire;
+
+    return answered();
+}
+
+
+bigcache_rc_t
+bigcache_cache_delete(bigcache_cache_t *cache, const bigcache_str_t *key,
+    uint64_t expect)
+{
+    (void) cache;
+    (void) key;
+    (void) expect;
+
+    return answered();
+}
+
+
+void
+bigcache_cache_reason(bigcache_cache_t *cache, char *text)
+{
+    (void) cache;
+
+    (void) snprintf(text, BIGCACHE_ERROR_LEN, "the reason");
+}
+
+
+pthread_mutex_t *
+bigcache_cache_lock(bigcache_cache_t *cache, const bigcache_str_t *key)
+{
+    (void) cache;
+    (void) key;
+
+    return NULL;
+}
+
+
+/* the rest of a cache, which nothing here asks for */
+
+void
+bigcache_cache_unlock(pthread_mutex_t *lock)
+{
+    (void) lock;
+
+    abort();
+}
+
+
+bigcache_rc_t
+bigcache_cache_failed(bigcache_cache_t *cache, const char *what,
+    const char *error)
+{
+    (void) cache;
+    (void) what;
+    (void) error;
+
+    abort();
+}
+
+
+bigcache_rc_t
+bigcache_cache_peek(bigcache_cache_t *cache, const bigcache_str_t *key,
+    bigcache_page_t *p)
+{
+    (void) cache;
+    (void) key;
+    (void) p;
+
+    abort();
+}
+
+
+void
+bigcache_cache_peeked(bigcache_cache_t *cache)
+{
+    (void) cache;
+
+    abort();
+}
+
+
+bigcache_rc_t
+bigcache_cache_purge(bigcache_cache_t *cache, const bigcache_str_t *prefix,
+    int async, uint64_t *n, uint64_t *expired)
+{
+    (void) cache;
+    (void) prefix;
+    (void) async;
+    (void) n;
+    (void) expired;
+
+    abort();
+}
+
+
+bigcache_rc_t
+bigcache_cache_stat(bigcache_cache_t *cache, bigcache_stat_t *stat)
+{
+    (void) cache;
+    (void) stat;
+
+    abort();
+}
+
+
+bigcache_rc_t
+bigcache_cache_stat_within(bigcache_cache_t *cache, bigcache_stat_t *stat,
+    unsigned msec)
+{
+    (void) cache;
+    (void) stat;
+    (void) msec;
+
+    abort();
+}
+
+
+bigcache_rc_t
+bigcache_cache_clear(bigcache_cache_t *cache)
+{
+    (void) cache;
+
+    abort();
+}
+
+
+bigcache_rc_t
+bigcache_cache_close(bigcache_cache_t *cache)
+{
+    (void) cache;
+
+    abort();
+}
+
+
+bigcache_rc_t
+bigcache_cache_open(bigcache_cache_t *cache)
+{
+    (void) cache;
+
+    abort();
+}
