@@ -146,6 +146,7 @@ for my $case (
     ['"op":"get","key":"' . 'x' x 8193 . '"',
         'the key is longer than 8192 bytes'],
     ['"key":"k"', 'op is none of get, set, delete, touch'],
+    ['"op":["get"],"key":"k"', 'op is none of get, set, delete, touch'],
     ['"op":1,"key":"k"', 'op is none of get, set, delete, touch'],
     ['"op":"set","key":"k","base64":1', 'base64 is not a string'],
     ['"op":"set","key":"k","base64":null', 'value: field required'],
@@ -199,6 +200,15 @@ is join(' ', map { $_->{status} }
             . '{"op":"delete","key":"new"},'
             . '{"op":"set","key":"new","base64":"YQ==","if_none_match":"*"}')}),
     '200 412 412 200 200', 'if_none_match';
+
+# as a text of JSON may be written
+
+is join(' ', map { $_->{status} }
+        @{results('{"op":"\\u0073et","k\\u0065y":"new","value":1,'
+            . '"if_none_match":"\\u002A"},{"op":"g\\u0065\\u0074","key":"new"},'
+            . '{"op":"\\u0067","key":"new"},{"op":"gett","key":"new"},'
+            . '{"op":"","key":"new"}')}),
+    '412 200 422 422 422', 'escapes';
 
 # counters
 

@@ -430,6 +430,15 @@ bigcache_json_slot(bigcache_json_scan_t *s, const u_char *p,
 }
 
 
+int
+bigcache_json_is(const bigcache_str_t *member, const char *word)
+{
+    return member->data && member->data[0] == '"'
+           && bigcache_json_name_is(member->data + 1,
+                                    member->data + member->len - 1, word);
+}
+
+
 /*
  * Compares the inside of a valid JSON string with a name of ASCII letters
  * and the like; the only escapes that can stand for these are \uXXXX.

@@ -107,4 +107,12 @@ int bigcache_json_item(const bigcache_str_t *array, size_t *at,
     bigcache_str_t *item);
 
 
+/*
+ * Tells whether an extent, whose data may be NULL, is the string that word
+ * is, which is of letters, digits, "_" and "*".
+ */
+
+int bigcache_json_is(const bigcache_str_t *member, const char *word);
+
+
 #endif /* _BIGCACHE_JSON_SCAN_H_INCLUDED_ */

@@ -40,7 +40,6 @@ typedef void (*bigcache_op_batch_pt)(bigcache_op_batch_t *batch);
 
 typedef struct {
     const char              *name;
-    const char              *quoted;    /* as it is sent */
     bigcache_op_batch_pt     run;
 } bigcache_op_batch_op_t;
 
@@ -54,8 +53,6 @@ static void bigcache_op_batch_item(bigcache_op_batch_t *batch,
 static void bigcache_op_batch_run(bigcache_op_batch_t *batch,
     const bigcache_str_t *item);
 static int bigcache_op_batch_key(bigcache_op_batch_t *batch);
-static int bigcache_op_batch_is(const bigcache_str_t *member,
-    const char *word);
 static int bigcache_op_batch_string(bigcache_op_batch_t *batch, unsigned i,
     bigcache_str_t *text, const char *msg);
 static int bigcache_op_batch_time(bigcache_op_batch_t *batch, unsigned i,
@@ -70,11 +67,11 @@ static void bigcache_op_batch_free(bigcache_op_batch_t *batch);
 
 
 static const bigcache_op_batch_op_t  bigcache_op_batch_ops[] = {
-    { "get", "\"get\"", bigcache_op_batch_get },
-    { "set", "\"set\"", bigcache_op_batch_set },
-    { "delete", "\"delete\"", bigcache_op_batch_delete },
-    { "touch", "\"touch\"", bigcache_op_batch_touch },
-    { NULL, NULL, NULL }
+    { "get", bigcache_op_batch_get },
+    { "set", bigcache_op_batch_set },
+    { "delete", bigcache_op_batch_delete },
+    { "touch", bigcache_op_batch_touch },
+    { NULL, NULL }
 };
 
 static const char *const  bigcache_op_batch_names[BIGCACHE_BATCH_MEMBERS] = {
@@ -260,8 +257,8 @@ bigcache_op_batch_run(bigcache_op_batch_t *batch, const bigcache_str_t *item)
 
     for (known = bigcache_op_batch_ops; known->name; known++) {
 
-        if (bigcache_op_batch_is(&batch->named[BIGCACHE_BATCH_OP].extent,
-                                 known->quoted))
+        if (bigcache_json_is(&batch->named[BIGCACHE_BATCH_OP].extent,
+                             known->name))
         {
             break;
         }
@@ -326,14 +323,6 @@ bigcache_op_batch_key(bigcache_op_batch_t *batch)
     }
 
     return 1;
-}
-
-
-static int
-bigcache_op_batch_is(const bigcache_str_t *member, const char *word)
-{
-    return member->data && member->len == strlen(word)
-           && memcmp(member->data, word, member->len) == 0;
 }
 
 
@@ -440,7 +429,7 @@ bigcache_op_batch_set(bigcache_op_batch_t *batch)
 
     if (none_match->data && none_match->data[0] != 'n') {
 
-        if (!bigcache_op_batch_is(none_match, "\"*\"")) {
+        if (!bigcache_json_is(none_match, "*")) {
             bigcache_op_batch_invalid(batch, "if_none_match is not \"*\"");
             return;
         }
