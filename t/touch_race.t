@@ -68,7 +68,6 @@ sub racers {
 
             while (1) {
                 $make->($c);
-                # nginx closes a connection behind its thousandth request
                 $c = connection($worker) if ++$n % 900 == 0;
             }
         };
@@ -160,6 +159,9 @@ for my $round (1 .. 12) {
     while (time < $until) {
         my $value = 1_000_000 * ++$n;
 
+        # nginx closes a connection behind its thousandth request
+        $c = connection($others[0]) if $n % 300 == 0;
+
         if ($round % 4 < 2) {
             my $r = $c->request('POST', '/cache/p/k', qq({"value":$value}));
             next if $r->status != 200;
@@ -168,7 +170,7 @@ for my $round (1 .. 12) {
             next if $r->status == 503;
 
             my ($got) = $r->body =~ /"value":(\d+)/;
-            push @wrong, "$value: " . ($got // 'none')
+            push @wrong, "$value: " . ($got // $r->status)
                 if !defined $got || $got < $value || $got >= $value + 1e6;
 
         } else {
