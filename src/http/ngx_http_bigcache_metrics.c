@@ -520,12 +520,19 @@ ngx_http_bigcache_metrics_store(u_char *p, ngx_http_bigcache_ctx_t *ctx)
         return p;
     }
 
-    p = ngx_http_bigcache_metric(p, "entries", "gauge",
-                                 "Pages stored.", stat->keys);
     p = ngx_http_bigcache_metric(p, "segments", "gauge",
                                  "Segment files.", stat->segments);
     p = ngx_http_bigcache_metric(p, "bytes", "gauge",
                                  "Bytes in segments.", stat->bytes);
+
+    /* after a crash they have to be counted, while requests are served */
+
+    if (!stat->counted) {
+        return p;
+    }
+
+    p = ngx_http_bigcache_metric(p, "entries", "gauge",
+                                 "Pages stored.", stat->keys);
     p = ngx_http_bigcache_metric(p, "live_bytes", "gauge",
                                  "Bytes of them that pages take.",
                                  stat->live);

@@ -151,8 +151,7 @@ bigcache_op_count(bigcache_op_t *op)
 void
 bigcache_op_gauges(bigcache_op_t *op)
 {
-    op->up = (bigcache_cache_stat_within(op->cache, &op->stat,
-                                         BIGCACHE_OP_GAUGES)
+    op->up = (bigcache_cache_gauges(op->cache, &op->stat, BIGCACHE_OP_GAUGES)
               == BIGCACHE_OK);
 
     bigcache_op_finish(op, BIGCACHE_OK);

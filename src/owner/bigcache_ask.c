@@ -25,6 +25,8 @@ static bigcache_rc_t bigcache_ask_purge(bigcache_ask_t *ask,
     const bigcache_str_t *prefix, int async, uint64_t *version);
 static bigcache_rc_t bigcache_ask_run(bigcache_ask_t *ask, uint64_t version,
     uint64_t *n, uint64_t *expired);
+static bigcache_rc_t bigcache_ask_stat(bigcache_ask_t *ask, int gauges,
+    bigcache_stat_t *stat);
 static bigcache_rc_t bigcache_ask_list(bigcache_ask_t *ask,
     const bigcache_str_t *prefix, const bigcache_str_t *after,
     unsigned limit, bigcache_list_t *list);
@@ -135,12 +137,26 @@ bigcache_cache_list(bigcache_cache_t *cache, const bigcache_str_t *prefix,
 bigcache_rc_t
 bigcache_cache_stat(bigcache_cache_t *cache, bigcache_stat_t *stat)
 {
-    return bigcache_cache_stat_within(cache, stat, cache->conf.wait);
+    bigcache_rc_t   rc;
+    bigcache_ask_t  ask;
+
+    bigcache_ask_begin(&ask, cache);
+
+    do {
+        rc = bigcache_store_stat(cache->store, stat);
+
+        if (rc == BIGCACHE_HELD) {
+            rc = bigcache_ask_stat(&ask, 0, stat);
+        }
+
+    } while (bigcache_ask_again(&ask, &rc));
+
+    return rc;
 }
 
 
 bigcache_rc_t
-bigcache_cache_stat_within(bigcache_cache_t *cache, bigcache_stat_t *stat,
+bigcache_cache_gauges(bigcache_cache_t *cache, bigcache_stat_t *stat,
     unsigned msec)
 {
     bigcache_rc_t   rc;
@@ -153,19 +169,10 @@ bigcache_cache_stat_within(bigcache_cache_t *cache, bigcache_stat_t *stat,
     }
 
     do {
-        rc = bigcache_store_stat(cache->store, stat);
+        rc = bigcache_store_gauges(cache->store, stat);
 
         if (rc == BIGCACHE_HELD) {
-            rc = bigcache_ask(&ask, BIGCACHE_CALL_STAT, NULL, 0);
-
-            if (rc == BIGCACHE_OK) {
-                stat->keys = ask.called.answer.n[0];
-                stat->segments = ask.called.answer.n[1];
-                stat->bytes = ask.called.answer.n[2];
-                stat->live = ask.called.answer.n[3];
-            }
-
-            bigcache_ask_end(&ask);
+            rc = bigcache_ask_stat(&ask, 1, stat);
         }
 
     } while (bigcache_ask_again(&ask, &rc));
@@ -416,6 +423,32 @@ bigcache_ask_run(bigcache_ask_t *ask, uint64_t version, uint64_t *n,
     if (ask->called.conn) {
         *n += ask->called.answer.n[0];
         *expired += ask->called.answer.n[1];
+    }
+
+    bigcache_ask_end(ask);
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_ask_stat(bigcache_ask_t *ask, int gauges, bigcache_stat_t *stat)
+{
+    uint64_t       *n;
+    bigcache_rc_t   rc;
+
+    ask->call.n[0] = (gauges != 0);
+
+    rc = bigcache_ask(ask, BIGCACHE_CALL_STAT, NULL, 0);
+
+    if (rc == BIGCACHE_OK) {
+        n = ask->called.answer.n;
+
+        stat->keys = n[0];
+        stat->segments = n[1];
+        stat->bytes = n[2];
+        stat->live = n[3];
+        stat->counted = (n[4] != 0);
     }
 
     bigcache_ask_end(ask);

@@ -108,10 +108,11 @@ bigcache_rc_t bigcache_cache_stat(bigcache_cache_t *cache,
     bigcache_stat_t *stat);
 
 /*
- * The same, with less patience: an owner who does not answer is waited for
- * msec and a little more.  A store that is being opened still has its wait.
+ * As bigcache_store_gauges(), with less patience: an owner who does not answer
+ * is waited for msec and a little more.  A store that is being opened still
+ * has its wait.
  */
-bigcache_rc_t bigcache_cache_stat_within(bigcache_cache_t *cache,
+bigcache_rc_t bigcache_cache_gauges(bigcache_cache_t *cache,
     bigcache_stat_t *stat, unsigned msec);
 
 bigcache_rc_t bigcache_cache_clear(bigcache_cache_t *cache);

@@ -203,12 +203,14 @@ bigcache_serve_stat(bigcache_serve_t *s)
 
     memset(&stat, 0, sizeof(bigcache_stat_t));
 
-    rc = bigcache_store_stat(s->store, &stat);
+    rc = s->n[0] ? bigcache_store_gauges(s->store, &stat)
+                 : bigcache_store_stat(s->store, &stat);
 
     s->out->n[0] = stat.keys;
     s->out->n[1] = stat.segments;
     s->out->n[2] = stat.bytes;
     s->out->n[3] = stat.live;
+    s->out->n[4] = stat.counted;
 
     return rc;
 }

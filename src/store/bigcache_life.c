@@ -171,12 +171,12 @@ bigcache_store_leave(bigcache_store_t *store)
 
 
 bigcache_rc_t
-bigcache_store_counted(bigcache_store_t *store)
+bigcache_store_counted(bigcache_store_t *store, unsigned wait)
 {
     int64_t        deadline;
     bigcache_rc_t  rc;
 
-    deadline = bigcache_monotonic() + store->conf.wait;
+    deadline = bigcache_monotonic() + wait;
 
     (void) pthread_mutex_lock(&store->mutex);
 

@@ -142,9 +142,9 @@ int bigcache_store_inside(bigcache_store_t *store);
 
 /*
  * Waits, inside the store, for the count to be known.  Returns BIGCACHE_OK,
- * or BIGCACHE_UNAVAILABLE if it is not within conf.wait.
+ * or BIGCACHE_UNAVAILABLE if it is not within wait milliseconds.
  */
-bigcache_rc_t bigcache_store_counted(bigcache_store_t *store);
+bigcache_rc_t bigcache_store_counted(bigcache_store_t *store, unsigned wait);
 
 /*
  * The next five are for those who open and close the store, all but the last

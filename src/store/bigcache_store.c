@@ -22,6 +22,8 @@ static bigcache_rc_t bigcache_store_put_small(bigcache_store_t *store,
     const bigcache_put_t *put, bigcache_page_t *page);
 static bigcache_rc_t bigcache_store_remove(bigcache_store_t *store,
     const bigcache_str_t *key, uint64_t expect, uint64_t since);
+static void bigcache_store_totals(bigcache_store_t *store,
+    bigcache_stat_t *stat);
 static bigcache_rc_t bigcache_store_read(bigcache_store_t *store,
     const bigcache_str_t *key, int body, bigcache_page_t *page);
 
@@ -209,16 +211,48 @@ bigcache_store_remove(bigcache_store_t *store, const bigcache_str_t *key,
 bigcache_rc_t
 bigcache_store_stat(bigcache_store_t *store, bigcache_stat_t *stat)
 {
-    int64_t           count;
-    bigcache_rc_t     rc;
-    bigcache_total_t  total;
+    bigcache_rc_t  rc;
 
     rc = bigcache_store_enter(store);
     if (rc != BIGCACHE_OK) {
         return rc;
     }
 
-    rc = bigcache_store_counted(store);
+    rc = bigcache_store_counted(store, store->conf.wait);
+
+    bigcache_store_totals(store, stat);
+    stat->counted = (rc == BIGCACHE_OK);
+
+    bigcache_store_leave(store);
+
+    return rc;
+}
+
+
+bigcache_rc_t
+bigcache_store_gauges(bigcache_store_t *store, bigcache_stat_t *stat)
+{
+    bigcache_rc_t  rc;
+
+    rc = bigcache_store_enter(store);
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    stat->counted = (bigcache_store_counted(store, 0) == BIGCACHE_OK);
+    bigcache_store_totals(store, stat);
+
+    bigcache_store_leave(store);
+
+    return BIGCACHE_OK;
+}
+
+
+static void
+bigcache_store_totals(bigcache_store_t *store, bigcache_stat_t *stat)
+{
+    int64_t           count;
+    bigcache_total_t  total;
 
     count = atomic_load(&store->count);
     bigcache_segments_total(store->segments, &total);
@@ -227,10 +261,6 @@ bigcache_store_stat(bigcache_store_t *store, bigcache_stat_t *stat)
     stat->segments = total.segments;
     stat->bytes = total.size;
     stat->live = total.live;
-
-    bigcache_store_leave(store);
-
-    return rc;
 }
 
 

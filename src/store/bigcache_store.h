@@ -141,6 +141,7 @@ typedef struct {
     uint64_t                segments;
     uint64_t                bytes;    /* in segments */
     uint64_t                live;     /* of them */
+    unsigned                counted:1;  /* keys and live are known */
 } bigcache_stat_t;
 
 
@@ -253,6 +254,13 @@ bigcache_rc_t bigcache_store_purge_run(bigcache_store_t *store,
 /* *stat is exact, but for expired pages that the sweep has not come to */
 
 bigcache_rc_t bigcache_store_stat(bigcache_store_t *store,
+    bigcache_stat_t *stat);
+
+/*
+ * The same as far as it is known now: what a process that died has left may
+ * still have to be counted.
+ */
+bigcache_rc_t bigcache_store_gauges(bigcache_store_t *store,
     bigcache_stat_t *stat);
 
 /* removes everything */

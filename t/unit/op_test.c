@@ -399,7 +399,7 @@ bigcache_cache_stat(bigcache_cache_t *cache, bigcache_stat_t *stat)
 
 
 bigcache_rc_t
-bigcache_cache_stat_within(bigcache_cache_t *cache, bigcache_stat_t *stat,
+bigcache_cache_gauges(bigcache_cache_t *cache, bigcache_stat_t *stat,
     unsigned msec)
 {
     (void) cache;

@@ -57,6 +57,7 @@ typedef enum {
     DO_DELETE,
     DO_REMOVE,                         /* the version that it got last */
     DO_COUNT,
+    DO_GAUGES,
     DO_CLEAR,
     DO_CLOSE,
     DO_OPEN,
@@ -72,6 +73,7 @@ typedef enum {
     GATE_TRUNCATE,
     GATE_LISTEN,
     GATE_OPEN,                         /* LevelDB */
+    GATE_NEXT,                         /* behind a key that was looked at */
     GATE_WRITE,
     GATE_WRITTEN,                      /* behind it */
     GATE_CLOSE,
@@ -433,6 +435,11 @@ obey(slot_t *slot, int what)
         rc = bigcache_cache_stat(cache, &stat);
         slot->n = (rc == BIGCACHE_OK) ? stat.keys : UINT64_MAX;
         return rc;
+
+    case DO_GAUGES:
+        rc = bigcache_cache_gauges(cache, &stat, 1000);
+        slot->n = stat.keys;
+        return (rc == BIGCACHE_OK && !stat.counted) ? BIGCACHE_AGAIN : rc;
 
     case DO_CLEAR:
         return bigcache_cache_clear(cache);

@@ -45,6 +45,7 @@ static void stalled(void);
 static void done_already(void);
 static void not_known(int what, const char *name);
 static void clock_set_back(void);
+static void counting(void);
 static void slow_page(int what, const char *name);
 static void quit_while_clearing(unsigned gate, const char *name);
 static void removed_files(void);
@@ -75,6 +76,7 @@ static struct {
     int          (*clock_gettime)(clockid_t clock, struct timespec *ts);
     leveldb_t   *(*leveldb_open)(const leveldb_options_t *options,
                                  const char *name, char **err);
+    void         (*leveldb_iter_next)(leveldb_iterator_t *it);
     void         (*leveldb_write)(leveldb_t *db,
                                   const leveldb_writeoptions_t *options,
                                   leveldb_writebatch_t *batch, char **err);
@@ -101,6 +103,7 @@ main(void)
     not_known(DO_REMOVE, "deleted");
     not_known(DO_CREATE, "created");
     clock_set_back();
+    counting();
 
     slow_page(DO_PUT, "a page that is being written");
     slow_page(DO_GET, "a page that is being checked");
@@ -505,6 +508,47 @@ clock_set_back(void)
 }
 
 
+/* what has to be counted after a crash keeps nobody from saying the rest */
+
+static void
+counting(void)
+{
+    prepare("an owner that counts what a dead one has left", 2000);
+
+    spawn(0);
+    spawn(1);
+    spawn(2);
+
+    is_int(put(1, "x", SMALL, 'x'), BIGCACHE_OK, "a page");
+    is_int(put(1, "y", SMALL, 'y'), BIGCACHE_OK, "and another");
+    is_int(call(1, DO_GAUGES, ""), BIGCACHE_OK, "gauges of a caller");
+    is_int(shared->slots[1][0].n, 2, "two pages");
+
+    gate_set(GATE_NEXT, 1, GATE_HOLDS);
+    signals(2, SIGSTOP);
+    ok_soon(stopped(2), "one that does not take the store");
+    signals(0, SIGKILL);
+    ok_soon(ended(0), "the owner has died");
+    ok_soon(gate_held(GATE_NEXT), "the next one counts");
+    signals(2, SIGCONT);
+
+    ok(holds(1, "x", SMALL, 'x'), "and serves");
+    is_int(call(1, DO_GAUGES, ""), BIGCACHE_AGAIN, "gauges without a count");
+    is_int(call(2, DO_GAUGES, ""), BIGCACHE_AGAIN, "the same for a caller");
+    is_int(call(2, DO_COUNT, ""), BIGCACHE_UNAVAILABLE,
+           "who wants the count has to wait for it");
+
+    gate_open(GATE_NEXT);
+    is_int(call(2, DO_COUNT, ""), BIGCACHE_OK, "the count");
+    is_int(shared->slots[2][0].n, 2, "is what it was");
+    is_int(call(1, DO_GAUGES, ""), BIGCACHE_OK, "which gauges know, too");
+    is_int(call(2, DO_GAUGES, ""), BIGCACHE_OK, "of all");
+    quiet();
+
+    finish();
+}
+
+
 /* others do not wait for it, though its process has to let the store go */
 
 static void
@@ -890,6 +934,7 @@ find_all(void)
     find(&next.statvfs, "statvfs");
     find(&next.clock_gettime, "clock_gettime");
     find(&next.leveldb_open, "leveldb_open");
+    find(&next.leveldb_iter_next, "leveldb_iter_next");
     find(&next.leveldb_write, "leveldb_write");
     find(&next.leveldb_close, "leveldb_close");
 }
@@ -1042,6 +1087,15 @@ leveldb_open(const leveldb_options_t *options, const char *name, char **err)
     }
 
     return next.leveldb_open(options, name, err);
+}
+
+
+void
+leveldb_iter_next(leveldb_iterator_t *it)
+{
+    (void) gate_pass(GATE_NEXT);
+
+    next.leveldb_iter_next(it);
 }
 
 
