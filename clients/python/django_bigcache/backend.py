@@ -145,6 +145,13 @@ class BigCacheBackend(BaseCache):
         if entry is None:
             return default
 
+        try:
+            return self._loads(entry, key)
+        except UnreadableError as error:
+            self._failed(error)
+            return default
+
+    def _loads(self, entry, key):
         if entry.raw is None:
             return entry.value
 
@@ -157,9 +164,8 @@ class BigCacheBackend(BaseCache):
             return self._serializer.loads(entry.raw)
 
         except Exception as error:
-            self._failed(UnreadableError('the value at %r cannot be read: %s'
-                                         % (key[:200], error)))
-            return default
+            raise UnreadableError('the value at %r cannot be read: %s'
+                                  % (key[:200], error), entry.etag) from error
 
     def get_backend_timeout(self, timeout=DEFAULT_TIMEOUT):
         """Seconds from now; None for ever, not above 0 for what is over."""
@@ -218,8 +224,25 @@ class BigCacheBackend(BaseCache):
         if seconds is not None and seconds <= 0:
             return self._try(False, lambda: not self._client.exists(key))
 
-        return self._try(False, self._client.put, key, item,
-                         lifetime(seconds), True)
+        return self._try(False, self._add, key, item, lifetime(seconds))
+
+    def _add(self, key, item, life):
+        if self._client.put(key, item, life, only_new=True):
+            return True
+
+        # what nobody can read is a miss, and must not be one until it expires
+
+        try:
+            entry = self._client.get(key)
+
+            if entry is not None:
+                self._loads(entry, key)
+
+        except UnreadableError as error:
+            return (error.etag is not None
+                    and self._client.put(key, item, life, etag=error.etag))
+
+        return False
 
     def set(self, key, value, timeout=DEFAULT_TIMEOUT, version=None):
         key = self._key(key, version)

@@ -45,7 +45,14 @@ class BigCacheError(Exception):
 
 
 class UnreadableError(BigCacheError):
-    """What is stored cannot be made a value."""
+    """What is stored cannot be made a value.
+
+    The attribute etag is that of what is stored, None if it is not known.
+    """
+
+    def __init__(self, message, etag=None):
+        super().__init__(message)
+        self.etag = etag
 
 
 # What is stored: "data" is bytes of the content type "type", or, if "type" is
@@ -54,11 +61,16 @@ class UnreadableError(BigCacheError):
 Item = collections.namedtuple('Item', 'data type')
 
 # What was found: "raw" is bytes, or None where "value" is a JSON value;
-# "expire" is UNKNOWN for some.
+# "expire" is UNKNOWN for some, "etag" None.
 
-Entry = collections.namedtuple('Entry', 'value raw type expire')
+Entry = collections.namedtuple('Entry', 'value raw type expire etag',
+                               defaults=(None,))
 
 UNKNOWN = object()
+
+# answers to a batch as a whole that one of its operations may be to blame for
+
+BLAMES_ONE = {400, 413, 422}
 
 # other errors are about JSON that is nested too deeply for Python, or numbers
 # that are too long for it
@@ -124,7 +136,14 @@ class Client:
         if status == 404:
             return None
 
-        return _raw_entry(body, headers.get('Content-Type', ''), UNKNOWN, key)
+        etag = headers.get('ETag')
+
+        try:
+            return _raw_entry(body, headers.get('Content-Type', ''), UNKNOWN,
+                              key)._replace(etag=etag)
+        except UnreadableError as error:
+            error.etag = etag
+            raise
 
     def get_with_expire(self, key):
         """An Entry whose "expire" is known, or None."""
@@ -170,8 +189,9 @@ class Client:
         return self._request('HEAD', '/pickle/' + key_path(key),
                              expected=(200, 404))[0] == 200
 
-    def put(self, key, item, life, only_new=False):
-        """False if only_new is set and there is something."""
+    def put(self, key, item, life, only_new=False, etag=None):
+        """False if only_new is set and there is something, or if etag, which
+        none of the longest keys has, is not that of what there is."""
         if _is_long(key) or not (item.type is None
                                  or settings.is_header_value(item.type)):
             result = self._batch([_set_text(key, item, life, only_new)],
@@ -182,6 +202,9 @@ class Client:
 
         if only_new:
             headers['If-None-Match'] = '*'
+
+        if etag is not None:
+            headers['If-Match'] = etag
 
         if item.type is None:
             endpoint = '/cache/'
@@ -199,9 +222,11 @@ class Client:
                     headers['X-Bigcache-' + name.capitalize()] = str(value)
 
         # a second one would find what the first one has stored
+        condition = only_new or etag is not None
+
         return self._request('POST', endpoint + key_path(key), body, headers,
-                             expected=(200, 412) if only_new else (200,),
-                             again=not only_new)[0] == 200
+                             expected=(200, 412) if condition else (200,),
+                             again=not condition)[0] == 200
 
     def delete(self, key):
         """Whether there was something."""
@@ -279,8 +304,7 @@ class Client:
             except UnreadableError as error:
                 # one of the values is to blame
                 if len(chunk) > 1:
-                    half = len(chunk) // 2
-                    waiting.extendleft((chunk[half:], chunk[:half]))
+                    waiting.extendleft(_halves(chunk))
                 elif _is_long(chunk[0][0]):
                     errors.append(error)
                 else:
@@ -330,12 +354,19 @@ class Client:
             except BigCacheError as error:
                 failed[key] = error
 
-        for chunk in _chunks((key, _set_text(key, item, life))
-                             for key, item in small.items()):
+        waiting = collections.deque(_chunks(
+            (key, _set_text(key, item, life)) for key, item in small.items()))
+
+        while waiting:
+            chunk = waiting.popleft()
+
             try:
                 results = self._batch([op for _, op in chunk])
             except BigCacheError as error:
-                failed.update((key, error) for key, _ in chunk)
+                if error.status in BLAMES_ONE and len(chunk) > 1:
+                    waiting.extendleft(_halves(chunk))
+                else:
+                    failed.update((key, error) for key, _ in chunk)
                 continue
 
             for (key, _), result in zip(chunk, results):
@@ -554,6 +585,13 @@ def _chunks(pairs):
 
     if chunk:
         yield chunk
+
+
+def _halves(chunk):
+    """The second one first, as extendleft() has it."""
+    half = len(chunk) // 2
+
+    return chunk[half:], chunk[:half]
 
 
 def _status(result, expected, key):

@@ -181,6 +181,59 @@ class BasicTest(Case):
 
         self.assertEqual(won, [self.cache.get('k')])
 
+    def test_add_replaces_what_cannot_be_read(self):
+        quiet, made = backend(OPTIONS={}), []
+
+        def make():
+            made.append(1)
+            return 'made'
+
+        for body, content_type in (
+                (b'junk', 'application/x-python-pickle'),
+                (pickle.dumps(Point(1, 2)).replace(b'Point', b'Gone!'),
+                 'application/x-python-pickle'),
+                (b'<p>', 'text/html')):
+            self.put(':1:k', body, content_type)
+
+            with self.assertLogs('django_bigcache'):
+                quiet._client.warned.clear()
+                self.assertEqual(quiet.get_or_set('k', make), 'made')
+
+            self.assertEqual(quiet.get_or_set('k', make), 'made')
+            self.assertEqual(len(made), 1)
+            self.assertIs(quiet.add('k', 'other'), False)
+            del made[:]
+
+        deep = b'{"value":%s%s}' % (b'[' * 990, b']' * 990)
+        self.put(':1:k', deep, 'application/json', '/cache/')
+
+        with mock.patch.object(client_module.json, 'loads',
+                               side_effect=RecursionError('deep')):
+            self.assertIs(quiet.add('k', 'new'), True)
+
+        self.assertEqual(quiet.get('k'), 'new')
+
+    def test_add_does_not_replace_what_came_meanwhile(self):
+        self.put(':1:k', b'junk', 'text/html')
+        loads = self.cache._loads
+
+        def late(entry, key):
+            self.put(':1:k', b'other', 'text/html')
+            return loads(entry, key)
+
+        with mock.patch.object(self.cache, '_loads', late):
+            self.assertIs(self.cache.add('k', 1), False)
+
+        self.cache.delete('k')
+
+        with mock.patch.object(self.cache._client, 'put', return_value=False):
+            self.assertIs(self.cache.add('k', 1), False)
+
+    def put(self, key, body, content_type, endpoint='/pickle/'):
+        urllib.request.urlopen(urllib.request.Request(
+            URL + endpoint + key, body, {'Content-Type': content_type},
+            method='POST')).close()
+
     def test_delete(self):
         self.cache.set('k', 1)
         self.assertIs(self.cache.delete('k'), True)
@@ -290,6 +343,30 @@ class ManyTest(Case):
 
         self.assertEqual(self.cache.set_many(data), [])
         self.assertTrue(self.cache.get_many(data) == data)
+
+    def test_one_that_is_refused(self):
+        cache = caches['json']
+        data = {'k%d' % n: float(n) for n in range(999)}
+        self.assertEqual(cache.set_many(data), [])
+
+        quiet = backend(OPTIONS={'SERIALIZER': 'json'})
+        data = {key: value + 1 for key, value in data.items()}
+        half = '\ud83d'
+        quiet.set('half', 'old')
+        quiet.set('other half', 'old')
+
+        calls, failed = self.requests(
+            quiet.set_many, {'half': half, **data, 'other half': half})
+
+        self.assertEqual(sorted(failed), ['half', 'other half'])
+        self.assertEqual(quiet.get_many([*data, 'half', 'other half']), data)
+        self.assertLess(calls, 50)
+
+        with self.assertRaises(client_module.BigCacheError):
+            cache.set_many({'a': 1.5, 'half': half, 'b': 2.5})
+
+        self.assertEqual(cache.get_many(['a', 'half', 'b']),
+                         {'a': 1.5, 'b': 2.5})
 
     def test_more_than_an_answer_holds(self):
         names = ['k%d' % n for n in range(20)]
