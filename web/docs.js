@@ -51,8 +51,13 @@ narrow.replaceSync(`
 
 document.adoptedStyleSheets.push(narrow);
 
+// fetch() takes no address with a user in it; the browser sends him anyway
+const api = new URL('openapi.json', location);
+
+api.username = api.password = '';
+
 SwaggerUIBundle({
-    url: 'openapi.json',
+    url: String(api),
     dom_id: '#docs',
     presets: [SwaggerUIBundle.presets.apis],
     deepLinking: true,

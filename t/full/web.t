@@ -607,6 +607,37 @@ ok $b->wait('return /^100%/.test(document.querySelector("#tiles dd")
 is_deeply [ grep { !m{/metrics - Failed to load.*403} } $b->console ], [],
     'nothing else on the console';
 
+# an address with a user and a password in it
+
+my $user = $url =~ s{//}{//alice:secret@}r;
+
+$b->go("$user/ui");
+is $b->says('#state', qr/open|not/), 'open', '/ui with a user in its address';
+like look_up('user/100', qr/JSON/), qr/^user\/100\n/, 'looks up';
+quiet('/ui with a user');
+
+# who looks up another key does not get the one before
+
+$b->js('const f = fetch; fetch = async (what, how) => {
+    if (String(what).includes("user%2F100"))
+        await new Promise(done => setTimeout(done, 1000));
+    const answer = await f(what, how);
+    window.asked = (window.asked || 0) + /keys/.test(what);
+    return answer;
+}; let form = document.querySelector("#look");
+for (const key of ["user/100", "user/101"]) {
+    form.key.value = key; form.requestSubmit();
+}');
+ok $b->wait('return window.asked === 2'), 'both are answered';
+is $b->js('return document.querySelector("#page-key").textContent'),
+    'user/101', 'the later one is shown';
+quiet('two at once');
+
+$b->go("$user/docs");
+ok $b->wait('return document.querySelectorAll(".opblock").length > 20'),
+    '/docs with a user in its address';
+quiet('/docs with a user');
+
 # one who may not is not asked for a password every two seconds
 
 $b->go('http://127.0.0.1:' . $t->port(3) . '/ui');
