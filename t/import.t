@@ -540,5 +540,25 @@ is $r->status, 503, "a store's index: refused";
 like $r->json->{detail}, qr/is not a bigcache store, but the index of one/,
     "a store's index: reason";
 ok $t->wait_for(sub { top($other) eq $files }), "a store's index: untouched";
+$other->stop;
+
+# the same where it lies, and while it is in use
+
+$t->start;
+$t->request('POST', '/cache/k', '{"value":2}');
+
+my $inside = Bigcache::Test->new->conf($conf =~ s{%%DIR%%/store}
+    {@{[ $t->dir ]}/store/index}r);
+
+$inside->expect_log(qr/\[crit\] .*cannot be opened.*index/);
+$inside->start;
+$r = $inside->get('/cache/k');
+is $r->status, 503, "a store's index in its place: refused";
+like $r->json->{detail}, qr/is not a bigcache store, but the index of one/,
+    "a store's index in its place: reason";
+ok $inside->stop, 'stops';
+ok !-e $t->dir . "/store/index/$_", "there is no $_"
+    for qw(lock import.new pages);
+is $t->get('/cache/k')->json->{value}, 2, 'which goes on';
 
 done_testing;

@@ -39,6 +39,7 @@
 static uint64_t bigcache_dir_share(const char *path, uint64_t share,
     uint64_t size);
 static bigcache_rc_t bigcache_dir_check(const char *path, char *error);
+static bigcache_rc_t bigcache_dir_inside(const char *path, char *error);
 static int bigcache_dir_known(const char *name);
 static bigcache_rc_t bigcache_dir_rename(const char *from, const char *to,
     char *error);
@@ -272,13 +273,50 @@ bigcache_dir_check(const char *path, char *error)
 
     /* the original's, then: what else lies there stays there */
 
-    if (other[0] == '\0' || (current && files)) {
+    if (other[0] == '\0') {
         return BIGCACHE_OK;
+    }
+
+    if (current && files) {
+        return bigcache_dir_inside(path, error);
     }
 
     (void) snprintf(error, BIGCACHE_ERROR_LEN,
                     "\"%.128s\" is neither empty nor a bigcache store, "
                     "it holds \"%.64s\"", path, other);
+
+    return BIGCACHE_ERROR;
+}
+
+
+/*
+ * A store's own database is no original, and may be in use.  One that lies
+ * elsewhere is told by what is in it, see bigcache_adopt().
+ */
+
+static bigcache_rc_t
+bigcache_dir_inside(const char *path, char *error)
+{
+    char         name[PATH_MAX];
+    struct stat  here, index, pages;
+
+    (void) snprintf(name, PATH_MAX, "%s/../" BIGCACHE_DIR_INDEX, path);
+
+    if (stat(path, &here) == -1 || stat(name, &index) == -1
+        || here.st_ino != index.st_ino || here.st_dev != index.st_dev)
+    {
+        return BIGCACHE_OK;
+    }
+
+    (void) snprintf(name, PATH_MAX, "%s/../" BIGCACHE_DIR_PAGES, path);
+
+    if (stat(name, &pages) == -1) {
+        return BIGCACHE_OK;
+    }
+
+    (void) snprintf(error, BIGCACHE_ERROR_LEN,
+                    "\"%.128s\" is not a bigcache store, but the index of one",
+                    path);
 
     return BIGCACHE_ERROR;
 }
