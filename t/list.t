@@ -140,6 +140,9 @@ is_deeply $t->get('/keys/a/?after=b')->json->{keys}, [],
 is $t->get('/keys/?after=')->json->{keys}[0]{key}, '%',
     'after the empty key';
 is $t->get('/keys/?limit=1')->json->{keys}[0]{key}, '', 'the empty key';
+is $t->get('/keys/?%6c=1&limit=%31')->json->{next}, '', 'an escaped limit';
+is $t->get('/keys/?limit=%3')->json->{detail}, 'limit has a broken escape',
+    'a broken one';
 is $t->get('/keys/?limit=1')->json->{next}, '', 'which is a next, too';
 is $t->get('/keys//a/2')->json->{keys}[0]{key}, 'a/2',
     'leading slashes are no part of a prefix';

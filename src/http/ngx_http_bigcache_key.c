@@ -15,6 +15,8 @@
 #define NGX_HTTP_BIGCACHE_LIST_MAX    1000
 
 
+static const char *ngx_http_bigcache_arg(ngx_http_request_t *r,
+    const char *name, const char *broken, ngx_str_t *value);
 static const char *ngx_http_bigcache_decode(u_char **dst, u_char *src,
     size_t len);
 static ngx_int_t ngx_http_bigcache_hex(u_char ch);
@@ -105,14 +107,19 @@ ngx_http_bigcache_key(ngx_http_request_t *r, ngx_str_t *rest,
 const char *
 ngx_http_bigcache_list_args(ngx_http_request_t *r, bigcache_op_t *op)
 {
-    u_char      *data, *last;
     ngx_int_t    limit;
     ngx_str_t    value;
     const char  *err;
 
     op->limit = NGX_HTTP_BIGCACHE_LIST_LIMIT;
 
-    if (ngx_http_arg(r, (u_char *) "limit", 5, &value) == NGX_OK) {
+    err = ngx_http_bigcache_arg(r, "limit", "limit has a broken escape",
+                                &value);
+    if (err) {
+        return err;
+    }
+
+    if (value.data) {
 
         limit = ngx_atoi(value.data, value.len);
 
@@ -123,28 +130,49 @@ ngx_http_bigcache_list_args(ngx_http_request_t *r, bigcache_op_t *op)
         op->limit = (unsigned) limit;
     }
 
-    if (ngx_http_arg(r, (u_char *) "after", 5, &value) != NGX_OK) {
+    err = ngx_http_bigcache_arg(r, "after", "after has a broken escape",
+                                &value);
+    if (err) {
+        return err;
+    }
+
+    if (value.len > BIGCACHE_KEY_MAX) {
+        return "after is longer than 8192 bytes";
+    }
+
+    op->after.data = value.data;
+    op->after.len = value.len;
+
+    return NULL;
+}
+
+
+/* value->data is NULL if there is none; returns NULL, or what is wrong */
+
+static const char *
+ngx_http_bigcache_arg(ngx_http_request_t *r, const char *name,
+    const char *broken, ngx_str_t *value)
+{
+    u_char  *data, *last;
+
+    if (ngx_http_arg(r, (u_char *) name, ngx_strlen(name), value) != NGX_OK) {
+        ngx_str_null(value);
         return NULL;
     }
 
-    data = ngx_pnalloc(r->pool, value.len + 1);
+    data = ngx_pnalloc(r->pool, value->len + 1);
     if (data == NULL) {
         return "out of memory";
     }
 
     last = data;
 
-    err = ngx_http_bigcache_decode(&last, value.data, value.len);
-    if (err) {
-        return "after has a broken escape";
+    if (ngx_http_bigcache_decode(&last, value->data, value->len)) {
+        return broken;
     }
 
-    if (last - data > BIGCACHE_KEY_MAX) {
-        return "after is longer than 8192 bytes";
-    }
-
-    op->after.data = data;
-    op->after.len = last - data;
+    value->data = data;
+    value->len = last - data;
 
     return NULL;
 }
