@@ -823,4 +823,21 @@ for my $damage (
     is $t->stop, 1, 'cut short: the end';
 }
 
+# -- a key is named in the log, and writes no line of its own
+
+{
+    my $t = Bigcache::Test->new->conf($segments)->start;
+    my $key = 'k%0A2026/11/26%2000:00:00%20[emerg]%201#1:%20forged%1B[2J%7F';
+
+    $t->request('POST', "/pickle/$key", 'x' x 2000);
+    ok $t->stop, 'a forged line: stops';
+    unlink map { $t->dir . "/$_" } files($t, 'pages/*.seg');
+    $t->expect_log($crit);
+    $t->start;
+    is $t->get("/pickle/$key")->status, 404, 'a forged line: lost';
+    like $t->error_log, qr/key "k\\x0A2026.*forged\\x1B\[2J\\x7F" is damaged/,
+        'a forged line: is none';
+    ok $t->stop, 'a forged line: stops';
+}
+
 done_testing;

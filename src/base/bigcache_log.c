@@ -10,15 +10,44 @@
 #include "bigcache_log.h"
 
 
+static void bigcache_log_escape(char *dst, const char *src);
+
+
 void
 bigcache_log(const bigcache_log_t *log, int level, const char *fmt, ...)
 {
-    char     text[BIGCACHE_LOG_LEN];
+    char     text[BIGCACHE_LOG_LEN], escaped[BIGCACHE_LOG_LEN];
     va_list  args;
 
     va_start(args, fmt);
     (void) vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
 
-    log->handler(log->data, level, text);
+    bigcache_log_escape(escaped, text);
+
+    log->handler(log->data, level, escaped);
+}
+
+
+/* a key may hold anything, but no line of its own, and no terminal's codes */
+
+static void
+bigcache_log_escape(char *dst, const char *src)
+{
+    char                 *last;
+    const unsigned char  *p;
+
+    last = dst + BIGCACHE_LOG_LEN - sizeof("\\x00");
+
+    for (p = (const unsigned char *) src; *p != '\0' && dst < last; p++) {
+
+        if (*p >= 0x20 && *p != 0x7f) {
+            *dst++ = (char) *p;
+
+        } else {
+            dst += snprintf(dst, sizeof("\\x00"), "\\x%02X", *p);
+        }
+    }
+
+    *dst = '\0';
 }

@@ -24,7 +24,7 @@
 #define BIGCACHE_LOG_LEN     1024
 
 
-/* writes one line, text, which ends in a zero byte and holds no newline */
+/* writes one line, text, which ends in a zero byte and holds no controls */
 
 typedef void (*bigcache_log_pt)(void *data, int level, const char *text);
 
@@ -34,7 +34,10 @@ typedef struct {
 } bigcache_log_t;
 
 
-/* formats as printf() does and writes the line, cut at BIGCACHE_LOG_LEN */
+/*
+ * Formats as printf() does and writes the line, cut at BIGCACHE_LOG_LEN, with
+ * controls as \x0A and the like.
+ */
 
 void bigcache_log(const bigcache_log_t *log, int level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
