@@ -46,6 +46,11 @@ http {
         listen 127.0.0.1:%%PORT_2%%;
         location / { stub_status; }
     }
+    server {
+        listen 127.0.0.1:%%PORT_3%%;
+        location / { bigcache main; }
+        location /parts/ { ssi on; root %%DIR%%; }
+    }
 }
 CONF
 
@@ -340,6 +345,40 @@ for my $phase (sort keys %finished) {
 }
 
 is whole_or_absent(), '', 'under way: whole or absent';
+
+# a page of more parts than nginx can count tasks of a request
+
+mkdir $t->dir . '/parts';
+$t->write_file('parts/page.html', join "\n", map {
+    qq(<!--#include virtual="/cache/part$_" -->)
+} 1 .. 400);
+
+my ($came, $part);
+
+my $opened = held(sub {
+    my $client = $t->connect(3);
+
+    $client->send("GET /parts/page.html HTTP/1.1\r\nHost: x\r\n\r\n");
+    sleep 1;
+    $came = busy(2);
+    $client->close;
+    sleep 0.5;
+});
+
+ok $came && $opened == 200 && settled(), 'under way: a page of many parts';
+
+$opened = held(sub {
+    $part = $t->connect(3);
+    $part->send_request('GET', '/parts/page.html');
+    sleep 1;
+});
+
+my $parts = $part->response->body;
+
+is scalar(() = $parts =~ /cache miss/g), 192, 'as many parts as can be waited '
+    . 'for';
+is scalar(() = $parts =~ /too many requests wait for the disk/g), 208,
+    'the others say why they are not there';
 
 
 # -- HTTP/2

@@ -11,6 +11,7 @@ use lib "$FindBin::Bin/lib";
 
 use Bigcache::Test;
 use Test::More;
+use Time::HiRes qw(sleep);
 
 my $t = Bigcache::Test->new;
 
@@ -86,6 +87,11 @@ http {
             proxy_pass http://127.0.0.1:%%PORT_2%%;
         }
 
+        location /incr/ {
+            bigcache main;
+            error_page 405 503 =200 @closed;
+        }
+
         location @large {
             return 200 "large";
         }
@@ -111,6 +117,13 @@ http {
 
         location /cache/none {
             return 404 "backend has none";
+        }
+
+        # tells what it was sent, which a GET that was led astray has not
+
+        location /cache/body/ {
+            proxy_method POST;
+            proxy_pass http://127.0.0.1:%%PORT_0%%;
         }
     }
 
@@ -197,6 +210,36 @@ is $c->request('DELETE', '/cache/more')->body, 'made /cache/more',
     'DELETE of a miss';
 $c->close;
 
+# a body that the cache has no use for is not lost on the way
+
+for my $method (qw(GET DELETE)) {
+    $c = $t->connect(1);
+    $r = $c->request($method, '/cache/body/x', '{"value":"sent"}');
+    is $r->status, 200, "$method with a body: made by the backend";
+    is $r->json->{value}, 'sent', 'which had it';
+    is $c->request('GET', '/cache/more')->body, 'made /cache/more',
+        'the next request is one';
+
+    $t->request('DELETE', '/cache/body/x');
+
+    $c->send("$method /cache/body/x HTTP/1.1\r\nHost: x\r\n"
+        . "Content-Length: 16\r\n\r\n");
+    sleep 0.3;
+    $c->send('{"value":"late"}GET /cache/more HTTP/1.1' . "\r\nHost: x\r\n\r\n");
+    is $c->response->json->{value}, 'late', "$method with a late body";
+    is $c->response->body, 'made /cache/more', 'and the next request';
+
+    $t->request('DELETE', '/cache/body/x');
+}
+
+# what is not of bigcache has no headers that only its errors have
+
+$r = request(1, 'PUT', '/incr/k', '');
+is $r->body, 'closed', 'another method: taken over';
+is $r->header('Allow'), undef, 'without what is allowed';
+is request(0, 'PUT', '/incr/k', '')->header('Allow'), 'POST',
+    'which is said else';
+
 # others
 
 is request(1, 'POST', '/cache/k', 'x' x 101)->body, 'large', 'too large';
@@ -239,6 +282,8 @@ $t->get('/close');
 $r = request(1, 'GET', '/cache/page?1');
 is $r->status, 202, 'closed';
 is $r->body, 'closed', 'page for a closed store';
+is $r->header('Retry-After'), undef, 'which does not ask to come again';
+is $t->get('/cache/k')->header('Retry-After'), 1, 'as others do';
 is $t->get('/cache/k')->json->{detail}, 'the store is closed, POST /open '
     . 'opens it', 'closed, page of the server';
 

@@ -292,6 +292,15 @@ ngx_int_t ngx_http_bigcache_send_message(ngx_http_request_t *r,
     ngx_uint_t status, const char *before, const bigcache_str_t *name,
     const char *after);
 
+/*
+ * Tells whether an error_page of the location takes an answer of this status
+ * over; then it is to have no headers, and the body of the request is to be
+ * left alone.
+ */
+
+ngx_uint_t ngx_http_bigcache_own_error_page(ngx_http_request_t *r,
+    ngx_uint_t status);
+
 /* {"detail":...} */
 
 ngx_int_t ngx_http_bigcache_send_detail(ngx_http_request_t *r,

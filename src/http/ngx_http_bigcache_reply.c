@@ -32,13 +32,16 @@ ngx_http_bigcache_reply(ngx_http_request_t *r)
 
     /*
      * a body that was not asked for; not any earlier, since nginx would
-     * finalize a request whose client leaves meanwhile, thread or no thread
+     * finalize a request whose client leaves meanwhile, thread or no thread;
+     * and not here if an error_page may have another server read it
      */
 
-    rc = ngx_http_discard_request_body(r);
+    if (ctx->op.rc == BIGCACHE_OK) {
+        rc = ngx_http_discard_request_body(r);
 
-    if (rc != NGX_OK) {
-        return rc;
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
     if (ngx_http_bigcache_status(r, ctx) != NGX_OK) {
@@ -278,6 +281,7 @@ ngx_http_bigcache_failed(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
     }
 
     if (status == NGX_HTTP_SERVICE_UNAVAILABLE
+        && !ngx_http_bigcache_own_error_page(r, status)
         && ngx_http_bigcache_header(r, "Retry-After",
                                     &ngx_http_bigcache_retry_after)
            == NULL)

@@ -453,7 +453,9 @@ ngx_http_bigcache_route(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
     for (route = first; !(route->methods & r->method); route++) {
 
         if (!ngx_http_bigcache_same_path(route + 1, first)) {
-            if (ngx_http_bigcache_allow(r, first) != NGX_OK) {
+            if (!ngx_http_bigcache_own_error_page(r, NGX_HTTP_NOT_ALLOWED)
+                && ngx_http_bigcache_allow(r, first) != NGX_OK)
+            {
                 return NGX_HTTP_INTERNAL_SERVER_ERROR;
             }
 

@@ -25,8 +25,6 @@ static ngx_int_t ngx_http_bigcache_encoding(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 static ngx_buf_t *ngx_http_bigcache_buf(ngx_http_request_t *r,
     bigcache_data_t *data);
-static ngx_uint_t ngx_http_bigcache_own_error_page(ngx_http_request_t *r,
-    ngx_uint_t status);
 
 
 ngx_int_t
@@ -348,7 +346,7 @@ ngx_http_bigcache_buf(ngx_http_request_t *r, bigcache_data_t *data)
  * people, and clients of the API would not know what to make of it.
  */
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_bigcache_own_error_page(ngx_http_request_t *r, ngx_uint_t status)
 {
     ngx_uint_t                 i;

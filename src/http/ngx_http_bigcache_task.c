@@ -26,6 +26,13 @@
 
 #define NGX_HTTP_BIGCACHE_TASK_TIME  60000
 
+/*
+ * Tasks of one request, by its subrequests: nginx counts them, and what else
+ * it waits for, in eight bits.
+ */
+
+#define NGX_HTTP_BIGCACHE_TASKS      192
+
 
 static void ngx_http_bigcache_task_handler(void *data, ngx_log_t *log);
 static void ngx_http_bigcache_task_event_handler(ngx_event_t *ev);
@@ -63,9 +70,10 @@ ngx_http_bigcache_post(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 
     r->write_event_handler = ngx_http_bigcache_resume;
 
-    if (ngx_thread_task_post(ctx->zone->thread_pool, task) != NGX_OK) {
-
-        /* the pool has logged why: its queue is full */
+    if (r->main->blocked >= NGX_HTTP_BIGCACHE_TASKS
+        || ngx_thread_task_post(ctx->zone->thread_pool, task) != NGX_OK)
+    {
+        /* the pool has logged why, if its queue is full */
 
         ctx->op.rc = BIGCACHE_UNAVAILABLE;
         (void) ngx_cpystrn((u_char *) ctx->op.reason,
