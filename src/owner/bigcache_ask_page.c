@@ -40,14 +40,17 @@ bigcache_cache_get(bigcache_cache_t *cache, const bigcache_str_t *key,
 
         rc = bigcache_store_get(cache->store, key, body, page);
 
-        while (rc == BIGCACHE_HELD || rc == BIGCACHE_MISMATCH) {
+        if (rc == BIGCACHE_HELD) {
 
             bigcache_peek_note(cache, key, &note);
 
             rc = bigcache_ask_get(&ask, key, body, page);
 
-            if (rc == BIGCACHE_HELD) {
-                break;
+            if (rc == BIGCACHE_MISMATCH) {
+
+                /* it was moved meanwhile */
+
+                rc = BIGCACHE_HELD;
             }
         }
 

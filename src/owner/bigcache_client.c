@@ -295,7 +295,8 @@ bigcache_client_open(bigcache_client_t *client, int msec, bigcache_rc_t *rc,
     }
 
     conn->epoch = atomic_load(&client->epoch);
-    conn->fd = bigcache_socket_connect(client->path);
+    conn->fd = bigcache_socket_connect(client->path,
+                                       msec + BIGCACHE_CLIENT_SPARE);
 
     if (conn->fd == -1) {
         (void) snprintf(error, BIGCACHE_ERROR_LEN,
@@ -328,7 +329,10 @@ bigcache_client_hello(bigcache_client_t *client, bigcache_client_conn_t *conn,
 
     message.call = BIGCACHE_CALL_HELLO;
     memcpy(message.n, client->masters, sizeof(client->masters));
-    message.n[BIGCACHE_MESSAGE_MASTERS] = client->peer;
+
+    /* what an opening was lent is not to be taken for what the next one is */
+
+    message.n[BIGCACHE_MESSAGE_MASTERS] = client->peer + conn->epoch;
 
     if (bigcache_socket_send(conn->fd, &message) == -1
         || !bigcache_socket_recv(conn->fd, msec + BIGCACHE_CLIENT_SPARE,

@@ -24,15 +24,18 @@
  * What a call sends -> what is answered, rc aside:
  *
  *     HELLO   masters of the caller, BIGCACHE_MESSAGE_MASTERS numbers, his
- *             peer number -> the pid of the owner
+ *             peer number, another one for each opening -> the pid of the
+ *             owner
  *     GET     key -> data: the index record
  *     PUT     key, data: the record; expect, since -> version
  *     DELETE  key; expect, since
  *     PURGE   key: the prefix; since, async -> version
  *     RUN     version of a purge -> pages that were live, that were not
- *     STAT    -> keys, segments, bytes, bytes alive
+ *     STAT    1 not to wait for the count -> keys, segments, bytes, bytes
+ *             alive, 1 if counted
  *     CLEAR, CLOSE, OPEN
- *     LOST    key, whose page cannot be read: the owner looks himself
+ *     LOST    key, whose page cannot be read: the owner looks himself, by a
+ *             file that he opens for it
  *     LEND    bytes needed, at most -> segment, offset, bytes
  *     BACK    segment, offset
  *     FULL    the caller found the disk full

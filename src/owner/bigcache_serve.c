@@ -242,9 +242,7 @@ bigcache_serve_lost(bigcache_serve_t *s)
 {
     bigcache_rc_t  rc;
 
-    /* the caller may have looked at a file that is not there any more */
-
-    rc = bigcache_store_get(s->store, &s->in->key, 1, &s->served->page);
+    rc = bigcache_store_look_again(s->store, &s->in->key, &s->served->page);
 
     return (rc == BIGCACHE_OK) ? BIGCACHE_MISMATCH : rc;
 }

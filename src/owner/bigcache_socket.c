@@ -69,9 +69,10 @@ bigcache_socket_remove(const char *path)
 
 
 int
-bigcache_socket_connect(const char *path)
+bigcache_socket_connect(const char *path, int msec)
 {
     int                 fd, dir, err, rc;
+    struct timeval      tv;
     struct sockaddr_un  sun;
 
     fd = socket(AF_UNIX, SOCK_SEQPACKET|SOCK_CLOEXEC, 0);
@@ -79,6 +80,13 @@ bigcache_socket_connect(const char *path)
     if (fd == -1) {
         return -1;
     }
+
+    /* those who gave up on an owner that hangs may fill his backlog */
+
+    tv.tv_sec = msec / 1000;
+    tv.tv_usec = (msec % 1000) * 1000;
+
+    (void) setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
 
     dir = bigcache_socket_address(path, BIGCACHE_DIR_SOCKET, &sun);
 

@@ -28,9 +28,11 @@ int bigcache_socket_listen(const char *path, char *error);
 
 void bigcache_socket_remove(const char *path);
 
-/* returns a connection; -1 and errno if nobody listens */
-
-int bigcache_socket_connect(const char *path);
+/*
+ * Returns a connection; -1 and errno if nobody listens, or does not let it in
+ * within msec milliseconds, above 0.
+ */
+int bigcache_socket_connect(const char *path, int msec);
 
 /*
  * Waits for a connection.  Returns it; -1 if the socket was shut down; -2 if

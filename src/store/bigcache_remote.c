@@ -140,6 +140,28 @@ bigcache_store_take_back(bigcache_store_t *store, uint64_t peer, uint64_t id,
 }
 
 
+bigcache_rc_t
+bigcache_store_look_again(bigcache_store_t *store, const bigcache_str_t *key,
+    bigcache_page_t *page)
+{
+    bigcache_rc_t  rc;
+
+    rc = bigcache_store_get(store, key, 0, page);
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    if (page->record.flags & BIGCACHE_FLAG_SEGMENT) {
+        bigcache_files_forget(store->files, page->record.segment);
+    }
+
+    bigcache_page_free(page);
+
+    return bigcache_store_get(store, key, 1, page);
+}
+
+
 void
 bigcache_store_is_full(bigcache_store_t *store)
 {

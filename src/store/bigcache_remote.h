@@ -51,6 +51,14 @@ void bigcache_loans_forget(bigcache_loans_t *loans,
 bigcache_rc_t bigcache_store_lend(bigcache_store_t *store, uint64_t peer,
     uint64_t most, uint64_t *id, uint64_t *offset, uint64_t *size);
 
+/*
+ * A peer could not read a page: its file may be one that is not there any
+ * more, or this process has one open that nobody else can find.  As
+ * bigcache_store_get(), by a file that is opened for it.
+ */
+bigcache_rc_t bigcache_store_look_again(bigcache_store_t *store,
+    const bigcache_str_t *key, bigcache_page_t *page);
+
 /* a peer found the disk full */
 
 void bigcache_store_is_full(bigcache_store_t *store);

@@ -328,7 +328,7 @@ owner(void)
     socklen_t     len;
     struct ucred  cred;
 
-    fd = bigcache_socket_connect(path);
+    fd = bigcache_socket_connect(path, 1000);
     if (fd == -1) {
         return -1;
     }

@@ -49,6 +49,7 @@ static void counting(void);
 static void slow_page(int what, const char *name);
 static void quit_while_clearing(unsigned gate, const char *name);
 static void removed_files(void);
+static void unfindable(void);
 static void backup(void);
 static void backup_begin(void);
 static void stops(unsigned process);
@@ -112,6 +113,7 @@ main(void)
     quit_while_clearing(GATE_OPEN, "told to quit when it has cleared");
 
     removed_files();
+    unfindable();
     backup();
 
     return done_testing();
@@ -327,7 +329,9 @@ larger_than_disk(void)
 static void
 no_answer(void)
 {
-    slot_t  *slot;
+    int        fd;
+    slot_t    *slot;
+    unsigned   i;
 
     prepare("an owner that does not answer", 1000);
 
@@ -344,6 +348,23 @@ no_answer(void)
     is_int(slot->n, BURST, "there were some");
     is_int(atomic_load(&shared->asked), BURST, "they wait side by side");
     ok(slot->msec < 5 * conf.store.wait, "not after one another: %lld ms",
+       (long long) slot->msec);
+
+    /* who gave up stays in the backlog, which is full some day */
+
+    for (i = 0; i < 10000; i++) {
+        fd = bigcache_socket_connect(path, 1);
+
+        if (fd == -1) {
+            break;
+        }
+
+        (void) close(fd);
+    }
+
+    ok(i < 10000, "nobody is let in any more");
+    is_int(call(1, DO_BURST, ""), BIGCACHE_UNAVAILABLE, "all calls fail");
+    ok(slot->msec < 5 * conf.store.wait, "no later than before: %lld ms",
        (long long) slot->msec);
 
     signals(0, SIGCONT);
@@ -663,6 +684,35 @@ removed_files(void)
     ok_soon(files(0, ".seg (deleted)") == 0, "then the owner closes it");
     ok_soon(files(1, ".seg (deleted)") == 0, "and the caller");
     quiet();
+
+    finish();
+}
+
+
+/* a page that the owner could read by a file without a name is lost */
+
+static void
+unfindable(void)
+{
+    char  file[PATH_MAX];
+
+    prepare("a file that only the owner has", 2000);
+
+    conf.store.segment_size = MEGABYTE;
+
+    spawn(0);
+    spawn(1);
+
+    is_int(put(0, "x", LARGE, 'x'), BIGCACHE_OK, "a page");
+    ok(holds(0, "x", LARGE, 'x'), "the owner has its file open");
+    is_int(segments(file), 1, "a segment");
+    is_int(unlink(file), 0, "somebody removes it");
+
+    is_int(call(1, DO_GET, "x"), BIGCACHE_MISS, "a caller cannot have it");
+    is_int(call(0, DO_GET, "x"), BIGCACHE_MISS, "nor can the owner");
+    is_int(atomic_load(&shared->complaints), 1, "which is told");
+    is_int(put(1, "x", SMALL, '2'), BIGCACHE_OK, "it is made anew");
+    ok(holds(0, "x", SMALL, '2'), "and is there");
 
     finish();
 }
