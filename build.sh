@@ -144,7 +144,9 @@ configure_nginx() {
 
     flags=(--with-compat --with-threads --with-debug --with-http_ssl_module
            --with-http_v2_module --with-http_stub_status_module
-           --with-http_gunzip_module --with-http_secure_link_module)
+           --with-http_gunzip_module --with-http_secure_link_module
+           --with-http_auth_request_module --with-http_sub_module
+           --with-http_addition_module)
 
     if [ -f "$src/conf_flags" ]; then
         . "$src/conf_flags"

@@ -157,10 +157,10 @@ my @parts = split /\|/, $t->get('/ssi/mixed.html')->body;
 
 like $parts[0], qr/"value":7/, 'include with arguments';
 ok $parts[1] eq $large, 'include of a file';
-like $parts[2], qr/cache miss/, 'include of a miss';
+like $parts[2], qr/404 Not Found/, 'include of a miss';
 is $parts[3], 'part', 'include after a miss';
 like $parts[4], qr/^\{"count":\d+\}$/, 'include of the count';
-like $parts[5], qr/Not Found/, 'include of nothing';
+like $parts[5], qr/404 Not Found/, 'include of nothing';
 
 is $t->request('HEAD', '/ssi/one.html')->status, 200, 'HEAD with include';
 is $t->request('POST', '/cache/x', '{')->status, 422, 'a POST still works';

@@ -163,8 +163,9 @@ ngx_int_t ngx_http_bigcache_allow(ngx_http_request_t *r,
     const ngx_http_bigcache_route_t *route);
 
 /*
- * Returns the context of the latest bigcache location that the request went
- * through, though it went on to another location since, or NULL.
+ * Returns the context of the latest bigcache location that the request itself
+ * went through, none of its subrequests, though it went on to another location
+ * since; or NULL.
  */
 ngx_http_bigcache_ctx_t *ngx_http_bigcache_request_ctx(ngx_http_request_t *r);
 
@@ -293,12 +294,13 @@ ngx_int_t ngx_http_bigcache_send_message(ngx_http_request_t *r,
     const char *after);
 
 /*
- * Tells whether an error_page of the location takes an answer of this status
- * over; then it is to have no headers, and the body of the request is to be
- * left alone.
+ * Tells whether nginx is to be given the status of an error alone: where an
+ * error_page of the location takes it over, and in a subrequest.  Then the
+ * answer is to have no headers, and the body of the request is to be left
+ * alone.
  */
 
-ngx_uint_t ngx_http_bigcache_own_error_page(ngx_http_request_t *r,
+ngx_uint_t ngx_http_bigcache_status_only(ngx_http_request_t *r,
     ngx_uint_t status);
 
 /* {"detail":...} */

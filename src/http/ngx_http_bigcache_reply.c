@@ -281,7 +281,7 @@ ngx_http_bigcache_failed(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
     }
 
     if (status == NGX_HTTP_SERVICE_UNAVAILABLE
-        && !ngx_http_bigcache_own_error_page(r, status)
+        && !ngx_http_bigcache_status_only(r, status)
         && ngx_http_bigcache_header(r, "Retry-After",
                                     &ngx_http_bigcache_retry_after)
            == NULL)

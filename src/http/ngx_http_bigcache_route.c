@@ -289,7 +289,7 @@ ngx_http_bigcache_handler(ngx_http_request_t *r)
 
     earlier = ngx_http_bigcache_request_ctx(r);
 
-    if (r == r->main && earlier && earlier->cache_status) {
+    if (earlier && earlier->cache_status) {
         earlier->cache_status->hash = 0;
     }
 
@@ -414,11 +414,21 @@ ngx_http_bigcache_request_ctx(ngx_http_request_t *r)
         return ctx;
     }
 
-    /* an internal redirect has cleared it, to an error_page for one */
+    /*
+     * An internal redirect has cleared it, to an error_page for one.  The
+     * pool is also that of the subrequests, whose contexts are their own.
+     */
 
     for (cln = r->pool->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_http_bigcache_cleanup) {
-            return cln->data;
+
+        if (cln->handler != ngx_http_bigcache_cleanup) {
+            continue;
+        }
+
+        ctx = cln->data;
+
+        if (ctx->request == r) {
+            return ctx;
         }
     }
 
@@ -453,7 +463,7 @@ ngx_http_bigcache_route(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
     for (route = first; !(route->methods & r->method); route++) {
 
         if (!ngx_http_bigcache_same_path(route + 1, first)) {
-            if (!ngx_http_bigcache_own_error_page(r, NGX_HTTP_NOT_ALLOWED)
+            if (!ngx_http_bigcache_status_only(r, NGX_HTTP_NOT_ALLOWED)
                 && ngx_http_bigcache_allow(r, first) != NGX_OK)
             {
                 return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -152,7 +152,7 @@ ngx_http_bigcache_send_json(ngx_http_request_t *r, ngx_uint_t status,
     ngx_http_bigcache_say(r, status);
 
     if (status >= NGX_HTTP_BAD_REQUEST
-        && ngx_http_bigcache_own_error_page(r, status))
+        && ngx_http_bigcache_status_only(r, status))
     {
         return status;
     }
@@ -344,15 +344,23 @@ ngx_http_bigcache_buf(ngx_http_request_t *r, bigcache_data_t *data)
  * An error_page in the location itself is meant for the cache: "error_page
  * 404 = @backend", for one.  What is inherited from the server is meant for
  * people, and clients of the API would not know what to make of it.
+ *
+ * The client of a subrequest is nginx: SSI has a stub for one that fails,
+ * auth_request and njs look at the status.  They get what they get of nginx's
+ * own handlers, a status and nothing else.
  */
 
 ngx_uint_t
-ngx_http_bigcache_own_error_page(ngx_http_request_t *r, ngx_uint_t status)
+ngx_http_bigcache_status_only(ngx_http_request_t *r, ngx_uint_t status)
 {
     ngx_uint_t                 i;
     ngx_http_err_page_t       *page;
     ngx_http_core_loc_conf_t  *clcf, *server;
     ngx_http_core_srv_conf_t  *cscf;
+
+    if (r != r->main) {
+        return 1;
+    }
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
     cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
