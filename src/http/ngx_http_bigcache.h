@@ -313,6 +313,22 @@ ngx_int_t ngx_http_bigcache_send_detail(ngx_http_request_t *r,
 ngx_int_t ngx_http_bigcache_send_json(ngx_http_request_t *r,
     ngx_uint_t status, ngx_str_t *body);
 
+/*
+ * Forgets what an earlier handler, which gave the request away, has said of
+ * the body that it did not send: a backend by X-Accel-Redirect, for one.  What
+ * it said of anything else stays, as it does with nginx's static files:
+ * cookies, how long to keep the answer, what comes with a status.
+ */
+
+void ngx_http_bigcache_forget(ngx_http_request_t *r);
+
+/*
+ * Sets the content type, which is kept as it is, and its charset, or none if
+ * it does not name one.
+ */
+
+void ngx_http_bigcache_type(ngx_http_request_t *r, ngx_str_t *type);
+
 void ngx_http_bigcache_json_type(ngx_http_request_t *r);
 
 

@@ -80,10 +80,15 @@ ngx_http_bigcache_headers(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 
 #if (NGX_HTTP_GZIP)
 
-    /* ranges are those of the page, not of a gzip file */
+    /*
+     * ranges are those of the page, not of a gzip file; and it is the text
+     * that may have to be recoded for what a backend has sent in
+     * X-Accel-Charset
+     */
 
     if ((ctx->route->flags & NGX_HTTP_BIGCACHE_PAGE)
         && r->headers_in.range == NULL
+        && r->headers_out.override_charset == NULL
         && ngx_http_gzip_ok(r) == NGX_OK)
     {
         ctx->op.gzip = 1;

@@ -277,6 +277,9 @@ ngx_http_bigcache_reply_metrics(ngx_http_request_t *r,
     bigcache_metrics_t      *metrics;
     bigcache_metrics_sum_t   sums[BIGCACHE_METRIC_N];
 
+    static ngx_str_t         type =
+                         ngx_string("text/plain; version=0.0.4; charset=utf-8");
+
     metrics = &ctx->zone->shm->metrics;
 
     for (i = 0; i < BIGCACHE_METRIC_N; i++) {
@@ -304,10 +307,7 @@ ngx_http_bigcache_reply_metrics(ngx_http_request_t *r,
 
     ctx->op.reply[0].bytes.len = p - ctx->op.reply[0].bytes.data;
 
-    ngx_str_set(&r->headers_out.content_type,
-                "text/plain; version=0.0.4; charset=utf-8");
-    r->headers_out.content_type_len = sizeof("text/plain") - 1;
-    r->headers_out.content_type_lowcase = NULL;
+    ngx_http_bigcache_type(r, &type);
 
     r->disable_not_modified = 1;
 

@@ -48,6 +48,10 @@ ngx_http_bigcache_reply(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    if (ctx->op.rc == BIGCACHE_OK) {
+        ngx_http_bigcache_forget(r);
+    }
+
     rc = (ctx->op.rc == BIGCACHE_OK) ? ctx->route->reply(r, ctx)
                                      : ngx_http_bigcache_failed(r, ctx);
 
@@ -76,33 +80,25 @@ ngx_int_t
 ngx_http_bigcache_reply_raw(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx)
 {
-    u_char                   *p;
-    ngx_str_t                *type;
+    ngx_str_t                 type;
     bigcache_str_t           *stored;
 
-    type = &r->headers_out.content_type;
+    static ngx_str_t          bytes = ngx_string("application/octet-stream");
+
     stored = &ctx->op.page.record.type;
 
     if (ctx->op.page.record.kind == BIGCACHE_KIND_JSON) {
         ngx_http_bigcache_json_type(r);
 
     } else if (stored->len == 0) {
-        ngx_str_set(type, "application/octet-stream");
-        r->headers_out.content_type_len = type->len;
+        ngx_http_bigcache_type(r, &bytes);
 
     } else {
-        type->data = (u_char *) stored->data;
-        type->len = stored->len;
+        type.data = (u_char *) stored->data;
+        type.len = stored->len;
 
-        /* filters compare the type up to its parameters */
-
-        p = ngx_strlchr(type->data, type->data + type->len, ';');
-
-        r->headers_out.content_type_len = p ? (size_t) (p - type->data)
-                                            : type->len;
+        ngx_http_bigcache_type(r, &type);
     }
-
-    r->headers_out.content_type_lowcase = NULL;
 
     r->allow_ranges = 1;
 

@@ -19,6 +19,8 @@
 
 static ngx_int_t ngx_http_bigcache_send_header(ngx_http_request_t *r);
 static void ngx_http_bigcache_say(ngx_http_request_t *r, ngx_uint_t status);
+static u_char *ngx_http_bigcache_charset(ngx_http_request_t *r, u_char *p,
+    u_char *last);
 static ngx_int_t ngx_http_bigcache_version(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 static ngx_int_t ngx_http_bigcache_encoding(ngx_http_request_t *r,
@@ -165,6 +167,7 @@ ngx_http_bigcache_send_json(ngx_http_request_t *r, ngx_uint_t status,
         return rc;
     }
 
+    ngx_http_bigcache_forget(r);
     ngx_http_bigcache_json_type(r);
 
     if (status == NGX_HTTP_BIGCACHE_UNPROCESSABLE) {
@@ -212,11 +215,109 @@ ngx_http_bigcache_say(ngx_http_request_t *r, ngx_uint_t status)
 
 
 void
+ngx_http_bigcache_forget(ngx_http_request_t *r)
+{
+    ngx_str_null(&r->headers_out.status_line);
+
+    ngx_http_clear_content_length(r);
+    ngx_http_clear_accept_ranges(r);
+    ngx_http_clear_last_modified(r);
+    ngx_http_clear_etag(r);
+
+    if (r->headers_out.content_encoding) {
+        r->headers_out.content_encoding->hash = 0;
+        r->headers_out.content_encoding = NULL;
+    }
+
+    if (r->headers_out.content_range) {
+        r->headers_out.content_range->hash = 0;
+        r->headers_out.content_range = NULL;
+    }
+
+    r->headers_out.content_offset = 0;
+    r->single_range = 0;
+}
+
+
+void
+ngx_http_bigcache_type(ngx_http_request_t *r, ngx_str_t *type)
+{
+    u_char  *p, *last;
+
+    r->headers_out.content_type = *type;
+    r->headers_out.content_type_len = type->len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    ngx_str_null(&r->headers_out.charset);
+
+    last = type->data + type->len;
+    p = ngx_strlchr(type->data, last, ';');
+
+    if (p == NULL) {
+        return;
+    }
+
+    /* filters compare the type up to its parameters */
+
+    r->headers_out.content_type_len = p - type->data;
+
+    do {
+        p = ngx_http_bigcache_charset(r, p + 1, last);
+    } while (p);
+}
+
+
+void
 ngx_http_bigcache_json_type(ngx_http_request_t *r)
 {
-    ngx_str_set(&r->headers_out.content_type, "application/json");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-    r->headers_out.content_type_lowcase = NULL;
+    static ngx_str_t  json = ngx_string("application/json");
+
+    ngx_http_bigcache_type(r, &json);
+}
+
+
+/*
+ * Takes the charset from a parameter of the content type, for the charset
+ * filter, if it is that.  Returns the ";" that ends it, or NULL.
+ */
+
+static u_char *
+ngx_http_bigcache_charset(ngx_http_request_t *r, u_char *p, u_char *last)
+{
+    u_char     *end, *next;
+    ngx_str_t  *charset;
+
+    next = ngx_strlchr(p, last, ';');
+    end = next ? next : last;
+
+    while (p < end && (*p == ' ' || *p == '\t')) {
+        p++;
+    }
+
+    while (end > p && (end[-1] == ' ' || end[-1] == '\t')) {
+        end--;
+    }
+
+    if ((size_t) (end - p) <= sizeof("charset=") - 1
+        || ngx_strncasecmp(p, (u_char *) "charset=", sizeof("charset=") - 1)
+           != 0)
+    {
+        return next;
+    }
+
+    p += sizeof("charset=") - 1;
+
+    if (end - p >= 2 && *p == '"' && end[-1] == '"') {
+        p++;
+        end--;
+    }
+
+    charset = &r->headers_out.charset;
+
+    charset->data = p;
+    charset->len = end - p;
+
+    return NULL;
 }
 
 
