@@ -16,7 +16,7 @@ lint() {
 }
 
 make_units() {
-    make -s -j "$jobs" -f t/Makefile OUT="$out" SAN="$unit_opt" units
+    make -s -j "$jobs" -f t/Makefile OUT="$out" SAN="$unit_opt" units power
 }
 
 build_for_tests() {
