@@ -52,6 +52,14 @@ static ngx_command_t  ngx_http_bigcache_commands[] = {
       offsetof(ngx_http_bigcache_loc_conf_t, key_args),
       NULL },
 
+    { ngx_string("bigcache_send_gzip"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
+                        |NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_bigcache_loc_conf_t, send_gzip),
+      NULL },
+
       ngx_null_command
 };
 
@@ -92,7 +100,7 @@ ngx_http_bigcache_postconfiguration(ngx_conf_t *cf)
 {
     ngx_http_bigcache_error_init();
 
-    return NGX_OK;
+    return ngx_http_bigcache_text_init(cf);
 }
 
 
@@ -137,6 +145,7 @@ ngx_http_bigcache_create_loc_conf(ngx_conf_t *cf)
      */
 
     blcf->key_args = NGX_CONF_UNSET;
+    blcf->send_gzip = NGX_CONF_UNSET;
 
     return blcf;
 }
@@ -152,6 +161,7 @@ ngx_http_bigcache_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_str_value(conf->base, prev->base, "");
     ngx_conf_merge_value(conf->key_args, prev->key_args, 1);
+    ngx_conf_merge_value(conf->send_gzip, prev->send_gzip, 1);
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
@@ -175,6 +185,10 @@ ngx_http_bigcache_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"bigcache\" zone \"%V\" is unknown",
                            &conf->shm_zone->shm.name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_bigcache_text_add(cf, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 

@@ -19,9 +19,17 @@ make_units() {
     make -s -j "$jobs" -f t/Makefile OUT="$out" SAN="$unit_opt" units power
 }
 
+# the filters beside which t/filters.t tries bigcache, in Debian's nginx
+filter_packages() {
+    [ -z "${NGX_SRC:-}" ] || return 0
+
+    printf 'libnginx-mod-http-%s ' brotli-filter echo image-filter js lua \
+        subs-filter xslt-filter
+}
+
 build_for_tests() {
     need perl curl openssl python3-plyvel python3-django spin \
-        $(build_packages)
+        $(build_packages) $(filter_packages)
     build_module binary
     make_units
     build_tool

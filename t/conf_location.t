@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 
-# The directives of locations: bigcache, bigcache_base, bigcache_key_args.
+# The directives of locations: bigcache, bigcache_base, bigcache_key_args,
+# bigcache_send_gzip.
 
 use strict;
 use warnings;
@@ -95,6 +96,19 @@ refuses location("bigcache_key_args $_;"),
     for qw(maybe 1 yes);
 refuses location('bigcache_key_args on; bigcache_key_args on;'),
     qr/"bigcache_key_args" directive is duplicate/, 'arguments given twice';
+
+# bigcache_send_gzip
+
+takes "bigcache_send_gzip $_; server { bigcache_send_gzip $_;"
+    . " location / { bigcache main; if (\$arg_x) { bigcache_send_gzip $_; } } }",
+    "packed $_" for qw(on off);
+refuses location("bigcache_send_gzip $_;"),
+    qr/invalid value "$_" in "bigcache_send_gzip"/, "packed $_"
+    for qw(auto 1);
+refuses location('bigcache_send_gzip;'),
+    qr/invalid number of arguments in "bigcache_send_gzip"/, 'packed: nothing';
+refuses location('bigcache_send_gzip on; bigcache_send_gzip off;'),
+    qr/"bigcache_send_gzip" directive is duplicate/, 'packed given twice';
 
 # a zone that comes after its use, locations in locations, and "if"
 

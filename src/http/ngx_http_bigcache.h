@@ -17,9 +17,9 @@
  *     reply      the answer, from what came of the operation
  *     send       headers and bytes of it
  *
- * error is a filter beside it; path, zone, worker and status belong to the
- * configuration, the shared memory, the process, and the variable; metrics is
- * the reply of /metrics, and its own way into a thread and back.
+ * error is a filter beside it; path and text, zone, worker and status belong
+ * to the configuration, the shared memory, the process, and the variable;
+ * metrics is the reply of /metrics, and its own way into a thread and back.
  *
  * The configuration is read-only once nginx serves, but for zone->cache,
  * which belongs to the process.  A context lives as long as its request, and
@@ -76,6 +76,7 @@ typedef struct {
 
 typedef struct {
     ngx_array_t                       zones;  /* ngx_http_bigcache_zone_t * */
+    ngx_array_t                      *locations;  /* of text */
 } ngx_http_bigcache_main_conf_t;
 
 
@@ -84,6 +85,7 @@ typedef struct {
     ngx_http_bigcache_zone_t         *zone;
     ngx_str_t                         base;
     ngx_flag_t                        key_args;
+    ngx_flag_t                        send_gzip;  /* to those who take it */
     ngx_uint_t                        server;     /* has such a location */
 } ngx_http_bigcache_loc_conf_t;
 
@@ -335,6 +337,19 @@ void ngx_http_bigcache_json_type(ngx_http_request_t *r);
 /* error: JSON bodies for the errors that nginx itself raises */
 
 void ngx_http_bigcache_error_init(void);
+
+
+/*
+ * text: where pages are not sent packed, since a filter works on their text
+ *
+ * add, for each location of bigcache when it is merged; then init, when all of
+ * the configuration is, which clears send_gzip in those that have such a
+ * filter.  Both return NGX_ERROR if there is no memory.
+ */
+
+ngx_int_t ngx_http_bigcache_text_add(ngx_conf_t *cf,
+    ngx_http_bigcache_loc_conf_t *blcf);
+ngx_int_t ngx_http_bigcache_text_init(ngx_conf_t *cf);
 
 
 /* path: the bigcache_path directive */

@@ -80,6 +80,10 @@ ngx_http_bigcache_headers(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 
 #if (NGX_HTTP_GZIP)
 
+    ngx_http_bigcache_loc_conf_t      *blcf;
+
+    blcf = ngx_http_get_module_loc_conf(r, ngx_http_bigcache_module);
+
     /*
      * ranges are those of the page, not of a gzip file; and it is the text
      * that may have to be recoded for what a backend has sent in
@@ -87,6 +91,7 @@ ngx_http_bigcache_headers(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
      */
 
     if ((ctx->route->flags & NGX_HTTP_BIGCACHE_PAGE)
+        && blcf->send_gzip
         && r->headers_in.range == NULL
         && r->headers_out.override_charset == NULL
         && ngx_http_gzip_ok(r) == NGX_OK)

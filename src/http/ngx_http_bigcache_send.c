@@ -381,10 +381,16 @@ static ngx_int_t
 ngx_http_bigcache_encoding(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx)
 {
+    ngx_http_bigcache_loc_conf_t  *blcf;
+
     static ngx_str_t  gzip = ngx_string("gzip");
     static ngx_str_t  accept = ngx_string("Accept-Encoding");
 
-    if (ctx->op.varies
+    blcf = ngx_http_get_module_loc_conf(r, ngx_http_bigcache_module);
+
+    /* where all get the text, nothing depends on what they take */
+
+    if (ctx->op.varies && blcf->send_gzip
         && ngx_http_bigcache_header(r, "Vary", &accept) == NULL)
     {
         return NGX_ERROR;

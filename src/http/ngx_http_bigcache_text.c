@@ -1,0 +1,408 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * Finds the locations where a filter works on the text of a page: there it is
+ * unpacked before it is sent, since a filter would be given a gzip file.
+ *
+ * What such a filter has been told is in a struct that no header shows.  But
+ * the directives of a module are no secret, and those that nginx sets by
+ * itself say where in that struct they lie: "ssi" is a flag, "add_before_body"
+ * a string.  For directives with setters of their own, "sub_filter" for one,
+ * the module makes the struct of a location that has none of them: a word that
+ * is zero there, and is not zero here, was set by one.
+ *
+ * Modules that run programs of the user, as njs and Lua do, are not looked
+ * into; nor are those that are not named here.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_bigcache.h"
+
+
+typedef struct {
+    ngx_module_t                  *module;
+    ngx_command_t                 *cmd;
+    u_char                        *untouched;  /* for words alone */
+} ngx_http_bigcache_text_t;
+
+/* tells whether the filter is on, by its conf of a location */
+
+typedef ngx_uint_t (*ngx_http_bigcache_text_pt)(
+    ngx_http_bigcache_text_t *text, u_char *conf);
+
+typedef struct {
+    const char                    *module;
+    const char                    *directive;
+    ngx_http_bigcache_text_pt      test;
+} ngx_http_bigcache_filter_t;
+
+typedef struct {
+    ngx_http_bigcache_loc_conf_t  *conf;
+    void                         **loc_conf;   /* of all modules */
+} ngx_http_bigcache_location_t;
+
+
+static ngx_uint_t ngx_http_bigcache_text_flag(ngx_http_bigcache_text_t *text,
+    u_char *conf);
+static ngx_uint_t ngx_http_bigcache_text_string(
+    ngx_http_bigcache_text_t *text, u_char *conf);
+static ngx_uint_t ngx_http_bigcache_text_pointer(
+    ngx_http_bigcache_text_t *text, u_char *conf);
+static ngx_uint_t ngx_http_bigcache_text_array(ngx_http_bigcache_text_t *text,
+    u_char *conf);
+static ngx_uint_t ngx_http_bigcache_text_charset(
+    ngx_http_bigcache_text_t *text, u_char *conf);
+static ngx_uint_t ngx_http_bigcache_text_words(ngx_http_bigcache_text_t *text,
+    u_char *conf);
+static ngx_uint_t ngx_http_bigcache_text_named(ngx_module_t *module,
+    size_t offset);
+static ngx_module_t *ngx_http_bigcache_text_module(ngx_conf_t *cf,
+    const char *name);
+static ngx_command_t *ngx_http_bigcache_text_command(ngx_module_t *module,
+    const char *name);
+static u_char *ngx_http_bigcache_text_untouched(ngx_conf_t *cf,
+    ngx_module_t *module, ngx_pool_t *pool);
+static void ngx_http_bigcache_text_find(ngx_array_t *locations,
+    ngx_http_bigcache_text_t *text, ngx_http_bigcache_text_pt test);
+
+
+static const ngx_http_bigcache_filter_t  ngx_http_bigcache_filters[] = {
+
+    { "ngx_http_ssi_filter_module", "ssi",
+      ngx_http_bigcache_text_flag },
+
+    { "ngx_http_addition_filter_module", "add_before_body",
+      ngx_http_bigcache_text_string },
+
+    { "ngx_http_addition_filter_module", "add_after_body",
+      ngx_http_bigcache_text_string },
+
+    { "ngx_http_charset_filter_module", "charset",
+      ngx_http_bigcache_text_charset },
+
+    { "ngx_http_sub_filter_module", "sub_filter",
+      ngx_http_bigcache_text_words },
+
+    { "ngx_http_xslt_filter_module", "xslt_stylesheet",
+      ngx_http_bigcache_text_words },
+
+    { "ngx_http_image_filter_module", "image_filter",
+      ngx_http_bigcache_text_words },
+
+    { "ngx_http_echo_module", "echo_before_body",
+      ngx_http_bigcache_text_pointer },
+
+    { "ngx_http_echo_module", "echo_after_body",
+      ngx_http_bigcache_text_pointer },
+
+    /* its array is never NULL, and lies in front of these */
+
+    { "ngx_http_subs_filter_module", "subs_filter_types",
+      ngx_http_bigcache_text_array },
+
+    { NULL, NULL, NULL }
+};
+
+
+ngx_int_t
+ngx_http_bigcache_text_add(ngx_conf_t *cf, ngx_http_bigcache_loc_conf_t *blcf)
+{
+    ngx_http_conf_ctx_t            *ctx;
+    ngx_http_bigcache_location_t   *location;
+    ngx_http_bigcache_main_conf_t  *bmcf;
+
+    ctx = cf->ctx;
+    bmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_bigcache_module);
+
+    if (bmcf->locations == NULL) {
+        bmcf->locations = ngx_array_create(cf->pool, 4,
+                                        sizeof(ngx_http_bigcache_location_t));
+        if (bmcf->locations == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    location = ngx_array_push(bmcf->locations);
+    if (location == NULL) {
+        return NGX_ERROR;
+    }
+
+    location->conf = blcf;
+    location->loc_conf = ctx->loc_conf;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_bigcache_text_init(ngx_conf_t *cf)
+{
+    ngx_pool_t                        *pool;
+    ngx_http_bigcache_text_t           text;
+    ngx_http_bigcache_main_conf_t     *bmcf;
+    const ngx_http_bigcache_filter_t  *filter;
+
+    bmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_bigcache_module);
+
+    if (bmcf->locations == NULL) {
+        return NGX_OK;
+    }
+
+    pool = ngx_create_pool(NGX_DEFAULT_POOL_SIZE, cf->log);
+    if (pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (filter = ngx_http_bigcache_filters; filter->module; filter++) {
+
+        text.module = ngx_http_bigcache_text_module(cf, filter->module);
+
+        if (text.module == NULL) {
+            continue;
+        }
+
+        text.cmd = ngx_http_bigcache_text_command(text.module,
+                                                  filter->directive);
+        if (text.cmd == NULL) {
+            continue;
+        }
+
+        text.untouched = NULL;
+
+        if (filter->test == ngx_http_bigcache_text_words) {
+
+            text.untouched = ngx_http_bigcache_text_untouched(cf, text.module,
+                                                              pool);
+            if (text.untouched == NULL) {
+                ngx_destroy_pool(pool);
+                return NGX_ERROR;
+            }
+        }
+
+        ngx_http_bigcache_text_find(bmcf->locations, &text, filter->test);
+    }
+
+    ngx_destroy_pool(pool);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_bigcache_text_find(ngx_array_t *locations,
+    ngx_http_bigcache_text_t *text, ngx_http_bigcache_text_pt test)
+{
+    u_char                        *conf;
+    ngx_uint_t                     i;
+    ngx_http_bigcache_location_t  *location;
+
+    location = locations->elts;
+
+    for (i = 0; i < locations->nelts; i++) {
+
+        conf = location[i].loc_conf[text->module->ctx_index];
+
+        if (conf && test(text, conf)) {
+            location[i].conf->send_gzip = 0;
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_bigcache_text_flag(ngx_http_bigcache_text_t *text, u_char *conf)
+{
+    return *(ngx_flag_t *) (conf + text->cmd->offset) == 1;
+}
+
+
+static ngx_uint_t
+ngx_http_bigcache_text_string(ngx_http_bigcache_text_t *text, u_char *conf)
+{
+    return ((ngx_str_t *) (conf + text->cmd->offset))->len != 0;
+}
+
+
+static ngx_uint_t
+ngx_http_bigcache_text_pointer(ngx_http_bigcache_text_t *text, u_char *conf)
+{
+    return *(void **) (conf + text->cmd->offset) != NULL;
+}
+
+
+static ngx_uint_t
+ngx_http_bigcache_text_array(ngx_http_bigcache_text_t *text, u_char *conf)
+{
+    ngx_array_t  *array;
+
+    if (text->cmd->offset < sizeof(ngx_array_t *)) {
+        return 0;
+    }
+
+    array = *(ngx_array_t **) (conf + text->cmd->offset
+                               - sizeof(ngx_array_t *));
+
+    return array && array->nelts;
+}
+
+
+/* negative is off; a charset may be that of a variable, a number of its own */
+
+static ngx_uint_t
+ngx_http_bigcache_text_charset(ngx_http_bigcache_text_t *text, u_char *conf)
+{
+    ngx_int_t       charset, source;
+    ngx_command_t  *cmd;
+
+    charset = *(ngx_int_t *) (conf + text->cmd->offset);
+
+    if (charset < 0) {
+        return 0;
+    }
+
+    cmd = ngx_http_bigcache_text_command(text->module, "override_charset");
+
+    if (cmd && *(ngx_flag_t *) (conf + cmd->offset) == 1) {
+
+        /* from that of the page */
+
+        return 1;
+    }
+
+    cmd = ngx_http_bigcache_text_command(text->module, "source_charset");
+
+    if (cmd == NULL) {
+        return 0;
+    }
+
+    source = *(ngx_int_t *) (conf + cmd->offset);
+
+    return source >= 0 && source != charset;
+}
+
+
+static ngx_uint_t
+ngx_http_bigcache_text_words(ngx_http_bigcache_text_t *text, u_char *conf)
+{
+    size_t          offset, end;
+    ngx_command_t  *cmd;
+
+    /* the directives that say where they lie say how large it is at least */
+
+    end = 0;
+
+    for (cmd = text->module->commands; cmd->name.len; cmd++) {
+        if (cmd->conf == NGX_HTTP_LOC_CONF_OFFSET && cmd->offset > end) {
+            end = cmd->offset;
+        }
+    }
+
+    for (offset = 0; offset <= end; offset += sizeof(uintptr_t)) {
+
+        if (*(uintptr_t *) (text->untouched + offset) == 0
+            && *(uintptr_t *) (conf + offset) != 0
+            && !ngx_http_bigcache_text_named(text->module, offset))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/*
+ * Tells whether a directive names the word as its own: it says how or for
+ * what, "sub_filter_types" for one, and does nothing by itself.  Those with
+ * setters of their own name none.
+ */
+
+static ngx_uint_t
+ngx_http_bigcache_text_named(ngx_module_t *module, size_t offset)
+{
+    ngx_command_t  *cmd;
+
+    for (cmd = module->commands; cmd->name.len; cmd++) {
+
+        if (cmd->conf == NGX_HTTP_LOC_CONF_OFFSET
+            && cmd->offset != 0
+            && cmd->offset == offset)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_module_t *
+ngx_http_bigcache_text_module(ngx_conf_t *cf, const char *name)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; cf->cycle->modules[i]; i++) {
+
+        if (cf->cycle->modules[i]->type == NGX_HTTP_MODULE
+            && ngx_strcmp(cf->cycle->modules[i]->name, name) == 0)
+        {
+            return cf->cycle->modules[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_command_t *
+ngx_http_bigcache_text_command(ngx_module_t *module, const char *name)
+{
+    ngx_command_t  *cmd;
+
+    for (cmd = module->commands; cmd->name.len; cmd++) {
+
+        if (cmd->conf == NGX_HTTP_LOC_CONF_OFFSET
+            && ngx_strcmp(cmd->name.data, name) == 0)
+        {
+            return cmd;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* returns the conf of a location where the module has been told nothing */
+
+static u_char *
+ngx_http_bigcache_text_untouched(ngx_conf_t *cf, ngx_module_t *module,
+    ngx_pool_t *pool)
+{
+    void               *parent, *child;
+    ngx_conf_t          conf;
+    ngx_http_module_t  *ctx;
+
+    ctx = module->ctx;
+
+    conf = *cf;
+    conf.pool = pool;
+
+    parent = ctx->create_loc_conf(&conf);
+    child = ctx->create_loc_conf(&conf);
+
+    if (parent == NULL || child == NULL
+        || ctx->merge_loc_conf(&conf, parent, child) != NGX_CONF_OK)
+    {
+        return NULL;
+    }
+
+    return child;
+}
