@@ -586,8 +586,8 @@ oracle_judge(oracle_t *oracle, unsigned key, uint64_t at, const body_t *body,
 
 
 /*
- * Returns the place at which the last thing was asked that is known to be
- * durable: what was answered before that is not there any more.
+ * Returns the place behind the last thing that was asked and is known to be
+ * durable, or 0: what was answered before that is not there any more.
  */
 
 static uint64_t
@@ -600,7 +600,7 @@ base_of(const key_t_ *key, uint64_t at, uint64_t until)
 
     for (i = 0; i < key->n && key->ops[i]->asked < at; i++) {
         if (known(key->ops[i], at, until)) {
-            base = key->ops[i]->asked;
+            base = key->ops[i]->asked + 1;
         }
     }
 
@@ -699,7 +699,26 @@ oracle_durable(oracle_t *oracle, uint64_t at)
 int
 oracle_clean(oracle_t *oracle, uint64_t at)
 {
-    return at <= oracle->dirty || oracle->clean < at;
+    op_t      *op;
+    unsigned   i;
+
+    if (oracle->dirty < at && oracle->clean >= at) {
+        return 0;
+    }
+
+    /* half of a clear is a new index with segments of the old one */
+
+    for (i = 0; i < oracle->nops; i++) {
+        op = oracle->ops[i];
+
+        if (op->type == 'c' && op->asked < at
+            && (op->answered >= at || op->answer == LOST))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

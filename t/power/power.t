@@ -138,6 +138,12 @@ sub pages {
     $p->all(map { rand() < 0.7 ? any($p, $_) : $p->removal($_) }
         some(40, @keys));
 
+    $p->note('all of nginx is killed');
+    $p->crash;
+    $p->start;
+    $p->all(map { rand() < 0.7 ? any($p, $_) : $p->removal($_) }
+        some(40, @keys));
+
     $p->note('closed and opened');
     $p->t->request('POST', '/close');
     $p->t->request('POST', '/open');

@@ -23,6 +23,9 @@ use Test::More ();
 use Time::HiRes qw(sleep time);
 
 use constant CONNECTIONS => 8;
+
+# what may be wrong, t/power/check.h
+
 use constant CLEAN => qw(unopened died lost returned old expired wrong
     unreadable vanished crit count tool);
 
@@ -52,7 +55,7 @@ http {
     client_body_buffer_size 64k;
     keepalive_requests 1000000;
 
-    bigcache_path %%DIR%%/disk/store zone=main:1m thread_pool=bigcache wait=20s
+    bigcache_path %%DISK%%/store zone=main:1m thread_pool=bigcache wait=20s
                   %%OPTIONS%%;
 
     server {
@@ -66,9 +69,10 @@ http {
 END
 
 
-# new(name => TEXT, workers => N, record => 0, options of bigcache_path with _
-# for spaces): records unless told not to; what there is in "disk" is the
-# caller's to make before start
+# new(name => TEXT, workers => N, store => {...}, disk => DIR): "store" has
+# parameters of bigcache_path; what there is on the disk is the caller's to make
+# before start.  With a directory of the caller's for the disk nothing is
+# recorded but what clients say.
 
 sub new {
     my ($class, %opt) = @_;
@@ -80,7 +84,7 @@ sub new {
             write_buffer => '64k',
             %{ $opt{store} || {} },
         },
-        record => $opt{record} // 1,
+        record => !$opt{disk},
         connections => [],
     }, $class;
 
@@ -92,15 +96,16 @@ sub new {
     my $dir = abs_path($t->dir);
     my $store = $self->{store};
 
-    $self->{disk} = "$dir/disk";
+    $self->{disk} = $opt{disk} || "$dir/disk";
     $self->{log} = "$dir/power.log";
-    mkdir $self->{disk} or die "$self->{disk}: $!\n";
+    $opt{disk} || mkdir $self->{disk} or die "$self->{disk}: $!\n";
 
     my $options = join ' ', map { "$_=$store->{$_}" } sort keys %$store;
     $options .= ' sync=100ms' if server_syncs();
 
     my $text = $conf =~ s/%%WORKERS%%/$opt{workers} || 1/er
-        =~ s/%%OPTIONS%%/$options/r;
+        =~ s/%%OPTIONS%%/$options/r
+        =~ s/%%DISK%%/$self->{disk}/r;
 
     $self->_preload(sub { $t->conf($text) });
 
@@ -111,9 +116,10 @@ sub new {
             BIGCACHE_RECORD_DIR => $self->{disk},
             BIGCACHE_RECORD_LOG => $self->{log},
         };
-        $self->_power('begin', $self->{log});
-        open $self->{marks}, '>>:raw', $self->{log} or die "log: $!\n";
     }
+
+    $self->_power('begin', $self->{log});
+    open $self->{marks}, '>>:raw', $self->{log} or die "log: $!\n";
 
     return $self;
 }
@@ -126,7 +132,7 @@ sub server_syncs {
 
     my $t = Bigcache::Test->new;
     my ($code, $output) = $t->nginx_t($conf =~ s/%%WORKERS%%/1/r
-        =~ s/%%OPTIONS%%/sync=100ms/r);
+        =~ s/%%OPTIONS%%/sync=100ms/r =~ s/%%DISK%%/%%DIR%%/r);
 
     die $output if $code && $output !~ /"sync=100ms"/;
 
@@ -171,9 +177,7 @@ sub start {
 sub snapshot {
     my ($self) = @_;
 
-    return $self if !$self->{record};
-
-    $self->_power('snapshot', $self->{log}, $self->{disk});
+    $self->_power('snapshot', $self->{log}, $self->{disk}) if $self->{record};
     $self->sync;
 
     return $self;
@@ -225,10 +229,33 @@ sub kill_owner {
 }
 
 
+# crash: all of nginx, likewise
+
+sub crash {
+    my ($self) = @_;
+
+    my $t = $self->{t};
+    my $pid = $t->running;
+
+    $self->{connections} = [];
+    $t->signal('STOP');
+    $self->_power('kill', $self->{log}, $pid, $t->children);
+    $t->wait_for(sub { !$t->running });
+
+    return $self;
+}
+
+
 sub _power {
     my ($self, @arguments) = @_;
 
-    system($power, @arguments) == 0 or die "power @arguments: $?\n";
+    my $status = system $power, @arguments;
+
+    # Ctrl-C, of which system() does not tell
+
+    exit 130 if ($status & 127) == 2;
+
+    die "power @arguments: $status\n" if $status;
 }
 
 
@@ -244,8 +271,6 @@ sub mark {
         56 + length($text) + $pad, 0, 0, length $text, $$, 0, 0, 0)
         . $text . "\0" x $pad;
 
-    return if !$self->{record};
-
     (syswrite $self->{marks}, $record) == length $record
         or die "mark: $!\n";
 }
@@ -259,12 +284,15 @@ sub note { $_[0]->mark("note $_[1]") }
 sub sync { $_[0]->mark('sync') }
 
 
-# durable: the same as the server says it, or sync, if it does not
+# durable: the same as the server says it, or sync, if it does not; or what
+# durable_by(CODE) makes so
 
-sub durable {
-    my ($self) = @_;
+sub durable { $_[0]->durable_by(sub { $_[0]->sync }) }
 
-    return $self->sync if !server_syncs();
+sub durable_by {
+    my ($self, $code) = @_;
+
+    return $code->($self) if !server_syncs();
 
     my $at = -s $self->{log};
 
@@ -511,11 +539,24 @@ sub verify {
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    my $sum = $self->run_power('verify', $self->{t}->dir . '/cuts', %opt);
+    my $sum = $self->judge('verify', $self->{t}->dir . '/cuts', %opt);
 
-    Test::More::cmp_ok($sum->{read}, '>', 0, "$self->{name}: pages were read");
-    Test::More::cmp_ok($sum->{durable}, '>', 0,
-        "$self->{name}: pages were durable");
+    Test::More::cmp_ok($sum->{$_}, '>', 0, "$self->{name}: pages were $_")
+        for qw(read durable);
+
+    return $sum;
+}
+
+
+# judge(COMMAND, DIR, OPTION => VALUE ...): the same for any command of power
+
+sub judge {
+    my ($self, $command, $dir, %opt) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my $sum = $self->run_power($command, $dir, %opt);
+
     Test::More::is($sum->{$_}, 0, "$self->{name}: $_") for CLEAN;
 
     return $sum;
