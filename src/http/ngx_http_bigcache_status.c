@@ -39,7 +39,8 @@ static ngx_str_t  ngx_http_bigcache_statuses[] = {
     [BIGCACHE_RAW] = ngx_string("CONFLICT"),
     [BIGCACHE_NUMBER] = ngx_string("CONFLICT"),
     [BIGCACHE_BUSY] = ngx_string("UNAVAILABLE"),
-    [BIGCACHE_UNKNOWN] = ngx_string("UNAVAILABLE")
+    [BIGCACHE_UNKNOWN] = ngx_string("UNAVAILABLE"),
+    [BIGCACHE_TOO_LARGE] = ngx_string("INVALID")
 };
 
 

@@ -21,6 +21,7 @@
 
 
 static bigcache_rc_t bigcache_op_get(bigcache_op_t *op);
+static int bigcache_op_within(const bigcache_op_t *op);
 static int bigcache_op_peek(bigcache_op_t *op, int raw);
 static void bigcache_op_found(bigcache_op_t *op);
 static void bigcache_op_json(bigcache_op_t *op);
@@ -79,6 +80,39 @@ bigcache_op_peek_raw(bigcache_op_t *op)
     }
 
     return 1;
+}
+
+
+void
+bigcache_op_get_within(bigcache_op_t *op, int look)
+{
+    bigcache_rc_t  rc;
+
+    rc = bigcache_cache_get(op->cache, &op->key,
+                            look ? BIGCACHE_BODY_NONE : BIGCACHE_BODY_SMALL,
+                            &op->page);
+
+    if (rc == BIGCACHE_OK && bigcache_op_within(op)
+        && (look || op->page.record.length > BIGCACHE_STORE_LARGE))
+    {
+        bigcache_page_free(&op->page);
+
+        rc = bigcache_cache_get(op->cache, &op->key, BIGCACHE_BODY,
+                                &op->page);
+    }
+
+    op->expired = (rc == BIGCACHE_EXPIRED);
+
+    if (rc == BIGCACHE_OK && !bigcache_op_within(op)) {
+        rc = BIGCACHE_TOO_LARGE;
+    }
+
+    bigcache_op_finish(op, rc);
+
+    if (rc == BIGCACHE_OK) {
+        bigcache_op_found(op);
+        bigcache_op_raw(op);
+    }
 }
 
 
@@ -204,6 +238,10 @@ bigcache_op_failure(const bigcache_op_t *op, const char **detail)
         *detail = "what is stored does not meet the condition";
         return 412;
 
+    case BIGCACHE_TOO_LARGE:
+        *detail = "the answer would be too large, ask for the page alone";
+        return 413;
+
     case BIGCACHE_INVALID:
         *detail = op->invalid.msg;
         return 422;
@@ -322,7 +360,7 @@ bigcache_op_expect(bigcache_op_t *op, uint64_t *expect)
         return BIGCACHE_OK;
     }
 
-    rc = bigcache_cache_get(op->cache, &op->key, 0, &page);
+    rc = bigcache_cache_get(op->cache, &op->key, BIGCACHE_BODY_NONE, &page);
 
     bigcache_page_free(&page);
 
@@ -350,7 +388,7 @@ bigcache_op_get(bigcache_op_t *op)
 {
     bigcache_rc_t  rc;
 
-    rc = bigcache_cache_get(op->cache, &op->key, 1, &op->page);
+    rc = bigcache_cache_get(op->cache, &op->key, BIGCACHE_BODY, &op->page);
 
     if (rc == BIGCACHE_OK) {
         bigcache_op_found(op);
@@ -361,6 +399,24 @@ bigcache_op_get(bigcache_op_t *op)
     bigcache_op_finish(op, rc);
 
     return rc;
+}
+
+
+/* as a batch has it: the document behind its key, or bytes in base64 */
+
+static int
+bigcache_op_within(const bigcache_op_t *op)
+{
+    uint64_t                  size;
+    const bigcache_record_t  *record;
+
+    record = &op->page.record;
+
+    size = (record->kind == BIGCACHE_KIND_JSON)
+           ? record->unpacked - record->head
+           : (record->unpacked + 2) / 3 * 4;
+
+    return size <= op->most;
 }
 
 
@@ -498,12 +554,13 @@ bigcache_op_unpack(bigcache_op_t *op)
 
 
 bigcache_rc_t
-bigcache_op_unpacked(const bigcache_op_t *op, const bigcache_record_t *record,
+bigcache_op_unpacked(bigcache_op_t *op, const bigcache_record_t *record,
     u_char **memory)
 {
     size_t  size;
 
     size = (size_t) record->unpacked;
+    op->work += size;
 
     *memory = malloc(size ? size : 1);
 

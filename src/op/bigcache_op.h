@@ -70,6 +70,7 @@ typedef struct {
     unsigned                  minimal:1;
     unsigned                  gzip:1;   /* the answer may be packed */
     unsigned                  async:1;  /* do not wait for the end */
+    uint64_t                  most;     /* of get_within: bytes of a reply */
     bigcache_str_t            after;    /* of list: go on behind this key */
     unsigned                  limit;    /* of list: keys at most */
 
@@ -85,6 +86,8 @@ typedef struct {
     uint64_t                  expired;  /* pages met that had expired */
     bigcache_stat_t           stat;     /* of gauges */
     unsigned                  up:1;     /* likewise: the store is open */
+    uint64_t                  work;     /* bytes that were unpacked, or copied
+                                           from page to page */
     uint64_t                  hits;     /* of batch: pages found */
     uint64_t                  misses;   /* likewise: not found */
     bigcache_op_tally_t      *tally;    /* likewise: what each came to */
@@ -151,6 +154,13 @@ int bigcache_op_peek_raw(bigcache_op_t *op);
  * is to say of it.
  */
 unsigned bigcache_op_failure(const bigcache_op_t *op, const char **detail);
+
+/*
+ * get_raw for a batch: BIGCACHE_TOO_LARGE if the page takes more than op->most
+ * bytes there, before it is unpacked or its file is read; look: before it is
+ * read at all.
+ */
+void bigcache_op_get_within(bigcache_op_t *op, int look);
 
 /* frees the answer; may be called for an operation that never ran */
 

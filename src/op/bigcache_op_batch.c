@@ -26,6 +26,7 @@
 
 #include "bigcache_json.h"
 #include "bigcache_op_batch.h"
+#include "bigcache_time.h"
 
 
 #define BIGCACHE_OP_BATCH         1000
@@ -34,6 +35,11 @@
 
 #define BIGCACHE_OP_BATCH_ANSWER  (16 * 1024 * 1024)
 #define BIGCACHE_OP_BATCH_BYTES   (8 * 1024 * 1024)
+
+/* after so many bytes of op->work, or milliseconds, no operation is begun */
+
+#define BIGCACHE_OP_BATCH_WORK    (256 * 1024 * 1024)
+#define BIGCACHE_OP_BATCH_TIME    10000
 
 
 typedef void (*bigcache_op_batch_pt)(bigcache_op_batch_t *batch);
@@ -52,6 +58,7 @@ static void bigcache_op_batch_item(bigcache_op_batch_t *batch,
     const bigcache_str_t *item);
 static void bigcache_op_batch_run(bigcache_op_batch_t *batch,
     const bigcache_str_t *item);
+static void bigcache_op_batch_limit(bigcache_op_batch_t *batch);
 static int bigcache_op_batch_key(bigcache_op_batch_t *batch);
 static int bigcache_op_batch_string(bigcache_op_batch_t *batch, unsigned i,
     bigcache_str_t *text, const char *msg);
@@ -90,6 +97,7 @@ bigcache_op_batch(bigcache_op_t *op)
     memset(&batch, 0, sizeof(bigcache_op_batch_t));
 
     batch.op = op;
+    batch.end = bigcache_monotonic() + BIGCACHE_OP_BATCH_TIME;
 
     op->tally = malloc(BIGCACHE_OP_BATCH_TALLY * sizeof(bigcache_op_tally_t));
 
@@ -220,6 +228,7 @@ bigcache_op_batch_item(bigcache_op_batch_t *batch, const bigcache_str_t *item)
     bigcache_op_batch_run(batch, item);
 
     batch->op->expired += one->expired;
+    batch->op->work += one->work;
 
     /* a store that is not there: the others would wait for it, each in turn */
 
@@ -276,6 +285,8 @@ bigcache_op_batch_run(bigcache_op_batch_t *batch, const bigcache_str_t *item)
         return;
     }
 
+    bigcache_op_batch_limit(batch);
+
     if (batch->ended != BIGCACHE_OK) {
         batch->one.rc = batch->ended;
         memcpy(batch->one.reason, batch->reason, BIGCACHE_ERROR_LEN);
@@ -284,6 +295,33 @@ bigcache_op_batch_run(bigcache_op_batch_t *batch, const bigcache_str_t *item)
     }
 
     known->run(batch);
+}
+
+
+/* a batch that holds a thread for long would do so again, and again */
+
+static void
+bigcache_op_batch_limit(bigcache_op_batch_t *batch)
+{
+    const char  *reason;
+
+    if (batch->ended != BIGCACHE_OK) {
+        return;
+    }
+
+    if (batch->op->work >= BIGCACHE_OP_BATCH_WORK) {
+        reason = "the batch has unpacked and copied 256 MB of pages, send the "
+                 "rest of it anew";
+
+    } else if (bigcache_monotonic() >= batch->end) {
+        reason = "the batch has taken 10 seconds, send the rest of it anew";
+
+    } else {
+        return;
+    }
+
+    batch->ended = BIGCACHE_UNAVAILABLE;
+    (void) strcpy(batch->reason, reason);
 }
 
 
@@ -388,12 +426,20 @@ bigcache_op_batch_time(bigcache_op_batch_t *batch, unsigned i,
 static void
 bigcache_op_batch_get(bigcache_op_batch_t *batch)
 {
-    uint64_t        size;
+    size_t          len;
     bigcache_op_t  *one;
 
     one = &batch->one;
+    len = batch->text.len;
 
-    bigcache_op_get_raw(one);
+    one->most = (len < BIGCACHE_OP_BATCH_ANSWER)
+                ? BIGCACHE_OP_BATCH_ANSWER - len : 0;
+
+    bigcache_op_get_within(one, batch->full);
+
+    if (one->rc == BIGCACHE_TOO_LARGE) {
+        batch->full = 1;
+    }
 
     if (one->rc == BIGCACHE_MISS) {
         batch->op->misses++;
@@ -401,18 +447,6 @@ bigcache_op_batch_get(bigcache_op_batch_t *batch)
 
     if (one->rc != BIGCACHE_OK) {
         bigcache_op_batch_result(batch);
-        return;
-    }
-
-    size = bigcache_data_length(one->reply, one->nreply);
-
-    if (one->page.record.kind == BIGCACHE_KIND_RAW) {
-        size = (size + 2) / 3 * 4;
-    }
-
-    if (size + batch->text.len > BIGCACHE_OP_BATCH_ANSWER) {
-        bigcache_op_batch_failure(batch, 413, "the answer would be too large, "
-                                  "ask for the page alone");
         return;
     }
 

@@ -62,12 +62,15 @@ static bigcache_rc_t bigcache_op_count_page(bigcache_op_rewrite_t *rw,
     bigcache_page_t *page);
 static bigcache_rc_t bigcache_op_store_number(bigcache_op_rewrite_t *rw,
     int64_t n);
-static bigcache_rc_t bigcache_op_stored(bigcache_op_put_t *put,
+static void bigcache_op_stored(bigcache_op_put_t *put, bigcache_page_t *page);
+static bigcache_rc_t bigcache_op_stored_unpacked(bigcache_op_put_t *put,
     bigcache_page_t *page);
 static bigcache_rc_t bigcache_op_stored_json(bigcache_op_put_t *put,
     bigcache_page_t *page);
-static bigcache_rc_t bigcache_op_stored_large(bigcache_op_put_t *put,
+static bigcache_rc_t bigcache_op_stored_value(bigcache_op_put_t *put,
     bigcache_page_t *page);
+static bigcache_rc_t bigcache_op_stored_text(bigcache_op_put_t *put,
+    uint64_t at, u_char *buf, bigcache_str_t *text);
 
 
 void
@@ -187,7 +190,7 @@ bigcache_op_rewrite_once(bigcache_op_rewrite_t *rw, int *again)
 
     *again = 0;
 
-    rc = bigcache_cache_get(op->cache, &op->key, 1, &page);
+    rc = bigcache_cache_get(op->cache, &op->key, BIGCACHE_BODY, &page);
 
     if (rc == BIGCACHE_EXPIRED) {
         op->expired = 1;
@@ -276,7 +279,7 @@ bigcache_op_touch_page(bigcache_op_rewrite_t *rw, bigcache_page_t *page)
 
     if (page->record.kind == BIGCACHE_KIND_JSON) {
 
-        rc = bigcache_op_stored_json(put, page);
+        rc = bigcache_op_stored_value(put, page);
 
         if (rc != BIGCACHE_OK) {
             return rc;
@@ -288,11 +291,9 @@ bigcache_op_touch_page(bigcache_op_rewrite_t *rw, bigcache_page_t *page)
         return bigcache_op_store_json(put);
     }
 
-    rc = bigcache_op_stored(put, page);
+    /* as it lies there, packed or not: only the index says how long */
 
-    if (rc != BIGCACHE_OK) {
-        return rc;
-    }
+    bigcache_op_stored(put, page);
 
     memset(&raw, 0, sizeof(bigcache_put_t));
 
@@ -301,6 +302,10 @@ bigcache_op_touch_page(bigcache_op_rewrite_t *rw, bigcache_page_t *page)
     raw.type = page->record.type;
     raw.data = &put->body;
     raw.n = 1;
+
+    if (page->record.flags & BIGCACHE_FLAG_GZIP) {
+        raw.unpacked = page->record.unpacked;
+    }
 
     return bigcache_op_put(put, &raw);
 }
@@ -394,9 +399,12 @@ bigcache_op_count_page(bigcache_op_rewrite_t *rw, bigcache_page_t *page)
         return bigcache_op_store_number(rw, rw->initial);
     }
 
-    /* what is in a file is too large for a number */
+    if (page->record.kind != BIGCACHE_KIND_JSON
+        || bigcache_answer_value(page->record.head) + BIGCACHE_OP_DIGITS
+           + BIGCACHE_OP_TAIL < page->record.unpacked)
+    {
+        /* what is as large as this is no number: it need not be unpacked */
 
-    if (page->record.kind != BIGCACHE_KIND_JSON || page->fd != -1) {
         return BIGCACHE_NUMBER;
     }
 
@@ -434,23 +442,34 @@ bigcache_op_store_number(bigcache_op_rewrite_t *rw, int64_t n)
 }
 
 
-/* has put->body be what is stored, unpacked */
+/* has put->body be what is stored, as it lies there */
+
+static void
+bigcache_op_stored(bigcache_op_put_t *put, bigcache_page_t *page)
+{
+    bigcache_record_t  *record;
+
+    record = &page->record;
+
+    put->op->work += record->length;
+
+    put->body = (page->fd != -1)
+                ? bigcache_data_range(page->fd, page->offset, record->length)
+                : bigcache_data_bytes(record->body.data, record->body.len);
+}
+
+
+/* the same, unpacked */
 
 static bigcache_rc_t
-bigcache_op_stored(bigcache_op_put_t *put, bigcache_page_t *page)
+bigcache_op_stored_unpacked(bigcache_op_put_t *put, bigcache_page_t *page)
 {
     bigcache_rc_t       rc;
     bigcache_record_t  *record;
 
     record = &page->record;
 
-    if (page->fd != -1) {
-        put->body = bigcache_data_range(page->fd, page->offset,
-                                        record->length);
-        return BIGCACHE_OK;
-    }
-
-    put->body = bigcache_data_bytes(record->body.data, record->body.len);
+    bigcache_op_stored(put, page);
 
     if (!(record->flags & BIGCACHE_FLAG_GZIP)) {
         return BIGCACHE_OK;
@@ -475,14 +494,10 @@ bigcache_op_stored_json(bigcache_op_put_t *put, bigcache_page_t *page)
     bigcache_rc_t           rc;
     bigcache_json_error_t   err;
 
-    rc = bigcache_op_stored(put, page);
+    rc = bigcache_op_stored_unpacked(put, page);
 
     if (rc != BIGCACHE_OK) {
         return rc;
-    }
-
-    if (put->body.fd != -1) {
-        return bigcache_op_stored_large(put, page);
     }
 
     put->view.text = put->body.bytes;
@@ -501,19 +516,28 @@ bigcache_op_stored_json(bigcache_op_put_t *put, bigcache_page_t *page)
 }
 
 
-/* a large document stays in its file, and is not looked at but for its end */
+/*
+ * The same with the value alone: it was checked when it was stored, so the
+ * document is not looked at but for its end.  A large one stays in its file.
+ */
 
 static bigcache_rc_t
-bigcache_op_stored_large(bigcache_op_put_t *put, bigcache_page_t *page)
+bigcache_op_stored_value(bigcache_op_put_t *put, bigcache_page_t *page)
 {
-    u_char              tail[BIGCACHE_OP_TAIL];
-    uint64_t            at, end;
-    const u_char       *p;
-    bigcache_str_t      text;
-    bigcache_data_t     data;
+    u_char           tail[BIGCACHE_OP_TAIL];
+    uint64_t         at, end;
+    const u_char    *p;
+    bigcache_rc_t    rc;
+    bigcache_str_t   text;
+
+    rc = bigcache_op_stored_unpacked(put, page);
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
 
     at = bigcache_answer_value(page->record.head);
-    end = page->record.length;
+    end = bigcache_data_length(&put->body, 1);
 
     put->value_at = at;
 
@@ -526,15 +550,11 @@ bigcache_op_stored_large(bigcache_op_put_t *put, bigcache_page_t *page)
         at = end - sizeof(tail);
     }
 
-    data = bigcache_data_range(page->fd, page->offset + (off_t) at, end - at);
-
-    if (bigcache_data_read(tail, &data, 1) == -1) {
-        return bigcache_cache_failed(put->op->cache, "read a page",
-                                     strerror(errno));
-    }
-
-    text.data = tail;
     text.len = (size_t) (end - at);
+
+    if (bigcache_op_stored_text(put, at, tail, &text) != BIGCACHE_OK) {
+        return BIGCACHE_ERROR;
+    }
 
     p = bigcache_answer_behind(&text);
 
@@ -543,9 +563,38 @@ bigcache_op_stored_large(bigcache_op_put_t *put, bigcache_page_t *page)
                                      "it does not end as it was stored");
     }
 
-    put->doc.value.data = NULL;
-    put->doc.value.len = (size_t) (at + (uint64_t) (p - tail)
+    put->doc.value.data = (put->body.fd == -1)
+                          ? put->body.bytes.data + put->value_at : NULL;
+
+    put->doc.value.len = (size_t) (at + (uint64_t) (p - text.data)
                                    - put->value_at);
+
+    return BIGCACHE_OK;
+}
+
+
+/* text->len bytes of the document from at on; of a file, they are put to buf */
+
+static bigcache_rc_t
+bigcache_op_stored_text(bigcache_op_put_t *put, uint64_t at, u_char *buf,
+    bigcache_str_t *text)
+{
+    bigcache_data_t  data;
+
+    if (put->body.fd == -1) {
+        text->data = put->body.bytes.data + at;
+        return BIGCACHE_OK;
+    }
+
+    text->data = buf;
+
+    data = bigcache_data_range(put->body.fd, put->body.offset + (off_t) at,
+                               text->len);
+
+    if (bigcache_data_read(buf, &data, 1) == -1) {
+        return bigcache_cache_failed(put->op->cache, "read a page",
+                                     strerror(errno));
+    }
 
     return BIGCACHE_OK;
 }

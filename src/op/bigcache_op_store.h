@@ -101,7 +101,7 @@ int bigcache_op_accepts(const bigcache_op_t *op, int live, uint64_t version);
  * Unpacks the body of a record, which is a gzip file; *memory is for free().
  * Returns BIGCACHE_OK, BIGCACHE_NOMEM, or BIGCACHE_ERROR.
  */
-bigcache_rc_t bigcache_op_unpacked(const bigcache_op_t *op,
+bigcache_rc_t bigcache_op_unpacked(bigcache_op_t *op,
     const bigcache_record_t *record, u_char **memory);
 
 

@@ -133,7 +133,7 @@ bigcache_ask_get(bigcache_ask_t *ask, const bigcache_str_t *key, int body,
 
     bigcache_ask_end(ask);
 
-    if (rc != BIGCACHE_OK || !body) {
+    if (rc != BIGCACHE_OK || !bigcache_page_wanted(body, &page->record)) {
         return rc;
     }
 

@@ -79,8 +79,13 @@ bigcache_page_write(bigcache_pages_t *pages, const bigcache_put_t *put,
     record->length = bigcache_data_length(put->data, put->n);
     record->unpacked = record->length;
 
+    if (put->unpacked) {
+        record->flags |= BIGCACHE_FLAG_GZIP;
+        record->unpacked = put->unpacked;
+    }
+
     if (put->origin) {
-        record->flags = BIGCACHE_FLAG_REWRITTEN;
+        record->flags |= BIGCACHE_FLAG_REWRITTEN;
         record->origin = put->origin;
     }
 
@@ -153,6 +158,15 @@ bigcache_page_read(bigcache_pages_t *pages, const bigcache_str_t *key,
     bigcache_files_release(pages->files, file);
 
     return rc;
+}
+
+
+int
+bigcache_page_wanted(int body, const bigcache_record_t *record)
+{
+    return body == BIGCACHE_BODY
+           || (body == BIGCACHE_BODY_SMALL
+               && record->length <= BIGCACHE_STORE_LARGE);
 }
 
 
@@ -289,7 +303,8 @@ bigcache_page_small(bigcache_pages_t *pages, const bigcache_put_t *put,
                                      strerror(errno));
     }
 
-    rc = bigcache_page_pack(pages, draft, &memory, head);
+    rc = put->unpacked ? BIGCACHE_OK
+                       : bigcache_page_pack(pages, draft, &memory, head);
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_page_fits(pages, apart, draft->record.length)

@@ -99,7 +99,11 @@ void bigcache_page_done(bigcache_pages_t *pages, bigcache_draft_t *draft);
 bigcache_rc_t bigcache_page_read(bigcache_pages_t *pages,
     const bigcache_str_t *key, bigcache_page_t *page);
 
-/* the same without the body: completes the content type of page->record */
+/* tells whether body, one of BIGCACHE_BODY_*, asks for that of the record */
+
+int bigcache_page_wanted(int body, const bigcache_record_t *record);
+
+/* as bigcache_page_read() without the body: completes page->record.type */
 
 bigcache_rc_t bigcache_page_head(bigcache_pages_t *pages,
     const bigcache_str_t *key, bigcache_page_t *page);

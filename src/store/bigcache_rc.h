@@ -53,7 +53,10 @@ typedef enum {
     BIGCACHE_BUSY = 18,         /* the page was changed in between, always */
 
     /* of the cache, bigcache_cache.h */
-    BIGCACHE_UNKNOWN = 19       /* it may have been done, or not */
+    BIGCACHE_UNKNOWN = 19,      /* it may have been done, or not */
+
+    /* of the operations, too */
+    BIGCACHE_TOO_LARGE = 20     /* more than the answer has room for */
 } bigcache_rc_t;
 
 

@@ -36,7 +36,7 @@ bigcache_store_get(bigcache_store_t *store, const bigcache_str_t *key,
 
     rc = bigcache_store_find(store, key, 0, page);
 
-    if (rc != BIGCACHE_OK || !body) {
+    if (rc != BIGCACHE_OK || !bigcache_page_wanted(body, &page->record)) {
         return rc;
     }
 

@@ -106,6 +106,12 @@ typedef struct {
     bigcache_store_hooks_t  hooks;
 } bigcache_store_conf_t;
 
+/* whether a page is to come with its body; SMALL: up to BIGCACHE_STORE_LARGE */
+
+#define BIGCACHE_BODY_NONE   0
+#define BIGCACHE_BODY        1
+#define BIGCACHE_BODY_SMALL  2
+
 typedef struct {
     bigcache_str_t          key;
     unsigned                kind;     /* BIGCACHE_KIND_* */
@@ -116,6 +122,8 @@ typedef struct {
     uint64_t                origin;   /* of the page this is made of, or 0 */
     const bigcache_data_t  *data;
     unsigned                n;        /* pieces in data */
+    uint64_t                unpacked; /* data is a gzip file of so many bytes,
+                                         0: it is not packed yet */
 
     /* of a call that is made again, bigcache_remote.h; else 0 */
     uint64_t                since;
@@ -203,8 +211,9 @@ int bigcache_store_closed(bigcache_store_t *store);
  * BIGCACHE_HELD, BIGCACHE_NOMEM, and BIGCACHE_ERROR, which has been logged.
  *
  * bigcache_store_get() returns BIGCACHE_OK and the page; BIGCACHE_EXPIRED if
- * this call removed it since its time had come; BIGCACHE_MISS.  Without
- * body, the page has only its record, and no file is opened.
+ * this call removed it since its time had come; BIGCACHE_MISS.  body is one
+ * of BIGCACHE_BODY_*: without it the page has only its record, and no file is
+ * opened.
  */
 bigcache_rc_t bigcache_store_get(bigcache_store_t *store,
     const bigcache_str_t *key, int body, bigcache_page_t *page);

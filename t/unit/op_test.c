@@ -11,15 +11,22 @@
  */
 
 
+#define _GNU_SOURCE
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "bigcache_answer.h"
+#include "bigcache_gzip.h"
 #include "bigcache_op.h"
 #include "tap.h"
 
 
 #define TRIES  100
+
+/* bytes of a page that packs well */
+
+#define LONG   (1024 * 1024)
 
 
 static void test_races(void);
@@ -27,6 +34,12 @@ static void test_won(void);
 static void test_unconditional(void);
 static void test_unknown(void);
 static void test_batch(void);
+static void test_fits(void);
+static void test_work(void);
+static void test_touch_packed(void);
+static void test_incr_packed(void);
+static void pack(unsigned kind, const char *value);
+static unsigned many(const char *one, unsigned n, const char *status);
 static void run(bigcache_op_pt handler, const char *body, int condition);
 static void answers(unsigned calls, int rc, int then);
 static void says(unsigned status, const char *expected, const char *name);
@@ -66,6 +79,12 @@ static unsigned           changes;      /* calls of the two */
 static uint64_t           version;
 static bigcache_answer_t  page;
 
+static u_char            *packed;       /* what the page is, if not NULL */
+static bigcache_record_t  record;       /* of that */
+static unsigned           bodies;       /* pages that were read with a body */
+static uint64_t           put_length;   /* of the last page stored */
+static uint64_t           put_unpacked;
+
 
 int
 main(void)
@@ -86,6 +105,10 @@ main(void)
     test_unconditional();
     test_unknown();
     test_batch();
+    test_fits();
+    test_work();
+    test_touch_packed();
+    test_incr_packed();
 
     free(page.memory);
 
@@ -205,6 +228,212 @@ test_batch(void)
 }
 
 
+/* what does not fit is not unpacked, and after the first not even read */
+
+static void
+test_fits(void)
+{
+    pack(BIGCACHE_KIND_RAW, NULL);
+    bodies = 0;
+
+    is_int(many("{\"op\":\"get\",\"key\":\"k\"}", 1000, "200"), 11,
+           "a batch: 11 times 1 MB in base64 fit");
+    is_int(bodies, 12, "a batch: one more is read");
+    is_int(op.work, 11 * LONG, "a batch: none more is unpacked");
+    is_int(op.hits, 11, "a batch: those are hits");
+    bigcache_op_free(&op);
+
+    is_int(many("{\"op\":\"get\",\"key\":\"k\"}", 1000, "413"), 989,
+           "a batch: the others are 413");
+    bigcache_op_free(&op);
+    free(packed);
+
+    pack(BIGCACHE_KIND_JSON, NULL);
+
+    is_int(many("{\"op\":\"get\",\"key\":\"k\"}", 1000, "200"), 16,
+           "a batch: 16 documents fit");
+    is_int(op.work, 16 * record.unpacked, "a batch: none more is unpacked");
+    bigcache_op_free(&op);
+
+    free(packed);
+    packed = NULL;
+}
+
+
+static void
+test_work(void)
+{
+    static const char  touch[] =
+        "{\"op\":\"touch\",\"key\":\"k\",\"expire\":null}";
+
+    unsigned  n, most;
+
+    pack(BIGCACHE_KIND_JSON, NULL);
+    answers(0, 0, BIGCACHE_OK);
+
+    most = (unsigned) (256 * 1024 * 1024
+                       / (record.length + record.unpacked)) + 1;
+
+    n = many(touch, 1000, "200");
+    is_int(n, most, "a batch: stops after 256 MB");
+    is_int(changes, most, "a batch: and changes no more pages");
+    bigcache_op_free(&op);
+
+    is_int(many(touch, 1000, "503"), 1000 - most, "a batch: the rest is 503");
+    ok(strstr((const char *) op.reply[0].bytes.data,
+              "the batch has unpacked and copied 256 MB of pages, send the "
+              "rest of it anew")
+       != NULL, "a batch: and says why");
+    bigcache_op_free(&op);
+
+    free(packed);
+    packed = NULL;
+}
+
+
+/* raw bytes are copied as they lie there; of a document the value is */
+
+static void
+test_touch_packed(void)
+{
+    pack(BIGCACHE_KIND_RAW, NULL);
+    answers(0, 0, BIGCACHE_OK);
+    run(bigcache_op_touch, "{\"duration\":\"1d\"}", 0);
+
+    is_int(op.rc, BIGCACHE_OK, "touch: packed bytes");
+    is_int(put_unpacked, LONG, "touch: stored as the gzip file that they are");
+    is_int(put_length, record.length, "touch: of that length");
+    is_int(op.work, record.length, "touch: no more than that is copied");
+    bigcache_op_free(&op);
+    free(packed);
+
+    pack(BIGCACHE_KIND_JSON, NULL);
+    answers(0, 0, BIGCACHE_OK);
+    run(bigcache_op_touch, "{\"expire\":null}", 0);
+
+    is_int(op.rc, BIGCACHE_OK, "touch: a packed document");
+    is_int(put_unpacked, 0, "touch: is packed anew");
+    is_int(put_length, record.unpacked, "touch: as long as it was");
+    bigcache_op_free(&op);
+
+    free(packed);
+    packed = NULL;
+}
+
+
+static void
+test_incr_packed(void)
+{
+    pack(BIGCACHE_KIND_JSON, NULL);
+    answers(0, 0, BIGCACHE_OK);
+    run(bigcache_op_incr, "", 0);
+
+    is_int(op.rc, BIGCACHE_NUMBER, "incr: a long document is no number");
+    is_int(op.work, 0, "incr: and not unpacked to find out");
+    bigcache_op_free(&op);
+    free(packed);
+
+    pack(BIGCACHE_KIND_JSON, "41");
+    answers(0, 0, BIGCACHE_OK);
+    run(bigcache_op_incr, "", 0);
+
+    is_int(op.rc, BIGCACHE_OK, "incr: a packed number");
+    bigcache_op_free(&op);
+
+    free(packed);
+    packed = NULL;
+}
+
+
+/* has the page be packed: bytes, or a document; value: NULL for a long one */
+
+static void
+pack(unsigned kind, const char *value)
+{
+    size_t             size;
+    u_char            *text;
+    bigcache_answer_t  answer;
+
+    text = malloc(LONG);
+    packed = malloc(LONG);
+
+    memset(text, 'a', LONG);
+
+    if (kind == BIGCACHE_KIND_JSON) {
+        answer = page;
+
+        text[0] = '"';
+        text[LONG - 101] = '"';
+
+        answer.value.data = value ? (const u_char *) value : text;
+        answer.value.len = value ? strlen(value) : LONG - 100;
+
+        if (bigcache_answer(&answer) == -1) {
+            abort();
+        }
+
+        free(text);
+        text = answer.memory;
+    }
+
+    size = (kind == BIGCACHE_KIND_JSON) ? answer.size : LONG;
+
+    memset(&record, 0, sizeof(bigcache_record_t));
+
+    record.kind = kind;
+    record.head = (kind == BIGCACHE_KIND_JSON) ? (uint32_t) page.head : 0;
+    record.unpacked = size;
+    record.length = bigcache_gzip_pack(packed, text, size);
+    record.flags = BIGCACHE_FLAG_GZIP;
+
+    if (record.length == 0) {
+
+        /* it is too short for that */
+
+        memcpy(packed, text, size);
+        record.length = size;
+        record.flags = 0;
+    }
+
+    free(text);
+}
+
+
+/* runs a batch of n times one; returns how many results are of the status */
+
+static unsigned
+many(const char *one, unsigned n, const char *status)
+{
+    char            *body, *p, prefix[64];
+    unsigned         i, found;
+    const u_char    *at, *end;
+
+    body = malloc(64 + n * (strlen(one) + 1));
+    p = stpcpy(body, "{\"operations\":[");
+
+    for (i = 0; i < n; i++) {
+        p = stpcpy(p, one);
+        p = stpcpy(p, (i + 1 < n) ? "," : "]}");
+    }
+
+    run(bigcache_op_batch, body, 0);
+    free(body);
+
+    (void) snprintf(prefix, sizeof(prefix), "{\"status\":%s", status);
+
+    found = 0;
+    at = op.reply[0].bytes.data;
+    end = at + op.reply[0].bytes.len;
+
+    while ((at = memmem(at, (size_t) (end - at), prefix, strlen(prefix)))) {
+        found++;
+        at++;
+    }
+
+    return found;
+}
+
+
 /* condition: whatever is there, if anything is */
 
 static void
@@ -265,11 +494,27 @@ bigcache_cache_get(bigcache_cache_t *cache, const bigcache_str_t *key,
 {
     (void) cache;
     (void) key;
-    (void) body;
+
+    bodies += (body != 0);
 
     memset(p, 0, sizeof(bigcache_page_t));
 
     p->fd = -1;
+
+    if (packed) {
+        p->record = record;
+        p->record.version = ++version;
+        p->record.origin = version;
+        p->record.expire = BIGCACHE_NEVER;
+
+        if (body) {
+            p->record.body.data = packed;
+            p->record.body.len = (size_t) record.length;
+        }
+
+        return BIGCACHE_OK;
+    }
+
     p->record.kind = BIGCACHE_KIND_JSON;
     p->record.version = ++version;
     p->record.origin = p->record.version;
@@ -288,7 +533,9 @@ bigcache_cache_put(bigcache_cache_t *cache, const bigcache_put_t *put,
     bigcache_page_t *p)
 {
     (void) cache;
-    (void) put;
+
+    put_length = bigcache_data_length(put->data, put->n);
+    put_unpacked = put->unpacked;
 
     memset(p, 0, sizeof(bigcache_page_t));
 
