@@ -6,6 +6,7 @@
 use strict;
 use warnings;
 
+use Errno qw(EACCES EDQUOT EIO EMFILE ENFILE ENOENT ENOMEM ENOSPC EPERM EROFS);
 use File::Find;
 use FindBin;
 use Test::More;
@@ -149,6 +150,17 @@ for my $line (@lines) {
     next if @{ $line->{levels} } != 1;
     like $behind, qr/^(?:,? and| \()?\(?$line->{levels}[0]/,
         "its level, $line->{levels}[0]";
+}
+
+# what to do about an error of the system, in a row of its table
+
+for my $errno (EACCES, EDQUOT, EIO, EMFILE, ENFILE, ENOENT, ENOMEM, ENOSPC,
+    EPERM, EROFS)
+{
+    my $why = do { local $! = $errno; "$!" };
+
+    like $section, qr/\|(?: `[^`|]+`,)* `\Q$why\E`(?:, `[^`|]+`)* \| [^|]{20}/,
+        "what to do: $why";
 }
 
 # the directives say the rest
