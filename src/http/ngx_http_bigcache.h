@@ -11,6 +11,7 @@
  * for the operation, which a pool thread runs:
  *
  *     route      the handler: finds the row of the route table, the key
+ *     location   whether the location of the request is that of the key
  *     headers    what the request header says: lifetimes, conditions
  *     body       the request body, for those that store
  *     task       posts the operation, resumes the request
@@ -189,6 +190,19 @@ const char *ngx_http_bigcache_key(ngx_http_request_t *r, ngx_str_t *rest,
  */
 const char *ngx_http_bigcache_list_args(ngx_http_request_t *r,
     bigcache_op_t *op);
+
+
+/* location */
+
+/*
+ * Tells whether the location that nginx has chosen for the path of the request
+ * is the one that it chooses for the usual spelling of the key: only then have
+ * the access rules of the key been applied.  raw: the path is as it was sent.
+ * Returns NGX_OK; NGX_DECLINED if it is another one, then the request is to be
+ * refused; or NGX_ERROR.
+ */
+ngx_int_t ngx_http_bigcache_location(ngx_http_request_t *r, ngx_uint_t raw,
+    const ngx_http_bigcache_route_t *route, bigcache_str_t *key);
 
 
 /* headers */

@@ -441,6 +441,7 @@ ngx_http_bigcache_request_ctx(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_bigcache_route(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 {
+    ngx_int_t                         rc;
     ngx_str_t                         rest, args, ignored;
     ngx_uint_t                        raw;
     const char                       *err;
@@ -518,6 +519,18 @@ ngx_http_bigcache_route(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
         if (err) {
             return ngx_http_bigcache_send_detail(r, NGX_HTTP_BAD_REQUEST,
                                                   err);
+        }
+
+        rc = ngx_http_bigcache_location(r, raw, route, &ctx->op.key);
+
+        if (rc == NGX_ERROR) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        if (rc != NGX_OK) {
+            return ngx_http_bigcache_send_detail(r, NGX_HTTP_BAD_REQUEST,
+                          "the key belongs to another location than this "
+                          "spelling of its path");
         }
     }
 

@@ -1,0 +1,318 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * Whether the location that nginx has chosen for a request is that of its key.
+ *
+ * nginx chooses by r->uri: the path with escapes decoded, dots resolved and
+ * slashes merged, without the query string.  A key keeps dots and slashes, but
+ * loses those around it, and an escaped "?" is in it what the "?" of a query
+ * string is.  So "/cache/k", "/cache/k/" and "/cache/k%2F" are three paths of
+ * one key, and "location = /cache/k { deny all; }" is chosen for the first of
+ * them only.
+ *
+ * So the location is looked up for the path that the key would have if it were
+ * sent in the usual way.  If that is another location than the one of r->uri,
+ * the request is to be refused.  With one location for all keys it never is,
+ * and for a path that is the usual one nothing is looked up.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_bigcache.h"
+
+
+static ngx_int_t ngx_http_bigcache_resolve(ngx_str_t *uri, ngx_uint_t merge);
+static u_char *ngx_http_bigcache_parent(u_char *start, u_char *last);
+static ngx_int_t ngx_http_bigcache_find_location(ngx_str_t *uri,
+    ngx_http_core_loc_conf_t **location);
+static ngx_int_t ngx_http_bigcache_static_location(ngx_str_t *uri,
+    ngx_http_location_tree_node_t *node, ngx_http_core_loc_conf_t **location);
+
+
+ngx_int_t
+ngx_http_bigcache_location(ngx_http_request_t *r, ngx_uint_t raw,
+    const ngx_http_bigcache_route_t *route, bigcache_str_t *key)
+{
+    u_char                        *p;
+    size_t                         len, head;
+    ngx_str_t                      uri;
+    ngx_http_conf_ctx_t           *ctx;
+    ngx_http_core_loc_conf_t      *own, *other;
+    ngx_http_core_srv_conf_t      *cscf;
+    ngx_http_bigcache_loc_conf_t  *blcf;
+
+    blcf = ngx_http_get_module_loc_conf(r, ngx_http_bigcache_module);
+
+    len = key->len;
+
+    if (blcf->key_args && !(route->flags & NGX_HTTP_BIGCACHE_LIST)) {
+        p = ngx_strlchr((u_char *) key->data, (u_char *) key->data + len, '?');
+
+        if (p) {
+            len = p - key->data;
+        }
+    }
+
+    head = blcf->base.len + route->path.len;
+
+    /* what nginx has made of a path that was sent is resolved already */
+
+    if (raw
+        && r->uri.len == head + len
+        && ngx_memcmp(r->uri.data + head, key->data, len) == 0)
+    {
+        return NGX_OK;
+    }
+
+    uri.data = ngx_pnalloc(r->pool, head + len);
+    if (uri.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(uri.data, blcf->base.data, blcf->base.len);
+    p = ngx_cpymem(p, route->path.data, route->path.len);
+    p = ngx_cpymem(p, key->data, len);
+
+    uri.len = p - uri.data;
+
+    /* the path was parsed when the name of the server was not known yet */
+
+    ctx = r->main->http_connection->conf_ctx;
+    cscf = ctx->srv_conf[ngx_http_core_module.ctx_index];
+
+    if (ngx_http_bigcache_resolve(&uri, cscf->merge_slashes) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    if (uri.len == r->uri.len
+        && ngx_memcmp(uri.data, r->uri.data, uri.len) == 0)
+    {
+        return NGX_OK;
+    }
+
+    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+
+    own = cscf->ctx->loc_conf[ngx_http_core_module.ctx_index];
+    other = own;
+
+    if (ngx_http_bigcache_find_location(&r->uri, &own) == NGX_ERROR
+        || ngx_http_bigcache_find_location(&uri, &other) == NGX_ERROR)
+    {
+        return NGX_ERROR;
+    }
+
+    return (own == other) ? NGX_OK : NGX_DECLINED;
+}
+
+
+/*
+ * Resolves dots, and merges slashes if merge is set, in a path that begins
+ * with a slash, as ngx_http_parse_complex_uri() does.  Returns NGX_DECLINED if
+ * the path leads above the root.
+ */
+
+static ngx_int_t
+ngx_http_bigcache_resolve(ngx_str_t *uri, ngx_uint_t merge)
+{
+    u_char  *p, *dst, *end, *last;
+    size_t   len;
+
+    last = uri->data + uri->len;
+    dst = uri->data + 1;
+
+    for (p = uri->data + 1; p <= last; p = end + 1) {
+
+        end = ngx_strlchr(p, last, '/');
+
+        if (end == NULL) {
+            end = last;
+        }
+
+        len = end - p;
+
+        if (len == 0 && merge) {
+            continue;
+        }
+
+        if (len == 1 && p[0] == '.') {
+            continue;
+        }
+
+        if (len == 2 && p[0] == '.' && p[1] == '.') {
+            dst = ngx_http_bigcache_parent(uri->data, dst);
+
+            if (dst == NULL) {
+                return NGX_DECLINED;
+            }
+
+            continue;
+        }
+
+        dst = ngx_movemem(dst, p, len);
+
+        if (end < last) {
+            *dst++ = '/';
+        }
+    }
+
+    uri->len = dst - uri->data;
+
+    return NGX_OK;
+}
+
+
+/* last is behind a slash; returns what is behind the one before, or NULL */
+
+static u_char *
+ngx_http_bigcache_parent(u_char *start, u_char *last)
+{
+    last--;
+
+    if (last == start) {
+        return NULL;
+    }
+
+    while (last[-1] != '/') {
+        last--;
+    }
+
+    return last;
+}
+
+
+/*
+ * What ngx_http_core_find_location() does, which is static and works on the
+ * request: *location is where it looks, and then what it has found.  A regular
+ * expression leaves no captures.  Returns NGX_OK if that is final, NGX_AGAIN if
+ * a regular expression further out may still take it, NGX_DECLINED if there is
+ * no location within, NGX_ERROR if a regular expression fails.
+ */
+
+static ngx_int_t
+ngx_http_bigcache_find_location(ngx_str_t *uri,
+    ngx_http_core_loc_conf_t **location)
+{
+    ngx_int_t                   rc;
+    ngx_http_core_loc_conf_t   *outer;
+
+#if (NGX_PCRE)
+    ngx_int_t                   n;
+    ngx_uint_t                  noregex;
+    ngx_http_core_loc_conf_t  **regex;
+
+    noregex = 0;
+#endif
+
+    outer = *location;
+
+    rc = ngx_http_bigcache_static_location(uri, outer->static_locations,
+                                           location);
+
+    if (rc == NGX_AGAIN) {
+
+#if (NGX_PCRE)
+        noregex = (*location)->noregex;
+#endif
+
+        rc = ngx_http_bigcache_find_location(uri, location);
+    }
+
+    if (rc == NGX_OK || rc == NGX_ERROR) {
+        return rc;
+    }
+
+#if (NGX_PCRE)
+
+    if (noregex || outer->regex_locations == NULL) {
+        return rc;
+    }
+
+    for (regex = outer->regex_locations; *regex; regex++) {
+
+        n = ngx_regex_exec((*regex)->regex->regex, uri, NULL, 0);
+
+        if (n == NGX_REGEX_NO_MATCHED) {
+            continue;
+        }
+
+        if (n < 0) {
+            return NGX_ERROR;
+        }
+
+        *location = *regex;
+
+        rc = ngx_http_bigcache_find_location(uri, location);
+
+        return (rc == NGX_ERROR) ? rc : NGX_OK;
+    }
+
+#endif
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_bigcache_static_location(ngx_str_t *uri,
+    ngx_http_location_tree_node_t *node, ngx_http_core_loc_conf_t **location)
+{
+    size_t      len, n;
+    u_char     *p;
+    ngx_int_t   rc, found;
+
+    p = uri->data;
+    len = uri->len;
+    found = NGX_DECLINED;
+
+    while (node) {
+
+        n = ngx_min(len, (size_t) node->len);
+
+        rc = ngx_filename_cmp(p, node->name, n);
+
+        if (rc != 0) {
+            node = (rc < 0) ? node->left : node->right;
+            continue;
+        }
+
+        if (len > n) {
+
+            if (node->inclusive == NULL) {
+                node = node->right;
+                continue;
+            }
+
+            *location = node->inclusive;
+            found = NGX_AGAIN;
+
+            node = node->tree;
+            p += n;
+            len -= n;
+
+            continue;
+        }
+
+        if (len == (size_t) node->len) {
+            *location = node->exact ? node->exact : node->inclusive;
+            return node->exact ? NGX_OK : NGX_AGAIN;
+        }
+
+        /* a slash is missing, nginx redirects to the location with it */
+
+        if (len + 1 == (size_t) node->len && node->auto_redirect) {
+            *location = node->exact ? node->exact : node->inclusive;
+            found = NGX_OK;
+        }
+
+        node = node->left;
+    }
+
+    return found;
+}
