@@ -33,9 +33,9 @@
 #define WAIT      5000
 #define SETTLE    20000
 
-/* images that messages are printed of, and how many of each */
+/* of each kind: images that messages are printed of, and how many of each */
 
-#define TOLD      8
+#define TOLD      3
 #define LINES     3
 
 
@@ -48,8 +48,9 @@ typedef struct {
     char                 path[PATH_MAX];
     body_t              *first;
     body_t              *bodies;
-    unsigned             lines;
-    int                  told;
+    unsigned             lines[CHECK_KINDS];
+    unsigned             told[CHECK_KINDS];
+    unsigned             failed;
 } check_t;
 
 
@@ -67,8 +68,8 @@ static int empty(check_t *check, const char *name);
 static int there(check_t *check, const char *name);
 static void count(check_t *check);
 static void tool(check_t *check);
-static int tell(check_t *check, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
+static int tell(check_t *check, int kind, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 static void log_handler(void *data, int level, const char *text);
 static double seconds(void);
 
@@ -117,7 +118,8 @@ check_image(const check_conf_t *conf, oracle_t *oracle, const image_t *image,
     while (waitpid(pid, &status, 0) == -1 && errno == EINTR) { /* void */ }
 
     if (status != 0) {
-        (void) atomic_fetch_add(&totals->died, 1);
+        (void) atomic_fetch_add(&totals->wrong[CHECK_DIED], 1);
+        (void) atomic_fetch_add(&totals->failed, 1);
         printf("# %s: the checker died, status %d\n", image->what, status);
     }
 }
@@ -225,8 +227,7 @@ opened(check_t *check)
     }
 
     bigcache_cache_reason(check->cache, reason);
-    (void) atomic_fetch_add(&check->totals->unopened, 1);
-    tell(check, "the store does not open: %s", reason);
+    (void) tell(check, CHECK_UNOPENED, "the store does not open: %s", reason);
 
     closed(check);
 
@@ -255,8 +256,7 @@ read_keys(check_t *check, body_t *bodies)
 
         if (read_key(check, i, &bodies[i]) != 0) {
             key = oracle_key(check->oracle, i, &len);
-            (void) atomic_fetch_add(&check->totals->unreadable, 1);
-            tell(check, "\"%.*s\" cannot be read", (int) len, key);
+            (void) tell(check, CHECK_UNREADABLE, "\"%.*s\" cannot be read", (int) len, key);
         }
     }
 }
@@ -354,7 +354,6 @@ judge(check_t *check)
 
         verdict = oracle_judge(check->oracle, i, check->image->at,
                                &check->first[i], now);
-        (void) atomic_fetch_add(&check->totals->verdicts[verdict], 1);
 
         if (verdict == ORACLE_RIGHT) {
             continue;
@@ -362,10 +361,10 @@ judge(check_t *check)
 
         key = oracle_key(check->oracle, i, &len);
 
-        if (tell(check, "\"%.*s\" (%llu bytes, CRC %u) is %s", (int) len, key,
-                 (unsigned long long) check->first[i].length,
+        if (tell(check, verdict, "\"%.*s\" (%llu bytes, CRC %u) is %s",
+                 (int) len, key, (unsigned long long) check->first[i].length,
                  check->first[i].crc, names[verdict])
-            && (check->lines == 1 || check->conf->verbose))
+            && (check->lines[verdict] == 1 || check->conf->verbose))
         {
             oracle_print(check->oracle, i, check->image->at);
         }
@@ -400,8 +399,7 @@ compare(check_t *check, const char *when)
         }
 
         key = oracle_key(check->oracle, i, &len);
-        (void) atomic_fetch_add(&check->totals->vanished, 1);
-        tell(check, "\"%.*s\" is %s %s", (int) len, key,
+        (void) tell(check, CHECK_VANISHED, "\"%.*s\" is %s %s", (int) len, key,
              !check->bodies[i].found ? "gone"
              : check->first[i].found ? "another" : "there", when);
     }
@@ -420,8 +418,8 @@ settle(check_t *check)
     while (!settled(check)) {
 
         if (bigcache_monotonic() > end) {
-            (void) atomic_fetch_add(&check->totals->unopened, 1);
-            tell(check, "the store does not come to the end of its start");
+            (void) tell(check, CHECK_UNSETTLED,
+                        "the store does not come to the end of its start");
             return;
         }
 
@@ -501,8 +499,7 @@ count(check_t *check)
     if (bigcache_cache_stat(check->cache, &stat) != BIGCACHE_OK
         || stat.keys + may < n || stat.keys > n + may)
     {
-        (void) atomic_fetch_add(&check->totals->count, 1);
-        tell(check, "%u keys, but the store counts %llu", n,
+        (void) tell(check, CHECK_COUNT, "%u keys, but the store counts %llu", n,
              (unsigned long long) stat.keys);
     }
 }
@@ -532,32 +529,42 @@ tool(check_t *check)
     }
 
     if (pclose(pipe) != 0) {
-        (void) atomic_fetch_add(&check->totals->tool, 1);
         text[strcspn(text, "\n")] = '\0';
-        tell(check, "bigcache check: %s", text);
+        (void) tell(check, CHECK_TOOL, "bigcache check: %s", text);
     }
 }
 
 
 /* -- messages */
 
-/* tells whether it was printed */
+/* counts what is wrong; tells whether it was printed */
 
 static int
-tell(check_t *check, const char *fmt, ...)
+tell(check_t *check, int kind, const char *fmt, ...)
 {
-    va_list  args;
+    va_list   args;
+    unsigned  line;
 
-    if (check->lines++ == 0) {
-        check->told = (atomic_fetch_add(&check->totals->failed, 1) < TOLD);
+    (void) atomic_fetch_add(&check->totals->wrong[kind], 1);
+
+    if (!check->failed) {
+        check->failed = 1;
+        (void) atomic_fetch_add(&check->totals->failed, 1);
     }
 
-    if (!check->conf->verbose && (check->lines > LINES || !check->told)) {
+    line = ++check->lines[kind];
+
+    if (line == 1) {
+        check->told[kind] = atomic_fetch_add(&check->totals->told[kind], 1);
+    }
+
+    if (!check->conf->verbose
+        && (line > LINES || check->told[kind] >= TOLD))
+    {
         return 0;
     }
 
-    printf("# %s%s: ", check->lines == 1 ? check->image->what : "",
-           check->lines == 1 ? "" : "   ");
+    printf("# %s: ", line == 1 ? check->image->what : "    and");
 
     va_start(args, fmt);
     (void) vprintf(fmt, args);
@@ -584,8 +591,7 @@ log_handler(void *data, int level, const char *text)
     }
 
     if (logged->image->clean) {
-        (void) atomic_fetch_add(&logged->totals->crit, 1);
-        tell(logged, "logged: %s", text);
+        (void) tell(logged, CHECK_CRIT, "logged: %s", text);
 
     } else if (logged->conf->verbose) {
         printf("#     log: %s\n", text);

@@ -20,21 +20,29 @@
 #include "oracle.h"
 
 
+/* what may be wrong; the verdicts of the oracle go first */
+
+typedef enum {
+    CHECK_UNOPENED = ORACLE_VERDICTS,   /* a store cannot be opened */
+    CHECK_UNSETTLED,                    /* its thread comes to no end */
+    CHECK_UNREADABLE,                   /* a key has another answer */
+    CHECK_VANISHED,                     /* a page was there at first */
+    CHECK_CRIT,                         /* a log line, but nothing was torn */
+    CHECK_COUNT,                        /* of keys */
+    CHECK_TOOL,                         /* "bigcache check" complains */
+    CHECK_DIED,                         /* the checker crashed, or hung */
+    CHECK_KINDS
+} check_e;
+
 /* shared with the children that do it, which may be killed */
 
 typedef struct {
     _Atomic unsigned     images;
     _Atomic unsigned     read;        /* pages that were there */
-    _Atomic unsigned     durable;     /* that had to be */
-    _Atomic unsigned     unopened;    /* stores that cannot be opened */
-    _Atomic unsigned     died;        /* checkers that crashed, or hung */
-    _Atomic unsigned     verdicts[ORACLE_VERDICTS];
-    _Atomic unsigned     unreadable;  /* keys with another answer */
-    _Atomic unsigned     vanished;    /* there at first, but not any more */
-    _Atomic unsigned     crit;        /* log lines where nothing was torn */
-    _Atomic unsigned     count;       /* of keys, wrong */
-    _Atomic unsigned     tool;        /* images "bigcache check" complains of */
-    _Atomic unsigned     failed;      /* images with any of these */
+    _Atomic unsigned     durable;     /* keys of which something was */
+    _Atomic unsigned     failed;      /* images with anything wrong */
+    _Atomic unsigned     wrong[CHECK_KINDS];
+    _Atomic unsigned     told[CHECK_KINDS];  /* images that were named */
 } totals_t;
 
 typedef struct {

@@ -426,7 +426,9 @@ oracle_ready(oracle_t *oracle)
 
     for (i = 0; i < oracle->nkeys; i++) {
         k = &oracle->keys[i];
-        qsort(k->ops, k->n, sizeof(op_t *), op_compare);
+        if (k->n) {
+            qsort(k->ops, k->n, sizeof(op_t *), op_compare);
+        }
     }
 }
 

@@ -625,13 +625,21 @@ check_one(options_t *options, const char *name, const char *path)
 static void
 sum(totals_t *t)
 {
-    printf("images=%u read=%u durable=%u unopened=%u died=%u lost=%u "
-           "returned=%u old=%u expired=%u wrong=%u unreadable=%u vanished=%u "
-           "crit=%u count=%u tool=%u failed=%u\n", t->images, t->read,
-           t->durable, t->unopened, t->died, t->verdicts[ORACLE_LOST],
-           t->verdicts[ORACLE_RETURNED], t->verdicts[ORACLE_OLD],
-           t->verdicts[ORACLE_EXPIRED], t->verdicts[ORACLE_WRONG],
-           t->unreadable, t->vanished, t->crit, t->count, t->tool, t->failed);
+    int  i;
+
+    static const char *const  names[] = {
+        NULL, "lost", "returned", "old", "expired", "wrong", "unopened",
+        "unsettled", "unreadable", "vanished", "crit", "count", "tool", "died"
+    };
+
+    printf("images=%u read=%u durable=%u failed=%u", t->images, t->read,
+           t->durable, t->failed);
+
+    for (i = ORACLE_RIGHT + 1; i < CHECK_KINDS; i++) {
+        printf(" %s=%u", names[i], t->wrong[i]);
+    }
+
+    printf("\n");
 }
 
 
