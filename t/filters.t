@@ -126,19 +126,26 @@ sub loads {
     return join '', map { "load_module $_;\n" } @files;
 }
 
+# known(CASE): whether nginx takes its lines, with the module that it names, or
+# without, which is noted
+
 sub known {
     my ($case) = @_;
     my (undef, $lines, $http, $load) = @$case;
 
-    my ($rc, $said) = $t->nginx_t("%%MODULE%%\n" . loads($load)
-        . 'events { } http { %%HTTP%% charset_map koi8-r utf-8 { C1 D0B0; }'
-        . ($http // '') . ' server { location / { '
-        . $lines =~ s/bigcache_send_gzip \w+;//r . ' } } }');
+    my $conf = 'events { } http { %%HTTP%% charset_map koi8-r utf-8 '
+        . '{ C1 D0B0; }' . ($http // '') . ' server { location / { '
+        . $lines =~ s/bigcache_send_gzip \w+;//r . ' } } }';
 
-    return 1 if $rc == 0;
+    for my $module ('', $load || ()) {
+        my ($rc, $said) = $t->nginx_t("%%MODULE%%\n" . loads($module) . $conf);
 
-    fail "refused: $lines" or diag $said
-        if $said !~ /unknown directive|No such file|version \d+ instead of/;
+        $case->[3] = $module;
+        return 1 if $rc == 0;
+
+        fail "refused: $lines" or diag $said if $said
+            !~ /unknown directive|No such file|version \d+ instead of/;
+    }
 
     return 0;
 }

@@ -50,6 +50,18 @@ http {
             proxy_set_header X-Id -;
         }
 
+        location /chain/ {
+            bigcache_base /chain;
+            bigcache main;
+            error_page 404 = @chain;
+            error_page 412 /site/changed;
+        }
+
+        location @chain {
+            proxy_pass http://127.0.0.1:%%PORT_1%%;
+            proxy_set_header X-Id -;
+        }
+
         location /denied/ {
             deny all;
             bigcache main;
@@ -61,6 +73,12 @@ http {
 
         location / {
             return 200 "backend";
+        }
+
+        location /chain/ {
+            add_header Cache-Status "origin; fwd=miss";
+            add_header Cache-Status "middle; hit";
+            return 200 "chain";
         }
     }
 }
@@ -151,6 +169,14 @@ is $r->body, 'backend', 'page of the backend';
 $t->request('POST', '/cache/k', '{"value":1}');
 is_logged('GET', '/pages/cache/k', undef, [], '200 HIT', 'bigcache; hit',
     'HIT, no backend');
+
+# other caches behind it stand in front of it
+
+is_logged('GET', '/chain/cache/none', undef, [], '200 MISS',
+    'origin; fwd=miss, middle; hit, bigcache; detail=MISS',
+    'MISS, another cache');
+is_logged('GET', '/chain/cache/k', undef, [ 'If-Match' => '"x"' ], '412 HIT',
+    'bigcache; hit', 'HIT, a page for a condition');
 
 # what has no status
 

@@ -396,6 +396,15 @@ ngx_int_t ngx_http_bigcache_add_variables(ngx_conf_t *cf);
 ngx_int_t ngx_http_bigcache_status(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 
+/*
+ * For a request that comes from another location of bigcache: drop takes back
+ * its Cache-Status, for that of this location; last puts it behind those that
+ * came in since, RFC 9211: the cache next to the client is the last member.
+ */
+
+void ngx_http_bigcache_status_drop(ngx_http_request_t *r);
+ngx_int_t ngx_http_bigcache_status_last(ngx_http_request_t *r);
+
 /* counts the request, when it is over */
 
 void ngx_http_bigcache_measure(ngx_http_bigcache_ctx_t *ctx);

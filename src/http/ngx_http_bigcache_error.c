@@ -86,6 +86,12 @@ ngx_http_bigcache_error_header_filter(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_module);
 
+    if (ctx == NULL && r->internal
+        && ngx_http_bigcache_status_last(r) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     /* set where nginx makes the answer, and left so after an error_page */
 
     if (r->err_status < NGX_HTTP_BAD_REQUEST

@@ -261,7 +261,7 @@ ngx_http_bigcache_handler(ngx_http_request_t *r)
 {
     ngx_int_t                      rc;
     ngx_pool_cleanup_t            *cln;
-    ngx_http_bigcache_ctx_t       *ctx, *earlier;
+    ngx_http_bigcache_ctx_t       *ctx;
     ngx_http_bigcache_loc_conf_t  *blcf;
 
     blcf = ngx_http_get_module_loc_conf(r, ngx_http_bigcache_module);
@@ -285,13 +285,9 @@ ngx_http_bigcache_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    /* it comes from another bigcache location, by an error_page */
+    /* it may come from another bigcache location, by an error_page */
 
-    earlier = ngx_http_bigcache_request_ctx(r);
-
-    if (earlier && earlier->cache_status) {
-        earlier->cache_status->hash = 0;
-    }
+    ngx_http_bigcache_status_drop(r);
 
     cln->handler = ngx_http_bigcache_cleanup;
     cln->data = ctx;

@@ -14,12 +14,16 @@
 
 static ngx_int_t ngx_http_bigcache_status_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_table_elt_t *ngx_http_bigcache_status_line(
+    ngx_http_bigcache_ctx_t *ctx);
 static void ngx_http_bigcache_count(ngx_http_bigcache_ctx_t *ctx);
 static ngx_uint_t ngx_http_bigcache_reads(ngx_http_bigcache_ctx_t *ctx);
 
 
 static ngx_str_t  ngx_http_bigcache_status_name =
     ngx_string("bigcache_status");
+
+static const char  ngx_http_bigcache_cache_status_name[] = "Cache-Status";
 
 
 /* by bigcache_rc_t; that of BIGCACHE_OK is the route's */
@@ -95,9 +99,72 @@ ngx_http_bigcache_status(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
         value.len = p - value.data;
     }
 
-    ctx->cache_status = ngx_http_bigcache_header(r, "Cache-Status", &value);
+    ctx->cache_status = ngx_http_bigcache_header(r,
+                                        ngx_http_bigcache_cache_status_name,
+                                        &value);
 
     return ctx->cache_status ? NGX_OK : NGX_ERROR;
+}
+
+
+void
+ngx_http_bigcache_status_drop(ngx_http_request_t *r)
+{
+    ngx_table_elt_t          *h;
+    ngx_http_bigcache_ctx_t  *ctx;
+
+    ctx = ngx_http_bigcache_request_ctx(r);
+    h = ctx ? ngx_http_bigcache_status_line(ctx) : NULL;
+
+    if (h) {
+        h->hash = 0;
+        ctx->cache_status = NULL;
+    }
+}
+
+
+ngx_int_t
+ngx_http_bigcache_status_last(ngx_http_request_t *r)
+{
+    ngx_table_elt_t          *h;
+    ngx_http_bigcache_ctx_t  *ctx;
+
+    ctx = ngx_http_bigcache_request_ctx(r);
+    h = ctx ? ngx_http_bigcache_status_line(ctx) : NULL;
+
+    if (h == NULL) {
+        return NGX_OK;
+    }
+
+    h->hash = 0;
+
+    ctx->cache_status = ngx_http_bigcache_header(r,
+                                        ngx_http_bigcache_cache_status_name,
+                                        &h->value);
+
+    return ctx->cache_status ? NGX_OK : NGX_ERROR;
+}
+
+
+/*
+ * Returns the header line of a context, or NULL.  A filter that fails has
+ * nginx begin the list of headers anew, so another header may be there since.
+ */
+
+static ngx_table_elt_t *
+ngx_http_bigcache_status_line(ngx_http_bigcache_ctx_t *ctx)
+{
+    ngx_table_elt_t  *h;
+
+    h = ctx->cache_status;
+
+    if (h == NULL
+        || h->key.data != (u_char *) ngx_http_bigcache_cache_status_name)
+    {
+        return NULL;
+    }
+
+    return h;
 }
 
 
