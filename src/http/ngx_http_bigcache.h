@@ -15,6 +15,7 @@
  *     headers    what the request header says: lifetimes, conditions
  *     body       the request body, for those that store
  *     task       posts the operation, resumes the request
+ *     turn       lets long operations wait for each other before that
  *     reply      the answer, from what came of the operation
  *     send       headers and bytes of it
  *
@@ -22,9 +23,9 @@
  * to the configuration, the shared memory, the process, and the variable;
  * metrics is the reply of /metrics, and its own way into a thread and back.
  *
- * The configuration is read-only once nginx serves, but for zone->cache,
- * which belongs to the process.  A context lives as long as its request, and
- * a pool cleanup frees what its operation holds.
+ * The configuration is read-only once nginx serves, but for zone->cache and
+ * zone->pool, which belong to the process.  A context lives as long as its
+ * request, and a pool cleanup frees what its operation holds.
  */
 
 
@@ -51,6 +52,29 @@ typedef struct {
 } ngx_http_bigcache_shm_t;
 
 
+/* long operations in the threads of a pool, of a worker process */
+
+typedef struct {
+    ngx_queue_t                       waiting;    /* for a turn */
+    ngx_uint_t                        nwaiting;
+    ngx_uint_t                        taken;      /* turns */
+    _Atomic ngx_uint_t                threads;    /* that have worked */
+} ngx_http_bigcache_pool_t;
+
+typedef enum {
+    NGX_HTTP_BIGCACHE_TURN_NONE = 0,
+    NGX_HTTP_BIGCACHE_TURN_WAITING,
+    NGX_HTTP_BIGCACHE_TURN_TAKEN
+} ngx_http_bigcache_turn_e;
+
+typedef struct {
+    ngx_queue_t                       queue;
+    ngx_http_bigcache_pool_t         *pool;
+    ngx_event_t                      *event;      /* posted when it is taken */
+    ngx_http_bigcache_turn_e          state;
+} ngx_http_bigcache_turn_t;
+
+
 /* a store: one bigcache_path line */
 
 typedef struct {
@@ -69,6 +93,7 @@ typedef struct {
 
     /* of a worker process */
     bigcache_cache_t                 *cache;
+    ngx_http_bigcache_pool_t         *pool;       /* of thread_pool */
     bigcache_metrics_place_t         *place;      /* in metrics, or NULL */
     ngx_thread_task_t                *gauges;     /* of metrics, or NULL */
     ngx_connection_t                 *quit;       /* told when to quit */
@@ -111,6 +136,8 @@ typedef ngx_int_t (*ngx_http_bigcache_reply_pt)(ngx_http_request_t *r,
                                                  string is none of it */
 #define NGX_HTTP_BIGCACHE_IMPATIENT   0x200   /* answers without the store if
                                                  that takes long */
+#define NGX_HTTP_BIGCACHE_LONG        0x400   /* may hold a thread for long */
+#define NGX_HTTP_BIGCACHE_FIRST       0x800   /* and goes before others so */
 
 
 /* one endpoint and method: a row of the route table */
@@ -138,6 +165,7 @@ struct ngx_http_bigcache_ctx_s {
     int64_t                           start;      /* monotonic us */
     ngx_uint_t                        said;       /* status, meant to be sent */
     unsigned                          waiting:1;  /* for a thread */
+    unsigned                          large:1;    /* the page turned out so */
     unsigned                          answered:1; /* the answer is ours */
     unsigned                          error_sent:1;
 };
@@ -237,12 +265,36 @@ ngx_int_t ngx_http_bigcache_body(ngx_http_request_t *r,
 /* task */
 
 /*
- * Runs ctx->op in a thread, then the route's reply, and finalizes the
- * request.  Returns NGX_OK; NGX_BUSY if the queue is full, which ctx->op then
- * says to the reply; or NGX_ERROR.
+ * Runs ctx->op in a thread, when it is its turn, then the route's reply, and
+ * finalizes the request.  Returns NGX_OK; NGX_BUSY if a queue is full, which
+ * ctx->op then says to the reply; or NGX_ERROR.
  */
 ngx_int_t ngx_http_bigcache_post(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
+
+
+/* turn: which of the long operations may have a thread */
+
+/* returns a pool of which no thread is known, or NULL if there is no memory */
+
+ngx_http_bigcache_pool_t *ngx_http_bigcache_create_pool(ngx_pool_t *memory);
+
+/* counts the thread that calls it as one of the pool */
+
+void ngx_http_bigcache_worked(ngx_http_bigcache_pool_t *pool);
+
+/*
+ * Takes a turn, or has it wait, in front of the others if first.  Returns
+ * NGX_OK; NGX_AGAIN: turn->event, which the caller has set, is posted when the
+ * turn is taken; or NGX_BUSY if too many wait.  The caller must call
+ * ngx_http_bigcache_turn_end() when the operation is over or is given up.
+ */
+ngx_int_t ngx_http_bigcache_turn_take(ngx_http_bigcache_pool_t *pool,
+    ngx_http_bigcache_turn_t *turn, ngx_uint_t first);
+
+/* ends a turn, which may be waited for, taken or none, and lets others begin */
+
+void ngx_http_bigcache_turn_end(ngx_http_bigcache_turn_t *turn);
 
 
 /* reply */

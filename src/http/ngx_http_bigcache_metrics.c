@@ -439,10 +439,12 @@ ngx_http_bigcache_metrics_durations(u_char *p, bigcache_metrics_sum_t *sums)
 static u_char *
 ngx_http_bigcache_metrics_pages(u_char *p, ngx_http_bigcache_ctx_t *ctx)
 {
+    uint64_t                  waiting, turns;
     bigcache_hot_stat_t       hot;
     bigcache_counters_t      *counters;
 
     counters = ctx->zone->counters;
+    waiting = bigcache_metrics_waiting(&ctx->zone->shm->metrics, &turns);
 
     p = ngx_http_bigcache_metric(p, "hits_total", "counter",
                                  "Pages found.",
@@ -462,8 +464,11 @@ ngx_http_bigcache_metrics_pages(u_char *p, ngx_http_bigcache_ctx_t *ctx)
                                  atomic_load(&counters->swept));
     p = ngx_http_bigcache_metric(p, "waiting_requests", "gauge",
                                  "Requests that a thread works on, or is to.",
-                                 bigcache_metrics_waiting(
-                                              &ctx->zone->shm->metrics));
+                                 waiting);
+    p = ngx_http_bigcache_metric(p, "waiting_turns", "gauge",
+                                 "Those of them that are long and wait for "
+                                 "others so.",
+                                 turns);
 
     ngx_memzero(&hot, sizeof(bigcache_hot_stat_t));
 

@@ -39,6 +39,8 @@ static char *ngx_http_bigcache_parameter(ngx_conf_t *cf,
     ngx_http_bigcache_zone_t *zone, ngx_str_t *value);
 static char *ngx_http_bigcache_zone(ngx_conf_t *cf,
     ngx_http_bigcache_zone_t *zone, ngx_str_t *value);
+static ngx_http_bigcache_pool_t *ngx_http_bigcache_share_pool(ngx_conf_t *cf,
+    ngx_array_t *zones, ngx_thread_pool_t *thread_pool);
 static char *ngx_http_bigcache_thread_pool(ngx_conf_t *cf,
     ngx_http_bigcache_zone_t *zone, ngx_str_t *value);
 static char *ngx_http_bigcache_block_cache(ngx_conf_t *cf,
@@ -133,6 +135,12 @@ ngx_http_bigcache_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return rv;
     }
 
+    zone->pool = ngx_http_bigcache_share_pool(cf, &bmcf->zones,
+                                              zone->thread_pool);
+    if (zone->pool == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
     zonep = ngx_array_push(&bmcf->zones);
     if (zonep == NULL) {
         return NGX_CONF_ERROR;
@@ -141,6 +149,27 @@ ngx_http_bigcache_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     *zonep = zone;
 
     return ngx_http_bigcache_directory(cf, zone);
+}
+
+
+/* stores that have the threads in common take turns with all of them */
+
+static ngx_http_bigcache_pool_t *
+ngx_http_bigcache_share_pool(ngx_conf_t *cf, ngx_array_t *zones,
+    ngx_thread_pool_t *thread_pool)
+{
+    ngx_uint_t                  i;
+    ngx_http_bigcache_zone_t  **zone;
+
+    zone = zones->elts;
+
+    for (i = 0; i < zones->nelts; i++) {
+        if (zone[i]->thread_pool == thread_pool) {
+            return zone[i]->pool;
+        }
+    }
+
+    return ngx_http_bigcache_create_pool(cf->pool);
 }
 
 

@@ -136,6 +136,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       ngx_string("/batch"),
       BIGCACHE_METRIC_BATCH,
       NGX_HTTP_BIGCACHE_BODY
+      |NGX_HTTP_BIGCACHE_LONG
       |NGX_HTTP_BIGCACHE_OWN_SITE,
       NULL,
       bigcache_op_batch,
@@ -146,6 +147,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       ngx_string("/keys/"),
       BIGCACHE_METRIC_KEYS,
       NGX_HTTP_BIGCACHE_PREFIX
+      |NGX_HTTP_BIGCACHE_LONG
       |NGX_HTTP_BIGCACHE_TRAILING
       |NGX_HTTP_BIGCACHE_LIST,
       NULL,
@@ -157,6 +159,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       ngx_string("/prefix/"),
       BIGCACHE_METRIC_PURGE,
       NGX_HTTP_BIGCACHE_PREFIX
+      |NGX_HTTP_BIGCACHE_LONG
       |NGX_HTTP_BIGCACHE_PREFER
       |NGX_HTTP_BIGCACHE_TRAILING,
       NULL,
@@ -194,7 +197,9 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
     { NGX_HTTP_GET|NGX_HTTP_POST,
       ngx_string("/clear"),
       BIGCACHE_METRIC_OTHER,
-      NGX_HTTP_BIGCACHE_OWN_SITE,
+      NGX_HTTP_BIGCACHE_OWN_SITE
+      |NGX_HTTP_BIGCACHE_LONG
+      |NGX_HTTP_BIGCACHE_FIRST,
       NULL,
       bigcache_op_clear,
       ngx_string("CLEARED"),
@@ -214,7 +219,9 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
     { NGX_HTTP_GET|NGX_HTTP_POST,
       ngx_string("/close"),
       BIGCACHE_METRIC_OTHER,
-      NGX_HTTP_BIGCACHE_OWN_SITE,
+      NGX_HTTP_BIGCACHE_OWN_SITE
+      |NGX_HTTP_BIGCACHE_LONG
+      |NGX_HTTP_BIGCACHE_FIRST,
       NULL,
       bigcache_op_close,
       ngx_null_string,

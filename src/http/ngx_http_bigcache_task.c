@@ -9,6 +9,10 @@
  * operation runs, r->main->blocked keeps the request and its pool alive,
  * whatever the client does; the thread sees the operation and nothing else of
  * the request.  No other file posts tasks for requests or touches blocked.
+ *
+ * A long operation takes a turn before that.  While it waits for one, nothing
+ * is blocked: if the client leaves, nginx ends the request, whose pool gives
+ * the place in the queue up.
  */
 
 
@@ -34,20 +38,39 @@
 #define NGX_HTTP_BIGCACHE_TASKS      192
 
 
+static ngx_uint_t ngx_http_bigcache_long(ngx_http_bigcache_ctx_t *ctx);
+static ngx_int_t ngx_http_bigcache_wait(ngx_http_request_t *r,
+    ngx_thread_task_t *task);
+static ngx_int_t ngx_http_bigcache_run(ngx_http_request_t *r,
+    ngx_thread_task_t *task);
+static ngx_int_t ngx_http_bigcache_busy(ngx_http_bigcache_ctx_t *ctx,
+    const char *reason);
 static void ngx_http_bigcache_task_handler(void *data, ngx_log_t *log);
 static void ngx_http_bigcache_task_event_handler(ngx_event_t *ev);
+static void ngx_http_bigcache_turn_taken(ngx_http_request_t *r,
+    ngx_thread_task_t *task);
+static void ngx_http_bigcache_turn_cleanup(void *data);
+static void ngx_http_bigcache_waits(ngx_http_bigcache_ctx_t *ctx,
+    ngx_uint_t waits);
+static void ngx_http_bigcache_turns(ngx_http_bigcache_ctx_t *ctx,
+    ngx_uint_t waits);
 static void ngx_http_bigcache_resume(ngx_http_request_t *r);
 
 
 typedef struct {
-    bigcache_op_t   *op;
-    bigcache_op_pt   run;
+    ngx_http_bigcache_ctx_t   *ctx;         /* not for the thread */
+    bigcache_op_t             *op;
+    bigcache_op_pt             run;
+    ngx_http_bigcache_pool_t  *pool;
+    ngx_http_bigcache_turn_t   turn;
+    unsigned                   waiting:1;   /* for its turn */
 } ngx_http_bigcache_task_t;
 
 
 ngx_int_t
 ngx_http_bigcache_post(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 {
+    ngx_int_t                  rc;
     ngx_thread_task_t         *task;
     ngx_http_bigcache_task_t  *bt;
 
@@ -58,11 +81,14 @@ ngx_http_bigcache_post(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 
     bt = task->ctx;
 
+    bt->ctx = ctx;
     bt->op = &ctx->op;
     bt->run = ctx->route->op;
+    bt->pool = ctx->zone->pool;
+    bt->turn.event = &task->event;
 
     task->handler = ngx_http_bigcache_task_handler;
-    task->event.data = r;
+    task->event.data = task;
     task->event.handler = ngx_http_bigcache_task_event_handler;
     task->event.log = r->connection->log;
 
@@ -70,17 +96,97 @@ ngx_http_bigcache_post(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 
     r->write_event_handler = ngx_http_bigcache_resume;
 
+    ctx->op.brief = !ngx_http_bigcache_long(ctx);
+
+    if (ctx->op.brief) {
+        return ngx_http_bigcache_run(r, task);
+    }
+
+    rc = ngx_http_bigcache_turn_take(bt->pool, &bt->turn,
+                                  ctx->route->flags & NGX_HTTP_BIGCACHE_FIRST);
+
+    switch (rc) {
+
+    case NGX_OK:
+        return ngx_http_bigcache_run(r, task);
+
+    case NGX_AGAIN:
+        return ngx_http_bigcache_wait(r, task);
+
+    default:
+        return ngx_http_bigcache_busy(ctx, "too many long requests wait");
+    }
+}
+
+
+/* that a page is large only a thread finds out, which leaves it at that */
+
+static ngx_uint_t
+ngx_http_bigcache_long(ngx_http_bigcache_ctx_t *ctx)
+{
+    return ctx->large
+           || (ctx->route->flags & NGX_HTTP_BIGCACHE_LONG)
+           || bigcache_data_length(&ctx->op.body, 1) > BIGCACHE_STORE_LARGE;
+}
+
+
+static ngx_int_t
+ngx_http_bigcache_wait(ngx_http_request_t *r, ngx_thread_task_t *task)
+{
+    ngx_pool_cleanup_t        *cln;
+    ngx_http_bigcache_ctx_t   *ctx;
+    ngx_http_bigcache_task_t  *bt;
+
+    bt = task->ctx;
+    ctx = bt->ctx;
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+
+    if (cln == NULL
+        || ngx_handle_read_event(r->connection->read, 0) != NGX_OK)
+    {
+        ngx_http_bigcache_turn_end(&bt->turn);
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_http_bigcache_turn_cleanup;
+    cln->data = task;
+
+    if (r == r->main) {
+        r->read_event_handler = ngx_http_test_reading;
+    }
+
+    /* it keeps a worker that is to exit, too */
+
+    ngx_add_timer(&task->event, NGX_HTTP_BIGCACHE_TASK_TIME);
+
+    bt->waiting = 1;
+
+    ngx_http_bigcache_waits(ctx, 1);
+    ngx_http_bigcache_turns(ctx, 1);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_bigcache_run(ngx_http_request_t *r, ngx_thread_task_t *task)
+{
+    ngx_http_bigcache_ctx_t   *ctx;
+    ngx_http_bigcache_task_t  *bt;
+
+    bt = task->ctx;
+    ctx = bt->ctx;
+
     if (r->main->blocked >= NGX_HTTP_BIGCACHE_TASKS
         || ngx_thread_task_post(ctx->zone->thread_pool, task) != NGX_OK)
     {
         /* the pool has logged why, if its queue is full */
 
-        ctx->op.rc = BIGCACHE_UNAVAILABLE;
-        (void) ngx_cpystrn((u_char *) ctx->op.reason,
-                           (u_char *) "too many requests wait for the disk",
-                           BIGCACHE_ERROR_LEN);
+        ngx_http_bigcache_turn_end(&bt->turn);
 
-        return NGX_BUSY;
+        return ngx_http_bigcache_busy(ctx,
+                                      "too many requests wait for the disk");
     }
 
     ngx_add_timer(&task->event, NGX_HTTP_BIGCACHE_TASK_TIME);
@@ -88,13 +194,21 @@ ngx_http_bigcache_post(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
     r->main->blocked++;
     r->aio = 1;
 
-    ctx->waiting = 1;
-
-    if (ctx->zone->place) {
-        atomic_fetch_add(&ctx->zone->place->waiting, 1);
-    }
+    ngx_http_bigcache_waits(ctx, 1);
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_bigcache_busy(ngx_http_bigcache_ctx_t *ctx, const char *reason)
+{
+    ctx->op.rc = BIGCACHE_UNAVAILABLE;
+
+    (void) ngx_cpystrn((u_char *) ctx->op.reason, (u_char *) reason,
+                       BIGCACHE_ERROR_LEN);
+
+    return NGX_BUSY;
 }
 
 
@@ -105,6 +219,8 @@ ngx_http_bigcache_task_handler(void *data, ngx_log_t *log)
 {
     ngx_http_bigcache_task_t *bt = data;
 
+    ngx_http_bigcache_worked(bt->pool);
+
     bt->run(bt->op);
 }
 
@@ -112,11 +228,16 @@ ngx_http_bigcache_task_handler(void *data, ngx_log_t *log)
 static void
 ngx_http_bigcache_task_event_handler(ngx_event_t *ev)
 {
-    ngx_connection_t         *c;
-    ngx_http_request_t       *r;
-    ngx_http_bigcache_ctx_t  *ctx;
+    ngx_connection_t          *c;
+    ngx_thread_task_t         *task;
+    ngx_http_request_t        *r;
+    ngx_http_bigcache_ctx_t   *ctx;
+    ngx_http_bigcache_task_t  *bt;
 
-    r = ev->data;
+    task = ev->data;
+    bt = task->ctx;
+    ctx = bt->ctx;
+    r = ctx->request;
     c = r->connection;
 
     ngx_http_set_log_request(c->log, r);
@@ -138,16 +259,17 @@ ngx_http_bigcache_task_event_handler(ngx_event_t *ev)
         ngx_del_timer(ev);
     }
 
+    if (bt->waiting) {
+        ngx_http_bigcache_turn_taken(r, task);
+        return;
+    }
+
+    ngx_http_bigcache_turn_end(&bt->turn);
+
     r->main->blocked--;
     r->aio = 0;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_module);
-
-    ctx->waiting = 0;
-
-    if (ctx->zone->place) {
-        atomic_fetch_sub(&ctx->zone->place->waiting, 1);
-    }
+    ngx_http_bigcache_waits(ctx, 0);
 
 #if (nginx_version >= 1025004)
 
@@ -165,8 +287,91 @@ ngx_http_bigcache_task_event_handler(ngx_event_t *ev)
 
 
 static void
+ngx_http_bigcache_turn_taken(ngx_http_request_t *r, ngx_thread_task_t *task)
+{
+    ngx_connection_t          *c;
+    ngx_http_bigcache_ctx_t   *ctx;
+    ngx_http_bigcache_task_t  *bt;
+
+    bt = task->ctx;
+    c = r->connection;
+    ctx = bt->ctx;
+
+    bt->waiting = 0;
+
+    if (r == r->main) {
+        r->read_event_handler = ngx_http_block_reading;
+    }
+
+    ngx_http_bigcache_waits(ctx, 0);
+    ngx_http_bigcache_turns(ctx, 0);
+
+    if (ngx_http_bigcache_run(r, task) == NGX_OK) {
+        return;
+    }
+
+    r->write_event_handler(r);
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+/* the request has ended: it waits no more, if it still did */
+
+static void
+ngx_http_bigcache_turn_cleanup(void *data)
+{
+    ngx_thread_task_t *task = data;
+
+    ngx_http_bigcache_task_t  *bt;
+
+    bt = task->ctx;
+
+    if (!bt->waiting) {
+        return;
+    }
+
+    bt->waiting = 0;
+
+    if (task->event.posted) {
+        ngx_delete_posted_event(&task->event);
+    }
+
+    if (task->event.timer_set) {
+        ngx_del_timer(&task->event);
+    }
+
+    ngx_http_bigcache_waits(bt->ctx, 0);
+    ngx_http_bigcache_turns(bt->ctx, 0);
+
+    ngx_http_bigcache_turn_end(&bt->turn);
+}
+
+
+static void
+ngx_http_bigcache_waits(ngx_http_bigcache_ctx_t *ctx, ngx_uint_t waits)
+{
+    ctx->waiting = waits;
+
+    if (ctx->zone->place) {
+        atomic_fetch_add(&ctx->zone->place->waiting, waits ? 1 : -1);
+    }
+}
+
+
+static void
+ngx_http_bigcache_turns(ngx_http_bigcache_ctx_t *ctx, ngx_uint_t waits)
+{
+    if (ctx->zone->place) {
+        atomic_fetch_add(&ctx->zone->place->turns, waits ? 1 : -1);
+    }
+}
+
+
+static void
 ngx_http_bigcache_resume(ngx_http_request_t *r)
 {
+    ngx_int_t                 rc;
     ngx_http_bigcache_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_module);
@@ -176,6 +381,22 @@ ngx_http_bigcache_resume(ngx_http_request_t *r)
         /* the connection became writable meanwhile */
 
         return;
+    }
+
+    if (ctx->op.rc == BIGCACHE_AGAIN) {
+
+        ctx->large = 1;
+
+        rc = ngx_http_bigcache_post(r, ctx);
+
+        if (rc == NGX_OK) {
+            return;
+        }
+
+        if (rc != NGX_BUSY) {
+            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+            return;
+        }
     }
 
     ngx_http_finalize_request(r, ngx_http_bigcache_reply(r));

@@ -388,7 +388,9 @@ bigcache_op_get(bigcache_op_t *op)
 {
     bigcache_rc_t  rc;
 
-    rc = bigcache_cache_get(op->cache, &op->key, BIGCACHE_BODY, &op->page);
+    rc = bigcache_cache_get(op->cache, &op->key,
+                            op->brief ? BIGCACHE_BODY_KNOWN : BIGCACHE_BODY,
+                            &op->page);
 
     if (rc == BIGCACHE_OK) {
         bigcache_op_found(op);

@@ -70,6 +70,9 @@ typedef struct {
     unsigned                  minimal:1;
     unsigned                  gzip:1;   /* the answer may be packed */
     unsigned                  async:1;  /* do not wait for the end */
+    unsigned                  brief:1;  /* of get, touch: BIGCACHE_AGAIN if a
+                                           page over BIGCACHE_STORE_LARGE would
+                                           be read; it may be run again */
     uint64_t                  most;     /* of get_within: bytes of a reply */
     bigcache_str_t            after;    /* of list: go on behind this key */
     unsigned                  limit;    /* of list: keys at most */

@@ -190,7 +190,9 @@ bigcache_op_rewrite_once(bigcache_op_rewrite_t *rw, int *again)
 
     *again = 0;
 
-    rc = bigcache_cache_get(op->cache, &op->key, BIGCACHE_BODY, &page);
+    rc = bigcache_cache_get(op->cache, &op->key,
+                            op->brief ? BIGCACHE_BODY_SMALL : BIGCACHE_BODY,
+                            &page);
 
     if (rc == BIGCACHE_EXPIRED) {
         op->expired = 1;
@@ -208,6 +210,11 @@ bigcache_op_rewrite_once(bigcache_op_rewrite_t *rw, int *again)
     if (!bigcache_op_accepts(op, live, page.record.version)) {
         bigcache_page_free(&page);
         return BIGCACHE_MISMATCH;
+    }
+
+    if (live && op->brief && page.record.length > BIGCACHE_STORE_LARGE) {
+        bigcache_page_free(&page);
+        return BIGCACHE_AGAIN;
     }
 
     *again = 1;

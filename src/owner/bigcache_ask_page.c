@@ -139,7 +139,7 @@ bigcache_ask_get(bigcache_ask_t *ask, const bigcache_str_t *key, int body,
 
     segment = page->record.segment;
 
-    rc = bigcache_page_read(&ask->cache->pages, key, page);
+    rc = bigcache_page_read(&ask->cache->pages, key, body, page);
 
     if (rc == BIGCACHE_OK) {
         return BIGCACHE_OK;

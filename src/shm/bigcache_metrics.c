@@ -170,6 +170,7 @@ bigcache_metrics_enter(bigcache_metrics_t *metrics)
             && atomic_compare_exchange_strong(&place->process, &was, own))
         {
             atomic_store(&place->waiting, 0);
+            atomic_store(&place->turns, 0);
             return place;
         }
     }
@@ -182,18 +183,20 @@ void
 bigcache_metrics_leave(bigcache_metrics_place_t *place)
 {
     atomic_store(&place->waiting, 0);
+    atomic_store(&place->turns, 0);
     atomic_store(&place->process, 0);
 }
 
 
 uint64_t
-bigcache_metrics_waiting(bigcache_metrics_t *metrics)
+bigcache_metrics_waiting(bigcache_metrics_t *metrics, uint64_t *turns)
 {
     unsigned                   i;
-    uint64_t                   n, waiting, process;
+    uint64_t                   n, m, waiting, process;
     bigcache_metrics_place_t  *place;
 
     n = 0;
+    m = 0;
 
     for (i = 0; i < BIGCACHE_METRICS_WORKERS; i++) {
 
@@ -203,7 +206,12 @@ bigcache_metrics_waiting(bigcache_metrics_t *metrics)
 
         if (waiting && process && !bigcache_metrics_dead(process)) {
             n += waiting;
+            m += atomic_load(&place->turns);
         }
+    }
+
+    if (turns) {
+        *turns = m;
     }
 
     return n;

@@ -60,7 +60,8 @@ typedef struct {
 
 typedef struct {
     _Atomic uint64_t    process;    /* pid and birth, 0: nobody's */
-    _Atomic uint64_t    waiting;    /* its requests that wait */
+    _Atomic uint32_t    waiting;    /* its requests that wait */
+    _Atomic uint32_t    turns;      /* of them: for a turn, without a thread */
 } bigcache_metrics_place_t;
 
 typedef struct {
@@ -118,9 +119,12 @@ void bigcache_metrics_sum(bigcache_metrics_t *metrics,
 bigcache_metrics_place_t *bigcache_metrics_enter(bigcache_metrics_t *metrics);
 void bigcache_metrics_leave(bigcache_metrics_place_t *place);
 
-/* requests that wait in all processes that are alive */
-
-uint64_t bigcache_metrics_waiting(bigcache_metrics_t *metrics);
+/*
+ * Returns the requests that wait in all processes that are alive; *turns, if
+ * not NULL: those of them that wait for a turn.
+ */
+uint64_t bigcache_metrics_waiting(bigcache_metrics_t *metrics,
+    uint64_t *turns);
 
 
 #endif /* _BIGCACHE_METRICS_H_INCLUDED_ */

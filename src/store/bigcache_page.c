@@ -35,7 +35,7 @@ static bigcache_rc_t bigcache_page_unwritten(bigcache_pages_t *pages,
 static bigcache_rc_t bigcache_page_load(const bigcache_str_t *key,
     bigcache_page_t *page, int fd, size_t size, uint32_t *crc);
 static bigcache_rc_t bigcache_page_verify(bigcache_pages_t *pages,
-    bigcache_page_t *page, uint32_t expected);
+    bigcache_page_t *page, int body, uint32_t expected);
 
 
 void
@@ -110,7 +110,7 @@ bigcache_page_done(bigcache_pages_t *pages, bigcache_draft_t *draft)
 
 bigcache_rc_t
 bigcache_page_read(bigcache_pages_t *pages, const bigcache_str_t *key,
-    bigcache_page_t *page)
+    int body, bigcache_page_t *page)
 {
     int                 fd;
     size_t              size;
@@ -152,7 +152,7 @@ bigcache_page_read(bigcache_pages_t *pages, const bigcache_str_t *key,
         rc = (page->fd == -1)
              ? bigcache_page_failed(pages->conf, BIGCACHE_ERROR, "open a page",
                                      strerror(errno))
-             : bigcache_page_verify(pages, page, crc);
+             : bigcache_page_verify(pages, page, body, crc);
     }
 
     bigcache_files_release(pages->files, file);
@@ -165,6 +165,7 @@ int
 bigcache_page_wanted(int body, const bigcache_record_t *record)
 {
     return body == BIGCACHE_BODY
+           || body == BIGCACHE_BODY_KNOWN
            || (body == BIGCACHE_BODY_SMALL
                && record->length <= BIGCACHE_STORE_LARGE);
 }
@@ -630,7 +631,7 @@ bigcache_page_load(const bigcache_str_t *key, bigcache_page_t *page, int fd,
 /* reading all of a large page for each request would be too much */
 
 static bigcache_rc_t
-bigcache_page_verify(bigcache_pages_t *pages, bigcache_page_t *page,
+bigcache_page_verify(bigcache_pages_t *pages, bigcache_page_t *page, int body,
     uint32_t expected)
 {
     int                   known;
@@ -655,6 +656,10 @@ bigcache_page_verify(bigcache_pages_t *pages, bigcache_page_t *page,
 
     if (known) {
         return BIGCACHE_OK;
+    }
+
+    if (body == BIGCACHE_BODY_KNOWN) {
+        return BIGCACHE_AGAIN;
     }
 
     crc = 0;

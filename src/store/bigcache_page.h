@@ -92,12 +92,13 @@ bigcache_rc_t bigcache_page_write(bigcache_pages_t *pages,
 void bigcache_page_done(bigcache_pages_t *pages, bigcache_draft_t *draft);
 
 /*
- * Reads the body of page, whose record is set.  Returns BIGCACHE_OK;
+ * Reads the body of page, whose record is set.  body, one of BIGCACHE_BODY_*,
+ * asks for it: BIGCACHE_AGAIN as that says.  Returns BIGCACHE_OK;
  * BIGCACHE_MISS if there is no such segment; BIGCACHE_DAMAGED if the entry
  * fails its check; BIGCACHE_NOMEM, or BIGCACHE_ERROR, which is logged.
  */
 bigcache_rc_t bigcache_page_read(bigcache_pages_t *pages,
-    const bigcache_str_t *key, bigcache_page_t *page);
+    const bigcache_str_t *key, int body, bigcache_page_t *page);
 
 /* tells whether body, one of BIGCACHE_BODY_*, asks for that of the record */
 

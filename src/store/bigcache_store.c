@@ -42,7 +42,7 @@ bigcache_store_get(bigcache_store_t *store, const bigcache_str_t *key,
 
     /* outside, since whoever lets the store go waits for all inside */
 
-    rc = bigcache_page_read(&store->pages, key, page);
+    rc = bigcache_page_read(&store->pages, key, body, page);
 
     if (rc == BIGCACHE_OK) {
         return BIGCACHE_OK;
@@ -382,7 +382,7 @@ bigcache_store_read(bigcache_store_t *store, const bigcache_str_t *key,
         return BIGCACHE_OK;
     }
 
-    rc = bigcache_page_read(&store->pages, key, page);
+    rc = bigcache_page_read(&store->pages, key, body, page);
 
     if (rc == BIGCACHE_OK) {
         return BIGCACHE_OK;

@@ -106,11 +106,16 @@ typedef struct {
     bigcache_store_hooks_t  hooks;
 } bigcache_store_conf_t;
 
-/* whether a page is to come with its body; SMALL: up to BIGCACHE_STORE_LARGE */
+/*
+ * Whether a page is to come with its body.  SMALL: if that is no longer than
+ * BIGCACHE_STORE_LARGE.  KNOWN: in any case, but a longer one that would have
+ * to be read for its checksum is BIGCACHE_AGAIN.
+ */
 
 #define BIGCACHE_BODY_NONE   0
 #define BIGCACHE_BODY        1
 #define BIGCACHE_BODY_SMALL  2
+#define BIGCACHE_BODY_KNOWN  3
 
 typedef struct {
     bigcache_str_t          key;

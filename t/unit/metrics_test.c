@@ -119,7 +119,7 @@ test_waiting(void)
 
     metrics = fresh();
 
-    is_int(bigcache_metrics_waiting(metrics), 0, "nobody is there");
+    is_int(bigcache_metrics_waiting(metrics, NULL), 0, "nobody is there");
 
     one = bigcache_metrics_enter(metrics);
     two = bigcache_metrics_enter(metrics);
@@ -128,17 +128,18 @@ test_waiting(void)
 
     atomic_fetch_add(&one->waiting, 3);
     atomic_fetch_add(&two->waiting, 4);
-    is_int(bigcache_metrics_waiting(metrics), 7, "both count");
+    is_int(bigcache_metrics_waiting(metrics, NULL), 7, "both count");
 
     atomic_fetch_sub(&one->waiting, 3);
-    is_int(bigcache_metrics_waiting(metrics), 4, "and count down");
+    is_int(bigcache_metrics_waiting(metrics, NULL), 4, "and count down");
 
     bigcache_metrics_leave(two);
-    is_int(bigcache_metrics_waiting(metrics), 0, "until they leave");
+    is_int(bigcache_metrics_waiting(metrics, NULL), 0, "until they leave");
 
     atomic_fetch_add(&one->waiting, 2);
     ok(bigcache_metrics_enter(metrics) == two, "the place is free again");
-    is_int(bigcache_metrics_waiting(metrics), 2, "for one who waits for none");
+    is_int(bigcache_metrics_waiting(metrics, NULL), 2,
+           "for one who waits for none");
 }
 
 
@@ -150,10 +151,10 @@ test_dead(void)
     killed(5, 1);
 
     is_int(atomic_load(&metrics->places[0].waiting), 5, "it has left nothing");
-    is_int(bigcache_metrics_waiting(metrics), 0, "the dead do not wait");
+    is_int(bigcache_metrics_waiting(metrics, NULL), 0, "the dead do not wait");
     ok(bigcache_metrics_enter(metrics) == &metrics->places[0],
        "nor do they keep a place");
-    is_int(bigcache_metrics_waiting(metrics), 0, "which counts anew");
+    is_int(bigcache_metrics_waiting(metrics, NULL), 0, "which counts anew");
 }
 
 
@@ -169,7 +170,7 @@ test_zombie(void)
     pid = killed(5, 0);
 
     is_int(kill(pid, 0), 0, "a zombie has its pid");
-    is_int(bigcache_metrics_waiting(metrics), 0, "but does not wait");
+    is_int(bigcache_metrics_waiting(metrics, NULL), 0, "but does not wait");
 
     (void) waitpid(pid, NULL, 0);
 }
@@ -187,15 +188,15 @@ test_pid(void)
 
     place = bigcache_metrics_enter(metrics);
     atomic_fetch_add(&place->waiting, 6);
-    is_int(bigcache_metrics_waiting(metrics), 6, "a process that lives");
+    is_int(bigcache_metrics_waiting(metrics, NULL), 6, "a process that lives");
 
     other = atomic_load(&place->process) - 1;
     atomic_store(&place->process, other);
 
-    is_int(bigcache_metrics_waiting(metrics), 0, "not the one it was");
+    is_int(bigcache_metrics_waiting(metrics, NULL), 0, "not the one it was");
     ok(bigcache_metrics_enter(metrics) == place, "it keeps no place");
     ok(atomic_load(&place->process) != other, "which is another's now");
-    is_int(bigcache_metrics_waiting(metrics), 0, "and counts anew");
+    is_int(bigcache_metrics_waiting(metrics, NULL), 0, "and counts anew");
 
     /* 1 is nobody's child, and began at another moment */
 
@@ -203,7 +204,7 @@ test_pid(void)
     atomic_store(&place->process,
                  (atomic_load(&place->process)
                   & (((uint64_t) 1 << 40) - 1)) | (uint64_t) 1 << 40);
-    is_int(bigcache_metrics_waiting(metrics), 0, "a pid of another user");
+    is_int(bigcache_metrics_waiting(metrics, NULL), 0, "a pid of another user");
 }
 
 

@@ -1,0 +1,147 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * Turns of long operations: in each worker at most half of the threads of a
+ * pool work on batches, purges, lists and large bodies, so that a plain GET or
+ * POST always finds one.  The others wait here, first come, first served,
+ * without a thread.
+ *
+ * nginx does not tell modules how many threads a pool has.  So those are
+ * counted that have worked: a thread that is idle for longest is the next to
+ * work, hence all of them soon have, and until then fewer operations are long
+ * at a time than might be.
+ *
+ * All of this is done in the event loop, but for counting a thread.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_bigcache.h"
+
+
+/* a turn that cannot be waited for is refused at once */
+
+#define NGX_HTTP_BIGCACHE_TURNS  512
+
+
+static ngx_uint_t ngx_http_bigcache_turn_free(ngx_http_bigcache_pool_t *pool);
+
+
+ngx_http_bigcache_pool_t *
+ngx_http_bigcache_create_pool(ngx_pool_t *memory)
+{
+    ngx_http_bigcache_pool_t  *pool;
+
+    pool = ngx_pcalloc(memory, sizeof(ngx_http_bigcache_pool_t));
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    ngx_queue_init(&pool->waiting);
+
+    return pool;
+}
+
+
+void
+ngx_http_bigcache_worked(ngx_http_bigcache_pool_t *pool)
+{
+    /* a thread belongs to one pool, until it ends */
+
+    static _Thread_local ngx_uint_t  counted;
+
+    if (!counted) {
+        counted = 1;
+        atomic_fetch_add(&pool->threads, 1);
+    }
+}
+
+
+ngx_int_t
+ngx_http_bigcache_turn_take(ngx_http_bigcache_pool_t *pool,
+    ngx_http_bigcache_turn_t *turn, ngx_uint_t first)
+{
+    turn->pool = pool;
+
+    if (ngx_queue_empty(&pool->waiting) && ngx_http_bigcache_turn_free(pool)) {
+        pool->taken++;
+        turn->state = NGX_HTTP_BIGCACHE_TURN_TAKEN;
+
+        return NGX_OK;
+    }
+
+    if (pool->nwaiting >= NGX_HTTP_BIGCACHE_TURNS) {
+        return NGX_BUSY;
+    }
+
+    pool->nwaiting++;
+    turn->state = NGX_HTTP_BIGCACHE_TURN_WAITING;
+
+    if (first) {
+        ngx_queue_insert_head(&pool->waiting, &turn->queue);
+
+    } else {
+        ngx_queue_insert_tail(&pool->waiting, &turn->queue);
+    }
+
+    return NGX_AGAIN;
+}
+
+
+void
+ngx_http_bigcache_turn_end(ngx_http_bigcache_turn_t *turn)
+{
+    ngx_http_bigcache_pool_t  *pool;
+
+    pool = turn->pool;
+
+    switch (turn->state) {
+
+    case NGX_HTTP_BIGCACHE_TURN_WAITING:
+        pool->nwaiting--;
+        ngx_queue_remove(&turn->queue);
+        break;
+
+    case NGX_HTTP_BIGCACHE_TURN_TAKEN:
+        pool->taken--;
+        break;
+
+    default:
+        return;
+    }
+
+    turn->state = NGX_HTTP_BIGCACHE_TURN_NONE;
+
+    while (!ngx_queue_empty(&pool->waiting)
+           && ngx_http_bigcache_turn_free(pool))
+    {
+        turn = ngx_queue_data(ngx_queue_head(&pool->waiting),
+                              ngx_http_bigcache_turn_t, queue);
+
+        ngx_queue_remove(&turn->queue);
+
+        pool->nwaiting--;
+        pool->taken++;
+        turn->state = NGX_HTTP_BIGCACHE_TURN_TAKEN;
+
+        ngx_post_event(turn->event, &ngx_posted_events);
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_bigcache_turn_free(ngx_http_bigcache_pool_t *pool)
+{
+    ngx_uint_t  most;
+
+    most = atomic_load(&pool->threads) / 2;
+
+    return pool->taken < ngx_max(most, 1);
+}
