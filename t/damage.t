@@ -25,7 +25,8 @@ http {
 
     client_max_body_size 8m;
 
-    bigcache_path %%DIR%%/store zone=main:1m wait=3s inline_size=1k;
+    bigcache_path %%DIR%%/store zone=main:1m wait=3s inline_size=1k
+                  sync=10ms;
 
     server {
         listen 127.0.0.1:%%PORT_0%%;
@@ -390,6 +391,7 @@ sub segmented {
     # after a crash no segment is written on
     $t->kill;
     $t->start;
+    durable($t);
 
     return $t;
 }
@@ -446,6 +448,15 @@ sub flip {
 
 
 sub crits { scalar(() = $_[0]->error_log =~ /\[crit\] .*bigcache store /g) }
+# what is durable was not torn by a power cut: if it is bad, it is damaged
+sub durable {
+    my ($t) = @_;
+
+    $t->wait_for(sub {
+        $t->get('/metrics')->body =~ /^bigcache_unsynced_seconds 0\.000$/m
+    }) or die "not durable\n";
+}
+
 sub counts { $_[0]->get('/stat/count')->json->{count} }
 
 

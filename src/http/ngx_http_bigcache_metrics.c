@@ -22,6 +22,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_bigcache.h"
+#include "bigcache_sync.h"
 
 
 #define NGX_HTTP_BIGCACHE_METRICS_LINE    160
@@ -69,6 +70,8 @@ static u_char *ngx_http_bigcache_metrics_durations(u_char *p,
     bigcache_metrics_sum_t *sums);
 static u_char *ngx_http_bigcache_metrics_pages(u_char *p,
     ngx_http_bigcache_ctx_t *ctx);
+static u_char *ngx_http_bigcache_metrics_unsynced(u_char *p,
+    const bigcache_store_shared_t *shared);
 static u_char *ngx_http_bigcache_metrics_store(u_char *p,
     ngx_http_bigcache_ctx_t *ctx);
 
@@ -490,6 +493,22 @@ ngx_http_bigcache_metrics_pages(u_char *p, ngx_http_bigcache_ctx_t *ctx)
 
 
 static u_char *
+ngx_http_bigcache_metrics_unsynced(u_char *p,
+    const bigcache_store_shared_t *shared)
+{
+    uint64_t  ms;
+
+    ms = (uint64_t) bigcache_sync_age(shared);
+
+    return ngx_sprintf(p, "# HELP bigcache_unsynced_seconds Age of the oldest "
+                       "write that a power cut could take back.\n"
+                       "# TYPE bigcache_unsynced_seconds gauge\n"
+                       "bigcache_unsynced_seconds %uL.%03uL\n",
+                       ms / 1000, ms % 1000);
+}
+
+
+static u_char *
 ngx_http_bigcache_metrics_store(u_char *p, ngx_http_bigcache_ctx_t *ctx)
 {
     bigcache_stat_t          *stat;
@@ -520,6 +539,14 @@ ngx_http_bigcache_metrics_store(u_char *p, ngx_http_bigcache_ctx_t *ctx)
     p = ngx_http_bigcache_metric(p, "evicted_pages_total", "counter",
                                  "Live pages that were in them.",
                                  atomic_load(&shared->lost));
+
+    p = ngx_http_bigcache_metric(p, "syncs_total", "counter",
+                                 "Times that what was written was synced.",
+                                 atomic_load(&shared->syncs));
+    p = ngx_http_bigcache_metric(p, "sync_failures_total", "counter",
+                                 "Times that this failed.",
+                                 atomic_load(&shared->sync_failures));
+    p = ngx_http_bigcache_metrics_unsynced(p, shared);
 
     if (!ctx->op.up) {
         return p;

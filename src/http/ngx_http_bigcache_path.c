@@ -49,6 +49,8 @@ static char *ngx_http_bigcache_write_buffer(ngx_conf_t *cf,
     ngx_http_bigcache_zone_t *zone, ngx_str_t *value);
 static char *ngx_http_bigcache_wait(ngx_conf_t *cf,
     ngx_http_bigcache_zone_t *zone, ngx_str_t *value);
+static char *ngx_http_bigcache_sync(ngx_conf_t *cf,
+    ngx_http_bigcache_zone_t *zone, ngx_str_t *value);
 static char *ngx_http_bigcache_max_size(ngx_conf_t *cf,
     ngx_http_bigcache_zone_t *zone, ngx_str_t *value);
 static char *ngx_http_bigcache_min_free(ngx_conf_t *cf,
@@ -76,6 +78,7 @@ static ngx_http_bigcache_parameter_t  ngx_http_bigcache_parameters[] = {
     { ngx_string("block_cache="), ngx_http_bigcache_block_cache },
     { ngx_string("write_buffer="), ngx_http_bigcache_write_buffer },
     { ngx_string("wait="), ngx_http_bigcache_wait },
+    { ngx_string("sync="), ngx_http_bigcache_sync },
     { ngx_string("max_size="), ngx_http_bigcache_max_size },
     { ngx_string("min_free="), ngx_http_bigcache_min_free },
     { ngx_string("segment_size="), ngx_http_bigcache_segment_size },
@@ -363,6 +366,37 @@ ngx_http_bigcache_wait(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
     }
 
     zone->conf.wait = (unsigned) ms;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_bigcache_sync(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
+    ngx_str_t *value)
+{
+    ngx_int_t  ms;
+
+    if (value->len == 3 && ngx_strncmp(value->data, "off", 3) == 0) {
+        zone->conf.sync = 0;
+        return NGX_CONF_OK;
+    }
+
+    ms = ngx_parse_time(value, 0);
+
+    if (ms == NGX_ERROR) {
+        return "it must be a time or \"off\"";
+    }
+
+    if (ms == 0) {
+        return "it must be 1ms at least, or \"off\"";
+    }
+
+    if (ms > 3600 * 1000) {
+        return "it can be an hour at most";
+    }
+
+    zone->conf.sync = (unsigned) ms;
 
     return NGX_CONF_OK;
 }

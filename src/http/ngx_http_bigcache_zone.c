@@ -46,6 +46,7 @@ ngx_http_bigcache_create_zone(ngx_conf_t *cf)
     zone->cycle = cf->cycle;
 
     zone->conf.wait = 5000;
+    zone->conf.sync = 5000;
     zone->conf.index.block_cache = 8 * 1024 * 1024;
     zone->conf.index.write_buffer = 16 * 1024 * 1024;
     zone->conf.log.handler = ngx_http_bigcache_log;

@@ -69,7 +69,7 @@
 /* the most that a record may have, and a message */
 
 #define BIGCACHE_MESSAGE_DATA_MAX                                             \
-    (BIGCACHE_RECORD_MAX + BIGCACHE_TYPE_MAX + BIGCACHE_INLINE_MAX)
+    (BIGCACHE_RECORD_MAX + BIGCACHE_PREVIOUS_MAX)
 #define BIGCACHE_MESSAGE_MAX                                                  \
     (BIGCACHE_MESSAGE_HEADER + BIGCACHE_KEY_MAX + BIGCACHE_MESSAGE_DATA_MAX)
 

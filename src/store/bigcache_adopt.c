@@ -18,6 +18,7 @@
 
 #include "bigcache_adopt.h"
 #include "bigcache_dir.h"
+#include "bigcache_fsync.h"
 
 
 #define BIGCACHE_ADOPT_NEW     BIGCACHE_ADOPT_IMPORT ".new"
@@ -104,15 +105,22 @@ bigcache_adopt(const char *path, char *error)
         rc = bigcache_adopt_check(path, error);
     }
 
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_fsync_files(from, error);
+    }
+
     if (rc == BIGCACHE_OK && rename(from, to) == -1) {
         rc = bigcache_adopt_failed("rename", path, BIGCACHE_ADOPT_NEW, error);
     }
 
     if (rc != BIGCACHE_OK) {
         bigcache_adopt_undo(path);
+        return rc;
     }
 
-    return rc;
+    /* before there is an index: beside one no original is looked for */
+
+    return bigcache_fsync_dir(path, error);
 }
 
 

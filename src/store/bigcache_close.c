@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "bigcache_dir.h"
+#include "bigcache_fsync.h"
 #include "bigcache_life.h"
 #include "bigcache_open.h"
 
@@ -62,7 +63,7 @@ bigcache_store_stop(bigcache_store_t *store)
 
     (void) pthread_join(store->thread, NULL);
 
-    bigcache_life_close(store, 1);
+    bigcache_life_close(store, 1, 1);
 
     (void) pthread_mutex_lock(&store->mutex);
     store->started = 0;
@@ -131,6 +132,13 @@ bigcache_store_close(bigcache_store_t *store)
 {
     bigcache_rc_t  rc;
 
+    /* nearly all of what is to be synced is so before requests wait */
+
+    if (bigcache_store_inside(store)) {
+        (void) bigcache_sync_all(store);
+        bigcache_store_leave(store);
+    }
+
     (void) pthread_mutex_lock(&store->mutex);
 
     rc = bigcache_life_drain(store);
@@ -143,7 +151,7 @@ bigcache_store_close(bigcache_store_t *store)
 
         (void) pthread_mutex_unlock(&store->mutex);
 
-        bigcache_life_close(store, 1);
+        bigcache_life_close(store, 1, 1);
 
         bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
                      "store \"%s\" closed on demand", store->conf.path);
@@ -205,7 +213,7 @@ bigcache_store_clear(bigcache_store_t *store)
 
     (void) pthread_mutex_unlock(&store->mutex);
 
-    bigcache_life_close(store, 0);
+    bigcache_life_close(store, 0, 0);
     discarded = bigcache_life_discard(store);
 
     (void) pthread_mutex_lock(&store->mutex);
@@ -249,7 +257,7 @@ bigcache_life_drain(bigcache_store_t *store)
 
 
 void
-bigcache_life_close(bigcache_store_t *store, int unlock)
+bigcache_life_close(bigcache_store_t *store, int unlock, int keep)
 {
     int              counted;
     bigcache_open_t  open;
@@ -278,6 +286,14 @@ bigcache_life_close(bigcache_store_t *store, int unlock)
     open.walk = store->walk;
     open.count = (uint64_t) atomic_load(&store->count);
     open.version = atomic_load(&store->version);
+
+    /* the count that is kept tells of nothing that a power cut could take */
+
+    if (store->index && (!keep || bigcache_sync_all(store) != BIGCACHE_OK)) {
+        counted = 0;
+    }
+
+    bigcache_sync_stop(store);
 
     bigcache_import_close(&store->import);
     bigcache_open_close(&store->conf, &open, counted);
@@ -341,6 +357,10 @@ bigcache_life_discard(bigcache_store_t *store)
     if (rc == BIGCACHE_OK) {
         rc = bigcache_dir_discard(store->conf.path, BIGCACHE_DIR_PAGES,
                                   stamp, error);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_fsync_dir(store->conf.path, error);
     }
 
     if (rc != BIGCACHE_OK) {

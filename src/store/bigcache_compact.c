@@ -11,6 +11,7 @@
 #include "bigcache_compact.h"
 #include "bigcache_dir.h"
 #include "bigcache_life.h"
+#include "bigcache_lost.h"
 
 
 #define BIGCACHE_COMPACT_IDLE  500
@@ -20,13 +21,20 @@
 #define BIGCACHE_COMPACT_SLICE  (1024 * 1024)
 #define BIGCACHE_COMPACT_PAUSE  16
 
+/* segments that one sync is for, at most */
+
+#define BIGCACHE_COMPACT_EMPTY  64
+
 
 static bigcache_rc_t bigcache_compact_entry(void *data,
     const bigcache_entry_t *entry, uint64_t offset, uint64_t size);
 static int bigcache_compact_due(bigcache_store_t *store);
 static uint64_t bigcache_compact_room(bigcache_store_t *store);
 static bigcache_rc_t bigcache_compact_move(bigcache_compact_t *ctx,
-    const bigcache_entry_t *entry, uint64_t offset, uint64_t size);
+    const bigcache_entry_t *entry, const bigcache_record_t *record,
+    uint64_t size);
+static bigcache_rc_t bigcache_compact_damaged(bigcache_compact_t *ctx,
+    const bigcache_str_t *key, const bigcache_record_t *record);
 static bigcache_rc_t bigcache_compact_lost(bigcache_compact_t *ctx);
 static bigcache_rc_t bigcache_compact_lost_key(void *data,
     const bigcache_str_t *key, const bigcache_str_t *value);
@@ -35,13 +43,21 @@ static bigcache_rc_t bigcache_compact_lost_key(void *data,
 int
 bigcache_compact_empty(bigcache_store_t *store)
 {
-    bigcache_usage_t  usage;
+    size_t            i, n;
+    bigcache_usage_t  usage[BIGCACHE_COMPACT_EMPTY];
 
-    if (!bigcache_segments_empty(store->segments, &usage)) {
+    n = bigcache_segments_empty(store->segments, usage,
+                                BIGCACHE_COMPACT_EMPTY);
+
+    /* what was removed or replaced there is so on the disk too */
+
+    if (n == 0 || bigcache_sync_segments(store) != BIGCACHE_OK) {
         return 0;
     }
 
-    bigcache_segments_remove(store->segments, usage.id);
+    for (i = 0; i < n; i++) {
+        bigcache_segments_remove(store->segments, usage[i].id);
+    }
 
     return 1;
 }
@@ -66,9 +82,17 @@ bigcache_compact_work(bigcache_store_t *store)
 
     rc = bigcache_compact(store, &usage, bigcache_compact_entry, &n);
 
+    /* the copies, and the records that name them, come first */
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_sync_segments(store);
+    }
+
     if (rc != BIGCACHE_OK) {
         return BIGCACHE_COMPACT_IDLE;
     }
+
+    bigcache_segments_remove(store->segments, usage.id);
 
     (void) atomic_fetch_add(&store->shared->compacted, 1);
     (void) atomic_fetch_add(&store->shared->moved, n);
@@ -132,10 +156,6 @@ bigcache_compact(bigcache_store_t *store, const bigcache_usage_t *usage,
         bigcache_segments_release(store->segments, file);
     }
 
-    if (rc == BIGCACHE_OK) {
-        bigcache_segments_remove(store->segments, usage->id);
-    }
-
     return rc;
 }
 
@@ -176,7 +196,7 @@ bigcache_compact_entry(void *data, const bigcache_entry_t *entry,
     /* what a purge covers it will remove, and count */
 
     if (!old.expired) {
-        return bigcache_compact_move(ctx, entry, offset, size);
+        return bigcache_compact_move(ctx, entry, &old.record, size);
     }
 
     rc = bigcache_key_remove(ctx->store, &entry->key, &ctx->from);
@@ -214,11 +234,12 @@ bigcache_compact_due(bigcache_store_t *store)
 
 static bigcache_rc_t
 bigcache_compact_move(bigcache_compact_t *ctx, const bigcache_entry_t *entry,
-    uint64_t offset, uint64_t size)
+    const bigcache_record_t *record, uint64_t size)
 {
     int                err;
     size_t             head;
     uint32_t           crc;
+    uint64_t           offset;
     bigcache_rc_t      rc;
     bigcache_data_t    data[2];
     bigcache_place_t   place;
@@ -231,6 +252,7 @@ bigcache_compact_move(bigcache_compact_t *ctx, const bigcache_entry_t *entry,
     /* the body, with a look at its checksum, then all around it */
 
     crc = 0;
+    offset = record->offset;
     head = bigcache_entry_head_size(entry->key.len, entry->record.type.len);
 
     data[0] = bigcache_data_range(ctx->fd, (off_t) (offset + head),
@@ -258,16 +280,7 @@ bigcache_compact_move(bigcache_compact_t *ctx, const bigcache_entry_t *entry,
     if (crc != entry->body_crc) {
         bigcache_segments_done(ctx->store->segments, &place);
 
-        bigcache_log(&ctx->store->conf.log, BIGCACHE_LOG_CRIT,
-                     "store \"%s\": key \"%.*s\" is damaged and will be "
-                     "removed: its entry in the segment fails its check",
-                     ctx->store->conf.path,
-                     (int) (entry->key.len < 256 ? entry->key.len : 256),
-                     entry->key.data);
-
-        rc = bigcache_key_remove(ctx->store, &entry->key, &ctx->from);
-
-        return bigcache_compact_failed(rc) ? rc : BIGCACHE_OK;
+        return bigcache_compact_damaged(ctx, &entry->key, record);
     }
 
     if (bigcache_data_write(place.fd, place.offset, &data[1], 1, NULL) == -1)
@@ -302,6 +315,21 @@ failed:
     errno = err;
 
     return (err == ENOSPC || err == EDQUOT) ? BIGCACHE_FULL : BIGCACHE_ERROR;
+}
+
+
+/* the page before it comes back, if this one never reached the disk */
+
+static bigcache_rc_t
+bigcache_compact_damaged(bigcache_compact_t *ctx, const bigcache_str_t *key,
+    const bigcache_record_t *record)
+{
+    bigcache_rc_t  rc;
+
+    rc = bigcache_key_lost(ctx->store, key, BIGCACHE_DAMAGED, record);
+
+    return (rc == BIGCACHE_MISS || rc == BIGCACHE_MISMATCH) ? BIGCACHE_OK
+                                                            : rc;
 }
 
 
@@ -385,8 +413,14 @@ bigcache_compact_lost_key(void *data, const bigcache_str_t *key,
         && entry.key.len == key->len
         && memcmp(entry.key.data, key->data, key->len) == 0)
     {
-        return bigcache_compact_move(ctx, &entry, record.offset,
+        return bigcache_compact_move(ctx, &entry, &record,
                                      bigcache_page_size(key, &record));
+    }
+
+    rc = bigcache_key_revert(ctx->store, key, &record);
+
+    if (rc != BIGCACHE_MISS && rc != BIGCACHE_DAMAGED) {
+        return (rc == BIGCACHE_MISMATCH) ? BIGCACHE_OK : rc;
     }
 
     rc = bigcache_key_remove(ctx->store, key, &ctx->from);

@@ -46,8 +46,10 @@ typedef struct {
 } bigcache_compact_t;
 
 
-/* unlinks one segment of which nothing is alive; returns 1, or 0: none is */
-
+/*
+ * Unlinks segments of which nothing is alive, some at a time.  Returns 1, or 0
+ * if there are none, or if what took the place of their pages cannot be synced.
+ */
 int bigcache_compact_empty(bigcache_store_t *store);
 
 /*
@@ -57,10 +59,11 @@ int bigcache_compact_empty(bigcache_store_t *store);
 unsigned bigcache_compact_work(bigcache_store_t *store);
 
 /*
- * Calls handler for each entry of a segment, which is to move or to remove it,
- * and unlinks the segment then.  Returns BIGCACHE_OK and *n pages moved or
- * removed; BIGCACHE_UNAVAILABLE when the store is drained, BIGCACHE_FULL,
- * BIGCACHE_ERROR, BIGCACHE_DAMAGED or BIGCACHE_NOMEM.
+ * Calls handler for each entry of a segment, which is to move or to remove it;
+ * then the caller may unlink the segment, when that is durable.  Returns
+ * BIGCACHE_OK and *n pages moved or removed; BIGCACHE_UNAVAILABLE when the
+ * store is drained, BIGCACHE_FULL, BIGCACHE_ERROR, BIGCACHE_DAMAGED or
+ * BIGCACHE_NOMEM.
  */
 bigcache_rc_t bigcache_compact(bigcache_store_t *store,
     const bigcache_usage_t *usage, bigcache_scan_pt handler, uint64_t *n);

@@ -22,6 +22,7 @@
 
 #include "bigcache_adopt.h"
 #include "bigcache_dir.h"
+#include "bigcache_fsync.h"
 #include "bigcache_turn.h"
 
 
@@ -115,13 +116,16 @@ bigcache_rc_t
 bigcache_dir_set_aside(const char *path, const char *name, uint64_t stamp,
     char *error)
 {
-    char  from[PATH_MAX], to[PATH_MAX];
+    char           from[PATH_MAX], to[PATH_MAX];
+    bigcache_rc_t  rc;
 
     (void) snprintf(from, PATH_MAX, "%s/%s", path, name);
     (void) snprintf(to, PATH_MAX, "%s/%s.damaged-%llu", path, name,
                     (unsigned long long) stamp);
 
-    return bigcache_dir_rename(from, to, error);
+    rc = bigcache_dir_rename(from, to, error);
+
+    return (rc == BIGCACHE_OK) ? bigcache_fsync_dir(path, error) : rc;
 }
 
 
@@ -213,9 +217,21 @@ bigcache_dir_free(const char *path)
 void
 bigcache_dir_empty_trash(const char *path, _Atomic int *stop)
 {
-    char  name[PATH_MAX];
+    char  name[PATH_MAX], error[BIGCACHE_ERROR_LEN];
 
     (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_TRASH, path);
+
+    if (access(name, F_OK) == -1) {
+        return;
+    }
+
+    /* or a power cut could put back in place what is emptied here */
+
+    if (bigcache_fsync_dir(name, error) != BIGCACHE_OK
+        || bigcache_fsync_dir(path, error) != BIGCACHE_OK)
+    {
+        return;
+    }
 
     bigcache_dir_remove(AT_FDCWD, name, stop);
 }

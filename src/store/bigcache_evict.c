@@ -41,6 +41,12 @@ bigcache_evict_work(bigcache_store_t *store)
         return BIGCACHE_EVICT_IDLE;
     }
 
+    /* a limit does not wait for a disk that fails */
+
+    (void) bigcache_sync_segments(store);
+
+    bigcache_segments_remove(store->segments, usage.id);
+
     (void) atomic_fetch_add(&store->shared->evicted, 1);
     (void) atomic_fetch_add(&store->shared->lost, n);
 

@@ -61,7 +61,8 @@ typedef struct {
 static bigcache_rc_t bigcache_import_ready(bigcache_store_t *store);
 static bigcache_rc_t bigcache_import_load(bigcache_store_t *store,
     u_char *stage, char *error);
-static bigcache_rc_t bigcache_import_keep(bigcache_store_t *store,
+static bigcache_rc_t bigcache_import_keep(bigcache_store_t *store);
+static bigcache_rc_t bigcache_import_write(bigcache_store_t *store,
     u_char stage);
 static bigcache_rc_t bigcache_import_open(bigcache_store_t *store,
     char *error);
@@ -89,9 +90,9 @@ static bigcache_rc_t bigcache_import_put(bigcache_store_t *store,
     const bigcache_put_t *put);
 static int bigcache_import_possible(bigcache_store_t *store,
     const bigcache_str_t *key);
-static int bigcache_import_passed(const bigcache_import_t *import,
+static int bigcache_import_passed(const bigcache_import_key_t *last,
     const bigcache_str_t *key);
-static bigcache_rc_t bigcache_import_pass(bigcache_import_t *import,
+static bigcache_rc_t bigcache_import_pass(bigcache_import_key_t *last,
     const bigcache_str_t *key);
 static bigcache_rc_t bigcache_import_finish(bigcache_store_t *store,
     int keep);
@@ -133,12 +134,13 @@ bigcache_import_close(bigcache_import_t *import)
         import->index = NULL;
     }
 
-    free(import->last);
+    free(import->last.data);
+    free(import->kept.data);
 
-    import->last = NULL;
-    import->last_len = 0;
-    import->last_alloc = 0;
-    import->begun = 0;
+    memset(&import->last, 0, sizeof(bigcache_import_key_t));
+    memset(&import->kept, 0, sizeof(bigcache_import_key_t));
+
+    import->kept_at = 0;
     import->damaged = 0;
     import->told = 0;
     import->retry_at = 0;
@@ -169,6 +171,10 @@ bigcache_import_work(bigcache_store_t *store)
         rc = bigcache_import_slice(store);
     }
 
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_import_keep(store);
+    }
+
     if (rc == BIGCACHE_MISS) {
         bigcache_dir_empty_trash(store->conf.path, &store->draining);
     }
@@ -196,13 +202,49 @@ bigcache_import_forget(bigcache_store_t *store, const bigcache_str_t *key)
 
     rc = bigcache_import_ready(store);
 
-    if (rc == BIGCACHE_OK && !bigcache_import_passed(import, key)) {
-        found = (bigcache_import_delete(import, key) == BIGCACHE_OK);
+    if (rc == BIGCACHE_OK && !bigcache_import_passed(&import->kept, key)) {
+        found = (bigcache_import_delete(import, key) == BIGCACHE_OK)
+                && !bigcache_import_passed(&import->last, key);
     }
 
     (void) pthread_mutex_unlock(&import->mutex);
 
     return found;
+}
+
+
+void
+bigcache_import_replaced(bigcache_store_t *store, const bigcache_str_t *key)
+{
+    int                 found;
+    char                error[BIGCACHE_ERROR_LEN];
+    bigcache_str_t      value;
+    bigcache_import_t  *import;
+
+    import = &store->import;
+
+    if (atomic_load(&import->state) == BIGCACHE_IMPORT_NONE) {
+        return;
+    }
+
+    (void) pthread_mutex_lock(&import->mutex);
+
+    found = (bigcache_import_ready(store) == BIGCACHE_OK
+             && !bigcache_import_passed(&import->kept, key)
+             && bigcache_index_get(import->index, 0, key, &value, error)
+                == BIGCACHE_OK);
+
+    if (found) {
+        bigcache_index_free(&value);
+    }
+
+    (void) pthread_mutex_unlock(&import->mutex);
+
+    /* else it stays, and is passed over as long as the page is there */
+
+    if (found && bigcache_sync_all(store) == BIGCACHE_OK) {
+        (void) bigcache_import_forget(store, key);
+    }
 }
 
 
@@ -337,7 +379,11 @@ bigcache_import_load(bigcache_store_t *store, u_char *stage, char *error)
         key.data = value.data + 1;
         key.len = value.len - 1;
 
-        rc = bigcache_import_pass(import, &key);
+        rc = bigcache_import_pass(&import->last, &key);
+
+        if (rc == BIGCACHE_OK) {
+            rc = bigcache_import_pass(&import->kept, &key);
+        }
     }
 
     bigcache_index_free(&value);
@@ -346,8 +392,66 @@ bigcache_import_load(bigcache_store_t *store, u_char *stage, char *error)
 }
 
 
+/*
+ * Tells the index now and then how far the import has come, when all of that
+ * is durable.  Returns BIGCACHE_OK, also if it is not time yet.
+ */
+
 static bigcache_rc_t
-bigcache_import_keep(bigcache_store_t *store, u_char stage)
+bigcache_import_keep(bigcache_store_t *store)
+{
+    int64_t             now;
+    bigcache_rc_t       rc;
+    bigcache_str_t      key;
+    bigcache_import_t  *import;
+
+    import = &store->import;
+    now = bigcache_monotonic();
+
+    if (now - import->kept_at < BIGCACHE_IMPORT_KEEP
+        && import->read - import->kept_read < BIGCACHE_IMPORT_SYNCED)
+    {
+        return BIGCACHE_OK;
+    }
+
+    rc = bigcache_sync_all(store);
+
+    if (rc == BIGCACHE_OK) {
+        (void) pthread_mutex_lock(&import->mutex);
+
+        rc = bigcache_import_write(store, import->damaged
+                                          ? BIGCACHE_IMPORT_DAMAGED
+                                          : BIGCACHE_IMPORT_RUNS);
+
+        (void) pthread_mutex_unlock(&import->mutex);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_sync_index(store);
+    }
+
+    if (rc == BIGCACHE_OK && import->last.set) {
+        (void) pthread_mutex_lock(&import->mutex);
+
+        key.data = import->last.data;
+        key.len = import->last.len;
+
+        rc = bigcache_import_pass(&import->kept, &key);
+
+        (void) pthread_mutex_unlock(&import->mutex);
+    }
+
+    import->kept_at = now;
+    import->kept_read = import->read;
+
+    return rc;
+}
+
+
+/* writes how far it has come; the caller holds the mutex */
+
+static bigcache_rc_t
+bigcache_import_write(bigcache_store_t *store, u_char stage)
 {
     char                error[BIGCACHE_ERROR_LEN];
     u_char             *buf;
@@ -364,19 +468,19 @@ bigcache_import_keep(bigcache_store_t *store, u_char stage)
         return rc;
     }
 
-    buf = malloc(1 + import->last_len);
+    buf = malloc(1 + import->last.len);
     if (buf == NULL) {
         return BIGCACHE_NOMEM;
     }
 
     buf[0] = stage;
 
-    if (import->last_len) {
-        memcpy(buf + 1, import->last, import->last_len);
+    if (import->last.len) {
+        memcpy(buf + 1, import->last.data, import->last.len);
     }
 
     value.data = buf;
-    value.len = 1 + import->last_len;
+    value.len = 1 + import->last.len;
 
     change.space = BIGCACHE_INDEX_META;
     change.key = bigcache_meta_import;
@@ -386,8 +490,13 @@ bigcache_import_keep(bigcache_store_t *store, u_char stage)
 
     free(buf);
 
-    return (rc == BIGCACHE_OK) ? rc
-                               : bigcache_store_unwritten(store, rc, error);
+    if (rc != BIGCACHE_OK) {
+        return bigcache_store_unwritten(store, rc, error);
+    }
+
+    bigcache_sync_note(store);
+
+    return BIGCACHE_OK;
 }
 
 
@@ -426,11 +535,12 @@ bigcache_import_open(bigcache_store_t *store, char *error)
     import->expired = 0;
     import->bad = 0;
     import->noted = 0;
+    import->kept_read = 0;
     import->noted_at = bigcache_monotonic();
 
     bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
                  "store \"%s\": import of what the original has stored %s",
-                 store->conf.path, import->begun ? "goes on" : "begins");
+                 store->conf.path, import->last.set ? "goes on" : "begins");
 
     return BIGCACHE_OK;
 }
@@ -551,12 +661,12 @@ bigcache_import_begin(bigcache_import_slice_t *slice, bigcache_str_t *last)
     (void) pthread_mutex_lock(&import->mutex);
 
     slice->deleted = import->deleted;
-    last->len = import->last_len;
+    last->len = import->last.len;
 
     if (bigcache_monotonic() < import->retry_at) {
         rc = BIGCACHE_UNAVAILABLE;
 
-    } else if (import->begun) {
+    } else if (import->last.set) {
 
         memory = malloc(last->len + 1);
 
@@ -564,7 +674,7 @@ bigcache_import_begin(bigcache_import_slice_t *slice, bigcache_str_t *last)
             rc = BIGCACHE_NOMEM;
 
         } else if (last->len) {
-            memcpy(memory, import->last, last->len);
+            memcpy(memory, import->last.data, last->len);
         }
     }
 
@@ -588,14 +698,6 @@ bigcache_import_end(bigcache_import_slice_t *slice)
     import = &slice->store->import;
 
     if (slice->n) {
-        if (bigcache_import_keep(slice->store,
-                                 import->damaged ? BIGCACHE_IMPORT_DAMAGED
-                                                 : BIGCACHE_IMPORT_RUNS)
-            != BIGCACHE_OK)
-        {
-            rc = BIGCACHE_ERROR;
-        }
-
         bigcache_import_note(slice->store);
     }
 
@@ -677,7 +779,7 @@ bigcache_import_one(bigcache_import_slice_t *slice,
     slice->n++;
     slice->bytes += key->len + value->len;
 
-    return bigcache_import_pass(import, key);
+    return bigcache_import_pass(&import->last, key);
 }
 
 
@@ -860,54 +962,54 @@ bigcache_import_possible(bigcache_store_t *store, const bigcache_str_t *key)
 }
 
 
-/* tells whether the key is one of those that are taken in */
+/* tells whether the key is the last one, or comes before it */
 
 static int
-bigcache_import_passed(const bigcache_import_t *import,
+bigcache_import_passed(const bigcache_import_key_t *last,
     const bigcache_str_t *key)
 {
     int     order;
     size_t  len;
 
-    if (!import->begun) {
+    if (!last->set) {
         return 0;
     }
 
-    len = (key->len < import->last_len) ? key->len : import->last_len;
-    order = len ? memcmp(key->data, import->last, len) : 0;
+    len = (key->len < last->len) ? key->len : last->len;
+    order = len ? memcmp(key->data, last->data, len) : 0;
 
-    return order < 0 || (order == 0 && key->len <= import->last_len);
+    return order < 0 || (order == 0 && key->len <= last->len);
 }
 
 
 static bigcache_rc_t
-bigcache_import_pass(bigcache_import_t *import, const bigcache_str_t *key)
+bigcache_import_pass(bigcache_import_key_t *last, const bigcache_str_t *key)
 {
-    u_char  *last;
+    u_char  *data;
 
-    if (import->last == NULL || key->len > import->last_alloc) {
+    if (last->data == NULL || key->len > last->alloc) {
 
-        last = realloc(import->last, key->len + 1);
-        if (last == NULL) {
+        data = realloc(last->data, key->len + 1);
+        if (data == NULL) {
             return BIGCACHE_NOMEM;
         }
 
-        import->last = last;
-        import->last_alloc = key->len + 1;
+        last->data = data;
+        last->alloc = key->len + 1;
     }
 
     if (key->len) {
-        memcpy(import->last, key->data, key->len);
+        memcpy(last->data, key->data, key->len);
     }
 
-    import->last_len = key->len;
-    import->begun = 1;
+    last->len = key->len;
+    last->set = 1;
 
     return BIGCACHE_OK;
 }
 
 
-/* the index says that all is in before anything is moved */
+/* the index says that all is in, and durable, before anything is moved */
 
 static bigcache_rc_t
 bigcache_import_finish(bigcache_store_t *store, int keep)
@@ -918,8 +1020,16 @@ bigcache_import_finish(bigcache_store_t *store, int keep)
 
     import = &store->import;
 
-    rc = bigcache_import_keep(store, keep ? BIGCACHE_IMPORT_KEPT
-                                          : BIGCACHE_IMPORT_DONE);
+    rc = bigcache_sync_all(store);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_import_write(store, keep ? BIGCACHE_IMPORT_KEPT
+                                               : BIGCACHE_IMPORT_DONE);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_sync_index(store);
+    }
 
     if (rc != BIGCACHE_OK) {
         import->retry_at = bigcache_monotonic() + BIGCACHE_IMPORT_RETRY;
@@ -1067,10 +1177,10 @@ bigcache_import_purge_key(void *data, const bigcache_str_t *key,
     memcpy(purge->last, key->data, key->len);
     purge->len = key->len;
 
-    if (!bigcache_import_passed(purge->import, key)
+    if (!bigcache_import_passed(&purge->import->kept, key)
         && bigcache_import_delete(purge->import, key) == BIGCACHE_OK)
     {
-        purge->found++;
+        purge->found += !bigcache_import_passed(&purge->import->last, key);
     }
 
     return BIGCACHE_OK;

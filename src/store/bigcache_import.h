@@ -11,11 +11,17 @@
  * How far it has come is in the index, as the meta "import":
  *
  *      0  u8   BIGCACHE_IMPORT_*
- *      1       the last key that was taken in, if it is under way
+ *      1       a key, if it is under way: it and all before it are taken in,
+ *              and durable
+ *
+ * That is written now and then, since it takes a sync, so it lies behind the
+ * last key that was taken in; after a crash the keys between them are taken
+ * in again, unless there is a page by then.
  *
  * What requests do meanwhile is later than any entry: what is stored is not
  * overwritten, and what is stored, deleted or purged is deleted from import/
- * too, so that it does not come back.  The files of the original are moved
+ * too, so that it does not come back; what is stored not before the page that
+ * takes its place is durable.  The files of the original are moved
  * into the trash when all is in, but stay if some of it could not be read.
  *
  * The database of import/ is opened by whoever needs it first.  All of it
@@ -34,6 +40,11 @@
 #include "bigcache_store.h"
 
 
+/* milliseconds, and entries, after which the index is told how far it is */
+
+#define BIGCACHE_IMPORT_KEEP     2000
+#define BIGCACHE_IMPORT_SYNCED   5000
+
 #define BIGCACHE_IMPORT_RUNS     'r'
 #define BIGCACHE_IMPORT_DAMAGED  'd'    /* it runs, but not all can be read */
 #define BIGCACHE_IMPORT_DONE     'D'
@@ -46,6 +57,15 @@ typedef enum {
     BIGCACHE_IMPORT_DUE
 } bigcache_import_e;
 
+/* a key, and all before it */
+
+typedef struct {
+    u_char              *data;
+    size_t               len;
+    size_t               alloc;
+    unsigned             set:1;      /* there is one */
+} bigcache_import_key_t;
+
 /* all under the mutex, but for the state */
 
 typedef struct {
@@ -54,10 +74,10 @@ typedef struct {
     bigcache_index_t    *index;      /* of import/, NULL: not open */
     uint64_t             deleted;    /* keys, from it, since it was opened */
 
-    u_char              *last;       /* the last key that was taken in */
-    size_t               last_len;
-    size_t               last_alloc;
-    unsigned             begun:1;    /* there is such a key */
+    bigcache_import_key_t  last;     /* that was taken in */
+    bigcache_import_key_t  kept;     /* the one in the index, durable */
+    int64_t              kept_at;    /* monotonic ms */
+    uint64_t             kept_read;  /* of read, then */
     unsigned             damaged:1;
     unsigned             told:1;
     int64_t              retry_at;   /* monotonic ms */
@@ -85,10 +105,15 @@ void bigcache_import_close(bigcache_import_t *import);
 int bigcache_import_work(bigcache_store_t *store);
 
 /*
- * Forgets the entry of a key that was stored or is to be deleted.  Returns 1
- * if it was one that had not been taken in, else 0.
+ * Forgets the entry of a key that is to be deleted.  Returns 1 if it was one
+ * that had not been taken in, else 0.
  */
 int bigcache_import_forget(bigcache_store_t *store,
+    const bigcache_str_t *key);
+
+/* the same for a key that was stored, when that is durable: it waits for it */
+
+void bigcache_import_replaced(bigcache_store_t *store,
     const bigcache_str_t *key);
 
 /*

@@ -47,6 +47,9 @@ struct bigcache_index_walk_s {
 };
 
 
+static bigcache_rc_t bigcache_index_start(bigcache_index_t **index,
+    const char *path, const bigcache_index_conf_t *conf,
+    unsigned char paranoid, char *error);
 static int bigcache_index_headless(const char *path);
 static void bigcache_index_name(const bigcache_index_t *index,
     bigcache_index_name_t *name, u_char space, const bigcache_str_t *key);
@@ -58,6 +61,33 @@ static bigcache_rc_t bigcache_index_failed(char *err, char *error);
 bigcache_rc_t
 bigcache_index_open(bigcache_index_t **indexp, const char *path,
     const bigcache_index_conf_t *conf, char *error)
+{
+    return bigcache_index_start(indexp, path, conf, 1, error);
+}
+
+
+bigcache_rc_t
+bigcache_index_recover(const char *path, const bigcache_index_conf_t *conf,
+    char *error)
+{
+    bigcache_rc_t      rc;
+    bigcache_index_t  *index;
+
+    rc = bigcache_index_start(&index, path, conf, 0, error);
+
+    if (rc == BIGCACHE_OK) {
+        bigcache_index_close(index);
+    }
+
+    return rc;
+}
+
+
+/* paranoid: what fails a check is an error, else LevelDB passes over it */
+
+static bigcache_rc_t
+bigcache_index_start(bigcache_index_t **indexp, const char *path,
+    const bigcache_index_conf_t *conf, unsigned char paranoid, char *error)
 {
     char              *err;
     bigcache_index_t  *index;
@@ -81,7 +111,7 @@ bigcache_index_open(bigcache_index_t **indexp, const char *path,
 
     index->options = leveldb_options_create();
     leveldb_options_set_create_if_missing(index->options, 1);
-    leveldb_options_set_paranoid_checks(index->options, 1);
+    leveldb_options_set_paranoid_checks(index->options, paranoid);
     leveldb_options_set_cache(index->options, index->cache);
     leveldb_options_set_filter_policy(index->options, index->filter);
     leveldb_options_set_write_buffer_size(index->options, conf->write_buffer);

@@ -72,6 +72,14 @@ bigcache_rc_t bigcache_index_open(bigcache_index_t **index, const char *path,
     const bigcache_index_conf_t *conf, char *error);
 
 /*
+ * Has LevelDB take what its logs hold into tables, but for what fails its
+ * checks there: a power cut may have torn what was not synced.  The same codes;
+ * BIGCACHE_DAMAGED if that is not all that is wrong.
+ */
+bigcache_rc_t bigcache_index_recover(const char *path,
+    const bigcache_index_conf_t *conf, char *error);
+
+/*
  * Rebuilds what can be rebuilt of a damaged database; the same codes.
  */
 bigcache_rc_t bigcache_index_repair(const char *path,

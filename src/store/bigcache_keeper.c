@@ -135,6 +135,17 @@ bigcache_keeper(void *data)
 static void
 bigcache_keeper_resign(bigcache_store_t *store)
 {
+    /* nearly all of what is to be synced is so before requests wait */
+
+    store->calls++;
+    (void) pthread_mutex_unlock(&store->mutex);
+
+    (void) bigcache_sync_all(store);
+
+    (void) pthread_mutex_lock(&store->mutex);
+    store->calls--;
+    (void) pthread_cond_broadcast(&store->cond);
+
     store->resigning = 0;
 
     if (bigcache_life_drain(store) != BIGCACHE_OK) {
@@ -143,7 +154,7 @@ bigcache_keeper_resign(bigcache_store_t *store)
 
     (void) pthread_mutex_unlock(&store->mutex);
 
-    bigcache_life_close(store, 1);
+    bigcache_life_close(store, 1, 1);
 
     bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
                  "store \"%s\" handed over", store->conf.path);
@@ -182,8 +193,15 @@ bigcache_keeper_work(bigcache_store_t *store)
         bigcache_segments_seal(store->segments, BIGCACHE_COMPACT_FULL);
     }
 
-    if (!counted) {
-        counted = (bigcache_recount(store) == 0);
+    if (!counted && bigcache_recount(store) == 0) {
+        counted = 1;
+
+        /* at once: no segment goes before others know */
+
+        (void) pthread_mutex_lock(&store->mutex);
+        store->counted = 1;
+        (void) pthread_cond_broadcast(&store->cond);
+        (void) pthread_mutex_unlock(&store->mutex);
     }
 
     /* it knows of the purges that are not ended yet, and of no others */
@@ -215,7 +233,6 @@ bigcache_keeper_work(bigcache_store_t *store)
     (void) pthread_mutex_lock(&store->mutex);
 
     store->calls--;
-    store->counted = counted;
     store->trash = 0;
 
     (void) pthread_cond_broadcast(&store->cond);
@@ -303,7 +320,7 @@ bigcache_keeper_reopen(bigcache_store_t *store)
             bigcache_index_flush(store->index);
         }
 
-        bigcache_life_close(store, 0);
+        bigcache_life_close(store, 0, 1);
 
         (void) pthread_mutex_lock(&store->mutex);
 

@@ -5,16 +5,24 @@
 
 
 #include <endian.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bigcache_key.h"
 #include "bigcache_key_write.h"
 #include "bigcache_life.h"
+#include "bigcache_time.h"
 
 
 static int bigcache_key_expected(const bigcache_old_t *old, uint64_t expect);
 static int bigcache_key_done(const bigcache_old_t *old, uint64_t expect,
     uint64_t since, const bigcache_draft_t *draft);
+static bigcache_rc_t bigcache_key_store(bigcache_store_t *store,
+    const bigcache_str_t *key, const bigcache_old_t *old,
+    const bigcache_str_t *value, bigcache_draft_t *draft);
+static bigcache_rc_t bigcache_key_previous(bigcache_store_t *store,
+    const bigcache_str_t *key, const bigcache_old_t *old,
+    bigcache_page_t *page);
 static bigcache_rc_t bigcache_key_put(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_old_t *old,
     const bigcache_record_t *record, const bigcache_str_t *value);
@@ -43,13 +51,14 @@ bigcache_key_replace(bigcache_store_t *store, const bigcache_str_t *key,
 {
     bigcache_rc_t     rc;
     bigcache_old_t    old;
+    bigcache_str_t    value;
     pthread_mutex_t  *lock;
 
     lock = &store->keys[bigcache_key_hash(key)];
 
     (void) pthread_mutex_lock(lock);
 
-    rc = bigcache_key_old(store, key, &old);
+    rc = bigcache_key_read(store, key, &old, &value);
 
     if (rc == BIGCACHE_OK && bigcache_key_done(&old, expect, since, draft)) {
 
@@ -75,17 +84,17 @@ bigcache_key_replace(bigcache_store_t *store, const bigcache_str_t *key,
             draft->record.origin = draft->record.version;
         }
 
-        (void) bigcache_record_encode(draft->memory, &draft->record);
-        bigcache_record_seal(draft->memory, draft->value.len);
-
-        rc = bigcache_key_put(store, key, &old, &draft->record,
-                              &draft->value);
+        rc = bigcache_key_store(store, key, &old, &value, draft);
 
         if (rc == BIGCACHE_OK && old.record.version && !old.live
             && !old.expired)
         {
             bigcache_purge_replaced(store, key, old.record.origin);
         }
+    }
+
+    if (value.data) {
+        bigcache_index_free(&value);
     }
 
     (void) pthread_mutex_unlock(lock);
@@ -124,6 +133,8 @@ bigcache_key_remove(bigcache_store_t *store, const bigcache_str_t *key,
             rc = BIGCACHE_MISS;
 
         } else {
+            (void) atomic_fetch_add(&store->removals, 1);
+
             rc = bigcache_key_put(store, key, &old, NULL, NULL);
         }
     }
@@ -149,10 +160,9 @@ bigcache_rc_t
 bigcache_key_move(bigcache_store_t *store, const bigcache_str_t *key,
     const bigcache_match_t *from, const bigcache_place_t *place)
 {
-    u_char             buf[BIGCACHE_RECORD_MAX];
     bigcache_rc_t      rc;
     bigcache_old_t     old;
-    bigcache_str_t     value;
+    bigcache_str_t     value, bytes;
     pthread_mutex_t   *lock;
     bigcache_record_t  record;
 
@@ -160,7 +170,7 @@ bigcache_key_move(bigcache_store_t *store, const bigcache_str_t *key,
 
     (void) pthread_mutex_lock(lock);
 
-    rc = bigcache_key_old(store, key, &old);
+    rc = bigcache_key_read(store, key, &old, &value);
 
     if (rc == BIGCACHE_OK
         && (!old.found || !bigcache_key_matches(&old, from)))
@@ -173,13 +183,68 @@ bigcache_key_move(bigcache_store_t *store, const bigcache_str_t *key,
         record.segment = place->id;
         record.offset = (uint64_t) place->offset;
 
-        value.data = buf;
-        value.len = bigcache_record_size(&record);
+        /* the version of the page stays, but the record is a new one */
 
-        (void) bigcache_record_encode(buf, &record);
-        bigcache_record_seal(buf, value.len);
+        rc = bigcache_key_encode(store, &record,
+                                 bigcache_store_version(store), &old, &value,
+                                 &bytes);
 
-        rc = bigcache_key_put(store, key, &old, &record, &value);
+        if (rc == BIGCACHE_OK) {
+            rc = bigcache_key_put(store, key, &old, &record, &bytes);
+            free((void *) bytes.data);
+        }
+    }
+
+    if (value.data) {
+        bigcache_index_free(&value);
+    }
+
+    (void) pthread_mutex_unlock(lock);
+
+    return rc;
+}
+
+
+bigcache_rc_t
+bigcache_key_revert(bigcache_store_t *store, const bigcache_str_t *key,
+    const bigcache_record_t *lost)
+{
+    bigcache_rc_t       rc;
+    bigcache_old_t      old;
+    bigcache_str_t      value;
+    bigcache_page_t     page;
+    pthread_mutex_t    *lock;
+
+    lock = &store->keys[bigcache_key_hash(key)];
+
+    (void) pthread_mutex_lock(lock);
+
+    rc = bigcache_key_read(store, key, &old, &value);
+
+    if (rc == BIGCACHE_OK
+        && (!old.found
+            || old.record.version != lost->version
+            || old.record.segment != lost->segment
+            || old.record.offset != lost->offset))
+    {
+        rc = BIGCACHE_MISMATCH;
+    }
+
+    if (rc == BIGCACHE_OK) {
+        bigcache_page_clear(&page);
+
+        rc = bigcache_key_previous(store, key, &old, &page);
+
+        bigcache_page_free(&page);
+
+        if (rc == BIGCACHE_OK) {
+            rc = bigcache_key_put(store, key, &old, &page.record,
+                                  &old.record.previous);
+        }
+    }
+
+    if (value.data) {
+        bigcache_index_free(&value);
     }
 
     (void) pthread_mutex_unlock(lock);
@@ -219,6 +284,9 @@ bigcache_key_forget(bigcache_store_t *store, const bigcache_str_t *key,
 
         if (rc != BIGCACHE_OK) {
             rc = bigcache_store_unwritten(store, rc, error);
+
+        } else {
+            bigcache_sync_note(store);
         }
     }
 
@@ -305,6 +373,80 @@ bigcache_key_done(const bigcache_old_t *old, uint64_t expect, uint64_t since,
            || (one->tag == two->tag
                && one->length == two->length
                && one->expire == two->expire);
+}
+
+
+/*
+ * Writes the draft over old, whose bytes are at value.  The caller holds the
+ * lock of the key and has given the draft its version.
+ */
+
+static bigcache_rc_t
+bigcache_key_store(bigcache_store_t *store, const bigcache_str_t *key,
+    const bigcache_old_t *old, const bigcache_str_t *value,
+    bigcache_draft_t *draft)
+{
+    bigcache_rc_t       rc;
+    bigcache_old_t      prior;
+    bigcache_str_t      bytes;
+    bigcache_record_t  *record;
+
+    record = &draft->record;
+
+    if (!old->live || !(record->flags & BIGCACHE_FLAG_SEGMENT)) {
+
+        /* there is nothing to come back, or the record has its body */
+
+        (void) bigcache_record_encode(draft->memory, record);
+        bigcache_record_seal(draft->memory, draft->value.len);
+
+        return bigcache_key_put(store, key, old, record, &draft->value);
+    }
+
+    /* what a purge with an earlier version covers is not to come back */
+
+    prior = *old;
+    prior.live = !bigcache_purge_begun(&store->purges, key,
+                                       old->record.origin);
+
+    rc = bigcache_key_encode(store, record, record->version, &prior, value,
+                             &bytes);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_key_put(store, key, old, record, &bytes);
+        free((void *) bytes.data);
+    }
+
+    return rc;
+}
+
+
+/*
+ * Reads the previous page of a record that did not reach the disk.  Returns
+ * BIGCACHE_OK and the page; BIGCACHE_MISS if there is none that may come back;
+ * or what bigcache_page_read() does.
+ */
+
+static bigcache_rc_t
+bigcache_key_previous(bigcache_store_t *store, const bigcache_str_t *key,
+    const bigcache_old_t *old, bigcache_page_t *page)
+{
+    const bigcache_str_t  *previous;
+
+    previous = &old->record.previous;
+
+    if (previous->len == 0
+        || !bigcache_key_torn(store, &old->record)
+        || bigcache_record_decode(&page->record, previous->data,
+                                  previous->len)
+           == -1
+        || page->record.expire <= bigcache_now()
+        || bigcache_purge_covers(&store->purges, key, page->record.origin))
+    {
+        return BIGCACHE_MISS;
+    }
+
+    return bigcache_page_read(&store->pages, key, page);
 }
 
 

@@ -74,6 +74,16 @@ bigcache_rc_t bigcache_key_move(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_match_t *from,
     const bigcache_place_t *place);
 
+/*
+ * The page of the record lost cannot be read.  If a crash may have kept it
+ * from the disk, the page that it replaced comes back, if that can be read.
+ * Returns BIGCACHE_OK if it did; BIGCACHE_MISS or BIGCACHE_DAMAGED if there is
+ * none; BIGCACHE_MISMATCH if there is another record by now; BIGCACHE_FULL or
+ * BIGCACHE_ERROR.
+ */
+bigcache_rc_t bigcache_key_revert(bigcache_store_t *store,
+    const bigcache_str_t *key, const bigcache_record_t *lost);
+
 /* drops an expiry time that no record has any more */
 
 bigcache_rc_t bigcache_key_forget(bigcache_store_t *store,

@@ -4,6 +4,7 @@
  */
 
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "bigcache_key_write.h"
@@ -46,13 +47,31 @@ bigcache_rc_t
 bigcache_key_old(bigcache_store_t *store, const bigcache_str_t *key,
     bigcache_old_t *old)
 {
-    char            error[BIGCACHE_ERROR_LEN];
     bigcache_rc_t   rc;
     bigcache_str_t  value;
 
-    memset(old, 0, sizeof(bigcache_old_t));
+    rc = bigcache_key_read(store, key, old, &value);
 
-    rc = bigcache_index_get(store->index, BIGCACHE_INDEX_KEY, key, &value,
+    if (value.data) {
+        bigcache_index_free(&value);
+    }
+
+    return rc;
+}
+
+
+bigcache_rc_t
+bigcache_key_read(bigcache_store_t *store, const bigcache_str_t *key,
+    bigcache_old_t *old, bigcache_str_t *value)
+{
+    char           error[BIGCACHE_ERROR_LEN];
+    bigcache_rc_t  rc;
+
+    memset(old, 0, sizeof(bigcache_old_t));
+    value->data = NULL;
+    value->len = 0;
+
+    rc = bigcache_index_get(store->index, BIGCACHE_INDEX_KEY, key, value,
                             error);
 
     if (rc == BIGCACHE_MISS) {
@@ -71,7 +90,7 @@ bigcache_key_old(bigcache_store_t *store, const bigcache_str_t *key,
         return BIGCACHE_OK;
     }
 
-    if (bigcache_record_decode(&old->record, value.data, value.len) == 0) {
+    if (bigcache_record_decode(&old->record, value->data, value->len) == 0) {
         old->expired = (old->record.expire <= bigcache_now());
         old->live = !old->expired
                     && !bigcache_purge_covers(&store->purges, key,
@@ -79,8 +98,6 @@ bigcache_key_old(bigcache_store_t *store, const bigcache_str_t *key,
     } else {
         memset(&old->record, 0, sizeof(bigcache_record_t));
     }
-
-    bigcache_index_free(&value);
 
     return BIGCACHE_OK;
 }
@@ -159,6 +176,76 @@ bigcache_key_write(bigcache_store_t *store, bigcache_key_write_t *writes,
     for (i = 0; i < n; i++) {
         bigcache_key_account(store, &writes[i]);
     }
+
+    bigcache_sync_note(store);
+
+    return BIGCACHE_OK;
+}
+
+
+int
+bigcache_key_durable(bigcache_store_t *store,
+    const bigcache_record_t *record)
+{
+    return record->written <= atomic_load(&store->synced);
+}
+
+
+int
+bigcache_key_torn(bigcache_store_t *store, const bigcache_record_t *record)
+{
+    return record->written <= atomic_load(&store->opened)
+           && !bigcache_key_durable(store, record);
+}
+
+
+bigcache_rc_t
+bigcache_key_encode(bigcache_store_t *store, const bigcache_record_t *record,
+    uint64_t written, const bigcache_old_t *old, const bigcache_str_t *value,
+    bigcache_str_t *bytes)
+{
+    u_char             *p, previous[BIGCACHE_RECORD_MAX];
+    bigcache_record_t   next, last;
+
+    next = *record;
+    next.flags &= ~BIGCACHE_FLAG_PREVIOUS;
+
+    if (old->live) {
+        next.flags |= BIGCACHE_FLAG_PREVIOUS;
+        next.written = written;
+
+        if (!(old->record.flags & BIGCACHE_FLAG_PREVIOUS)) {
+            next.previous = *value;
+
+        } else if (bigcache_key_durable(store, &old->record)) {
+
+            /* its own previous record is not needed any more */
+
+            last = old->record;
+            last.flags &= ~BIGCACHE_FLAG_PREVIOUS;
+
+            next.previous.data = previous;
+            next.previous.len = bigcache_record_size(&last);
+
+            (void) bigcache_record_encode(previous, &last);
+            bigcache_record_seal(previous, next.previous.len);
+
+        } else {
+            next.previous = old->record.previous;
+        }
+    }
+
+    bytes->len = bigcache_record_size(&next);
+
+    p = malloc(bytes->len);
+    if (p == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    (void) bigcache_record_encode(p, &next);
+    bigcache_record_seal(p, bytes->len);
+
+    bytes->data = p;
 
     return BIGCACHE_OK;
 }

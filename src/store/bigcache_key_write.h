@@ -41,8 +41,14 @@ typedef struct {
 
 unsigned bigcache_key_hash(const bigcache_str_t *key);
 
-/* tells what is there; BIGCACHE_OK, or BIGCACHE_ERROR, logged */
-
+/*
+ * Tells what is there; BIGCACHE_OK, or BIGCACHE_ERROR, logged.
+ * bigcache_key_read() gives the bytes of the record, too, which old->record
+ * points into: the caller gives them to bigcache_index_free() if there are
+ * any.
+ */
+bigcache_rc_t bigcache_key_read(bigcache_store_t *store,
+    const bigcache_str_t *key, bigcache_old_t *old, bigcache_str_t *value);
 bigcache_rc_t bigcache_key_old(bigcache_store_t *store,
     const bigcache_str_t *key, bigcache_old_t *old);
 
@@ -50,6 +56,29 @@ bigcache_rc_t bigcache_key_old(bigcache_store_t *store,
 
 int bigcache_key_matches(const bigcache_old_t *old,
     const bigcache_match_t *match);
+
+/*
+ * Encodes record, in a segment, to go over old, whose bytes are at value: with
+ * the previous record that is to come back should this one not reach the disk
+ * with its entry.  written: a version not earlier than this write.  Returns
+ * BIGCACHE_OK and *bytes, to be freed, or BIGCACHE_NOMEM.
+ */
+bigcache_rc_t bigcache_key_encode(bigcache_store_t *store,
+    const bigcache_record_t *record, uint64_t written,
+    const bigcache_old_t *old, const bigcache_str_t *value,
+    bigcache_str_t *bytes);
+
+/* returns 1 if the record is durable, with the entry that it names, or 0 */
+
+int bigcache_key_durable(bigcache_store_t *store,
+    const bigcache_record_t *record);
+
+/*
+ * Returns 1 if it may be that a crash kept the entry from the disk, but not
+ * the record, or 0.
+ */
+int bigcache_key_torn(bigcache_store_t *store,
+    const bigcache_record_t *record);
 
 /*
  * Makes all n writes, 1 to BIGCACHE_KEY_WRITES, or none of them.  Returns

@@ -81,6 +81,7 @@ bigcache_store_create(const bigcache_store_conf_t *conf)
     bigcache_pages_init(&store->pages);
     bigcache_loans_init(&store->loans);
     bigcache_import_init(&store->import);
+    bigcache_sync_init(&store->sync, store);
 
     for (i = 0; i < BIGCACHE_STORE_LOCKS; i++) {
         (void) pthread_mutex_init(&store->keys[i], NULL);
@@ -99,6 +100,7 @@ bigcache_store_destroy(bigcache_store_t *store)
         (void) pthread_mutex_destroy(&store->keys[i]);
     }
 
+    bigcache_sync_destroy(&store->sync);
     bigcache_import_destroy(&store->import);
     bigcache_loans_destroy(&store->loans);
     bigcache_pages_destroy(&store->pages);

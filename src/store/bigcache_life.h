@@ -36,6 +36,7 @@
 #include "bigcache_remote.h"
 #include "bigcache_segments.h"
 #include "bigcache_store.h"
+#include "bigcache_sync.h"
 #include "bigcache_turn.h"
 
 
@@ -104,6 +105,7 @@ struct bigcache_store_s {
     bigcache_store_shared_t      *shared;
     bigcache_store_shared_t       own;       /* if nobody shares */
     bigcache_import_t             import;
+    bigcache_sync_t               sync;
 
     /* whoever runs long looks at it, to make way */
     _Atomic int                   draining;
@@ -124,6 +126,16 @@ struct bigcache_store_s {
 
     _Atomic int64_t               count;
     _Atomic uint64_t              version;
+
+    /* records that were written until then are durable */
+    _Atomic uint64_t              synced;
+
+    /* records that were written until then are of an earlier opening */
+    _Atomic uint64_t              opened;
+
+    /* records that were removed, and how many of these removals are durable */
+    _Atomic uint64_t              removals;
+    _Atomic uint64_t              removals_synced;
 
     pthread_mutex_t               keys[BIGCACHE_STORE_LOCKS];
 };
@@ -155,13 +167,13 @@ bigcache_rc_t bigcache_store_counted(bigcache_store_t *store, unsigned wait);
  * BIGCACHE_OK, with nobody else inside and the state DRAINING; or what
  * bigcache_store_enter() does.  bigcache_life_close() closes the database of a
  * store that was drained; without unlock no other process can come in before
- * it is opened again.
+ * it is opened again; without keep what is stored need not be durable.
  */
 bigcache_rc_t bigcache_life_enter_locked(bigcache_store_t *store);
 void bigcache_life_state(bigcache_store_t *store, bigcache_state_e state);
 int bigcache_life_wait(bigcache_store_t *store, int64_t deadline);
 bigcache_rc_t bigcache_life_drain(bigcache_store_t *store);
-void bigcache_life_close(bigcache_store_t *store, int unlock);
+void bigcache_life_close(bigcache_store_t *store, int unlock, int keep);
 
 /* ends the waiting of hooks.held */
 

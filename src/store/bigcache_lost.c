@@ -7,8 +7,14 @@
 #include <string.h>
 
 #include "bigcache_key.h"
+#include "bigcache_key_write.h"
 #include "bigcache_life.h"
 #include "bigcache_lost.h"
+
+
+static void bigcache_key_drop(bigcache_store_t *store,
+    const bigcache_str_t *key, uint64_t version, int level, const char *state,
+    const char *what);
 
 
 bigcache_rc_t
@@ -38,6 +44,29 @@ bigcache_key_lost(bigcache_store_t *store, const bigcache_str_t *key,
         return BIGCACHE_MISMATCH;
     }
 
+    rc = bigcache_key_revert(store, key, record);
+
+    if (rc == BIGCACHE_OK) {
+        bigcache_log(&store->conf.log, BIGCACHE_LOG_WARN,
+                     "store \"%s\": key \"%.*s\" had not reached the disk "
+                     "whole, the page that it replaced is back",
+                     store->conf.path,
+                     (int) (key->len < 256 ? key->len : 256), key->data);
+
+        return BIGCACHE_MISMATCH;
+    }
+
+    if (rc != BIGCACHE_MISS && rc != BIGCACHE_DAMAGED) {
+        return rc;
+    }
+
+    if (bigcache_key_torn(store, &old.record)) {
+        bigcache_key_drop(store, key, record->version, BIGCACHE_LOG_WARN,
+                          "had not reached the disk whole and will be removed",
+                          "");
+        return BIGCACHE_MISS;
+    }
+
     bigcache_key_damaged(store, key, record->version,
                            gone
                            ? "its segment is gone"
@@ -51,13 +80,22 @@ void
 bigcache_key_damaged(bigcache_store_t *store, const bigcache_str_t *key,
     uint64_t version, const char *what)
 {
+    bigcache_key_drop(store, key, version, BIGCACHE_LOG_CRIT,
+                      "is damaged and will be removed: ", what);
+}
+
+
+static void
+bigcache_key_drop(bigcache_store_t *store, const bigcache_str_t *key,
+    uint64_t version, int level, const char *state, const char *what)
+{
     uint64_t          hash;
     bigcache_match_t  match;
 
-    bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
-                 "store \"%s\": key \"%.*s\" is damaged and will be removed: "
-                 "%s", store->conf.path,
-                 (int) (key->len < 256 ? key->len : 256), key->data, what);
+    bigcache_log(&store->conf.log, level, "store \"%s\": key \"%.*s\" %s%s",
+                 store->conf.path,
+                 (int) (key->len < 256 ? key->len : 256), key->data, state,
+                 what);
 
     memset(&match, 0, sizeof(bigcache_match_t));
     match.version = version;

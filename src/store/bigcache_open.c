@@ -15,20 +15,27 @@
 #include "bigcache_adopt.h"
 #include "bigcache_bytes.h"
 #include "bigcache_dir.h"
+#include "bigcache_fsync.h"
 #include "bigcache_open.h"
 #include "bigcache_time.h"
+#include "bigcache_turn.h"
 
 
 static bigcache_rc_t bigcache_open_index(const bigcache_store_conf_t *conf,
     bigcache_open_t *open, int repair, char *error);
+static bigcache_rc_t bigcache_open_torn(const bigcache_store_conf_t *conf,
+    bigcache_open_t *open, const char *name, char *error);
 static bigcache_rc_t bigcache_open_database(
     const bigcache_store_conf_t *conf, bigcache_open_t *open,
     const char *name, char *error);
 static void bigcache_open_fresh(const bigcache_store_conf_t *conf,
     bigcache_open_t *open);
-static bigcache_rc_t bigcache_open_meta(bigcache_open_t *open, char *error);
+static bigcache_rc_t bigcache_open_meta(bigcache_open_t *open,
+    const char *name, char *error);
+static bigcache_rc_t bigcache_open_count(bigcache_open_t *open,
+    const char *name, char *error);
 static bigcache_rc_t bigcache_open_format(bigcache_open_t *open,
-    char *error);
+    const char *name, char *error);
 static bigcache_rc_t bigcache_open_get(bigcache_index_t *index,
     const bigcache_str_t *name, uint64_t *n, char *error);
 static bigcache_rc_t bigcache_open_put(bigcache_index_t *index,
@@ -84,6 +91,8 @@ bigcache_open(const bigcache_store_conf_t *conf, bigcache_open_t *open,
             return rc;
         }
     }
+
+    open->synced = bigcache_turn_read_synced(open->lock);
 
     (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_PAGES, conf->path);
 
@@ -176,6 +185,10 @@ bigcache_open_index(const bigcache_store_conf_t *conf, bigcache_open_t *open,
 
     } else {
         rc = bigcache_open_database(conf, open, name, error);
+
+        if (rc == BIGCACHE_DAMAGED) {
+            rc = bigcache_open_torn(conf, open, name, error);
+        }
     }
 
     if (rc != BIGCACHE_DAMAGED) {
@@ -189,6 +202,12 @@ bigcache_open_index(const bigcache_store_conf_t *conf, bigcache_open_t *open,
     open->recount = 1;
 
     rc = bigcache_index_repair(name, error);
+
+    /* LevelDB does not sync what a repair has written */
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_fsync_files(name, error);
+    }
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_open_database(conf, open, name, error);
@@ -213,6 +232,41 @@ bigcache_open_index(const bigcache_store_conf_t *conf, bigcache_open_t *open,
 }
 
 
+/*
+ * After a power cut the end of LevelDB's log may be torn.  A repair is not for
+ * that: it would take in what fails its check, and tables that are of no use
+ * any more, with what was removed since.
+ */
+
+static bigcache_rc_t
+bigcache_open_torn(const bigcache_store_conf_t *conf, bigcache_open_t *open,
+    const char *name, char *error)
+{
+    char           why[BIGCACHE_ERROR_LEN];
+    bigcache_rc_t  rc;
+
+    memcpy(why, error, BIGCACHE_ERROR_LEN);
+
+    if (bigcache_index_recover(name, &conf->index, error) != BIGCACHE_OK) {
+        memcpy(error, why, BIGCACHE_ERROR_LEN);
+        return BIGCACHE_DAMAGED;
+    }
+
+    open->recount = 1;
+
+    rc = bigcache_open_database(conf, open, name, error);
+
+    if (rc == BIGCACHE_OK) {
+        bigcache_log(&conf->log, BIGCACHE_LOG_WARN,
+                     "store \"%s\": the log of the index had not reached the "
+                     "disk whole, what fails its check is dropped: %s",
+                     conf->path, why);
+    }
+
+    return rc;
+}
+
+
 static bigcache_rc_t
 bigcache_open_database(const bigcache_store_conf_t *conf,
     bigcache_open_t *open, const char *name, char *error)
@@ -225,7 +279,7 @@ bigcache_open_database(const bigcache_store_conf_t *conf,
         return rc;
     }
 
-    rc = bigcache_open_meta(open, error);
+    rc = bigcache_open_meta(open, name, error);
 
     if (rc != BIGCACHE_OK) {
         bigcache_index_close(open->index);
@@ -255,11 +309,11 @@ bigcache_open_fresh(const bigcache_store_conf_t *conf, bigcache_open_t *open)
 
 
 static bigcache_rc_t
-bigcache_open_meta(bigcache_open_t *open, char *error)
+bigcache_open_meta(bigcache_open_t *open, const char *name, char *error)
 {
     bigcache_rc_t  rc;
 
-    rc = bigcache_open_format(open, error);
+    rc = bigcache_open_format(open, name, error);
     if (rc != BIGCACHE_OK) {
         return rc;
     }
@@ -281,16 +335,7 @@ bigcache_open_meta(bigcache_open_t *open, char *error)
 
     if (rc == BIGCACHE_OK) {
 
-        /* from now on it is wrong, should this process die */
-
-        rc = bigcache_open_put(open->index, &bigcache_meta_count, NULL,
-                               error);
-
-        /* the last step: it must not be done again after a repair */
-
-        if (rc == BIGCACHE_OK) {
-            rc = bigcache_open_usage(open, error);
-        }
+        rc = bigcache_open_count(open, name, error);
 
         if (rc != BIGCACHE_OK || !open->recount) {
             return rc;
@@ -312,8 +357,29 @@ bigcache_open_meta(bigcache_open_t *open, char *error)
 }
 
 
+/* takes over the count that was kept, and what was alive then */
+
 static bigcache_rc_t
-bigcache_open_format(bigcache_open_t *open, char *error)
+bigcache_open_count(bigcache_open_t *open, const char *name, char *error)
+{
+    bigcache_rc_t  rc;
+
+    /* from now on it is wrong, should this process die or the power go */
+
+    rc = bigcache_open_put(open->index, &bigcache_meta_count, NULL, error);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_fsync_logs(name, error);
+    }
+
+    /* the last step: it must not be done again after a repair */
+
+    return (rc == BIGCACHE_OK) ? bigcache_open_usage(open, error) : rc;
+}
+
+
+static bigcache_rc_t
+bigcache_open_format(bigcache_open_t *open, const char *name, char *error)
 {
     u_char                  buf[sizeof(uint64_t)];
     uint64_t                format;
@@ -366,8 +432,12 @@ bigcache_open_format(bigcache_open_t *open, char *error)
     value.data = buf;
     value.len = sizeof(buf);
 
-    return bigcache_open_put(open->index, &bigcache_meta_format, &value,
-                             error);
+    rc = bigcache_open_put(open->index, &bigcache_meta_format, &value,
+                           error);
+
+    /* segments are not to be there before: they would be those of nobody */
+
+    return (rc == BIGCACHE_OK) ? bigcache_fsync_logs(name, error) : rc;
 }
 
 

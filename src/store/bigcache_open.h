@@ -38,6 +38,7 @@ typedef struct {
     bigcache_index_walk_t  *walk;      /* counts the keys, NULL: count holds */
     uint64_t                count;
     uint64_t                version;   /* the last one given out, at least */
+    uint64_t                synced;    /* as store->synced, 0: not known */
     uint64_t                active;    /* segment to be written on, or 0 */
     unsigned                fresh:1;   /* it was empty */
     unsigned                recount:1; /* the count that was kept is wrong */

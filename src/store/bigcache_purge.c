@@ -21,6 +21,10 @@
 #define BIGCACHE_PURGE_PAUSE  2
 #define BIGCACHE_PURGE_CLAIM  2000
 
+/* microseconds between two looks at a purge that begins */
+
+#define BIGCACHE_PURGE_BEGINS  50
+
 
 struct bigcache_purge_s {
     bigcache_purge_t   *next;
@@ -90,6 +94,10 @@ bigcache_store_purge(bigcache_store_t *store, const bigcache_str_t *prefix,
         }
 
         rc = bigcache_purge_begin(store, prefix, async, since, version);
+
+        if (rc == BIGCACHE_OK) {
+            rc = bigcache_sync_index(store);
+        }
 
         if (rc == BIGCACHE_OK && async) {
             bigcache_store_wake(store);
@@ -164,6 +172,8 @@ bigcache_purge_begin(bigcache_store_t *store, const bigcache_str_t *prefix,
 
     (void) pthread_mutex_lock(&store->import.mutex);
 
+    (void) atomic_fetch_add(&store->purges.beginning, 1);
+
     *version = bigcache_store_version(store);
 
     /* the call whose answer was lost has had an earlier one */
@@ -175,8 +185,8 @@ bigcache_purge_begin(bigcache_store_t *store, const bigcache_str_t *prefix,
     purge = bigcache_purge_create(prefix, *version);
 
     if (purge == NULL) {
-        (void) pthread_mutex_unlock(&store->import.mutex);
-        return BIGCACHE_NOMEM;
+        rc = BIGCACHE_NOMEM;
+        goto done;
     }
 
     if (!async) {
@@ -199,6 +209,10 @@ bigcache_purge_begin(bigcache_store_t *store, const bigcache_str_t *prefix,
     if (store->conf.hot) {
         bigcache_hot_end_all(store->conf.hot);
     }
+
+done:
+
+    (void) atomic_fetch_sub(&store->purges.beginning, 1);
 
     (void) pthread_mutex_unlock(&store->import.mutex);
 
@@ -331,6 +345,18 @@ bigcache_purge_covers(bigcache_purges_t *purges, const bigcache_str_t *key,
     (void) pthread_rwlock_unlock(&purges->lock);
 
     return covers;
+}
+
+
+int
+bigcache_purge_begun(bigcache_purges_t *purges, const bigcache_str_t *key,
+    uint64_t origin)
+{
+    while (atomic_load(&purges->beginning)) {
+        (void) usleep(BIGCACHE_PURGE_BEGINS);
+    }
+
+    return bigcache_purge_covers(purges, key, origin);
 }
 
 
@@ -489,6 +515,12 @@ bigcache_purge_run(bigcache_store_t *store, bigcache_purge_t *purge,
         rc = BIGCACHE_UNAVAILABLE;
     }
 
+    /* or a power cut could bring back what was removed, and not the purge */
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_sync_index(store);
+    }
+
     if (rc == BIGCACHE_OK) {
         rc = bigcache_purge_write(store, purge, NULL);
     }
@@ -581,10 +613,12 @@ bigcache_purge_write(bigcache_store_t *store, const bigcache_purge_t *purge,
     rc = bigcache_index_write(store->index, &change, 1, error);
 
     if (rc != BIGCACHE_OK) {
-        rc = bigcache_store_unwritten(store, rc, error);
+        return bigcache_store_unwritten(store, rc, error);
     }
 
-    return rc;
+    bigcache_sync_note(store);
+
+    return BIGCACHE_OK;
 }
 
 

@@ -37,6 +37,7 @@ typedef struct {
     pthread_rwlock_t    lock;
     _Atomic unsigned    n;
     _Atomic unsigned    ended;
+    _Atomic unsigned    beginning;  /* they have a version, or are to */
     bigcache_purge_t   *first;
 } bigcache_purges_t;
 
@@ -68,6 +69,13 @@ bigcache_rc_t bigcache_purge_load(bigcache_purges_t *purges,
  */
 
 int bigcache_purge_covers(bigcache_purges_t *purges,
+    const bigcache_str_t *key, uint64_t origin);
+
+/*
+ * The same for whoever took a version before: waits for purges that may have an
+ * earlier one and are not on the list yet.  Not for holders of import.mutex.
+ */
+int bigcache_purge_begun(bigcache_purges_t *purges,
     const bigcache_str_t *key, uint64_t origin);
 
 /*

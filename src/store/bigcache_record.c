@@ -12,6 +12,8 @@
 #define BIGCACHE_RECORD_CRC  12
 
 
+static int bigcache_record_decode_previous(bigcache_record_t *record,
+    const u_char **data, size_t *len);
 static uint32_t bigcache_record_crc(const u_char *data, size_t len);
 
 
@@ -24,6 +26,10 @@ bigcache_record_size(const bigcache_record_t *record)
 
     if (record->flags & BIGCACHE_FLAG_REWRITTEN) {
         size += BIGCACHE_RECORD_ORIGIN;
+    }
+
+    if (record->flags & BIGCACHE_FLAG_PREVIOUS) {
+        size += BIGCACHE_RECORD_WRITTEN + record->previous.len;
     }
 
     if (record->flags & BIGCACHE_FLAG_SEGMENT) {
@@ -53,6 +59,13 @@ bigcache_record_encode(u_char *dst, const bigcache_record_t *record)
 
     if (record->flags & BIGCACHE_FLAG_REWRITTEN) {
         dst = bigcache_put64(dst, record->origin);
+    }
+
+    if (record->flags & BIGCACHE_FLAG_PREVIOUS) {
+        dst = bigcache_put64(dst, record->written);
+        dst = bigcache_put32(dst, (uint32_t) record->previous.len);
+        memcpy(dst, record->previous.data, record->previous.len);
+        dst += record->previous.len;
     }
 
     if (record->flags & BIGCACHE_FLAG_SEGMENT) {
@@ -109,6 +122,7 @@ bigcache_record_decode(bigcache_record_t *record, const u_char *data,
     len -= BIGCACHE_RECORD_HEADER;
 
     record->origin = record->version;
+    record->written = record->version;
 
     if (record->flags & BIGCACHE_FLAG_REWRITTEN) {
 
@@ -120,6 +134,12 @@ bigcache_record_decode(bigcache_record_t *record, const u_char *data,
 
         data += BIGCACHE_RECORD_ORIGIN;
         len -= BIGCACHE_RECORD_ORIGIN;
+    }
+
+    if ((record->flags & BIGCACHE_FLAG_PREVIOUS)
+        && bigcache_record_decode_previous(record, &data, &len) == -1)
+    {
+        return -1;
     }
 
     if (record->flags & BIGCACHE_FLAG_SEGMENT) {
@@ -148,17 +168,54 @@ bigcache_record_decode(bigcache_record_t *record, const u_char *data,
 }
 
 
+static int
+bigcache_record_decode_previous(bigcache_record_t *record,
+    const u_char **data, size_t *len)
+{
+    size_t  size;
+
+    if (*len < BIGCACHE_RECORD_WRITTEN) {
+        return -1;
+    }
+
+    record->written = bigcache_get64(*data);
+    size = bigcache_get32(*data + 8);
+
+    *data += BIGCACHE_RECORD_WRITTEN;
+    *len -= BIGCACHE_RECORD_WRITTEN;
+
+    if (size > *len || size > BIGCACHE_PREVIOUS_MAX) {
+        return -1;
+    }
+
+    record->previous.data = *data;
+    record->previous.len = size;
+
+    *data += size;
+    *len -= size;
+
+    return 0;
+}
+
+
 int
 bigcache_record_check(const bigcache_record_t *record)
 {
     if ((record->kind != BIGCACHE_KIND_JSON
          && record->kind != BIGCACHE_KIND_RAW)
         || (record->flags & ~(BIGCACHE_FLAG_GZIP|BIGCACHE_FLAG_SEGMENT
-                              |BIGCACHE_FLAG_REWRITTEN))
+                              |BIGCACHE_FLAG_REWRITTEN
+                              |BIGCACHE_FLAG_PREVIOUS))
         || record->type.len > BIGCACHE_TYPE_MAX
         || record->length > INT64_MAX / 2
         || record->unpacked > INT64_MAX / 2
         || record->head > record->unpacked)
+    {
+        return -1;
+    }
+
+    if ((record->flags & BIGCACHE_FLAG_PREVIOUS)
+        && !(record->flags & BIGCACHE_FLAG_SEGMENT))
     {
         return -1;
     }

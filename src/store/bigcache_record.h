@@ -24,9 +24,17 @@
  *     40  u64  length of the body unpacked, bytes
  *     48       BIGCACHE_FLAG_REWRITTEN: u64 origin: the version of the page
  *              that this one was made of, or the origin of that
+ *              BIGCACHE_FLAG_PREVIOUS: u64 written: the version at which this
+ *              record was written, u32 length of the previous record, bytes,
+ *              and that record
  *              BIGCACHE_FLAG_SEGMENT: u64 id of the segment, u64 offset of
  *              the entry there, which holds the content type and the body;
  *              else the content type and the body themselves
+ *
+ * An entry in a segment may reach the disk after the record that names it.  So
+ * a record that replaces another one carries it, as long as that one lies on
+ * the disk for sure: after a power cut the key has the one page or the other.
+ * A previous record has no previous one of its own.
  *
  * A record is only bytes: decoding copies nothing and points into the input,
  * which the caller owns.  Any thread may run all of this.
@@ -47,10 +55,15 @@
 #define BIGCACHE_RECORD_PLACE   16
 #define BIGCACHE_RECORD_ORIGIN  8
 
-/* bytes of a record without type and body, at most */
+/* bytes in front of a previous record */
+
+#define BIGCACHE_RECORD_WRITTEN 12
+
+/* bytes of a record without type, body and previous record, at most */
 
 #define BIGCACHE_RECORD_MAX                                                   \
-    (BIGCACHE_RECORD_HEADER + BIGCACHE_RECORD_ORIGIN + BIGCACHE_RECORD_PLACE)
+    (BIGCACHE_RECORD_HEADER + BIGCACHE_RECORD_ORIGIN                          \
+     + BIGCACHE_RECORD_WRITTEN + BIGCACHE_RECORD_PLACE)
 
 #define BIGCACHE_KIND_JSON      1
 #define BIGCACHE_KIND_RAW       2
@@ -58,10 +71,16 @@
 #define BIGCACHE_FLAG_GZIP      0x01
 #define BIGCACHE_FLAG_SEGMENT   0x02
 #define BIGCACHE_FLAG_REWRITTEN 0x04
+#define BIGCACHE_FLAG_PREVIOUS  0x08    /* only with BIGCACHE_FLAG_SEGMENT */
 
 #define BIGCACHE_KEY_MAX        8192
 #define BIGCACHE_TYPE_MAX       1024
 #define BIGCACHE_INLINE_MAX     (64 * 1024)
+
+/* bytes of a previous record, at most */
+
+#define BIGCACHE_PREVIOUS_MAX                                                 \
+    (BIGCACHE_RECORD_MAX + BIGCACHE_TYPE_MAX + BIGCACHE_INLINE_MAX)
 
 #define BIGCACHE_NEVER          INT64_MAX
 
@@ -73,6 +92,7 @@ typedef struct {
     uint32_t         head;
     uint64_t         version;
     uint64_t         origin;    /* decoded: the version, if not rewritten */
+    uint64_t         written;   /* decoded: the version, if no previous */
     int64_t          expire;
     uint64_t         length;
     uint64_t         unpacked;
@@ -80,6 +100,7 @@ typedef struct {
     uint64_t         offset;
     bigcache_str_t   type;      /* only its length, if in a segment */
     bigcache_str_t   body;      /* none, if in a segment */
+    bigcache_str_t   previous;  /* a record, none without the flag */
 } bigcache_record_t;
 
 

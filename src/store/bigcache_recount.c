@@ -4,7 +4,9 @@
  */
 
 
+#include "bigcache_key_write.h"
 #include "bigcache_life.h"
+#include "bigcache_lost.h"
 #include "bigcache_recount.h"
 
 
@@ -16,6 +18,8 @@ typedef struct {
 
 static bigcache_rc_t bigcache_recount_key(void *data,
     const bigcache_str_t *key, const bigcache_str_t *value);
+static bigcache_rc_t bigcache_recount_verify(bigcache_store_t *store,
+    const bigcache_str_t *key, const bigcache_record_t *record);
 
 
 int
@@ -61,9 +65,11 @@ bigcache_recount_key(void *data, const bigcache_str_t *key,
 {
     bigcache_recount_t *ctx = data;
 
+    bigcache_rc_t      rc;
     bigcache_record_t  record;
 
     ctx->n++;
+    rc = BIGCACHE_OK;
 
     if (bigcache_record_decode(&record, value->data, value->len) == 0) {
 
@@ -72,9 +78,48 @@ bigcache_recount_key(void *data, const bigcache_str_t *key,
         if (record.flags & BIGCACHE_FLAG_SEGMENT) {
             bigcache_segments_live(ctx->store->segments, record.segment,
                                (int64_t) bigcache_page_size(key, &record));
+
+            rc = bigcache_recount_verify(ctx->store, key, &record);
         }
     }
 
-    return atomic_load(&ctx->store->draining) ? BIGCACHE_UNAVAILABLE
-                                              : BIGCACHE_OK;
+    return atomic_load(&ctx->store->draining) ? BIGCACHE_UNAVAILABLE : rc;
+}
+
+
+/*
+ * What a crash may have kept from the disk is read now: later the page that
+ * it replaced could not come back any more, since its segment may go.
+ */
+
+static bigcache_rc_t
+bigcache_recount_verify(bigcache_store_t *store, const bigcache_str_t *key,
+    const bigcache_record_t *record)
+{
+    bigcache_rc_t    rc;
+    bigcache_page_t  page;
+
+    if (bigcache_key_durable(store, record)) {
+        return BIGCACHE_OK;
+    }
+
+    bigcache_page_clear(&page);
+    page.record = *record;
+
+    rc = bigcache_page_read(&store->pages, key, &page);
+
+    bigcache_page_free(&page);
+
+    /* the clock may have been set back since */
+
+    if (record->written > atomic_load(&store->opened)) {
+        atomic_store(&store->opened, record->written);
+    }
+
+    if (rc != BIGCACHE_OK) {
+        rc = bigcache_key_lost(store, key, rc, record);
+    }
+
+    return (rc == BIGCACHE_MISS || rc == BIGCACHE_MISMATCH) ? BIGCACHE_OK
+                                                            : rc;
 }

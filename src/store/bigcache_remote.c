@@ -192,7 +192,9 @@ bigcache_store_commit(bigcache_store_t *store, uint64_t peer,
 
     memset(&draft, 0, sizeof(bigcache_draft_t));
 
-    if (bigcache_record_decode(&draft.record, value, len) == -1) {
+    if (bigcache_record_decode(&draft.record, value, len) == -1
+        || (draft.record.flags & BIGCACHE_FLAG_PREVIOUS))
+    {
         return BIGCACHE_INVALID;
     }
 
@@ -430,7 +432,7 @@ bigcache_remote_commit(bigcache_store_t *store, uint64_t peer,
     }
 
     if (rc == BIGCACHE_OK) {
-        (void) bigcache_import_forget(store, key);
+        bigcache_import_replaced(store, key);
     }
 
     return rc;

@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 
 #include "bigcache_data.h"
+#include "bigcache_fsync.h"
 #include "bigcache_segments.h"
 #include "bigcache_time.h"
 
@@ -31,6 +32,8 @@ struct bigcache_segment_s {
     int64_t                 live;
     unsigned                pins;       /* of writers */
     unsigned                sealed:1;
+    unsigned                dirty:1;    /* written to since the last sync */
+    unsigned                unsynced:1; /* a sync failed */
 };
 
 
@@ -51,6 +54,7 @@ struct bigcache_segments_s {
     uint64_t                last;       /* id */
 
     _Atomic uint64_t        size;       /* of all */
+    _Atomic int             named;      /* all names are durable */
 };
 
 
@@ -71,6 +75,14 @@ static size_t bigcache_segments_index(bigcache_segments_t *segments,
     uint64_t id);
 static bigcache_segment_t *bigcache_segments_find(
     bigcache_segments_t *segments, uint64_t id);
+static bigcache_segment_t *bigcache_segments_dirty_locked(
+    bigcache_segments_t *segments, uint64_t after);
+static bigcache_rc_t bigcache_segments_sync_one(
+    bigcache_segments_t *segments, uint64_t id, char *error);
+static void bigcache_segments_unsynced(bigcache_segments_t *segments,
+    uint64_t id);
+static bigcache_rc_t bigcache_segments_sync_names(
+    bigcache_segments_t *segments, char *error);
 static void bigcache_segments_retire(bigcache_segments_t *segments);
 static uint64_t bigcache_segments_next(bigcache_segments_t *segments);
 static int bigcache_segments_idle(const bigcache_segment_t *segment);
@@ -267,6 +279,7 @@ bigcache_segments_live(bigcache_segments_t *segments, uint64_t id,
 
     if (segment) {
         segment->live += bytes;
+        segment->dirty |= (bytes > 0);
     }
 
     (void) pthread_mutex_unlock(&segments->mutex);
@@ -296,29 +309,70 @@ bigcache_segments_release(bigcache_segments_t *segments,
 }
 
 
-int
-bigcache_segments_empty(bigcache_segments_t *segments,
-    bigcache_usage_t *usage)
+bigcache_rc_t
+bigcache_segments_sync(bigcache_segments_t *segments, char *error)
 {
-    size_t               i;
-    bigcache_segment_t  *found;
+    uint64_t             id;
+    bigcache_rc_t        rc, failed;
+    bigcache_segment_t  *segment;
 
-    found = NULL;
+    id = 0;
+    rc = bigcache_segments_sync_names(segments, error);
+
+    for ( ;; ) {
+
+        (void) pthread_mutex_lock(&segments->mutex);
+
+        segment = bigcache_segments_dirty_locked(segments, id);
+
+        if (segment == NULL) {
+            (void) pthread_mutex_unlock(&segments->mutex);
+            return rc;
+        }
+
+        /* what is written from here on is for the next time */
+
+        segment->dirty = segment->unsynced;
+        failed = segment->unsynced ? BIGCACHE_ERROR : BIGCACHE_OK;
+        id = segment->id;
+
+        (void) pthread_mutex_unlock(&segments->mutex);
+
+        if (failed == BIGCACHE_OK) {
+            failed = bigcache_segments_sync_one(segments, id, error);
+
+        } else {
+            (void) snprintf(error, BIGCACHE_ERROR_LEN,
+                            "segment %llu could not be synced, its pages are "
+                            "to be moved first", (unsigned long long) id);
+        }
+
+        rc = (failed == BIGCACHE_OK) ? rc : failed;
+    }
+}
+
+
+size_t
+bigcache_segments_empty(bigcache_segments_t *segments,
+    bigcache_usage_t *usage, size_t n)
+{
+    size_t  i, found;
+
+    found = 0;
 
     (void) pthread_mutex_lock(&segments->mutex);
 
-    for (i = 0; i < segments->nelts && found == NULL; i++) {
+    for (i = 0; i < segments->nelts && found < n; i++) {
         if (bigcache_segments_idle(segments->elts[i])
             && segments->elts[i]->live <= 0)
         {
-            found = segments->elts[i];
-            bigcache_segments_usage_of(found, usage);
+            bigcache_segments_usage_of(segments->elts[i], &usage[found++]);
         }
     }
 
     (void) pthread_mutex_unlock(&segments->mutex);
 
-    return found != NULL;
+    return found;
 }
 
 
@@ -343,7 +397,7 @@ bigcache_segments_sparse(bigcache_segments_t *segments, double most,
             continue;
         }
 
-        share = bigcache_segments_share(segment);
+        share = segment->unsynced ? -1 : bigcache_segments_share(segment);
 
         if (share < least && segment->live <= (int64_t) room) {
             least = share;
@@ -604,6 +658,10 @@ bigcache_segments_found(bigcache_segments_t *segments, int dir,
     segment->id = id;
     segment->sealed = 1;
 
+    /* by a process that may have died since */
+
+    segment->dirty = 1;
+
     /* the last entry may have been cut off */
 
     segment->size = ((uint64_t) st.st_size + BIGCACHE_SEGMENT_ALIGN - 1)
@@ -733,6 +791,7 @@ bigcache_segments_create(bigcache_segments_t *segments)
 
     segments->last = segment->id;
     atomic_fetch_add(&segments->size, segment->size);
+    atomic_store(&segments->named, 0);
 
     (void) pthread_mutex_unlock(&segments->mutex);
 
@@ -744,6 +803,100 @@ failed:
     errno = err;
 
     return NULL;
+}
+
+
+/*
+ * Returns the first segment with a later id than after that is to be synced,
+ * or NULL.  One that could not be is tried again as long as it holds pages.
+ */
+
+static bigcache_segment_t *
+bigcache_segments_dirty_locked(bigcache_segments_t *segments, uint64_t after)
+{
+    size_t               i;
+    bigcache_segment_t  *segment;
+
+    for (i = bigcache_segments_index(segments, after + 1);
+         i < segments->nelts;
+         i++)
+    {
+        segment = segments->elts[i];
+
+        if (segment->dirty && !(segment->unsynced && segment->live <= 0)) {
+            return segment;
+        }
+    }
+
+    return NULL;
+}
+
+
+static bigcache_rc_t
+bigcache_segments_sync_one(bigcache_segments_t *segments, uint64_t id,
+    char *error)
+{
+    char           name[PATH_MAX];
+    bigcache_rc_t  rc;
+
+    bigcache_files_name(name, segments->path, id);
+
+    rc = bigcache_fsync_file(name, error);
+
+    if (rc != BIGCACHE_OK) {
+        bigcache_segments_unsynced(segments, id);
+    }
+
+    return rc;
+}
+
+
+/*
+ * A later sync of the same file may succeed although what was not written is
+ * lost: what is alive there has to be written anew, elsewhere.
+ */
+
+static void
+bigcache_segments_unsynced(bigcache_segments_t *segments, uint64_t id)
+{
+    bigcache_segment_t  *segment;
+
+    (void) pthread_mutex_lock(&segments->writer);
+
+    if (segments->active && segments->active->id == id) {
+        bigcache_segments_retire(segments);
+    }
+
+    (void) pthread_mutex_lock(&segments->mutex);
+
+    segment = bigcache_segments_find(segments, id);
+
+    if (segment) {
+        segment->dirty = 1;
+        segment->unsynced = 1;
+    }
+
+    (void) pthread_mutex_unlock(&segments->mutex);
+    (void) pthread_mutex_unlock(&segments->writer);
+}
+
+
+static bigcache_rc_t
+bigcache_segments_sync_names(bigcache_segments_t *segments, char *error)
+{
+    bigcache_rc_t  rc;
+
+    if (atomic_exchange(&segments->named, 1)) {
+        return BIGCACHE_OK;
+    }
+
+    rc = bigcache_fsync_dir(segments->path, error);
+
+    if (rc != BIGCACHE_OK) {
+        atomic_store(&segments->named, 0);
+    }
+
+    return rc;
 }
 
 

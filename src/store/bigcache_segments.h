@@ -110,12 +110,27 @@ void bigcache_segments_release(bigcache_segments_t *segments,
     bigcache_file_t *file);
 
 /*
- * Pick a segment that is sealed and not pinned: one of which nothing is
- * alive; the one of which least is alive, if that is under the share most and
- * not over room bytes; the oldest.  Return 1 and *usage, or 0.
+ * Has the entries of all segments that were written to, and the names of the
+ * new ones, reach the disk.  A segment of which that fails takes no more
+ * entries: the kernel may have let go of what it did not write.  Until nothing
+ * in it is alive the call fails.  Returns BIGCACHE_OK; BIGCACHE_FULL or
+ * BIGCACHE_ERROR, and the reason.
  */
-int bigcache_segments_empty(bigcache_segments_t *segments,
-    bigcache_usage_t *usage);
+bigcache_rc_t bigcache_segments_sync(bigcache_segments_t *segments,
+    char *error);
+
+/*
+ * Finds up to n segments that are sealed and not pinned and of which nothing
+ * is alive.  Returns how many, and *usage of each.
+ */
+size_t bigcache_segments_empty(bigcache_segments_t *segments,
+    bigcache_usage_t *usage, size_t n);
+
+/*
+ * Pick a segment that is sealed and not pinned: one that could not be synced,
+ * or else that of which least is alive, if that is under the share most, and
+ * in any case not over room bytes; the oldest.  Return 1 and *usage, or 0.
+ */
 int bigcache_segments_sparse(bigcache_segments_t *segments, double most,
     uint64_t room, bigcache_usage_t *usage);
 int bigcache_segments_oldest(bigcache_segments_t *segments,

@@ -156,7 +156,7 @@ bigcache_store_put_small(bigcache_store_t *store, const bigcache_put_t *put,
     }
 
     if (rc == BIGCACHE_OK) {
-        (void) bigcache_import_forget(store, &put->key);
+        bigcache_import_replaced(store, &put->key);
     }
 
     bigcache_store_leave(store);
@@ -200,6 +200,16 @@ bigcache_store_remove(bigcache_store_t *store, const bigcache_str_t *key,
                       && expect == BIGCACHE_EXPECT_ANY)))
     {
         rc = BIGCACHE_OK;
+    }
+
+    if (rc == BIGCACHE_OK || rc == BIGCACHE_EXPIRED
+        || (rc == BIGCACHE_MISS && !bigcache_sync_removals(store)))
+    {
+        /* it is gone for good, whoever has removed it */
+
+        if (bigcache_sync_index(store) != BIGCACHE_OK) {
+            rc = BIGCACHE_ERROR;
+        }
     }
 
     bigcache_store_leave(store);

@@ -19,8 +19,9 @@
  * process has it open, and does the work that nobody waits for.
  *
  * A page that is acknowledged is in LevelDB's log, in the page cache: it
- * survives the process, though not a power cut within seconds.  Calls on one
- * key take effect one after the other; versions of a key only grow.
+ * survives the process, and a power cut once it is synced, bigcache_sync.h.
+ * Removals are durable when they are acknowledged.  Calls on one key take
+ * effect one after the other; versions of a key only grow.
  */
 
 
@@ -83,11 +84,21 @@ typedef struct {
     _Atomic uint64_t        moved;      /* pages out of them */
     _Atomic uint64_t        evicted;    /* segments */
     _Atomic uint64_t        lost;       /* live pages in them */
+    _Atomic uint64_t        syncs;      /* rounds, bigcache_sync.h */
+    _Atomic uint64_t        sync_failures;
+
+    /*
+     * monotonic ms, 0: none: the oldest write that no round has begun with,
+     * and that of the round under way
+     */
+    _Atomic int64_t         unsynced;
+    _Atomic int64_t         syncing;
 } bigcache_store_shared_t;
 
 typedef struct {
     const char             *path;     /* of the directory */
     unsigned                wait;     /* for a store to open, milliseconds */
+    unsigned                sync;     /* after a write, milliseconds, 0: off */
     bigcache_index_conf_t   index;
     uint64_t                segment_size;
     uint64_t                max_size; /* of the directory, 0: no limit */

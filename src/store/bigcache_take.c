@@ -39,6 +39,8 @@ static bigcache_rc_t bigcache_take_held(bigcache_store_t *store,
     char *error);
 static bigcache_rc_t bigcache_take_open(bigcache_store_t *store,
     bigcache_open_t *open, int repair, char *error);
+static bigcache_rc_t bigcache_take_sync(bigcache_store_t *store,
+    bigcache_open_t *open, char *error);
 static void bigcache_take_adopt(bigcache_store_t *store,
     bigcache_open_t *open);
 static void bigcache_take_failed(bigcache_store_t *store,
@@ -217,13 +219,19 @@ bigcache_take_open(bigcache_store_t *store, bigcache_open_t *open,
     rc = bigcache_purge_load(&store->purges, store->index, 1, &version,
                              error);
 
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_take_sync(store, open, error);
+    }
+
     if (rc == BIGCACHE_OK && store->conf.hooks.opened) {
         rc = store->conf.hooks.opened(store->conf.hooks.data, error);
     }
 
     if (rc != BIGCACHE_OK) {
+        bigcache_sync_stop(store);
         bigcache_purge_forget(&store->purges);
         bigcache_open_close(&store->conf, open, open->walk == NULL);
+        store->segments = NULL;
         store->index = NULL;
         store->lock = -1;
 
@@ -243,12 +251,30 @@ bigcache_take_open(bigcache_store_t *store, bigcache_open_t *open,
 }
 
 
+/* from now on what is stored is synced */
+
+static bigcache_rc_t
+bigcache_take_sync(bigcache_store_t *store, bigcache_open_t *open,
+    char *error)
+{
+    store->segments = open->segments;
+
+    (void) pthread_mutex_lock(&store->mutex);
+    store->counted = 0;
+    (void) pthread_mutex_unlock(&store->mutex);
+
+    atomic_store(&store->synced, open->synced);
+    atomic_store(&store->opened, bigcache_store_version(store));
+
+    return bigcache_sync_start(store, error);
+}
+
+
 static void
 bigcache_take_adopt(bigcache_store_t *store, bigcache_open_t *open)
 {
     uint64_t  before, version;
 
-    store->segments = open->segments;
     store->walk = open->walk;
     store->counted = (open->walk == NULL);
     store->trash = 1;

@@ -19,7 +19,11 @@
 #include "bigcache_turn.h"
 
 
-#define BIGCACHE_TURN_SIZE  4096
+#define BIGCACHE_TURN_SIZE    4096
+
+/* offset of the version that is synced */
+
+#define BIGCACHE_TURN_SYNCED  8
 
 
 bigcache_rc_t
@@ -78,6 +82,28 @@ bigcache_turn_read(int fd, uint64_t *turn, char *error)
     }
 
     return BIGCACHE_OK;
+}
+
+
+uint64_t
+bigcache_turn_read_synced(int fd)
+{
+    uint64_t  version;
+
+    if (pread(fd, &version, sizeof(version), BIGCACHE_TURN_SYNCED)
+        != sizeof(version))
+    {
+        return 0;
+    }
+
+    return version;
+}
+
+
+void
+bigcache_turn_write_synced(int fd, uint64_t version)
+{
+    (void) !pwrite(fd, &version, sizeof(version), BIGCACHE_TURN_SYNCED);
 }
 
 

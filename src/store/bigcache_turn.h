@@ -45,6 +45,14 @@ bigcache_rc_t bigcache_turn_next(int fd, char *error);
 bigcache_rc_t bigcache_turn_read(int fd, uint64_t *turn, char *error);
 
 /*
+ * The next eight bytes of the file are store->synced, bigcache_sync.h, or 0 if
+ * none was ever kept.  A number that cannot be kept leaves the last one there,
+ * which holds as well.
+ */
+uint64_t bigcache_turn_read_synced(int fd);
+void bigcache_turn_write_synced(int fd, uint64_t version);
+
+/*
  * Maps the turn of the directory path, if there is one already: turn->map,
  * which stays mapped until the process ends, since others may be reading it.
  */

@@ -12,6 +12,7 @@
 
 static void test_round_trip(void);
 static void test_rewritten(void);
+static void test_previous(void);
 static void test_bytes(void);
 static void test_refused(void);
 static int broken(u_char *buf, size_t size, size_t at, u_char ch);
@@ -23,6 +24,7 @@ main(void)
 {
     test_round_trip();
     test_rewritten();
+    test_previous();
     test_bytes();
     test_refused();
 
@@ -110,7 +112,8 @@ test_rewritten(void)
     in.offset = 4096;
 
     size = bigcache_record_size(&in);
-    is_int(size, BIGCACHE_RECORD_MAX, "rewritten: size with a place");
+    is_int(size, BIGCACHE_RECORD_HEADER + BIGCACHE_RECORD_ORIGIN
+                 + BIGCACHE_RECORD_PLACE, "rewritten: size with a place");
     (void) bigcache_record_encode(buf, &in);
     bigcache_record_seal(buf, size);
 
@@ -119,6 +122,63 @@ test_rewritten(void)
     ok(out.origin == in.origin, "rewritten: origin");
     is_int(out.segment, 77, "rewritten: segment");
     is_int(out.offset, 4096, "rewritten: offset");
+}
+
+
+static void
+test_previous(void)
+{
+    u_char             buf[512], old[256];
+    size_t             size;
+    unsigned           i, taken;
+    bigcache_record_t  in, out;
+
+    in = sample();
+    in.flags = BIGCACHE_FLAG_SEGMENT;
+    in.segment = 5;
+    in.offset = 32;
+
+    in.previous.data = old;
+    in.previous.len = bigcache_record_size(&in);
+    (void) bigcache_record_encode(old, &in);
+    bigcache_record_seal(old, in.previous.len);
+
+    is_int(bigcache_record_decode(&out, old, in.previous.len), 0, "the first");
+    ok(out.written == in.version, "is written at its version");
+    is_int(out.previous.len, 0, "and has no previous one");
+
+    in.flags |= BIGCACHE_FLAG_PREVIOUS|BIGCACHE_FLAG_REWRITTEN;
+    in.written = in.version + 9;
+    in.segment = 6;
+
+    size = bigcache_record_size(&in);
+    is_int(size, BIGCACHE_RECORD_MAX + in.previous.len, "previous: size");
+
+    (void) bigcache_record_encode(buf, &in);
+    bigcache_record_seal(buf, size);
+
+    is_int(bigcache_record_decode(&out, buf, size), 0, "previous: decodes");
+    ok(out.written == in.written, "previous: written");
+    is_int(out.segment, 6, "previous: segment");
+    is_int(out.offset, 32, "previous: offset");
+    is_mem(out.previous.data, out.previous.len, old, in.previous.len,
+           "previous: the record");
+
+    taken = 0;
+
+    for (i = BIGCACHE_RECORD_HEADER; i < size; i++) {
+        bigcache_record_seal(buf, i);
+        taken += (bigcache_record_decode(&out, buf, i) == 0);
+    }
+
+    is_int(taken, 0, "previous: cut off");
+
+    bigcache_record_seal(buf, size);
+    is_int(broken(buf, size, 2, BIGCACHE_FLAG_PREVIOUS), -1,
+           "previous: not of a body in the record");
+    is_int(broken(buf, size, BIGCACHE_RECORD_HEADER
+                             + BIGCACHE_RECORD_ORIGIN + 8, 0xff), -1,
+           "previous: longer than it is");
 }
 
 

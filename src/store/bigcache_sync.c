@@ -1,0 +1,595 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * A thread waits until somebody asks for a round of its kind, or, for rounds
+ * of all, until the oldest write is conf.sync milliseconds old.  It takes the
+ * number of the last that asked by then, syncs without the mutex, and tells
+ * all that wait.  There are two, so that a removal does not wait for pages.
+ */
+
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE     /* the strerror_r() that returns a string */
+#endif
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "bigcache_adopt.h"
+#include "bigcache_dir.h"
+#include "bigcache_fsync.h"
+#include "bigcache_key.h"
+#include "bigcache_life.h"
+#include "bigcache_sync.h"
+#include "bigcache_time.h"
+
+
+/* milliseconds between two lines that say that a sync failed */
+
+#define BIGCACHE_SYNC_LOGGED  60000
+
+/* milliseconds until a round that nobody waits for is tried again */
+
+#define BIGCACHE_SYNC_RETRY   1000
+
+
+static bigcache_rc_t bigcache_sync_create(bigcache_sync_rounds_t *rounds,
+    char *error);
+static void bigcache_sync_join(bigcache_sync_rounds_t *rounds);
+static void *bigcache_sync_thread(void *data);
+static int bigcache_sync_await_locked(bigcache_sync_rounds_t *rounds);
+static int64_t bigcache_sync_due_locked(bigcache_sync_rounds_t *rounds);
+static bigcache_rc_t bigcache_sync_wait(bigcache_sync_rounds_t *rounds);
+static bigcache_rc_t bigcache_sync_run(bigcache_sync_rounds_t *rounds);
+static bigcache_rc_t bigcache_sync_run_index(bigcache_store_t *store,
+    char *error);
+static bigcache_rc_t bigcache_sync_run_all(bigcache_store_t *store,
+    char *error);
+static int bigcache_sync_counted(bigcache_store_t *store);
+static bigcache_rc_t bigcache_sync_logs(bigcache_store_t *store,
+    char *error);
+static bigcache_rc_t bigcache_sync_names(bigcache_store_t *store,
+    char *error);
+static bigcache_rc_t bigcache_sync_failed(bigcache_store_t *store,
+    bigcache_rc_t rc, const char *error);
+
+
+void
+bigcache_sync_init(bigcache_sync_t *sync, bigcache_store_t *store)
+{
+    pthread_condattr_t  attr;
+
+    sync->index.store = store;
+    sync->all.store = store;
+
+    (void) pthread_mutex_init(&sync->mutex, NULL);
+
+    (void) pthread_condattr_init(&attr);
+    (void) pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void) pthread_cond_init(&sync->cond, &attr);
+    (void) pthread_condattr_destroy(&attr);
+}
+
+
+void
+bigcache_sync_destroy(bigcache_sync_t *sync)
+{
+    (void) pthread_cond_destroy(&sync->cond);
+    (void) pthread_mutex_destroy(&sync->mutex);
+}
+
+
+bigcache_rc_t
+bigcache_sync_start(bigcache_store_t *store, char *error)
+{
+    bigcache_rc_t     rc;
+    bigcache_sync_t  *sync;
+
+    sync = &store->sync;
+
+    sync->stopping = 0;
+    sync->named = 0;
+
+    /* what an earlier process has left may not be durable either */
+
+    bigcache_sync_note(store);
+
+    rc = bigcache_sync_create(&sync->index, error);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_sync_create(&sync->all, error);
+    }
+
+    if (rc != BIGCACHE_OK) {
+        bigcache_sync_stop(store);
+    }
+
+    return rc;
+}
+
+
+void
+bigcache_sync_stop(bigcache_store_t *store)
+{
+    bigcache_sync_t  *sync;
+
+    sync = &store->sync;
+
+    (void) pthread_mutex_lock(&sync->mutex);
+    sync->stopping = 1;
+    (void) pthread_cond_broadcast(&sync->cond);
+    (void) pthread_mutex_unlock(&sync->mutex);
+
+    bigcache_sync_join(&sync->index);
+    bigcache_sync_join(&sync->all);
+}
+
+
+/* it inherits the mask of the store's thread, which takes no signals */
+
+static bigcache_rc_t
+bigcache_sync_create(bigcache_sync_rounds_t *rounds, char *error)
+{
+    int   err;
+    char  text[128];
+
+    rounds->started = 1;
+
+    err = pthread_create(&rounds->thread, NULL, bigcache_sync_thread, rounds);
+
+    if (err == 0) {
+        return BIGCACHE_OK;
+    }
+
+    rounds->started = 0;
+
+    (void) snprintf(error, BIGCACHE_ERROR_LEN, "cannot start a thread: %s",
+                    strerror_r(err, text, sizeof(text)));
+
+    return BIGCACHE_ERROR;
+}
+
+
+static void
+bigcache_sync_join(bigcache_sync_rounds_t *rounds)
+{
+    if (rounds->started) {
+        (void) pthread_join(rounds->thread, NULL);
+        rounds->started = 0;
+    }
+}
+
+
+void
+bigcache_sync_note(bigcache_store_t *store)
+{
+    int64_t           none;
+    bigcache_sync_t  *sync;
+
+    none = 0;
+    sync = &store->sync;
+
+    if (atomic_load(&store->shared->unsynced) != 0
+        || !atomic_compare_exchange_strong(&store->shared->unsynced, &none,
+                                           bigcache_monotonic())
+        || store->conf.sync == 0)
+    {
+        return;
+    }
+
+    /* the first one since: the thread counts from now on */
+
+    (void) pthread_mutex_lock(&sync->mutex);
+    (void) pthread_cond_broadcast(&sync->cond);
+    (void) pthread_mutex_unlock(&sync->mutex);
+}
+
+
+bigcache_rc_t
+bigcache_sync_index(bigcache_store_t *store)
+{
+    return bigcache_sync_wait(&store->sync.index);
+}
+
+
+bigcache_rc_t
+bigcache_sync_all(bigcache_store_t *store)
+{
+    /* nothing was written since the last round began, and that has ended */
+
+    if (bigcache_sync_age(store->shared) == 0) {
+        return BIGCACHE_OK;
+    }
+
+    return bigcache_sync_wait(&store->sync.all);
+}
+
+
+bigcache_rc_t
+bigcache_sync_segments(bigcache_store_t *store)
+{
+    bigcache_rc_t  rc;
+
+    if (!bigcache_sync_counted(store)) {
+        return BIGCACHE_UNAVAILABLE;
+    }
+
+    rc = bigcache_sync_all(store);
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    /*
+     * A write that began before store->synced was moved may have taken as its
+     * previous page one that was replaced by a page which is durable now.
+     */
+
+    bigcache_key_settle(store);
+
+    return bigcache_sync_all(store);
+}
+
+
+int
+bigcache_sync_removals(bigcache_store_t *store)
+{
+    return atomic_load(&store->removals)
+           == atomic_load(&store->removals_synced);
+}
+
+
+int64_t
+bigcache_sync_age(const bigcache_store_shared_t *shared)
+{
+    int64_t  now, since, syncing;
+
+    /*
+     * A round sets syncing before it clears unsynced, and one that failed the
+     * other way round: in this order, neither is missed.
+     */
+
+    since = atomic_load(&shared->unsynced);
+    syncing = atomic_load(&shared->syncing);
+
+    if (syncing) {
+        since = syncing;
+
+    } else if (since == 0) {
+        since = atomic_load(&shared->unsynced);
+    }
+
+    if (since == 0) {
+        return 0;
+    }
+
+    now = bigcache_monotonic();
+
+    return (now > since) ? now - since : 1;
+}
+
+
+static void *
+bigcache_sync_thread(void *data)
+{
+    bigcache_sync_rounds_t *rounds = data;
+
+    uint64_t          last;
+    bigcache_rc_t     rc;
+    bigcache_sync_t  *sync;
+
+    sync = &rounds->store->sync;
+
+    (void) pthread_mutex_lock(&sync->mutex);
+
+    while (bigcache_sync_await_locked(rounds)) {
+
+        last = rounds->wanted;
+
+        (void) pthread_mutex_unlock(&sync->mutex);
+
+        rc = bigcache_sync_run(rounds);
+
+        (void) pthread_mutex_lock(&sync->mutex);
+
+        if (rc != BIGCACHE_OK) {
+            rounds->failed = last;
+            rounds->rc = rc;
+            sync->retry_at = bigcache_monotonic() + BIGCACHE_SYNC_RETRY;
+        }
+
+        rounds->done = last;
+
+        (void) pthread_cond_broadcast(&sync->cond);
+    }
+
+    (void) pthread_mutex_unlock(&sync->mutex);
+
+    return NULL;
+}
+
+
+/* returns 1 when a round is due, or 0 when the thread is to end */
+
+static int
+bigcache_sync_await_locked(bigcache_sync_rounds_t *rounds)
+{
+    int64_t           due;
+    struct timespec   ts;
+    bigcache_sync_t  *sync;
+
+    sync = &rounds->store->sync;
+
+    for ( ;; ) {
+
+        due = bigcache_sync_due_locked(rounds);
+
+        if (rounds->wanted != rounds->done || bigcache_monotonic() >= due) {
+            return 1;
+        }
+
+        if (sync->stopping) {
+            return 0;
+        }
+
+        if (due == INT64_MAX) {
+            (void) pthread_cond_wait(&sync->cond, &sync->mutex);
+            continue;
+        }
+
+        ts.tv_sec = due / 1000;
+        ts.tv_nsec = (due % 1000) * 1000000;
+
+        (void) pthread_cond_timedwait(&sync->cond, &sync->mutex, &ts);
+    }
+}
+
+
+/* returns when a round is to begin that nobody waits for, monotonic ms */
+
+static int64_t
+bigcache_sync_due_locked(bigcache_sync_rounds_t *rounds)
+{
+    int64_t            since, due;
+    bigcache_store_t  *store;
+
+    store = rounds->store;
+    since = atomic_load(&store->shared->unsynced);
+
+    if (rounds != &store->sync.all || since == 0 || store->conf.sync == 0
+        || store->sync.stopping)
+    {
+        return INT64_MAX;
+    }
+
+    due = since + (int64_t) store->conf.sync;
+
+    return (due > store->sync.retry_at) ? due : store->sync.retry_at;
+}
+
+
+static bigcache_rc_t
+bigcache_sync_wait(bigcache_sync_rounds_t *rounds)
+{
+    uint64_t          number;
+    bigcache_rc_t     rc;
+    bigcache_sync_t  *sync;
+
+    sync = &rounds->store->sync;
+
+    if (!rounds->started) {
+        return bigcache_sync_run(rounds);
+    }
+
+    (void) pthread_mutex_lock(&sync->mutex);
+
+    number = ++rounds->wanted;
+
+    (void) pthread_cond_broadcast(&sync->cond);
+
+    while (rounds->done < number) {
+        (void) pthread_cond_wait(&sync->cond, &sync->mutex);
+    }
+
+    rc = (number <= rounds->failed) ? rounds->rc : BIGCACHE_OK;
+
+    (void) pthread_mutex_unlock(&sync->mutex);
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_sync_run(bigcache_sync_rounds_t *rounds)
+{
+    char               error[BIGCACHE_ERROR_LEN];
+    bigcache_rc_t      rc;
+    bigcache_store_t  *store;
+
+    store = rounds->store;
+
+    (void) atomic_fetch_add(&store->shared->syncs, 1);
+
+    rc = (rounds == &store->sync.all) ? bigcache_sync_run_all(store, error)
+                                      : bigcache_sync_run_index(store, error);
+
+    if (rc == BIGCACHE_OK) {
+        return BIGCACHE_OK;
+    }
+
+    (void) atomic_fetch_add(&store->shared->sync_failures, 1);
+
+    return bigcache_sync_failed(store, rc, error);
+}
+
+
+static bigcache_rc_t
+bigcache_sync_run_index(bigcache_store_t *store, char *error)
+{
+    uint64_t       removals;
+    bigcache_rc_t  rc;
+
+    removals = atomic_load(&store->removals);
+
+    rc = bigcache_sync_logs(store, error);
+
+    if (rc == BIGCACHE_OK) {
+        atomic_store(&store->removals_synced, removals);
+    }
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_sync_run_all(bigcache_store_t *store, char *error)
+{
+    int                       counted;
+    int64_t                   since;
+    uint64_t                  version;
+    bigcache_rc_t             rc;
+    bigcache_store_shared_t  *shared;
+
+    shared = store->shared;
+
+    /* what is noted from here on may miss this round, and has the next one */
+
+    since = atomic_load(&shared->unsynced);
+    since = since ? since : bigcache_monotonic();
+
+    atomic_store(&shared->syncing, since);
+    atomic_store(&shared->unsynced, 0);
+
+    counted = bigcache_sync_counted(store);
+
+    version = bigcache_store_latest(store);
+    bigcache_key_settle(store);
+
+    rc = bigcache_segments_sync(store->segments, error);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_sync_names(store, error);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_sync_logs(store, error);
+    }
+
+    if (rc != BIGCACHE_OK) {
+        atomic_store(&shared->unsynced, since);
+
+    } else if (counted && version > atomic_load(&store->synced)) {
+        atomic_store(&store->synced, version);
+        bigcache_turn_write_synced(store->lock, version);
+    }
+
+    atomic_store(&shared->syncing, 0);
+
+    return rc;
+}
+
+
+/* until the keys are counted, what a crash has left is not verified */
+
+static int
+bigcache_sync_counted(bigcache_store_t *store)
+{
+    int  counted;
+
+    (void) pthread_mutex_lock(&store->mutex);
+    counted = store->counted;
+    (void) pthread_mutex_unlock(&store->mutex);
+
+    return counted;
+}
+
+
+static bigcache_rc_t
+bigcache_sync_logs(bigcache_store_t *store, char *error)
+{
+    char           name[PATH_MAX];
+    bigcache_rc_t  rc;
+
+    rc = bigcache_fsync_logs(store->index_path, error);
+
+    if (rc == BIGCACHE_OK
+        && atomic_load(&store->import.state) != BIGCACHE_IMPORT_NONE)
+    {
+        /* what was deleted from the original, too */
+
+        (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_ADOPT_IMPORT,
+                        store->conf.path);
+
+        rc = bigcache_fsync_logs(name, error);
+    }
+
+    if (rc != BIGCACHE_OK) {
+
+        /* what LevelDB has in memory goes to a table, then to another log */
+
+        bigcache_store_break(store, rc);
+    }
+
+    return rc;
+}
+
+
+/* the names of index/ and pages/, and that of the directory itself */
+
+static bigcache_rc_t
+bigcache_sync_names(bigcache_store_t *store, char *error)
+{
+    char           name[PATH_MAX];
+    bigcache_rc_t  rc;
+
+    if (store->sync.named) {
+        return BIGCACHE_OK;
+    }
+
+    (void) snprintf(name, PATH_MAX, "%s/..", store->conf.path);
+
+    rc = bigcache_fsync_dir(store->conf.path, error);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_fsync_dir(name, error);
+    }
+
+    store->sync.named = (rc == BIGCACHE_OK);
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_sync_failed(bigcache_store_t *store, bigcache_rc_t rc,
+    const char *error)
+{
+    int64_t           now;
+    bigcache_sync_t  *sync;
+
+    now = bigcache_monotonic();
+    sync = &store->sync;
+
+    (void) pthread_mutex_lock(&sync->mutex);
+
+    if (sync->logged_at && now - sync->logged_at < BIGCACHE_SYNC_LOGGED) {
+        (void) pthread_mutex_unlock(&sync->mutex);
+        return rc;
+    }
+
+    sync->logged_at = now;
+
+    (void) pthread_mutex_unlock(&sync->mutex);
+
+    bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
+                 "store \"%s\": what was written cannot be synced, it will be "
+                 "tried again: %s", store->conf.path, error);
+
+    return rc;
+}
