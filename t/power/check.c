@@ -256,7 +256,8 @@ read_keys(check_t *check, body_t *bodies)
 
         if (read_key(check, i, &bodies[i]) != 0) {
             key = oracle_key(check->oracle, i, &len);
-            (void) tell(check, CHECK_UNREADABLE, "\"%.*s\" cannot be read", (int) len, key);
+            (void) tell(check, CHECK_UNREADABLE, "\"%.*s\" cannot be read",
+                        (int) len, key);
         }
     }
 }
@@ -477,13 +478,18 @@ there(check_t *check, const char *name)
 }
 
 
-/* the keys that were read are all that there are, but for expired ones */
+/*
+ * The keys that were read are all that there are, but for expired ones, as soon
+ * as purges that were left have come to their end.
+ */
 
 static void
 count(check_t *check)
 {
     double           now;
+    int64_t          end;
     unsigned         i, n, may;
+    bigcache_rc_t    rc;
     bigcache_stat_t  stat;
 
     n = 0;
@@ -496,19 +502,31 @@ count(check_t *check)
                                         &check->first[i], now);
     }
 
-    if (bigcache_cache_stat(check->cache, &stat) != BIGCACHE_OK
-        || stat.keys + may < n || stat.keys > n + may)
-    {
-        (void) tell(check, CHECK_COUNT, "%u keys, but the store counts %llu", n,
-             (unsigned long long) stat.keys);
-    }
+    end = bigcache_monotonic() + WAIT;
+
+    do {
+        rc = bigcache_cache_stat(check->cache, &stat);
+
+        if (rc == BIGCACHE_OK && stat.keys + may >= n && stat.keys <= n + may) {
+            return;
+        }
+
+        (void) usleep(10000);
+
+    } while (bigcache_monotonic() < end);
+
+    (void) tell(check, CHECK_COUNT, "%u keys, but the store counts %llu", n,
+                (unsigned long long) stat.keys);
 }
 
+
+/* what no record names may be torn */
 
 static void
 tool(check_t *check)
 {
-    char   line[2 * PATH_MAX + 64], text[1024];
+    int    rc;
+    char   line[2 * PATH_MAX + 64], text[1024], problem[1024];
     FILE  *pipe;
 
     (void) snprintf(line, sizeof(line), "exec '%s' check '%s' 2>&1",
@@ -520,17 +538,27 @@ tool(check_t *check)
         abort();
     }
 
-    text[0] = '\0';
+    problem[0] = '\0';
 
     while (fgets(text, sizeof(text), pipe)) {
+
         if (check->conf->verbose) {
             printf("#     %s", text);
         }
+
+        if (problem[0] == '\0'
+            && strstr(text, ": a dead entry of it fails its check") == NULL
+            && strstr(text, " problems\n") == NULL)
+        {
+            text[strcspn(text, "\n")] = '\0';
+            memcpy(problem, text, sizeof(problem));
+        }
     }
 
-    if (pclose(pipe) != 0) {
-        text[strcspn(text, "\n")] = '\0';
-        (void) tell(check, CHECK_TOOL, "bigcache check: %s", text);
+    rc = pclose(pipe);
+
+    if (rc != 0 && problem[0]) {
+        (void) tell(check, CHECK_TOOL, "bigcache check: %s", problem);
     }
 }
 
