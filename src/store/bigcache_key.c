@@ -446,7 +446,7 @@ bigcache_key_previous(bigcache_store_t *store, const bigcache_str_t *key,
         return BIGCACHE_MISS;
     }
 
-    return bigcache_page_read(&store->pages, key, page);
+    return bigcache_page_read(&store->pages, key, BIGCACHE_BODY, page);
 }
 
 

@@ -106,7 +106,7 @@ bigcache_recount_verify(bigcache_store_t *store, const bigcache_str_t *key,
     bigcache_page_clear(&page);
     page.record = *record;
 
-    rc = bigcache_page_read(&store->pages, key, &page);
+    rc = bigcache_page_read(&store->pages, key, BIGCACHE_BODY, &page);
 
     bigcache_page_free(&page);
 
