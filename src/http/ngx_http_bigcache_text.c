@@ -220,14 +220,16 @@ ngx_http_bigcache_text_find(ngx_array_t *locations,
 static ngx_uint_t
 ngx_http_bigcache_text_flag(ngx_http_bigcache_text_t *text, u_char *conf)
 {
-    return *(ngx_flag_t *) (conf + text->cmd->offset) == 1;
+    return text->cmd->set == ngx_conf_set_flag_slot
+           && *(ngx_flag_t *) (conf + text->cmd->offset) == 1;
 }
 
 
 static ngx_uint_t
 ngx_http_bigcache_text_string(ngx_http_bigcache_text_t *text, u_char *conf)
 {
-    return ((ngx_str_t *) (conf + text->cmd->offset))->len != 0;
+    return text->cmd->set == ngx_conf_set_str_slot
+           && ((ngx_str_t *) (conf + text->cmd->offset))->len != 0;
 }
 
 
