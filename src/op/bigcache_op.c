@@ -121,7 +121,7 @@ bigcache_op_delete(bigcache_op_t *op)
 {
     unsigned       i;
     uint64_t       expect;
-    bigcache_rc_t  rc;
+    bigcache_rc_t  rc, synced;
 
     for (i = 0; i < BIGCACHE_OP_TRIES; i++) {
 
@@ -154,7 +154,22 @@ bigcache_op_delete(bigcache_op_t *op)
 
     op->n = (rc == BIGCACHE_OK);
 
-    bigcache_op_finish(op, (i < BIGCACHE_OP_TRIES) ? rc : BIGCACHE_BUSY);
+    if (i == BIGCACHE_OP_TRIES) {
+        rc = BIGCACHE_BUSY;
+    }
+
+    if (!op->later
+        && (rc == BIGCACHE_OK || rc == BIGCACHE_EXPIRED
+            || rc == BIGCACHE_MISS))
+    {
+        synced = bigcache_cache_sync(op->cache);
+
+        if (synced != BIGCACHE_OK) {
+            rc = synced;
+        }
+    }
+
+    bigcache_op_finish(op, rc);
 }
 
 

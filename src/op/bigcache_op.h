@@ -70,6 +70,7 @@ typedef struct {
     unsigned                  minimal:1;
     unsigned                  gzip:1;   /* the answer may be packed */
     unsigned                  async:1;  /* do not wait for the end */
+    unsigned                  later:1;  /* of delete: the caller syncs */
     unsigned                  brief:1;  /* of get, touch: BIGCACHE_AGAIN if a
                                            page over BIGCACHE_STORE_LARGE would
                                            be read; it may be run again */

@@ -114,6 +114,12 @@ bigcache_op_batch(bigcache_op_t *op)
         rc = batch.text.failed ? BIGCACHE_NOMEM : BIGCACHE_OK;
     }
 
+    /* one sync for all that was deleted */
+
+    if (rc == BIGCACHE_OK && batch.deleted) {
+        rc = bigcache_cache_sync(op->cache);
+    }
+
     bigcache_op_view_free(&batch.view);
 
     op->memory = batch.text.data;
@@ -569,6 +575,9 @@ bigcache_op_batch_bytes(bigcache_op_batch_t *batch)
 static void
 bigcache_op_batch_delete(bigcache_op_batch_t *batch)
 {
+    batch->one.later = 1;
+    batch->deleted = 1;
+
     bigcache_op_delete(&batch->one);
 
     batch->op->n += batch->one.n;

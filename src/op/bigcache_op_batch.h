@@ -45,6 +45,7 @@ typedef struct {
     bigcache_op_view_t       view;      /* of its body */
     bigcache_json_text_t     text;      /* of the answer */
     unsigned                 full:1;    /* a page did not fit any more */
+    unsigned                 deleted:1; /* there was a delete */
     int64_t                  end;       /* monotonic ms: no operation after */
     bigcache_rc_t            ended;     /* if not OK: what the rest comes to */
     char                     reason[BIGCACHE_ERROR_LEN];

@@ -62,6 +62,30 @@ bigcache_cache_delete(bigcache_cache_t *cache, const bigcache_str_t *key,
 }
 
 
+/* an owner that opens the store anew syncs what the last one has left */
+
+bigcache_rc_t
+bigcache_cache_sync(bigcache_cache_t *cache)
+{
+    bigcache_rc_t   rc;
+    bigcache_ask_t  ask;
+
+    bigcache_ask_begin(&ask, cache);
+
+    do {
+        rc = bigcache_store_sync(cache->store);
+
+        if (rc == BIGCACHE_HELD) {
+            rc = bigcache_ask(&ask, BIGCACHE_CALL_SYNC, NULL, 1);
+            bigcache_ask_end(&ask);
+        }
+
+    } while (bigcache_ask_again(&ask, &rc));
+
+    return rc;
+}
+
+
 bigcache_rc_t
 bigcache_cache_purge(bigcache_cache_t *cache, const bigcache_str_t *prefix,
     int async, uint64_t *n, uint64_t *expired)

@@ -90,6 +90,7 @@ bigcache_rc_t bigcache_cache_put(bigcache_cache_t *cache,
     const bigcache_put_t *put, bigcache_page_t *page);
 bigcache_rc_t bigcache_cache_delete(bigcache_cache_t *cache,
     const bigcache_str_t *key, uint64_t expect);
+bigcache_rc_t bigcache_cache_sync(bigcache_cache_t *cache);
 
 /*
  * Purges, and unless async waits until all is removed: *n pages were live,

@@ -63,7 +63,7 @@ bigcache_message_decode(bigcache_message_t *message, const u_char *data,
     }
 
     if (header.call < BIGCACHE_CALL_HELLO
-        || header.call > BIGCACHE_CALL_LIST
+        || header.call > BIGCACHE_CALL_SYNC
         || header.rc > BIGCACHE_LOST)
     {
         return "it says what there is not";

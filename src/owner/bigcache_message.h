@@ -33,7 +33,7 @@
  *     RUN     version of a purge -> pages that were live, that were not
  *     STAT    1 not to wait for the count -> keys, segments, bytes, bytes
  *             alive, 1 if counted
- *     CLEAR, CLOSE, OPEN
+ *     CLEAR, CLOSE, OPEN, SYNC
  *     LOST    key, whose page cannot be read: the owner looks himself, by a
  *             file that he opens for it
  *     LEND    bytes needed, at most -> segment, offset, bytes
@@ -105,7 +105,8 @@ typedef enum {
     BIGCACHE_CALL_BACK,
     BIGCACHE_CALL_FULL,
     BIGCACHE_CALL_WATCH,
-    BIGCACHE_CALL_LIST
+    BIGCACHE_CALL_LIST,
+    BIGCACHE_CALL_SYNC
 } bigcache_call_e;
 
 typedef struct {

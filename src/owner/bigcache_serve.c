@@ -39,6 +39,7 @@ static bigcache_rc_t bigcache_serve_lend(bigcache_serve_t *s);
 static bigcache_rc_t bigcache_serve_back(bigcache_serve_t *s);
 static bigcache_rc_t bigcache_serve_full(bigcache_serve_t *s);
 static bigcache_rc_t bigcache_serve_list(bigcache_serve_t *s);
+static bigcache_rc_t bigcache_serve_sync(bigcache_serve_t *s);
 
 
 #define BIGCACHE_SERVE_KEY   0x01
@@ -74,7 +75,8 @@ static const struct {
     { bigcache_serve_back, 0 },
     { bigcache_serve_full, 0 },
     { NULL, 0 },
-    { bigcache_serve_list, BIGCACHE_SERVE_KEY|BIGCACHE_SERVE_DATA }
+    { bigcache_serve_list, BIGCACHE_SERVE_KEY|BIGCACHE_SERVE_DATA },
+    { bigcache_serve_sync, 0 }
 };
 
 
@@ -328,4 +330,11 @@ bigcache_serve_list(bigcache_serve_t *s)
     }
 
     return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_serve_sync(bigcache_serve_t *s)
+{
+    return bigcache_store_sync(s->store);
 }

@@ -48,7 +48,7 @@ typedef struct {
 } bigcache_import_slice_t;
 
 typedef struct {
-    bigcache_import_t    *import;
+    bigcache_store_t     *store;
     const bigcache_str_t *prefix;
     unsigned              n;
     unsigned              more:1;
@@ -97,7 +97,7 @@ static bigcache_rc_t bigcache_import_pass(bigcache_import_key_t *last,
 static bigcache_rc_t bigcache_import_finish(bigcache_store_t *store,
     int keep);
 static void bigcache_import_note(bigcache_store_t *store);
-static bigcache_rc_t bigcache_import_delete(bigcache_import_t *import,
+static bigcache_rc_t bigcache_import_delete(bigcache_store_t *store,
     const bigcache_str_t *key);
 static bigcache_rc_t bigcache_import_purge_slice(bigcache_store_t *store,
     bigcache_import_purge_t *purge, const bigcache_str_t *from);
@@ -203,7 +203,7 @@ bigcache_import_forget(bigcache_store_t *store, const bigcache_str_t *key)
     rc = bigcache_import_ready(store);
 
     if (rc == BIGCACHE_OK && !bigcache_import_passed(&import->kept, key)) {
-        found = (bigcache_import_delete(import, key) == BIGCACHE_OK)
+        found = (bigcache_import_delete(store, key) == BIGCACHE_OK)
                 && !bigcache_import_passed(&import->last, key);
     }
 
@@ -263,7 +263,7 @@ bigcache_import_purge(bigcache_store_t *store, const bigcache_str_t *prefix,
         return BIGCACHE_OK;
     }
 
-    purge.import = &store->import;
+    purge.store = store;
     purge.prefix = prefix;
     purge.len = 0;
 
@@ -1093,12 +1093,15 @@ bigcache_import_note(bigcache_store_t *store)
 /* returns BIGCACHE_OK if there was one; the caller holds the mutex */
 
 static bigcache_rc_t
-bigcache_import_delete(bigcache_import_t *import, const bigcache_str_t *key)
+bigcache_import_delete(bigcache_store_t *store, const bigcache_str_t *key)
 {
-    char               error[BIGCACHE_ERROR_LEN];
-    bigcache_rc_t      rc;
-    bigcache_str_t     value;
-    bigcache_change_t  change;
+    char                error[BIGCACHE_ERROR_LEN];
+    bigcache_rc_t       rc;
+    bigcache_str_t      value;
+    bigcache_change_t   change;
+    bigcache_import_t  *import;
+
+    import = &store->import;
 
     rc = bigcache_index_get(import->index, 0, key, &value, error);
 
@@ -1113,8 +1116,13 @@ bigcache_import_delete(bigcache_import_t *import, const bigcache_str_t *key)
     change.value = NULL;
 
     import->deleted++;
+    (void) atomic_fetch_add(&store->removals, 1);
 
-    return bigcache_index_write(import->index, &change, 1, error);
+    rc = bigcache_index_write(import->index, &change, 1, error);
+
+    (void) atomic_fetch_add(&store->removals_done, 1);
+
+    return rc;
 }
 
 
@@ -1177,10 +1185,10 @@ bigcache_import_purge_key(void *data, const bigcache_str_t *key,
     memcpy(purge->last, key->data, key->len);
     purge->len = key->len;
 
-    if (!bigcache_import_passed(&purge->import->kept, key)
-        && bigcache_import_delete(purge->import, key) == BIGCACHE_OK)
+    if (!bigcache_import_passed(&purge->store->import.kept, key)
+        && bigcache_import_delete(purge->store, key) == BIGCACHE_OK)
     {
-        purge->found += !bigcache_import_passed(&purge->import->last, key);
+        purge->found += !bigcache_import_passed(&purge->store->import.last, key);
     }
 
     return BIGCACHE_OK;

@@ -136,6 +136,8 @@ bigcache_key_remove(bigcache_store_t *store, const bigcache_str_t *key,
             (void) atomic_fetch_add(&store->removals, 1);
 
             rc = bigcache_key_put(store, key, &old, NULL, NULL);
+
+            (void) atomic_fetch_add(&store->removals_done, 1);
         }
     }
 

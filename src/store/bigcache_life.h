@@ -133,8 +133,9 @@ struct bigcache_store_s {
     /* records that were written until then are of an earlier opening */
     _Atomic uint64_t              opened;
 
-    /* records that were removed, and how many of these removals are durable */
+    /* removals of records: begun, in the index, durable */
     _Atomic uint64_t              removals;
+    _Atomic uint64_t              removals_done;
     _Atomic uint64_t              removals_synced;
 
     pthread_mutex_t               keys[BIGCACHE_STORE_LOCKS];

@@ -202,14 +202,26 @@ bigcache_store_remove(bigcache_store_t *store, const bigcache_str_t *key,
         rc = BIGCACHE_OK;
     }
 
-    if (rc == BIGCACHE_OK || rc == BIGCACHE_EXPIRED
-        || (rc == BIGCACHE_MISS && !bigcache_sync_removals(store)))
-    {
-        /* it is gone for good, whoever has removed it */
+    bigcache_store_leave(store);
 
-        if (bigcache_sync_index(store) != BIGCACHE_OK) {
-            rc = BIGCACHE_ERROR;
-        }
+    return rc;
+}
+
+
+bigcache_rc_t
+bigcache_store_sync(bigcache_store_t *store)
+{
+    bigcache_rc_t  rc;
+
+    rc = bigcache_store_enter(store);
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    if (!bigcache_sync_removals(store)
+        && bigcache_sync_index(store) != BIGCACHE_OK)
+    {
+        rc = BIGCACHE_ERROR;
     }
 
     bigcache_store_leave(store);

@@ -20,8 +20,9 @@
  *
  * A page that is acknowledged is in LevelDB's log, in the page cache: it
  * survives the process, and a power cut once it is synced, bigcache_sync.h.
- * Removals are durable when they are acknowledged.  Calls on one key take
- * effect one after the other; versions of a key only grow.
+ * Purges and clear are durable when they return, deletes with
+ * bigcache_store_sync().  Calls on one key take effect one after the other;
+ * versions of a key only grow.
  */
 
 
@@ -250,9 +251,17 @@ bigcache_rc_t bigcache_store_put(bigcache_store_t *store,
  * since: 0, or the same call was made before, whose answer was lost, when no
  * later version than that had been given out: then a page that is gone was
  * removed by that one, and a later page stays, BIGCACHE_OK.
+ * The removal is durable when bigcache_store_sync() has returned.
  */
 bigcache_rc_t bigcache_store_delete(bigcache_store_t *store,
     const bigcache_str_t *key, uint64_t expect, uint64_t since);
+
+/*
+ * Waits until all pages that were removed by now stay so through a power cut,
+ * whoever removed them: also for a caller that found nothing to remove.
+ * Returns BIGCACHE_OK; or BIGCACHE_ERROR if the disk did not take it.
+ */
+bigcache_rc_t bigcache_store_sync(bigcache_store_t *store);
 
 /*
  * Removes the pages whose keys begin with prefix and that were stored before

@@ -435,7 +435,7 @@ bigcache_sync_run_index(bigcache_store_t *store, char *error)
     uint64_t       removals;
     bigcache_rc_t  rc;
 
-    removals = atomic_load(&store->removals);
+    removals = atomic_load(&store->removals_done);
 
     rc = bigcache_sync_logs(store, error);
 

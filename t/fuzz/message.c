@@ -195,7 +195,7 @@ mend(u_char *in, size_t size)
 
     memset(&message, 0, sizeof(bigcache_message_t));
 
-    message.call = BIGCACHE_CALL_HELLO + in[6] % BIGCACHE_CALL_LIST;
+    message.call = BIGCACHE_CALL_HELLO + in[6] % BIGCACHE_CALL_SYNC;
     memcpy(message.n, in + 24, sizeof(message.n));
 
     message.key.len = key;

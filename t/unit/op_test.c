@@ -547,6 +547,15 @@ bigcache_cache_put(bigcache_cache_t *cache, const bigcache_put_t *put,
 
 
 bigcache_rc_t
+bigcache_cache_sync(bigcache_cache_t *cache)
+{
+    (void) cache;
+
+    return BIGCACHE_OK;
+}
+
+
+bigcache_rc_t
 bigcache_cache_delete(bigcache_cache_t *cache, const bigcache_str_t *key,
     uint64_t expect)
 {
