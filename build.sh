@@ -48,12 +48,13 @@ note() {
 # --- packages ---
 
 build_packages() {
-    echo gcc make libc6-dev libleveldb-dev libcjson-dev libdeflate-dev
+    echo gcc make libc6-dev libleveldb-dev libcjson-dev libdeflate-dev \
+        zlib1g-dev
 
     if [ -z "${NGX_SRC:-}" ]; then
         echo nginx nginx-dev
     else
-        echo libssl-dev libpcre2-dev zlib1g-dev
+        echo libssl-dev libpcre2-dev
     fi
 }
 

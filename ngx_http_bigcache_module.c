@@ -99,6 +99,7 @@ static ngx_int_t
 ngx_http_bigcache_postconfiguration(ngx_conf_t *cf)
 {
     ngx_http_bigcache_error_init();
+    ngx_http_bigcache_unpack_init();
 
     return ngx_http_bigcache_text_init(cf);
 }

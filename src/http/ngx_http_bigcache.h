@@ -18,6 +18,7 @@
  *     turn       lets long operations wait for each other before that
  *     reply      the answer, from what came of the operation
  *     send       headers and bytes of it
+ *     unpack     the bytes of a packed page, as the client reads them
  *
  * error is a filter beside it; path and text, zone, worker and status belong
  * to the configuration, the shared memory, the process, and the variable;
@@ -117,6 +118,7 @@ typedef struct {
 
 
 typedef struct ngx_http_bigcache_ctx_s  ngx_http_bigcache_ctx_t;
+typedef struct ngx_http_bigcache_unpack_s  ngx_http_bigcache_unpack_t;
 
 typedef ngx_int_t (*ngx_http_bigcache_reply_pt)(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
@@ -164,6 +166,7 @@ struct ngx_http_bigcache_ctx_s {
     ngx_table_elt_t                  *cache_status;
     int64_t                           start;      /* monotonic us */
     ngx_uint_t                        said;       /* status, meant to be sent */
+    ngx_http_bigcache_unpack_t       *unpack;     /* its reply, or NULL */
     unsigned                          waiting:1;  /* for a thread */
     unsigned                          large:1;    /* the page turned out so */
     unsigned                          answered:1; /* the answer is ours */
@@ -398,6 +401,19 @@ void ngx_http_bigcache_forget(ngx_http_request_t *r);
 void ngx_http_bigcache_type(ngx_http_request_t *r, ngx_str_t *type);
 
 void ngx_http_bigcache_json_type(ngx_http_request_t *r);
+
+
+/* unpack: pages that are unpacked while they are sent */
+
+void ngx_http_bigcache_unpack_init(void);
+
+/*
+ * Sends before, which may be NULL, and what is in the gzip file of ctx->op
+ * behind that, from ctx->op.skip on.  Returns what ngx_http_output_filter()
+ * does.
+ */
+ngx_int_t ngx_http_bigcache_unpack(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx, ngx_chain_t *before, bigcache_str_t *file);
 
 
 /* error: JSON bodies for the errors that nginx itself raises */

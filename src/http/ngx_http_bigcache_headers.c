@@ -101,6 +101,11 @@ ngx_http_bigcache_headers(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 
 #endif
 
+    if (ctx->route->flags & NGX_HTTP_BIGCACHE_PAGE) {
+        ctx->op.pieces = 1;
+        ctx->op.head = (r == r->main && r->method == NGX_HTTP_HEAD);
+    }
+
     i = 0;
     part = &r->headers_in.headers.part;
 

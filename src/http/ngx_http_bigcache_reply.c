@@ -104,7 +104,7 @@ ngx_http_bigcache_reply_raw(ngx_http_request_t *r,
 
     /* parts of several ranges are cut out of one buffer only */
 
-    r->single_range = (ctx->op.nreply > 1);
+    r->single_range = (ctx->op.nreply > 1 || ctx->op.unpack);
 
     return ngx_http_bigcache_send_page(r, ctx);
 }

@@ -49,12 +49,15 @@ ngx_http_bigcache_send_reply(ngx_http_request_t *r,
 {
     ngx_int_t     rc;
     ngx_buf_t    *b;
-    ngx_uint_t    i;
+    ngx_uint_t    i, n;
     ngx_chain_t   out[BIGCACHE_OP_PIECES];
 
+    n = ctx->op.nreply;
+
     r->headers_out.status = NGX_HTTP_OK;
-    r->headers_out.content_length_n = bigcache_data_length(ctx->op.reply,
-                                                           ctx->op.nreply);
+    r->headers_out.content_length_n = ctx->op.unpack
+                                      ? ctx->op.length
+                                      : bigcache_data_length(ctx->op.reply, n);
 
     rc = ngx_http_bigcache_send_header(r);
 
@@ -62,7 +65,11 @@ ngx_http_bigcache_send_reply(ngx_http_request_t *r,
         return rc;
     }
 
-    for (i = 0; i < ctx->op.nreply; i++) {
+    if (ctx->op.unpack) {
+        n--;
+    }
+
+    for (i = 0; i < n; i++) {
 
         b = ngx_http_bigcache_buf(r, &ctx->op.reply[i]);
         if (b == NULL) {
@@ -77,7 +84,12 @@ ngx_http_bigcache_send_reply(ngx_http_request_t *r,
         }
     }
 
-    b = out[i - 1].buf;
+    if (ctx->op.unpack) {
+        return ngx_http_bigcache_unpack(r, ctx, n ? out : NULL,
+                                        &ctx->op.reply[n].bytes);
+    }
+
+    b = out[n - 1].buf;
 
     b->last_buf = (r == r->main) ? 1 : 0;
     b->last_in_chain = 1;

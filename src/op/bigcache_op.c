@@ -15,6 +15,15 @@
 
 #define BIGCACHE_OP_UNPACK  (256 * 1024)
 
+/*
+ * Bytes of unpacked pages that replies may hold in a process, while they wait
+ * for their clients: any more are unpacked as the client reads.  That is no
+ * gain for small ones, which are not counted.
+ */
+
+#define BIGCACHE_OP_HELD    (32 * 1024 * 1024)
+#define BIGCACHE_OP_SMALL   (64 * 1024)
+
 /* milliseconds that gauges wait for the owner */
 
 #define BIGCACHE_OP_GAUGES  1000
@@ -27,12 +36,18 @@ static void bigcache_op_found(bigcache_op_t *op);
 static void bigcache_op_json(bigcache_op_t *op);
 static void bigcache_op_raw(bigcache_op_t *op);
 static void bigcache_op_unpack(bigcache_op_t *op);
+static int bigcache_op_hold(bigcache_op_t *op, uint64_t size);
+static int bigcache_op_may_hold(uint64_t size);
 static bigcache_rc_t bigcache_op_expect(bigcache_op_t *op, uint64_t *expect);
 static int bigcache_op_listed(const bigcache_op_list_t *list, int live,
     uint64_t version);
 
 
 static const u_char  bigcache_op_brace[] = "{";
+
+/* as much as all replies hold */
+
+static _Atomic uint64_t  bigcache_op_held;
 
 
 void
@@ -301,6 +316,11 @@ bigcache_op_free(bigcache_op_t *op)
     free(op->memory);
     op->memory = NULL;
 
+    if (op->held) {
+        atomic_fetch_sub(&bigcache_op_held, op->held);
+        op->held = 0;
+    }
+
     free(op->tally);
     op->tally = NULL;
     op->ntally = 0;
@@ -454,7 +474,9 @@ bigcache_op_peek(bigcache_op_t *op, int raw)
         record = &op->page.record;
 
         if (op->packed && record->unpacked > BIGCACHE_OP_UNPACK
-            && (!op->gzip || (raw && record->kind == BIGCACHE_KIND_JSON)))
+            && (!op->gzip || (raw && record->kind == BIGCACHE_KIND_JSON))
+            && !op->head
+            && (!op->pieces || bigcache_op_may_hold(record->unpacked)))
         {
             bigcache_page_free(&op->page);
             op->nreply = 0;
@@ -535,6 +557,12 @@ bigcache_op_raw(bigcache_op_t *op)
     op->reply[0] = bigcache_data_bytes(bigcache_op_brace, 1);
     op->nreply = 2;
 
+    if (op->unpack) {
+        op->skip = head;
+        op->length = op->page.record.unpacked - head + 1;
+        return;
+    }
+
     body = &op->reply[1];
 
     if (body->fd == -1) {
@@ -561,12 +589,47 @@ bigcache_op_unpack(bigcache_op_t *op)
 
     size = (size_t) op->page.record.unpacked;
 
+    if (op->head || (op->pieces && !bigcache_op_hold(op, size))) {
+        op->length = size;
+        op->unpack = 1;
+        op->packed = 0;
+
+        return;
+    }
+
     op->rc = bigcache_op_unpacked(op, &op->page.record, &op->memory);
 
     if (op->rc == BIGCACHE_OK) {
         op->reply[0] = bigcache_data_bytes(op->memory, size);
         op->packed = 0;
     }
+}
+
+
+static int
+bigcache_op_hold(bigcache_op_t *op, uint64_t size)
+{
+    if (size <= BIGCACHE_OP_SMALL) {
+        return 1;
+    }
+
+    if (!bigcache_op_may_hold(size)) {
+        return 0;
+    }
+
+    /* a few threads may do so at once, and all be right */
+
+    atomic_fetch_add(&bigcache_op_held, size);
+    op->held = size;
+
+    return 1;
+}
+
+
+static int
+bigcache_op_may_hold(uint64_t size)
+{
+    return atomic_load(&bigcache_op_held) + size <= BIGCACHE_OP_HELD;
 }
 
 

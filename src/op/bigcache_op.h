@@ -69,6 +69,8 @@ typedef struct {
     bigcache_op_list_t        none_match;
     unsigned                  minimal:1;
     unsigned                  gzip:1;   /* the answer may be packed */
+    unsigned                  pieces:1; /* or be unpacked while it is sent */
+    unsigned                  head:1;   /* only its length is needed */
     unsigned                  async:1;  /* do not wait for the end */
     unsigned                  later:1;  /* of delete: the caller syncs */
     unsigned                  brief:1;  /* of get, touch: BIGCACHE_AGAIN if a
@@ -85,6 +87,11 @@ typedef struct {
     bigcache_data_t           reply[BIGCACHE_OP_PIECES];
     unsigned                  nreply;
     unsigned                  packed:1; /* the reply is a gzip file */
+    unsigned                  unpack:1; /* its last piece is one, and what is
+                                           in that is to be sent */
+    uint64_t                  length;   /* of such a reply, when it is sent */
+    uint64_t                  skip;     /* bytes in that file that are not */
+    uint64_t                  held;     /* of memory: counted for all */
     unsigned                  varies:1; /* it would not be for others */
     uint64_t                  n;        /* keys removed, or counted */
     uint64_t                  expired;  /* pages met that had expired */
