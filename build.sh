@@ -27,6 +27,9 @@ usage: ./build.sh [COMMAND]
 Packages that are missing are installed first, if you are root.  The module is
 built for the installed nginx; NGX_SRC=DIR builds it, and for run and test that
 nginx too, from an nginx source tree.
+
+WERROR=1, which CI=true sets, is for who changes bigcache: warnings of the
+compiler are errors, and "test" compiles all with clang, too.
 END
 }
 
@@ -34,6 +37,9 @@ top=$(cd "$(dirname "$0")" && pwd -P)
 started_in=$PWD
 so=ngx_http_bigcache_module.so
 jobs=$(nproc)
+
+[ "${CI:-}" != true ] || : "${WERROR:=1}"
+export WERROR=${WERROR:-0} BIGCACHE_WERROR=${WERROR:-0}
 
 die() {
     echo "build.sh: $*" >&2
@@ -100,12 +106,17 @@ apt_install() (
 
 # --- the module ---
 
-# set_paths [asan]: where things are built, and with which flags
+# set_paths [asan | strict]: where things are built, and with which flags
 set_paths() {
     out=build
     cc_opt="-O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2"
     ld_opt="-Wl,-z,relro -Wl,-z,now"
     unit_opt="-O2"
+
+    if [ "${1:-}" = strict ]; then
+        out=build/strict
+        export CC=clang
+    fi
 
     if [ "${1:-}" = asan ]; then
         out=build/asan
@@ -157,7 +168,8 @@ configure_nginx() {
     flags+=(--with-cc-opt="$cc_opt" --with-ld-opt="$ld_opt"
             --add-dynamic-module="$top" --builddir=objs)
 
-    stamp=$(echo "${flags[@]}" | cat - config "$src/src/core/nginx.h" | cksum)
+    stamp=$(echo "${CC:-cc}" "$BIGCACHE_WERROR" "${flags[@]}" |
+        cat - config config.make "$src/src/core/nginx.h" | cksum)
     [ "$(cat "$tree/stamp" 2>/dev/null)" != "$stamp" ] || return 0
 
     note "configuring nginx from $src"

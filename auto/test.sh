@@ -27,6 +27,22 @@ filter_packages() {
         subs-filter xslt-filter
 }
 
+# test_strictly [FILE ...]: what clang says of all of it; without FILE, what
+# the unit tests say of what clang makes of it, too
+test_strictly() {
+    set_paths strict
+    note "compiling with clang"
+    locked build_strictly
+    [ $# -gt 0 ] || prove -j2 "$out"/unit/*_test
+}
+
+build_strictly() {
+    need clang $(build_packages)
+    build_module
+    make_units
+    build_tool
+}
+
 build_for_tests() {
     need perl curl openssl python3-plyvel python3-django spin \
         $(build_packages) $(filter_packages)
@@ -67,20 +83,22 @@ run_tests() {
     fi
 
     export BIGCACHE_NGINX=$nginx BIGCACHE_MODULE=$module
-    export BIGCACHE_TOOL=$top/$out/bigcache
+    export BIGCACHE_TOOL=$top/$out/bigcache BIGCACHE_SRC=$src
     prove -j2 -I t/lib "${tests[@]}"
 }
 
 cmd_test() {
     lint
+
+    [ "$WERROR" != 1 ] || (test_strictly "$@")
     set_paths
     run_tests "$@"
 }
 
 cmd_test_full() {
     set_paths
-    locked need build-essential debhelper dpkg-dev lintian man-db prometheus chromium \
-        chromium-driver fonts-dejavu-core \
+    locked need build-essential clang debhelper dpkg-dev lintian man-db \
+        prometheus chromium chromium-driver fonts-dejavu-core \
         python3-setuptools python3-venv python3-wheel
     [ $# -gt 0 ] || set -- "$top"/t/full/*.t
     run_tests "$@"

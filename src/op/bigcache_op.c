@@ -138,6 +138,8 @@ bigcache_op_delete(bigcache_op_t *op)
     uint64_t       expect;
     bigcache_rc_t  rc, synced;
 
+    rc = BIGCACHE_BUSY;
+
     for (i = 0; i < BIGCACHE_OP_TRIES; i++) {
 
         rc = bigcache_op_expect(op, &expect);
