@@ -16,8 +16,10 @@ One object does for all threads, and for processes that are forked later.  A
 server that is away or fails is a cache in which there is nothing: get()
 returns None, set() False, and from time to time a warning is logged.  After it
 could not be reached, or did not answer in time, it is not asked for 10
-seconds.  Only arguments that are wrong raise something: a lifetime that is
-none, or an address.
+seconds.  Arguments that are wrong raise something: a lifetime that is none, or
+an address.  What a signal handler or gevent raises to end a call, Celery's
+SoftTimeLimitExceeded for one, comes out of it, unless it is one of the errors
+that files, json or pickle raise.
 
 unpickle() runs what the stored bytes say.  Use it only with a server to which
 nobody writes whom you would not let run code in your process; get() and set()
@@ -55,6 +57,12 @@ REFUSED = {400, 413, 414, 422, 500, 507}
 MAX_ANSWER = 1 << 30
 PIECE = 1 << 18
 
+# what json, pickle and the objects that they make or read raise where it cannot
+# be done; no class that others raise to end a program, such as Exception
+UNFIT = (ArithmeticError, AttributeError, EOFError, ImportError, LookupError,
+         MemoryError, NotImplementedError, RecursionError, TypeError,
+         ValueError, pickle.PickleError)
+
 
 class BigCache:
     """The cache at an address such as 'http://127.0.0.1:36379', or
@@ -82,8 +90,8 @@ class BigCache:
         """The value, or the default if there is none."""
         try:
             status, _, body = self._request('GET', '/cache/', key, version)
-            return json.loads(body)['value'] if status == 200 else default
-        except Exception as error:
+            return _value(body) if status == 200 else default
+        except _Failure as error:
             return self._failed(error, default, key)
 
     def set(self, key, value, expires=None, timeout=None, version=None):
@@ -112,14 +120,9 @@ class BigCache:
             if status == 404:
                 return default
 
-            # what was taken over from the original server has no type
-            if headers.get('Content-Type') not in (
-                    PICKLE, 'application/octet-stream'):
-                raise ValueError('it is no pickle')
+            return _object(headers.get('Content-Type'), body)
 
-            return pickle.loads(body)
-
-        except Exception as error:
+        except _Failure as error:
             return self._failed(error, default, key)
 
     def pickle(self, key, obj, expires=None, timeout=None, version=None):
@@ -137,7 +140,7 @@ class BigCache:
         """Whether there was something."""
         try:
             return self._request('DELETE', '/cache/', key, version)[0] == 200
-        except Exception as error:
+        except _Failure as error:
             return self._failed(error, False, key)
 
     def clear(self):
@@ -145,7 +148,7 @@ class BigCache:
         try:
             self._request('POST', '/clear')
             return True
-        except Exception as error:
+        except _Failure as error:
             return self._failed(error, False)
 
     def close(self):
@@ -159,16 +162,17 @@ class BigCache:
     def _store(self, endpoint, key, version, body, headers):
         try:
             try:
-                self._request('POST', endpoint, key, version, body(), headers)
+                self._request('POST', endpoint, key, version, _written(body),
+                              headers)
                 return True
 
-            except Exception as error:
+            except _Failure as error:
                 # the old value must not stay where there is a new one
-                if not isinstance(error, _Failure) or error.status in REFUSED:
+                if isinstance(error, _Unfit) or error.status in REFUSED:
                     self._request('DELETE', '/cache/', key, version)
                 raise
 
-        except Exception as error:
+        except _Failure as error:
             return self._failed(error, False, key)
 
     def _failed(self, error, result, key=None):
@@ -200,13 +204,15 @@ class BigCache:
             status, headers_in, answer = self._exchange(
                 method, path, body, {**self._headers, **(headers or {})})
 
-        except Exception as error:
-            # no view is to wait for each of its keys
-            if isinstance(error, (_NoConnection, socket.timeout)):
+        except (OSError, ValueError, http.client.HTTPException,
+                _NoConnection) as error:
+            # no view is to wait for each of its keys; http.client has no other
+            # name for what comes without an end
+            if (isinstance(error, (_NoConnection, socket.timeout))
+                    or type(error) is http.client.HTTPException):
                 self._paused_until = time.monotonic() + self._pause
 
-            raise _Failure('%s: %s' % (type(error).__name__,
-                                       error)) from error
+            raise _Failure(_said(error)) from error
 
         if status != 200 and (status != 404 or method == 'POST'):
             raise _Failure('%s %s: %d %r' % (method, path[:200], status,
@@ -219,28 +225,36 @@ class BigCache:
         return status, headers_in, answer
 
     def _exchange(self, method, path, body, headers):
-        connection, reused = self._connection()
+        connection, reused = self._take()
         connection.begin(self._wait)
 
         try:
             try:
-                return connection.exchange(method, path, body, headers)
+                answer = connection.exchange(method, path, body, headers)
+
             except ConnectionError:
                 if not reused:
                     raise
 
-            # the server has closed it since; http.client opens another one
-            connection.close()
-            return connection.exchange(method, path, body, headers)
+                # the server has closed it since; http.client opens another one
+                connection.close()
+                answer = connection.exchange(method, path, body, headers)
 
         except BaseException:
             connection.close()
             raise
 
-    def _connection(self):
-        """That of this thread, and whether it is open already."""
+        # only one whose answer was read to its end is used again
+        self._local.connection = connection
+
+        return answer
+
+    def _take(self):
+        """That of this thread, which has none meanwhile, or a new one; and
+        whether it is open already."""
         local = self._local
         connection = getattr(local, 'connection', None)
+        local.connection = None
 
         if connection is not None and local.pid != os.getpid():
             # it is the parent's
@@ -248,10 +262,10 @@ class BigCache:
             connection = None
 
         if connection is None:
-            local.connection = _Connection(*self._address, self._tls)
+            connection = _Connection(*self._address, self._tls)
             local.pid = os.getpid()
 
-        return local.connection, local.connection.sock is not None
+        return connection, connection.sock is not None
 
 
 class _Failure(Exception):
@@ -260,7 +274,15 @@ class _Failure(Exception):
         self.status = status
 
 
+class _Unfit(_Failure):
+    """A value that cannot be written, or bytes that cannot be read."""
+
+
 class _NoConnection(Exception):
+    pass
+
+
+class _TooLarge(http.client.HTTPException):
     pass
 
 
@@ -294,7 +316,7 @@ class _Connection(http.client.HTTPConnection):
         self._received += size
 
         if self._received > MAX_ANSWER + (1 << 20):
-            raise http.client.HTTPException('the answer is too large')
+            raise _TooLarge('the answer is too large')
 
     def connect(self):
         sock = None
@@ -309,12 +331,15 @@ class _Connection(http.client.HTTPConnection):
                 sock = self._context.wrap_socket(
                     sock, server_hostname=self.host)
 
-        except BaseException as error:
+        except (OSError, ValueError) as error:
             if sock is not None:
                 sock.close()
-            if not isinstance(error, Exception):
-                raise
             raise _NoConnection(error) from error
+
+        except BaseException:
+            if sock is not None:
+                sock.close()
+            raise
 
         self.sock = _Socket(sock, self)
 
@@ -331,7 +356,7 @@ class _Connection(http.client.HTTPConnection):
         pieces, length = [], response.length
 
         if length is not None and length > MAX_ANSWER:
-            raise http.client.HTTPException('the answer is too large')
+            raise _TooLarge('the answer is too large')
 
         try:
             for piece in iter(lambda: response.read(PIECE), b''):
@@ -395,6 +420,35 @@ class _Stream(io.RawIOBase):
     def close(self):
         self._raw.close()
         super().close()
+
+
+def _value(body):
+    try:
+        return json.loads(body)['value']
+    except UNFIT as error:
+        raise _Unfit(_said(error)) from error
+
+
+def _object(content_type, body):
+    # what was taken over from the original server has no type
+    if content_type not in (PICKLE, 'application/octet-stream'):
+        raise _Unfit('it is no pickle')
+
+    try:
+        return pickle.loads(body)
+    except UNFIT as error:
+        raise _Unfit(_said(error)) from error
+
+
+def _written(body):
+    try:
+        return body()
+    except UNFIT as error:
+        raise _Unfit(_said(error)) from error
+
+
+def _said(error):
+    return '%s: %s' % (type(error).__name__, error)
 
 
 def _parse(location):

@@ -16,7 +16,7 @@ from .client import (
 )
 from .keys import MAX_LENGTH, encode
 from .location import is_header_value
-from .serializers import JSONSerializer, PickleSerializer
+from .serializers import UNREADABLE, JSONSerializer, PickleSerializer
 
 logger = logging.getLogger('django_bigcache')
 
@@ -89,6 +89,7 @@ class BigCacheBackend(BaseCache):
 
         self._serializer = _serializer(options.get('SERIALIZER', 'pickle'))
         self._type = _wire_type(self._serializer)
+        self._unreadable = _unreadable(self._serializer)
         self._client = shared_client(
             location, options.get('SOCKET_TIMEOUT', 3),
             options.get('PAUSE', 10), tuple(headers.items()))
@@ -155,7 +156,7 @@ class BigCacheBackend(BaseCache):
         if entry.raw is None:
             return entry.value
 
-        # whatever may be wrong with bytes that somebody else has stored
+        # what may be wrong with bytes that somebody else has stored
 
         try:
             if entry.type not in (self._type, _content_type(self._serializer)):
@@ -163,7 +164,7 @@ class BigCacheBackend(BaseCache):
 
             return self._serializer.loads(entry.raw)
 
-        except Exception as error:
+        except self._unreadable as error:
             raise UnreadableError('the value at %r cannot be read: %s'
                                   % (key[:200], error), entry.etag) from error
 
@@ -433,6 +434,19 @@ def _serializer(which):
             raise ValueError('SERIALIZER %r has no method %s' % (which, name))
 
     return made
+
+
+def _unreadable(serializer):
+    """The errors that say that bytes cannot be read."""
+    errors = getattr(serializer, 'errors', ())
+
+    if not isinstance(errors, tuple) or not all(
+            isinstance(error, type) and issubclass(error, Exception)
+            for error in errors):
+        raise ValueError('the errors %r of SERIALIZER are no tuple of '
+                         'exceptions' % (errors,))
+
+    return UNREADABLE + errors
 
 
 def _content_type(serializer):

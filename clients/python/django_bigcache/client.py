@@ -13,7 +13,7 @@ import time
 import weakref
 
 from . import location as settings
-from .connection import Connection, ConnectError, Deadline
+from .connection import ERRORS, Connection, Deadline, is_away
 from .keys import path as key_path
 
 # nginx closes a connection that was idle for 75 seconds
@@ -429,14 +429,9 @@ class Client:
                     method, self._base + path, body,
                     {**self._headers, **(headers or {})})
 
-                if usable:
-                    self._give_back(connection)
-                else:
-                    connection.close()
-
                 break
 
-            except Exception as error:
+            except ERRORS as error:
                 if connection is not None:
                     connection.close()
 
@@ -444,7 +439,7 @@ class Client:
                     continue
 
                 # no view is to wait for each of its keys
-                if isinstance(error, (ConnectError, socket.timeout)):
+                if is_away(error):
                     self._paused_until = time.monotonic() + self._pause
                 else:
                     self._paused_until = 0
@@ -457,6 +452,14 @@ class Client:
                 if connection is not None:
                     connection.close()
                 raise
+
+        # only one whose answer was read to its end, and that no handler above
+        # closes any more: the next exchange may be under way on it
+
+        if usable:
+            self._give_back(connection)
+        else:
+            connection.close()
 
         self._paused_until = 0
 

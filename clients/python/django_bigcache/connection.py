@@ -39,11 +39,28 @@ class Deadline:
         self._received += size
 
         if self._received > MAX_ANSWER + MAX_HEAD:
-            raise http.client.HTTPException('the answer is too large')
+            raise TooLargeError('the answer is too large')
 
 
 class ConnectError(Exception):
     """There is no connection."""
+
+
+class TooLargeError(http.client.HTTPException):
+    """An answer that is not read to its end."""
+
+
+# What an exchange may raise by itself.  All else is raised by others, by a
+# signal handler or by gevent, to end what their program does: nobody may take
+# that for an answer.
+ERRORS = (OSError, ValueError, http.client.HTTPException, ConnectError)
+
+
+def is_away(error):
+    """Whether it is likely that the next exchange fails like this one."""
+    # http.client has no other name for what comes without an end
+    return (isinstance(error, (ConnectError, socket.timeout))
+            or type(error) is http.client.HTTPException)
 
 
 class Connection(http.client.HTTPConnection):
@@ -59,7 +76,7 @@ class Connection(http.client.HTTPConnection):
     def connect(self):
         try:
             self.sock = _Socket(self._connected(), self)
-        except Exception as error:
+        except (OSError, ValueError) as error:
             raise ConnectError(str(error) or type(error).__name__) from error
 
     def _connected(self):
@@ -121,7 +138,7 @@ class Connection(http.client.HTTPConnection):
         pieces, size = [], 0
 
         if length is not None and length > MAX_ANSWER:
-            raise http.client.HTTPException('the answer is too large')
+            raise TooLargeError('the answer is too large')
 
         while True:
             piece = response.read(PIECE)
