@@ -36,6 +36,7 @@ static void bigcache_cache_closing(void *data);
 static bigcache_rc_t bigcache_cache_held(void *data, char *error);
 static void bigcache_cache_watch(bigcache_cache_t *cache, int fd);
 static void bigcache_cache_wake(void *data);
+static int bigcache_cache_there(void *data);
 
 
 bigcache_cache_t *
@@ -57,6 +58,7 @@ bigcache_cache_create(const bigcache_cache_conf_t *conf)
     hooks->closing = bigcache_cache_closing;
     hooks->held = bigcache_cache_held;
     hooks->wake = bigcache_cache_wake;
+    hooks->there = bigcache_cache_there;
     hooks->data = cache;
 
     cache->conf.path = strdup(conf->store.path);
@@ -217,7 +219,7 @@ bigcache_cache_failed(bigcache_cache_t *cache, const char *what,
 }
 
 
-/* the hooks run in the store's thread, but for wake */
+/* the hooks run in the store's thread, but for wake and there */
 
 static bigcache_rc_t
 bigcache_cache_opened(void *data, char *error)
@@ -328,4 +330,13 @@ bigcache_cache_wake(void *data)
     n = 1;
 
     (void) !write(cache->event, &n, sizeof(n));
+}
+
+
+static int
+bigcache_cache_there(void *data)
+{
+    bigcache_cache_t *cache = data;
+
+    return bigcache_client_probe(cache->client);
 }

@@ -130,6 +130,24 @@ bigcache_client_tell(int fd, int quitting)
 }
 
 
+int
+bigcache_client_probe(bigcache_client_t *client)
+{
+    char                     error[BIGCACHE_ERROR_LEN];
+    bigcache_rc_t            rc;
+    bigcache_client_conn_t  *conn;
+
+    conn = bigcache_client_open(client, (int) client->wait, &rc, error);
+    if (conn == NULL) {
+        return 0;
+    }
+
+    bigcache_client_close(conn);
+
+    return 1;
+}
+
+
 void
 bigcache_client_end(bigcache_client_t *client)
 {

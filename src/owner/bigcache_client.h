@@ -57,6 +57,10 @@ bigcache_rc_t bigcache_client_watch(bigcache_client_t *client, int quitting,
 
 void bigcache_client_tell(int fd, int quitting);
 
+/* returns 1 if there is an owner of this nginx, which answers */
+
+int bigcache_client_probe(bigcache_client_t *client);
+
 /* closes the connections to an owner that is gone */
 
 void bigcache_client_end(bigcache_client_t *client);

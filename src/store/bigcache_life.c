@@ -18,6 +18,7 @@
 
 
 static bigcache_rc_t bigcache_life_await(bigcache_store_t *store);
+static int bigcache_life_retry(bigcache_store_t *store, int64_t deadline);
 
 
 bigcache_store_t *
@@ -423,9 +424,48 @@ bigcache_life_await(bigcache_store_t *store)
                                           : BIGCACHE_UNAVAILABLE;
 
         default: /* FAILED */
-            return BIGCACHE_UNAVAILABLE;
+
+            if (!bigcache_life_retry(store, deadline)) {
+                return BIGCACHE_UNAVAILABLE;
+            }
+
+            break;
         }
     }
+}
+
+
+/*
+ * The store's thread tries again in a second, and somebody else may have opened
+ * the store since it failed.  Returns 1 if so, and has the thread try at once.
+ */
+
+static int
+bigcache_life_retry(bigcache_store_t *store, int64_t deadline)
+{
+    int  there;
+
+    if (store->conf.hooks.there == NULL
+        || bigcache_monotonic() >= deadline)
+    {
+        return 0;
+    }
+
+    (void) pthread_mutex_unlock(&store->mutex);
+
+    there = store->conf.hooks.there(store->conf.hooks.data);
+
+    (void) pthread_mutex_lock(&store->mutex);
+
+    if (store->state != BIGCACHE_STATE_FAILED) {
+        return 1;
+    }
+
+    if (there) {
+        bigcache_life_state(store, BIGCACHE_STATE_OPENING);
+    }
+
+    return there;
 }
 
 

@@ -61,7 +61,8 @@ typedef void (*bigcache_removed_pt)(void *data, uint64_t expired,
  * it; closing: it is about to close it, maybe to open it anew, and nobody else
  * can have it before this returns.  held: another process has it.  That call
  * may wait until it has not any more, with bigcache_store_held() around that;
- * wake ends the waiting.
+ * wake ends the waiting.  there: is there another process that calls can be
+ * asked of; any thread, and it may wait for as long as conf.wait.
  * opened and held return BIGCACHE_OK, or another code and the reason: opened
  * that the directory is to be let go again, held that nobody could be asked.
  */
@@ -70,6 +71,7 @@ typedef struct {
     void                  (*closing)(void *data);
     bigcache_rc_t         (*held)(void *data, char *error);
     void                  (*wake)(void *data);
+    int                   (*there)(void *data);
     void                   *data;
 } bigcache_store_hooks_t;
 

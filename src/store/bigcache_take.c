@@ -318,6 +318,12 @@ bigcache_take_failed(bigcache_store_t *store, bigcache_rc_t rc,
     int       level, news;
     uint32_t  hash;
 
+    /* another process has the lock: it does what this one could not do */
+
+    if (rc == BIGCACHE_UNAVAILABLE && store->state == BIGCACHE_STATE_FAILED) {
+        bigcache_life_state(store, BIGCACHE_STATE_OPENING);
+    }
+
     news = (strcmp(store->reason, error) != 0);
 
     if (news) {

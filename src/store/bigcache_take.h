@@ -19,7 +19,8 @@
 
 
 /*
- * Opens the store if it can: its state is OPEN then, or FAILED, or as it was.
+ * Opens the store if it can: its state is OPEN then, FAILED, or OPENING if
+ * another process has the directory.
  * Returns the milliseconds after which to try again.
  */
 unsigned bigcache_take(bigcache_store_t *store);

@@ -162,6 +162,7 @@ static inline void *burst(void *data);
 static inline int full_of(const bigcache_page_t *page);
 static inline void order(unsigned process, unsigned thread, int what,
     const char *key, size_t len, int fill);
+static inline int answered(unsigned process, unsigned thread);
 static inline int result(unsigned process, unsigned thread);
 static inline int call(unsigned process, int what, const char *key);
 static inline int put(unsigned process, const char *key, size_t len,
@@ -650,6 +651,13 @@ order(unsigned process, unsigned thread, int what, const char *key,
     slot->fill = fill;
 
     atomic_store(&slot->order, what);
+}
+
+
+static inline int
+answered(unsigned process, unsigned thread)
+{
+    return atomic_load(&shared->slots[process][thread].order) == DO_NOTHING;
 }
 
 

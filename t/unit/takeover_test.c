@@ -38,6 +38,7 @@
 static void after_clear(void);
 static void all_quitting(void);
 static void opening_fails(unsigned gate, const char *name);
+static void opening_late(void);
 static void killed_closing(unsigned gate, const char *name);
 static void larger_than_disk(void);
 static void no_answer(void);
@@ -93,6 +94,7 @@ main(void)
 
     opening_fails(GATE_OPEN, "LevelDB does not open again");
     opening_fails(GATE_LISTEN, "the socket cannot be made again");
+    opening_late();
 
     killed_closing(GATE_TRUNCATE, "killed before a segment has its size");
     killed_closing(GATE_CLOSE, "killed when a segment has its size");
@@ -221,10 +223,12 @@ opening_fails(unsigned gate, const char *name)
     heir = owner();
     ok(heir == 1 || heir == 2, "it has taken over");
 
-    gate_open(gate);
+    /* it would still fail, and has not tried again yet */
 
-    ok_soon(put(0, "a", SMALL, 'a') == BIGCACHE_OK, "the first comes back");
+    is_int(put(0, "a", SMALL, 'a'), BIGCACHE_OK, "the first asks it at once");
     is_int(owner(), heir, "as a caller");
+
+    gate_open(gate);
 
     stops(0);
     is_int(owner(), heir, "that leaves the owner alone");
@@ -235,6 +239,52 @@ opening_fails(unsigned gate, const char *name)
     is_int(put(1, "b", SMALL, 'd'), BIGCACHE_OK, "and one may write");
     is_int(put(2, "b", SMALL, 'e'), BIGCACHE_OK, "or another");
     ok(holds(3, "b", SMALL, 'e'), "all see that");
+
+    finish();
+}
+
+
+/* who could not open it waits for another process that is about to */
+
+static void
+opening_late(void)
+{
+    int      rc;
+    int64_t  end, until;
+
+    prepare("the next owner is late", WAIT);
+
+    spawn(0);
+    spawn(1);
+
+    gate_set(GATE_OPEN, 0, GATE_FAILS);
+    gate_set(GATE_LISTEN, 1, GATE_HOLDS);
+
+    is_int(call(0, DO_CLEAR, ""), BIGCACHE_UNAVAILABLE, "a clear");
+    ok_soon(gate_held(GATE_LISTEN), "another process has the directory");
+
+    /* until it has seen that, calls have an answer that is none */
+
+    end = bigcache_monotonic() + patience;
+
+    do {
+        order(0, 0, DO_PUT, "a", SMALL, 'a');
+        until = bigcache_monotonic() + IMPATIENT;
+
+        while (!answered(0, 0) && bigcache_monotonic() < until) {
+            (void) usleep(500);
+        }
+
+    } while (answered(0, 0) && bigcache_monotonic() < end);
+
+    ok(!answered(0, 0), "a call waits for it");
+
+    gate_open(GATE_LISTEN);
+
+    rc = result(0, 0);
+    is_int(rc, BIGCACHE_OK, "and is answered by it");
+    is_int(owner(), 1, "the owner");
+    ok(holds(1, "a", SMALL, 'a'), "which has the page");
 
     finish();
 }
