@@ -60,6 +60,12 @@ http {
         }
 
         location /proxied/ {
+            proxy_http_version 1.0;
+            proxy_pass http://127.0.0.1:%%PORT_0%%/;
+        }
+
+        location /proxied-1.1/ {
+            proxy_http_version 1.1;
             proxy_pass http://127.0.0.1:%%PORT_0%%/;
         }
 
@@ -198,8 +204,9 @@ plain($r, $html, 'by way of a proxy', 1);
 packed($t->get('/any/pickle/k', @gzip, Via => '1.1 proxy'), $html,
     'gzip_proxied any');
 packed($t->get('/proxied-any/pickle/k'), $html, 'from behind a proxy');
-plain($t->get('/proxied/pickle/k', @gzip), $html, 'a proxy that does not ask',
-    1);
+plain($t->get('/proxied/pickle/k', @gzip), $html, 'a proxy with HTTP/1.0', 1);
+packed($t->get('/proxied-1.1/pickle/k', @gzip), $html,
+    'a proxy with HTTP/1.1');
 
 # HEAD
 
