@@ -141,6 +141,7 @@ set_paths() {
             die "NGX_SRC: no directory '$NGX_SRC'"
         tree=$out/nginx-$(basename "$src")-$(cksum <<<"$src" | cut -d ' ' -f 1)
         nginx=$top/$tree/objs/nginx
+        [ ! -f "$src/src/core/angie.h" ] || nginx=${nginx%nginx}angie
     fi
 
     module=$top/$tree/objs/$so

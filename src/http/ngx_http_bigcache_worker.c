@@ -24,6 +24,15 @@
 #include "ngx_http_bigcache.h"
 
 
+/* in the environment of a new binary: the sockets that it inherits */
+
+#ifdef ANGIE_VAR
+#define NGX_HTTP_BIGCACHE_VAR  ANGIE_VAR
+#else
+#define NGX_HTTP_BIGCACHE_VAR  NGINX_VAR
+#endif
+
+
 static ngx_int_t ngx_http_bigcache_start(ngx_cycle_t *cycle,
     ngx_http_bigcache_zone_t *zone);
 static uint64_t ngx_http_bigcache_master(ngx_pid_t pid);
@@ -47,7 +56,7 @@ ngx_http_bigcache_init_module(ngx_cycle_t *cycle)
      * later on, at a reload, that one may be gone
      */
 
-    if (!called && getenv(NGINX_VAR)) {
+    if (!called && getenv(NGX_HTTP_BIGCACHE_VAR)) {
         ngx_http_bigcache_earlier = getppid();
     }
 

@@ -449,7 +449,7 @@ sub nginx_t {
 sub worker_pids {
     my ($self, $master) = @_;
 
-    return grep { _title($_) eq 'nginx: worker process' }
+    return grep { _title($_) =~ /^(?:nginx|angie): worker process(?: #\d+)?\z/ }
         _children($master || $self->{pid} || return);
 }
 
