@@ -217,6 +217,38 @@ build_tool() {
     make -s -j "$jobs" -f t/Makefile OUT="$out" SAN="$unit_opt" "$out/bigcache"
 }
 
+# attended COMMAND ...: in a process group of its own.  bash forgets a SIGINT
+# that comes while it waits for a command which goes on
+attended() {
+    local pid= status=0 got=0
+
+    trap 'got=2; attended_end' INT
+    trap 'got=15; attended_end' TERM
+    trap 'got=1; attended_end' HUP
+
+    set -m
+    "$@" </dev/null &
+    pid=$!
+    set +m
+
+    # a trapped signal ends "wait" early
+    [ $got -eq 0 ] || attended_end
+    wait $pid || status=$?
+
+    while kill -0 $pid 2>/dev/null; do
+        status=0
+        wait $pid || status=$?
+    done
+
+    trap - INT TERM HUP
+    [ $got -eq 0 ] || exit $((128 + got))
+    return $status
+}
+
+attended_end() {
+    [ -z "$pid" ] || kill -- "-$pid" 2>/dev/null || :
+}
+
 # locked COMMAND ...: one build at a time in this directory
 locked() {
     case $top in
@@ -226,7 +258,14 @@ locked() {
 
     mkdir -p "$out" 2>/dev/null && [ -w build ] && [ -w "$out" ] ||
         die "cannot write to $top/build"
-    ( flock 9; "$@" 9>&- ) 9>build/.lock
+    attended locked_by 9 "$@" 9>build/.lock
+}
+
+# locked_by FD COMMAND ...
+locked_by() {
+    flock "$1"
+    shift
+    "$@" 9>&-
 }
 
 cmd_build() {
@@ -250,6 +289,9 @@ cmd_install() {
     local modules conf pages
 
     [ "$(id -u)" = 0 ] || die "install: only root may do that"
+
+    # workers, who are somebody else, are to read it
+    umask 022
 
     set_paths
     locked build_module
@@ -306,6 +348,16 @@ main() {
 
     case $command in
     build | run | test | test-full | sanitize | fuzz | bench | install)
+
+        # a script that starts this with "&" has it ignore SIGINT, which bash
+        # cannot undo
+        if [ -z "${bigcache_int:-}" ]; then
+            cd "$started_in"
+            bigcache_int=default exec env --default-signal=INT \
+                "$top/build.sh" "$command" "$@"
+        fi
+
+        unset bigcache_int
         cd "$top"
         . auto/run.sh
         . auto/test.sh

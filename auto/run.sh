@@ -3,14 +3,6 @@
 cmd_run() {
     local port=36379 host=127.0.0.1 db=${DB_PATH:-./data} opt value
 
-    # a script that starts this with "&" has it ignore SIGINT, which bash
-    # cannot undo
-    if [ -z "${bigcache_int:-}" ]; then
-        cd "$started_in"
-        bigcache_int=default exec env --default-signal=INT \
-            "$top/build.sh" run "$@"
-    fi
-
     while [ $# -gt 0 ]; do
         opt=${1%%=*}
 

@@ -33,7 +33,7 @@ test_strictly() {
     set_paths strict
     note "compiling with clang"
     locked build_strictly
-    [ $# -gt 0 ] || prove -j2 "$out"/unit/*_test
+    [ $# -gt 0 ] || attended prove -j2 "$out"/unit/*_test
 }
 
 build_strictly() {
@@ -84,13 +84,13 @@ run_tests() {
 
     export BIGCACHE_NGINX=$nginx BIGCACHE_MODULE=$module
     export BIGCACHE_TOOL=$top/$out/bigcache BIGCACHE_SRC=$src
-    prove -j2 -I t/lib "${tests[@]}"
+    attended prove -j2 -I t/lib "${tests[@]}"
 }
 
 cmd_test() {
     lint
 
-    [ "$WERROR" != 1 ] || (test_strictly "$@")
+    [ "$WERROR" != 1 ] || attended test_strictly "$@"
     set_paths
     run_tests "$@"
 }

@@ -49,8 +49,8 @@ install_web() {
     rm -f "$1/version"
 
     if has_swagger_ui build/web; then
-        cp build/web/assets/* "$1/assets/"
-        cp build/web/version "$1/"
+        install -m 644 build/web/assets/* "$1/assets/"
+        install -m 644 build/web/version "$1/"
     fi
 
     put_web "$1" "$1"

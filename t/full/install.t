@@ -44,7 +44,10 @@ mkdir /mnt/tree
 tar -C /mnt/tree -xf /mnt/tree.tar
 cd /mnt/tree
 unset BIGCACHE_MODULE BIGCACHE_NGINX MAKEFLAGS MAKELEVEL
-./build.sh install >/mnt/said
+touch /mnt/before
+(umask 077; ./build.sh install >/mnt/said)
+find /usr/lib/nginx/modules /usr/share/nginx/bigcache /etc/nginx -newer \\
+    /mnt/before \! -type l \! -perm -o=r -printf 'UNREADABLE %p\\n'
 sed 's/^          //' /mnt/said | sed -n 's/^installed //; 1,/^\$/p'
 rm -rf /mnt/tree
 perl /mnt/configure.pl /mnt/said $port >/etc/nginx/nginx.conf
@@ -77,6 +80,8 @@ is $status, 0, 'all of it was done' or diag $output;
 like $output, qr{^/usr/lib/nginx/modules/ngx_http_bigcache_module\.so$}m,
     'it says where the module is';
 like $output, qr{^/usr/share/nginx/bigcache$}m, 'and the pages';
+unlike $output, qr/^UNREADABLE/m, 'workers can read them, whatever the umask'
+    or diag $output;
 like $output, qr/^\{"key":"k","value":\[1\.0\],"expire":null\}$/m, 'POST';
 like $output, qr{^200 http://127\.0\.0\.1:$port/$_$}m, $_
     for qw(docs docs/assets/docs.js openapi.json ui);
