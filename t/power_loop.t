@@ -6,7 +6,7 @@
 # has the file system recover, and held against what clients were told, as by
 # power.t.
 #
-#     ./build.sh test t/power/power_loop.t
+#     ./build.sh test t/power_loop.t
 #
 #     BIGCACHE_POWER_LOOP=20   so many rounds of each, 1 by default
 #     BIGCACHE_ONLY=ext4       one file system
@@ -18,7 +18,7 @@ use strict;
 use warnings;
 
 use FindBin;
-use lib "$FindBin::Bin/lib", "$FindBin::Bin/../lib";
+use lib "$FindBin::Bin/lib";
 
 use Bigcache::Test::Power;
 use Test::More;
