@@ -1188,7 +1188,8 @@ bigcache_import_purge_key(void *data, const bigcache_str_t *key,
     if (!bigcache_import_passed(&purge->store->import.kept, key)
         && bigcache_import_delete(purge->store, key) == BIGCACHE_OK)
     {
-        purge->found += !bigcache_import_passed(&purge->store->import.last, key);
+        purge->found +=
+                    !bigcache_import_passed(&purge->store->import.last, key);
     }
 
     return BIGCACHE_OK;
