@@ -67,6 +67,8 @@ takes "bigcache_path $dir/s $zone block_cache=1024k write_buffer=1048576;",
     'units of sizes';
 takes "bigcache_path $dir/s $zone wait=$_;", "wait of $_"
     for qw(0 1 250ms 5s 1m 1h);
+takes "bigcache_path $dir/s $zone sync=$_;", "sync of $_"
+    for qw(1ms 1 250ms 5s 1m 1h off);
 takes "bigcache_path $dir/s $zone $_;", $_
     for qw(max_size=8m max_size=8192k max_size=200g max_size=9223372036854775807
         min_free=0 min_free=1 min_free=100m min_free=1000g segment_size=1m
@@ -143,6 +145,8 @@ for my $name (qw(block_cache write_buffer)) {
 
 refuses "bigcache_path $dir/s $zone $_;", qr/"\Q$_\E"/, "parameter $_"
     for map { "wait=$_" } '', qw(x -1 5x 2h 3601s 1.5s);
+refuses "bigcache_path $dir/s $zone $_;", qr/"\Q$_\E"/, "parameter $_"
+    for map { "sync=$_" } '', qw(x -1 0 0ms 2h 3601s 1.5s on offf);
 
 # limits of the directory, segments, packing
 
@@ -175,7 +179,7 @@ refuses "bigcache_path $dir/s $zone thread_pool=;", qr/"thread_pool="/,
 
 refuses "bigcache_path $dir/s $zone $_ $_;", qr/"\Q$_\E".* duplicate/,
     "twice $_"
-    for qw(thread_pool=default block_cache=1m write_buffer=1m wait=1s
+    for qw(thread_pool=default block_cache=1m write_buffer=1m wait=1s sync=1s
         max_size=8m min_free=1g segment_size=1m inline_size=1k gzip=on
         gzip=off gzip_min=1k);
 refuses "bigcache_path $dir/s $zone $_->[0] $_->[1];",
