@@ -111,6 +111,8 @@ bigcache_tool_store(bigcache_tool_t *tool)
 
     atomic_store(&store->count, (int64_t) open.count);
     atomic_store(&store->version, open.version);
+    atomic_store(&store->synced, open.synced);
+    atomic_store(&store->opened, bigcache_store_version(store));
 
     /* what is to be imported is for nginx */
 
@@ -179,6 +181,10 @@ static void
 bigcache_tool_store_close(bigcache_store_t *store)
 {
     bigcache_open_t  open;
+
+    if (bigcache_sync_all(store) != BIGCACHE_OK) {
+        store->counted = 0;
+    }
 
     memset(&open, 0, sizeof(bigcache_open_t));
 

@@ -23,6 +23,7 @@
 
 static bigcache_rc_t bigcache_fsync_all(const char *path, const char *suffix,
     char *error);
+static int bigcache_fsync_names(int fd);
 static bigcache_rc_t bigcache_fsync_end(int fd, int failed, const char *path,
     char *error);
 static bigcache_rc_t bigcache_fsync_entry(int dir, const char *name,
@@ -61,7 +62,7 @@ bigcache_fsync_dir(const char *path, char *error)
                : bigcache_fsync_failed(errno, "open", path, error);
     }
 
-    return bigcache_fsync_end(fd, fsync(fd), path, error);
+    return bigcache_fsync_end(fd, bigcache_fsync_names(fd), path, error);
 }
 
 
@@ -125,7 +126,7 @@ bigcache_fsync_all(const char *path, const char *suffix, char *error)
 
     /* the names of those that were begun since */
 
-    if (rc == BIGCACHE_OK && fsync(dirfd(dir)) == -1) {
+    if (rc == BIGCACHE_OK && bigcache_fsync_names(dirfd(dir)) == -1) {
         rc = bigcache_fsync_failed(errno, "sync", path, error);
     }
 
@@ -155,6 +156,15 @@ bigcache_fsync_entry(int dir, const char *name, char *error)
     }
 
     return bigcache_fsync_end(fd, fdatasync(fd), name, error);
+}
+
+
+/* file systems that cannot sync a directory by itself say so by EINVAL */
+
+static int
+bigcache_fsync_names(int fd)
+{
+    return (fsync(fd) == -1 && errno != EINVAL) ? -1 : 0;
 }
 
 

@@ -545,22 +545,21 @@ bigcache_sync_logs(bigcache_store_t *store, char *error)
 static bigcache_rc_t
 bigcache_sync_names(bigcache_store_t *store, char *error)
 {
-    char           name[PATH_MAX];
+    char           name[PATH_MAX], ignored[BIGCACHE_ERROR_LEN];
     bigcache_rc_t  rc;
 
     if (store->sync.named) {
         return BIGCACHE_OK;
     }
 
-    (void) snprintf(name, PATH_MAX, "%s/..", store->conf.path);
-
     rc = bigcache_fsync_dir(store->conf.path, error);
 
-    if (rc == BIGCACHE_OK) {
-        rc = bigcache_fsync_dir(name, error);
-    }
-
     store->sync.named = (rc == BIGCACHE_OK);
+
+    /* the one above may not be readable for us; most often it is old */
+
+    (void) snprintf(name, PATH_MAX, "%s/..", store->conf.path);
+    (void) bigcache_fsync_dir(name, ignored);
 
     return rc;
 }
