@@ -145,6 +145,8 @@ sub refused {
     is_deeply [ grep { $_->status != 503 } @answers ], [], "$name: unavailable"
         or diag join ' ', map { $_->status } @answers;
     like $answers[0]->json->{detail} // '', $regex, "$name: reason";
+    unlike join(' ', map { $_->body } @answers), qr{"?/\w|store" is},
+        "$name: no paths";
     ok defined $answers[0]->header('Retry-After'), "$name: Retry-After";
 
     sleep 2.5;
@@ -221,8 +223,10 @@ $t->write_file('store/precious.txt', 'precious');
 $t->write_file('store/sub/more', 'more');
 my $listing = listing($t);
 
-refused($t, qr/store" is neither empty nor a bigcache store, it holds "/,
+refused($t, qr/^the store cannot be opened, the error log says why$/,
     'other files');
+like $t->error_log, qr/store" is neither empty nor a bigcache store, it holds "/,
+    'other files: the log says why';
 is listing($t), $listing, 'other files: untouched';
 
 remove_tree($t->dir . '/store/sub');
@@ -281,7 +285,7 @@ for my $name (qw(index pages)) {
     $other = new();
     make_path($other->dir . '/store');
     $other->write_file("store/$name", 'a file');
-    refused($other, qr/\S/, "a file for $name");
+    refused($other, qr/error log says why/, "a file for $name");
     is $other->read_file("store/$name"), 'a file', "a file for $name: stays";
     $other->stop;
 }
@@ -296,7 +300,8 @@ SKIP: {
     chmod 0755, $other->dir . '/store';
     chmod 0500, map { $other->dir . "/store/$_" } qw(index pages);
 
-    refused($other, qr/Permission denied/, 'read-only');
+    refused($other, qr/^the store cannot .* says why: Permission denied$/,
+        'read-only');
 
     my @nobody = (getpwnam 'nobody')[2, 3];
     chmod 0700, map { $other->dir . "/store/$_" } qw(index pages);

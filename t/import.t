@@ -444,7 +444,9 @@ $t->expect_log(qr/\[crit\] .*cannot be opened.*lock/);
 $t->start;
 $r = $t->get('/cache/a');
 is $r->status, 503, 'held: unavailable';
-like $r->json->{detail}, qr/LOCK/, 'held: reason';
+like $r->json->{detail}, qr/^the store cannot be opened, [^\/]*$/,
+    'held: reason';
+like $t->error_log, qr/cannot be opened.*LOCK/, 'held: the log says where';
 
 # it is tried again and again
 ok $t->wait_for(sub { ($files = top($t)) !~ /import/ }),
@@ -537,7 +539,7 @@ $other->expect_log(qr/\[crit\] .*cannot be opened.*index/);
 $other->start;
 $r = $other->get('/cache/k');
 is $r->status, 503, "a store's index: refused";
-like $r->json->{detail}, qr/is not a bigcache store, but the index of one/,
+like $other->error_log, qr/is not a bigcache store, but the index of one/,
     "a store's index: reason";
 ok $t->wait_for(sub { top($other) eq $files }), "a store's index: untouched";
 $other->stop;
@@ -554,7 +556,7 @@ $inside->expect_log(qr/\[crit\] .*cannot be opened.*index/);
 $inside->start;
 $r = $inside->get('/cache/k');
 is $r->status, 503, "a store's index in its place: refused";
-like $r->json->{detail}, qr/is not a bigcache store, but the index of one/,
+like $inside->error_log, qr/is not a bigcache store, but the index of one/,
     "a store's index in its place: reason";
 ok $inside->stop, 'stops';
 ok !-e $t->dir . "/store/index/$_", "there is no $_"

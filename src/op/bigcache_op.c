@@ -4,6 +4,8 @@
  */
 
 
+#include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +40,8 @@ static void bigcache_op_raw(bigcache_op_t *op);
 static void bigcache_op_unpack(bigcache_op_t *op);
 static int bigcache_op_hold(bigcache_op_t *op, uint64_t size);
 static int bigcache_op_may_hold(uint64_t size);
+static void bigcache_op_reason(bigcache_op_t *op);
+static int bigcache_op_has_path(const char *text);
 static bigcache_rc_t bigcache_op_expect(bigcache_op_t *op, uint64_t *expect);
 static int bigcache_op_listed(const bigcache_op_list_t *list, int live,
     uint64_t version);
@@ -335,8 +339,60 @@ bigcache_op_finish(bigcache_op_t *op, bigcache_rc_t rc)
     op->rc = rc;
 
     if (rc == BIGCACHE_UNAVAILABLE) {
-        bigcache_cache_reason(op->cache, op->reason);
+        bigcache_op_reason(op);
     }
+}
+
+
+/*
+ * The reason is what the error log has, and may hold paths.  A client is told
+ * what is wrong, not where: of a text with a path in it there remains what
+ * stands behind the last colon, the error of the system most often.
+ */
+
+static void
+bigcache_op_reason(bigcache_op_t *op)
+{
+    char         reason[BIGCACHE_ERROR_LEN];
+    const char  *p, *error;
+
+    bigcache_cache_reason(op->cache, reason);
+
+    if (!bigcache_op_has_path(reason)) {
+        (void) memcpy(op->reason, reason, BIGCACHE_ERROR_LEN);
+        return;
+    }
+
+    error = "";
+
+    for (p = strstr(reason, ": "); p; p = strstr(p + 1, ": ")) {
+        error = p + 2;
+    }
+
+    if (strchr(error, '"') || bigcache_op_has_path(error)) {
+        error = "";
+    }
+
+    (void) snprintf(op->reason, BIGCACHE_ERROR_LEN,
+                    "the store cannot be opened, the error log says why%s%.64s",
+                    *error ? ": " : "", error);
+}
+
+
+/* a slash that follows a letter begins no path: "Input/output error" */
+
+static int
+bigcache_op_has_path(const char *text)
+{
+    const char  *p;
+
+    for (p = strchr(text, '/'); p; p = strchr(p + 1, '/')) {
+        if (p == text || !isalpha((unsigned char) p[-1])) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

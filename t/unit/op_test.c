@@ -33,6 +33,7 @@ static void test_races(void);
 static void test_won(void);
 static void test_unconditional(void);
 static void test_unknown(void);
+static void test_reasons(void);
 static void test_batch(void);
 static void test_fits(void);
 static void test_work(void);
@@ -78,6 +79,7 @@ static unsigned           firsts;
 static unsigned           changes;      /* calls of the two */
 static uint64_t           version;
 static bigcache_answer_t  page;
+static const char        *reason = "the reason";
 
 static u_char            *packed;       /* what the page is, if not NULL */
 static bigcache_record_t  record;       /* of that */
@@ -104,6 +106,7 @@ main(void)
     test_won();
     test_unconditional();
     test_unknown();
+    test_reasons();
     test_batch();
     test_fits();
     test_work();
@@ -191,6 +194,75 @@ test_unknown(void)
 
 
 /* what came of one key says nothing of the next; a store that is away does */
+
+/* a reason goes to the client without the paths in it, the log has them */
+
+static void
+test_reasons(void)
+{
+    unsigned  i;
+
+#define WHY  "the store cannot be opened, the error log says why"
+
+    static const struct {
+        const char  *reason;
+        const char  *said;
+    } reasons[] = {
+        { "the store is being opened", "the store is being opened" },
+        { "another nginx, of the master process 7, has the store open",
+          "another nginx, of the master process 7, has the store open" },
+        { "the index has a bad \"format\"", "the index has a bad \"format\"" },
+        { "cannot write to \"lock\": Input/output error",
+          "cannot write to \"lock\": Input/output error" },
+        { "cannot open \"/srv/lock\": Input/output error",
+          WHY ": Input/output error" },
+        { "IO error: /srv/a: b/index/LOG: Input/output error",
+          WHY ": Input/output error" },
+        { "cannot make a socket: Too many open files",
+          "cannot make a socket: Too many open files" },
+        { "cannot open \"/var/lib/bigcache/lock\": Permission denied",
+          WHY ": Permission denied" },
+        { "cannot make \"/srv/a: b/c\": Read-only file system",
+          WHY ": Read-only file system" },
+        { "cannot make \"/srv/a \": b\": Read-only file system",
+          WHY ": Read-only file system" },
+        { "cannot rename \"/srv/\"x\"/y\": Is a directory",
+          WHY ": Is a directory" },
+        { "IO error: /srv/index/LOCK: Resource temporarily unavailable",
+          WHY ": Resource temporarily unavailable" },
+        { "IO error: lock /srv/index/LOCK: already held by process",
+          WHY ": already held by process" },
+        { "IO error: /srv/index/000003.l", WHY },
+        { "\"/srv/x\" is neither empty nor a bigcache store, it holds "
+          "\"keys: all.txt\"", WHY },
+        { "\"/srv/x\" is not a bigcache store, but the index of one", WHY },
+        { "/", WHY }
+    };
+
+    for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        reason = reasons[i].reason;
+
+        answers(1, BIGCACHE_UNAVAILABLE, BIGCACHE_OK);
+        run(bigcache_op_delete, "", 0);
+        says(503, reasons[i].said, reason);
+        bigcache_op_free(&op);
+    }
+
+    reason = "cannot open \"/srv/lock\": Permission denied";
+
+    answers(1, BIGCACHE_UNAVAILABLE, BIGCACHE_OK);
+    run(bigcache_op_batch, "{\"operations\":["
+        "{\"op\":\"delete\",\"key\":\"k\"},"
+        "{\"op\":\"delete\",\"key\":\"k\"}]}", 0);
+    ok(replied("{\"results\":["
+               "{\"status\":503,\"detail\":\"" WHY ": Permission denied\"},"
+               "{\"status\":503,\"detail\":\"" WHY ": Permission denied\"}]}"),
+       "a batch says it likewise");
+    bigcache_op_free(&op);
+
+    reason = "the reason";
+}
+
 
 static void
 test_batch(void)
@@ -572,7 +644,7 @@ bigcache_cache_reason(bigcache_cache_t *cache, char *text)
 {
     (void) cache;
 
-    (void) snprintf(text, BIGCACHE_ERROR_LEN, "the reason");
+    (void) snprintf(text, BIGCACHE_ERROR_LEN, "%s", reason);
 }
 
 
