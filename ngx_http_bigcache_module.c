@@ -60,6 +60,13 @@ static ngx_command_t  ngx_http_bigcache_commands[] = {
       offsetof(ngx_http_bigcache_loc_conf_t, send_gzip),
       NULL },
 
+    { ngx_string("bigcache_origin"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_bigcache_origin,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 
@@ -147,6 +154,7 @@ ngx_http_bigcache_create_loc_conf(ngx_conf_t *cf)
 
     blcf->key_args = NGX_CONF_UNSET;
     blcf->send_gzip = NGX_CONF_UNSET;
+    blcf->origins = NGX_CONF_UNSET_PTR;
 
     return blcf;
 }
@@ -163,6 +171,7 @@ ngx_http_bigcache_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_str_value(conf->base, prev->base, "");
     ngx_conf_merge_value(conf->key_args, prev->key_args, 1);
     ngx_conf_merge_value(conf->send_gzip, prev->send_gzip, 1);
+    ngx_conf_merge_ptr_value(conf->origins, prev->origins, NULL);
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 

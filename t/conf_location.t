@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # The directives of locations: bigcache, bigcache_base, bigcache_key_args,
-# bigcache_send_gzip.
+# bigcache_send_gzip, bigcache_origin.
 
 use strict;
 use warnings;
@@ -109,6 +109,30 @@ refuses location('bigcache_send_gzip;'),
     qr/invalid number of arguments in "bigcache_send_gzip"/, 'packed: nothing';
 refuses location('bigcache_send_gzip on; bigcache_send_gzip off;'),
     qr/"bigcache_send_gzip" directive is duplicate/, 'packed given twice';
+
+# bigcache_origin
+
+takes "bigcache_origin $_; server { bigcache_origin $_;"
+    . " location / { bigcache_origin $_; bigcache main; } }", "origins $_"
+    for 'off', 'https://cache.example.com', 'cache.example.com:8080',
+    'http://a https://b:444 [::1]:81 http://[2001:db8::1] c';
+refuses location("bigcache_origin $_;"),
+    qr/"bigcache_origin" "\Q$_\E" is neither an origin, .*, nor a host/,
+    "origin $_" for qw(* null https://a/ https://a/b a/b ftp://a a:b a:0
+    https://*.a a:65536 https:// u@a [::g] $host);
+refuses location('bigcache_origin "";'),
+    qr/"bigcache_origin" "" is neither an origin/, 'empty origin';
+refuses location("bigcache_origin $_;"),
+    qr/"bigcache_origin" "\Q@{[ (split)[-1] ]}\E" is neither/,
+    "origins $_" for 'a off', 'a null', 'https://a b c,d';
+refuses location('bigcache_origin off a;'), qr/"bigcache_origin" "off" is/,
+    'off, and an origin';
+refuses location('bigcache_origin;'),
+    qr/invalid number of arguments in "bigcache_origin"/, 'no origin';
+refuses location('bigcache_origin a; bigcache_origin b;'),
+    qr/"bigcache_origin" directive is duplicate/, 'origins given twice';
+refuses location('if ($arg_x) { bigcache_origin a; }'),
+    qr/"bigcache_origin" directive is not allowed here/, 'origin in an if';
 
 # a zone that comes after its use, locations in locations, and "if"
 

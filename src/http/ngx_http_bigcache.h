@@ -20,7 +20,8 @@
  *     send       headers and bytes of it
  *     unpack     the bytes of a packed page, as the client reads them
  *
- * error is a filter beside it; path and text, zone, worker and status belong
+ * error is a filter beside it; origin refuses what pages of other sites send,
+ * by browser, which is plain C; path and text, zone, worker and status belong
  * to the configuration, the shared memory, the process, and the variable;
  * metrics is the reply of /metrics, and its own way into a thread and back.
  *
@@ -38,6 +39,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "bigcache_browser.h"
 #include "bigcache_op.h"
 #include "bigcache_counters.h"
 #include "bigcache_metrics.h"
@@ -113,6 +115,9 @@ typedef struct {
     ngx_str_t                         base;
     ngx_flag_t                        key_args;
     ngx_flag_t                        send_gzip;  /* to those who take it */
+    ngx_array_t                      *origins;    /* other sites that may
+                                                     change something, sites of
+                                                     bigcache_browser.h */
     ngx_uint_t                        server;     /* has such a location */
 } ngx_http_bigcache_loc_conf_t;
 
@@ -131,7 +136,8 @@ typedef ngx_int_t (*ngx_http_bigcache_reply_pt)(ngx_http_request_t *r,
 #define NGX_HTTP_BIGCACHE_BODY        0x04    /* the request body is needed */
 #define NGX_HTTP_BIGCACHE_LIFETIME    0x08    /* headers carry a lifetime */
 #define NGX_HTTP_BIGCACHE_CONDITIONS  0x10    /* writes under conditions */
-#define NGX_HTTP_BIGCACHE_OWN_SITE    0x20    /* not for other sites' pages */
+#define NGX_HTTP_BIGCACHE_OWN_SITE    0x20    /* changes something, not for
+                                                 other sites' pages */
 #define NGX_HTTP_BIGCACHE_PREFER      0x40    /* has preferences to heed */
 #define NGX_HTTP_BIGCACHE_PAGE        0x80    /* sends a page, packed or not */
 #define NGX_HTTP_BIGCACHE_LIST        0x100   /* the key may be empty, the query
@@ -245,14 +251,29 @@ ngx_int_t ngx_http_bigcache_location(ngx_http_request_t *r, ngx_uint_t raw,
 const char *ngx_http_bigcache_headers(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 
-/* returns 1 if a page of another site sent the request */
-
-ngx_uint_t ngx_http_bigcache_cross_site(ngx_http_request_t *r);
+/*
+ * Returns the next header line of a request, or NULL behind the last one;
+ * *part is its first part in the beginning, and *i is 0.
+ */
+ngx_table_elt_t *ngx_http_bigcache_next_header(ngx_list_part_t **part,
+    ngx_uint_t *i);
 
 /* adds a header line to the answer; returns it, or NULL */
 
 ngx_table_elt_t *ngx_http_bigcache_header(ngx_http_request_t *r,
     const char *name, ngx_str_t *value);
+
+
+/* origin: the bigcache_origin directive */
+
+char *ngx_http_bigcache_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/*
+ * Decides whether a request that changes something may be carried out.
+ * Returns NULL, or why not: it is of a page on another site, or of a browser
+ * that may do it by another method only.
+ */
+const char *ngx_http_bigcache_refused(ngx_http_request_t *r);
 
 
 /* body */

@@ -41,8 +41,6 @@ static const char *ngx_http_bigcache_if_none_match(ngx_http_request_t *r,
 static ngx_int_t ngx_http_bigcache_etags(ngx_http_request_t *r,
     bigcache_op_list_t *list, ngx_str_t *value, ngx_uint_t weak);
 static uint64_t ngx_http_bigcache_etag(u_char *tag);
-static ngx_table_elt_t *ngx_http_bigcache_next_header(ngx_list_part_t **part,
-    ngx_uint_t *i);
 
 
 static const ngx_http_bigcache_header_t  ngx_http_bigcache_headers_in[] = {
@@ -133,44 +131,6 @@ ngx_http_bigcache_headers(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
             if (err) {
                 return err;
             }
-        }
-    }
-}
-
-
-ngx_uint_t
-ngx_http_bigcache_cross_site(ngx_http_request_t *r)
-{
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    i = 0;
-    part = &r->headers_in.headers.part;
-
-    for ( ;; ) {
-        h = ngx_http_bigcache_next_header(&part, &i);
-
-        if (h == NULL) {
-            return 0;
-        }
-
-        if (h->key.len != sizeof("sec-fetch-site") - 1
-            || ngx_strncmp(h->lowcase_key, "sec-fetch-site", h->key.len) != 0)
-        {
-            continue;
-        }
-
-        if ((h->value.len == sizeof("cross-site") - 1
-             && ngx_strncasecmp(h->value.data, (u_char *) "cross-site",
-                                h->value.len)
-                == 0)
-            || (h->value.len == sizeof("same-site") - 1
-                && ngx_strncasecmp(h->value.data, (u_char *) "same-site",
-                                   h->value.len)
-                   == 0))
-        {
-            return 1;
         }
     }
 }
@@ -448,7 +408,7 @@ ngx_http_bigcache_etag(u_char *tag)
 }
 
 
-static ngx_table_elt_t *
+ngx_table_elt_t *
 ngx_http_bigcache_next_header(ngx_list_part_t **part, ngx_uint_t *i)
 {
     ngx_table_elt_t  *h;

@@ -58,6 +58,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       ngx_string("/cache/"),
       BIGCACHE_METRIC_DELETE,
       NGX_HTTP_BIGCACHE_PREFIX
+      |NGX_HTTP_BIGCACHE_OWN_SITE
       |NGX_HTTP_BIGCACHE_CONDITIONS,
       NULL,
       bigcache_op_delete,
@@ -69,6 +70,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       BIGCACHE_METRIC_TOUCH,
       NGX_HTTP_BIGCACHE_PREFIX
       |NGX_HTTP_BIGCACHE_BODY
+      |NGX_HTTP_BIGCACHE_OWN_SITE
       |NGX_HTTP_BIGCACHE_CONDITIONS,
       NULL,
       bigcache_op_touch,
@@ -103,6 +105,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       ngx_string("/pickle/"),
       BIGCACHE_METRIC_DELETE,
       NGX_HTTP_BIGCACHE_PREFIX
+      |NGX_HTTP_BIGCACHE_OWN_SITE
       |NGX_HTTP_BIGCACHE_CONDITIONS,
       NULL,
       bigcache_op_delete,
@@ -114,6 +117,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       BIGCACHE_METRIC_TOUCH,
       NGX_HTTP_BIGCACHE_PREFIX
       |NGX_HTTP_BIGCACHE_BODY
+      |NGX_HTTP_BIGCACHE_OWN_SITE
       |NGX_HTTP_BIGCACHE_CONDITIONS,
       NULL,
       bigcache_op_touch,
@@ -161,7 +165,8 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       NGX_HTTP_BIGCACHE_PREFIX
       |NGX_HTTP_BIGCACHE_LONG
       |NGX_HTTP_BIGCACHE_PREFER
-      |NGX_HTTP_BIGCACHE_TRAILING,
+      |NGX_HTTP_BIGCACHE_TRAILING
+      |NGX_HTTP_BIGCACHE_OWN_SITE,
       NULL,
       bigcache_op_purge,
       ngx_string("PURGED"),
@@ -492,17 +497,13 @@ ngx_http_bigcache_route(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
                       "dots in the path lead out of its endpoint");
     }
 
-    /*
-     * A browser asks before it sends a PUT to another site, and is told no by
-     * whoever has not set up nginx to permit it; a POST it just sends.
-     */
+    if (route->flags & NGX_HTTP_BIGCACHE_OWN_SITE) {
 
-    if ((route->flags & NGX_HTTP_BIGCACHE_OWN_SITE)
-        && r->method != NGX_HTTP_PUT
-        && ngx_http_bigcache_cross_site(r))
-    {
-        return ngx_http_bigcache_send_detail(r, NGX_HTTP_FORBIDDEN,
-                      "pages of other sites may not do this");
+        err = ngx_http_bigcache_refused(r);
+
+        if (err) {
+            return ngx_http_bigcache_send_detail(r, NGX_HTTP_FORBIDDEN, err);
+        }
     }
 
     if (route->flags & NGX_HTTP_BIGCACHE_PREFIX) {

@@ -1,0 +1,96 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * A page on another site must not be able to change the cache through its
+ * visitor's browser: by a form that posts to it, by an image whose address is
+ * "/clear".  Browsers say where a request comes from; programs say nothing of
+ * the kind, and are let in.
+ *
+ * begin and header note what a request says of itself, check decides.  All of
+ * it is pure: no memory is allocated, what is noted points into the request.
+ */
+
+
+#ifndef _BIGCACHE_BROWSER_H_INCLUDED_
+#define _BIGCACHE_BROWSER_H_INCLUDED_
+
+
+#include <netinet/in.h>
+
+#include "bigcache_str.h"
+
+
+typedef enum {
+    BIGCACHE_BROWSER_ANY = 0,           /* of a site: whatever is asked */
+    BIGCACHE_BROWSER_HTTP = 80,
+    BIGCACHE_BROWSER_HTTPS = 443
+} bigcache_browser_scheme_e;
+
+
+/* an origin, or the host alone if the scheme is BIGCACHE_BROWSER_ANY */
+
+typedef struct {
+    bigcache_browser_scheme_e   scheme;
+    bigcache_str_t              host;   /* without brackets */
+    unsigned                    port;   /* 0: that of the scheme */
+    unsigned                    ipv6;   /* the host is address */
+    struct in6_addr             address;
+} bigcache_browser_site_t;
+
+
+typedef enum {
+    BIGCACHE_BROWSER_PASS = 0,
+    BIGCACHE_BROWSER_OTHER_SITE,        /* a page on another site sent it */
+    BIGCACHE_BROWSER_GET                /* a browser may do this by POST only */
+} bigcache_browser_e;
+
+
+typedef struct {
+    unsigned                    get;
+    unsigned                    tls;
+    bigcache_str_t              host;
+
+    /* of the headers */
+    unsigned                    browser;     /* no program sends these */
+    unsigned                    other;       /* Sec-Fetch-Site says so */
+    unsigned                    origins;
+    unsigned                    referers;
+    bigcache_str_t              origin;
+    bigcache_str_t              referer;
+} bigcache_browser_t;
+
+
+/*
+ * Begins to note a request that changes something.  get: by a method that any
+ * link and any image can have; tls: over TLS, which the other end of the
+ * connection has too; host: the Host header, empty if there is none.
+ */
+void bigcache_browser_begin(bigcache_browser_t *browser, int get, int tls,
+    const bigcache_str_t *host);
+
+/* notes a header line, if it is of interest; the name is in lower case */
+
+void bigcache_browser_header(bigcache_browser_t *browser,
+    const bigcache_str_t *name, const bigcache_str_t *value);
+
+/*
+ * Decides whether the request may be carried out: if its Origin, or without
+ * one its Referer, is of the site that Host names, or is one of n sites, or
+ * if it has neither, and is not a GET of a browser.
+ */
+bigcache_browser_e bigcache_browser_check(const bigcache_browser_t *browser,
+    const bigcache_browser_site_t *sites, unsigned n);
+
+/*
+ * Reads a site that is to be let in: an origin, "https://host:port", or a host
+ * with or without a port.  Returns 0 if the text is neither, and for "null".
+ */
+int bigcache_browser_site(const bigcache_str_t *text,
+    bigcache_browser_site_t *site);
+
+
+#endif /* _BIGCACHE_BROWSER_H_INCLUDED_ */

@@ -1,0 +1,154 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/* Which pages of other sites may change something: bigcache_origin. */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_bigcache.h"
+
+
+static void ngx_http_bigcache_host(ngx_http_request_t *r,
+    bigcache_str_t *host);
+
+
+char *
+ngx_http_bigcache_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_bigcache_loc_conf_t *blcf = conf;
+
+    ngx_str_t                *value;
+    ngx_uint_t                i;
+    bigcache_str_t            text;
+    bigcache_browser_site_t  *site;
+
+    if (blcf->origins != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
+        blcf->origins = NULL;
+        return NGX_CONF_OK;
+    }
+
+    blcf->origins = ngx_array_create(cf->pool, cf->args->nelts - 1,
+                                     sizeof(bigcache_browser_site_t));
+    if (blcf->origins == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        text.data = value[i].data;
+        text.len = value[i].len;
+
+        site = ngx_array_push(blcf->origins);
+        if (site == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        if (ngx_strcmp(value[i].data, "off") == 0
+            || !bigcache_browser_site(&text, site))
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V\" \"%V\" is neither an origin, "
+                               "\"https://name:port\", nor a host",
+                               &cmd->name, &value[i]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+const char *
+ngx_http_bigcache_refused(ngx_http_request_t *r)
+{
+    ngx_uint_t                     i, tls;
+    ngx_array_t                   *origins;
+    bigcache_str_t                 name, value;
+    ngx_list_part_t               *part;
+    ngx_table_elt_t               *h;
+    bigcache_browser_t             browser;
+    ngx_http_bigcache_loc_conf_t  *blcf;
+
+    tls = 0;
+
+#if (NGX_HTTP_SSL)
+    tls = (r->connection->ssl != NULL);
+#endif
+
+    ngx_http_bigcache_host(r, &value);
+
+    bigcache_browser_begin(&browser,
+                           (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) != 0,
+                           tls, &value);
+
+    i = 0;
+    part = &r->headers_in.headers.part;
+
+    for ( ;; ) {
+        h = ngx_http_bigcache_next_header(&part, &i);
+
+        if (h == NULL) {
+            break;
+        }
+
+        name.data = h->lowcase_key;
+        name.len = h->key.len;
+        value.data = h->value.data;
+        value.len = h->value.len;
+
+        bigcache_browser_header(&browser, &name, &value);
+    }
+
+    blcf = ngx_http_get_module_loc_conf(r, ngx_http_bigcache_module);
+    origins = blcf->origins;
+
+    switch (bigcache_browser_check(&browser, origins ? origins->elts : NULL,
+                                   origins ? origins->nelts : 0))
+    {
+
+    case BIGCACHE_BROWSER_OTHER_SITE:
+        return "pages of other sites may not do this, bigcache_origin names "
+               "those that may";
+
+    case BIGCACHE_BROWSER_GET:
+        return "browsers may do this by POST only";
+
+    default: /* BIGCACHE_BROWSER_PASS */
+        return NULL;
+    }
+}
+
+
+/*
+ * The name that the client has asked for, with its port: that of ":authority"
+ * in HTTP/2 and HTTP/3, where nginx does not make a Host header of it.
+ */
+
+static void
+ngx_http_bigcache_host(ngx_http_request_t *r, bigcache_str_t *host)
+{
+    if (r->headers_in.host) {
+        host->data = r->headers_in.host->value.data;
+        host->len = r->headers_in.host->value.len;
+
+    } else if (r->http_version >= NGX_HTTP_VERSION_20 && r->host_start) {
+        host->data = r->host_start;
+        host->len = r->host_end - r->host_start;
+
+    } else {
+        host->data = r->headers_in.server.data;
+        host->len = r->headers_in.server.len;
+    }
+}
