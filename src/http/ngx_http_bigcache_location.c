@@ -28,12 +28,27 @@
 #include "ngx_http_bigcache.h"
 
 
+/* Angie has what is looked for apart from the configuration of the place */
+
+#ifdef ANGIE_VERSION
+
+typedef ngx_http_core_loc_t       ngx_http_bigcache_found_t;
+#define ngx_http_bigcache_found_conf(found)  (found)->conf
+
+#else
+
+typedef ngx_http_core_loc_conf_t  ngx_http_bigcache_found_t;
+#define ngx_http_bigcache_found_conf(found)  (found)
+
+#endif
+
+
 static ngx_int_t ngx_http_bigcache_resolve(ngx_str_t *uri, ngx_uint_t merge);
 static u_char *ngx_http_bigcache_parent(u_char *start, u_char *last);
 static ngx_int_t ngx_http_bigcache_find_location(ngx_str_t *uri,
     ngx_http_core_loc_conf_t **location);
 static ngx_int_t ngx_http_bigcache_static_location(ngx_str_t *uri,
-    ngx_http_location_tree_node_t *node, ngx_http_core_loc_conf_t **location);
+    ngx_http_location_tree_node_t *node, ngx_http_bigcache_found_t **location);
 
 
 ngx_int_t
@@ -199,26 +214,32 @@ static ngx_int_t
 ngx_http_bigcache_find_location(ngx_str_t *uri,
     ngx_http_core_loc_conf_t **location)
 {
-    ngx_int_t                   rc;
-    ngx_http_core_loc_conf_t   *outer;
+    ngx_int_t                    rc;
+    ngx_http_core_loc_conf_t    *outer;
+    ngx_http_bigcache_found_t   *found;
 
 #if (NGX_PCRE)
-    ngx_int_t                   n;
-    ngx_uint_t                  noregex;
-    ngx_http_core_loc_conf_t  **regex;
+    ngx_int_t                    n;
+    ngx_uint_t                   noregex;
+    ngx_http_bigcache_found_t  **regex;
 
     noregex = 0;
 #endif
 
     outer = *location;
+    found = NULL;
 
     rc = ngx_http_bigcache_static_location(uri, outer->static_locations,
-                                           location);
+                                           &found);
+
+    if (found) {
+        *location = ngx_http_bigcache_found_conf(found);
+    }
 
     if (rc == NGX_AGAIN) {
 
 #if (NGX_PCRE)
-        noregex = (*location)->noregex;
+        noregex = found->noregex;
 #endif
 
         rc = ngx_http_bigcache_find_location(uri, location);
@@ -246,7 +267,7 @@ ngx_http_bigcache_find_location(ngx_str_t *uri,
             return NGX_ERROR;
         }
 
-        *location = *regex;
+        *location = ngx_http_bigcache_found_conf(*regex);
 
         rc = ngx_http_bigcache_find_location(uri, location);
 
@@ -261,7 +282,7 @@ ngx_http_bigcache_find_location(ngx_str_t *uri,
 
 static ngx_int_t
 ngx_http_bigcache_static_location(ngx_str_t *uri,
-    ngx_http_location_tree_node_t *node, ngx_http_core_loc_conf_t **location)
+    ngx_http_location_tree_node_t *node, ngx_http_bigcache_found_t **location)
 {
     size_t      len, n;
     u_char     *p;
