@@ -11,9 +11,12 @@ usage: ./build.sh [COMMAND]
   build             build/ngx_http_bigcache_module.so (the default), the command
                     build/bigcache that looks into a store, and build/web, the
                     pages /docs and /ui
-  run [--port 36379] [--host 127.0.0.1] [--db_path ./data]
+  run [--port 36379] [--host 127.0.0.1] [--name NAME] [--db_path ./data]
                     build, and serve in the foreground; Ctrl-C stops it.
-                    DB_PATH in the environment is the default of --db_path
+                    DB_PATH in the environment is the default of --db_path;
+                    --name, any number of times, is a name that requests may
+                    come by, beside localhost, that of the machine, the one in
+                    --host and addresses
   test [FILE ...]   lint, C unit tests and t/*.t, or only the files named
   test-full [FILE ...]
                     t/full/*.t, which take more packages, and longer

@@ -1,14 +1,14 @@
 # ./build.sh run: read by build.sh.
 
 cmd_run() {
-    local port=36379 host=127.0.0.1 db=${DB_PATH:-./data} opt value
+    local port=36379 host=127.0.0.1 db=${DB_PATH:-./data} names=() opt value
 
     while [ $# -gt 0 ]; do
         opt=${1%%=*}
 
         case $1 in
-        --port=* | --host=* | --db_path=*) value=${1#*=} ;;
-        --port | --host | --db_path)
+        --port=* | --host=* | --name=* | --db_path=*) value=${1#*=} ;;
+        --port | --host | --name | --db_path)
             [ $# -gt 1 ] || die "$1 needs a value"
             shift
             value=$1
@@ -19,6 +19,7 @@ cmd_run() {
         case $opt in
         --port) port=$value ;;
         --host) host=$value ;;
+        --name) names+=("$value") ;;
         --db_path) db=$value ;;
         esac
 
@@ -34,6 +35,10 @@ cmd_run() {
     host=${host#[} host=${host%]}
     [ -n "$host" ] || die "--host: an address is missing"
 
+    for value in "${names[@]}"; do
+        is_name "$value" || die "--name: '$value' is not a name"
+    done
+
     check_address "$host" $port
     check_directory "$db"
     db=$(realpath "$db")
@@ -41,7 +46,11 @@ cmd_run() {
     set_paths
     locked build_module binary
     locked build_web
-    serve "$host" $port "$db"
+    serve "$host" $port "$db" "${names[@]}"
+}
+
+is_name() {
+    [[ $1 =~ ^[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?$ ]]
 }
 
 check_directory() {
@@ -69,7 +78,21 @@ check_address() {
         }' "$1" "$2" 2>&1 | { read -r line && die "$line" || [ -z "$line" ]; }
 }
 
-# serve HOST PORT DIRECTORY: nginx in the foreground, in a directory of its own
+# server_names NAME ...: by which requests may come.  Whoever owns a name can let
+# it point to this machine, when a browser has already loaded a page from there:
+# a name that is not known is refused.  An address is nobody else's.
+server_names() {
+    local name
+
+    for name in localhost "$(uname -n)" "$@"; do
+        ! is_name "$name" || echo "${name,,}"
+    done | sort -u | tr '\n' ' '
+
+    echo '"" "~^[0-9.]+$" "~^\[[0-9a-f:.]+\]$"'
+}
+
+# serve HOST PORT DIRECTORY NAME ...: nginx in the foreground, in a directory of
+# its own
 serve() {
     local host=$1 url dir nginx_pid signal=QUIT status=0 files
 
@@ -82,7 +105,8 @@ serve() {
 
     dir=$(mktemp -d "$top/build/run.XXXXXX")
     trap 'rm -rf "$dir"' EXIT
-    write_conf "$host:$2" "$3" "$dir" $((files / 2)) >"$dir/nginx.conf"
+    write_conf "$host:$2" "$3" "$dir" $((files / 2)) \
+        "$(server_names "$1" "${@:4}")" >"$dir/nginx.conf"
 
     "$nginx" -t -q -e stderr -p "$dir" -c nginx.conf 2>"$dir/log" ||
         die "$(sed -n 's/^nginx: \[[a-z]*\] //p' "$dir/log" | head -n 1)"
@@ -109,7 +133,7 @@ a page to look at it is ${url}ui, its API is at ${url}docs"
     exit $status
 }
 
-# write_conf LISTEN DB_PATH DIRECTORY CONNECTIONS
+# write_conf LISTEN DB_PATH DIRECTORY CONNECTIONS NAMES
 write_conf() {
     local db=${2//\\/\\\\} user=
 
@@ -148,8 +172,22 @@ http {
 
     bigcache_path "${db//\"/\\\"}" zone=main:16m thread_pool=bigcache;
 
+    # with a location of bigcache nginx's own errors are JSON here, too
+    server {
+        listen $1 default_server;
+        server_name _;
+
+        default_type application/json;
+        return 421 '{"detail":"this server has no such name: ask for it by an address, or start it with ./build.sh run --name NAME"}';
+
+        location / {
+            bigcache main;
+        }
+    }
+
     server {
         listen $1;
+        server_name $5;
 
         location / {
             bigcache main;

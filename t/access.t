@@ -91,8 +91,8 @@ sub conf {
         [ qr{/var/lib/bigcache}, "$dir/store" ],
         [ qr/\s+min_free=2g/, '' ],
         [ qr{/etc/nginx/bigcache}, "$dir/bigcache", 3 ],
-        [ qr/127\.0\.0\.1:36379/, '127.0.0.1:%%PORT_0%%' ],
-        [ qr/listen 36380/, 'listen 127.0.0.1:%%PORT_1%%' ],
+        [ qr/127\.0\.0\.1:36379/, '127.0.0.1:%%PORT_0%%', 2 ],
+        [ qr/listen 36380/, 'listen 127.0.0.1:%%PORT_1%%', 2 ],
         [ qr{/usr/share/nginx/bigcache}, "$FindBin::Bin/../build/web" ],
         [ qr/\b192\.0\.2\./, '127.0.2.', 3 ],
     );
@@ -378,6 +378,36 @@ for my $request (@around) {
 
 is stored(), $before, 'none led anywhere';
 
+# -- names: those that are not known are refused, whoever asks
+
+for my $name ('evil.example', 'evil.example:' . $t->port, 'cache.example.com.x',
+    'x.cache.example.com', '127.0.0.1.evil.example', '1.example',
+    'localhost.evil.example', 'xlocalhost')
+{
+    for my $request ([ GET => '/cache/k' ], [ GET => '/clear' ],
+        [ POST => '/clear' ], [ DELETE => '/prefix/k' ], [ GET => '/ui' ])
+    {
+        $t->json_is(ask('127.0.2.7', @$request, undef, Host => $name,
+            Origin => "http://$name"), 421,
+            { detail => 'this server has no such name, see server_name' },
+            "@$request of $name");
+    }
+}
+
+is stored(), $before, 'unknown names changed nothing';
+
+is ask('127.0.2.7', GET => '/cache/k', undef, Host => $_)->status, 200,
+    "the name $_" for 'cache.example.com', 'CACHE.example.com:36380',
+    'localhost', 'localhost:' . $t->port, 'cache.example.com.', '127.0.0.1',
+    '127.0.0.1:' . $t->port, '[::1]', '[2001:db8::1]:36380';
+
+$r = ask('127.0.2.7', GET => '/cache/' . 'k' x 270_000, undef,
+    Host => 'evil.example');
+is $r->status, 414, 'a long path, before the name is known';
+is $r->json->{detail},
+    'the path is longer than large_client_header_buffers allows',
+    'is refused in JSON';
+
 # -- raw requests
 
 sub raw {
@@ -418,13 +448,13 @@ is stored(), $before, 'nor did raw requests';
 
 # a request behind another one in its body, and one that is pipelined
 
-raw("POST /cache/x HTTP/1.1\r\nHost: x\r\nContent-Length: 30\r\n"
-    . "$authorization\r\nGET /clear HTTP/1.1\r\nHost: x\r\n\r\n");
+raw("POST /cache/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 30\r\n"
+    . "$authorization\r\nGET /clear HTTP/1.1\r\nHost: localhost\r\n\r\n");
 is stored(), $before, 'a request in a body that is refused';
 
 my $c = Bigcache::Test::Connection->new($t->port, stranger());
-$c->send("GET /cache/k HTTP/1.1\r\nHost: x\r\n$authorization\r\n"
-    . "GET /clear HTTP/1.1\r\nHost: x\r\n\r\n");
+$c->send("GET /cache/k HTTP/1.1\r\nHost: localhost\r\n$authorization\r\n"
+    . "GET /clear HTTP/1.1\r\nHost: localhost\r\n\r\n");
 is $c->response->status, 200, 'the first of two';
 is $c->response->status, 401, 'the second has to say who it is';
 is stored(), $before, 'and changed nothing';
@@ -432,7 +462,8 @@ is stored(), $before, 'and changed nothing';
 # -- what is refused is refused before its body is sent
 
 $c = Bigcache::Test::Connection->new($t->port, stranger());
-$c->send("POST /pickle/large HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+$c->send("POST /pickle/large HTTP/1.1\r\nHost: localhost\r\n"
+    . "Expect: 100-continue\r\n"
     . "Content-Length: 50000000\r\n\r\n");
 is $c->response->status, 401, 'no 100 Continue for strangers';
 is ask('127.0.2.17', POST => '/pickle/large', undef,

@@ -130,12 +130,47 @@ is request(0, 'POST', '/pickle/l', 'x' x 3_000_000)->status, 200,
     'stores a large page';
 ok -d "$dir/some data/index", 'in the directory';
 
+# a name that is not known is refused, and what to do about it is said
+
+sub by_name {
+    my ($n, $host, $method, $path) = @_;
+
+    return $t->connect($n)->request($method // 'GET', $path // '/cache/k',
+        undef, Connection => 'close', Host => $host);
+}
+
+my $machine = `uname -n` =~ s/\s+\z//r;
+
+is by_name(0, $_)->status, 200, "by the name $_" for 'localhost', 'LOCALHOST.',
+    "localhost:$port[1]", "127.0.0.1:$port[1]", '192.0.2.1', '[::1]:80',
+    $machine;
+is $t->http("GET /cache/k HTTP/1.0\r\n\r\n")->status, 200, 'by no name';
+
+for my $name ('evil.example', "evil.example:$port[1]", '127.0.0.1.evil.example',
+    'localhost.evil.example')
+{
+    for my $request ([ GET => '/cache/k' ], [ POST => '/clear' ],
+        [ GET => '/ui' ])
+    {
+        my $r = by_name(0, $name, @$request);
+
+        is $r->status, 421, "@$request by $name";
+        is $r->header('Content-Type'), 'application/json', 'in JSON';
+        like $r->json->{detail}, qr/--name NAME/, 'with what to do';
+    }
+}
+
+is by_name(0, 'localhost')->status, 200, 'nothing was cleared';
+is by_name(0, 'evil.example', GET => '/cache/' . 'k' x 270_000)
+    ->header('Content-Type'), 'application/json', 'a long path is refused so';
+
 my $files = server_dir($pid);
 ok -d $files, 'a directory for nginx';
 my @nginx = $t->children($pid);
 
 my $c = $t->connect(0);
-$c->send("POST /pickle/late HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n");
+$c->send("POST /pickle/late HTTP/1.1\r\nHost: localhost\r\n"
+    . "Content-Length: 4\r\n\r\n");
 sleep 0.2;
 kill 'INT', -$pid;
 sleep 0.3;
@@ -160,12 +195,17 @@ is request(0, 'GET', '/stat/count')->json->{count}, 3, 'closed properly';
 # the port of the first
 
 my ($other, $other_name) = run({ DB_PATH => "$dir/unused" }, '--port',
-    $t->port(1), "--db_path=$dir/other");
+    $t->port(1), '--name', 'one.example', "--db_path=$dir/other",
+    '--name=Two.example', '--name', 'localhost');
 
 is serves(1, $other_name, $other), "$dir/other", 'second, option wins';
 ok !-e "$dir/unused", 'second, DB_PATH is not used';
 is request(1, 'GET', '/cache/k')->status, 404, 'second has its own pages';
 is request(0, 'GET', '/cache/k')->status, 200, 'first serves on';
+is by_name(1, $_)->status, 404, "second, by $_" for 'one.example',
+    'two.example', 'localhost';
+is by_name(1, 'three.example')->status, 421, 'second, by another name';
+unlike $t->read_file($other_name), qr/\[warn\]/, 'second, no warning';
 
 my ($same, $same_name) = run({}, '--port', $t->port(2), '--db_path',
     'some data');
