@@ -520,7 +520,7 @@ count(check_t *check)
 }
 
 
-/* what no record names may be torn */
+/* what no record names may be torn, and so may the head of a segment */
 
 static void
 tool(check_t *check)
@@ -546,10 +546,14 @@ tool(check_t *check)
             printf("#     %s", text);
         }
 
-        if (problem[0] == '\0'
-            && strstr(text, ": a dead entry of it fails its check") == NULL
-            && strstr(text, " problems\n") == NULL)
+        if (strstr(text, " problems\n")
+            || strstr(text, ": a dead entry of it fails its check")
+            || (!check->image->clean && strstr(text, "it is passed over")))
         {
+            continue;
+        }
+
+        if (problem[0] == '\0') {
             text[strcspn(text, "\n")] = '\0';
             memcpy(problem, text, sizeof(problem));
         }

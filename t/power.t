@@ -1,15 +1,15 @@
 #!/usr/bin/perl
 
 # Power cuts.  Every change of a store's directory is recorded while nginx is
-# under load (recorder.c, for LD_PRELOAD); at many points of that, the
+# under load (t/power/recorder.c, for LD_PRELOAD); at many points of that, the
 # directory is made anew as a disk may have it after a cut there (disk.h says
 # what a disk may do), opened as a worker does, and each key is held against
 # what clients were told (oracle.h): what was durable and not changed since is
 # there, what was changed since is as before or after, what was removed does not
 # return, and nothing else is ever read.
 #
-#     ./build.sh test t/power/power.t        # or, when all is built,
-#     make -f t/Makefile OUT=build power && prove -I t/lib t/power/power.t
+#     ./build.sh test t/power.t              # or, when all is built,
+#     make -f t/Makefile OUT=build power && prove -I t/lib t/power.t
 #
 #     BIGCACHE_POWER=2000   so many cuts in all, 40 by default
 #     BIGCACHE_SEED=N       those of an earlier run, which says its seed
@@ -28,7 +28,7 @@ use strict;
 use warnings;
 
 use FindBin;
-use lib "$FindBin::Bin/lib", "$FindBin::Bin/../lib";
+use lib "$FindBin::Bin/lib";
 
 use Bigcache::Test::Power;
 use Test::More;
