@@ -205,7 +205,10 @@ bigcache_data_pread(int fd, u_char *buf, size_t len, off_t offset)
 
         if (n <= 0) {
             if (n == 0) {
-                errno = EIO;
+
+                /* it is too short, whoever reads it, and whenever */
+
+                errno = ENODATA;
             }
 
             return -1;

@@ -19,6 +19,7 @@
 #include "bigcache_adopt.h"
 #include "bigcache_dir.h"
 #include "bigcache_fsync.h"
+#include "bigcache_recover.h"
 
 
 #define BIGCACHE_ADOPT_NEW     BIGCACHE_ADOPT_IMPORT ".new"
@@ -29,9 +30,9 @@ typedef bigcache_rc_t (*bigcache_adopt_pt)(const char *path,
     const char *name, void *data, char *error);
 
 
-static int bigcache_adopt_wanted(const char *path);
-static int bigcache_adopt_exists(const char *path, const char *name);
-static void bigcache_adopt_undo(const char *path);
+static bigcache_rc_t bigcache_adopt_wanted(const char *path, char *error);
+static bigcache_rc_t bigcache_adopt_exists(const char *path,
+    const char *name, char *error);
 static bigcache_rc_t bigcache_adopt_check(const char *path, char *error);
 static bigcache_rc_t bigcache_adopt_files(const char *path,
     bigcache_adopt_pt handler, void *data, char *error);
@@ -84,13 +85,18 @@ bigcache_adopt(const char *path, char *error)
     char           from[PATH_MAX], to[PATH_MAX];
     bigcache_rc_t  rc;
 
-    if (!bigcache_adopt_wanted(path)) {
-        return BIGCACHE_OK;
+    rc = bigcache_adopt_wanted(path, error);
+
+    if (rc != BIGCACHE_OK) {
+        return (rc == BIGCACHE_MISS) ? BIGCACHE_OK : rc;
     }
 
-    /* what is left of an attempt that came to no end */
+    /*
+     * what is left of an attempt that came to no end; the trash is not for
+     * what may be made again every second
+     */
 
-    bigcache_adopt_undo(path);
+    bigcache_recover_remove(path, BIGCACHE_ADOPT_NEW);
 
     (void) snprintf(from, PATH_MAX, "%s/" BIGCACHE_ADOPT_NEW, path);
     (void) snprintf(to, PATH_MAX, "%s/" BIGCACHE_ADOPT_IMPORT, path);
@@ -114,7 +120,7 @@ bigcache_adopt(const char *path, char *error)
     }
 
     if (rc != BIGCACHE_OK) {
-        bigcache_adopt_undo(path);
+        bigcache_recover_remove(path, BIGCACHE_ADOPT_NEW);
         return rc;
     }
 
@@ -125,35 +131,48 @@ bigcache_adopt(const char *path, char *error)
 
 
 bigcache_rc_t
-bigcache_adopt_open(const char *path, const char *import,
+bigcache_adopt_open(const char *path, const char *import, int repair,
     bigcache_index_t **index, char *error)
 {
-    char                   name[PATH_MAX];
+    char                   name[NAME_MAX];
+    bigcache_rc_t          rc;
     bigcache_index_conf_t  conf;
 
-    (void) snprintf(name, PATH_MAX, "%s/%s/CURRENT", path, import);
+    (void) snprintf(name, sizeof(name), "%s/CURRENT", import);
 
     /* LevelDB would begin a new database */
 
-    if (access(name, F_OK) == -1) {
+    rc = repair ? BIGCACHE_OK : bigcache_adopt_exists(path, name, error);
+
+    if (rc == BIGCACHE_MISS) {
         (void) snprintf(error, BIGCACHE_ERROR_LEN, "CURRENT is gone");
         return BIGCACHE_DAMAGED;
     }
 
-    name[strlen(name) - (sizeof("/CURRENT") - 1)] = '\0';
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
 
     conf.block_cache = BIGCACHE_ADOPT_MEMORY;
     conf.write_buffer = BIGCACHE_ADOPT_MEMORY;
     conf.bare = 1;
 
-    return bigcache_index_open(index, name, &conf, error);
+    return bigcache_recover(path, import, &conf,
+                            repair ? BIGCACHE_RECOVER_REPAIR
+                                   : BIGCACHE_RECOVER_OPEN,
+                            NULL, NULL, index, error);
 }
 
 
-int
-bigcache_adopt_due(const char *path)
+bigcache_rc_t
+bigcache_adopt_due(const char *path, char *error)
 {
-    return bigcache_adopt_exists(path, BIGCACHE_ADOPT_IMPORT);
+    bigcache_rc_t  rc;
+
+    rc = bigcache_recover_restore(path, BIGCACHE_ADOPT_IMPORT, error);
+
+    return (rc == BIGCACHE_OK)
+           ? bigcache_adopt_exists(path, BIGCACHE_ADOPT_IMPORT, error) : rc;
 }
 
 
@@ -174,55 +193,50 @@ bigcache_adopt_end(const char *path, int keep, uint64_t stamp, char *error)
 }
 
 
-static int
-bigcache_adopt_wanted(const char *path)
+/* returns BIGCACHE_OK, BIGCACHE_MISS if it is not, or BIGCACHE_ERROR */
+
+static bigcache_rc_t
+bigcache_adopt_wanted(const char *path, char *error)
 {
-    return bigcache_adopt_exists(path, "CURRENT")
-           && !bigcache_adopt_exists(path, BIGCACHE_DIR_INDEX)
-           && !bigcache_adopt_exists(path, BIGCACHE_ADOPT_IMPORT);
+    size_t         i;
+    bigcache_rc_t  rc;
+
+    static const char *const  names[] = {
+        BIGCACHE_DIR_INDEX, BIGCACHE_ADOPT_IMPORT
+    };
+
+    rc = bigcache_adopt_exists(path, "CURRENT", error);
+
+    for (i = 0; rc == BIGCACHE_OK && i < 2; i++) {
+
+        rc = bigcache_adopt_exists(path, names[i], error);
+
+        if (rc == BIGCACHE_OK || rc == BIGCACHE_MISS) {
+            rc = (rc == BIGCACHE_OK) ? BIGCACHE_MISS : BIGCACHE_OK;
+        }
+    }
+
+    return rc;
 }
 
 
-static int
-bigcache_adopt_exists(const char *path, const char *name)
+/* returns as that does: who cannot look does not know */
+
+static bigcache_rc_t
+bigcache_adopt_exists(const char *path, const char *name, char *error)
 {
     char         full[PATH_MAX];
     struct stat  st;
 
     (void) snprintf(full, PATH_MAX, "%s/%s", path, name);
 
-    return lstat(full, &st) == 0;
-}
-
-
-/* the trash is not for what may be made again every second */
-
-static void
-bigcache_adopt_undo(const char *path)
-{
-    DIR            *dir;
-    char            name[PATH_MAX];
-    struct dirent  *de;
-
-    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_ADOPT_NEW, path);
-
-    dir = opendir(name);
-    if (dir == NULL) {
-        return;
+    if (lstat(full, &st) == 0) {
+        return BIGCACHE_OK;
     }
 
-    for ( ;; ) {
-        de = readdir(dir);
-
-        if (de == NULL) {
-            break;
-        }
-
-        (void) unlinkat(dirfd(dir), de->d_name, 0);
-    }
-
-    (void) closedir(dir);
-    (void) rmdir(name);
+    return (errno == ENOENT)
+           ? BIGCACHE_MISS
+           : bigcache_adopt_failed("look at", path, name, error);
 }
 
 
@@ -237,7 +251,7 @@ bigcache_adopt_check(const char *path, char *error)
 
     static const bigcache_str_t  format = bigcache_string("mformat");
 
-    rc = bigcache_adopt_open(path, BIGCACHE_ADOPT_NEW, &index, error);
+    rc = bigcache_adopt_open(path, BIGCACHE_ADOPT_NEW, 0, &index, error);
 
     if (rc != BIGCACHE_OK) {
 
@@ -258,7 +272,18 @@ bigcache_adopt_check(const char *path, char *error)
 
     bigcache_index_close(index);
 
-    return (rc == BIGCACHE_OK) ? BIGCACHE_ERROR : BIGCACHE_OK;
+    switch (rc) {
+
+    case BIGCACHE_OK:
+        return BIGCACHE_ERROR;
+
+    case BIGCACHE_MISS:
+    case BIGCACHE_DAMAGED:
+        return BIGCACHE_OK;
+
+    default:
+        return rc;
+    }
 }
 
 
@@ -279,9 +304,14 @@ bigcache_adopt_files(const char *path, bigcache_adopt_pt handler, void *data,
 
     while (rc == BIGCACHE_OK) {
 
-        de = readdir(dir);
+        de = bigcache_dir_next(dir);
 
         if (de == NULL) {
+
+            if (errno) {
+                rc = bigcache_adopt_failed("read", path, ".", error);
+            }
+
             break;
         }
 
@@ -336,5 +366,6 @@ bigcache_adopt_failed(const char *what, const char *path, const char *name,
                     "%s", what, path, name,
                     strerror_r(errno, text, sizeof(text)));
 
-    return BIGCACHE_ERROR;
+    return (errno == ENOSPC || errno == EDQUOT) ? BIGCACHE_FULL
+                                                : BIGCACHE_ERROR;
 }

@@ -43,21 +43,23 @@ int bigcache_adopt_named(const char *name);
 bigcache_rc_t bigcache_adopt(const char *path, char *error);
 
 /*
- * Opens the database of import/, what it holds in memory is small.  Returns
- * BIGCACHE_OK and *index, which the caller closes; or as
- * bigcache_index_open().
+ * Opens the database of import/, after a repair if that is so; what it holds
+ * in memory is small.  Returns BIGCACHE_OK and *index, which the caller
+ * closes; or as bigcache_recover().
  */
 bigcache_rc_t bigcache_adopt_open(const char *path, const char *import,
-    bigcache_index_t **index, char *error);
+    int repair, bigcache_index_t **index, char *error);
 
-/* tells whether import/ is there */
-
-int bigcache_adopt_due(const char *path);
+/*
+ * Tells whether import/ is there: BIGCACHE_OK, or BIGCACHE_MISS; or
+ * BIGCACHE_ERROR and the reason, nobody knows now.
+ */
+bigcache_rc_t bigcache_adopt_due(const char *path, char *error);
 
 /*
  * Moves the files at the top, unless they are to be kept, then import/ into
- * the trash, by names that stamp tells from others.  Returns BIGCACHE_OK, or
- * BIGCACHE_ERROR and the reason; it may be called again.
+ * the trash, by names that stamp tells from others.  Returns BIGCACHE_OK;
+ * BIGCACHE_FULL or BIGCACHE_ERROR, and the reason; it may be called again.
  */
 bigcache_rc_t bigcache_adopt_end(const char *path, int keep, uint64_t stamp,
     char *error);

@@ -119,15 +119,16 @@ bigcache_compact(bigcache_store_t *store, const bigcache_usage_t *usage,
 
     ctx.store = store;
     ctx.from.segment = usage->id;
+    ctx.evict = (handler != bigcache_compact_entry);
 
     rc = bigcache_segments_acquire(store->segments, usage->id, &file,
                                    &ctx.fd);
     if (rc == BIGCACHE_OK) {
         rc = bigcache_scan(ctx.fd, usage->size, handler, &ctx);
 
-    } else if (rc == BIGCACHE_MISS) {
+    } else if (rc == BIGCACHE_MISS || ctx.evict) {
 
-        /* the file was taken away; its keys go with it */
+        /* the file was taken away, or is to go; its keys go with it */
 
         file = NULL;
         ctx.fd = -1;
@@ -150,6 +151,16 @@ bigcache_compact(bigcache_store_t *store, const bigcache_usage_t *usage,
     if (rc == BIGCACHE_OK) {
         ctx.n = 0;
         rc = bigcache_compact_lost(&ctx);
+    }
+
+    if (rc == BIGCACHE_OK && ctx.unread) {
+
+        /* nobody knows that they are not good */
+
+        (void) bigcache_store_failed(store, BIGCACHE_ERROR, "compact",
+                                     "a page cannot be read");
+        bigcache_segments_postpone(store->segments, usage->id);
+        rc = BIGCACHE_ERROR;
     }
 
     if (file) {
@@ -266,12 +277,19 @@ bigcache_compact_move(bigcache_compact_t *ctx, const bigcache_entry_t *entry,
         err = errno;
         crc = 0;
 
-        if (bigcache_data_crc(data, 1, &crc) == 0 || errno != EIO) {
+        if (bigcache_data_crc(data, 1, &crc) == 0) {
 
             /* it can be read, but not written */
 
             errno = err;
             goto failed;
+        }
+
+        if (errno != ENODATA && !ctx->evict) {
+            bigcache_segments_done(ctx->store->segments, &place);
+            ctx->unread++;
+
+            return BIGCACHE_OK;
         }
 
         crc = ~entry->body_crc;
@@ -404,9 +422,16 @@ bigcache_compact_lost_key(void *data, const bigcache_str_t *key,
 
     ctx->from.offset = record.offset;
 
-    n = (ctx->fd == -1) ? -1
-                        : pread(ctx->fd, head, sizeof(head),
-                                (off_t) record.offset);
+    n = 0;
+
+    if (ctx->fd != -1) {
+        n = pread(ctx->fd, head, sizeof(head), (off_t) record.offset);
+
+        if (n == -1 && !ctx->evict) {
+            ctx->unread++;
+            return BIGCACHE_OK;
+        }
+    }
 
     if (n > 0
         && bigcache_entry_decode(&entry, head, (size_t) n) == 0

@@ -43,6 +43,8 @@ typedef struct {
     uint64_t           expired;    /* pages that were removed for that */
     uint64_t           n;          /* pages that were moved or removed */
     uint64_t           lost;
+    uint64_t           unread;     /* pages that cannot be read now */
+    unsigned           evict:1;    /* all go, whether they can be or not */
 } bigcache_compact_t;
 
 
@@ -60,7 +62,8 @@ unsigned bigcache_compact_work(bigcache_store_t *store);
 
 /*
  * Calls handler for each entry of a segment, which is to move or to remove it;
- * then the caller may unlink the segment, when that is durable.  Returns
+ * then the caller may unlink the segment, when that is durable.  A page that
+ * cannot be read stays, and the segment with it: BIGCACHE_ERROR.  Returns
  * BIGCACHE_OK and *n pages moved or removed; BIGCACHE_UNAVAILABLE when the
  * store is drained, BIGCACHE_FULL, BIGCACHE_ERROR, BIGCACHE_DAMAGED or
  * BIGCACHE_NOMEM.

@@ -23,6 +23,7 @@
 #include "bigcache_adopt.h"
 #include "bigcache_dir.h"
 #include "bigcache_fsync.h"
+#include "bigcache_recover.h"
 #include "bigcache_turn.h"
 
 
@@ -206,11 +207,22 @@ bigcache_dir_free(const char *path)
 {
     struct statvfs  fs;
 
+    /* a write tells whether there is room, though this does not */
+
     if (statvfs(path, &fs) == -1) {
-        return 0;
+        return UINT64_MAX;
     }
 
     return (uint64_t) fs.f_bavail * fs.f_frsize;
+}
+
+
+struct dirent *
+bigcache_dir_next(DIR *dir)
+{
+    errno = 0;
+
+    return readdir(dir);
 }
 
 
@@ -243,7 +255,7 @@ static bigcache_rc_t
 bigcache_dir_check(const char *path, char *error)
 {
     DIR            *dir;
-    int             current, files;
+    int             current, files, err;
     char            other[NAME_MAX + 1];
     struct dirent  *de;
 
@@ -256,10 +268,13 @@ bigcache_dir_check(const char *path, char *error)
     files = 0;
     other[0] = '\0';
 
+    err = 0;
+
     for ( ;; ) {
-        de = readdir(dir);
+        de = bigcache_dir_next(dir);
 
         if (de == NULL) {
+            err = errno;
             break;
         }
 
@@ -286,6 +301,11 @@ bigcache_dir_check(const char *path, char *error)
     }
 
     (void) closedir(dir);
+
+    if (err) {
+        errno = err;
+        return bigcache_dir_failed("read", path, error);
+    }
 
     /* the original's, then: what else lies there stays there */
 
@@ -318,16 +338,24 @@ bigcache_dir_inside(const char *path, char *error)
 
     (void) snprintf(name, PATH_MAX, "%s/../" BIGCACHE_DIR_INDEX, path);
 
-    if (stat(path, &here) == -1 || stat(name, &index) == -1
-        || here.st_ino != index.st_ino || here.st_dev != index.st_dev)
-    {
+    if (stat(path, &here) == -1) {
+        return bigcache_dir_failed("open", path, error);
+    }
+
+    if (stat(name, &index) == -1) {
+        return (errno == ENOENT || errno == ENOTDIR)
+               ? BIGCACHE_OK : bigcache_dir_failed("open", name, error);
+    }
+
+    if (here.st_ino != index.st_ino || here.st_dev != index.st_dev) {
         return BIGCACHE_OK;
     }
 
     (void) snprintf(name, PATH_MAX, "%s/../" BIGCACHE_DIR_PAGES, path);
 
     if (stat(name, &pages) == -1) {
-        return BIGCACHE_OK;
+        return (errno == ENOENT || errno == ENOTDIR)
+               ? BIGCACHE_OK : bigcache_dir_failed("open", name, error);
     }
 
     (void) snprintf(error, BIGCACHE_ERROR_LEN,
@@ -358,14 +386,23 @@ bigcache_dir_known(const char *name)
 
     return strncmp(name, BIGCACHE_DIR_INDEX ".damaged-",
                    sizeof(BIGCACHE_DIR_INDEX ".damaged-") - 1)
-           == 0;
+           == 0
+           || strcmp(name, BIGCACHE_DIR_INDEX BIGCACHE_RECOVER_BEFORE) == 0;
 }
 
 
 static bigcache_rc_t
 bigcache_dir_rename(const char *from, const char *to, char *error)
 {
-    if (rename(from, to) == 0 || errno == ENOENT) {
+    struct stat  st;
+
+    if (rename(from, to) == 0) {
+        return BIGCACHE_OK;
+    }
+
+    /* it may be the directory to move it to that is not there */
+
+    if (errno == ENOENT && lstat(from, &st) == -1 && errno == ENOENT) {
         return BIGCACHE_OK;
     }
 
@@ -381,7 +418,8 @@ bigcache_dir_failed(const char *what, const char *name, char *error)
     (void) snprintf(error, BIGCACHE_ERROR_LEN, "cannot %s \"%.150s\": %s",
                     what, name, strerror_r(errno, text, sizeof(text)));
 
-    return BIGCACHE_ERROR;
+    return (errno == ENOSPC || errno == EDQUOT) ? BIGCACHE_FULL
+                                                : BIGCACHE_ERROR;
 }
 
 
@@ -407,7 +445,7 @@ bigcache_dir_remove(int parent, const char *name, _Atomic int *stop)
 
     while (!atomic_load(stop)) {
 
-        de = readdir(dir);
+        de = bigcache_dir_next(dir);
 
         if (de == NULL) {
             break;

@@ -26,6 +26,7 @@
 #define _BIGCACHE_DIR_H_INCLUDED_
 
 
+#include <dirent.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -51,7 +52,8 @@ bigcache_rc_t bigcache_dir_lock(const char *path, int *fd,
 
 /*
  * Moves path/name into the trash, if it is there; stamp tells it from others
- * that lie there.  Returns BIGCACHE_OK, or BIGCACHE_ERROR and the reason.
+ * that lie there.  Returns BIGCACHE_OK; BIGCACHE_FULL or BIGCACHE_ERROR, and
+ * the reason.
  */
 bigcache_rc_t bigcache_dir_discard(const char *path, const char *name,
     uint64_t stamp, char *error);
@@ -77,9 +79,18 @@ void bigcache_dir_release(const char *path);
 
 uint64_t bigcache_dir_segment_size(const char *path, uint64_t size);
 
-/* returns the bytes that may still be written to the disk */
+/*
+ * Returns the bytes that may still be written to the disk, UINT64_MAX if that
+ * cannot be told now.
+ */
 
 uint64_t bigcache_dir_free(const char *path);
+
+/*
+ * Reads the next entry of a directory, as readdir() does.  Returns it; or NULL,
+ * and errno: 0 at the end, else nobody knows what has not been read.
+ */
+struct dirent *bigcache_dir_next(DIR *dir);
 
 /* removes what is in the trash; may take long, until stop is set */
 

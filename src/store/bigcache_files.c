@@ -43,6 +43,7 @@ struct bigcache_files_s {
 
 static bigcache_file_t *bigcache_files_open(bigcache_files_t *files,
     uint64_t id, bigcache_rc_t *rc);
+static int bigcache_files_missing(bigcache_files_t *files);
 static bigcache_file_t *bigcache_files_find(bigcache_files_t *files,
     uint64_t id);
 static void bigcache_files_insert(bigcache_files_t *files,
@@ -319,13 +320,13 @@ bigcache_files_open(bigcache_files_t *files, uint64_t id, bigcache_rc_t *rc)
     fd = open(name, O_RDWR|O_CLOEXEC);
 
     if (fd == -1) {
-        *rc = (errno == ENOENT) ? BIGCACHE_MISS : BIGCACHE_ERROR;
+        *rc = bigcache_files_missing(files) ? BIGCACHE_MISS : BIGCACHE_ERROR;
         return NULL;
     }
 
     n = pread(fd, header, sizeof(header), 0);
 
-    if (n == -1 && errno != EIO) {
+    if (n == -1) {
         err = errno;
         (void) close(fd);
         errno = err;
@@ -359,6 +360,29 @@ bigcache_files_open(bigcache_files_t *files, uint64_t id, bigcache_rc_t *rc)
     file->fd = fd;
 
     return file;
+}
+
+
+/*
+ * Tells whether a file that could not be opened, errno says why, is not there:
+ * the directory is, or it may be the file system that has gone.
+ */
+
+static int
+bigcache_files_missing(bigcache_files_t *files)
+{
+    struct stat  st;
+
+    if (errno != ENOENT) {
+        return 0;
+    }
+
+    if (stat(files->path, &st) == 0) {
+        errno = ENOENT;
+        return 1;
+    }
+
+    return 0;
 }
 
 

@@ -29,6 +29,10 @@
 
 #define BIGCACHE_IMPORT_RETRY    1000
 
+/* so often a slice is tried that cannot be read, then it is passed over */
+
+#define BIGCACHE_IMPORT_PATIENCE  60
+
 /* milliseconds, and entries, between two lines of the log */
 
 #define BIGCACHE_IMPORT_PERIOD   10000
@@ -45,6 +49,7 @@ typedef struct {
     uint64_t              deleted;    /* before the walk began */
     uint64_t              bytes;
     unsigned              n;
+    bigcache_import_key_t  first;     /* the last one before it */
 } bigcache_import_slice_t;
 
 typedef struct {
@@ -52,6 +57,7 @@ typedef struct {
     const bigcache_str_t *prefix;
     unsigned              n;
     unsigned              more:1;
+    unsigned              failed:1;   /* and that has been logged */
     uint64_t              found;
     size_t                len;
     u_char                last[BIGCACHE_KEY_MAX];
@@ -66,21 +72,19 @@ static bigcache_rc_t bigcache_import_write(bigcache_store_t *store,
     u_char stage);
 static bigcache_rc_t bigcache_import_open(bigcache_store_t *store,
     char *error);
-static bigcache_rc_t bigcache_import_repair(bigcache_store_t *store,
-    char *error);
 static void bigcache_import_damaged(bigcache_store_t *store,
     const char *error);
 static bigcache_rc_t bigcache_import_later(bigcache_store_t *store,
     const char *error);
 static bigcache_rc_t bigcache_import_slice(bigcache_store_t *store);
-static bigcache_rc_t bigcache_import_begin(bigcache_import_slice_t *slice,
-    bigcache_str_t *last);
+static bigcache_rc_t bigcache_import_begin(bigcache_import_slice_t *slice);
+static void bigcache_import_again(bigcache_import_slice_t *slice);
 static bigcache_rc_t bigcache_import_end(bigcache_import_slice_t *slice);
 static bigcache_rc_t bigcache_import_entry(void *data,
     const bigcache_str_t *key, const bigcache_str_t *value);
 static bigcache_rc_t bigcache_import_one(bigcache_import_slice_t *slice,
     const bigcache_str_t *key, const bigcache_str_t *value);
-static int bigcache_import_gone(bigcache_import_slice_t *slice,
+static bigcache_rc_t bigcache_import_gone(bigcache_import_slice_t *slice,
     const bigcache_str_t *key);
 static bigcache_rc_t bigcache_import_page(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_str_t *value);
@@ -141,6 +145,9 @@ bigcache_import_close(bigcache_import_t *import)
     memset(&import->kept, 0, sizeof(bigcache_import_key_t));
 
     import->kept_at = 0;
+    import->slicing = 0;
+    import->broken = 0;
+    import->failed = 0;
     import->damaged = 0;
     import->told = 0;
     import->retry_at = 0;
@@ -183,33 +190,29 @@ bigcache_import_work(bigcache_store_t *store)
 }
 
 
-int
+bigcache_rc_t
 bigcache_import_forget(bigcache_store_t *store, const bigcache_str_t *key)
 {
-    int                 found;
     bigcache_rc_t       rc;
     bigcache_import_t  *import;
 
     import = &store->import;
 
     if (atomic_load(&import->state) == BIGCACHE_IMPORT_NONE) {
-        return 0;
+        return BIGCACHE_MISS;
     }
-
-    found = 0;
 
     (void) pthread_mutex_lock(&import->mutex);
 
     rc = bigcache_import_ready(store);
 
-    if (rc == BIGCACHE_OK && !bigcache_import_passed(&import->kept, key)) {
-        found = (bigcache_import_delete(store, key) == BIGCACHE_OK)
-                && !bigcache_import_passed(&import->last, key);
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_import_delete(store, key);
     }
 
     (void) pthread_mutex_unlock(&import->mutex);
 
-    return found;
+    return rc;
 }
 
 
@@ -252,6 +255,7 @@ bigcache_rc_t
 bigcache_import_purge(bigcache_store_t *store, const bigcache_str_t *prefix,
     uint64_t *n)
 {
+    int                      passed;
     u_char                   last[BIGCACHE_KEY_MAX];
     bigcache_rc_t            rc;
     bigcache_str_t           from;
@@ -269,7 +273,17 @@ bigcache_import_purge(bigcache_store_t *store, const bigcache_str_t *prefix,
 
     /* the walk is over what lies behind the prefix */
 
-    purge.found = (uint64_t) bigcache_import_forget(store, prefix);
+    (void) pthread_mutex_lock(&store->import.mutex);
+    passed = bigcache_import_passed(&store->import.last, prefix);
+    (void) pthread_mutex_unlock(&store->import.mutex);
+
+    rc = bigcache_import_forget(store, prefix);
+
+    if (rc != BIGCACHE_OK && rc != BIGCACHE_MISS) {
+        return rc;
+    }
+
+    purge.found = (rc == BIGCACHE_OK && !passed);
 
     from = *prefix;
 
@@ -296,8 +310,12 @@ bigcache_import_purge(bigcache_store_t *store, const bigcache_str_t *prefix,
 bigcache_rc_t
 bigcache_import_clear(bigcache_store_t *store, char *error)
 {
-    if (!bigcache_adopt_due(store->conf.path)) {
-        return BIGCACHE_OK;
+    bigcache_rc_t  rc;
+
+    rc = bigcache_adopt_due(store->conf.path, error);
+
+    if (rc != BIGCACHE_OK) {
+        return (rc == BIGCACHE_MISS) ? BIGCACHE_OK : rc;
     }
 
     return bigcache_adopt_end(store->conf.path, 0,
@@ -321,19 +339,40 @@ bigcache_import_ready(bigcache_store_t *store)
 
     import = &store->import;
 
-    if (import->index) {
+    if (import->index && !import->broken) {
         return BIGCACHE_OK;
     }
 
-    if (atomic_load(&import->state) == BIGCACHE_IMPORT_NONE
-        || !bigcache_adopt_due(store->conf.path))
-    {
-        atomic_store(&import->state, BIGCACHE_IMPORT_NONE);
+    if (import->index) {
+
+        if (import->slicing) {
+            return BIGCACHE_UNAVAILABLE;
+        }
+
+        /* what has been written lies in front of what has not */
+
+        bigcache_index_close(import->index);
+        import->index = NULL;
+        import->broken = 0;
+    }
+
+    if (atomic_load(&import->state) == BIGCACHE_IMPORT_NONE) {
         return BIGCACHE_MISS;
     }
 
     if (bigcache_monotonic() < import->retry_at) {
         return BIGCACHE_UNAVAILABLE;
+    }
+
+    rc = bigcache_adopt_due(store->conf.path, error);
+
+    if (rc == BIGCACHE_MISS) {
+        atomic_store(&import->state, BIGCACHE_IMPORT_NONE);
+        return rc;
+    }
+
+    if (rc != BIGCACHE_OK) {
+        return bigcache_import_later(store, error);
     }
 
     atomic_store(&import->state, BIGCACHE_IMPORT_DUE);
@@ -508,12 +547,17 @@ bigcache_import_open(bigcache_store_t *store, char *error)
 
     import = &store->import;
 
-    rc = bigcache_adopt_open(store->conf.path, BIGCACHE_ADOPT_IMPORT,
+    rc = bigcache_adopt_open(store->conf.path, BIGCACHE_ADOPT_IMPORT, 0,
                              &import->index, error);
 
     if (rc == BIGCACHE_DAMAGED) {
+
+        /* in import/, where a repair harms nothing */
+
         bigcache_import_damaged(store, error);
-        rc = bigcache_import_repair(store, error);
+
+        rc = bigcache_adopt_open(store->conf.path, BIGCACHE_ADOPT_IMPORT, 1,
+                                 &import->index, error);
     }
 
     if (rc == BIGCACHE_DAMAGED) {
@@ -543,28 +587,6 @@ bigcache_import_open(bigcache_store_t *store, char *error)
                  store->conf.path, import->last.set ? "goes on" : "begins");
 
     return BIGCACHE_OK;
-}
-
-
-/* in import/, where that harms nothing */
-
-static bigcache_rc_t
-bigcache_import_repair(bigcache_store_t *store, char *error)
-{
-    char           name[PATH_MAX];
-    bigcache_rc_t  rc;
-
-    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_ADOPT_IMPORT,
-                    store->conf.path);
-
-    rc = bigcache_index_repair(name, error);
-
-    if (rc == BIGCACHE_OK) {
-        rc = bigcache_adopt_open(store->conf.path, BIGCACHE_ADOPT_IMPORT,
-                                 &store->import.index, error);
-    }
-
-    return (rc == BIGCACHE_ERROR) ? BIGCACHE_DAMAGED : rc;
 }
 
 
@@ -612,7 +634,7 @@ bigcache_import_slice(bigcache_store_t *store)
 {
     char                     error[BIGCACHE_ERROR_LEN];
     bigcache_rc_t            rc;
-    bigcache_str_t           last;
+    bigcache_str_t           first;
     bigcache_import_t       *import;
     bigcache_import_slice_t  slice;
 
@@ -622,22 +644,79 @@ bigcache_import_slice(bigcache_store_t *store)
 
     slice.store = store;
 
-    if (bigcache_import_begin(&slice, &last) != BIGCACHE_OK) {
+    if (bigcache_import_begin(&slice) != BIGCACHE_OK) {
         return BIGCACHE_UNAVAILABLE;
     }
 
+    first.data = slice.first.data;
+    first.len = slice.first.len;
+
     rc = bigcache_index_walk_behind(import->index,
-                                    last.data ? &last : NULL,
+                                    slice.first.set ? &first : NULL,
                                     bigcache_import_entry, &slice, error);
-    free((void *) last.data);
 
     (void) pthread_mutex_lock(&import->mutex);
 
-    if (rc == BIGCACHE_DAMAGED || (rc == BIGCACHE_ERROR && slice.rc != rc)) {
-        bigcache_import_damaged(store, error);
+    import->slicing = 0;
+
+    if (rc == BIGCACHE_ERROR
+        && ++import->failed < BIGCACHE_IMPORT_PATIENCE)
+    {
+        bigcache_import_again(&slice);
+        rc = bigcache_import_later(store, error);
+
+    } else {
+        if (rc == BIGCACHE_DAMAGED || rc == BIGCACHE_ERROR) {
+            bigcache_import_damaged(store, error);
+
+        } else {
+            import->failed = 0;
+        }
+
+        rc = bigcache_import_end(&slice);
     }
 
-    rc = bigcache_import_end(&slice);
+    (void) pthread_mutex_unlock(&import->mutex);
+
+    free(slice.first.data);
+
+    return rc;
+}
+
+
+/*
+ * Copies the last key: the walk goes on from it while it moves, and if it
+ * fails the next one does.
+ */
+
+static bigcache_rc_t
+bigcache_import_begin(bigcache_import_slice_t *slice)
+{
+    bigcache_rc_t       rc;
+    bigcache_str_t      last;
+    bigcache_import_t  *import;
+
+    import = &slice->store->import;
+    rc = BIGCACHE_OK;
+
+    (void) pthread_mutex_lock(&import->mutex);
+
+    slice->deleted = import->deleted;
+
+    if (import->index == NULL
+        || import->broken
+        || bigcache_monotonic() < import->retry_at)
+    {
+        rc = BIGCACHE_UNAVAILABLE;
+
+    } else if (import->last.set) {
+        last.data = import->last.data;
+        last.len = import->last.len;
+
+        rc = bigcache_import_pass(&slice->first, &last);
+    }
+
+    import->slicing = (rc == BIGCACHE_OK);
 
     (void) pthread_mutex_unlock(&import->mutex);
 
@@ -645,44 +724,24 @@ bigcache_import_slice(bigcache_store_t *store)
 }
 
 
-/* copies the last key: the walk goes on from it while it moves */
+/*
+ * Nobody knows what the walk has passed over: the slice is taken in again, of
+ * which most is there by now.
+ */
 
-static bigcache_rc_t
-bigcache_import_begin(bigcache_import_slice_t *slice, bigcache_str_t *last)
+static void
+bigcache_import_again(bigcache_import_slice_t *slice)
 {
-    u_char             *memory;
-    bigcache_rc_t       rc;
-    bigcache_import_t  *import;
+    bigcache_import_t     *import;
+    bigcache_import_key_t  last;
 
     import = &slice->store->import;
-    memory = NULL;
-    rc = BIGCACHE_OK;
 
-    (void) pthread_mutex_lock(&import->mutex);
+    last = import->last;
+    import->last = slice->first;
+    slice->first = last;
 
-    slice->deleted = import->deleted;
-    last->len = import->last.len;
-
-    if (bigcache_monotonic() < import->retry_at) {
-        rc = BIGCACHE_UNAVAILABLE;
-
-    } else if (import->last.set) {
-
-        memory = malloc(last->len + 1);
-
-        if (memory == NULL) {
-            rc = BIGCACHE_NOMEM;
-
-        } else if (last->len) {
-            memcpy(memory, import->last.data, last->len);
-        }
-    }
-
-    (void) pthread_mutex_unlock(&import->mutex);
-
-    last->data = memory;
-
-    return rc;
+    import->read -= slice->n;
 }
 
 
@@ -764,12 +823,15 @@ bigcache_import_one(bigcache_import_slice_t *slice,
     /* any version but a purge's own is earlier than one on the list */
 
     if (bigcache_import_possible(store, key)
-        && !bigcache_import_gone(slice, key)
         && !bigcache_purge_covers(&store->purges, key, 0))
     {
-        rc = bigcache_import_page(store, key, value);
+        rc = bigcache_import_gone(slice, key);
 
-        if (rc != BIGCACHE_OK) {
+        if (rc == BIGCACHE_OK) {
+            rc = bigcache_import_page(store, key, value);
+        }
+
+        if (rc != BIGCACHE_OK && rc != BIGCACHE_MISS) {
             return rc;
         }
     }
@@ -783,9 +845,9 @@ bigcache_import_one(bigcache_import_slice_t *slice,
 }
 
 
-/* tells whether it was deleted after the walk had begun */
+/* returns BIGCACHE_MISS if it was deleted after the walk had begun */
 
-static int
+static bigcache_rc_t
 bigcache_import_gone(bigcache_import_slice_t *slice,
     const bigcache_str_t *key)
 {
@@ -797,7 +859,7 @@ bigcache_import_gone(bigcache_import_slice_t *slice,
     import = &slice->store->import;
 
     if (slice->deleted == import->deleted) {
-        return 0;
+        return BIGCACHE_OK;
     }
 
     rc = bigcache_index_get(import->index, 0, key, &value, error);
@@ -806,7 +868,7 @@ bigcache_import_gone(bigcache_import_slice_t *slice,
         bigcache_index_free(&value);
     }
 
-    return rc == BIGCACHE_MISS;
+    return rc;
 }
 
 
@@ -1090,7 +1152,10 @@ bigcache_import_note(bigcache_store_t *store)
 }
 
 
-/* returns BIGCACHE_OK if there was one; the caller holds the mutex */
+/*
+ * Returns BIGCACHE_OK if there was one that had not been taken in, or is to be
+ * again if the slice fails; BIGCACHE_MISS if not; the caller holds the mutex.
+ */
 
 static bigcache_rc_t
 bigcache_import_delete(bigcache_store_t *store, const bigcache_str_t *key)
@@ -1103,24 +1168,39 @@ bigcache_import_delete(bigcache_store_t *store, const bigcache_str_t *key)
 
     import = &store->import;
 
-    rc = bigcache_index_get(import->index, 0, key, &value, error);
-
-    if (rc != BIGCACHE_OK) {
-        return rc;
+    if (bigcache_import_passed(&import->kept, key)) {
+        return BIGCACHE_MISS;
     }
 
-    bigcache_index_free(&value);
+    rc = bigcache_index_get(import->index, 0, key, &value, error);
 
-    change.space = 0;
-    change.key = *key;
-    change.value = NULL;
+    if (rc == BIGCACHE_DAMAGED) {
 
-    import->deleted++;
-    (void) atomic_fetch_add(&store->removals, 1);
+        /* what cannot be read is not taken in */
 
-    rc = bigcache_index_write(import->index, &change, 1, error);
+        return BIGCACHE_MISS;
+    }
 
-    (void) atomic_fetch_add(&store->removals_done, 1);
+    if (rc == BIGCACHE_OK) {
+        bigcache_index_free(&value);
+
+        change.space = 0;
+        change.key = *key;
+        change.value = NULL;
+
+        import->deleted++;
+        (void) atomic_fetch_add(&store->removals, 1);
+
+        rc = bigcache_index_write(import->index, &change, 1, error);
+
+        (void) atomic_fetch_add(&store->removals_done, 1);
+
+        import->broken |= (rc != BIGCACHE_OK);
+    }
+
+    if (rc != BIGCACHE_OK && rc != BIGCACHE_MISS) {
+        return bigcache_store_failed(store, rc, "write to import/", error);
+    }
 
     return rc;
 }
@@ -1140,17 +1220,28 @@ bigcache_import_purge_slice(bigcache_store_t *store,
 
     purge->n = 0;
     purge->more = 0;
+    purge->failed = 0;
 
     (void) pthread_mutex_lock(&import->mutex);
 
     rc = bigcache_import_ready(store);
 
     if (rc == BIGCACHE_OK) {
-        (void) bigcache_index_walk_behind(import->index, from,
-                                          bigcache_import_purge_key, purge,
-                                          error);
+        rc = bigcache_index_walk_behind(import->index, from,
+                                        bigcache_import_purge_key, purge,
+                                        error);
 
-        rc = purge->more ? BIGCACHE_OK : BIGCACHE_MISS;
+        if (rc == BIGCACHE_ERROR && !purge->failed) {
+            (void) bigcache_store_failed(store, rc, "read import/", error);
+        }
+
+        /* what cannot be read in a damaged one is not taken in either */
+
+        if (rc == BIGCACHE_OK || rc == BIGCACHE_MISS
+            || rc == BIGCACHE_DAMAGED)
+        {
+            rc = purge->more ? BIGCACHE_OK : BIGCACHE_MISS;
+        }
     }
 
     (void) pthread_mutex_unlock(&import->mutex);
@@ -1164,6 +1255,8 @@ bigcache_import_purge_key(void *data, const bigcache_str_t *key,
     const bigcache_str_t *value)
 {
     bigcache_import_purge_t *purge = data;
+
+    bigcache_rc_t  rc;
 
     (void) value;
 
@@ -1185,12 +1278,14 @@ bigcache_import_purge_key(void *data, const bigcache_str_t *key,
     memcpy(purge->last, key->data, key->len);
     purge->len = key->len;
 
-    if (!bigcache_import_passed(&purge->store->import.kept, key)
-        && bigcache_import_delete(purge->store, key) == BIGCACHE_OK)
-    {
-        purge->found +=
-                    !bigcache_import_passed(&purge->store->import.last, key);
-    }
+    rc = bigcache_import_delete(purge->store, key);
 
-    return BIGCACHE_OK;
+    /* what has been taken in is counted where it is now */
+
+    purge->found += (rc == BIGCACHE_OK
+                     && !bigcache_import_passed(&purge->store->import.last,
+                                                key));
+    purge->failed = (rc != BIGCACHE_OK && rc != BIGCACHE_MISS);
+
+    return purge->failed ? rc : BIGCACHE_OK;
 }

@@ -78,6 +78,10 @@ typedef struct {
     bigcache_import_key_t  kept;     /* the one in the index, durable */
     int64_t              kept_at;    /* monotonic ms */
     uint64_t             kept_read;  /* of read, then */
+    unsigned             slicing:1;  /* a slice is being taken in */
+    unsigned             broken:1;   /* a write failed: no more before it was
+                                        opened anew */
+    unsigned             failed;     /* slices that could not be read */
     unsigned             damaged:1;
     unsigned             told:1;
     int64_t              retry_at;   /* monotonic ms */
@@ -105,10 +109,12 @@ void bigcache_import_close(bigcache_import_t *import);
 int bigcache_import_work(bigcache_store_t *store);
 
 /*
- * Forgets the entry of a key that is to be deleted.  Returns 1 if it was one
- * that had not been taken in, else 0.
+ * Forgets the entry of a key that is to be deleted.  Returns BIGCACHE_OK if it
+ * was one that had not been taken in for good; BIGCACHE_MISS; or another code,
+ * it may be taken in yet: BIGCACHE_UNAVAILABLE if the database cannot be opened
+ * now.
  */
-int bigcache_import_forget(bigcache_store_t *store,
+bigcache_rc_t bigcache_import_forget(bigcache_store_t *store,
     const bigcache_str_t *key);
 
 /* the same for a key that was stored, when that is durable: it waits for it */

@@ -5,12 +5,14 @@
 
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <leveldb/c.h>
 
+#include "bigcache_dir.h"
 #include "bigcache_index.h"
 
 
@@ -50,7 +52,8 @@ struct bigcache_index_walk_s {
 static bigcache_rc_t bigcache_index_start(bigcache_index_t **index,
     const char *path, const bigcache_index_conf_t *conf,
     unsigned char paranoid, char *error);
-static int bigcache_index_headless(const char *path);
+static bigcache_rc_t bigcache_index_files(const char *path, int *fresh,
+    char *error);
 static void bigcache_index_name(const bigcache_index_t *index,
     bigcache_index_name_t *name, u_char space, const bigcache_str_t *key);
 static int bigcache_index_less(const bigcache_index_name_t *one,
@@ -89,13 +92,15 @@ static bigcache_rc_t
 bigcache_index_start(bigcache_index_t **indexp, const char *path,
     const bigcache_index_conf_t *conf, unsigned char paranoid, char *error)
 {
+    int                fresh;
     char              *err;
+    bigcache_rc_t      rc;
     bigcache_index_t  *index;
 
-    if (bigcache_index_headless(path)) {
-        (void) snprintf(error, BIGCACHE_ERROR_LEN,
-                        "there are tables or logs, but no CURRENT");
-        return BIGCACHE_DAMAGED;
+    rc = bigcache_index_files(path, &fresh, error);
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
     }
 
     index = calloc(1, sizeof(bigcache_index_t));
@@ -110,7 +115,7 @@ bigcache_index_start(bigcache_index_t **indexp, const char *path,
                 leveldb_filterpolicy_create_bloom(BIGCACHE_INDEX_BLOOM_BITS);
 
     index->options = leveldb_options_create();
-    leveldb_options_set_create_if_missing(index->options, 1);
+    leveldb_options_set_create_if_missing(index->options, (u_char) fresh);
     leveldb_options_set_paranoid_checks(index->options, paranoid);
     leveldb_options_set_cache(index->options, index->cache);
     leveldb_options_set_filter_policy(index->options, index->filter);
@@ -142,20 +147,27 @@ bigcache_index_start(bigcache_index_t **indexp, const char *path,
 }
 
 
-int
-bigcache_index_is_empty(bigcache_index_t *index)
+bigcache_rc_t
+bigcache_index_any(bigcache_index_t *index, char *error)
 {
-    int                  empty;
+    int                  any;
+    char                *err;
     leveldb_iterator_t  *it;
 
     it = leveldb_create_iterator(index->db, index->walk);
 
     leveldb_iter_seek_to_first(it);
-    empty = !leveldb_iter_valid(it);
+    any = leveldb_iter_valid(it);
 
+    err = NULL;
+    leveldb_iter_get_error(it, &err);
     leveldb_iter_destroy(it);
 
-    return empty;
+    if (err) {
+        return bigcache_index_failed(err, error);
+    }
+
+    return any ? BIGCACHE_OK : BIGCACHE_MISS;
 }
 
 
@@ -378,12 +390,11 @@ bigcache_index_walk(bigcache_index_walk_t *walk,
 
     free(walk);
 
-    if (rc == BIGCACHE_OK) {
-        rc = bigcache_index_failed(err, error);
-
-    } else if (err) {
-        leveldb_free(err);
+    if (err && (rc == BIGCACHE_OK || rc == BIGCACHE_MISS)) {
+        return bigcache_index_failed(err, error);
     }
+
+    leveldb_free(err);
 
     return rc;
 }
@@ -435,30 +446,25 @@ bigcache_index_walk_behind(bigcache_index_t *index, const bigcache_str_t *key,
 }
 
 
-/* LevelDB would begin a new database there, without a word */
+/*
+ * Looks at what lies in the directory of a database, which LevelDB would begin
+ * anew, without a word, if it did not find CURRENT, or could not look.
+ */
 
-static int
-bigcache_index_headless(const char *path)
+static bigcache_rc_t
+bigcache_index_files(const char *path, int *fresh, char *error)
 {
+    int             current, files, err;
     DIR            *dir;
-    int             current, files;
     size_t          len;
     struct dirent  *de;
-
-    dir = opendir(path);
-    if (dir == NULL) {
-        return 0;
-    }
 
     current = 0;
     files = 0;
 
-    for ( ;; ) {
-        de = readdir(dir);
+    dir = opendir(path);
 
-        if (de == NULL) {
-            break;
-        }
+    while (dir && (de = bigcache_dir_next(dir)) != NULL) {
 
         len = strlen(de->d_name);
 
@@ -473,9 +479,27 @@ bigcache_index_headless(const char *path)
         }
     }
 
-    (void) closedir(dir);
+    err = errno;
 
-    return files && !current;
+    if (dir) {
+        (void) closedir(dir);
+    }
+
+    if (err && (dir || err != ENOENT)) {
+        (void) snprintf(error, BIGCACHE_ERROR_LEN,
+                        "cannot read \"%.150s\": %s", path, strerror(err));
+        return BIGCACHE_ERROR;
+    }
+
+    *fresh = !current;
+
+    if (files && !current) {
+        (void) snprintf(error, BIGCACHE_ERROR_LEN,
+                        "there are tables or logs, but no CURRENT");
+        return BIGCACHE_DAMAGED;
+    }
+
+    return BIGCACHE_OK;
 }
 
 

@@ -87,9 +87,9 @@ bigcache_rc_t bigcache_index_repair(const char *path,
 
 void bigcache_index_close(bigcache_index_t *index);
 
-/* returns 1 if nothing at all is in it */
+/* returns BIGCACHE_OK if anything is in it, BIGCACHE_MISS if not */
 
-int bigcache_index_is_empty(bigcache_index_t *index);
+bigcache_rc_t bigcache_index_any(bigcache_index_t *index, char *error);
 
 /* rewrites all of it, without what was removed or replaced; takes long */
 
@@ -134,8 +134,10 @@ void bigcache_index_walk_after(bigcache_index_walk_t *walk,
 
 /*
  * Calls handler for every entry, in the order of the bytes, and ends the
- * walk; with a handler of NULL it only ends it.  Returns BIGCACHE_OK, what
- * the handler stopped it with, BIGCACHE_DAMAGED or BIGCACHE_ERROR.
+ * walk; with a handler of NULL it only ends it.  Returns BIGCACHE_OK, or what
+ * the handler stopped it with; but for BIGCACHE_OK and BIGCACHE_MISS,
+ * BIGCACHE_DAMAGED or BIGCACHE_ERROR if entries were passed over which could
+ * not be read.
  */
 bigcache_rc_t bigcache_index_walk(bigcache_index_walk_t *walk,
     bigcache_index_walk_pt handler, void *data,
@@ -144,7 +146,7 @@ bigcache_rc_t bigcache_index_walk(bigcache_index_walk_t *walk,
 /*
  * Calls handler for the entries behind key, of any length, or for all if key
  * is NULL, in a bare index.  Passes over what cannot be read, and then
- * returns BIGCACHE_DAMAGED whatever the handler did; else as above.
+ * returns BIGCACHE_DAMAGED or BIGCACHE_ERROR whatever the handler did.
  */
 bigcache_rc_t bigcache_index_walk_behind(bigcache_index_t *index,
     const bigcache_str_t *key, bigcache_index_walk_pt handler, void *data,

@@ -17,23 +17,31 @@
 #include "bigcache_dir.h"
 #include "bigcache_fsync.h"
 #include "bigcache_open.h"
+#include "bigcache_recover.h"
 #include "bigcache_time.h"
 #include "bigcache_turn.h"
+
+
+typedef struct {
+    bigcache_open_t  *open;
+    char              name[PATH_MAX];    /* of the index */
+} bigcache_open_ctx_t;
 
 
 static bigcache_rc_t bigcache_open_index(const bigcache_store_conf_t *conf,
     bigcache_open_t *open, int repair, char *error);
 static bigcache_rc_t bigcache_open_torn(const bigcache_store_conf_t *conf,
-    bigcache_open_t *open, const char *name, char *error);
+    bigcache_open_t *open, char *error);
 static bigcache_rc_t bigcache_open_database(
     const bigcache_store_conf_t *conf, bigcache_open_t *open,
-    const char *name, char *error);
+    bigcache_recover_e how, char *error);
 static void bigcache_open_fresh(const bigcache_store_conf_t *conf,
     bigcache_open_t *open);
-static bigcache_rc_t bigcache_open_meta(bigcache_open_t *open,
+static bigcache_rc_t bigcache_open_meta(void *data, bigcache_index_t *index,
+    char *error);
+static bigcache_rc_t bigcache_open_kept(bigcache_open_t *open,
     const char *name, char *error);
-static bigcache_rc_t bigcache_open_count(bigcache_open_t *open,
-    const char *name, char *error);
+static bigcache_rc_t bigcache_open_count(bigcache_open_t *open, char *error);
 static bigcache_rc_t bigcache_open_format(bigcache_open_t *open,
     const char *name, char *error);
 static bigcache_rc_t bigcache_open_get(bigcache_index_t *index,
@@ -84,7 +92,18 @@ bigcache_open(const bigcache_store_conf_t *conf, bigcache_open_t *open,
             return rc;
         }
 
-        rc = bigcache_adopt(conf->path, error);
+        /* what tells whether there is a store, and whether one is adopted */
+
+        rc = bigcache_recover_restore(conf->path, BIGCACHE_DIR_INDEX, error);
+
+        if (rc == BIGCACHE_OK) {
+            rc = bigcache_recover_restore(conf->path, BIGCACHE_ADOPT_IMPORT,
+                                          error);
+        }
+
+        if (rc == BIGCACHE_OK) {
+            rc = bigcache_adopt(conf->path, error);
+        }
 
         if (rc != BIGCACHE_OK) {
             bigcache_open_close(conf, open, 0);
@@ -99,7 +118,8 @@ bigcache_open(const bigcache_store_conf_t *conf, bigcache_open_t *open,
     if (mkdir(name, 0700) == -1 && errno != EEXIST) {
         (void) snprintf(error, BIGCACHE_ERROR_LEN,
                         "cannot make \"%.150s\": %s", name, strerror(errno));
-        rc = BIGCACHE_ERROR;
+        rc = (errno == ENOSPC || errno == EDQUOT) ? BIGCACHE_FULL
+                                                  : BIGCACHE_ERROR;
 
     } else {
         rc = bigcache_segments_open(&open->segments, name,
@@ -174,20 +194,17 @@ static bigcache_rc_t
 bigcache_open_index(const bigcache_store_conf_t *conf, bigcache_open_t *open,
     int repair, char *error)
 {
-    char           name[PATH_MAX];
     bigcache_rc_t  rc;
-
-    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_INDEX, conf->path);
 
     if (repair) {
         (void) snprintf(error, BIGCACHE_ERROR_LEN, "seen while it was used");
         rc = BIGCACHE_DAMAGED;
 
     } else {
-        rc = bigcache_open_database(conf, open, name, error);
+        rc = bigcache_open_database(conf, open, BIGCACHE_RECOVER_OPEN, error);
 
         if (rc == BIGCACHE_DAMAGED) {
-            rc = bigcache_open_torn(conf, open, name, error);
+            rc = bigcache_open_torn(conf, open, error);
         }
     }
 
@@ -201,19 +218,11 @@ bigcache_open_index(const bigcache_store_conf_t *conf, bigcache_open_t *open,
 
     open->recount = 1;
 
-    rc = bigcache_index_repair(name, error);
+    rc = bigcache_open_database(conf, open, BIGCACHE_RECOVER_REPAIR, error);
 
-    /* LevelDB does not sync what a repair has written */
+    /* what failed may do so no more the next time */
 
-    if (rc == BIGCACHE_OK) {
-        rc = bigcache_fsync_files(name, error);
-    }
-
-    if (rc == BIGCACHE_OK) {
-        rc = bigcache_open_database(conf, open, name, error);
-    }
-
-    if (rc != BIGCACHE_DAMAGED && rc != BIGCACHE_ERROR) {
+    if (rc != BIGCACHE_DAMAGED) {
         return rc;
     }
 
@@ -225,7 +234,7 @@ bigcache_open_index(const bigcache_store_conf_t *conf, bigcache_open_t *open,
                                 (uint64_t) bigcache_now(), error);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_open_database(conf, open, name, error);
+        rc = bigcache_open_database(conf, open, BIGCACHE_RECOVER_OPEN, error);
     }
 
     return rc;
@@ -240,21 +249,20 @@ bigcache_open_index(const bigcache_store_conf_t *conf, bigcache_open_t *open,
 
 static bigcache_rc_t
 bigcache_open_torn(const bigcache_store_conf_t *conf, bigcache_open_t *open,
-    const char *name, char *error)
+    char *error)
 {
     char           why[BIGCACHE_ERROR_LEN];
     bigcache_rc_t  rc;
 
     memcpy(why, error, BIGCACHE_ERROR_LEN);
 
-    if (bigcache_index_recover(name, &conf->index, error) != BIGCACHE_OK) {
-        memcpy(error, why, BIGCACHE_ERROR_LEN);
-        return BIGCACHE_DAMAGED;
-    }
-
     open->recount = 1;
 
-    rc = bigcache_open_database(conf, open, name, error);
+    rc = bigcache_open_database(conf, open, BIGCACHE_RECOVER_TORN, error);
+
+    if (rc == BIGCACHE_DAMAGED) {
+        memcpy(error, why, BIGCACHE_ERROR_LEN);
+    }
 
     if (rc == BIGCACHE_OK) {
         bigcache_log(&conf->log, BIGCACHE_LOG_WARN,
@@ -269,24 +277,23 @@ bigcache_open_torn(const bigcache_store_conf_t *conf, bigcache_open_t *open,
 
 static bigcache_rc_t
 bigcache_open_database(const bigcache_store_conf_t *conf,
-    bigcache_open_t *open, const char *name, char *error)
+    bigcache_open_t *open, bigcache_recover_e how, char *error)
 {
-    bigcache_rc_t  rc;
+    bigcache_rc_t        rc;
+    bigcache_open_ctx_t  ctx;
 
-    rc = bigcache_index_open(&open->index, name, &conf->index, error);
+    ctx.open = open;
+    (void) snprintf(ctx.name, PATH_MAX, "%s/" BIGCACHE_DIR_INDEX, conf->path);
+
+    rc = bigcache_recover(conf->path, BIGCACHE_DIR_INDEX, &conf->index, how,
+                          bigcache_open_meta, &ctx, &open->index, error);
 
     if (rc != BIGCACHE_OK) {
+        open->index = NULL;
         return rc;
     }
 
-    rc = bigcache_open_meta(open, name, error);
-
-    if (rc != BIGCACHE_OK) {
-        bigcache_index_close(open->index);
-        open->index = NULL;
-    }
-
-    return rc;
+    return bigcache_open_count(open, error);
 }
 
 
@@ -309,11 +316,17 @@ bigcache_open_fresh(const bigcache_store_conf_t *conf, bigcache_open_t *open)
 
 
 static bigcache_rc_t
-bigcache_open_meta(bigcache_open_t *open, const char *name, char *error)
+bigcache_open_meta(void *data, bigcache_index_t *index, char *error)
 {
-    bigcache_rc_t  rc;
+    bigcache_open_ctx_t *ctx = data;
 
-    rc = bigcache_open_format(open, name, error);
+    bigcache_rc_t     rc;
+    bigcache_open_t  *open;
+
+    open = ctx->open;
+    open->index = index;
+
+    rc = bigcache_open_format(open, ctx->name, error);
     if (rc != BIGCACHE_OK) {
         return rc;
     }
@@ -334,15 +347,27 @@ bigcache_open_meta(bigcache_open_t *open, const char *name, char *error)
                            error);
 
     if (rc == BIGCACHE_OK) {
+        return bigcache_open_kept(open, ctx->name, error);
+    }
 
-        rc = bigcache_open_count(open, name, error);
+    /* it was not closed properly, or there is nothing to count */
 
-        if (rc != BIGCACHE_OK || !open->recount) {
-            return rc;
-        }
+    if (rc == BIGCACHE_MISS) {
+        open->recount |= !open->fresh;
+        rc = BIGCACHE_OK;
+    }
 
-    } else if (rc != BIGCACHE_MISS || open->fresh) {
-        return (rc == BIGCACHE_MISS) ? BIGCACHE_OK : rc;
+    return rc;
+}
+
+
+/* has the keys counted, unless it is known how many there are */
+
+static bigcache_rc_t
+bigcache_open_count(bigcache_open_t *open, char *error)
+{
+    if (!open->recount) {
+        return BIGCACHE_OK;
     }
 
     open->count = 0;
@@ -360,7 +385,7 @@ bigcache_open_meta(bigcache_open_t *open, const char *name, char *error)
 /* takes over the count that was kept, and what was alive then */
 
 static bigcache_rc_t
-bigcache_open_count(bigcache_open_t *open, const char *name, char *error)
+bigcache_open_kept(bigcache_open_t *open, const char *name, char *error)
 {
     bigcache_rc_t  rc;
 
@@ -371,8 +396,6 @@ bigcache_open_count(bigcache_open_t *open, const char *name, char *error)
     if (rc == BIGCACHE_OK) {
         rc = bigcache_fsync_logs(name, error);
     }
-
-    /* the last step: it must not be done again after a repair */
 
     return (rc == BIGCACHE_OK) ? bigcache_open_usage(open, error) : rc;
 }
@@ -413,19 +436,25 @@ bigcache_open_format(bigcache_open_t *open, const char *name, char *error)
 
     rc = bigcache_index_walk(walk, bigcache_open_foreign, NULL, error);
 
-    if (rc == BIGCACHE_MISMATCH
-        || (rc == BIGCACHE_OK && !bigcache_index_is_empty(open->index)))
-    {
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_index_any(open->index, error);
+
+        open->fresh = (rc == BIGCACHE_MISS);
+
+        if (rc == BIGCACHE_OK) {
+            rc = BIGCACHE_MISMATCH;
+        }
+    }
+
+    if (rc == BIGCACHE_MISMATCH) {
         (void) snprintf(error, BIGCACHE_ERROR_LEN,
                         "the index is not one of a bigcache store");
         return BIGCACHE_ERROR;
     }
 
-    if (rc != BIGCACHE_OK && rc != BIGCACHE_MISS) {
+    if (rc != BIGCACHE_MISS) {
         return rc;
     }
-
-    open->fresh = (rc == BIGCACHE_OK);
 
     (void) bigcache_put64(buf, BIGCACHE_OPEN_FORMAT);
 
@@ -506,28 +535,47 @@ bigcache_open_put(bigcache_index_t *index, const bigcache_str_t *name,
 static bigcache_rc_t
 bigcache_open_usage(bigcache_open_t *open, char *error)
 {
-    size_t          i;
+    size_t          i, n, known;
     bigcache_rc_t   rc;
     bigcache_str_t  value;
 
     rc = bigcache_index_get(open->index, BIGCACHE_INDEX_META,
                             &bigcache_meta_segments, &value, error);
 
-    if (rc != BIGCACHE_OK) {
-        return (rc == BIGCACHE_MISS) ? BIGCACHE_OK : rc;
+    if (rc == BIGCACHE_MISS) {
+        value.data = NULL;
+        value.len = 0;
+
+    } else if (rc != BIGCACHE_OK) {
+        return rc;
     }
 
-    if (!open->recount) {
-        for (i = 0; i + BIGCACHE_OPEN_USAGE <= value.len;
-             i += BIGCACHE_OPEN_USAGE)
-        {
-            bigcache_segments_live(open->segments,
-                                   bigcache_get64(value.data + i),
-                           (int64_t) bigcache_get64(value.data + i + 8));
-        }
+    n = value.len / BIGCACHE_OPEN_USAGE;
+    known = 0;
+
+    for (i = 0; i < n; i++) {
+        known += (size_t) bigcache_segments_live(open->segments,
+                      bigcache_get64(value.data + i * BIGCACHE_OPEN_USAGE),
+                      0);
     }
 
-    bigcache_index_free(&value);
+    if (known < bigcache_segments_usage(open->segments, NULL, 0)) {
+
+        /* what one is used for that was not there, only the index knows */
+
+        open->recount = 1;
+    }
+
+    for (i = 0; i < n && !open->recount; i++) {
+        (void) bigcache_segments_live(open->segments,
+                      bigcache_get64(value.data + i * BIGCACHE_OPEN_USAGE),
+            (int64_t) bigcache_get64(value.data + i * BIGCACHE_OPEN_USAGE
+                                     + 8));
+    }
+
+    if (value.data) {
+        bigcache_index_free(&value);
+    }
 
     return BIGCACHE_OK;
 }

@@ -32,10 +32,12 @@ static bigcache_rc_t bigcache_page_reserve(bigcache_pages_t *pages,
     const bigcache_put_t *put, bigcache_draft_t *draft);
 static bigcache_rc_t bigcache_page_unwritten(bigcache_pages_t *pages,
     bigcache_draft_t *draft);
-static bigcache_rc_t bigcache_page_load(const bigcache_str_t *key,
-    bigcache_page_t *page, int fd, size_t size, uint32_t *crc);
+static bigcache_rc_t bigcache_page_load(bigcache_pages_t *pages,
+    const bigcache_str_t *key, bigcache_page_t *page, int fd, size_t size,
+    uint32_t *crc);
 static bigcache_rc_t bigcache_page_verify(bigcache_pages_t *pages,
     bigcache_page_t *page, int body, uint32_t expected);
+static bigcache_rc_t bigcache_page_unread(bigcache_pages_t *pages);
 
 
 void
@@ -143,7 +145,7 @@ bigcache_page_read(bigcache_pages_t *pages, const bigcache_str_t *key,
         size += (size_t) record->length;
     }
 
-    rc = bigcache_page_load(key, page, fd, size, &crc);
+    rc = bigcache_page_load(pages, key, page, fd, size, &crc);
 
     if (rc == BIGCACHE_OK && record->length > BIGCACHE_STORE_LARGE) {
 
@@ -186,7 +188,7 @@ bigcache_page_head(bigcache_pages_t *pages, const bigcache_str_t *key,
         return rc;
     }
 
-    rc = bigcache_page_load(key, page, fd,
+    rc = bigcache_page_load(pages, key, page, fd,
                             bigcache_entry_head_size(key->len,
                                                page->record.type.len),
                             &crc);
@@ -579,8 +581,8 @@ bigcache_page_unwritten(bigcache_pages_t *pages, bigcache_draft_t *draft)
  */
 
 static bigcache_rc_t
-bigcache_page_load(const bigcache_str_t *key, bigcache_page_t *page, int fd,
-    size_t size, uint32_t *crc)
+bigcache_page_load(bigcache_pages_t *pages, const bigcache_str_t *key,
+    bigcache_page_t *page, int fd, size_t size, uint32_t *crc)
 {
     size_t              head;
     bigcache_data_t     data;
@@ -597,7 +599,7 @@ bigcache_page_load(const bigcache_str_t *key, bigcache_page_t *page, int fd,
     data = bigcache_data_range(fd, (off_t) record->offset, size);
 
     if (bigcache_data_read(page->memory, &data, 1) == -1) {
-        return (errno == EIO) ? BIGCACHE_DAMAGED : BIGCACHE_ERROR;
+        return bigcache_page_unread(pages);
     }
 
     if (bigcache_entry_decode(&entry, page->memory, size) != 0
@@ -666,7 +668,7 @@ bigcache_page_verify(bigcache_pages_t *pages, bigcache_page_t *page, int body,
     data = bigcache_data_range(page->fd, page->offset, record->length);
 
     if (bigcache_data_crc(&data, 1, &crc) == -1) {
-        return (errno == EIO) ? BIGCACHE_DAMAGED : BIGCACHE_ERROR;
+        return bigcache_page_unread(pages);
     }
 
     if (crc != expected) {
@@ -681,4 +683,19 @@ bigcache_page_verify(bigcache_pages_t *pages, bigcache_page_t *page, int body,
     (void) pthread_mutex_unlock(&verified->mutex);
 
     return BIGCACHE_OK;
+}
+
+
+/*
+ * The page that is not read now may be read the next time, even where a block
+ * of the disk is bad; but not where the file has ended.
+ */
+
+static bigcache_rc_t
+bigcache_page_unread(bigcache_pages_t *pages)
+{
+    return (errno == ENODATA)
+           ? BIGCACHE_DAMAGED
+           : bigcache_page_failed(pages->conf, BIGCACHE_ERROR, "read a page",
+                                  strerror(errno));
 }

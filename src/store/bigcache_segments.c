@@ -21,15 +21,27 @@
 #include <sys/stat.h>
 
 #include "bigcache_data.h"
+#include "bigcache_dir.h"
 #include "bigcache_fsync.h"
 #include "bigcache_segments.h"
 #include "bigcache_time.h"
+
+
+/*
+ * Milliseconds until a segment that could not be read is looked at again; twice
+ * as many each time, that often
+ */
+
+#define BIGCACHE_SEGMENTS_RETRY    1000
+#define BIGCACHE_SEGMENTS_RETRIES  12
 
 
 struct bigcache_segment_s {
     uint64_t                id;
     uint64_t                size;
     int64_t                 live;
+    int64_t                 retry_at;   /* monotonic ms, 0: it was read */
+    unsigned                unread;     /* so often it could not be */
     unsigned                pins;       /* of writers */
     unsigned                sealed:1;
     unsigned                dirty:1;    /* written to since the last sync */
@@ -62,6 +74,8 @@ static bigcache_rc_t bigcache_segments_scan(bigcache_segments_t *segments,
     char *error);
 static bigcache_rc_t bigcache_segments_found(bigcache_segments_t *segments,
     int dir, const char *name, char *error);
+static bigcache_rc_t bigcache_segments_unknown(bigcache_segments_t *segments,
+    const char *name, int fd, char *error);
 static int bigcache_segments_compare(const void *one, const void *two);
 static bigcache_segment_t *bigcache_segments_fits(
     bigcache_segments_t *segments, uint64_t size, bigcache_place_t *place);
@@ -267,22 +281,26 @@ bigcache_segments_done(bigcache_segments_t *segments,
 }
 
 
-void
+int
 bigcache_segments_live(bigcache_segments_t *segments, uint64_t id,
     int64_t bytes)
 {
+    int                  found;
     bigcache_segment_t  *segment;
 
     (void) pthread_mutex_lock(&segments->mutex);
 
     segment = bigcache_segments_find(segments, id);
+    found = (segment != NULL);
 
-    if (segment) {
+    if (found) {
         segment->live += bytes;
         segment->dirty |= (bytes > 0);
     }
 
     (void) pthread_mutex_unlock(&segments->mutex);
+
+    return found;
 }
 
 
@@ -393,7 +411,10 @@ bigcache_segments_sparse(bigcache_segments_t *segments, double most,
 
         segment = segments->elts[i];
 
-        if (!bigcache_segments_idle(segment)) {
+        if (!bigcache_segments_idle(segment)
+            || (segment->retry_at
+                && bigcache_monotonic() < segment->retry_at))
+        {
             continue;
         }
 
@@ -436,6 +457,25 @@ bigcache_segments_oldest(bigcache_segments_t *segments,
     (void) pthread_mutex_unlock(&segments->mutex);
 
     return found != NULL;
+}
+
+
+void
+bigcache_segments_postpone(bigcache_segments_t *segments, uint64_t id)
+{
+    bigcache_segment_t  *segment;
+
+    (void) pthread_mutex_lock(&segments->mutex);
+
+    segment = bigcache_segments_find(segments, id);
+
+    if (segment) {
+        segment->retry_at = bigcache_monotonic()
+                            + (BIGCACHE_SEGMENTS_RETRY << segment->unread);
+        segment->unread += (segment->unread < BIGCACHE_SEGMENTS_RETRIES);
+    }
+
+    (void) pthread_mutex_unlock(&segments->mutex);
 }
 
 
@@ -582,9 +622,14 @@ bigcache_segments_scan(bigcache_segments_t *segments, char *error)
 
     while (rc == BIGCACHE_OK) {
 
-        de = readdir(dir);
+        de = bigcache_dir_next(dir);
 
         if (de == NULL) {
+
+            if (errno) {
+                rc = bigcache_segments_unknown(segments, "", -1, error);
+            }
+
             break;
         }
 
@@ -605,6 +650,7 @@ bigcache_segments_found(bigcache_segments_t *segments, int dir,
     int                  fd, ok;
     char                *end;
     u_char               header[BIGCACHE_SEGMENT_HEADER];
+    ssize_t              n;
     uint64_t             id;
     struct stat          st;
     bigcache_segment_t  *segment;
@@ -621,9 +667,12 @@ bigcache_segments_found(bigcache_segments_t *segments, int dir,
 
     fd = openat(dir, name, O_RDONLY|O_CLOEXEC);
 
-    if (fd != -1 && fstat(fd, &st) == 0
-        && st.st_size < BIGCACHE_SEGMENT_HEADER)
-    {
+    if (fd == -1 || fstat(fd, &st) == -1) {
+        return bigcache_segments_unknown(segments, name, fd, error);
+    }
+
+    if (S_ISREG(st.st_mode) && st.st_size < BIGCACHE_SEGMENT_HEADER) {
+
         /* the process that began it died before anything was in it */
 
         (void) close(fd);
@@ -631,19 +680,20 @@ bigcache_segments_found(bigcache_segments_t *segments, int dir,
         return BIGCACHE_OK;
     }
 
-    ok = (fd != -1
-          && pread(fd, header, sizeof(header), 0) == sizeof(header)
-          && bigcache_segment_check(header, id) == 0
-          && fstat(fd, &st) == 0);
+    n = S_ISREG(st.st_mode) ? pread(fd, header, sizeof(header), 0) : 0;
 
-    if (fd != -1) {
-        (void) close(fd);
+    if (n == -1) {
+        return bigcache_segments_unknown(segments, name, fd, error);
     }
+
+    (void) close(fd);
+
+    ok = (n == sizeof(header) && bigcache_segment_check(header, id) == 0);
 
     if (!ok) {
         bigcache_log(&segments->log, BIGCACHE_LOG_CRIT,
-                     "store \"%s\": segment %s cannot be read or fails "
-                     "its check, it is passed over", segments->path, name);
+                     "store \"%s\": segment %s fails its check, it is "
+                     "passed over", segments->path, name);
         return BIGCACHE_OK;
     }
 
@@ -669,6 +719,30 @@ bigcache_segments_found(bigcache_segments_t *segments, int dir,
     atomic_fetch_add(&segments->size, segment->size);
 
     return BIGCACHE_OK;
+}
+
+
+/*
+ * What could not be read may be of use: nobody is to write, or to remove what
+ * no record names, before it has been.
+ */
+
+static bigcache_rc_t
+bigcache_segments_unknown(bigcache_segments_t *segments, const char *name,
+    int fd, char *error)
+{
+    char  text[128];
+
+    (void) snprintf(error, BIGCACHE_ERROR_LEN,
+                    "cannot read \"%.120s%s%.40s\": %s", segments->path,
+                    *name ? "/" : "", name,
+                    strerror_r(errno, text, sizeof(text)));
+
+    if (fd != -1) {
+        (void) close(fd);
+    }
+
+    return BIGCACHE_ERROR;
 }
 
 

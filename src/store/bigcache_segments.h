@@ -94,9 +94,9 @@ bigcache_rc_t bigcache_segments_reserve(bigcache_segments_t *segments,
 void bigcache_segments_done(bigcache_segments_t *segments,
     const bigcache_place_t *place);
 
-/* adds to what is alive in segment id, if it is still there */
+/* adds to what is alive in segment id; returns 1, or 0 if it is not there */
 
-void bigcache_segments_live(bigcache_segments_t *segments, uint64_t id,
+int bigcache_segments_live(bigcache_segments_t *segments, uint64_t id,
     int64_t bytes);
 
 /*
@@ -135,6 +135,10 @@ int bigcache_segments_sparse(bigcache_segments_t *segments, double most,
     uint64_t room, bigcache_usage_t *usage);
 int bigcache_segments_oldest(bigcache_segments_t *segments,
     bigcache_usage_t *usage);
+
+/* has bigcache_segments_sparse() pass over a segment, for a while */
+
+void bigcache_segments_postpone(bigcache_segments_t *segments, uint64_t id);
 
 /* returns the bytes alive in segment id */
 

@@ -169,8 +169,7 @@ static bigcache_rc_t
 bigcache_store_remove(bigcache_store_t *store, const bigcache_str_t *key,
     uint64_t expect, uint64_t since)
 {
-    int               due;
-    bigcache_rc_t     rc;
+    bigcache_rc_t     rc, due;
     bigcache_match_t  match;
 
     rc = bigcache_store_enter(store);
@@ -181,7 +180,12 @@ bigcache_store_remove(bigcache_store_t *store, const bigcache_str_t *key,
     /* first, or it could be imported in between */
 
     due = (expect == BIGCACHE_EXPECT_ANY)
-          ? bigcache_import_forget(store, key) : 0;
+          ? bigcache_import_forget(store, key) : BIGCACHE_MISS;
+
+    if (due != BIGCACHE_OK && due != BIGCACHE_MISS) {
+        bigcache_store_leave(store);
+        return due;
+    }
 
     memset(&match, 0, sizeof(bigcache_match_t));
     match.version = expect;
@@ -189,7 +193,7 @@ bigcache_store_remove(bigcache_store_t *store, const bigcache_str_t *key,
 
     rc = bigcache_key_remove(store, key, &match);
 
-    if (rc == BIGCACHE_MISS && due) {
+    if (rc == BIGCACHE_MISS && due == BIGCACHE_OK) {
         rc = BIGCACHE_OK;
     }
 

@@ -1,0 +1,724 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE     /* the strerror_r() that returns a string */
+#endif
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/stat.h>
+
+#include "bigcache_data.h"
+#include "bigcache_dir.h"
+#include "bigcache_fsync.h"
+#include "bigcache_recover.h"
+#include "bigcache_time.h"
+
+
+#define BIGCACHE_RECOVER_NEW    BIGCACHE_RECOVER_BEFORE ".new"
+
+/* a fault that comes more often than that is none that passes at once */
+
+#define BIGCACHE_RECOVER_TRIES  4
+
+
+typedef struct {
+    uint64_t                  number;
+    unsigned                  table:1;   /* or a log */
+} bigcache_recover_file_t;
+
+
+typedef struct {
+    const char               *path;
+    const char               *name;
+    bigcache_recover_e        how;
+    unsigned                  kept:1;    /* the files have second links */
+    size_t                    nfiles;
+    size_t                    nalloc;
+    bigcache_recover_file_t  *files;
+    uint64_t                  seen;      /* a hash, 0: all of them were */
+} bigcache_recover_t;
+
+
+static bigcache_rc_t bigcache_recover_once(bigcache_recover_t *recover,
+    const bigcache_index_conf_t *conf, bigcache_index_t **index, char *error);
+static bigcache_rc_t bigcache_recover_keep(bigcache_recover_t *recover,
+    char *error);
+static bigcache_rc_t bigcache_recover_link(bigcache_recover_t *recover,
+    int from, int to, char *error);
+static int bigcache_recover_impossible(int err);
+static int bigcache_recover_add(bigcache_recover_t *recover,
+    const char *name);
+static bigcache_rc_t bigcache_recover_end(bigcache_recover_t *recover,
+    char *error);
+static bigcache_rc_t bigcache_recover_rotate(bigcache_recover_t *recover,
+    char *error);
+static bigcache_rc_t bigcache_recover_look(bigcache_recover_t *recover,
+    char *error);
+static char *bigcache_recover_log(bigcache_recover_t *recover);
+static uint64_t bigcache_recover_unseen(bigcache_recover_t *recover,
+    const char *text);
+static uint64_t bigcache_recover_lines(const char *text,
+    bigcache_recover_e how);
+static uint64_t bigcache_recover_hash(uint64_t hash, const void *data,
+    size_t len);
+static void bigcache_recover_empty(const char *path, const char *name,
+    const char *end);
+static bigcache_rc_t bigcache_recover_failed(const bigcache_recover_t *recover,
+    const char *what, char *error);
+
+
+bigcache_rc_t
+bigcache_recover(const char *path, const char *name,
+    const bigcache_index_conf_t *conf, bigcache_recover_e how,
+    bigcache_recover_pt opened, void *data, bigcache_index_t **index,
+    char *error)
+{
+    char                reason[BIGCACHE_ERROR_LEN];
+    unsigned            tries;
+    uint64_t            seen;
+    bigcache_rc_t       rc, last;
+    bigcache_recover_t  recover;
+
+    memset(&recover, 0, sizeof(bigcache_recover_t));
+
+    recover.path = path;
+    recover.name = name;
+    recover.how = how;
+
+    seen = 0;
+    last = BIGCACHE_OK;
+
+    for (tries = 1; /* void */ ; tries++) {
+
+        *index = NULL;
+
+        rc = bigcache_recover_once(&recover, conf, index, error);
+
+        /* what fails can be tried again by whoever called */
+
+        if (rc != BIGCACHE_OK && rc != BIGCACHE_DAMAGED) {
+            break;
+        }
+
+        if ((rc == BIGCACHE_OK && recover.seen == 0)
+            || (tries > 1 && rc == last && recover.seen == seen))
+        {
+            break;
+        }
+
+        if (tries == BIGCACHE_RECOVER_TRIES) {
+            (void) snprintf(error, BIGCACHE_ERROR_LEN, "the files of "
+                            "\"%.128s/%.40s\" are others each time", path,
+                            name);
+            rc = BIGCACHE_ERROR;
+            break;
+        }
+
+        last = rc;
+        seen = recover.seen;
+
+        if (*index) {
+            bigcache_index_close(*index);
+            *index = NULL;
+        }
+
+        rc = bigcache_recover_restore(path, name, error);
+
+        if (rc != BIGCACHE_OK) {
+            break;
+        }
+    }
+
+    if (rc == BIGCACHE_OK && opened) {
+        rc = opened(data, *index, error);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_recover_end(&recover, error);
+    }
+
+    if (rc != BIGCACHE_OK) {
+
+        if (*index) {
+            bigcache_index_close(*index);
+            *index = NULL;
+        }
+
+        /* if this fails, it is done before the next try */
+
+        (void) bigcache_recover_restore(path, name, reason);
+    }
+
+    free(recover.files);
+
+    return rc;
+}
+
+
+bigcache_rc_t
+bigcache_recover_restore(const char *path, const char *name, char *error)
+{
+    char                from[PATH_MAX], to[PATH_MAX];
+    struct stat         st;
+    bigcache_recover_t  recover;
+
+    recover.path = path;
+    recover.name = name;
+
+    (void) snprintf(from, PATH_MAX, "%s/%s" BIGCACHE_RECOVER_BEFORE, path,
+                    name);
+    (void) snprintf(to, PATH_MAX, "%s/%s", path, name);
+
+    if (lstat(from, &st) == -1) {
+        return (errno == ENOENT) ? BIGCACHE_OK
+               : bigcache_recover_failed(&recover, "look at", error);
+    }
+
+    /* all that matters in there has its link */
+
+    bigcache_recover_empty(path, name, "");
+
+    return (rename(from, to) == 0)
+           ? BIGCACHE_OK
+           : bigcache_recover_failed(&recover, "put back", error);
+}
+
+
+void
+bigcache_recover_remove(const char *path, const char *name)
+{
+    bigcache_recover_empty(path, name, BIGCACHE_RECOVER_NEW);
+    bigcache_recover_empty(path, name, BIGCACHE_RECOVER_BEFORE);
+    bigcache_recover_empty(path, name, "");
+}
+
+
+static bigcache_rc_t
+bigcache_recover_once(bigcache_recover_t *recover,
+    const bigcache_index_conf_t *conf, bigcache_index_t **index, char *error)
+{
+    char           name[PATH_MAX], reason[BIGCACHE_ERROR_LEN];
+    bigcache_rc_t  rc;
+
+    recover->nfiles = 0;
+    recover->seen = 0;
+
+    (void) snprintf(name, PATH_MAX, "%s/%s", recover->path, recover->name);
+
+    rc = bigcache_recover_keep(recover, error);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_recover_rotate(recover, error);
+    }
+
+    if (rc == BIGCACHE_OK && recover->how != BIGCACHE_RECOVER_OPEN) {
+
+        rc = (recover->how == BIGCACHE_RECOVER_TORN)
+             ? bigcache_index_recover(name, conf, error)
+             : bigcache_index_repair(name, error);
+
+        if (rc == BIGCACHE_OK) {
+            rc = bigcache_recover_look(recover, error);
+        }
+
+        /* LevelDB does not sync what a repair has written */
+
+        if (rc == BIGCACHE_OK) {
+            rc = bigcache_fsync_files(name, error);
+        }
+
+        if (rc == BIGCACHE_OK) {
+            rc = bigcache_recover_rotate(recover, error);
+        }
+    }
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    rc = bigcache_index_open(index, name, conf, error);
+
+    if (recover->how == BIGCACHE_RECOVER_OPEN && rc == BIGCACHE_OK) {
+        return bigcache_recover_look(recover, error);
+    }
+
+    if (recover->how == BIGCACHE_RECOVER_OPEN && rc == BIGCACHE_DAMAGED) {
+        (void) bigcache_recover_look(recover, reason);
+    }
+
+    return rc;
+}
+
+
+/*
+ * Gives the files second links, unless that cannot be done in this file
+ * system, or there is no room for it.
+ */
+
+static bigcache_rc_t
+bigcache_recover_keep(bigcache_recover_t *recover, char *error)
+{
+    int            from, to;
+    char           name[PATH_MAX], new[PATH_MAX];
+    bigcache_rc_t  rc;
+
+    recover->kept = 0;
+
+    rc = bigcache_recover_restore(recover->path, recover->name, error);
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    bigcache_recover_empty(recover->path, recover->name,
+                           BIGCACHE_RECOVER_NEW);
+
+    (void) snprintf(name, PATH_MAX, "%s/%s", recover->path, recover->name);
+
+    from = open(name, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
+
+    if (from == -1) {
+        return (errno == ENOENT) ? BIGCACHE_OK
+               : bigcache_recover_failed(recover, "open", error);
+    }
+
+    (void) snprintf(new, PATH_MAX, "%s/%s" BIGCACHE_RECOVER_NEW,
+                    recover->path, recover->name);
+
+    to = -1;
+    recover->kept = (mkdir(new, 0700) == 0);
+
+    if (!recover->kept && !bigcache_recover_impossible(errno)) {
+        rc = bigcache_recover_failed(recover, "keep", error);
+    }
+
+    if (recover->kept) {
+        to = open(new, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
+
+        if (to == -1) {
+            rc = bigcache_recover_failed(recover, "keep", error);
+        }
+    }
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_recover_link(recover, from, to, error);
+
+    } else {
+        (void) close(from);
+    }
+
+    if (to != -1) {
+        (void) close(to);
+    }
+
+    (void) snprintf(name, PATH_MAX, "%s/%s" BIGCACHE_RECOVER_BEFORE,
+                    recover->path, recover->name);
+
+    /* nobody is to find it without a part of them, after a power cut either */
+
+    if (rc == BIGCACHE_OK && recover->kept) {
+        rc = bigcache_fsync_dir(new, error);
+    }
+
+    if (rc == BIGCACHE_OK && recover->kept && rename(new, name) == -1) {
+        rc = bigcache_recover_failed(recover, "keep", error);
+    }
+
+    return rc;
+}
+
+
+/* closes from */
+
+static bigcache_rc_t
+bigcache_recover_link(bigcache_recover_t *recover, int from, int to,
+    char *error)
+{
+    DIR            *dir;
+    bigcache_rc_t   rc;
+    struct stat     st;
+    struct dirent  *de;
+
+    dir = fdopendir(from);
+
+    if (dir == NULL) {
+        rc = bigcache_recover_failed(recover, "open", error);
+        (void) close(from);
+
+        return rc;
+    }
+
+    rc = BIGCACHE_OK;
+
+    while (rc == BIGCACHE_OK && (de = bigcache_dir_next(dir)) != NULL) {
+
+        if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0
+            || strncmp(de->d_name, "LOG", 3) == 0)
+        {
+            continue;
+        }
+
+        /* LevelDB has one directory, lost, of what is of no use to it */
+
+        if (fstatat(from, de->d_name, &st, AT_SYMLINK_NOFOLLOW) == -1) {
+            rc = bigcache_recover_failed(recover, "look at", error);
+            break;
+        }
+
+        if (S_ISDIR(st.st_mode)) {
+            continue;
+        }
+
+        if (bigcache_recover_add(recover, de->d_name) == -1) {
+            (void) snprintf(error, BIGCACHE_ERROR_LEN, "out of memory");
+            rc = BIGCACHE_ERROR;
+
+        } else if (recover->kept
+                   && linkat(from, de->d_name, to, de->d_name, 0) == -1)
+        {
+            if (bigcache_recover_impossible(errno)) {
+                recover->kept = 0;
+
+            } else {
+                rc = bigcache_recover_failed(recover, "keep", error);
+            }
+        }
+
+        errno = 0;
+    }
+
+    if (rc == BIGCACHE_OK && errno) {
+        rc = bigcache_recover_failed(recover, "read", error);
+    }
+
+    (void) closedir(dir);
+
+    return rc;
+}
+
+
+static int
+bigcache_recover_impossible(int err)
+{
+    return err == ENOSPC || err == EDQUOT || err == EMLINK || err == EPERM
+           || err == EOPNOTSUPP || err == ENOSYS;
+}
+
+
+/* notes a log or a table, which LevelDB is to see */
+
+static int
+bigcache_recover_add(bigcache_recover_t *recover, const char *name)
+{
+    char                     *end;
+    size_t                    n;
+    uint64_t                  number;
+    bigcache_recover_file_t  *files;
+
+    number = strtoull(name, &end, 10);
+
+    if (end == name
+        || (strcmp(end, ".log") != 0 && strcmp(end, ".ldb") != 0
+            && strcmp(end, ".sst") != 0))
+    {
+        return 0;
+    }
+
+    if (recover->nfiles == recover->nalloc) {
+
+        n = recover->nalloc ? 2 * recover->nalloc : 64;
+
+        files = realloc(recover->files, n * sizeof(bigcache_recover_file_t));
+        if (files == NULL) {
+            return -1;
+        }
+
+        recover->files = files;
+        recover->nalloc = n;
+    }
+
+    recover->files[recover->nfiles].number = number;
+    recover->files[recover->nfiles++].table = (strcmp(end, ".log") != 0);
+
+    return 0;
+}
+
+
+/*
+ * The links are not needed any more; and must not come back after a power cut,
+ * or the database would be put back to what it is now.
+ */
+
+static bigcache_rc_t
+bigcache_recover_end(bigcache_recover_t *recover, char *error)
+{
+    char           name[PATH_MAX];
+    bigcache_rc_t  rc;
+
+    if (!recover->kept) {
+        return BIGCACHE_OK;
+    }
+
+    (void) snprintf(name, PATH_MAX, "%s" BIGCACHE_RECOVER_BEFORE,
+                    recover->name);
+
+    rc = bigcache_dir_discard(recover->path, name,
+                              (uint64_t) bigcache_now_us(), error);
+
+    return (rc == BIGCACHE_OK) ? bigcache_fsync_dir(recover->path, error)
+                               : rc;
+}
+
+
+/* LevelDB's own log is to begin here: what it does it appends */
+
+static bigcache_rc_t
+bigcache_recover_rotate(bigcache_recover_t *recover, char *error)
+{
+    char  from[PATH_MAX], to[PATH_MAX];
+
+    (void) snprintf(from, PATH_MAX, "%s/%s/LOG", recover->path,
+                    recover->name);
+    (void) snprintf(to, PATH_MAX, "%s/%s/LOG.old", recover->path,
+                    recover->name);
+
+    if (rename(from, to) == 0 || errno == ENOENT) {
+        return BIGCACHE_OK;
+    }
+
+    return bigcache_recover_failed(recover, "rename the LOG of", error);
+}
+
+
+/* looks at what LevelDB has seen of the files that were there */
+
+static bigcache_rc_t
+bigcache_recover_look(bigcache_recover_t *recover, char *error)
+{
+    char  *text;
+
+    /* none that matters: there may be no LOG */
+
+    if (recover->nfiles == 0) {
+        return BIGCACHE_OK;
+    }
+
+    text = bigcache_recover_log(recover);
+
+    if (text == NULL && errno != ENOENT) {
+        return bigcache_recover_failed(recover, "read the LOG of", error);
+    }
+
+    recover->seen = bigcache_recover_unseen(recover, text ? text : "");
+
+    free(text);
+
+    return BIGCACHE_OK;
+}
+
+
+/* returns the text of LOG, which ends in a zero byte, or NULL and errno */
+
+static char *
+bigcache_recover_log(bigcache_recover_t *recover)
+{
+    int              fd, err;
+    char             name[PATH_MAX], *text;
+    size_t           len;
+    struct stat      st;
+    bigcache_data_t  data;
+
+    (void) snprintf(name, PATH_MAX, "%s/%s/LOG", recover->path,
+                    recover->name);
+
+    fd = open(name, O_RDONLY|O_CLOEXEC);
+
+    if (fd == -1) {
+        return NULL;
+    }
+
+    text = NULL;
+
+    if (fstat(fd, &st) == 0) {
+        len = (size_t) st.st_size;
+        text = malloc(len + 1);
+
+        if (text) {
+            text[len] = '\0';
+            data = bigcache_data_range(fd, 0, len);
+
+            if (bigcache_data_read((u_char *) text, &data, 1) == -1) {
+                err = errno;
+                free(text);
+                text = NULL;
+                errno = err;
+            }
+        }
+    }
+
+    err = errno;
+    (void) close(fd);
+    errno = err;
+
+    return text;
+}
+
+
+/*
+ * Returns 0 if LevelDB has seen all and complains of nothing, else a hash of
+ * what it says.
+ */
+
+static uint64_t
+bigcache_recover_unseen(bigcache_recover_t *recover, const char *text)
+{
+    char                      line[64];
+    size_t                    i;
+    uint64_t                  hash;
+    bigcache_recover_file_t  *file;
+
+    hash = bigcache_recover_lines(text, recover->how);
+
+    for (i = 0; i < recover->nfiles; i++) {
+
+        file = &recover->files[i];
+
+        /* which tables there are the manifest says, if there is one */
+
+        if (file->table && recover->how != BIGCACHE_RECOVER_REPAIR) {
+            continue;
+        }
+
+        (void) snprintf(line, sizeof(line),
+                        recover->how != BIGCACHE_RECOVER_REPAIR
+                        ? "Recovering log #%llu\n"
+                        : file->table ? "Table #%llu: " : "Log #%llu: ",
+                        (unsigned long long) file->number);
+
+        if (strstr(text, line) == NULL) {
+            hash = bigcache_recover_hash(hash, line, strlen(line));
+        }
+    }
+
+    return hash;
+}
+
+
+/* what was not as it should be */
+
+static uint64_t
+bigcache_recover_lines(const char *text, bigcache_recover_e how)
+{
+    int          bad;
+    size_t       i;
+    uint64_t     hash;
+    const char  *p, *end, *word;
+
+    static const char *const  words[] = {
+        "dropp", "ignor", "unparsable", "repaired", "error", "orruption"
+    };
+
+    if (how == BIGCACHE_RECOVER_OPEN) {
+        return 0;
+    }
+
+    bad = 0;
+    hash = 0;
+
+    for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        bad |= (strstr(text, words[i]) != NULL);
+    }
+
+    for (p = text; bad && *p; p = *end ? end + 1 : end) {
+
+        end = p + strcspn(p, "\n");
+
+        /* without the time and the thread in front */
+
+        word = strstr(p, how == BIGCACHE_RECOVER_TORN ? "(ignoring" : " #");
+
+        if (word && word < end) {
+            hash = bigcache_recover_hash(hash, word, (size_t) (end - word));
+        }
+    }
+
+    return hash;
+}
+
+
+/* FNV-1a, never 0 */
+
+static uint64_t
+bigcache_recover_hash(uint64_t hash, const void *data, size_t len)
+{
+    const u_char  *p, *end;
+
+    p = data;
+    end = p + len;
+
+    hash = hash ? hash : 14695981039346656037u;
+
+    while (p < end) {
+        hash = (hash ^ *p++) * 1099511628211u;
+    }
+
+    return hash | 1;
+}
+
+
+/* removes a directory of which all that matters is elsewhere */
+
+static void
+bigcache_recover_empty(const char *path, const char *name, const char *end)
+{
+    DIR            *dir;
+    char            full[PATH_MAX];
+    struct dirent  *de;
+
+    (void) snprintf(full, PATH_MAX, "%s/%s%s", path, name, end);
+
+    dir = opendir(full);
+
+    if (dir == NULL) {
+        return;
+    }
+
+    while ((de = bigcache_dir_next(dir)) != NULL) {
+
+        if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0) {
+            continue;
+        }
+
+        if (unlinkat(dirfd(dir), de->d_name, 0) == -1 && errno == EISDIR) {
+            bigcache_recover_empty(full, de->d_name, "");
+        }
+    }
+
+    (void) closedir(dir);
+    (void) rmdir(full);
+}
+
+
+static bigcache_rc_t
+bigcache_recover_failed(const bigcache_recover_t *recover, const char *what,
+    char *error)
+{
+    char  text[128];
+
+    (void) snprintf(error, BIGCACHE_ERROR_LEN, "cannot %s \"%.120s/%.40s\": "
+                    "%s", what, recover->path, recover->name,
+                    strerror_r(errno, text, sizeof(text)));
+
+    return (errno == ENOSPC || errno == EDQUOT) ? BIGCACHE_FULL
+                                                : BIGCACHE_ERROR;
+}

@@ -1,0 +1,1692 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * The store, while a system call fails.
+ *
+ * Each run takes a copy of a store whose pages are known, does one thing with
+ * it, and has the N-th call of a kind fail meanwhile, then work again.  What
+ * was acknowledged has to be there afterwards, byte for byte, and what was
+ * deleted has to be gone, in three openings without a fault, one after the
+ * other.  Nothing may hang, and no request may be given wrong bytes.
+ *
+ * The number of calls of each kind is counted in a run without a fault.
+ * BIGCACHE_FAULTS says how many of them are tried for each thing that is done
+ * and each kind, or "all": then each of them, with each error.  Which ones, is
+ * chosen by BIGCACHE_FAULTS_SEED.  BIGCACHE_FAULTS_ONLY names one run, as the
+ * test prints it.
+ */
+
+
+#define _GNU_SOURCE
+
+#include "fault.h"
+
+#include <ftw.h>
+#include <signal.h>
+#include <time.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "bigcache_gzip.h"
+#include "bigcache_store.h"
+#include "bigcache_time.h"
+#include "tap.h"
+
+
+#define SAMPLE     1
+#define JOBS       6                   /* runs at once, most of them wait */
+#define PATIENCE   60                  /* s, for a process of a run */
+#define SERVING    30000               /* ms, until a store serves again */
+#define MOMENT     60                  /* ms, in which nothing changes */
+
+#define PAGES      68
+#define PAGE       (30 * 1000)
+#define LARGE      (1200 * 1000)
+
+/* what may be under a key */
+
+#define MAY_MISS   1
+#define MAY_OLD    2
+#define MAY_NEW    4
+
+
+typedef enum {
+    TEMPLATE_CLOSED = 0,
+    TEMPLATE_KILLED,                   /* with a purge that was not run */
+    TEMPLATE_ORIGINAL,
+    TEMPLATE_DAMAGED,                  /* a table of the index */
+    TEMPLATES
+} template_e;
+
+typedef struct {
+    char                      key[16];
+    size_t                    len;
+    int                       text;    /* that can be packed */
+    unsigned                  may;
+} model_t;
+
+typedef struct {
+    model_t                   pages[PAGES];
+    fault_t                   fault;
+    bigcache_store_shared_t   shared;
+    _Atomic unsigned          removed; /* expired pages */
+    _Atomic int               failed;
+    int                       aborted;
+    char                      why[256];
+    char                      log[4096];
+    _Atomic unsigned          logged;
+} run_t;
+
+typedef struct {
+    const char               *name;
+    template_e                template;
+    void                    (*run)(void);
+} scenario_t;
+
+/* one run: in scenario, calls of kind from the first on fail n times */
+
+typedef struct {
+    unsigned                  scenario;
+    unsigned                  kind;
+    unsigned                  first;
+    unsigned                  n;
+    int                       error;
+} job_t;
+
+
+static void scenario_open(void);
+static void scenario_stop(void);
+static void scenario_close(void);
+static void scenario_get(void);
+static void scenario_put(void);
+static void scenario_delete(void);
+static void scenario_purge(void);
+static void scenario_compact(void);
+static void scenario_evict(void);
+static void scenario_expire(void);
+static void scenario_clear(void);
+static void scenario_import(void);
+
+static void template_make(unsigned template);
+static void template_fill(void);
+static void template_original(void);
+static void template_damage(const char *dir);
+static void template_repair(void);
+static void count_calls(unsigned scenario);
+static void plan(void);
+static void plan_kind(unsigned scenario, unsigned kind);
+static void plan_add(const job_t *job);
+static void plan_only(const char *text);
+static void jobs_run(void);
+static void job_run(const job_t *job, run_t *r, const char *dir);
+static void job_name(const job_t *job, char *text, size_t len);
+static int in_child(void (*handler)(void), unsigned seconds);
+static void scenario_child(void);
+static void verify(void);
+static void verify_pages(int pass);
+static void arm(void);
+static void disarm(void);
+static void start(void);
+static void stop(void);
+static void serving(void);
+static void settled(void);
+static void fail(const char *fmt, ...)
+    __attribute__((format(printf, 1, 2)));
+static model_t *page(const char *key);
+static const u_char *body(const model_t *m, int new);
+static void bodies_make(void);
+static void body_make(u_char *buf, const model_t *m, int new);
+static bigcache_rc_t put(model_t *m, int new, int64_t expire);
+static bigcache_rc_t look(model_t *m);
+static void look_all(void);
+static int same(const bigcache_page_t *got, const model_t *m, int new);
+static void delete(const char *key);
+static int exists(const char *name);
+static unsigned segments(void);
+static void copy(const char *from, const char *to);
+static int rm(const char *name, const struct stat *st, int type,
+    struct FTW *ftw);
+static void removed_handler(void *data, uint64_t expired, uint64_t purged);
+static void log_handler(void *data, int level, const char *text);
+static unsigned chance(unsigned n);
+
+
+static const scenario_t  scenarios[] = {
+    { "open",    TEMPLATE_CLOSED,   scenario_open },
+    { "recover", TEMPLATE_KILLED,   scenario_open },
+    { "repair",  TEMPLATE_DAMAGED,  scenario_open },
+    { "import",  TEMPLATE_ORIGINAL, scenario_import },
+    { "stop",    TEMPLATE_CLOSED,   scenario_stop },
+    { "close",   TEMPLATE_CLOSED,   scenario_close },
+    { "get",     TEMPLATE_CLOSED,   scenario_get },
+    { "put",     TEMPLATE_CLOSED,   scenario_put },
+    { "delete",  TEMPLATE_CLOSED,   scenario_delete },
+    { "purge",   TEMPLATE_CLOSED,   scenario_purge },
+    { "compact", TEMPLATE_CLOSED,   scenario_compact },
+    { "evict",   TEMPLATE_CLOSED,   scenario_evict },
+    { "expire",  TEMPLATE_CLOSED,   scenario_expire },
+    { "clear",   TEMPLATE_CLOSED,   scenario_clear }
+};
+
+#define SCENARIOS  (sizeof(scenarios) / sizeof(scenarios[0]))
+
+static const char *const  kinds[FAULT_KINDS] = { FAULT_NAMES };
+
+static const int  errors[FAULT_KINDS][8] = {
+    [FAULT_OPEN] = { EMFILE, EIO, ENFILE, ENOMEM, EACCES, EINTR },
+    [FAULT_READDIR] = { EIO, ENOMEM },
+    [FAULT_STAT] = { EIO, ENOMEM, EACCES },
+    [FAULT_READ] = { EIO, ENOMEM, EINTR },
+    [FAULT_WRITE] = { ENOSPC, EIO, EINTR, EDQUOT },
+    [FAULT_SYNC] = { EIO, ENOSPC },
+    [FAULT_RENAME] = { EIO, ENOSPC, EACCES },
+    [FAULT_UNLINK] = { EIO, EACCES, EBUSY },
+    [FAULT_MKDIR] = { ENOSPC, EIO, EACCES },
+    [FAULT_LINK] = { ENOSPC, EIO, EMLINK },
+    [FAULT_SPACE] = { ENOSPC, EIO, EINTR },
+    [FAULT_MMAP] = { ENOMEM, EMFILE },
+    [FAULT_LOCK] = { ENOLCK, EINTR },
+    [FAULT_MEMORY] = { ENOMEM }
+};
+
+static char                   base[64];
+static char                   path[96];
+static char                   templates[TEMPLATES][96];
+static model_t                models[TEMPLATES][PAGES];
+static unsigned               calls[SCENARIOS][FAULT_KINDS];
+static job_t                 *jobs;
+static size_t                 njobs, njobs_alloc;
+static run_t                 *runs, *run;
+static const job_t           *current;
+static bigcache_store_conf_t  conf;
+static bigcache_store_t      *store;
+static unsigned               seed, sample;
+static u_char                *bodies[PAGES][2];
+static u_char                 got[LARGE];
+
+
+int
+main(void)
+{
+    unsigned     i;
+    const char  *only, *text;
+
+    text = getenv("BIGCACHE_FAULTS_SEED");
+    seed = text ? (unsigned) atoi(text) : (unsigned) time(NULL);
+
+    text = getenv("BIGCACHE_FAULTS");
+    sample = text ? (strcmp(text, "all") == 0 ? UINT_MAX
+                                              : (unsigned) atoi(text))
+                  : SAMPLE;
+
+    printf("# BIGCACHE_FAULTS_SEED=%u\n", seed);
+
+    conf.path = path;
+    conf.wait = 200;
+    conf.index.block_cache = 1024 * 1024;
+    conf.index.write_buffer = 64 * 1024;
+    conf.segment_size = 1024 * 1024;
+    conf.inline_size = 64;
+    conf.gzip_min = 256;
+    conf.log.handler = log_handler;
+    conf.removed = removed_handler;
+
+    (void) snprintf(base, sizeof(base), "/tmp/bigcache-fault-XXXXXX");
+
+    if (mkdtemp(base) == NULL) {
+        perror("mkdtemp");
+        return 2;
+    }
+
+    runs = mmap(NULL, JOBS * sizeof(run_t), PROT_READ|PROT_WRITE,
+                MAP_SHARED|MAP_ANONYMOUS, -1, 0);
+
+    if (runs == MAP_FAILED) {
+        perror("mmap");
+        return 2;
+    }
+
+    run = &runs[0];
+
+    for (i = 0; i < TEMPLATES; i++) {
+        template_make(i);
+    }
+
+    only = getenv("BIGCACHE_FAULTS_ONLY");
+
+    if (only) {
+        plan_only(only);
+
+    } else {
+        for (i = 0; i < SCENARIOS; i++) {
+            count_calls(i);
+        }
+
+        plan();
+    }
+
+    jobs_run();
+
+    (void) nftw(base, rm, 16, FTW_DEPTH|FTW_PHYS);
+
+    return done_testing();
+}
+
+
+/* what is done; faults are armed for the part that it is about */
+
+static void
+scenario_open(void)
+{
+    arm();
+    start();
+    serving();
+    look_all();
+    settled();
+    disarm();
+    serving();
+    stop();
+}
+
+
+static void
+scenario_stop(void)
+{
+    start();
+    serving();
+    (void) put(page("k03"), 1, BIGCACHE_NEVER);
+    (void) put(page("n01"), 1, BIGCACHE_NEVER);
+    arm();
+    stop();
+    disarm();
+}
+
+
+static void
+scenario_close(void)
+{
+    start();
+    serving();
+    (void) put(page("k03"), 1, BIGCACHE_NEVER);
+    arm();
+    (void) bigcache_store_close(store);
+    (void) bigcache_store_open(store);
+    disarm();
+
+    if (bigcache_store_closed(store)) {
+        (void) bigcache_store_open(store);
+    }
+
+    serving();
+    stop();
+}
+
+
+static void
+scenario_get(void)
+{
+    start();
+    serving();
+    arm();
+    look_all();
+    look_all();
+    disarm();
+    serving();
+    stop();
+}
+
+
+static void
+scenario_put(void)
+{
+    unsigned  i;
+
+    static const char *const  keys[] = {
+        "k00", "k01", "k02", "z00", "z01", "t00", "t01", "n00", "L0", "L2",
+        "k04", "n01", "d01", "k05"
+    };
+
+    start();
+    serving();
+    arm();
+
+    for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        (void) put(page(keys[i]), 1, i % 4 ? BIGCACHE_NEVER
+                                           : bigcache_now() + 3600000);
+        (void) look(page(keys[i]));
+    }
+
+    look_all();
+    disarm();
+    serving();
+    stop();
+}
+
+
+static void
+scenario_delete(void)
+{
+    start();
+    serving();
+    arm();
+
+    delete("k00");
+    delete("z00");
+    delete("t00");
+    delete("L0");
+    delete("k29");
+
+    look_all();
+    disarm();
+    serving();
+    stop();
+}
+
+
+static void
+scenario_purge(void)
+{
+    unsigned         i;
+    uint64_t         version, n, expired;
+    bigcache_rc_t    rc;
+    bigcache_str_t   prefix = bigcache_string("k1");
+
+    start();
+    serving();
+    arm();
+
+    for (i = 0; i < PAGES; i++) {
+        if (strncmp(run->pages[i].key, "k1", 2) == 0) {
+            run->pages[i].may |= MAY_MISS;
+        }
+    }
+
+    rc = bigcache_store_purge(store, &prefix, 0, 0, &version);
+
+    for (i = 0; rc == BIGCACHE_OK && i < PAGES; i++) {
+        if (strncmp(run->pages[i].key, "k1", 2) == 0) {
+            run->pages[i].may = MAY_MISS;
+        }
+    }
+
+    if (rc == BIGCACHE_OK) {
+        n = 0;
+        expired = 0;
+
+        /* if this fails, the store's thread goes on with it */
+
+        (void) bigcache_store_purge_run(store, version, &n, &expired);
+    }
+
+    look_all();
+    disarm();
+    serving();
+    stop();
+}
+
+
+static void
+scenario_compact(void)
+{
+    char      key[16];
+    int64_t   end;
+    unsigned  i;
+
+    start();
+    serving();
+    arm();
+
+    for (i = 0; i < 28; i++) {
+        if (i % 4) {
+            (void) snprintf(key, sizeof(key), "k%02u", i);
+            delete(key);
+        }
+    }
+
+    end = bigcache_monotonic() + 1500;
+
+    while (atomic_load(&run->shared.compacted) < 1
+           && bigcache_monotonic() < end)
+    {
+        look_all();
+    }
+
+    disarm();
+    serving();
+    stop();
+}
+
+
+static void
+scenario_evict(void)
+{
+    char      key[16];
+    unsigned  i;
+
+    for (i = 0; i < PAGES; i++) {
+        run->pages[i].may |= MAY_MISS;
+    }
+
+    conf.max_size = 5 * 1024 * 1024;
+
+    start();
+    serving();
+    arm();
+
+    for (i = 0; i < 30; i++) {
+        (void) snprintf(key, sizeof(key), "k%02u", i);
+        (void) put(page(key), 1, BIGCACHE_NEVER);
+        page(key)->may |= (i < 20) ? MAY_MISS : 0;
+    }
+
+    look_all();
+    settled();
+    disarm();
+    serving();
+    stop();
+
+    conf.max_size = 0;
+}
+
+
+static void
+scenario_expire(void)
+{
+    char      key[16];
+    int64_t   end;
+    unsigned  i, n;
+
+    start();
+    serving();
+
+    n = atomic_load(&run->removed);
+
+    for (i = 0; i < 20; i++) {
+        (void) snprintf(key, sizeof(key), "k%02u", i);
+        (void) put(page(key), 1, bigcache_now() + 1);
+        page(key)->may = MAY_MISS;
+    }
+
+    (void) usleep(1700 * 1000);
+    arm();
+
+    end = bigcache_monotonic() + 3000;
+
+    while (atomic_load(&run->removed) < n + 20
+           && bigcache_monotonic() < end)
+    {
+        (void) usleep(10000);
+    }
+
+    look_all();
+    disarm();
+    serving();
+    stop();
+}
+
+
+static void
+scenario_clear(void)
+{
+    unsigned       i;
+    bigcache_rc_t  rc;
+
+    start();
+    serving();
+    arm();
+
+    for (i = 0; i < PAGES; i++) {
+        run->pages[i].may |= MAY_MISS;
+    }
+
+    rc = bigcache_store_clear(store);
+
+    for (i = 0; rc == BIGCACHE_OK && i < PAGES; i++) {
+        run->pages[i].may = MAY_MISS;
+    }
+
+    look_all();
+    disarm();
+    serving();
+
+    (void) put(page("k00"), 1, BIGCACHE_NEVER);
+    (void) put(page("n00"), 1, BIGCACHE_NEVER);
+
+    stop();
+}
+
+
+static void
+scenario_import(void)
+{
+    unsigned         i;
+    int64_t          end;
+    uint64_t         version, n, expired;
+    bigcache_rc_t    rc;
+    bigcache_str_t   prefix = bigcache_string("k1");
+
+    arm();
+    start();
+
+    end = bigcache_monotonic() + SERVING;
+
+    while (look(page("d00")) != BIGCACHE_MISS && bigcache_monotonic() < end) {
+        (void) usleep(1000);
+    }
+
+    (void) put(page("z09"), 1, BIGCACHE_NEVER);
+    delete("t19");
+    delete("z09");
+    (void) put(page("z08"), 1, BIGCACHE_NEVER);
+
+    for (i = 0; i < PAGES; i++) {
+        if (strncmp(run->pages[i].key, "k1", 2) == 0) {
+            run->pages[i].may |= MAY_MISS;
+        }
+    }
+
+    rc = bigcache_store_purge(store, &prefix, 0, 0, &version);
+
+    if (rc == BIGCACHE_OK) {
+        for (i = 0; i < PAGES; i++) {
+            if (strncmp(run->pages[i].key, "k1", 2) == 0) {
+                run->pages[i].may = MAY_MISS;
+            }
+        }
+
+        n = 0;
+        expired = 0;
+        (void) bigcache_store_purge_run(store, version, &n, &expired);
+    }
+
+    end = bigcache_monotonic() + 3000;
+
+    while (exists("import") && bigcache_monotonic() < end) {
+        look_all();
+    }
+
+    disarm();
+    serving();
+    stop();
+}
+
+
+/* stores to begin with, and what is in them */
+
+static void
+template_make(unsigned template)
+{
+    char       dir[96];
+    model_t   *m;
+    unsigned   n;
+
+    (void) snprintf(dir, sizeof(dir), "%s/template%u", base, template);
+    (void) strcpy(templates[template], dir);
+    (void) strcpy(path, dir);
+    (void) mkdir(dir, 0700);
+
+    memset(run, 0, sizeof(run_t));
+
+    for (n = 0; n < PAGES; n++) {
+        m = &run->pages[n];
+        m->may = MAY_MISS;
+
+        if (n < 30) {
+            (void) snprintf(m->key, sizeof(m->key), "k%02u", n);
+            m->len = PAGE;
+
+        } else if (n < 40) {
+            (void) snprintf(m->key, sizeof(m->key), "z%02u", n - 30);
+            m->len = PAGE;
+            m->text = 1;
+
+        } else if (n < 60) {
+            (void) snprintf(m->key, sizeof(m->key), "t%02u", n - 40);
+            m->len = 40;
+
+        } else if (n < 63) {
+            (void) snprintf(m->key, sizeof(m->key), "L%u", n - 60);
+            m->len = LARGE;
+
+        } else if (n < 66) {
+            (void) snprintf(m->key, sizeof(m->key), "d%02u", n - 63);
+            m->len = PAGE;
+
+        } else {
+            (void) snprintf(m->key, sizeof(m->key), "n%02u", n - 66);
+            m->len = PAGE;
+        }
+    }
+
+    if (bodies[0][0] == NULL) {
+        bodies_make();
+    }
+
+    if (template == TEMPLATE_ORIGINAL) {
+        (void) in_child(template_original, PATIENCE);
+
+    } else {
+        current = &(job_t) { .n = (template == TEMPLATE_KILLED) };
+        ok(in_child(template_fill, PATIENCE) == 0, "template %u", template);
+    }
+
+    if (template == TEMPLATE_DAMAGED) {
+
+        /* what is left after a repair without a fault */
+
+        template_damage(dir);
+
+        (void) snprintf(path, sizeof(path), "%s/repaired", base);
+        copy(dir, path);
+        ok(in_child(template_repair, PATIENCE) == 0, "a repair");
+    }
+
+    if (run->failed) {
+        fprintf(stderr, "# %s\n%s", run->why, run->log);
+    }
+
+    memcpy(models[template], run->pages, sizeof(run->pages));
+}
+
+
+/* closes the store if current->n is 0, else the process dies */
+
+static void
+template_fill(void)
+{
+    unsigned         i;
+    uint64_t         version;
+    bigcache_str_t   prefix = bigcache_string("k2");
+
+    start();
+    serving();
+
+    for (i = 0; i < PAGES; i++) {
+        if (run->pages[i].key[0] != 'n'
+            && strcmp(run->pages[i].key, "L2") != 0)
+        {
+            (void) put(&run->pages[i], 0, i % 5 ? BIGCACHE_NEVER
+                                              : bigcache_now() + 3600000);
+        }
+
+        /* it lies in tables, too */
+
+        if (i == 25) {
+            stop();
+            start();
+            serving();
+        }
+    }
+
+    delete("d00");
+    delete("d01");
+    delete("d02");
+
+    if (current->n == 0) {
+        stop();
+        return;
+    }
+
+    if (bigcache_store_purge(store, &prefix, 0, 0, &version)
+        != BIGCACHE_OK)
+    {
+        fail("no purge");
+    }
+
+    for (i = 20; i < 30; i++) {
+        run->pages[i].may = MAY_MISS;
+    }
+}
+
+
+static void
+template_original(void)
+{
+    int                     n;
+    char                    error[BIGCACHE_ERROR_LEN];
+    unsigned                i;
+    model_t                *m;
+    bigcache_str_t          value;
+    bigcache_index_t       *index;
+    bigcache_change_t       change;
+    bigcache_index_conf_t   bare;
+
+    bare.block_cache = 1024 * 1024;
+    bare.write_buffer = 512 * 1024;
+    bare.bare = 1;
+
+    for (n = 0; n < 2; n++) {
+
+        if (bigcache_index_open(&index, path, &bare, error) != BIGCACHE_OK) {
+            fail("no original: %s", error);
+            return;
+        }
+
+        for (i = (unsigned) n; i < 60; i += 2) {
+            m = &run->pages[i];
+            m->may = MAY_OLD;
+
+            value.len = m->len;
+            value.data = body(m, 0);
+
+            change.space = 0;
+            change.key.data = (u_char *) m->key;
+            change.key.len = strlen(m->key);
+            change.value = &value;
+
+            if (bigcache_index_write(index, &change, 1, error)
+                != BIGCACHE_OK)
+            {
+                fail("no original: %s", error);
+            }
+        }
+
+        bigcache_index_close(index);
+    }
+}
+
+
+/* a block of each table of the index */
+
+static void
+template_damage(const char *dir)
+{
+    int             fd;
+    DIR            *d;
+    char            name[PATH_MAX];
+    size_t          len;
+    struct dirent  *de;
+
+    (void) snprintf(name, sizeof(name), "%s/index", dir);
+
+    d = opendir(name);
+
+    while (d && (de = readdir(d)) != NULL) {
+        len = strlen(de->d_name);
+
+        if (len > 4 && strcmp(de->d_name + len - 4, ".ldb") == 0) {
+            (void) snprintf(name, sizeof(name), "%s/index/%s", dir,
+                            de->d_name);
+            fd = open(name, O_WRONLY);
+            (void) pwrite(fd, "\xff\xff\xff\xff", 4, 700);
+            (void) close(fd);
+            break;
+        }
+    }
+
+    if (d) {
+        (void) closedir(d);
+    }
+
+    /* and a manifest that cannot be read, or the table is not looked at */
+
+    (void) snprintf(name, sizeof(name), "%s/index/CURRENT", dir);
+    (void) unlink(name);
+}
+
+
+static void
+template_repair(void)
+{
+    unsigned  i;
+    model_t  *m;
+
+    start();
+    serving();
+
+    for (i = 0; i < PAGES; i++) {
+        m = &run->pages[i];
+
+        if (look(m) == BIGCACHE_MISS) {
+            m->may = MAY_MISS;
+        }
+    }
+
+    stop();
+}
+
+
+/* the runs */
+
+static void
+count_calls(unsigned scenario)
+{
+    char      text[128];
+    job_t     job;
+    unsigned  i;
+
+    memset(&job, 0, sizeof(job_t));
+    job.scenario = scenario;
+
+    (void) snprintf(path, sizeof(path), "%s/counted", base);
+
+    job_run(&job, &runs[0], path);
+
+    ok(!run->failed, "%s without a fault", scenarios[scenario].name);
+
+    if (run->failed) {
+        fprintf(stderr, "# %s\n%s", run->why, run->log);
+    }
+
+    for (i = 0; i < FAULT_KINDS; i++) {
+        calls[scenario][i] = atomic_load(&run->fault.calls[i]);
+    }
+
+    text[0] = '\0';
+
+    for (i = 0; i < FAULT_KINDS; i++) {
+        (void) snprintf(text + strlen(text), sizeof(text) - strlen(text),
+                        " %u", calls[scenario][i]);
+    }
+
+    printf("# %s:%s\n", scenarios[scenario].name, text);
+}
+
+
+static void
+plan(void)
+{
+    unsigned  scenario, kind;
+
+    for (scenario = 0; scenario < SCENARIOS; scenario++) {
+        for (kind = 0; kind < FAULT_KINDS; kind++) {
+            plan_kind(scenario, kind);
+        }
+    }
+}
+
+
+static void
+plan_kind(unsigned scenario, unsigned kind)
+{
+    job_t     job;
+    unsigned  i, n, nerrors;
+
+    n = calls[scenario][kind];
+
+    for (nerrors = 0; errors[kind][nerrors]; nerrors++) { /* void */ }
+
+    job.scenario = scenario;
+    job.kind = kind;
+    job.n = 1;
+
+    if (sample == UINT_MAX) {
+        for (job.first = 1; job.first <= n; job.first++) {
+            for (i = 0; i < nerrors; i++) {
+                job.error = errors[kind][i];
+                plan_add(&job);
+            }
+        }
+
+        return;
+    }
+
+    for (i = 0; i < sample && i < n; i++) {
+        job.first = 1 + chance(n);
+        job.error = errors[kind][chance(nerrors)];
+        plan_add(&job);
+    }
+}
+
+
+static void
+plan_add(const job_t *job)
+{
+    if (njobs == njobs_alloc) {
+        njobs_alloc = njobs_alloc ? 2 * njobs_alloc : 256;
+        jobs = realloc(jobs, njobs_alloc * sizeof(job_t));
+
+        if (jobs == NULL) {
+            abort();
+        }
+    }
+
+    jobs[njobs++] = *job;
+}
+
+
+/* "open readdir 3 1 5": the scenario, the kind, N, how many, the error */
+
+static void
+plan_only(const char *text)
+{
+    int    n, error;
+    char   scenario[16], kind[16];
+    job_t  job;
+
+    memset(&job, 0, sizeof(job_t));
+
+    if (sscanf(text, "%15s %15s %u %u %d%n", scenario, kind, &job.first,
+               &job.n, &error, &n)
+        != 5)
+    {
+        abort();
+    }
+
+    job.error = error;
+
+    while (strcmp(scenarios[job.scenario].name, scenario) != 0) {
+        job.scenario++;
+    }
+
+    while (strcmp(kinds[job.kind], kind) != 0) {
+        job.kind++;
+    }
+
+    plan_add(&job);
+}
+
+
+static void
+jobs_run(void)
+{
+    char      name[128];
+    pid_t     pids[JOBS], pid;
+    size_t    next, of[JOBS];
+    unsigned  i, busy, fired, bad, aborted;
+    unsigned  done[SCENARIOS], failed[SCENARIOS];
+
+    memset(pids, 0, sizeof(pids));
+    memset(done, 0, sizeof(done));
+    memset(failed, 0, sizeof(failed));
+
+    next = 0;
+    busy = 0;
+    fired = 0;
+    bad = 0;
+    aborted = 0;
+
+    while (next < njobs || busy) {
+
+        for (i = 0; i < JOBS && next < njobs; i++) {
+
+            if (pids[i]) {
+                continue;
+            }
+
+            (void) fflush(NULL);
+            of[i] = next;
+            pids[i] = fork();
+
+            if (pids[i] == 0) {
+                (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+                (void) snprintf(path, sizeof(path), "%s/run%u", base, i);
+                run = &runs[i];
+                job_run(&jobs[next], run, path);
+                _exit(0);
+            }
+
+            next++;
+            busy++;
+        }
+
+        pid = wait(NULL);
+
+        for (i = 0; i < JOBS; i++) {
+            if (pid > 0 && pids[i] == pid) {
+                pids[i] = 0;
+                busy--;
+
+                done[jobs[of[i]].scenario]++;
+                fired += atomic_load(&runs[i].fault.fired);
+                aborted += (unsigned) runs[i].aborted;
+
+                if (runs[i].failed || getenv("BIGCACHE_FAULTS_ONLY")) {
+                    failed[jobs[of[i]].scenario] += (runs[i].failed != 0);
+                    bad++;
+                    job_name(&jobs[of[i]], name, sizeof(name));
+                    fprintf(stderr, "# BIGCACHE_FAULTS_ONLY=\"%s\" (%s, %s): "
+                            "%s\n%s", name, runs[i].fault.what,
+                            strerror(jobs[of[i]].error), runs[i].why,
+                            runs[i].log);
+                }
+            }
+        }
+    }
+
+    for (i = 0; i < SCENARIOS; i++) {
+        if (done[i]) {
+            is_int(failed[i], 0, "%s: %u runs", scenarios[i].name, done[i]);
+        }
+    }
+
+    printf("# %u scenarios, %lu runs, %u faults, %u bad, %u aborted by "
+           "LevelDB in a repair\n", (unsigned) SCENARIOS,
+           (unsigned long) njobs, fired, bad, aborted);
+}
+
+
+static void
+job_name(const job_t *job, char *text, size_t len)
+{
+    (void) snprintf(text, len, "%s %s %u %u %d",
+                    scenarios[job->scenario].name, kinds[job->kind],
+                    job->first, job->n, job->error);
+}
+
+
+static void
+job_run(const job_t *job, run_t *r, const char *dir)
+{
+    int       status;
+    unsigned  template;
+
+    current = job;
+    run = r;
+    template = scenarios[job->scenario].template;
+
+    memset(run, 0, sizeof(run_t));
+    memcpy(run->pages, models[template], sizeof(run->pages));
+
+    (void) strcpy(run->fault.path, dir);
+
+    run->fault.len = strlen(dir);
+    run->fault.kind = job->kind;
+    run->fault.first = job->first;
+    run->fault.n = job->n;
+    run->fault.error = job->error;
+
+    copy(templates[template], dir);
+
+    /*
+     * LevelDB aborts where a table that it repairs can be read the second time
+     * only: the next process begins the repair anew
+     */
+
+    status = in_child(scenario_child, PATIENCE);
+
+    if (status == SIGABRT
+        && strcmp(scenarios[job->scenario].name, "repair") == 0)
+    {
+        run->aborted = 1;
+
+    } else if (status != 0) {
+        fail("the scenario ended with %d", status);
+    }
+
+    atomic_store(&run->fault.armed, 0);
+
+    status = in_child(verify, PATIENCE);
+
+    if (status != 0) {
+        fail("the check ended with %d", status);
+    }
+
+    if (!run->failed) {
+        (void) nftw(dir, rm, 16, FTW_DEPTH|FTW_PHYS);
+
+    } else if (getenv("BIGCACHE_KEEP") == NULL) {
+        (void) nftw(dir, rm, 16, FTW_DEPTH|FTW_PHYS);
+    }
+}
+
+
+/* runs the handler in a process; returns its signal or its status, or -1 */
+
+static int
+in_child(void (*handler)(void), unsigned seconds)
+{
+    int      status;
+    pid_t    pid;
+    int64_t  end;
+
+    (void) fflush(NULL);
+
+    pid = fork();
+
+    if (pid == 0) {
+        (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+        handler();
+        _exit(0);
+    }
+
+    end = bigcache_monotonic() + seconds * 1000;
+
+    while (waitpid(pid, &status, WNOHANG) == 0) {
+
+        if (bigcache_monotonic() > end) {
+            fail("it hangs");
+
+            if (getenv("BIGCACHE_FAULTS_HOLD")) {
+                printf("# process %d hangs\n", (int) pid);
+                (void) fflush(stdout);
+                (void) waitpid(pid, &status, 0);
+                return -1;
+            }
+
+            (void) kill(pid, SIGKILL);
+            (void) waitpid(pid, &status, 0);
+            return -1;
+        }
+
+        (void) usleep(1000);
+    }
+
+    return WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+
+static void
+scenario_child(void)
+{
+    faults = &run->fault;
+
+    scenarios[current->scenario].run();
+}
+
+
+/* without a fault, all is as it should be, and stays so */
+
+static void
+verify(void)
+{
+    int  pass;
+
+    conf.max_size = 0;
+
+    for (pass = 1; pass <= 3; pass++) {
+        verify_pages(pass);
+    }
+}
+
+
+static void
+verify_pages(int pass)
+{
+    int64_t          end;
+    unsigned         i, keys;
+    model_t         *m;
+    bigcache_rc_t    rc;
+    bigcache_stat_t  stat;
+
+    start();
+    serving();
+
+    end = bigcache_monotonic() + SERVING;
+
+    while (exists("import") && bigcache_monotonic() < end) {
+        (void) usleep(1000);
+    }
+
+    settled();
+
+    keys = 0;
+
+    for (i = 0; i < PAGES; i++) {
+        m = &run->pages[i];
+
+        end = bigcache_monotonic() + SERVING;
+
+        do {
+            rc = look(m);
+        } while (rc == BIGCACHE_UNAVAILABLE && bigcache_monotonic() < end);
+
+        if (rc == BIGCACHE_OK) {
+            keys++;
+            continue;
+        }
+
+        if (rc != BIGCACHE_MISS && rc != BIGCACHE_EXPIRED) {
+            fail("opening %d: \"%s\" is %d", pass, m->key, rc);
+
+        } else if (!(m->may & MAY_MISS)) {
+            fail("opening %d: \"%s\" is lost", pass, m->key);
+        }
+    }
+
+    /* keys of a purge are counted until they are removed */
+
+    end = bigcache_monotonic() + SERVING;
+
+    do {
+        rc = bigcache_store_stat(store, &stat);
+    } while (rc == BIGCACHE_OK && stat.keys > keys
+             && bigcache_monotonic() < end);
+
+    if (rc != BIGCACHE_OK || !stat.counted || stat.keys != keys) {
+        fail("opening %d: %u pages, but stat is %d: %llu", pass, keys, rc,
+             (unsigned long long) stat.keys);
+    }
+
+    stop();
+}
+
+
+/* helpers of them */
+
+static void
+arm(void)
+{
+    atomic_store(&run->fault.armed, 1);
+}
+
+
+static void
+disarm(void)
+{
+    atomic_store(&run->fault.armed, 0);
+}
+
+
+static void
+start(void)
+{
+    conf.shared = &run->shared;
+    store = NULL;
+
+    /* that there is no memory to begin with, is not for the store */
+
+    while (store == NULL) {
+        store = bigcache_store_create(&conf);
+    }
+
+    if (bigcache_store_start(store) != 0) {
+        fail("the store does not start");
+        _exit(0);
+    }
+}
+
+
+static void
+stop(void)
+{
+    bigcache_store_stop(store);
+    bigcache_store_destroy(store);
+    store = NULL;
+}
+
+
+/* waits until the store answers, and takes pages */
+
+static void
+serving(void)
+{
+    char           reason[BIGCACHE_ERROR_LEN];
+    int64_t        end;
+    bigcache_rc_t  rc;
+
+    end = bigcache_monotonic() + SERVING;
+
+    do {
+        rc = look(page("d00"));
+
+        if (rc == BIGCACHE_MISS) {
+            return;
+        }
+
+        (void) usleep(1000);
+
+    } while (bigcache_monotonic() < end);
+
+    bigcache_store_reason(store, reason);
+    fail("it does not serve: %d, %s", rc, reason);
+    _exit(0);
+}
+
+
+/* waits until the store's thread has nothing to do */
+
+static void
+settled(void)
+{
+    int64_t          end, since;
+    unsigned         n, last;
+    bigcache_stat_t  stat;
+
+    end = bigcache_monotonic() + SERVING;
+
+    while ((bigcache_store_stat(store, &stat) != BIGCACHE_OK || !stat.counted)
+           && bigcache_monotonic() < end)
+    {
+        (void) usleep(1000);
+    }
+
+    last = segments();
+    since = bigcache_monotonic();
+
+    while (bigcache_monotonic() < since + MOMENT) {
+        n = segments();
+
+        if (n != last) {
+            last = n;
+            since = bigcache_monotonic();
+        }
+
+        (void) usleep(5000);
+    }
+}
+
+
+static void
+fail(const char *fmt, ...)
+{
+    va_list  args;
+
+    if (atomic_exchange(&run->failed, 1)) {
+        return;
+    }
+
+    va_start(args, fmt);
+    (void) vsnprintf(run->why, sizeof(run->why), fmt, args);
+    va_end(args);
+}
+
+
+static model_t *
+page(const char *key)
+{
+    unsigned  i;
+
+    for (i = 0; i < PAGES; i++) {
+        if (strcmp(run->pages[i].key, key) == 0) {
+            return &run->pages[i];
+        }
+    }
+
+    abort();
+}
+
+
+static const u_char *
+body(const model_t *m, int new)
+{
+    return bodies[m - run->pages][new];
+}
+
+
+/* once, for all processes */
+
+static void
+bodies_make(void)
+{
+    unsigned  i, new;
+
+    for (i = 0; i < PAGES; i++) {
+        for (new = 0; new < 2; new++) {
+            bodies[i][new] = malloc(run->pages[i].len);
+            body_make(bodies[i][new], &run->pages[i], (int) new);
+        }
+    }
+}
+
+
+static void
+body_make(u_char *buf, const model_t *m, int new)
+{
+    size_t    i;
+    uint64_t  x;
+
+    x = 88172645463325252u + (uint64_t) (m - run->pages) * 7919u
+        + (new ? 104729u : 0);
+
+    for (i = 0; i < m->len; i++) {
+
+        if (i % 8 == 0 || m->text) {
+            x ^= x << 13;
+            x ^= x >> 7;
+            x ^= x << 17;
+        }
+
+        buf[i] = m->text ? (u_char) ('a' + (x & 3))
+                         : (u_char) (x >> (i % 8 * 8));
+    }
+}
+
+
+static bigcache_rc_t
+put(model_t *m, int new, int64_t expire)
+{
+    bigcache_rc_t    rc;
+    bigcache_put_t   p;
+    bigcache_data_t  data;
+    bigcache_page_t  stored;
+
+    data = bigcache_data_bytes(body(m, new), m->len);
+
+    memset(&p, 0, sizeof(bigcache_put_t));
+
+    p.key.data = (u_char *) m->key;
+    p.key.len = strlen(m->key);
+    p.kind = BIGCACHE_KIND_RAW;
+    p.expire = expire;
+    p.data = &data;
+    p.n = 1;
+
+    m->may |= new ? MAY_NEW : MAY_OLD;
+
+    rc = bigcache_store_put(store, &p, &stored);
+
+    bigcache_page_free(&stored);
+
+    if (rc == BIGCACHE_OK) {
+        m->may = new ? MAY_NEW : MAY_OLD;
+    }
+
+    if (rc == BIGCACHE_OK && expire != BIGCACHE_NEVER
+        && expire < bigcache_now() + 60000)
+    {
+        m->may |= MAY_MISS;
+    }
+
+    return rc;
+}
+
+
+/* gets a page, and looks at its bytes */
+
+static bigcache_rc_t
+look(model_t *m)
+{
+    bigcache_rc_t    rc;
+    bigcache_str_t   key;
+    bigcache_page_t  p;
+
+    key.data = (u_char *) m->key;
+    key.len = strlen(m->key);
+
+    rc = bigcache_store_get(store, &key, 1, &p);
+
+    if (rc == BIGCACHE_OK
+        && !((m->may & MAY_OLD) && same(&p, m, 0))
+        && !((m->may & MAY_NEW) && same(&p, m, 1)))
+    {
+        fail("\"%s\" may be %u, and is %s", m->key, m->may,
+             same(&p, m, 0) ? "old" : same(&p, m, 1) ? "new" : "wrong");
+    }
+
+    bigcache_page_free(&p);
+
+    return rc;
+}
+
+
+static void
+look_all(void)
+{
+    unsigned  i;
+
+    for (i = 0; i < PAGES; i++) {
+        (void) look(&run->pages[i]);
+    }
+}
+
+
+static int
+same(const bigcache_page_t *p, const model_t *m, int new)
+{
+    int              is;
+    size_t           len;
+    const u_char    *want;
+    bigcache_data_t  data;
+
+    len = m->len;
+    want = body(m, new);
+
+    if (p->record.unpacked != len) {
+        return 0;
+    }
+
+    if (p->fd != -1) {
+        data = bigcache_data_range(p->fd, p->offset, p->record.length);
+
+        fault_spared = 1;
+        is = (bigcache_data_read(got, &data, 1) == 0
+              && memcmp(got, want, len) == 0);
+        fault_spared = 0;
+
+        return is;
+    }
+
+    if (p->record.flags & BIGCACHE_FLAG_GZIP) {
+        fault_spared = 1;
+        is = (bigcache_gzip_unpack(got, len, p->record.body.data,
+                                   p->record.body.len)
+              == 0
+              && memcmp(got, want, len) == 0);
+        fault_spared = 0;
+
+        return is;
+    }
+
+    return p->record.body.len == len
+           && memcmp(p->record.body.data, want, len) == 0;
+}
+
+
+static void
+delete(const char *name)
+{
+    model_t         *m;
+    bigcache_rc_t    rc;
+    bigcache_str_t   key;
+
+    m = page(name);
+
+    key.data = (u_char *) m->key;
+    key.len = strlen(m->key);
+
+    rc = bigcache_store_delete(store, &key, BIGCACHE_EXPECT_ANY, 0);
+
+    if (rc == BIGCACHE_OK || rc == BIGCACHE_EXPIRED) {
+        m->may = MAY_MISS;
+
+    } else if (rc == BIGCACHE_MISS && !(m->may & MAY_MISS)) {
+        fail("\"%s\" is not there to be deleted", m->key);
+
+    } else {
+        m->may |= MAY_MISS;
+    }
+}
+
+
+static int
+exists(const char *name)
+{
+    int          is;
+    char         full[PATH_MAX];
+    struct stat  st;
+
+    (void) snprintf(full, sizeof(full), "%s/%s", path, name);
+
+    fault_spared = 1;
+    is = (lstat(full, &st) == 0);
+    fault_spared = 0;
+
+    return is;
+}
+
+
+static unsigned
+segments(void)
+{
+    DIR       *dir;
+    char       name[PATH_MAX];
+    unsigned   n;
+
+    (void) snprintf(name, sizeof(name), "%s/pages", path);
+
+    fault_spared = 1;
+
+    dir = opendir(name);
+    n = 0;
+
+    while (dir && readdir(dir)) {
+        n++;
+    }
+
+    if (dir) {
+        (void) closedir(dir);
+    }
+
+    fault_spared = 0;
+
+    return n;
+}
+
+
+static void
+copy(const char *from, const char *to)
+{
+    char  command[512];
+
+    (void) nftw(to, rm, 16, FTW_DEPTH|FTW_PHYS);
+
+    (void) snprintf(command, sizeof(command),
+                    "cp -R '%s' '%s' && rm -f '%s/reserve'", from, to, to);
+
+    if (system(command) != 0) {
+        fail("cannot copy");
+    }
+}
+
+
+static int
+rm(const char *name, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void) st;
+    (void) type;
+    (void) ftw;
+
+    return remove(name);
+}
+
+
+static void
+removed_handler(void *data, uint64_t expired, uint64_t purged)
+{
+    (void) data;
+    (void) purged;
+
+    (void) atomic_fetch_add(&run->removed, (unsigned) expired);
+}
+
+
+static void
+log_handler(void *data, int level, const char *text)
+{
+    int       n;
+    unsigned  at;
+
+    (void) data;
+
+    at = atomic_load(&run->logged);
+
+    if (at < sizeof(run->log) - 300) {
+        n = snprintf(run->log + at, sizeof(run->log) - at, "#   %d %.250s\n",
+                     level, text);
+        atomic_store(&run->logged, at + (unsigned) n);
+    }
+}
+
+
+static unsigned
+chance(unsigned n)
+{
+    seed = seed * 1103515245u + 12345u;
+
+    return (seed >> 8) % n;
+}
