@@ -100,6 +100,8 @@ typedef struct {
     bigcache_metrics_place_t         *place;      /* in metrics, or NULL */
     ngx_thread_task_t                *gauges;     /* of metrics, or NULL */
     ngx_connection_t                 *quit;       /* told when to quit */
+    ngx_event_t                       retry;      /* to start them */
+    ngx_msec_t                        delay;      /* of it */
 } ngx_http_bigcache_zone_t;
 
 

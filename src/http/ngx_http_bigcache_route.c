@@ -18,6 +18,8 @@
 
 static ngx_int_t ngx_http_bigcache_route(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
+static ngx_int_t ngx_http_bigcache_without_store(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
 static ngx_int_t ngx_http_bigcache_read_body(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 static void ngx_http_bigcache_body_handler(ngx_http_request_t *r);
@@ -312,6 +314,10 @@ ngx_http_bigcache_handler(ngx_http_request_t *r)
         return rc;
     }
 
+    if (ctx->op.cache == NULL && ctx->route->op) {
+        return ngx_http_bigcache_without_store(r, ctx);
+    }
+
     if (ctx->route->flags & NGX_HTTP_BIGCACHE_BODY) {
         return ngx_http_bigcache_read_body(r, ctx);
     }
@@ -545,6 +551,26 @@ ngx_http_bigcache_route(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
     }
 
     return NGX_DECLINED;
+}
+
+
+/* this process could not start it so far */
+
+static ngx_int_t
+ngx_http_bigcache_without_store(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx)
+{
+    /* the metrics say so, the others fail */
+
+    if (!(ctx->route->flags & NGX_HTTP_BIGCACHE_IMPATIENT)) {
+        ctx->op.rc = BIGCACHE_UNAVAILABLE;
+        (void) ngx_cpystrn((u_char *) ctx->op.reason,
+                           (u_char *) "this worker process cannot start the "
+                                      "store, its error log says why",
+                           BIGCACHE_ERROR_LEN);
+    }
+
+    return ngx_http_bigcache_reply(r);
 }
 
 

@@ -8,7 +8,8 @@
  * The caches of a worker process.  They are opened by threads of their own,
  * never here: on a reload new workers start while the old ones still have the
  * directories open, and a worker whose init_process fails is not started
- * again.
+ * again.  If even that thread cannot be started the worker goes on without the
+ * store, answers 503, and tries again.
  *
  * A worker that is told to quit may linger for as long as its slowest client,
  * but others are to have the store open then.  So it is told by way of an idle
@@ -32,11 +33,17 @@
 #define NGX_HTTP_BIGCACHE_VAR  NGINX_VAR
 #endif
 
+/* milliseconds until what could not be started is tried again */
 
-static ngx_int_t ngx_http_bigcache_start(ngx_cycle_t *cycle,
-    ngx_http_bigcache_zone_t *zone);
+#define NGX_HTTP_BIGCACHE_RETRY_MIN  1000
+#define NGX_HTTP_BIGCACHE_RETRY_MAX  5000
+
+
+static void ngx_http_bigcache_start(ngx_http_bigcache_zone_t *zone);
+static void ngx_http_bigcache_retry_handler(ngx_event_t *ev);
+static const char *ngx_http_bigcache_create(ngx_http_bigcache_zone_t *zone);
 static uint64_t ngx_http_bigcache_master(ngx_pid_t pid);
-static ngx_int_t ngx_http_bigcache_watch_quit(ngx_cycle_t *cycle,
+static const char *ngx_http_bigcache_watch_quit(
     ngx_http_bigcache_zone_t *zone);
 static void ngx_http_bigcache_quit_handler(ngx_event_t *ev);
 
@@ -89,9 +96,17 @@ ngx_http_bigcache_init_process(ngx_cycle_t *cycle)
     zones = bmcf->zones.elts;
 
     for (i = 0; i < bmcf->zones.nelts; i++) {
-        if (ngx_http_bigcache_start(cycle, zones[i]) != NGX_OK) {
-            return NGX_ERROR;
+
+        zones[i]->place = bigcache_metrics_enter(&zones[i]->shm->metrics);
+
+        if (zones[i]->place == NULL) {
+            ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+                          "bigcache zone \"%V\" has more than %d workers, the "
+                          "requests that wait for this one are not counted",
+                          &zones[i]->name, BIGCACHE_METRICS_WORKERS);
         }
+
+        ngx_http_bigcache_start(zones[i]);
     }
 
     return NGX_OK;
@@ -115,6 +130,10 @@ ngx_http_bigcache_exit_process(ngx_cycle_t *cycle)
 
     for (i = 0; i < bmcf->zones.nelts; i++) {
 
+        if (zones[i]->retry.timer_set) {
+            ngx_del_timer(&zones[i]->retry);
+        }
+
         if (zones[i]->cache) {
 
             /* the thread pools have ended by now, unless a queue was full */
@@ -137,10 +156,80 @@ ngx_http_bigcache_exit_process(ngx_cycle_t *cycle)
 }
 
 
-static ngx_int_t
-ngx_http_bigcache_start(ngx_cycle_t *cycle, ngx_http_bigcache_zone_t *zone)
+/* what fails here is tried again later */
+
+static void
+ngx_http_bigcache_start(ngx_http_bigcache_zone_t *zone)
 {
-    bigcache_cache_conf_t  conf;
+    const char   *failed;
+    ngx_err_t     err;
+    ngx_event_t  *ev;
+
+    failed = NULL;
+    ngx_set_errno(0);
+
+    if (zone->cache == NULL) {
+        failed = ngx_http_bigcache_create(zone);
+    }
+
+    if (failed == NULL && zone->quit == NULL) {
+        failed = ngx_http_bigcache_watch_quit(zone);
+    }
+
+    err = ngx_errno;
+    ev = &zone->retry;
+
+    if (failed == NULL) {
+
+        if (ev->handler) {
+            ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                          "bigcache store \"%V\": it is started in this "
+                          "worker process after all", &zone->path);
+        }
+
+        return;
+    }
+
+    if (ev->handler == NULL) {
+        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, err,
+                      "bigcache store \"%V\": it cannot be started in this "
+                      "worker process, will be tried again: %s", &zone->path,
+                      failed);
+
+        ev->handler = ngx_http_bigcache_retry_handler;
+        ev->data = zone;
+        ev->log = ngx_cycle->log;
+        ev->cancelable = 1;
+
+        zone->delay = NGX_HTTP_BIGCACHE_RETRY_MIN;
+
+    } else {
+        zone->delay = ngx_min(2 * zone->delay, NGX_HTTP_BIGCACHE_RETRY_MAX);
+    }
+
+    ngx_add_timer(ev, zone->delay);
+}
+
+
+static void
+ngx_http_bigcache_retry_handler(ngx_event_t *ev)
+{
+    if (ngx_exiting || ngx_quit || ngx_terminate) {
+        return;
+    }
+
+    ngx_http_bigcache_start(ev->data);
+}
+
+
+/* returns NULL, or what has failed */
+
+static const char *
+ngx_http_bigcache_create(ngx_http_bigcache_zone_t *zone)
+{
+    ngx_err_t               err;
+    bigcache_cache_t       *cache;
+    bigcache_cache_conf_t   conf;
 
     conf.store = zone->conf;
     conf.masters[0] = ngx_http_bigcache_master(
@@ -148,26 +237,23 @@ ngx_http_bigcache_start(ngx_cycle_t *cycle, ngx_http_bigcache_zone_t *zone)
                                                         : ngx_parent);
     conf.masters[1] = ngx_http_bigcache_master(ngx_http_bigcache_earlier);
 
-    zone->place = bigcache_metrics_enter(&zone->shm->metrics);
-    if (zone->place == NULL) {
-        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
-                      "bigcache zone \"%V\" has more than %d workers, the "
-                      "requests that wait for this one are not counted",
-                      &zone->name, BIGCACHE_METRICS_WORKERS);
+    cache = bigcache_cache_create(&conf);
+
+    if (cache == NULL) {
+        return "no memory, or no descriptor";
     }
 
-    zone->cache = bigcache_cache_create(&conf);
-    if (zone->cache == NULL) {
-        return NGX_ERROR;
+    if (bigcache_cache_start(cache) != 0) {
+        err = ngx_errno;
+        bigcache_cache_destroy(cache);
+        ngx_set_errno(err);
+
+        return "pthread_create() failed";
     }
 
-    if (bigcache_cache_start(zone->cache) != 0) {
-        ngx_log_error(NGX_LOG_ALERT, cycle->log, ngx_errno,
-                      "bigcache: pthread_create() failed");
-        return NGX_ERROR;
-    }
+    zone->cache = cache;
 
-    return ngx_http_bigcache_watch_quit(cycle, zone);
+    return NULL;
 }
 
 
@@ -190,36 +276,39 @@ ngx_http_bigcache_master(ngx_pid_t pid)
 }
 
 
-static ngx_int_t
-ngx_http_bigcache_watch_quit(ngx_cycle_t *cycle,
-    ngx_http_bigcache_zone_t *zone)
+/* returns NULL, or what has failed */
+
+static const char *
+ngx_http_bigcache_watch_quit(ngx_http_bigcache_zone_t *zone)
 {
     int                fd;
+    ngx_err_t          err;
     ngx_connection_t  *c;
 
     fd = eventfd(0, EFD_NONBLOCK|EFD_CLOEXEC);
     if (fd == -1) {
-        ngx_log_error(NGX_LOG_ALERT, cycle->log, ngx_errno,
-                      "bigcache: eventfd() failed");
-        return NGX_ERROR;
+        return "eventfd() failed";
     }
 
-    c = ngx_get_connection(fd, cycle->log);
+    c = ngx_get_connection(fd, ngx_cycle->log);
     if (c == NULL) {
+        err = ngx_errno;
         (void) close(fd);
-        return NGX_ERROR;
+        ngx_set_errno(err);
+
+        return "no connection is free, to be told by when to quit";
     }
 
     c->data = zone;
     c->idle = 1;
-    c->log = cycle->log;
-    c->read->log = cycle->log;
-    c->write->log = cycle->log;
+    c->log = ngx_cycle->log;
+    c->read->log = ngx_cycle->log;
+    c->write->log = ngx_cycle->log;
     c->read->handler = ngx_http_bigcache_quit_handler;
 
     zone->quit = c;
 
-    return NGX_OK;
+    return NULL;
 }
 
 
