@@ -234,7 +234,7 @@ bigcache_tool_check_scan(bigcache_tool_check_t *check,
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_scan(check->fd, usage->size, bigcache_tool_check_entry,
-                           check);
+                           check, NULL);
         bigcache_segments_release(check->tool->segments, file);
     }
 

@@ -35,6 +35,9 @@ static bigcache_rc_t bigcache_compact_move(bigcache_compact_t *ctx,
     uint64_t size);
 static bigcache_rc_t bigcache_compact_damaged(bigcache_compact_t *ctx,
     const bigcache_str_t *key, const bigcache_record_t *record);
+static bigcache_rc_t bigcache_compact_body(bigcache_compact_t *ctx,
+    const bigcache_entry_t *entry, off_t from, int fd, off_t to,
+    uint32_t *crc);
 static bigcache_rc_t bigcache_compact_lost(bigcache_compact_t *ctx);
 static bigcache_rc_t bigcache_compact_lost_key(void *data,
     const bigcache_str_t *key, const bigcache_str_t *value);
@@ -124,7 +127,8 @@ bigcache_compact(bigcache_store_t *store, const bigcache_usage_t *usage,
     rc = bigcache_segments_acquire(store->segments, usage->id, &file,
                                    &ctx.fd);
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_scan(ctx.fd, usage->size, handler, &ctx);
+        rc = bigcache_scan(ctx.fd, usage->size, handler, &ctx,
+                           &store->draining);
 
     } else if (rc == BIGCACHE_MISS || ctx.evict) {
 
@@ -252,7 +256,7 @@ bigcache_compact_move(bigcache_compact_t *ctx, const bigcache_entry_t *entry,
     uint32_t           crc;
     uint64_t           offset;
     bigcache_rc_t      rc;
-    bigcache_data_t    data[2];
+    bigcache_data_t    data;
     bigcache_place_t   place;
 
     rc = bigcache_segments_reserve(ctx->store->segments, size, &place);
@@ -266,32 +270,26 @@ bigcache_compact_move(bigcache_compact_t *ctx, const bigcache_entry_t *entry,
     offset = record->offset;
     head = bigcache_entry_head_size(entry->key.len, entry->record.type.len);
 
-    data[0] = bigcache_data_range(ctx->fd, (off_t) (offset + head),
-                                  entry->record.length);
-    data[1] = bigcache_data_range(ctx->fd, (off_t) offset, head);
+    rc = bigcache_compact_body(ctx, entry, (off_t) (offset + head), place.fd,
+                               place.offset + (off_t) head, &crc);
 
-    if (bigcache_data_write(place.fd, place.offset + (off_t) head, data, 1,
-                            &crc)
-        == -1)
-    {
-        err = errno;
-        crc = 0;
+    if (rc == BIGCACHE_ERROR) {
+        goto failed;
+    }
 
-        if (bigcache_data_crc(data, 1, &crc) == 0) {
+    if (rc == BIGCACHE_UNAVAILABLE) {
+        bigcache_segments_done(ctx->store->segments, &place);
+        return rc;
+    }
 
-            /* it can be read, but not written */
+    if (rc == BIGCACHE_MISS && errno != ENODATA && !ctx->evict) {
+        bigcache_segments_done(ctx->store->segments, &place);
+        ctx->unread++;
 
-            errno = err;
-            goto failed;
-        }
+        return BIGCACHE_OK;
+    }
 
-        if (errno != ENODATA && !ctx->evict) {
-            bigcache_segments_done(ctx->store->segments, &place);
-            ctx->unread++;
-
-            return BIGCACHE_OK;
-        }
-
+    if (rc == BIGCACHE_MISS) {
         crc = ~entry->body_crc;
     }
 
@@ -301,8 +299,9 @@ bigcache_compact_move(bigcache_compact_t *ctx, const bigcache_entry_t *entry,
         return bigcache_compact_damaged(ctx, &entry->key, record);
     }
 
-    if (bigcache_data_write(place.fd, place.offset, &data[1], 1, NULL) == -1)
-    {
+    data = bigcache_data_range(ctx->fd, (off_t) offset, head);
+
+    if (bigcache_data_write(place.fd, place.offset, &data, 1, NULL) == -1) {
         goto failed;
     }
 
@@ -348,6 +347,56 @@ bigcache_compact_damaged(bigcache_compact_t *ctx, const bigcache_str_t *key,
 
     return (rc == BIGCACHE_MISS || rc == BIGCACHE_MISMATCH) ? BIGCACHE_OK
                                                             : rc;
+}
+
+
+/*
+ * Copies the body of an entry, a slice at a time, since it may be gigabytes
+ * and somebody may wait for the store.  Returns BIGCACHE_OK and *crc; or
+ * BIGCACHE_UNAVAILABLE; or, and errno, BIGCACHE_MISS if it cannot be read,
+ * BIGCACHE_ERROR if it cannot be written.
+ */
+
+static bigcache_rc_t
+bigcache_compact_body(bigcache_compact_t *ctx, const bigcache_entry_t *entry,
+    off_t from, int fd, off_t to, uint32_t *crc)
+{
+    int              err;
+    uint32_t         ignored;
+    uint64_t         done, left, size;
+    bigcache_data_t  data;
+
+    for (done = 0; done < entry->record.length; done += size) {
+
+        if (atomic_load(&ctx->store->draining)) {
+            return BIGCACHE_UNAVAILABLE;
+        }
+
+        left = entry->record.length - done;
+        size = (left < BIGCACHE_COMPACT_SLICE) ? left
+                                               : BIGCACHE_COMPACT_SLICE;
+
+        data = bigcache_data_range(ctx->fd, from + (off_t) done, size);
+
+        if (bigcache_data_write(fd, to + (off_t) done, &data, 1, crc) == 0) {
+            continue;
+        }
+
+        err = errno;
+        ignored = 0;
+
+        if (bigcache_data_crc(&data, 1, &ignored) == 0) {
+
+            /* it can be read, but not written */
+
+            errno = err;
+            return BIGCACHE_ERROR;
+        }
+
+        return BIGCACHE_MISS;
+    }
+
+    return BIGCACHE_OK;
 }
 
 

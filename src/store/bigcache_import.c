@@ -166,7 +166,11 @@ bigcache_import_work(bigcache_store_t *store)
 
     import = &store->import;
 
-    if (atomic_load(&import->state) == BIGCACHE_IMPORT_NONE) {
+    /* to open the database of the original may take long */
+
+    if (atomic_load(&import->state) == BIGCACHE_IMPORT_NONE
+        || atomic_load(&store->draining))
+    {
         return 0;
     }
 

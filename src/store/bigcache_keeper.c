@@ -349,7 +349,12 @@ bigcache_keeper_shed(bigcache_store_t *store)
 
     bigcache_dir_release(store->conf.path);
 
-    while (counted && bigcache_compact_empty(store)) { /* void */ }
+    while (counted
+           && !atomic_load(&store->draining)
+           && bigcache_compact_empty(store))
+    {
+        /* void */
+    }
 
     bigcache_dir_empty_trash(store->conf.path, &store->draining);
 

@@ -16,19 +16,21 @@
 
 
 typedef struct {
-    int         fd;
-    u_char     *buf;
-    uint64_t    offset;     /* of buf in the file */
-    size_t      len;
+    int             fd;
+    u_char         *buf;
+    uint64_t        offset;     /* of buf in the file */
+    size_t          len;
+    _Atomic int    *stop;
 } bigcache_scan_t;
 
 
-static int bigcache_scan_fill(bigcache_scan_t *scan, uint64_t offset,
+static bigcache_rc_t bigcache_scan_fill(bigcache_scan_t *scan, uint64_t offset,
     uint64_t end);
 
 
 bigcache_rc_t
-bigcache_scan(int fd, uint64_t end, bigcache_scan_pt handler, void *data)
+bigcache_scan(int fd, uint64_t end, bigcache_scan_pt handler, void *data,
+    _Atomic int *stop)
 {
     size_t            at;
     uint64_t          offset, size;
@@ -39,6 +41,7 @@ bigcache_scan(int fd, uint64_t end, bigcache_scan_pt handler, void *data)
     scan.fd = fd;
     scan.offset = 0;
     scan.len = 0;
+    scan.stop = stop;
 
     scan.buf = malloc(BIGCACHE_SCAN_BUFFER);
     if (scan.buf == NULL) {
@@ -50,17 +53,18 @@ bigcache_scan(int fd, uint64_t end, bigcache_scan_pt handler, void *data)
 
     while (rc == BIGCACHE_OK && offset < end) {
 
-        if (bigcache_scan_fill(&scan, offset, end) == -1) {
+        rc = bigcache_scan_fill(&scan, offset, end);
 
-            if (errno == EIO) {
+        if (rc == BIGCACHE_ERROR && errno == EIO) {
 
-                /* a bad block; what is behind it may be good */
+            /* a bad block; what is behind it may be good */
 
-                offset = (offset | (BIGCACHE_SCAN_BLOCK - 1)) + 1;
-                continue;
-            }
+            offset = (offset | (BIGCACHE_SCAN_BLOCK - 1)) + 1;
+            rc = BIGCACHE_OK;
+            continue;
+        }
 
-            rc = BIGCACHE_ERROR;
+        if (rc != BIGCACHE_OK) {
             break;
         }
 
@@ -103,7 +107,7 @@ bigcache_scan(int fd, uint64_t end, bigcache_scan_pt handler, void *data)
 
 /* sees to it that any head at offset is in the buffer as a whole */
 
-static int
+static bigcache_rc_t
 bigcache_scan_fill(bigcache_scan_t *scan, uint64_t offset, uint64_t end)
 {
     ssize_t   n;
@@ -122,7 +126,11 @@ bigcache_scan_fill(bigcache_scan_t *scan, uint64_t offset, uint64_t end)
     }
 
     if (have >= want) {
-        return 0;
+        return BIGCACHE_OK;
+    }
+
+    if (scan->stop && atomic_load(scan->stop)) {
+        return BIGCACHE_UNAVAILABLE;
     }
 
     do {
@@ -130,11 +138,11 @@ bigcache_scan_fill(bigcache_scan_t *scan, uint64_t offset, uint64_t end)
     } while (n == -1 && errno == EINTR);
 
     if (n == -1) {
-        return -1;
+        return BIGCACHE_ERROR;
     }
 
     scan->offset = offset;
     scan->len = (size_t) n;
 
-    return 0;
+    return BIGCACHE_OK;
 }

@@ -15,6 +15,8 @@
 #define _BIGCACHE_SCAN_H_INCLUDED_
 
 
+#include <stdatomic.h>
+
 #include "bigcache_rc.h"
 #include "bigcache_segment.h"
 
@@ -28,11 +30,13 @@ typedef bigcache_rc_t (*bigcache_scan_pt)(void *data,
 
 
 /*
- * Scans the size bytes of fd.  Returns BIGCACHE_OK, what the handler ended it
- * with, BIGCACHE_NOMEM, or BIGCACHE_ERROR and errno.
+ * Scans the size bytes of fd, until stop is set, which may be NULL; there may
+ * be gigabytes without an entry.  Returns BIGCACHE_OK, what the handler ended
+ * it with, BIGCACHE_UNAVAILABLE if it was stopped, BIGCACHE_NOMEM, or
+ * BIGCACHE_ERROR and errno.
  */
 bigcache_rc_t bigcache_scan(int fd, uint64_t size, bigcache_scan_pt handler,
-    void *data);
+    void *data, _Atomic int *stop);
 
 
 #endif /* _BIGCACHE_SCAN_H_INCLUDED_ */

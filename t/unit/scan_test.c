@@ -4,36 +4,74 @@
  */
 
 
-/* reading through a segment that the disk does not give in full */
+/*
+ * reading through a segment that the disk does not give in full, and when
+ * somebody waits for the store
+ */
 
 
 #define _GNU_SOURCE
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "bigcache_data.h"
 #include "bigcache_scan.h"
+#include "bigcache_store.h"
+#include "bigcache_time.h"
 #include "tap.h"
 
 
 #define BLOCK   4096
 #define BLOCKS  200
 
+#define MB      (1024 * 1024)
+
+/* bytes that may be read when somebody waits */
+
+#define FEW     (2 * MB)
+
 
 static void test_bad_block(void);
+static void test_stop(void);
+static void test_stop_compaction(void);
+static bigcache_rc_t put(bigcache_store_t *store, const char *name,
+    size_t len);
+static int holds(bigcache_store_t *store, const char *name, size_t len);
+static void log_handler(void *data, int level, const char *text);
+static int rm(const char *file, const struct stat *st, int type,
+    struct FTW *ftw);
 static size_t entry(u_char *dst, const char *key, size_t len);
 static bigcache_rc_t found(void *data, const bigcache_entry_t *entry,
     uint64_t offset, uint64_t size);
+
+
+static char                path[] = "/tmp/bigcache-scan-XXXXXX";
+
+/*
+ * When so many bytes are left to be read somebody comes to wait: "stop" is set,
+ * or the store is to be let go.
+ */
+static _Atomic int64_t     left = INT64_MAX;
+static _Atomic int64_t     late;           /* bytes that were read then */
+static _Atomic int         stop, gone;
+static bigcache_store_t   *waited;
 
 
 int
 main(void)
 {
     test_bad_block();
+    test_stop();
+    test_stop_compaction();
 
     return done_testing();
 }
@@ -76,12 +114,13 @@ test_bad_block(void)
     (void) munmap(memory + 2 * BLOCK, BLOCK);
     (void) munmap(memory + 100 * BLOCK, 3 * BLOCK);
 
-    is_int(bigcache_scan(fd, 256 * 1024 + BLOCKS * BLOCK, found, seen),
+    is_int(bigcache_scan(fd, 256 * 1024 + BLOCKS * BLOCK, found, seen,
+                         NULL),
            BIGCACHE_OK, "bad blocks are passed over");
     is_str(seen, "one two four ", "entries around them");
 
     (void) close(fd);
-    is_int(bigcache_scan(fd, BLOCK, found, seen), BIGCACHE_ERROR,
+    is_int(bigcache_scan(fd, BLOCK, found, seen, NULL), BIGCACHE_ERROR,
            "no file at all");
     is_int(errno, EBADF, "errno");
 }
@@ -118,4 +157,230 @@ found(void *data, const bigcache_entry_t *e, uint64_t offset, uint64_t size)
     (void) strcat(seen, " ");
 
     return BIGCACHE_OK;
+}
+
+
+static void
+test_stop(void)
+{
+    int   fd;
+    char  seen[64] = "";
+
+    if (mkdtemp(path) == NULL) {
+        perror("mkdtemp");
+        exit(2);
+    }
+
+    /* nothing is written there: no entry is found in all of it */
+
+    fd = open(path, O_RDWR|O_TMPFILE|O_CLOEXEC, 0600);
+
+    if (fd == -1 || ftruncate(fd, 64 * MB) == -1) {
+        perror("ftruncate");
+        exit(2);
+    }
+
+    atomic_store(&left, MB);
+
+    is_int(bigcache_scan(fd, 64 * MB, found, seen, &stop),
+           BIGCACHE_UNAVAILABLE, "a scan is stopped");
+    ok(atomic_load(&late) <= FEW, "%lld bytes later",
+       (long long) atomic_load(&late));
+
+    atomic_store(&left, INT64_MAX);
+    atomic_store(&stop, 0);
+
+    is_int(bigcache_scan(fd, 64 * MB, found, seen, &stop), BIGCACHE_OK,
+           "a scan is not stopped");
+    is_str(seen, "", "nothing is found");
+
+    (void) close(fd);
+}
+
+
+/* a page of 12 MB is being moved */
+
+static void
+test_stop_compaction(void)
+{
+    int64_t                end;
+    bigcache_str_t         key;
+    bigcache_store_t      *store;
+    bigcache_store_conf_t  conf;
+
+    memset(&conf, 0, sizeof(bigcache_store_conf_t));
+
+    conf.path = path;
+    conf.wait = 20000;
+    conf.index.block_cache = MB;
+    conf.index.write_buffer = MB;
+    conf.segment_size = 40 * MB;
+    conf.gzip_min = SIZE_MAX;
+    conf.log.handler = log_handler;
+
+    store = bigcache_store_create(&conf);
+    (void) bigcache_store_start(store);
+
+    is_int(put(store, "stays", 12 * MB), BIGCACHE_OK, "a page");
+    is_int(put(store, "goes", 20 * MB), BIGCACHE_OK, "a larger one");
+
+    /* the segment is too full to be written on */
+
+    bigcache_store_stop(store);
+    bigcache_store_destroy(store);
+
+    store = bigcache_store_create(&conf);
+    (void) bigcache_store_start(store);
+
+    ok(holds(store, "stays", 12 * MB), "the page is there");
+
+    key.data = (u_char *) "goes";
+    key.len = 4;
+
+    waited = store;
+    atomic_store(&late, 0);
+    atomic_store(&left, MB);
+
+    is_int(bigcache_store_delete(store, &key, BIGCACHE_EXPECT_ANY, 0),
+           BIGCACHE_OK, "the larger one goes");
+
+    end = bigcache_monotonic() + 20000;
+
+    while (!atomic_load(&gone) && bigcache_monotonic() < end) {
+        (void) usleep(1000);
+    }
+
+    ok(atomic_load(&gone), "a compaction makes way");
+    ok(atomic_load(&late) <= FEW, "%lld bytes later",
+       (long long) atomic_load(&late));
+
+    ok(holds(store, "stays", 12 * MB), "the page is still there");
+
+    bigcache_store_stop(store);
+    bigcache_store_destroy(store);
+
+    (void) nftw(path, rm, 16, FTW_DEPTH|FTW_PHYS);
+}
+
+
+/* what the library reads passes here */
+
+ssize_t
+pread(int fd, void *buf, size_t n, off_t offset)
+{
+    ssize_t  done;
+    int64_t  before;
+
+    done = syscall(SYS_pread64, fd, buf, n, offset);
+
+    if (done <= 0 || atomic_load(&left) == INT64_MAX || atomic_load(&gone)) {
+        return done;
+    }
+
+    before = atomic_fetch_sub(&left, (int64_t) done);
+
+    if (before <= 0) {
+        (void) atomic_fetch_add(&late, (int64_t) done);
+
+    } else if (before <= (int64_t) done) {
+
+        atomic_store(&stop, 1);
+
+        if (waited) {
+            bigcache_store_resign(waited);
+        }
+    }
+
+    return done;
+}
+
+
+static bigcache_rc_t
+put(bigcache_store_t *store, const char *name, size_t len)
+{
+    u_char           *body;
+    bigcache_rc_t     rc;
+    bigcache_put_t    p;
+    bigcache_data_t   data;
+    bigcache_page_t   page;
+
+    body = malloc(len);
+    if (body == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    memset(body, name[0], len);
+    memset(&p, 0, sizeof(bigcache_put_t));
+
+    data = bigcache_data_bytes(body, len);
+
+    p.key.data = (u_char *) (uintptr_t) name;
+    p.key.len = strlen(name);
+    p.kind = BIGCACHE_KIND_RAW;
+    p.expire = BIGCACHE_NEVER;
+    p.data = &data;
+    p.n = 1;
+
+    rc = bigcache_store_put(store, &p, &page);
+
+    bigcache_page_free(&page);
+    free(body);
+
+    return rc;
+}
+
+
+static int
+holds(bigcache_store_t *store, const char *name, size_t len)
+{
+    int              rc;
+    u_char           last;
+    bigcache_str_t   key;
+    bigcache_page_t  page;
+
+    key.data = (u_char *) (uintptr_t) name;
+    key.len = strlen(name);
+
+    if (bigcache_store_get(store, &key, 1, &page) != BIGCACHE_OK) {
+        return 0;
+    }
+
+    last = 0;
+
+    rc = page.record.length == len
+         && page.fd != -1
+         && syscall(SYS_pread64, page.fd, &last, 1,
+                    page.offset + (off_t) len - 1)
+            == 1
+         && last == (u_char) name[0];
+
+    bigcache_page_free(&page);
+
+    return rc;
+}
+
+
+static void
+log_handler(void *data, int level, const char *text)
+{
+    (void) data;
+
+    if (strstr(text, "handed over")) {
+        atomic_store(&gone, 1);
+    }
+
+    if (level < BIGCACHE_LOG_NOTICE) {
+        ok(0, "the log has: %s", text);
+    }
+}
+
+
+static int
+rm(const char *file, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void) st;
+    (void) type;
+    (void) ftw;
+
+    return remove(file);
 }
