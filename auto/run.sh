@@ -56,7 +56,8 @@ is_name() {
 check_directory() {
     case $1 in *[[:cntrl:]]*) die "--db_path: a control character in it" ;; esac
     [ ! -e "$1" ] || [ -d "$1" ] || die "--db_path: '$1' is not a directory"
-    mkdir -p "$1" 2>/dev/null || die "--db_path: cannot make '$1'"
+    # others have no business with the pages; a directory that is there stays
+    mkdir -p -m 700 "$1" 2>/dev/null || die "--db_path: cannot make '$1'"
     [ -w "$1" ] && [ -x "$1" ] || die "--db_path: cannot write to '$1'"
 }
 

@@ -644,16 +644,35 @@ for my $damage ([ 'garbage', 0, 'garbage!' ], [ 'a newer format', 8, "\2" ],
     $p->start;
 
     missing($p, "header, $name", @keys[0 .. 4]);
-    like $p->error_log, qr/\[crit\].*segment \Q$segment\E fails/,
+    like $p->error_log, qr/\[crit\].*segment \Q$segment\E is damaged/,
         "header, $name: is told";
     whole($p, "header, $name", 'one', 'two');
     ok $p->read_file($file) eq $listed, "header, $name: is not touched";
 
     $p->request('POST', "/pickle/$_", $page{$_}) for @keys;
     whole($p, "header, $name, stored anew", @keys);
+    ok $p->wait_for(sub { !-e $p->dir . "/$file" }),
+        "header, $name: is removed when nothing names it";
     is counts($p), 22, "header, $name: count";
     ok $p->stop, "header, $name: stops";
 }
+
+# segments that were begun when the power was cut
+
+$p = segmented();
+$p->stop;
+my $before = length $p->error_log;
+$p->write_file("store/pages/000000000000000$_->[0].seg", $_->[1])
+    for [ 1, '' ], [ 2, 'bigcsegm' ], [ 3, "\0" x 32 ], [ 4, "\0" x 1_000_000 ];
+$p->start;
+whole($p, 'segments without a head', @keys, 'one', 'two');
+ok $p->wait_for(sub { !grep /000000000000000/, files($p, 'pages/*') }),
+    'segments without a head: are removed';
+my $told = substr $p->error_log, $before;
+like $told, qr/\[notice\].*segment 000000000000000$_\.seg is empty/,
+    "segments without a head: $_ is told" for 3, 4;
+unlike $told, qr/\[(?:crit|error|warn)\]/, 'segments without a head: no harm';
+$p->stop;
 
 # files that are none of ours
 

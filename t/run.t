@@ -129,6 +129,7 @@ is request(0, 'GET', '/cache/k')->json->{value}, 1, 'serves';
 is request(0, 'POST', '/pickle/l', 'x' x 3_000_000)->status, 200,
     'stores a large page';
 ok -d "$dir/some data/index", 'in the directory';
+is +(stat "$dir/some data")[2] & 07777, 0700, 'which is for nobody else';
 
 # a name that is not known is refused, and what to do about it is said
 
@@ -194,11 +195,14 @@ is request(0, 'GET', '/stat/count')->json->{count}, 3, 'closed properly';
 # a second one, with a directory of its own, with that of the first, and on
 # the port of the first
 
+mkdir "$dir/other";
+chmod 0755, "$dir/other";
 my ($other, $other_name) = run({ DB_PATH => "$dir/unused" }, '--port',
     $t->port(1), '--name', 'one.example', "--db_path=$dir/other",
     '--name=Two.example', '--name', 'localhost');
 
 is serves(1, $other_name, $other), "$dir/other", 'second, option wins';
+is +(stat "$dir/other")[2] & 07777, 0755, 'second, a directory that was there';
 ok !-e "$dir/unused", 'second, DB_PATH is not used';
 is request(1, 'GET', '/cache/k')->status, 404, 'second has its own pages';
 is request(0, 'GET', '/cache/k')->status, 200, 'first serves on';

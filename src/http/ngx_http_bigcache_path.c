@@ -70,6 +70,8 @@ static char *ngx_http_bigcache_defaults(ngx_conf_t *cf,
     ngx_http_bigcache_zone_t *zone);
 static char *ngx_http_bigcache_directory(ngx_conf_t *cf,
     ngx_http_bigcache_zone_t *zone);
+static char *ngx_http_bigcache_trusted(ngx_conf_t *cf, ngx_str_t *path);
+static ngx_uint_t ngx_http_bigcache_planted(u_char *name, ngx_uid_t *uid);
 
 
 static ngx_http_bigcache_parameter_t  ngx_http_bigcache_parameters[] = {
@@ -560,6 +562,12 @@ ngx_http_bigcache_directory(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone)
         return NGX_CONF_ERROR;
     }
 
+    if (geteuid() == 0
+        && ngx_http_bigcache_trusted(cf, &zone->path) != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
     zone->conf.path = (const char *) zone->path.data;
 
     path = ngx_pcalloc(cf->pool, sizeof(ngx_path_t));
@@ -579,4 +587,85 @@ ngx_http_bigcache_directory(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone)
     }
 
     return NGX_CONF_OK;
+}
+
+
+/*
+ * The master, as root, is about to give the directory to the user of the
+ * workers: not where another user has put a link, or a directory of his own.
+ */
+
+static char *
+ngx_http_bigcache_trusted(ngx_conf_t *cf, ngx_str_t *path)
+{
+    u_char           *p;
+    ngx_uid_t         uid;
+    struct stat       st;
+    ngx_uint_t        planted;
+    struct passwd    *pwd;
+    ngx_core_conf_t  *ccf;
+
+    for (p = path->data + 1; p <= path->data + path->len; p++) {
+
+        if (*p != '/' && *p != '\0') {
+            continue;
+        }
+
+        *p = '\0';
+        planted = ngx_http_bigcache_planted(path->data, &uid);
+
+        if (planted) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%s\" is a symbolic link of the user %d, "
+                               "root follows only those of root", path->data,
+                               (int) uid);
+            return NGX_CONF_ERROR;
+        }
+
+        if (p < path->data + path->len) {
+            *p = '/';
+        }
+    }
+
+    if (stat((const char *) path->data, &st) == -1 || st.st_uid == 0) {
+        return NGX_CONF_OK;
+    }
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
+                                           ngx_core_module);
+    uid = ccf->user;
+
+    if (uid == (ngx_uid_t) NGX_CONF_UNSET_UINT) {
+
+        /* there is no "user" directive so far */
+
+        pwd = getpwnam(NGX_USER);
+        uid = pwd ? pwd->pw_uid : 0;
+    }
+
+    if (st.st_uid == uid) {
+        return NGX_CONF_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"%V\" belongs to the user %d, it must be that of the "
+                       "\"user\" directive, which stands above, or root",
+                       path, (int) st.st_uid);
+
+    return NGX_CONF_ERROR;
+}
+
+
+static ngx_uint_t
+ngx_http_bigcache_planted(u_char *name, ngx_uid_t *uid)
+{
+    struct stat  st;
+
+    if (lstat((const char *) name, &st) == -1 || !S_ISLNK(st.st_mode)) {
+        return 0;
+    }
+
+    *uid = st.st_uid;
+
+    return st.st_uid != 0;
 }

@@ -4,6 +4,7 @@
  */
 
 
+#include <errno.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -318,7 +319,9 @@ bigcache_client_open(bigcache_client_t *client, int msec, bigcache_rc_t *rc,
 
     if (conn->fd == -1) {
         (void) snprintf(error, BIGCACHE_ERROR_LEN,
-                        "another process has the store open");
+                        errno == EPERM
+                        ? "a process of another user serves owner.sock"
+                        : "another process has the store open");
         free(conn);
         *rc = BIGCACHE_UNAVAILABLE;
 

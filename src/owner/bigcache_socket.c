@@ -20,6 +20,7 @@
 #include <sys/un.h>
 
 #include "bigcache_dir.h"
+#include "bigcache_plain.h"
 #include "bigcache_socket.h"
 
 
@@ -29,6 +30,7 @@
 static int bigcache_socket_address(const char *path, const char *name,
     struct sockaddr_un *sun);
 static int bigcache_socket_bind(int fd, const char *path, char *error);
+static int bigcache_socket_plain(const char *path);
 static int bigcache_socket_trusted(int fd);
 
 
@@ -75,6 +77,10 @@ bigcache_socket_connect(const char *path, int msec)
     struct timeval      tv;
     struct sockaddr_un  sun;
 
+    if (!bigcache_socket_plain(path)) {
+        return -1;
+    }
+
     fd = socket(AF_UNIX, SOCK_SEQPACKET|SOCK_CLOEXEC, 0);
 
     if (fd == -1) {
@@ -95,6 +101,11 @@ bigcache_socket_connect(const char *path, int msec)
 
     if (dir != -1) {
         (void) close(dir);
+    }
+
+    if (rc == 0 && !bigcache_socket_trusted(fd)) {
+        rc = -1;
+        err = EPERM;
     }
 
     if (rc == -1) {
@@ -261,8 +272,8 @@ bigcache_socket_bind(int fd, const char *path, char *error)
         || rename(from, to) == -1)
     {
         (void) snprintf(error, BIGCACHE_ERROR_LEN,
-                        "cannot listen on \"%.150s\": %s", to,
-                        strerror(errno));
+                        "cannot listen on \"%.150s\": %s",
+                        rc == -1 ? from : to, strerror(errno));
         (void) unlink(from);
         rc = -1;
     }
@@ -274,6 +285,35 @@ bigcache_socket_bind(int fd, const char *path, char *error)
     return rc;
 }
 
+
+/* tells whether the socket is there, and no link to that of somebody else */
+
+static int
+bigcache_socket_plain(const char *path)
+{
+    int          dir, rc;
+    struct stat  st;
+
+    dir = bigcache_plain_dir(path, 1, NULL);
+
+    if (dir == -1) {
+        return 0;
+    }
+
+    rc = fstatat(dir, BIGCACHE_DIR_SOCKET, &st, AT_SYMLINK_NOFOLLOW);
+
+    (void) close(dir);
+
+    if (rc == 0 && !S_ISSOCK(st.st_mode)) {
+        errno = ENOTSOCK;
+        return 0;
+    }
+
+    return rc == 0;
+}
+
+
+/* tells whether the other side, which listens or connects, is of this user */
 
 static int
 bigcache_socket_trusted(int fd)

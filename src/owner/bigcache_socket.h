@@ -30,7 +30,8 @@ void bigcache_socket_remove(const char *path);
 
 /*
  * Returns a connection; -1 and errno if nobody listens, or does not let it in
- * within msec milliseconds, above 0.
+ * within msec milliseconds, above 0; EPERM if whoever listens is neither root
+ * nor the user of this process.
  */
 int bigcache_socket_connect(const char *path, int msec);
 

@@ -23,6 +23,7 @@
 #include "bigcache_adopt.h"
 #include "bigcache_dir.h"
 #include "bigcache_fsync.h"
+#include "bigcache_plain.h"
 #include "bigcache_recover.h"
 #include "bigcache_turn.h"
 
@@ -40,11 +41,13 @@
 
 static uint64_t bigcache_dir_share(const char *path, uint64_t share,
     uint64_t size);
+static int bigcache_dir_open(const char *path, const char *name, int flags,
+    char *error);
 static bigcache_rc_t bigcache_dir_check(const char *path, char *error);
 static bigcache_rc_t bigcache_dir_inside(const char *path, char *error);
 static int bigcache_dir_known(const char *name);
-static bigcache_rc_t bigcache_dir_rename(const char *from, const char *to,
-    char *error);
+static bigcache_rc_t bigcache_dir_rename(const char *from, int dir,
+    const char *to, char *error);
 static bigcache_rc_t bigcache_dir_failed(const char *what, const char *name,
     char *error);
 static void bigcache_dir_remove(int parent, const char *name,
@@ -54,7 +57,6 @@ static void bigcache_dir_remove(int parent, const char *name,
 bigcache_rc_t
 bigcache_dir_lock(const char *path, int *fd, char *error)
 {
-    char           name[PATH_MAX];
     bigcache_rc_t  rc;
 
     rc = bigcache_dir_check(path, error);
@@ -62,11 +64,9 @@ bigcache_dir_lock(const char *path, int *fd, char *error)
         return rc;
     }
 
-    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_LOCK, path);
-
-    *fd = open(name, O_RDWR|O_CREAT|O_CLOEXEC, 0600);
+    *fd = bigcache_dir_open(path, BIGCACHE_DIR_LOCK, O_RDWR|O_CREAT, error);
     if (*fd == -1) {
-        return bigcache_dir_failed("open", name, error);
+        return BIGCACHE_ERROR;
     }
 
     if (flock(*fd, LOCK_EX|LOCK_NB) == 0) {
@@ -83,7 +83,7 @@ bigcache_dir_lock(const char *path, int *fd, char *error)
         rc = BIGCACHE_UNAVAILABLE;
 
     } else {
-        rc = bigcache_dir_failed("lock", name, error);
+        rc = bigcache_dir_failed("lock", BIGCACHE_DIR_LOCK, error);
     }
 
     (void) close(*fd);
@@ -97,7 +97,9 @@ bigcache_rc_t
 bigcache_dir_discard(const char *path, const char *name, uint64_t stamp,
     char *error)
 {
-    char  from[PATH_MAX], to[PATH_MAX];
+    int            dir;
+    char           from[PATH_MAX], to[PATH_MAX];
+    bigcache_rc_t  rc;
 
     (void) snprintf(to, PATH_MAX, "%s/" BIGCACHE_DIR_TRASH, path);
 
@@ -105,11 +107,20 @@ bigcache_dir_discard(const char *path, const char *name, uint64_t stamp,
         return bigcache_dir_failed("make", to, error);
     }
 
-    (void) snprintf(from, PATH_MAX, "%s/%s", path, name);
-    (void) snprintf(to, PATH_MAX, "%s/" BIGCACHE_DIR_TRASH "/%s-%llu", path,
-                    name, (unsigned long long) stamp);
+    dir = bigcache_plain_dir(to, 0, error);
+    if (dir == -1) {
+        return BIGCACHE_ERROR;
+    }
 
-    return bigcache_dir_rename(from, to, error);
+    (void) snprintf(from, PATH_MAX, "%s/%s", path, name);
+    (void) snprintf(to, PATH_MAX, "%s-%llu", name,
+                    (unsigned long long) stamp);
+
+    rc = bigcache_dir_rename(from, dir, to, error);
+
+    (void) close(dir);
+
+    return rc;
 }
 
 
@@ -124,14 +135,14 @@ bigcache_dir_set_aside(const char *path, const char *name, uint64_t stamp,
     (void) snprintf(to, PATH_MAX, "%s/%s.damaged-%llu", path, name,
                     (unsigned long long) stamp);
 
-    rc = bigcache_dir_rename(from, to, error);
+    rc = bigcache_dir_rename(from, AT_FDCWD, to, error);
 
     return (rc == BIGCACHE_OK) ? bigcache_fsync_dir(path, error) : rc;
 }
 
 
-void
-bigcache_dir_reserve(const char *path, uint64_t size)
+bigcache_rc_t
+bigcache_dir_reserve(const char *path, uint64_t size, char *error)
 {
     int          fd;
     char         name[PATH_MAX];
@@ -139,12 +150,11 @@ bigcache_dir_reserve(const char *path, uint64_t size)
 
     size = bigcache_dir_reserve_size(path, size);
 
-    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_RESERVE, path);
-
-    fd = open(name, O_RDWR|O_CREAT|O_CLOEXEC, 0600);
+    fd = bigcache_dir_open(path, BIGCACHE_DIR_RESERVE, O_RDWR|O_CREAT, error);
 
     if (fd == -1) {
-        return;
+        return (errno == ENOSPC || errno == EDQUOT) ? BIGCACHE_FULL
+                                                    : BIGCACHE_ERROR;
     }
 
     /* it is never written to: the blocks are all that matters */
@@ -153,10 +163,13 @@ bigcache_dir_reserve(const char *path, uint64_t size)
         && (uint64_t) st.st_size < size
         && fallocate(fd, 0, 0, (off_t) size) == -1)
     {
+        (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_RESERVE, path);
         (void) unlink(name);
     }
 
     (void) close(fd);
+
+    return BIGCACHE_OK;
 }
 
 
@@ -246,6 +259,28 @@ bigcache_dir_empty_trash(const char *path, _Atomic int *stop)
     }
 
     bigcache_dir_remove(AT_FDCWD, name, stop);
+}
+
+
+/* opens a file that will be written to; returns a descriptor, or -1 */
+
+static int
+bigcache_dir_open(const char *path, const char *name, int flags, char *error)
+{
+    int  dir, fd, err;
+
+    dir = bigcache_plain_dir(path, 1, error);
+    if (dir == -1) {
+        return -1;
+    }
+
+    fd = bigcache_plain_open(dir, name, flags, 1, error);
+
+    err = errno;
+    (void) close(dir);
+    errno = err;
+
+    return fd;
 }
 
 
@@ -392,11 +427,11 @@ bigcache_dir_known(const char *name)
 
 
 static bigcache_rc_t
-bigcache_dir_rename(const char *from, const char *to, char *error)
+bigcache_dir_rename(const char *from, int dir, const char *to, char *error)
 {
     struct stat  st;
 
-    if (rename(from, to) == 0) {
+    if (renameat(AT_FDCWD, from, dir, to) == 0) {
         return BIGCACHE_OK;
     }
 

@@ -67,11 +67,14 @@ bigcache_rc_t bigcache_dir_set_aside(const char *path, const char *name,
 
 /*
  * Keeps size bytes of the disk in a file, or less on a small one, as
- * bigcache_dir_reserve_size() returns; and gives them back.  Without them a
- * full disk would take no record of what is removed, and no page could be
- * moved to make room.
+ * bigcache_dir_reserve_size() returns; and gives them back.
+ * Without them a full disk would take no record of what is removed, and no
+ * page could be moved to make room.  The first returns BIGCACHE_OK, also if
+ * there is no room for it; BIGCACHE_FULL if not even the file can be made; or
+ * BIGCACHE_ERROR; and the reason.
  */
-void bigcache_dir_reserve(const char *path, uint64_t size);
+bigcache_rc_t bigcache_dir_reserve(const char *path, uint64_t size,
+    char *error);
 uint64_t bigcache_dir_reserve_size(const char *path, uint64_t size);
 void bigcache_dir_release(const char *path);
 

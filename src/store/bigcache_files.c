@@ -15,10 +15,13 @@
 #include <sys/stat.h>
 
 #include "bigcache_files.h"
+#include "bigcache_plain.h"
 #include "bigcache_segment.h"
 
 
 #define BIGCACHE_FILES_BUCKETS  256
+
+#define BIGCACHE_FILES_NAME     "%016llx.seg"
 
 
 struct bigcache_file_s {
@@ -301,7 +304,7 @@ bigcache_files_in_order(int fd)
 void
 bigcache_files_name(char *name, const char *path, uint64_t id)
 {
-    (void) snprintf(name, PATH_MAX, "%s/%016llx.seg", path,
+    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_FILES_NAME, path,
                     (unsigned long long) id);
 }
 
@@ -309,15 +312,27 @@ bigcache_files_name(char *name, const char *path, uint64_t id)
 static bigcache_file_t *
 bigcache_files_open(bigcache_files_t *files, uint64_t id, bigcache_rc_t *rc)
 {
-    int               fd, err;
+    int               fd, dir, err;
     char              name[PATH_MAX];
     u_char            header[BIGCACHE_SEGMENT_HEADER];
     ssize_t           n;
     bigcache_file_t  *file;
 
-    bigcache_files_name(name, files->path, id);
+    dir = bigcache_plain_dir(files->path, 0, NULL);
 
-    fd = open(name, O_RDWR|O_CLOEXEC);
+    if (dir == -1) {
+        *rc = (errno == ENOENT) ? BIGCACHE_MISS : BIGCACHE_ERROR;
+        return NULL;
+    }
+
+    (void) snprintf(name, PATH_MAX, BIGCACHE_FILES_NAME,
+                    (unsigned long long) id);
+
+    fd = bigcache_plain_open(dir, name, O_RDWR, 0, NULL);
+
+    err = errno;
+    (void) close(dir);
+    errno = err;
 
     if (fd == -1) {
         *rc = bigcache_files_missing(files) ? BIGCACHE_MISS : BIGCACHE_ERROR;

@@ -14,6 +14,7 @@
 
 #include "bigcache_dir.h"
 #include "bigcache_index.h"
+#include "bigcache_plain.h"
 
 
 /* fewer and larger tables than LevelDB's 2 MB, which are for small data */
@@ -97,6 +98,10 @@ bigcache_index_start(bigcache_index_t **indexp, const char *path,
     bigcache_rc_t      rc;
     bigcache_index_t  *index;
 
+    if (bigcache_plain_files(path, error) != BIGCACHE_OK) {
+        return BIGCACHE_ERROR;
+    }
+
     rc = bigcache_index_files(path, &fresh, error);
 
     if (rc != BIGCACHE_OK) {
@@ -176,6 +181,10 @@ bigcache_index_repair(const char *path, char *error)
 {
     char               *err;
     leveldb_options_t  *options;
+
+    if (bigcache_plain_files(path, error) != BIGCACHE_OK) {
+        return BIGCACHE_ERROR;
+    }
 
     options = leveldb_options_create();
 

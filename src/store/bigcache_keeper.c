@@ -275,7 +275,7 @@ bigcache_keeper_room(bigcache_store_t *store)
         return;
     }
 
-    bigcache_dir_reserve(store->conf.path, bigcache_store_spare(store));
+    bigcache_life_reserve(store);
 
     atomic_store(&store->full, 0);
 

@@ -514,6 +514,22 @@ bigcache_life_wake(bigcache_store_t *store)
 }
 
 
+void
+bigcache_life_reserve(bigcache_store_t *store)
+{
+    char  error[BIGCACHE_ERROR_LEN];
+
+    if (bigcache_dir_reserve(store->conf.path, bigcache_store_spare(store),
+                             error)
+        == BIGCACHE_ERROR)
+    {
+        bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
+                     "store \"%s\": no room is kept for when the disk is "
+                     "full: %s", store->conf.path, error);
+    }
+}
+
+
 uint64_t
 bigcache_life_index_room(bigcache_store_t *store)
 {

@@ -180,6 +180,10 @@ void bigcache_life_close(bigcache_store_t *store, int unlock, int keep);
 
 void bigcache_life_wake(bigcache_store_t *store);
 
+/* keeps room on the disk for when it is full, or logs why it cannot */
+
+void bigcache_life_reserve(bigcache_store_t *store);
+
 /* returns the bytes that the index may need on a full disk */
 
 uint64_t bigcache_life_index_room(bigcache_store_t *store);

@@ -23,6 +23,7 @@
 #include "bigcache_data.h"
 #include "bigcache_dir.h"
 #include "bigcache_fsync.h"
+#include "bigcache_plain.h"
 #include "bigcache_segments.h"
 #include "bigcache_time.h"
 
@@ -76,6 +77,8 @@ static bigcache_rc_t bigcache_segments_found(bigcache_segments_t *segments,
     int dir, const char *name, char *error);
 static bigcache_rc_t bigcache_segments_unknown(bigcache_segments_t *segments,
     const char *name, int fd, char *error);
+static void bigcache_segments_headless(bigcache_segments_t *segments,
+    const char *name, const u_char *header);
 static int bigcache_segments_compare(const void *one, const void *two);
 static bigcache_segment_t *bigcache_segments_fits(
     bigcache_segments_t *segments, uint64_t size, bigcache_place_t *place);
@@ -604,14 +607,29 @@ bigcache_segments_total(bigcache_segments_t *segments,
 static bigcache_rc_t
 bigcache_segments_scan(bigcache_segments_t *segments, char *error)
 {
+    int             fd, list;
     DIR            *dir;
     char            text[128];
     bigcache_rc_t   rc;
     struct dirent  *de;
 
-    dir = opendir(segments->path);
+    fd = bigcache_plain_dir(segments->path, 0, error);
+
+    if (fd == -1) {
+        return BIGCACHE_ERROR;
+    }
+
+    list = openat(fd, ".", O_RDONLY|O_DIRECTORY|O_CLOEXEC);
+    dir = (list == -1) ? NULL : fdopendir(list);
+
+    (void) close(fd);
 
     if (dir == NULL) {
+
+        if (list != -1) {
+            (void) close(list);
+        }
+
         (void) snprintf(error, BIGCACHE_ERROR_LEN,
                         "cannot open \"%.128s\": %s", segments->path,
                         strerror_r(errno, text, sizeof(text)));
@@ -647,7 +665,7 @@ static bigcache_rc_t
 bigcache_segments_found(bigcache_segments_t *segments, int dir,
     const char *name, char *error)
 {
-    int                  fd, ok;
+    int                  fd;
     char                *end;
     u_char               header[BIGCACHE_SEGMENT_HEADER];
     ssize_t              n;
@@ -665,36 +683,45 @@ bigcache_segments_found(bigcache_segments_t *segments, int dir,
         segments->last = id;
     }
 
-    fd = openat(dir, name, O_RDONLY|O_CLOEXEC);
+    fd = bigcache_plain_open(dir, name, O_RDONLY, 0, error);
 
-    if (fd == -1 || fstat(fd, &st) == -1) {
-        return bigcache_segments_unknown(segments, name, fd, error);
-    }
+    if (fd == -1 && errno == EINVAL) {
 
-    if (S_ISREG(st.st_mode) && st.st_size < BIGCACHE_SEGMENT_HEADER) {
+        /* whatever it is, nobody has stored a page there */
 
-        /* the process that began it died before anything was in it */
-
-        (void) close(fd);
-        (void) unlinkat(dir, name, 0);
+        bigcache_log(&segments->log, BIGCACHE_LOG_CRIT,
+                     "store \"%s\": what has the name of a segment is passed "
+                     "over: %s", segments->path, error);
         return BIGCACHE_OK;
     }
 
-    n = S_ISREG(st.st_mode) ? pread(fd, header, sizeof(header), 0) : 0;
+    if (fd == -1) {
+        return BIGCACHE_ERROR;
+    }
 
-    if (n == -1) {
+    if (fstat(fd, &st) == -1) {
+        return bigcache_segments_unknown(segments, name, fd, error);
+    }
+
+    n = pread(fd, header, sizeof(header), 0);
+
+    if (n == -1 || (n != sizeof(header) && st.st_size > n)) {
+        errno = (n == -1) ? errno : EIO;
         return bigcache_segments_unknown(segments, name, fd, error);
     }
 
     (void) close(fd);
 
-    ok = (n == sizeof(header) && bigcache_segment_check(header, id) == 0);
+    if (st.st_size < BIGCACHE_SEGMENT_HEADER) {
 
-    if (!ok) {
-        bigcache_log(&segments->log, BIGCACHE_LOG_CRIT,
-                     "store \"%s\": segment %s fails its check, it is "
-                     "passed over", segments->path, name);
+        /* the process that began it died before anything was in it */
+
+        (void) unlinkat(dir, name, 0);
         return BIGCACHE_OK;
+    }
+
+    if (bigcache_segment_check(header, id) != 0) {
+        bigcache_segments_headless(segments, name, header);
     }
 
     segment = calloc(1, sizeof(bigcache_segment_t));
@@ -743,6 +770,34 @@ bigcache_segments_unknown(bigcache_segments_t *segments, const char *name,
     }
 
     return BIGCACHE_ERROR;
+}
+
+
+/*
+ * No page can be read from a segment without its head.  It takes its room, so
+ * it counts, and is removed like any other when no record names it.
+ */
+
+static void
+bigcache_segments_headless(bigcache_segments_t *segments, const char *name,
+    const u_char *header)
+{
+    static const u_char  zeroes[BIGCACHE_SEGMENT_HEADER];
+
+    if (memcmp(header, zeroes, sizeof(zeroes)) == 0) {
+
+        /* the power was cut before the disk had it: nothing is wrong */
+
+        bigcache_log(&segments->log, BIGCACHE_LOG_NOTICE,
+                     "store \"%s\": segment %s is empty, as after a power "
+                     "cut, it will be removed", segments->path, name);
+        return;
+    }
+
+    bigcache_log(&segments->log, BIGCACHE_LOG_CRIT,
+                 "store \"%s\": segment %s is damaged, its head fails its "
+                 "check; what it holds is lost, and it will be removed",
+                 segments->path, name);
 }
 
 

@@ -243,8 +243,7 @@ bigcache_take_open(bigcache_store_t *store, bigcache_open_t *open,
     bigcache_store_passed(store, version);
 
     if (!atomic_load(&store->full)) {
-        bigcache_dir_reserve(store->conf.path,
-                             bigcache_store_spare(store));
+        bigcache_life_reserve(store);
     }
 
     return BIGCACHE_OK;

@@ -2292,13 +2292,6 @@ log_handler(void *data, int level, const char *text)
         return;
     }
 
-    if (strstr(text, "it is passed over")) {
-
-        /* a segment of a process that was killed before its first byte */
-
-        return;
-    }
-
     failed("log %d: %s", level, text);
 }
 
