@@ -31,6 +31,7 @@
 
 static void *bigcache_keeper(void *data);
 static unsigned bigcache_keeper_work(bigcache_store_t *store);
+static void bigcache_keeper_let_go(bigcache_store_t *store);
 static void bigcache_keeper_resign(bigcache_store_t *store);
 static unsigned bigcache_keeper_space(bigcache_store_t *store);
 static void bigcache_keeper_room(bigcache_store_t *store);
@@ -113,6 +114,8 @@ bigcache_keeper(void *data)
                 continue;
             }
 
+            bigcache_keeper_let_go(store);
+
             delay = BIGCACHE_KEEPER_CLOSED;
             break;
 
@@ -129,6 +132,24 @@ bigcache_keeper(void *data)
     (void) pthread_mutex_unlock(&store->mutex);
 
     return NULL;
+}
+
+
+/*
+ * While the store is closed this process has nothing of the directory open or
+ * mapped, or its file system could not be unmounted; what a thread that came
+ * late has opened goes at the next look.
+ */
+
+static void
+bigcache_keeper_let_go(bigcache_store_t *store)
+{
+    bigcache_files_close(store->files);
+
+    if (store->conf.hot) {
+        atomic_store(&store->conf.hot->turn, NULL);
+        bigcache_turn_unmap(&store->turn);
+    }
 }
 
 

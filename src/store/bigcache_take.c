@@ -34,6 +34,7 @@
 
 static bigcache_rc_t bigcache_take_lock(bigcache_store_t *store,
     bigcache_open_t *open, char *error);
+static void bigcache_take_map(bigcache_store_t *store);
 static int bigcache_take_turn(bigcache_store_t *store);
 static bigcache_rc_t bigcache_take_held(bigcache_store_t *store,
     char *error);
@@ -105,10 +106,7 @@ bigcache_take_lock(bigcache_store_t *store, bigcache_open_t *open,
     rc = bigcache_take_open(store, open, repair, error);
 
     if (store->conf.hot) {
-        bigcache_turn_map(&store->turn, store->conf.path);
-
-        atomic_store(&store->conf.hot->place, store->turn.place);
-        atomic_store(&store->conf.hot->turn, store->turn.map);
+        bigcache_take_map(store);
     }
 
     (void) pthread_mutex_lock(&store->mutex);
@@ -118,6 +116,31 @@ bigcache_take_lock(bigcache_store_t *store, bigcache_open_t *open,
     }
 
     return (rc == BIGCACHE_UNAVAILABLE) ? BIGCACHE_HELD : rc;
+}
+
+
+/*
+ * A thread that asks the hot index may have found it right before the store was
+ * closed, and may go on only now: it has to know of the place before it can see
+ * the turn that is there.
+ */
+
+static void
+bigcache_take_map(bigcache_store_t *store)
+{
+    int  fd;
+
+    fd = bigcache_turn_open(&store->turn, store->conf.path);
+
+    if (fd == -1) {
+        return;
+    }
+
+    atomic_store(&store->conf.hot->place, store->turn.place);
+
+    bigcache_turn_map(&store->turn, fd);
+
+    atomic_store(&store->conf.hot->turn, store->turn.map);
 }
 
 

@@ -4,9 +4,12 @@
  */
 
 
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE     /* mremap() */
+#endif
+
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +18,7 @@
 #include <sys/stat.h>
 
 #include "bigcache_dir.h"
+#include "bigcache_plain.h"
 #include "bigcache_time.h"
 #include "bigcache_turn.h"
 
@@ -107,45 +111,94 @@ bigcache_turn_write_synced(int fd, uint64_t version)
 }
 
 
-void
-bigcache_turn_map(bigcache_turn_t *turn, const char *path)
+int
+bigcache_turn_open(bigcache_turn_t *turn, const char *path)
 {
-    int          fd;
-    char         name[PATH_MAX];
-    void        *map;
-    uint64_t     place;
+    int          fd, dir;
     struct stat  st;
 
-    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_LOCK, path);
+    dir = bigcache_plain_dir(path, 1, NULL);
+    if (dir == -1) {
+        return -1;
+    }
 
-    fd = open(name, O_RDONLY|O_CLOEXEC);
+    fd = bigcache_plain_open(dir, BIGCACHE_DIR_LOCK, O_RDONLY, 1, NULL);
+
+    (void) close(dir);
 
     if (fd == -1) {
-        return;
+        return -1;
     }
 
     /* an empty file cannot be read by way of a mapping */
 
-    if (fstat(fd, &st) == 0 && st.st_size >= (off_t) sizeof(uint64_t)) {
-
-        place = (uint64_t) st.st_dev * 2654435761u ^ (uint64_t) st.st_ino;
-
-        if (turn->map == NULL || turn->place != place) {
-
-            map = mmap(NULL, BIGCACHE_TURN_SIZE, PROT_READ, MAP_SHARED, fd,
-                       0);
-
-            if (map != MAP_FAILED) {
-
-                /* or it would be read from the disk again some day */
-
-                (void) mlock(map, BIGCACHE_TURN_SIZE);
-
-                turn->map = map;
-                turn->place = place;
-            }
-        }
+    if (fstat(fd, &st) == -1 || st.st_size < (off_t) sizeof(uint64_t)) {
+        (void) close(fd);
+        return -1;
     }
 
+    turn->place = (uint64_t) st.st_dev * 2654435761u ^ (uint64_t) st.st_ino;
+
+    return fd;
+}
+
+
+void
+bigcache_turn_map(bigcache_turn_t *turn, int fd)
+{
+    void  *map, *moved;
+
+    if (turn->map && turn->mapped == turn->place) {
+        (void) close(fd);
+        return;
+    }
+
+    map = mmap(NULL, BIGCACHE_TURN_SIZE, PROT_READ, MAP_SHARED, fd, 0);
+
     (void) close(fd);
+
+    if (map != MAP_FAILED && turn->memory) {
+
+        /* always at the same address, since others may be reading there */
+
+        moved = mremap(map, BIGCACHE_TURN_SIZE, BIGCACHE_TURN_SIZE,
+                       MREMAP_MAYMOVE|MREMAP_FIXED, turn->memory);
+
+        if (moved == MAP_FAILED) {
+            (void) munmap(map, BIGCACHE_TURN_SIZE);
+        }
+
+        map = moved;
+    }
+
+    if (map == MAP_FAILED) {
+        bigcache_turn_unmap(turn);
+        return;
+    }
+
+    /* or it would be read from the disk again some day */
+
+    (void) mlock(map, BIGCACHE_TURN_SIZE);
+
+    turn->memory = map;
+    turn->map = map;
+    turn->mapped = turn->place;
+}
+
+
+void
+bigcache_turn_unmap(bigcache_turn_t *turn)
+{
+    if (turn->map == NULL) {
+        return;
+    }
+
+    /* a page of zeroes in its place, in one step: no turn is 0 */
+
+    if (mmap(turn->memory, BIGCACHE_TURN_SIZE, PROT_READ,
+             MAP_PRIVATE|MAP_ANONYMOUS|MAP_FIXED, -1, 0)
+        != MAP_FAILED)
+    {
+        turn->map = NULL;
+    }
 }

@@ -26,8 +26,10 @@
 
 
 typedef struct {
-    const _Atomic uint64_t  *map;      /* NULL: none yet */
-    uint64_t                 place;    /* of the file that is mapped */
+    const _Atomic uint64_t  *map;      /* NULL: it is not mapped */
+    void                    *memory;   /* where it is, or was, or NULL */
+    uint64_t                 mapped;   /* place of the file that is mapped */
+    uint64_t                 place;    /* of the file that is there */
     uint64_t                 own;      /* that of this process, as an owner */
 } bigcache_turn_t;
 
@@ -53,10 +55,16 @@ uint64_t bigcache_turn_read_synced(int fd);
 void bigcache_turn_write_synced(int fd, uint64_t version);
 
 /*
- * Maps the turn of the directory path, if there is one already: turn->map,
- * which stays mapped until the process ends, since others may be reading it.
+ * Mapping the turn of the directory path.  bigcache_turn_open() looks whether
+ * there is one already, and sets turn->place; it returns a descriptor for
+ * bigcache_turn_map(), which closes it and sets turn->map, or -1.
+ * bigcache_turn_unmap() lets go of the file and sets turn->map to NULL.  The
+ * memory itself stays until the process ends, and others may be reading it all
+ * the time: while no file is mapped they find a turn of 0, which is none.
  */
-void bigcache_turn_map(bigcache_turn_t *turn, const char *path);
+int bigcache_turn_open(bigcache_turn_t *turn, const char *path);
+void bigcache_turn_map(bigcache_turn_t *turn, int fd);
+void bigcache_turn_unmap(bigcache_turn_t *turn);
 
 
 #endif /* _BIGCACHE_TURN_H_INCLUDED_ */
