@@ -30,6 +30,15 @@
 
 #define BIGCACHE_DIR_TRASH      "trash"
 #define BIGCACHE_DIR_RESERVE    "reserve"
+#define BIGCACHE_DIR_SPARE      "spare"
+
+/*
+ * Files that are kept for when there can be no others, and those that others
+ * must be able to make before they are: LevelDB makes four when it is opened,
+ * and one for each table, the socket is one.
+ */
+#define BIGCACHE_DIR_SPARES     16
+#define BIGCACHE_DIR_INODES     (BIGCACHE_DIR_SPARES + 16)
 
 /* the reserve, and a segment, are that part of the file system at most */
 
@@ -169,6 +178,10 @@ bigcache_dir_reserve(const char *path, uint64_t size, char *error)
 
     (void) close(fd);
 
+    if (!bigcache_dir_crowded(path)) {
+        bigcache_dir_spare(path);
+    }
+
     return BIGCACHE_OK;
 }
 
@@ -208,10 +221,63 @@ bigcache_dir_share(const char *path, uint64_t share, uint64_t size)
 void
 bigcache_dir_release(const char *path)
 {
-    char  name[PATH_MAX];
+    char         name[PATH_MAX];
+    _Atomic int  never;
+
+    atomic_init(&never, 0);
 
     (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_RESERVE, path);
     (void) unlink(name);
+
+    if (bigcache_dir_crowded(path)) {
+        (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_SPARE, path);
+        bigcache_dir_remove(AT_FDCWD, name, &never);
+    }
+}
+
+
+/* the files are empty: each takes an inode */
+
+void
+bigcache_dir_spare(const char *path)
+{
+    int       fd, dir;
+    char      name[PATH_MAX];
+    unsigned  i;
+
+    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_SPARE, path);
+    (void) mkdir(name, 0700);
+
+    dir = bigcache_plain_dir(name, 0, NULL);
+    if (dir == -1) {
+        return;
+    }
+
+    for (i = 0; i < BIGCACHE_DIR_SPARES; i++) {
+
+        (void) snprintf(name, PATH_MAX, "%u", i);
+
+        fd = openat(dir, name, O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0600);
+
+        if (fd != -1) {
+            (void) close(fd);
+        }
+    }
+
+    (void) close(dir);
+}
+
+
+int
+bigcache_dir_crowded(const char *path)
+{
+    struct statvfs  fs;
+
+    /* not every file system has a number of them */
+
+    return statvfs(path, &fs) == 0
+           && fs.f_files
+           && fs.f_favail < BIGCACHE_DIR_INODES;
 }
 
 
@@ -409,7 +475,7 @@ bigcache_dir_known(const char *name)
     static const char *const  known[] = {
         ".", "..", "lost+found",
         BIGCACHE_DIR_LOCK, BIGCACHE_DIR_PAGES, BIGCACHE_DIR_TRASH,
-        BIGCACHE_DIR_RESERVE, BIGCACHE_DIR_SOCKET,
+        BIGCACHE_DIR_RESERVE, BIGCACHE_DIR_SPARE, BIGCACHE_DIR_SOCKET,
         BIGCACHE_DIR_SOCKET ".new"
     };
 

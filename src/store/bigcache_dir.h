@@ -15,6 +15,7 @@
  *     import/   bigcache_adopt.h
  *     owner.sock  of that process, ../owner/bigcache_socket.h
  *     reserve   room on the disk, for when there is no other
+ *     spare/    files, likewise
  *
  * LevelDB has a lock of its own, but an open that fails on it has by then
  * renamed the LOG of the process that holds it, so ours is asked first.  All
@@ -67,7 +68,7 @@ bigcache_rc_t bigcache_dir_set_aside(const char *path, const char *name,
 
 /*
  * Keeps size bytes of the disk in a file, or less on a small one, as
- * bigcache_dir_reserve_size() returns; and gives them back.
+ * bigcache_dir_reserve_size() returns, and a few files; and gives them back.
  * Without them a full disk would take no record of what is removed, and no
  * page could be moved to make room.  The first returns BIGCACHE_OK, also if
  * there is no room for it; BIGCACHE_FULL if not even the file can be made; or
@@ -77,6 +78,17 @@ bigcache_rc_t bigcache_dir_reserve(const char *path, uint64_t size,
     char *error);
 uint64_t bigcache_dir_reserve_size(const char *path, uint64_t size);
 void bigcache_dir_release(const char *path);
+
+/*
+ * Makes the files that are kept, as many as can be had: bigcache_dir_release()
+ * has given them back, if there were hardly others, for as long as they were
+ * needed.
+ */
+void bigcache_dir_spare(const char *path);
+
+/* returns 1 if hardly a file can be made there any more, or 0 */
+
+int bigcache_dir_crowded(const char *path);
 
 /* returns size, or less on a small file system: the bytes of a segment */
 

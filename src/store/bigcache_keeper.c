@@ -290,8 +290,10 @@ bigcache_keeper_room(bigcache_store_t *store)
 
     if (room < bigcache_dir_reserve_size(store->conf.path,
                                          bigcache_store_spare(store))
-               + 2 * BIGCACHE_LIFE_ROOM)
+               + 2 * BIGCACHE_LIFE_ROOM
+        || bigcache_dir_crowded(store->conf.path))
     {
+        bigcache_dir_spare(store->conf.path);
         bigcache_store_tell_full(store);
         return;
     }

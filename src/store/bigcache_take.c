@@ -258,6 +258,14 @@ bigcache_take_open(bigcache_store_t *store, bigcache_open_t *open,
         store->index = NULL;
         store->lock = -1;
 
+        if (bigcache_dir_crowded(store->conf.path)) {
+
+            /* there is no socket without an inode, at the next try there is */
+
+            bigcache_store_full(store);
+            bigcache_dir_release(store->conf.path);
+        }
+
         return BIGCACHE_ERROR;
     }
 
@@ -265,7 +273,10 @@ bigcache_take_open(bigcache_store_t *store, bigcache_open_t *open,
 
     bigcache_store_passed(store, version);
 
-    if (!atomic_load(&store->full)) {
+    if (atomic_load(&store->full)) {
+        bigcache_dir_spare(store->conf.path);
+
+    } else {
         bigcache_life_reserve(store);
     }
 

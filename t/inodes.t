@@ -1,0 +1,159 @@
+#!/usr/bin/perl
+
+# A file system that has room, but no inodes left: what is stored is served, and
+# removed, through reloads too; pages are stored again when there are some.
+
+use strict;
+use warnings;
+
+use Bigcache::Test;
+use Test::More;
+
+plan skip_all => 'only root can mount' if $>;
+
+my $t = Bigcache::Test->new;
+my $dir = $t->dir;
+my $test = $$;
+my $mounted;
+
+mkdir "$dir/disk";
+
+END {
+    my $status = $?;
+
+    if ($mounted && $$ == $test) {
+        $t->stop;
+        system "umount $dir/disk >$dir/out 2>&1"
+            and system "umount -l $dir/disk >$dir/out 2>&1";
+    }
+
+    $? = $status;
+}
+
+$mounted = !system
+    "mount -t tmpfs -o size=256m,nr_inodes=200 tmpfs $dir/disk >$dir/out 2>&1";
+
+plan skip_all => 'cannot mount a tmpfs' if !$mounted;
+
+$t->expect_log(qr/\[crit\].*(?:the disk is full|No space left)/);
+$t->conf(<<'END')->start;
+%%MODULE%%
+
+events {
+}
+
+http {
+    %%HTTP%%
+
+    bigcache_path %%DIR%%/disk/store zone=main:1m wait=10s write_buffer=1m
+                  segment_size=1m gzip=off;
+
+    server {
+        listen 127.0.0.1:%%PORT_0%%;
+
+        location / {
+            bigcache main;
+        }
+    }
+}
+END
+
+
+# free: inodes
+
+sub free {
+    my @lines = split /\n/, qx(df --output=iavail $dir/disk);
+
+    return $lines[1] + 0;
+}
+
+
+# fill: takes the inodes that are left
+
+sub fill {
+    my $n = 0;
+
+    while (1) {
+        open my $file, '>', "$dir/disk/filler-" . ++$n or last;
+    }
+
+    return free();
+}
+
+
+sub pages {
+    my ($name, @keys) = @_;
+
+    my $c = $t->connect;
+    my @bad = grep { $c->request('GET', "/pickle/$_")->body ne "page $_ " x 1000 }
+        @keys;
+
+    is "@bad", '', "$name: pages are served";
+}
+
+
+my @keys = map { "k$_" } 1 .. 50;
+
+is $t->request('POST', "/pickle/$_", "page $_ " x 1000)->status, 200, "$_"
+    for @keys;
+ok $t->wait_for(sub { 16 == grep { -f } glob "$dir/disk/store/spare/*" }),
+    'files are kept';
+
+is fill(), 0, 'no inodes';
+pages('no inodes', @keys);
+
+# what needs no new file may still be stored; then a segment is to be begun
+
+my (%status, @stored);
+
+for my $n (1 .. 400) {
+    my $r = $t->request('POST', "/pickle/n$n", "page n$n " x 1000);
+
+    $status{$r->status}++;
+    push @stored, "n$n" if $r->status == 200;
+    last if $r->status != 200;
+}
+
+is join(' ', grep { !/^(?:200|507)$/ } keys %status), '', 'stored, or 507';
+ok $status{507}, 'pages are not stored any more';
+pages('full', @keys[0 .. 9], @stored ? $stored[-1] : ());
+is $t->request('DELETE', '/pickle/k1')->status, 200, 'full: deletes';
+is $t->get('/pickle/k1')->status, 404, 'full: is deleted';
+
+# through reloads
+
+for my $round (1, 2) {
+    my $name = "full, reload $round";
+
+    fill();
+    ok $t->reload, $name;
+    pages($name, @keys[1 .. 19]);
+    is $t->request('POST', '/pickle/new', 'page' x 1000)->status, 507,
+        "$name: stores nothing";
+    is $t->request('DELETE', "/pickle/k2$round")->status, 200,
+        "$name: deletes";
+    is $t->get('/stat/count')->status, 200, "$name: counts";
+}
+
+# there are some again
+
+unlink glob "$dir/disk/filler-*";
+
+ok $t->wait_for(sub {
+    $t->request('POST', '/pickle/new', 'page' x 1000)->status == 200;
+}), 'stores again';
+ok $t->wait_for(sub { 16 == grep { -f } glob "$dir/disk/store/spare/*" }),
+    'files are kept again';
+like $t->error_log, qr/there is room on the disk again/, 'is told';
+
+# they are gone before the reload: those that are kept are for the next process
+
+is fill(), 0, 'no inodes again';
+ok $t->reload, 'a reload without inodes';
+pages('a reload without inodes', @keys[1 .. 19]);
+is $t->request('DELETE', '/pickle/k2')->status, 200, 'deletes';
+ok $t->stop, 'stops';
+$t->start;
+pages('a start without inodes', @keys[2 .. 19]);
+
+done_testing;
