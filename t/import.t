@@ -128,7 +128,7 @@ sub top {
 
     opendir my $dir, $t->dir . '/store' or die;
 
-    return join ' ', sort grep { !/^(?:\.\.?|lock|index|pages|reserve|trash|owner.sock)$/ }
+    return join ' ', sort grep { !/^(?:\.\.?|lock|index|pages|reserve|spare|trash|owner.sock)$/ }
         readdir $dir;
 }
 

@@ -167,6 +167,13 @@ bigcache_keeper_resign(bigcache_store_t *store)
     store->calls--;
     (void) pthread_cond_broadcast(&store->cond);
 
+    if (store->state != BIGCACHE_STATE_OPEN) {
+
+        /* it is being cleared or closed, and this thread may have to open it */
+
+        return;
+    }
+
     store->resigning = 0;
 
     if (bigcache_life_drain(store) != BIGCACHE_OK) {
