@@ -178,11 +178,17 @@ for my $what ('link to a directory', 'FIFO') {
     my $t = planted($what, 'trash')->start;
 
     $t->request('POST', '/pickle/k', 'page');
-    is $t->request('POST', '/clear')->status, 500, "trash is a $what: refused";
+    is $t->request('POST', '/clear')->status, 503, "trash is a $what: refused";
     like $t->error_log, qr/\[crit\].*cannot be cleared: .*trash" is/,
         "trash is a $what: is told";
     untouched($t, "trash is a $what");
-    is $t->get('/pickle/k')->body, 'page', "trash is a $what: the page stays";
+
+    # an opening needs it, too
+
+    is $t->get('/pickle/k')->status, 503, "trash is a $what: unavailable";
+    unlink $t->dir . '/store/trash';
+    ok $t->wait_for(sub { $t->get('/pickle/k')->body eq 'page' }),
+        "trash was a $what: the page stays";
     ok $t->stop, "trash is a $what: stops";
 }
 

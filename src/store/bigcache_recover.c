@@ -21,6 +21,7 @@
 #include "bigcache_data.h"
 #include "bigcache_dir.h"
 #include "bigcache_fsync.h"
+#include "bigcache_plain.h"
 #include "bigcache_recover.h"
 #include "bigcache_time.h"
 
@@ -216,7 +217,13 @@ bigcache_recover_once(bigcache_recover_t *recover,
 
     (void) snprintf(name, PATH_MAX, "%s/%s", recover->path, recover->name);
 
-    rc = bigcache_recover_keep(recover, error);
+    /* nothing is renamed or linked behind a link of somebody else */
+
+    rc = bigcache_plain_files(name, error);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_recover_keep(recover, error);
+    }
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_recover_rotate(recover, error);
@@ -285,7 +292,7 @@ bigcache_recover_keep(bigcache_recover_t *recover, char *error)
 
     (void) snprintf(name, PATH_MAX, "%s/%s", recover->path, recover->name);
 
-    from = open(name, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
+    from = open(name, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
 
     if (from == -1) {
         return (errno == ENOENT) ? BIGCACHE_OK
@@ -303,7 +310,7 @@ bigcache_recover_keep(bigcache_recover_t *recover, char *error)
     }
 
     if (recover->kept) {
-        to = open(new, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
+        to = open(new, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
 
         if (to == -1) {
             rc = bigcache_recover_failed(recover, "keep", error);
@@ -681,15 +688,23 @@ bigcache_recover_hash(uint64_t hash, const void *data, size_t len)
 static void
 bigcache_recover_empty(const char *path, const char *name, const char *end)
 {
+    int             fd;
     DIR            *dir;
     char            full[PATH_MAX];
     struct dirent  *de;
 
     (void) snprintf(full, PATH_MAX, "%s/%s%s", path, name, end);
 
-    dir = opendir(full);
+    /* a link is not followed: what it leads to is somebody else's */
+
+    fd = open(full, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
+    dir = (fd != -1) ? fdopendir(fd) : NULL;
 
     if (dir == NULL) {
+        if (fd != -1) {
+            (void) close(fd);
+        }
+
         return;
     }
 
