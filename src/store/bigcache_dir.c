@@ -488,7 +488,8 @@ bigcache_dir_known(const char *name)
     return strncmp(name, BIGCACHE_DIR_INDEX ".damaged-",
                    sizeof(BIGCACHE_DIR_INDEX ".damaged-") - 1)
            == 0
-           || strcmp(name, BIGCACHE_DIR_INDEX BIGCACHE_RECOVER_BEFORE) == 0;
+           || strcmp(name, BIGCACHE_DIR_INDEX BIGCACHE_RECOVER_BEFORE) == 0
+           || strcmp(name, BIGCACHE_DIR_INDEX BIGCACHE_RECOVER_NEW) == 0;
 }
 
 

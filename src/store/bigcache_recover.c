@@ -26,8 +26,6 @@
 #include "bigcache_time.h"
 
 
-#define BIGCACHE_RECOVER_NEW    BIGCACHE_RECOVER_BEFORE ".new"
-
 /* a fault that comes more often than that is none that passes at once */
 
 #define BIGCACHE_RECOVER_TRIES  4
@@ -337,11 +335,17 @@ bigcache_recover_keep(bigcache_recover_t *recover, char *error)
         rc = bigcache_fsync_dir(new, error);
     }
 
-    if (rc == BIGCACHE_OK && recover->kept && rename(new, name) == -1) {
-        rc = bigcache_recover_failed(recover, "keep", error);
+    if (rc != BIGCACHE_OK || !recover->kept) {
+        return rc;
     }
 
-    return rc;
+    if (rename(new, name) == -1) {
+        return bigcache_recover_failed(recover, "keep", error);
+    }
+
+    /* and the database is emptied only when this name of it is durable */
+
+    return bigcache_fsync_dir(recover->path, error);
 }
 
 

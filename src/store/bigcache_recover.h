@@ -28,6 +28,7 @@
 
 
 #define BIGCACHE_RECOVER_BEFORE  ".before"
+#define BIGCACHE_RECOVER_NEW     BIGCACHE_RECOVER_BEFORE ".new"
 
 
 typedef enum {

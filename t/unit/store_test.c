@@ -53,6 +53,7 @@ static void test_life(void);
 static void test_stop(void);
 static void test_lock(void);
 static void test_foreign(void);
+static void test_left(void);
 static void test_damage(void);
 static void *purge_thread(void *data);
 static void *large_thread(void *data);
@@ -120,6 +121,7 @@ main(void)
     test_stop();
     test_lock();
     test_foreign();
+    test_left();
     test_damage();
 
     (void) nftw(path, rm, 16, FTW_DEPTH|FTW_PHYS);
@@ -1078,6 +1080,40 @@ test_foreign(void)
     ok(i < 500, "opened when it is empty");
 
     stop(store);
+}
+
+
+/* a power cut may keep any of the names that an opening makes, and no other */
+
+static void
+test_left(void)
+{
+    char              name[128];
+    size_t            i;
+    bigcache_store_t  *store;
+
+    static const char *const  names[] = {
+        "pages", "trash", "spare", "index.before", "index.before.new"
+    };
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+
+        fresh();
+        (void) snprintf(name, sizeof(name), "%s/%s", path, names[i]);
+        (void) mkdir(name, 0700);
+
+        crit = 0;
+        store = start();
+
+        is_int(put(store, "a", "1", 1, BIGCACHE_NEVER, 0), BIGCACHE_OK,
+               "beside %s", names[i]);
+        is_int(crit, 0, "no line");
+
+        stop(store);
+
+        (void) snprintf(name, sizeof(name), "%s/index.before.new", path);
+        ok(access(name, F_OK) == -1, "no second links remain");
+    }
 }
 
 
