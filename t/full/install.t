@@ -70,6 +70,8 @@ sed 's|/etc/nginx/bigcache.crt|/mnt/crt|; s|/etc/nginx/bigcache.key|/mnt/key|' \
     /etc/nginx/bigcache.conf.example >/etc/nginx/example.conf
 openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=x -keyout /mnt/key \\
     -out /mnt/crt 2>/mnt/nothing
+nginx -s stop
+trap - EXIT
 rm -rf /var/lib/bigcache
 nginx -t -c /etc/nginx/example.conf 2>&1
 END
