@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# Each bigcache_path takes one of worker_connections in each worker, as the
-# README says, and no more: what is left is there for clients.
+# Each bigcache_path takes one of worker_connections in each worker, as
+# docs/configuration.md says, and no more: what is left is there for clients.
 
 use strict;
 use warnings;

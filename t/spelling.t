@@ -129,7 +129,7 @@ sub ask {
 }
 
 
-# key_of(PATH): the key of what follows the endpoint, as the README has it
+# key_of(PATH): the key of what follows the endpoint, as docs/api.md has it
 
 sub key_of {
     my ($path) = @_;
