@@ -30,7 +30,7 @@ is $?, 0, 'it is installed' or diag $said;
 
 my $run = "cd $dir && env/bin/python -c";
 
-is qx{$run 'import django_bigcache as b; print(b.__version__)'}, "0.1.0\n",
+is qx{$run 'import django_bigcache as b; print(b.__version__)'}, "0.2.0\n",
     'and imported';
 like qx{$run 'import django_bigcache as b; print(b.__file__)'},
     qr{^$dir/env/lib/}, 'from where pip has put it';
@@ -38,7 +38,7 @@ like qx{$run 'import django_bigcache as b; print(b.__file__)'},
 my ($site) = glob "$dir/env/lib/*/site-packages";
 
 is join(' ', map { s{.*/}{}r } grep { -e } glob "$site/{*bigcache*,tests}"),
-    'django_bigcache django_bigcache-0.1.0.dist-info', 'packages';
+    'django_bigcache django_bigcache-0.2.0.dist-info', 'packages';
 is join(' ', map { s{.*/}{}r } glob "$site/django_bigcache/*.py"),
     '__init__.py backend.py client.py connection.py keys.py location.py '
     . 'serializers.py', 'modules';
@@ -47,7 +47,7 @@ my $meta = qx{cat $site/django_bigcache-*/METADATA};
 
 like $meta, qr/^Requires-Dist: Django[ (]*>=3\.2/m, 'what it needs';
 like $meta, qr/^# django-bigcache$/m, 'its description';
-like $meta, qr/^Version: 0\.1\.0$/m, 'its version';
+like $meta, qr/^Version: 0\.2\.0$/m, 'its version';
 like $meta, qr/^Classifier: Framework :: Django :: $_$/m, "Django $_"
     for '3.2', '4.2', '5.2';
 

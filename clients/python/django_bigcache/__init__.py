@@ -15,4 +15,4 @@ from .serializers import JSONSerializer, PickleSerializer
 __all__ = [
     'BigCacheBackend', 'BigCacheError', 'JSONSerializer', 'PickleSerializer',
 ]
-__version__ = '0.1.0'
+__version__ = '0.2.0'
