@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # The metrics that example/prometheus-rules.yml asks for are there, with the
-# labels that it names.
+# labels that it names; docs/api.md lists all that there are.
 
 use strict;
 use warnings;
@@ -49,6 +49,17 @@ my $metrics = $r->body;
 is $r->status, 200, 'metrics';
 like $r->header('Content-Type'), qr{^text/plain; version=0\.0\.4}, 'type';
 
+
+# page(NAME): a file of docs/
+
+sub page {
+    open my $docs, '<', "$FindBin::Bin/../docs/$_[0].md" or die "$!\n";
+    local $/;
+
+    return scalar <$docs>;
+}
+
+
 my %names = map { $_ => 1 } $rules =~ /\b(bigcache_\w+)/g;
 
 like $metrics, qr/^\Q$_\E(?:\{[^}]*\})? \S+$/m, "there is $_"
@@ -68,10 +79,16 @@ like $t->get('/metrics')->body, qr/^bigcache_up 0$/m, 'closed';
 is $t->request('POST', '/open')->status, 200, 'open again';
 like $t->get('/metrics')->body, qr/^bigcache_up 1$/m, 'opened';
 
-# what the page lists is what there is
+# what the pages list is what there is
 
-open $file, '<', "$FindBin::Bin/../docs/operations.md" or die "$!\n";
-my $page = do { local $/; <$file> };
+my $page = page('api');
+
+is join("\n", sort map { "$_->[0] $_->[1]" } map { [ /`(\w+)` \| (\w+)/ ] }
+    $page =~ /^\| (`bigcache_\w+` \| \w+) \|/mg),
+    join("\n", sort $metrics =~ /^# TYPE (\w+ \w+)$/mg),
+    'the metrics of docs/api.md';
+
+$page = page('operations');
 
 is join(' ', $page =~ /^\| `(Bigcache\w+)`/mg),
     join(' ', $rules =~ /alert: (\w+)/g), 'the alerts of docs/operations.md';
