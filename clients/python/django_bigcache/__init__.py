@@ -1,4 +1,4 @@
-"""Django's cache kept by bigcache.
+"""A cache backend for Django that keeps its values in bigcache.
 
     CACHES = {
         'default': {

@@ -31,23 +31,23 @@ OPTIONS = {
 
 
 class BigCacheBackend(BaseCache):
-    """A cache of Django that bigcache keeps.
+    """A cache backend of Django that keeps its values in bigcache.
 
-    LOCATION is the address of the server, and what bigcache_base says behind
-    it.  OPTIONS, none of which is needed:
+    LOCATION is the address of the server, followed by its bigcache_base, if
+    it has one.  None of the OPTIONS is needed:
 
     SERIALIZER      'pickle', 'json', or the path of a class (serializers.py)
     SOCKET_TIMEOUT  seconds to wait for the server, 3
-    PAUSE           seconds without a request after it has not answered, 10
-    HEADERS         a dict of what is sent along, for a server that asks for it
+    PAUSE           seconds without requests after it has not answered, 10
+    HEADERS         a dict of headers to send with each request
     RAISE           True: errors of the server are raised, as BigCacheError
-    CLEAR           'prefix': clear() removes only what has this KEY_PREFIX
+    CLEAR           'prefix': clear() removes only keys with this KEY_PREFIX
 
     By default a server that fails is a cache in which nothing is found: get()
-    has its default, set() does nothing, incr() has no key to count with, which
-    is a ValueError; and from time to time a warning is logged.  How much the
-    cache may hold is the server's business, MAX_ENTRIES and CULL_FREQUENCY do
-    nothing.
+    returns its default, set() does nothing, incr() raises ValueError as for a
+    key that does not exist.  From time to time a warning is logged.  The
+    server decides how much the cache may hold: MAX_ENTRIES and CULL_FREQUENCY
+    do nothing.
     """
 
     def __init__(self, location, params):
@@ -101,7 +101,7 @@ class BigCacheBackend(BaseCache):
         if what == 'all':
             return None
 
-        # one's own function is expected to begin with it, in its own way
+        # the keys of a KEY_FUNCTION must begin with the prefix, in any way
 
         if not params.get('KEY_FUNCTION'):
             return encode(self.key_prefix + ':')
@@ -109,7 +109,8 @@ class BigCacheBackend(BaseCache):
         if not self.key_prefix:
             raise InvalidCacheBackendError("CLEAR 'prefix' needs a KEY_PREFIX")
 
-        # the mark makes it no end of a key, where a slash is written otherwise
+        # the colon keeps a slash at the end of the prefix from being escaped,
+        # as one at the end of a key is
         return encode(self.key_prefix + ':')[:-1]
 
     # -- keys, values, lifetimes
@@ -131,7 +132,7 @@ class BigCacheBackend(BaseCache):
         return encode(self.make_and_validate_key(key, version=version))
 
     def _item(self, value):
-        # not what else is an int, True for one
+        # an int and no subclass of it, such as bool
         if type(value) is int and -2 ** 63 <= value < 2 ** 63:
             return Item(b'%d' % value, None)
 
@@ -156,7 +157,7 @@ class BigCacheBackend(BaseCache):
         if entry.raw is None:
             return entry.value
 
-        # what may be wrong with bytes that somebody else has stored
+        # another program may have stored these bytes
 
         try:
             if entry.type not in (self._type, _content_type(self._serializer)):
@@ -169,7 +170,7 @@ class BigCacheBackend(BaseCache):
                                   % (key[:200], error), entry.etag) from error
 
     def get_backend_timeout(self, timeout=DEFAULT_TIMEOUT):
-        """Seconds from now; None for ever, not above 0 for what is over."""
+        """Seconds from now; None: for ever; 0 or less: expired."""
         if timeout is DEFAULT_TIMEOUT:
             timeout = self.default_timeout
 
@@ -189,8 +190,8 @@ class BigCacheBackend(BaseCache):
         if self._raise:
             raise error
 
-        # there is one client for all threads; what is wrong with one value
-        # must not hide that the server is away
+        # all threads share one client; a warning about one value must not hide
+        # the one that the server cannot be reached
 
         warned, now = self._client.warned, time.monotonic()
         about = type(error), error.status
@@ -231,7 +232,7 @@ class BigCacheBackend(BaseCache):
         if self._client.put(key, item, life, only_new=True):
             return True
 
-        # what nobody can read is a miss, and must not be one until it expires
+        # an unreadable value is a miss; it must not stay one until it expires
 
         try:
             entry = self._client.get(key)
@@ -263,8 +264,8 @@ class BigCacheBackend(BaseCache):
             raise
 
     def _drop_old(self, failed):
-        # where a new value is refused, too large for one, the old one must not
-        # live on
+        # if the server refuses a new value, for example a value that is too
+        # large, the old one must not stay
         refused = [key for key, error in failed.items()
                    if error.status in REFUSED]
 
@@ -286,8 +287,8 @@ class BigCacheBackend(BaseCache):
     def delete(self, key, version=None):
         return self._try(False, self._client.delete, self._key(key, version))
 
-    # Where Django has a ValueError for a key that is not there, it cannot be
-    # counted, or moved: the answer would be one that nobody may rely on.
+    # Django raises ValueError for a key that does not exist.  So do these
+    # methods if the server fails: any answer would be one to rely on.
 
     def incr(self, key, delta=1, version=None):
         value = self._try(None, self._incr, self._key(key, version), delta)
@@ -304,7 +305,7 @@ class BigCacheBackend(BaseCache):
             except ValueError:
                 pass
 
-        # a float, or what else can be added to; this is not atomic
+        # a float, or another type that can be added to; this is not atomic
 
         entry = self._client.get_with_expire(key)
         value = self._value(entry, self._missing_key, key)
@@ -328,7 +329,7 @@ class BigCacheBackend(BaseCache):
         return version + delta
 
     def _move(self, old, new):
-        """Whether there was something; it keeps its lifetime."""
+        """Moves a value with its lifetime; returns whether there was one."""
         entry = self._client.get_with_expire(old)
 
         if entry is None:
@@ -349,7 +350,7 @@ class BigCacheBackend(BaseCache):
             raise UnreadableError('the JSON at %r cannot be written: %s'
                                   % (key[:200], error)) from error
 
-    # -- many keys, in one request for a thousand
+    # -- many keys, a thousand in one request
 
     def get_many(self, keys, version=None):
         names = {self._key(key, version): key for key in keys}
@@ -386,16 +387,17 @@ class BigCacheBackend(BaseCache):
                   [self._key(key, version) for key in keys])
 
     def clear(self):
-        """Removes all of the cache; see CLEAR."""
+        """Removes everything, or the keys of KEY_PREFIX; see CLEAR."""
         if self._clear_prefix is None:
             self._try(None, self._client.clear)
         else:
             self._try(None, self._client.delete_prefix, self._clear_prefix)
 
-    # close() is called after each request: connections are kept for the next
+    # Django calls close() after each request: it does nothing here, since
+    # connections are kept for the next one
 
-    # -- async: what would otherwise take a request for each key, or be less
-    # atomic; all the rest is as Django has it
+    # -- async: methods for which Django would send a request for each key, or
+    # which would be less atomic; all others are Django's
 
     async def aget_many(self, keys, version=None):
         return await _in_thread(self.get_many, keys, version)
@@ -437,7 +439,7 @@ def _serializer(which):
 
 
 def _unreadable(serializer):
-    """The errors that say that bytes cannot be read."""
+    """The errors by which a serializer says that it cannot read bytes."""
     errors = getattr(serializer, 'errors', ())
 
     if not isinstance(errors, tuple) or not all(
@@ -454,14 +456,14 @@ def _content_type(serializer):
 
 
 def _wire_type(serializer):
-    """What the bytes of the serializer are stored as."""
+    """The content type that the bytes of the serializer are stored with."""
     content_type = _content_type(serializer)
 
     if not content_type or not is_header_value(content_type):
         raise ValueError('the content_type %r of SERIALIZER'
                          % (content_type,))
 
-    # as such bigcache answers with documents of its own, around JSON that was
+    # with this type bigcache sends documents of its own, around JSON that was
     # not stored as bytes
     if content_type == 'application/json':
         return 'application/json; charset=utf-8'

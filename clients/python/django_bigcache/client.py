@@ -26,17 +26,17 @@ MAX_BATCH_BYTES = 900000
 MAX_BATCH_ITEM = 256 * 1024
 MAX_BATCH = 1000
 
-# where fewer values than that fit into the answer of a batch, they are large
-# enough to be asked for one by one
+# if fewer values than this fit into the answer of a batch, they are so large
+# that asking for them one by one is as good
 WORTH_A_BATCH = 16
 
 LONGEST = 100 * 365 * 86400
 
 
 class BigCacheError(Exception):
-    """The server is not there, or did not do what it was asked for.
+    """The server cannot be reached, or did not do what it was asked to do.
 
-    The attribute status is that of the answer, None if there was none.
+    The attribute status is the status of the answer, None if there was none.
     """
 
     def __init__(self, message, status=None):
@@ -45,9 +45,10 @@ class BigCacheError(Exception):
 
 
 class UnreadableError(BigCacheError):
-    """What is stored cannot be made a value.
+    """A value cannot be made of what is stored.
 
-    The attribute etag is that of what is stored, None if it is not known.
+    The attribute etag is the ETag of what is stored, or None if it is not
+    known.
     """
 
     def __init__(self, message, etag=None):
@@ -55,35 +56,35 @@ class UnreadableError(BigCacheError):
         self.etag = etag
 
 
-# What is stored: "data" is bytes of the content type "type", or, if "type" is
-# None, the text of a JSON value.
+# To be stored: "data" is bytes of the content type "type".  If "type" is None,
+# "data" is the text of a JSON value.
 
 Item = collections.namedtuple('Item', 'data type')
 
-# What was found: "raw" is bytes, or None where "value" is a JSON value;
-# "expire" is UNKNOWN for some, "etag" None.
+# What was found: "raw" is bytes; if it is None, "value" is a JSON value.
+# "expire" may be UNKNOWN, and "etag" may be None.
 
 Entry = collections.namedtuple('Entry', 'value raw type expire etag',
                                defaults=(None,))
 
 UNKNOWN = object()
 
-# answers to a batch as a whole that one of its operations may be to blame for
+# statuses of a whole batch that one of its operations may have caused
 
 BLAMES_ONE = {400, 413, 422}
 
-# other errors are about JSON that is nested too deeply for Python, or numbers
-# that are too long for it
+# all other errors mean that JSON is nested too deeply for Python, or has a
+# number that is too long for it
 
 _NOT_JSON = (json.JSONDecodeError, UnicodeDecodeError)
 
-# lifetimes, as the bodies of requests have them
+# lifetimes, as members of the body of a request
 
 FOREVER = {'expire': None}
 
 
 def lifetime(seconds):
-    # whole seconds are counted by the clock of the server
+    # as a duration, the clock of the server counts
     if seconds is None or seconds > LONGEST:
         return FOREVER
 
@@ -99,13 +100,13 @@ def until(expire):
 
 @functools.lru_cache(maxsize=None)
 def shared_client(location, timeout, pause, headers):
-    """One for all threads: Django makes a backend for each of them."""
+    """One client for all threads: Django makes a backend for each thread."""
     return Client(location, timeout, pause, dict(headers))
 
 
 class Client:
-    """A ValueError says what is wrong with the arguments; after that there
-    are none but BigCacheError, and what the methods say."""
+    """The constructor raises ValueError if an argument is wrong.  The methods
+    raise only BigCacheError, and what their docstrings say."""
 
     def __init__(self, location, timeout, pause, headers):
         where = settings.parse(location)
@@ -120,13 +121,13 @@ class Client:
         self._headers = settings.check_headers(headers, where.authorization)
         self._idle = collections.deque()
         self._pid = os.getpid()
-        self.warned = {}       # when the backend did so, by what it was about
+        self.warned = {}       # when the backend last warned, by kind of error
         _clients.add(self)
 
     # -- one key
 
     def get(self, key):
-        """An Entry or None."""
+        """Returns an Entry, or None."""
         if _is_long(key):
             return self.get_with_expire(key)
 
@@ -146,7 +147,7 @@ class Client:
             raise
 
     def get_with_expire(self, key):
-        """An Entry whose "expire" is known, or None."""
+        """Returns an Entry whose "expire" is known, or None."""
         try:
             result = self._batch([_op_text('get', key)])[0]
 
@@ -157,7 +158,7 @@ class Client:
                 return None
 
         except UnreadableError:
-            pass    # it may be that the document alone can be read
+            pass    # the page alone may be readable
 
         if _is_long(key):
             raise BigCacheError('%r is too large for a batch, and its key for '
@@ -190,8 +191,9 @@ class Client:
                              expected=(200, 404))[0] == 200
 
     def put(self, key, item, life, only_new=False, etag=None):
-        """False if only_new is set and there is something, or if etag, which
-        none of the longest keys has, is not that of what there is."""
+        """Returns False if only_new is set and the key exists, or if etag is
+        not the ETag of what is stored.  Keys that are too long for a path have
+        no etag."""
         if _is_long(key) or not (item.type is None
                                  or settings.is_header_value(item.type)):
             result = self._batch([_set_text(key, item, life, only_new)],
@@ -221,7 +223,7 @@ class Client:
                 if value is not None:
                     headers['X-Bigcache-' + name.capitalize()] = str(value)
 
-        # a second one would find what the first one has stored
+        # sent again, it would find what the first one has stored
         condition = only_new or etag is not None
 
         return self._request('POST', endpoint + key_path(key), body, headers,
@@ -248,8 +250,9 @@ class Client:
                              expected=(200, 404))[0] == 200
 
     def incr(self, key, delta):
-        """The new number, None if there is nothing; a ValueError if what is
-        there is no integer of 64 bits, or would not be one."""
+        """Returns the new number, or None if the key does not exist.  Raises
+        ValueError if the value is no integer of 64 bits, or would become
+        none."""
         status, _, body = self._request(
             'POST', '/incr/' + key_path(key), b'{"delta":%d}' % delta,
             expected=(200, 404, 409), again=False)
@@ -270,8 +273,8 @@ class Client:
     # -- many keys
 
     def get_many(self, keys):
-        """A dict of the entries that there are, and the first of the errors
-        that kept others from being in it, or None."""
+        """Returns a dict of the entries that were found, and the first error
+        because of which others are missing, or None."""
         found, errors = {}, []
         keys = list(keys)
 
@@ -289,8 +292,8 @@ class Client:
         return found, errors[0] if errors else None
 
     def _get_round(self, keys, found, errors):
-        """Asks for all of them once.  What is left are those to ask for in
-        another round, and those to ask for one by one."""
+        """Asks for all keys once.  Returns the keys to ask for in another
+        round, and those to ask for one by one."""
         fitted, unfit, large = 0, [], []
         waiting = collections.deque(_chunks(
             ((key, _op_text('get', key)) for key in keys)))
@@ -302,7 +305,7 @@ class Client:
                 results = self._batch([op for _, op in chunk])
 
             except UnreadableError as error:
-                # one of the values is to blame
+                # one of the values caused it
                 if len(chunk) > 1:
                     waiting.extendleft(_halves(chunk))
                 elif _is_long(chunk[0][0]):
@@ -339,8 +342,8 @@ class Client:
         return [], large
 
     def put_many(self, items, life):
-        """Stores a dict of items; what was not stored comes back as a dict of
-        the errors."""
+        """Stores a dict of items.  Returns a dict of the errors of those that
+        were not stored."""
         failed = {}
         small = {}
 
@@ -387,7 +390,7 @@ class Client:
         self._request('POST', '/clear')
 
     def delete_prefix(self, prefix):
-        # in effect when it is answered, not when all is counted
+        # the answer comes when the purge is in effect, before keys are counted
         self._request('DELETE', '/prefix/' + key_path(prefix),
                       headers={'Prefer': 'respond-async'}, expected=(200, 202))
 
@@ -406,11 +409,11 @@ class Client:
 
     def _request(self, method, path, body=None, headers=None, expected=(200,),
                  again=True, marked=True):
-        """The status, the headers and the body.
+        """Returns the status, the headers and the body.
 
-        "again": whether to repeat it if the server closes a connection that
-        was open before; "marked": whether bigcache says in the headers that
-        the answer is its own.
+        "again": repeat the request if the server closes a connection that was
+        open before.  "marked": the headers of the answer must say that it is
+        from bigcache.
         """
         self._pass()
         deadline = Deadline(self._timeout)
@@ -438,7 +441,7 @@ class Client:
                 if reused and again and isinstance(error, ConnectionError):
                     continue
 
-                # no view is to wait for each of its keys
+                # a view must not wait again for each of its keys
                 if is_away(error):
                     self._paused_until = time.monotonic() + self._pause
                 else:
@@ -453,8 +456,9 @@ class Client:
                     connection.close()
                 raise
 
-        # only one whose answer was read to its end, and that no handler above
-        # closes any more: the next exchange may be under way on it
+        # A connection may be used again only if its answer was read to its
+        # end, and only here, behind the handlers that close it: from now on
+        # another thread may use it.
 
         if usable:
             self._give_back(connection)
@@ -474,8 +478,8 @@ class Client:
         return status, headers_in, answer
 
     def _pass(self):
-        """Nothing is asked while there is a pause; when it ends, one thread
-        finds out whether the server is back."""
+        """Raises BigCacheError during a pause.  When the pause ends, one
+        thread goes on and finds out whether the server is back."""
         if self._paused_until:
             now = time.monotonic()
 
@@ -486,11 +490,11 @@ class Client:
             if self._pause:
                 self._paused_until = now + self._timeout
 
-    # Connections wait in a deque, which needs no lock; one that a parent
-    # process has opened is never used.
+    # Idle connections are in a deque, which needs no lock.  A connection that
+    # a parent process has opened is never used.
 
     def _take(self):
-        """A connection, and whether it was used before."""
+        """Returns a connection, and whether it was used before."""
         if self._pid != os.getpid():
             others = self._idle
             self._idle, self._pid = collections.deque(), os.getpid()
@@ -520,7 +524,7 @@ class Client:
                 pass
 
     def close(self):
-        """Closes what is idle."""
+        """Closes the idle connections."""
         while True:
             try:
                 self._idle.pop()[0].close()
@@ -538,7 +542,7 @@ def _close_all():
 
 
 def _is_readable(sock):
-    # the server closes it, or says what nobody asked for
+    # the server has closed it, or has sent what nobody asked for
     if not hasattr(select, 'poll'):
         return bool(select.select([sock], [], [], 0)[0])
 
@@ -568,13 +572,13 @@ def _set_text(key, item, life, only_new=False):
         more['type'] = item.type
         return _op_text('set', key, more)
 
-    # the value is JSON already
+    # the value is the text of JSON already
     return b'%s,"value":%s}' % (_op_text('set', key, more)[:-1], item.data)
 
 
 def _chunks(pairs):
-    """Lists of those pairs of a key and the bytes of an operation that go into
-    one batch."""
+    """Yields lists of pairs of a key and the bytes of an operation; each list
+    fits into one batch."""
     chunk, size = [], 0
 
     for key, op in pairs:
@@ -591,14 +595,14 @@ def _chunks(pairs):
 
 
 def _halves(chunk):
-    """The second one first, as extendleft() has it."""
+    """Returns the second half first, as extendleft() reverses them."""
     half = len(chunk) // 2
 
     return chunk[half:], chunk[:half]
 
 
 def _status(result, expected, key):
-    """The status of a result of a batch."""
+    """Returns the status of a result of a batch."""
     status = result.get('status') if isinstance(result, dict) else None
 
     if type(status) is not int:
@@ -612,7 +616,7 @@ def _status(result, expected, key):
 
 
 def _entry(result, key):
-    """What a get of a batch found."""
+    """Returns the Entry that a get of a batch has found."""
     try:
         expire = _checked_expire(result['expire'])
 
@@ -632,11 +636,11 @@ def _entry(result, key):
 
 
 def _raw_entry(raw, type_, expire, key):
-    """What /pickle/ has answered.
+    """Returns the Entry of an answer of /pickle/.
 
-    For JSON it is a document of three members, which nothing tells from bytes
-    that have this type and look like it; so such bytes are always taken for
-    it, wherever they come from.  The backend stores none.
+    JSON comes as a document of three members.  Bytes of the same type that
+    look like such a document cannot be told from it, so they are always read
+    as JSON.  The backend itself stores no such bytes.
     """
     if type_ == 'application/json':
         try:

@@ -1,8 +1,8 @@
 """HTTP connections on which no exchange takes for ever.
 
-http.client bounds how long it waits for the next byte, not how many bytes it
-waits for.  Here there is a deadline for all of an exchange, from the lookup of
-the name to the last byte of the answer, and a limit to what is read.
+http.client limits how long it waits for the next byte, but not for how many
+bytes it waits.  Here a whole exchange has a deadline, from the lookup of the
+name to the last byte of the answer, and the size of an answer has a limit.
 """
 
 import http.client
@@ -10,7 +10,7 @@ import io
 import socket
 import time
 
-# seconds are added to a deadline for what is moved, at this many bytes each
+# a deadline gets a second more for so many bytes that were sent or received
 BYTES_PER_SECOND = 1 << 20
 
 MAX_ANSWER = 1 << 30
@@ -43,29 +43,32 @@ class Deadline:
 
 
 class ConnectError(Exception):
-    """There is no connection."""
+    """No connection could be made."""
 
 
 class TooLargeError(http.client.HTTPException):
-    """An answer that is not read to its end."""
+    """The answer is too large to be read to its end."""
 
 
-# What an exchange may raise by itself.  All else is raised by others, by a
-# signal handler or by gevent, to end what their program does: nobody may take
-# that for an answer.
+# What an exchange itself may raise.  A signal handler or gevent may raise
+# other exceptions to end the program: these must not be mistaken for an
+# answer.
 ERRORS = (OSError, ValueError, http.client.HTTPException, ConnectError)
 
 
 def is_away(error):
-    """Whether it is likely that the next exchange fails like this one."""
-    # http.client has no other name for what comes without an end
+    """Whether the next exchange is likely to fail like this one."""
+    # http.client raises its base class for headers without an end
     return (isinstance(error, (ConnectError, socket.timeout))
             or type(error) is http.client.HTTPException)
 
 
 class Connection(http.client.HTTPConnection):
-    """The attribute deadline is that of the exchange under way; "context" is
-    that of TLS, or None."""
+    """A connection with a deadline.
+
+    The attribute deadline is that of the current exchange.  "context" is the
+    TLS context, or None.
+    """
 
     def __init__(self, host, port, context):
         super().__init__(host, port)
@@ -111,14 +114,14 @@ class Connection(http.client.HTTPConnection):
         raise failed
 
     def exchange(self, method, path, body, headers):
-        """The status, the headers, the body, and whether the connection can
-        be used for another one."""
+        """Returns the status, the headers, the body, and whether the
+        connection can be used again."""
         broken = False
 
         try:
             self.request(method, path, body, headers)
         except ConnectionError:
-            # the server may have said why it does not want to read more
+            # the server may have said why it stopped reading
             broken = True
 
         response = self.getresponse()
@@ -133,7 +136,7 @@ class Connection(http.client.HTTPConnection):
                 and not broken)
 
     def _read(self, response):
-        # in pieces: nothing is allocated because somebody announces it
+        # in pieces: a large Content-Length alone must not allocate memory
         length = response.length
         pieces, size = [], 0
 
@@ -157,8 +160,8 @@ class Connection(http.client.HTTPConnection):
 
 
 class _Socket:
-    """What http.client needs of a socket, with the deadline of the connection
-    in all it does."""
+    """The methods of a socket that http.client needs, each with the deadline
+    of the connection."""
 
     def __init__(self, sock, connection):
         self._sock = sock

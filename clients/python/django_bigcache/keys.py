@@ -1,9 +1,10 @@
 """Keys of Django as keys of bigcache.
 
-A key of bigcache is any text of up to 8,192 bytes, but it loses slashes around
-it, it cannot hold a NUL or half a surrogate pair, and a path with ".." in it
-may be refused by nginx.  So that any two keys of Django stay two, these are
-written with a backslash, and a backslash is doubled; all else stays as it is.
+A key of bigcache is any text of up to 8,192 bytes, with three exceptions: it
+loses slashes at its ends, it cannot hold a NUL or half a surrogate pair, and
+nginx may refuse a path with ".." in it.  So these are written as escapes with
+a backslash, and a backslash is doubled.  All other characters stay as they
+are.  Two different keys of Django stay different.
 """
 
 import re
@@ -20,12 +21,12 @@ _ESCAPES = {'/': r'\s', '\\': r'\\', '\0': r'\0', '..': r'.\d'}
 
 
 def encode(key):
-    """The key of bigcache for one of Django."""
+    """Returns the key of bigcache for a key of Django."""
     return _SPECIAL.sub(_escape, key)
 
 
 def path(key):
-    """A key of bigcache as the rest of a path."""
+    """Returns the path of a key of bigcache, without its endpoint."""
     return quote(key, safe="/:@!$&'()*+,;=~")
 
 

@@ -1,5 +1,7 @@
-"""Where the server is, and what is sent along: checked once, so that requests
-need not fail for it."""
+"""The address of the server and the headers to send.
+
+All of it is checked once, so that no request fails because of it later.
+"""
 
 import base64
 import collections
@@ -10,7 +12,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 MAX_SECONDS = 86400
 
-# what the client says by itself, or could not make sense of the answer to
+# the client sends these itself, or could not read the answer to them
 OWN_HEADERS = {
     'accept-encoding', 'connection', 'content-encoding', 'content-length',
     'content-type', 'expect', 'if-match', 'if-modified-since',
@@ -26,11 +28,11 @@ Location = collections.namedtuple('Location',
 
 
 def parse(location):
-    """A Location; a ValueError if there is anything wrong with it."""
+    """Returns a Location; raises ValueError if it is wrong."""
     if not isinstance(location, str):
         raise ValueError('LOCATION is no text')
 
-    # the user's part is a secret, also where it is not written as it should be
+    # the part of the user is a secret, even if it is written incorrectly
     shown = re.sub(r'//.*@', '//', location, flags=re.DOTALL)
 
     if re.search(r'[\0-\x20\x7f]', location):
@@ -85,14 +87,13 @@ def _basic(netloc):
 
 
 def is_header_value(text):
-    """Whether it is the same when it comes out of a header as when it went
-    in."""
+    """Whether the text is the same after it was sent as a header."""
     return (isinstance(text, str) and text == text.strip()
             and re.search(r'[^\x20-\x7e]', text) is None)
 
 
 def check_headers(headers, authorization):
-    """Those to send along, as a dict."""
+    """Returns the headers to send, as a dict."""
     if headers is None:
         headers = {}
 
@@ -104,7 +105,7 @@ def check_headers(headers, authorization):
                 or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name)):
             raise ValueError('HEADERS: %r is no name' % (name,))
 
-        # not a word of the value, which may be a secret
+        # the value may be a secret: not a word of it
         if not is_header_value(value):
             raise ValueError('HEADERS: the value of %s is no plain text'
                              % name)

@@ -1,25 +1,25 @@
-"""What values look like in bigcache.
+"""How values are stored in bigcache.
 
 A serializer has two methods.  dumps(value) returns bytes, which are stored as
-they are, or a str, which is JSON and stored as such; loads(data) makes a value
-of such bytes.  JSON is read without it.  The attribute content_type is that of
-the bytes; those of another type are not read.
+they are, or a str, which must be JSON and is stored as JSON.  loads(data)
+makes a value of such bytes; JSON is read without it.  The attribute
+content_type is the type of the bytes.  Bytes of another type are not read.
 
-Bytes for which loads() raises one of UNREADABLE are a miss, with a warning; so
-are those for which it raises what its attribute errors names, a tuple of
-classes.  All else comes out of get(): nothing tells it from what a signal
-handler raises to end the program, such as Celery's SoftTimeLimitExceeded.
+If loads() raises one of UNREADABLE, the value is a miss, with a warning.  The
+attribute errors, a tuple of classes, names more such exceptions.  get() raises
+all others: one of them may come from a signal handler that ends the program,
+such as Celery's SoftTimeLimitExceeded.
 
-Integers of 64 bits are JSON whatever the serializer, so that bigcache can
-count with them.
+Integers of 64 bits are stored as JSON with any serializer, so that bigcache
+can count with them.
 """
 
 import json
 import pickle
 import zlib
 
-# what pickle, json and the objects that they make raise for bytes that are
-# damaged, or older than the program
+# raised by pickle, json and the objects that they make, for bytes that are
+# damaged or older than the program
 UNREADABLE = (
     ArithmeticError, AttributeError, EOFError, ImportError, LookupError,
     MemoryError, NotImplementedError, RecursionError, TypeError, ValueError,
@@ -28,7 +28,7 @@ UNREADABLE = (
 
 
 class PickleSerializer:
-    """Any object; who can write to the server can run code in Django."""
+    """Any object.  Whoever can write to the server can run code in Django."""
 
     content_type = 'application/x-python-pickle'
 
@@ -40,7 +40,7 @@ class PickleSerializer:
 
 
 class JSONSerializer:
-    """What JSON can express; other programs can read it, nothing is run.
+    """What JSON can express.  Other programs can read it; no code is run.
 
     Tuples come back as lists, keys of dicts as strings.
     """
