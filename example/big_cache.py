@@ -12,23 +12,23 @@
 
         return HttpResponse(page)
 
-One object does for all threads, and for processes that are forked later.  A
-server that is away or fails is a cache in which there is nothing: get()
-returns None, set() False, and from time to time a warning is logged.  After it
-could not be reached, or did not answer in time, it is not asked for 10
-seconds.  Arguments that are wrong raise something: a lifetime that is none, or
-an address.  What a signal handler or gevent raises to end a call, Celery's
-SoftTimeLimitExceeded for one, comes out of it, unless it is one of the errors
-that files, json or pickle raise.
+One object is enough for all threads, and for processes that are forked later.
+If the server cannot be reached or fails, nothing is found and nothing is
+raised: get() returns None, set() returns False, and from time to time a
+warning is logged.  After the server could not be reached, or did not answer in
+time, no request is sent for 10 seconds.  Wrong arguments raise an exception:
+an address or a lifetime that is none.  If a signal handler or gevent raises
+something to end a call, for example Celery's SoftTimeLimitExceeded, the call
+raises it too, unless it is one of the errors that files, json or pickle raise.
 
-unpickle() runs what the stored bytes say.  Use it only with a server to which
-nobody writes whom you would not let run code in your process; get() and set()
-are JSON and safe.
+unpickle() runs code that the stored bytes contain.  Use it only if everybody
+who can write to the server may run code in your process.  get() and set() use
+JSON and are safe.
 
-Keys are text, with "version" some 8,000 bytes at most in a URL, where a letter
-that is not ASCII takes six or nine.  "a", "/a" and "a/" are the same key.
-Under keys with a NUL, half a surrogate pair, or more ".." between slashes than
-there is in front of them, nothing is stored and nothing found, with a warning.
+Keys are text.  In a URL a key with its "version" may have some 8,000 bytes; a
+letter that is not ASCII takes six or nine.  "a", "/a" and "a/" are the same
+key.  Nothing is stored or found, with a warning, under a key that has a NUL,
+half a surrogate pair, or a ".." between slashes that leads above its start.
 """
 
 import base64
@@ -51,14 +51,14 @@ logger = logging.getLogger(__name__)
 
 PICKLE = 'application/x-python-pickle'
 
-# what the server says of a value that it will not take, whoever sends it
+# statuses by which the server refuses a value, whoever sends it
 REFUSED = {400, 413, 414, 422, 500, 507}
 
 MAX_ANSWER = 1 << 30
 PIECE = 1 << 18
 
-# what json, pickle and the objects that they make or read raise where it cannot
-# be done; no class that others raise to end a program, such as Exception
+# raised by json, pickle and the objects that they make or read; none of these
+# is a class that others raise to end a program, such as Exception
 UNFIT = (ArithmeticError, AttributeError, EOFError, ImportError, LookupError,
          MemoryError, NotImplementedError, RecursionError, TypeError,
          ValueError, pickle.PickleError)
@@ -68,8 +68,8 @@ class BigCache:
     """The cache at an address such as 'http://127.0.0.1:36379', or
     'https://user:password@cache.example.com/base'.
 
-    "wait" is how long to wait for the server, in seconds, with one more for
-    each MB of a page; "pause" is how long it is not asked after that.
+    "wait" is how many seconds to wait for the server, plus one for each MB of
+    a page.  "pause" is how many seconds no request is sent after that.
     """
 
     WARNING_SECONDS = 60
@@ -87,7 +87,7 @@ class BigCache:
         self._warned = {}
 
     def get(self, key, default=None, version=None):
-        """The value, or the default if there is none."""
+        """Returns the value, or the default if there is none."""
         try:
             status, _, body = self._request('GET', '/cache/', key, version)
             return _value(body) if status == 200 else default
@@ -95,11 +95,11 @@ class BigCache:
             return self._failed(error, default, key)
 
     def set(self, key, value, expires=None, timeout=None, version=None):
-        """Stores what JSON can express; whether it was stored.
+        """Stores a value that JSON can express; returns whether it is stored.
 
         "expires" is in unix seconds, a datetime, a timedelta from now, or a
-        duration such as '90s', '10m', '5h' or '28d'; "timeout" is seconds from
-        now, or a timedelta.  With neither of them the value stays for ever.
+        duration such as '90s', '10m', '5h' or '28d'.  "timeout" is seconds
+        from now, or a timedelta.  Without both the value never expires.
 
         If the value cannot be stored, an older one is removed.
         """
@@ -113,7 +113,8 @@ class BigCache:
             'Content-Type': 'application/json', 'Prefer': 'return=minimal'})
 
     def unpickle(self, key, default=None, version=None):
-        """The object, or the default if there is none.  See the note above."""
+        """Returns the object, or the default if there is none.  It runs code,
+        see the beginning of this file."""
         try:
             status, headers, body = self._request('GET', '/pickle/', key,
                                                   version)
@@ -126,7 +127,7 @@ class BigCache:
             return self._failed(error, default, key)
 
     def pickle(self, key, obj, expires=None, timeout=None, version=None):
-        """Stores an object that can be pickled; the rest is as for set()."""
+        """Stores an object that can be pickled.  The rest is as for set()."""
         headers = {'Content-Type': PICKLE}
 
         for name, value in _lifetime(expires, timeout).items():
@@ -137,14 +138,14 @@ class BigCache:
             lambda: pickle.dumps(obj, pickle.HIGHEST_PROTOCOL), headers)
 
     def delete(self, key, version=None):
-        """Whether there was something."""
+        """Removes a key.  Returns whether it existed."""
         try:
             return self._request('DELETE', '/cache/', key, version)[0] == 200
         except _Failure as error:
             return self._failed(error, False, key)
 
     def clear(self):
-        """Removes everything, also what others have stored."""
+        """Removes everything, including what others have stored."""
         try:
             self._request('POST', '/clear')
             return True
@@ -152,7 +153,7 @@ class BigCache:
             return self._failed(error, False)
 
     def close(self):
-        """Closes the connection of this thread; the next call opens one."""
+        """Closes the connection of this thread.  The next call opens one."""
         connection = getattr(self._local, 'connection', None)
 
         if connection is not None:
@@ -167,7 +168,7 @@ class BigCache:
                 return True
 
             except _Failure as error:
-                # the old value must not stay where there is a new one
+                # the old value must not stay when there is a new one
                 if isinstance(error, _Unfit) or error.status in REFUSED:
                     self._request('DELETE', '/cache/', key, version)
                 raise
@@ -190,7 +191,7 @@ class BigCache:
 
     def _request(self, method, endpoint, key=None, version=None, body=None,
                  headers=None):
-        """The status, the headers and the body; or a _Failure."""
+        """Returns the status, the headers and the body; raises _Failure."""
         if time.monotonic() < self._paused_until:
             raise _Failure('the server did not answer a moment ago')
 
@@ -206,8 +207,8 @@ class BigCache:
 
         except (OSError, ValueError, http.client.HTTPException,
                 _NoConnection) as error:
-            # no view is to wait for each of its keys; http.client has no other
-            # name for what comes without an end
+            # a view must not wait again for each of its keys; http.client
+            # raises its base class for headers without an end
             if (isinstance(error, (_NoConnection, socket.timeout))
                     or type(error) is http.client.HTTPException):
                 self._paused_until = time.monotonic() + self._pause
@@ -236,7 +237,7 @@ class BigCache:
                 if not reused:
                     raise
 
-                # the server has closed it since; http.client opens another one
+                # the server has closed it; http.client opens another one
                 connection.close()
                 answer = connection.exchange(method, path, body, headers)
 
@@ -244,14 +245,14 @@ class BigCache:
             connection.close()
             raise
 
-        # only one whose answer was read to its end is used again
+        # a connection is used again only if its answer was read to its end
         self._local.connection = connection
 
         return answer
 
     def _take(self):
-        """That of this thread, which has none meanwhile, or a new one; and
-        whether it is open already."""
+        """Returns the connection of this thread, or a new one, and whether it
+        is open already.  Meanwhile the thread has none."""
         local = self._local
         connection = getattr(local, 'connection', None)
         local.connection = None
@@ -287,8 +288,8 @@ class _TooLarge(http.client.HTTPException):
 
 
 class _Connection(http.client.HTTPConnection):
-    """One with a deadline for all of an exchange, where http.client has one
-    for each byte; "context" is that of TLS, or None."""
+    """A connection with a deadline for a whole exchange; http.client has one
+    for each byte.  "context" is the TLS context, or None."""
 
     def __init__(self, host, port, context):
         super().__init__(host, port)
@@ -309,7 +310,7 @@ class _Connection(http.client.HTTPConnection):
         return min(left, self._wait)
 
     def moved(self, size):
-        # a second for each MB
+        # a second more for each MB
         self._end += size / (1 << 20)
 
     def received(self, size):
@@ -349,7 +350,7 @@ class _Connection(http.client.HTTPConnection):
         try:
             self.request(method, path, body, headers)
         except ConnectionError:
-            # the server may have said why it does not want to read more
+            # the server may have said why it stopped reading
             broken = True
 
         response = self.getresponse()
@@ -377,8 +378,8 @@ class _Connection(http.client.HTTPConnection):
 
 
 class _Socket:
-    """What http.client needs of a socket, and no more waiting than the
-    connection allows."""
+    """The methods of a socket that http.client needs.  None waits longer than
+    the connection allows."""
 
     def __init__(self, sock, connection):
         self._sock = sock
@@ -430,7 +431,7 @@ def _value(body):
 
 
 def _object(content_type, body):
-    # what was taken over from the original server has no type
+    # what was imported from the original server has no type
     if content_type not in (PICKLE, 'application/octet-stream'):
         raise _Unfit('it is no pickle')
 
@@ -452,8 +453,8 @@ def _said(error):
 
 
 def _parse(location):
-    """The address, the context of TLS or None, the path in front, and the
-    headers with the user."""
+    """Returns the address, the TLS context or None, the path in front, and
+    the headers with the user."""
     if (not isinstance(location, str)
             or not re.fullmatch(r'https?://[!-~]+', location, re.IGNORECASE)
             or '?' in location or '#' in location):
@@ -468,7 +469,7 @@ def _parse(location):
     except (ValueError, AttributeError):
         port = None
 
-    # without a word of what it was, which may have a password
+    # the location may contain a password: not a word of it
     if not port or not host:
         raise ValueError('the location has no host, or an impossible port')
 
