@@ -1,4 +1,4 @@
-/* Shows openapi.json, which lies beside the page, in Swagger UI. */
+/* Shows openapi.json, which is beside the page, in Swagger UI. */
 
 const dark = matchMedia('(prefers-color-scheme: dark)');
 
@@ -8,8 +8,8 @@ const follow = () =>
 dark.addEventListener('change', follow);
 follow();
 
-// Swagger UI is made for wide screens: on others, what stands in columns there
-// stands below each other
+// Swagger UI is made for wide screens; on narrow ones its columns stand below
+// each other
 const narrow = new CSSStyleSheet;
 
 narrow.replaceSync(`
@@ -51,7 +51,7 @@ narrow.replaceSync(`
 
 document.adoptedStyleSheets.push(narrow);
 
-// fetch() takes no address with a user in it; the browser sends him anyway
+// fetch() takes no address with a user; the browser sends the user anyway
 const api = new URL('openapi.json', location);
 
 api.username = api.password = '';
@@ -63,6 +63,6 @@ SwaggerUIBundle({
     deepLinking: true,
     defaultModelsExpandDepth: 0,
 
-    // the default sends the API to a service on the internet, to be checked
+    // by default Swagger UI sends the API to a service on the internet to check it
     validatorUrl: null,
 });
