@@ -1,0 +1,158 @@
+#!/usr/bin/perl
+
+# The documents: every link leads to a file and to a heading in it, and README
+# is short.  docs/configuration.md has every directive with its contexts, every
+# parameter of bigcache_path and every value of $bigcache_status; docs/api.md
+# has every endpoint with its methods.  None of them has one that is not there.
+
+use strict;
+use warnings;
+
+use File::Find;
+use FindBin;
+use Test::More;
+
+my $top = "$FindBin::Bin/..";
+
+
+sub slurp {
+    open my $file, '<:encoding(UTF-8)', $_[0] or die "$_[0]: $!\n";
+    local $/;
+
+    return scalar <$file>;
+}
+
+
+# source(NAME): the file of that name, wherever in the sources it is
+
+my %sources;
+
+find({ no_chdir => 1, wanted => sub {
+    $sources{$1} = $_ if m{([^/]+\.c)$};
+} }, "$top/src");
+
+sub source {
+    my ($name) = @_;
+
+    return slurp($sources{$name} // "$top/$name") =~ s{/\*.*?\*/}{}gsr;
+}
+
+
+# -- links
+
+# headings(TEXT): as the addresses that a forge makes of them
+
+sub headings {
+    my ($text) = @_;
+
+    $text =~ s/^    .*$//mg;
+
+    return map {
+        lc =~ s/[^\w\- ]//gr =~ tr/ /-/r
+    } $text =~ /^#+ (.*)$/mg;
+}
+
+
+my @files = ('README.md', 'CONTRIBUTING.md', 'SECURITY.md',
+    'clients/python/README.md', map { s{^\Q$top\E/}{}r } glob "$top/docs/*.md");
+my %headings = map { $_ => { map { $_ => 1 } headings(slurp("$top/$_")) } }
+    @files;
+my (@dead, $n);
+
+for my $file (@files) {
+    my ($in) = $file =~ m{(.*/)};
+
+    for my $link (slurp("$top/$file") =~ /\]\(([^)\s]+)\)/g) {
+        next if $link =~ /^https?:/;
+
+        my ($path, $heading) = split /#/, $link, 2;
+        my $to = length $path ? ($in // '') . $path : $file;
+
+        1 while $to =~ s{(^|/)[^/.][^/]*/\.\./}{$1};
+
+        $n++;
+        push @dead, "$file: $link" if !-e "$top/$to"
+            || defined $heading && !$headings{$to}{$heading};
+    }
+}
+
+cmp_ok $n, '>', 100, 'links';
+is_deeply \@dead, [], 'each leads to something';
+cmp_ok slurp("$top/README.md") =~ tr/\n//, '<', 300, 'README is short';
+
+# -- directives
+
+my %contexts = (MAIN => 'http', SRV => 'server', LOC => 'location',
+    LIF => 'if in location');
+my $configuration = slurp("$top/docs/configuration.md");
+my %documented = $configuration
+    =~ /^### (\w+)\n\n    Syntax:(?:.*\n)*?    Context:  (.*)\n/mg;
+my %directives;
+
+my $module = source('ngx_http_bigcache_module.c');
+
+while ($module =~ /\{ ngx_string\("(\w+)"\),\s*([A-Z0-9_|\s]+),/g) {
+    my ($name, $flags) = ($1, $2);
+
+    $directives{$name} = join ', ', map { $contexts{$_} }
+        $flags =~ /NGX_HTTP_(MAIN|SRV|LOC|LIF)_CONF/g;
+}
+
+cmp_ok scalar(keys %directives), '>', 4, 'directives';
+is_deeply \%documented, \%directives, 'are documented, with their contexts';
+
+# -- parameters of bigcache_path
+
+my $path = source('ngx_http_bigcache_path.c');
+my @parameters = sort $path =~ /"(\w+)="/g;
+my ($syntax) = $configuration =~ /^### bigcache_path\n(.*?)\n\n[^ ]/ms;
+my ($table) = $configuration =~ /^\| parameter \|.*\n((?:\|.*\n)+)/m;
+
+cmp_ok scalar(@parameters), '>', 9, 'parameters';
+is_deeply [ sort $syntax =~ /(\w+)=/g ], \@parameters, 'are in the syntax';
+is_deeply [ sort $table =~ /^\| `(\w+)=/mg ], \@parameters, 'and in the table';
+
+# -- $bigcache_status
+
+my %statuses = map { $_ => 1 } map { source($_) =~ /ngx_string\("([A-Z]+)"\)/g }
+    'ngx_http_bigcache_status.c', 'ngx_http_bigcache_route.c';
+
+cmp_ok scalar(keys %statuses), '>', 10, 'values of the variable';
+is_deeply [ sort $configuration =~ /^\| `([A-Z]+)` \|/mg ],
+    [ sort keys %statuses ], 'are documented';
+
+# -- endpoints
+
+my (%methods, %told);
+my $routes = source('ngx_http_bigcache_route.c');
+my %groups = $routes =~ /#define NGX_HTTP_BIGCACHE_(\w+)\s+\(([A-Z_|]+)\)/g;
+
+while ($routes =~ /\{ NGX_HTTP_([A-Z_|]+),\s*ngx_string\("(\/[a-z\/]+)"\)/g) {
+    my ($flags, $path) = ($1, $2);
+
+    $flags =~ s/BIGCACHE_(\w+)/$groups{$1}/g;
+    $methods{$path}{$_} = 1 for map { s/NGX_HTTP_//r } split /\|/, $flags;
+}
+
+for my $row (slurp("$top/docs/api.md") =~ /^\| (`[A-Z]+.*?) \|/mg) {
+    my @parts = $row =~ /`([^`]+)`/g;
+    my (@allowed, @paths);
+
+    for my $part (@parts) {
+        push @allowed, $1 if $part =~ /^([A-Z]+)\b/;
+        push @paths, $1 if $part =~ m{(/[a-z/]+)};
+    }
+
+    for my $path (@paths) {
+        $told{$path}{$_} = 1 for @allowed;
+    }
+}
+
+# which the text below the table says
+
+$told{$_}{HEAD} = 1 for '/clear', '/close';
+
+cmp_ok scalar(keys %methods), '>', 8, 'endpoints';
+is_deeply \%told, \%methods, 'are documented, with their methods';
+
+done_testing;
