@@ -114,6 +114,57 @@ http {
             }
         }
     }
+
+    # guards of endpoints, and paths that are rewritten into them
+
+    server {
+        listen 127.0.0.1:%%PORT_2%%;
+
+        location / {
+            bigcache main;
+        }
+
+        location ~ ^/(?:clear|close|open|batch|metrics|stat|stat/count)$ {
+            deny all;
+        }
+
+        location /last/ {
+            rewrite ^/last(/.*)$ $1 last;
+        }
+
+        location /break/ {
+            rewrite ^/break(/.*)$ $1 break;
+            bigcache main;
+        }
+
+        location = /break/clear {
+            deny all;
+        }
+
+        location ~ ^/error(/.*)$ {
+            error_page 418 = $1;
+            return 418;
+        }
+
+        location /tried/ {
+            rewrite ^/tried(/.*)$ $1 break;
+            try_files /none $uri;
+        }
+    }
+
+    server {
+        listen 127.0.0.1:%%PORT_3%%;
+
+        set $args $args;
+
+        location / {
+            bigcache main;
+        }
+
+        location ~ ^/(?:clear|close|open|batch|metrics|stat|stat/count)$ {
+            deny all;
+        }
+    }
 }
 END
 
@@ -225,6 +276,33 @@ is $t->http("GET http://localhost/clear HTTP/1.0\r\n\r\n")->status, 403,
     'absolute form';
 is count(), $count, 'absolute form clears nothing';
 is $t->get('/stat/../stat/count')->status, 401, 'password within dots';
+
+# an escaped question mark is a part of the path, no end of it, where the path
+# is rewritten too
+
+for my $road ([ 2, '' ], [ 2, '/last' ], [ 2, '/break' ], [ 2, '/error' ],
+    [ 2, '/tried' ], [ 3, '' ])
+{
+    my ($n, $before) = @$road;
+    my @bad;
+
+    for my $endpoint (qw(clear close open batch metrics stat stat/count)) {
+        for my $path (map { "$before/$endpoint$_" } qw(%3F %3f %3Fx %3F?x)) {
+            for my $method (qw(GET POST)) {
+                my $status = $t->connect($n)->request($method, $path,
+                    $method eq 'POST' ? '{"operations":[]}' : undef,
+                    Connection => 'close')->status;
+
+                push @bad, "$method $path: $status"
+                    if $status != 403 && $status != 404;
+            }
+        }
+    }
+
+    is_deeply \@bad, [], "server $n, $before/: no endpoint ends in %3F";
+}
+
+is count(), $count, 'none of them has cleared or closed anything';
 
 # dots within an endpoint are part of the key
 

@@ -192,11 +192,12 @@ extern ngx_module_t  ngx_http_bigcache_module;
 ngx_int_t ngx_http_bigcache_handler(ngx_http_request_t *r);
 
 /*
- * Finds the endpoint that a path, as it was sent, belongs to.  Returns the
- * first row of that path, and in rest what follows it, or NULL.
+ * Finds the endpoint that a path belongs to.  raw: it is as it was sent, with
+ * its query string; in any other a "?" is part of the path.  Returns the first
+ * row of that path, and in rest what follows it, or NULL.
  */
 const ngx_http_bigcache_route_t *ngx_http_bigcache_find(ngx_str_t *base,
-    ngx_str_t *uri, ngx_str_t *rest);
+    ngx_str_t *uri, ngx_uint_t raw, ngx_str_t *rest);
 
 
 /* adds the Allow header of an endpoint, given its first row */

@@ -232,7 +232,7 @@ ngx_http_bigcache_error_rest(ngx_http_request_t *r, ngx_str_t *rest)
 
     blcf = ngx_http_get_module_loc_conf(r, ngx_http_bigcache_module);
 
-    return ngx_http_bigcache_find(&blcf->base, &uri, rest);
+    return ngx_http_bigcache_find(&blcf->base, &uri, 1, rest);
 }
 
 

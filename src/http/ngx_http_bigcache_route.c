@@ -343,7 +343,8 @@ ngx_http_bigcache_handler(ngx_http_request_t *r)
 
 
 const ngx_http_bigcache_route_t *
-ngx_http_bigcache_find(ngx_str_t *base, ngx_str_t *uri, ngx_str_t *rest)
+ngx_http_bigcache_find(ngx_str_t *base, ngx_str_t *uri, ngx_uint_t raw,
+    ngx_str_t *rest)
 {
     u_char                           *p;
     size_t                            len;
@@ -371,7 +372,7 @@ ngx_http_bigcache_find(ngx_str_t *base, ngx_str_t *uri, ngx_str_t *rest)
 
         if ((route->flags & NGX_HTTP_BIGCACHE_PREFIX)
             || rest->len == 0
-            || *rest->data == '?')
+            || (raw && *rest->data == '?'))
         {
             return route;
         }
@@ -469,7 +470,8 @@ ngx_http_bigcache_route(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
     raw = (r == r->main && r->valid_unparsed_uri);
 
     first = ngx_http_bigcache_find(&blcf->base,
-                                   raw ? &r->unparsed_uri : &r->uri, &rest);
+                                   raw ? &r->unparsed_uri : &r->uri, raw,
+                                   &rest);
     if (first == NULL) {
         return ngx_http_bigcache_send_detail(r, NGX_HTTP_NOT_FOUND,
                                               "Not Found");
@@ -497,7 +499,7 @@ ngx_http_bigcache_route(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
      */
 
     if (raw
-        && ngx_http_bigcache_find(&blcf->base, &r->uri, &ignored) != first)
+        && ngx_http_bigcache_find(&blcf->base, &r->uri, 0, &ignored) != first)
     {
         return ngx_http_bigcache_send_detail(r, NGX_HTTP_BAD_REQUEST,
                       "dots in the path lead out of its endpoint");
