@@ -139,7 +139,7 @@ bigcache_ask_get(bigcache_ask_t *ask, const bigcache_str_t *key, int body,
 
     segment = page->record.segment;
 
-    rc = bigcache_page_read(&ask->cache->pages, key, body, page);
+    rc = bigcache_page_read_outside(&ask->cache->pages, key, body, page);
 
     if (rc == BIGCACHE_OK) {
         return BIGCACHE_OK;
@@ -155,7 +155,8 @@ static bigcache_rc_t
 bigcache_ask_lost(bigcache_ask_t *ask, const bigcache_str_t *key,
     bigcache_rc_t rc, uint64_t segment)
 {
-    if (rc != BIGCACHE_MISS && rc != BIGCACHE_DAMAGED) {
+    if (rc != BIGCACHE_MISS && rc != BIGCACHE_DAMAGED && rc != BIGCACHE_STALE)
+    {
         return rc;
     }
 

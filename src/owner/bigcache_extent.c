@@ -246,7 +246,7 @@ bigcache_extent_lend(bigcache_extents_t *extents, uint64_t size,
         return BIGCACHE_OK;
     }
 
-    if (rc == BIGCACHE_MISS) {
+    if (rc == BIGCACHE_MISS || rc == BIGCACHE_STALE) {
 
         /* it is pinned, unless its owner has gone already */
 

@@ -130,7 +130,7 @@ bigcache_compact(bigcache_store_t *store, const bigcache_usage_t *usage,
         rc = bigcache_scan(ctx.fd, usage->size, handler, &ctx,
                            &store->draining);
 
-    } else if (rc == BIGCACHE_MISS || ctx.evict) {
+    } else if (rc == BIGCACHE_MISS || (ctx.evict && rc != BIGCACHE_STALE)) {
 
         /* the file was taken away, or is to go; its keys go with it */
 
@@ -140,6 +140,7 @@ bigcache_compact(bigcache_store_t *store, const bigcache_usage_t *usage,
 
     } else {
         file = NULL;
+        rc = BIGCACHE_ERROR;
     }
 
     *n = ctx.n;

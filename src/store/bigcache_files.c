@@ -41,12 +41,17 @@ struct bigcache_files_s {
     uint64_t           clock;
     uint64_t           forgotten;   /* how often a file was */
     unsigned           n;           /* in buckets */
+
+    /* the directory that the files of the store are in, if it is known */
+    dev_t              dev;
+    ino_t              ino;
+    unsigned           known:1;
 };
 
 
 static bigcache_file_t *bigcache_files_open(bigcache_files_t *files,
     uint64_t id, bigcache_rc_t *rc);
-static int bigcache_files_missing(bigcache_files_t *files);
+static bigcache_rc_t bigcache_files_unopened(bigcache_files_t *files);
 static bigcache_file_t *bigcache_files_find(bigcache_files_t *files,
     uint64_t id);
 static void bigcache_files_insert(bigcache_files_t *files,
@@ -116,6 +121,7 @@ bigcache_files_close(bigcache_files_t *files)
 
     files->n = 0;
     files->forgotten++;
+    files->known = 0;
 
     (void) pthread_mutex_unlock(&files->mutex);
 
@@ -123,6 +129,48 @@ bigcache_files_close(bigcache_files_t *files)
         next = file->next;
         bigcache_file_close(file);
     }
+}
+
+
+void
+bigcache_files_know(bigcache_files_t *files, int dir)
+{
+    struct stat  st;
+
+    if (fstat(dir, &st) == -1) {
+        return;
+    }
+
+    (void) pthread_mutex_lock(&files->mutex);
+
+    files->dev = st.st_dev;
+    files->ino = st.st_ino;
+    files->known = 1;
+
+    (void) pthread_mutex_unlock(&files->mutex);
+}
+
+
+int
+bigcache_files_there(bigcache_files_t *files)
+{
+    int          same;
+    struct stat  st;
+
+    if (stat(files->path, &st) == -1) {
+        return 0;
+    }
+
+    (void) pthread_mutex_lock(&files->mutex);
+
+    same = !files->known
+           || (files->dev == st.st_dev && files->ino == st.st_ino);
+
+    (void) pthread_mutex_unlock(&files->mutex);
+
+    errno = ENOENT;
+
+    return same;
 }
 
 
@@ -321,7 +369,7 @@ bigcache_files_open(bigcache_files_t *files, uint64_t id, bigcache_rc_t *rc)
     dir = bigcache_plain_dir(files->path, 0, NULL);
 
     if (dir == -1) {
-        *rc = (errno == ENOENT) ? BIGCACHE_MISS : BIGCACHE_ERROR;
+        *rc = (errno == ENOENT) ? BIGCACHE_STALE : BIGCACHE_ERROR;
         return NULL;
     }
 
@@ -335,7 +383,7 @@ bigcache_files_open(bigcache_files_t *files, uint64_t id, bigcache_rc_t *rc)
     errno = err;
 
     if (fd == -1) {
-        *rc = bigcache_files_missing(files) ? BIGCACHE_MISS : BIGCACHE_ERROR;
+        *rc = bigcache_files_unopened(files);
         return NULL;
     }
 
@@ -379,25 +427,24 @@ bigcache_files_open(bigcache_files_t *files, uint64_t id, bigcache_rc_t *rc)
 
 
 /*
- * Tells whether a file that could not be opened, errno says why, is not there:
- * the directory is, or it may be the file system that has gone.
+ * Returns what it means that a file could not be opened, errno says why: it is
+ * not there only if the directory is, and is the one that it was in.  Else the
+ * file system may have gone, and left an old directory of that name to be seen.
  */
 
-static int
-bigcache_files_missing(bigcache_files_t *files)
+static bigcache_rc_t
+bigcache_files_unopened(bigcache_files_t *files)
 {
-    struct stat  st;
-
     if (errno != ENOENT) {
-        return 0;
+        return BIGCACHE_ERROR;
     }
 
-    if (stat(files->path, &st) == 0) {
+    if (bigcache_files_there(files)) {
         errno = ENOENT;
-        return 1;
+        return BIGCACHE_MISS;
     }
 
-    return 0;
+    return (errno == ENOENT) ? BIGCACHE_STALE : BIGCACHE_ERROR;
 }
 
 

@@ -51,9 +51,22 @@ void bigcache_files_destroy(bigcache_files_t *files);
 void bigcache_files_close(bigcache_files_t *files);
 
 /*
+ * Notes that dir is the directory that the files are in, until all of them are
+ * closed: one of that name that is put there meanwhile is another.
+ */
+void bigcache_files_know(bigcache_files_t *files, int dir);
+
+/* returns 1 if the directory is there, and is that one; or 0 and errno */
+
+int bigcache_files_there(bigcache_files_t *files);
+
+/*
  * Gives the file of segment id.  Returns BIGCACHE_OK, *file and *fd, and
  * bigcache_files_release() is owed; BIGCACHE_MISS if there is no such segment,
- * or its header fails its check; BIGCACHE_ERROR and errno.
+ * or its header fails its check; BIGCACHE_STALE and errno if the directory is
+ * not there, or is another: nobody knows then whether there is such a segment,
+ * unless the caller can tell that the store was cleared; BIGCACHE_ERROR and
+ * errno.
  */
 bigcache_rc_t bigcache_files_acquire(bigcache_files_t *files, uint64_t id,
     bigcache_file_t **file, int *fd);

@@ -28,6 +28,7 @@ static bigcache_rc_t bigcache_fsync_end(int fd, int failed, const char *path,
     char *error);
 static bigcache_rc_t bigcache_fsync_entry(int dir, const char *name,
     char *error);
+static bigcache_rc_t bigcache_fsync_unopened(const char *path, char *error);
 static bigcache_rc_t bigcache_fsync_failed(int err, const char *what,
     const char *path, char *error);
 
@@ -40,9 +41,7 @@ bigcache_fsync_file(const char *path, char *error)
     fd = open(path, BIGCACHE_FSYNC_OPEN);
 
     if (fd == -1) {
-        return (errno == ENOENT)
-               ? BIGCACHE_OK
-               : bigcache_fsync_failed(errno, "open", path, error);
+        return bigcache_fsync_unopened(path, error);
     }
 
     return bigcache_fsync_end(fd, fdatasync(fd), path, error);
@@ -57,9 +56,7 @@ bigcache_fsync_dir(const char *path, char *error)
     fd = open(path, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
 
     if (fd == -1) {
-        return (errno == ENOENT)
-               ? BIGCACHE_OK
-               : bigcache_fsync_failed(errno, "open", path, error);
+        return bigcache_fsync_failed(errno, "open", path, error);
     }
 
     return bigcache_fsync_end(fd, bigcache_fsync_names(fd), path, error);
@@ -76,7 +73,11 @@ bigcache_fsync_logs(const char *path, char *error)
 bigcache_rc_t
 bigcache_fsync_files(const char *path, char *error)
 {
-    return bigcache_fsync_all(path, "", error);
+    bigcache_rc_t  rc;
+
+    rc = bigcache_fsync_all(path, "", error);
+
+    return (rc == BIGCACHE_MISS) ? BIGCACHE_ERROR : rc;
 }
 
 
@@ -93,9 +94,7 @@ bigcache_fsync_all(const char *path, const char *suffix, char *error)
     dir = opendir(path);
 
     if (dir == NULL) {
-        return (errno == ENOENT)
-               ? BIGCACHE_OK
-               : bigcache_fsync_failed(errno, "open", path, error);
+        return bigcache_fsync_unopened(path, error);
     }
 
     rc = BIGCACHE_OK;
@@ -179,6 +178,21 @@ bigcache_fsync_end(int fd, int failed, const char *path, char *error)
 
     return failed ? bigcache_fsync_failed(err, "sync", path, error)
                   : BIGCACHE_OK;
+}
+
+
+/* the caller knows whether what is not there was removed, or has gone */
+
+static bigcache_rc_t
+bigcache_fsync_unopened(const char *path, char *error)
+{
+    int            err;
+    bigcache_rc_t  rc;
+
+    err = errno;
+    rc = bigcache_fsync_failed(err, "open", path, error);
+
+    return (err == ENOENT) ? BIGCACHE_MISS : rc;
 }
 
 

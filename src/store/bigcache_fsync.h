@@ -20,14 +20,16 @@
 
 /*
  * Each returns BIGCACHE_OK; BIGCACHE_FULL, or BIGCACHE_ERROR, and the reason
- * in error.  What is not there by now needs no sync.
+ * in error.  Nothing is durable that is not there: it may be the file system
+ * that has gone.
  *
- * bigcache_fsync_file(): the bytes of the file at path, and its size.
+ * bigcache_fsync_file(): the bytes of the file at path, and its size; or
+ * BIGCACHE_MISS, and the reason, if there is none.
  * bigcache_fsync_dir(): the names in the directory at path.
  * bigcache_fsync_logs(): the logs of the LevelDB database in the directory at
- * path, and their names.  What is not in its logs any more LevelDB has synced
- * by itself, in tables.  Unlike a synced write of LevelDB it keeps no writer
- * waiting.
+ * path, and their names; or BIGCACHE_MISS, and the reason, if there is none.
+ * What is not in its logs any more LevelDB has synced by itself, in tables.
+ * Unlike a synced write of LevelDB it keeps no writer waiting.
  * bigcache_fsync_files(): the same for all files in the directory at path.
  */
 bigcache_rc_t bigcache_fsync_file(const char *path, char *error);

@@ -87,7 +87,7 @@ bigcache_large_reserve(void *data, uint64_t size, bigcache_place_t *place)
         return BIGCACHE_OK;
     }
 
-    if (rc == BIGCACHE_MISS) {
+    if (rc == BIGCACHE_MISS || rc == BIGCACHE_STALE) {
 
         /* the segment is pinned, unless the store is closed by now */
 

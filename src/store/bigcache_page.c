@@ -114,6 +114,22 @@ bigcache_rc_t
 bigcache_page_read(bigcache_pages_t *pages, const bigcache_str_t *key,
     int body, bigcache_page_t *page)
 {
+    bigcache_rc_t  rc;
+
+    rc = bigcache_page_read_outside(pages, key, body, page);
+
+    return (rc == BIGCACHE_STALE)
+           ? bigcache_page_failed(pages->conf, BIGCACHE_ERROR,
+                                  "open a segment", "the directory \"pages\" "
+                                  "is not there, or is another")
+           : rc;
+}
+
+
+bigcache_rc_t
+bigcache_page_read_outside(bigcache_pages_t *pages, const bigcache_str_t *key,
+    int body, bigcache_page_t *page)
+{
     int                 fd;
     size_t              size;
     uint32_t            crc;

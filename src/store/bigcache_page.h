@@ -96,8 +96,14 @@ void bigcache_page_done(bigcache_pages_t *pages, bigcache_draft_t *draft);
  * asks for it: BIGCACHE_AGAIN as that says.  Returns BIGCACHE_OK;
  * BIGCACHE_MISS if there is no such segment; BIGCACHE_DAMAGED if the entry
  * fails its check; BIGCACHE_NOMEM, or BIGCACHE_ERROR, which is logged.
+ *
+ * bigcache_page_read() is for a call inside the store, which is not cleared
+ * then.  The other is for those who may meet that, and are to look again: it
+ * returns BIGCACHE_STALE, too, if the directory of segments is not there.
  */
 bigcache_rc_t bigcache_page_read(bigcache_pages_t *pages,
+    const bigcache_str_t *key, int body, bigcache_page_t *page);
+bigcache_rc_t bigcache_page_read_outside(bigcache_pages_t *pages,
     const bigcache_str_t *key, int body, bigcache_page_t *page);
 
 /* tells whether body, one of BIGCACHE_BODY_*, asks for that of the record */

@@ -96,6 +96,8 @@ static bigcache_segment_t *bigcache_segments_dirty_locked(
     bigcache_segments_t *segments, uint64_t after);
 static bigcache_rc_t bigcache_segments_sync_one(
     bigcache_segments_t *segments, uint64_t id, char *error);
+static void bigcache_segments_dirty(bigcache_segments_t *segments,
+    uint64_t id);
 static void bigcache_segments_unsynced(bigcache_segments_t *segments,
     uint64_t id);
 static bigcache_rc_t bigcache_segments_sync_names(
@@ -311,14 +313,9 @@ bigcache_rc_t
 bigcache_segments_acquire(bigcache_segments_t *segments, uint64_t id,
     bigcache_file_t **file, int *fd)
 {
-    int  found;
-
-    (void) pthread_mutex_lock(&segments->mutex);
-    found = (bigcache_segments_find(segments, id) != NULL);
-    (void) pthread_mutex_unlock(&segments->mutex);
-
-    return found ? bigcache_files_acquire(segments->files, id, file, fd)
-                 : BIGCACHE_MISS;
+    return bigcache_segments_live(segments, id, 0)
+           ? bigcache_files_acquire(segments->files, id, file, fd)
+           : BIGCACHE_MISS;
 }
 
 
@@ -618,6 +615,8 @@ bigcache_segments_scan(bigcache_segments_t *segments, char *error)
     if (fd == -1) {
         return BIGCACHE_ERROR;
     }
+
+    bigcache_files_know(segments->files, fd);
 
     list = openat(fd, ".", O_RDONLY|O_DIRECTORY|O_CLOEXEC);
     dir = (list == -1) ? NULL : fdopendir(list);
@@ -972,11 +971,50 @@ bigcache_segments_sync_one(bigcache_segments_t *segments, uint64_t id,
 
     rc = bigcache_fsync_file(name, error);
 
+    /* once more, or the directory may have been put back only since */
+
+    if (rc == BIGCACHE_MISS && bigcache_files_there(segments->files)) {
+        rc = bigcache_fsync_file(name, error);
+    }
+
+    if (rc == BIGCACHE_MISS && bigcache_files_there(segments->files)) {
+
+        /* it was removed since it was found */
+
+        return BIGCACHE_OK;
+    }
+
+    if (rc == BIGCACHE_MISS) {
+
+        /* its file system is away, but the kernel has let go of nothing */
+
+        bigcache_segments_dirty(segments, id);
+
+        return BIGCACHE_ERROR;
+    }
+
     if (rc != BIGCACHE_OK) {
         bigcache_segments_unsynced(segments, id);
     }
 
     return rc;
+}
+
+
+static void
+bigcache_segments_dirty(bigcache_segments_t *segments, uint64_t id)
+{
+    bigcache_segment_t  *segment;
+
+    (void) pthread_mutex_lock(&segments->mutex);
+
+    segment = bigcache_segments_find(segments, id);
+
+    if (segment) {
+        segment->dirty = 1;
+    }
+
+    (void) pthread_mutex_unlock(&segments->mutex);
 }
 
 

@@ -102,7 +102,8 @@ int bigcache_segments_live(bigcache_segments_t *segments, uint64_t id,
 /*
  * Gives the open file of a segment.  Returns BIGCACHE_OK, and
  * bigcache_segments_release() is owed; BIGCACHE_MISS if there is no such
- * segment; BIGCACHE_ERROR and errno.
+ * segment; BIGCACHE_STALE and errno if the directory of segments is not there,
+ * so that nobody knows; BIGCACHE_ERROR and errno.
  */
 bigcache_rc_t bigcache_segments_acquire(bigcache_segments_t *segments,
     uint64_t id, bigcache_file_t **file, int *fd);

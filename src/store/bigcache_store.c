@@ -42,7 +42,7 @@ bigcache_store_get(bigcache_store_t *store, const bigcache_str_t *key,
 
     /* outside, since whoever lets the store go waits for all inside */
 
-    rc = bigcache_page_read(&store->pages, key, body, page);
+    rc = bigcache_page_read_outside(&store->pages, key, body, page);
 
     if (rc == BIGCACHE_OK) {
         return BIGCACHE_OK;
@@ -50,7 +50,8 @@ bigcache_store_get(bigcache_store_t *store, const bigcache_str_t *key,
 
     bigcache_page_free(page);
 
-    if (rc != BIGCACHE_MISS && rc != BIGCACHE_DAMAGED) {
+    if (rc != BIGCACHE_MISS && rc != BIGCACHE_DAMAGED && rc != BIGCACHE_STALE)
+    {
         return rc;
     }
 

@@ -518,6 +518,13 @@ bigcache_sync_logs(bigcache_store_t *store, char *error)
 
     rc = bigcache_fsync_logs(store->index_path, error);
 
+    if (rc == BIGCACHE_MISS) {
+
+        /* nor is there a place for tables, or for an opening */
+
+        return BIGCACHE_ERROR;
+    }
+
     if (rc == BIGCACHE_OK
         && atomic_load(&store->import.state) != BIGCACHE_IMPORT_NONE)
     {
@@ -527,6 +534,10 @@ bigcache_sync_logs(bigcache_store_t *store, char *error)
                         store->conf.path);
 
         rc = bigcache_fsync_logs(name, error);
+
+        /* all of it is imported by now, and it is in the trash */
+
+        rc = (rc == BIGCACHE_MISS) ? BIGCACHE_OK : rc;
     }
 
     if (rc != BIGCACHE_OK) {

@@ -55,6 +55,7 @@ static void test_lock(void);
 static void test_foreign(void);
 static void test_left(void);
 static void test_damage(void);
+static void test_away(const char *other);
 static void *purge_thread(void *data);
 static void *large_thread(void *data);
 static void *stop_thread(void *data);
@@ -71,6 +72,7 @@ static uint64_t version(bigcache_store_t *store, const char *key);
 static long long count(bigcache_store_t *store);
 static int evicted(const char *name, unsigned n);
 static int files_are(const char *name, unsigned n);
+static int crit_is(const char *name, unsigned n);
 static int eventually(int (*check)(const char *, unsigned), const char *name,
     unsigned n);
 static unsigned files(const char *name);
@@ -84,6 +86,7 @@ static int rm(const char *name, const struct stat *st, int type,
 
 static char                   path[64];
 static unsigned               crit, swept;
+static _Atomic unsigned       unsynced, uncompacted;
 static _Atomic unsigned       large_done;
 static bigcache_store_conf_t  conf;
 
@@ -123,6 +126,8 @@ main(void)
     test_foreign();
     test_left();
     test_damage();
+    test_away(NULL);
+    test_away("pages");
 
     (void) nftw(path, rm, 16, FTW_DEPTH|FTW_PHYS);
 
@@ -1192,6 +1197,83 @@ test_damage(void)
 }
 
 
+/*
+ * The directory of segments is not there, as if its file system had gone; or
+ * other is, an empty one of that name below it: no page is lost for that.
+ */
+
+static void
+test_away(const char *other)
+{
+    char              *body, pages[128], away[128];
+    bigcache_str_t     a, b, c;
+    bigcache_page_t    page;
+    bigcache_store_t  *store;
+
+    fresh();
+    store = start();
+
+    body = calloc(1, LARGE);
+
+    (void) put(store, "a", body, LARGE / 3, BIGCACHE_NEVER, 0);
+    (void) put(store, "b", body, LARGE / 3 * 2 + LARGE / 6, BIGCACHE_NEVER,
+               0);
+    (void) put(store, "c", body, LARGE, BIGCACHE_NEVER, 0);
+    (void) put(store, "d", body, LARGE / 3, BIGCACHE_NEVER, 0);
+
+    /* no file is open then */
+
+    stop(store);
+    store = start();
+
+    is_int(count(store), 4, "four pages in three segments");
+
+    (void) snprintf(pages, sizeof(pages), "%s/pages", path);
+    (void) snprintf(away, sizeof(away), "%s/away", path);
+
+    (void) rename(pages, away);
+
+    if (other) {
+        (void) mkdir(pages, 0700);
+    }
+
+    a = str("a");
+    b = str("b");
+    c = str("c");
+
+    is_int(bigcache_store_get(store, &a, 1, &page), BIGCACHE_ERROR,
+           "a page whose directory is away");
+    is_int(count(store), 4, "is not lost");
+
+    /* one segment is sparse now, and nothing is alive in another */
+
+    atomic_store(&unsynced, 0);
+    atomic_store(&uncompacted, 0);
+
+    (void) bigcache_store_delete(store, &b, 0, 0);
+    (void) bigcache_store_delete(store, &c, 0, 0);
+
+    ok(eventually(crit_is, "sync", 1), "no sync succeeds");
+    ok(eventually(crit_is, "compact", 1), "nor does a compaction");
+    is_int(count(store), 2, "what is alive stays");
+
+    if (other) {
+        (void) rmdir(pages);
+    }
+
+    ok(rename(away, pages) == 0, "the directory is back");
+
+    ok(has(store, "a", body, LARGE / 3), "with the page");
+    ok(has(store, "d", body, LARGE / 3), "and the other one");
+    is_int(count(store), 2, "both are counted");
+    ok(eventually(files_are, "pages", 2), "the segments go now");
+    ok(has(store, "a", body, LARGE / 3), "the page was moved");
+
+    free(body);
+    stop(store);
+}
+
+
 static bigcache_store_t *
 start(void)
 {
@@ -1336,6 +1418,16 @@ files_are(const char *name, unsigned n)
 }
 
 
+/* tells whether there was a line of what was tried in vain */
+
+static int
+crit_is(const char *name, unsigned n)
+{
+    return atomic_load(strcmp(name, "sync") == 0 ? &unsynced : &uncompacted)
+           >= n;
+}
+
+
 static int
 eventually(int (*check)(const char *, unsigned), const char *name, unsigned n)
 {
@@ -1428,6 +1520,15 @@ log_handler(void *data, int level, const char *text)
     (void) data;
 
     crit += (level == BIGCACHE_LOG_CRIT);
+
+    if (strstr(text, "cannot be synced")) {
+        (void) atomic_fetch_add(&unsynced, 1);
+    }
+
+    if (strstr(text, "cannot compact")) {
+        (void) atomic_fetch_add(&uncompacted, 1);
+    }
+
     (void) printf("# log %d: %s\n", level, text);
 }
 
