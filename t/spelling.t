@@ -106,12 +106,66 @@ http {
             bigcache_key_args off;
         }
     }
+
+    # guards of the path that is sent, which is rewritten into a key
+
+    ${\join '', map { <<"SERVER" } [ 3, 'on' ], [ 4, 'off' ] }
+    server {
+        listen 127.0.0.1:%%PORT_$_->[0]%%;
+        merge_slashes $_->[1];
+
+        location / {
+            bigcache main;
+        }
+
+        location /pages/ {
+            rewrite ^/pages/(.*)\$ /cache/\$1 break;
+            bigcache main;
+        }
+
+        location /last/ {
+            rewrite ^/last/(.*)\$ /middle/\$1 last;
+        }
+
+        location /middle/ {
+            rewrite ^/middle/(.*)\$ /cache/\$1 last;
+        }
+
+        location ~ ^/(?:pages|middle|inner)/(?:secret|list)\$ {
+            deny all;
+        }
+
+        location ~ ^/inner/(.*)\$ {
+            error_page 418 = /cache/\$1;
+            return 418;
+        }
+
+        location /double {
+            rewrite ^/double(.*)\$ /cache/\$1 break;
+            bigcache main;
+        }
+    }
+SERVER
+
+    server {
+        listen 127.0.0.1:%%PORT_5%%;
+
+        set \$args \$args;
+
+        location / {
+            bigcache main;
+        }
+
+        location = /cache/secret {
+            deny all;
+        }
+    }
 }
 END
 
 my %all = map { $_ => 1 } map { @$_[1 .. $#$_] } values %guard;
 my @keys = sort keys %all;
-my @connections = map { $t->connect($_) } 0 .. 2;
+my @connections = map { $t->connect($_) } 0 .. 5;
 
 
 sub ask {
@@ -266,7 +320,7 @@ for my $n (0, 1) {
 # what is said
 
 $t->json_is(ask(0, 'exact', 'GET', '/cache/secret/'), 400, { detail => 'the '
-    . 'key belongs to another location than this spelling of its path' },
+    . 'key may belong to another location than this spelling of its path' },
     'the reason');
 is ask(0, 'exact', 'GET', '/cache/secret')->status, 403, 'the usual spelling';
 
@@ -301,6 +355,48 @@ is ask(2, 'x', 'GET', '/v1/cache/list%3Fpage=2')->json->{value},
     'page of list?page=2', 'arguments: none, a location of their own';
 is ask(2, 'x', 'GET', '/v1/cache/list%3Fpage=2/')->status, 400,
     'arguments: none, another spelling';
+
+# a path that is rewritten into a key: its guard, and those on the way, are
+# passed by no spelling
+
+for my $n (3, 4) {
+    for my $road (qw(/pages/ /last/ /inner/)) {
+        my ($refused, @bad) = (0);
+
+        for my $path (map { spellings($_) } 'secret', 'list?page=2') {
+            my $answer = ask($n, 'x', 'GET', $road . $path);
+
+            push @bad, "GET $road$path: " . $answer->body
+                if $answer->body =~ /page of (?:secret"|list)/
+                    || $answer->status =~ /^5/;
+            $refused++ if $answer->status =~ /^40[03]$/;
+        }
+
+        ok $refused > 100, "server $n, $road: $refused are refused";
+        is_deeply \@bad, [], "server $n, $road: all of them are";
+        is ask($n, 'x', 'GET', "${road}secret")->status, 403,
+            "server $n, $road: the usual spelling";
+        is ask($n, 'x', 'GET', "$road$_")->json->{value}, 'page of free',
+            "server $n, $road$_: another key" for qw(free %66ree free?);
+        is ask($n, 'x', 'GET', "${road}free/")->status, 400,
+            "server $n, ${road}free/: only the usual spelling";
+    }
+}
+
+is ask(3, 'x', 'GET', '/double/free')->json->{value}, 'page of free',
+    'a double slash of the configuration';
+is ask(4, 'x', 'GET', '/double/free')->status, 400,
+    'that may have been sent, with merge_slashes off';
+
+# what is only marked as rewritten is not
+
+for my $path ('free', '/free', 'free/', 'free%2F', '%66ree', '//free//') {
+    is ask(5, 'x', 'GET', "/cache/$path")->json->{value}, 'page of free',
+        "set \$args: $path";
+}
+
+is ask(5, 'x', 'GET', "/cache/$_")->status, $_ eq 'secret' ? 403 : 400,
+    "set \$args: $_" for 'secret', '/secret/', 'secret/', 'secret%2F';
 
 # the prefixes of lists and purges, which keep a slash at their end
 

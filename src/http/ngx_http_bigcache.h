@@ -238,7 +238,8 @@ const char *ngx_http_bigcache_list_args(ngx_http_request_t *r,
  * Tells whether the location that nginx has chosen for the path of the request
  * is the one that it chooses for the usual spelling of the key: only then have
  * the access rules of the key been applied.  raw: the path is as it was sent.
- * Returns NGX_OK; NGX_DECLINED if it is another one, then the request is to be
+ * Of a path that was rewritten only the usual spelling passes.  Returns NGX_OK;
+ * NGX_DECLINED if it is another location, or may be, then the request is to be
  * refused; or NGX_ERROR.
  */
 ngx_int_t ngx_http_bigcache_location(ngx_http_request_t *r, ngx_uint_t raw,

@@ -18,6 +18,11 @@
  * sent in the usual way.  If that is another location than the one of r->uri,
  * the request is to be refused.  With one location for all keys it never is,
  * and for a path that is the usual one nothing is looked up.
+ *
+ * Where the path that was sent is rewritten into the one of a key, its own
+ * location has rules too, and those that it was led through on the way.  None
+ * of them can be looked up for another spelling, since nobody knows what would
+ * have been sent then.  So only the usual path of a key passes there.
  */
 
 
@@ -43,6 +48,12 @@ typedef ngx_http_core_loc_conf_t  ngx_http_bigcache_found_t;
 #endif
 
 
+static ngx_uint_t ngx_http_bigcache_same_uri(const ngx_str_t *one,
+    const ngx_str_t *two);
+static ngx_int_t ngx_http_bigcache_sent(ngx_http_request_t *r,
+    ngx_uint_t merge, ngx_str_t *sent);
+static ngx_int_t ngx_http_bigcache_usual(ngx_http_request_t *r,
+    ngx_uint_t merge, const ngx_str_t *sent, const ngx_str_t *uri);
 static ngx_int_t ngx_http_bigcache_resolve(ngx_str_t *uri, ngx_uint_t merge);
 static u_char *ngx_http_bigcache_parent(u_char *start, u_char *last);
 static ngx_int_t ngx_http_bigcache_find_location(ngx_str_t *uri,
@@ -57,7 +68,9 @@ ngx_http_bigcache_location(ngx_http_request_t *r, ngx_uint_t raw,
 {
     u_char                        *p;
     size_t                         len, head;
-    ngx_str_t                      uri;
+    ngx_int_t                      rc;
+    ngx_str_t                      uri, sent;
+    ngx_uint_t                     merge;
     ngx_http_conf_ctx_t           *ctx;
     ngx_http_core_loc_conf_t      *own, *other;
     ngx_http_core_srv_conf_t      *cscf;
@@ -101,14 +114,25 @@ ngx_http_bigcache_location(ngx_http_request_t *r, ngx_uint_t raw,
 
     ctx = r->main->http_connection->conf_ctx;
     cscf = ctx->srv_conf[ngx_http_core_module.ctx_index];
+    merge = cscf->merge_slashes;
 
-    if (ngx_http_bigcache_resolve(&uri, cscf->merge_slashes) != NGX_OK) {
+    if (ngx_http_bigcache_resolve(&uri, merge) != NGX_OK) {
         return NGX_DECLINED;
     }
 
-    if (uri.len == r->uri.len
-        && ngx_memcmp(uri.data, r->uri.data, uri.len) == 0)
-    {
+    if (r == r->main && !raw) {
+        rc = ngx_http_bigcache_sent(r, merge, &sent);
+
+        if (rc == NGX_DECLINED) {
+            return ngx_http_bigcache_usual(r, merge, &sent, &uri);
+        }
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (ngx_http_bigcache_same_uri(&uri, &r->uri)) {
         return NGX_OK;
     }
 
@@ -124,6 +148,105 @@ ngx_http_bigcache_location(ngx_http_request_t *r, ngx_uint_t raw,
     }
 
     return (own == other) ? NGX_OK : NGX_DECLINED;
+}
+
+
+static ngx_uint_t
+ngx_http_bigcache_same_uri(const ngx_str_t *one, const ngx_str_t *two)
+{
+    return one->len == two->len
+           && ngx_memcmp(one->data, two->data, one->len) == 0;
+}
+
+
+/*
+ * Whether r->uri is still what nginx has made of the path that was sent: a
+ * "set $args" does not change it.  Returns NGX_OK, or NGX_DECLINED; then *sent
+ * is what nginx made of it at first; or NGX_ERROR.
+ */
+
+static ngx_int_t
+ngx_http_bigcache_sent(ngx_http_request_t *r, ngx_uint_t merge,
+    ngx_str_t *sent)
+{
+    u_char  *src, *dst;
+    size_t   len;
+
+    ngx_str_null(sent);
+
+    for (len = 0; len < r->unparsed_uri.len; len++) {
+        if (r->unparsed_uri.data[len] == '?'
+            || r->unparsed_uri.data[len] == '#')
+        {
+            break;
+        }
+    }
+
+    if (len == 0 || r->unparsed_uri.data[0] != '/') {
+        return NGX_DECLINED;
+    }
+
+    sent->data = ngx_pnalloc(r->pool, len);
+    if (sent->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    src = r->unparsed_uri.data;
+    dst = sent->data;
+
+    ngx_unescape_uri(&dst, &src, len, 0);
+
+    sent->len = dst - sent->data;
+
+    if (ngx_http_bigcache_resolve(sent, merge) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_bigcache_same_uri(sent, &r->uri) ? NGX_OK : NGX_DECLINED;
+}
+
+
+/*
+ * Whether a path that was rewritten is the usual one of its key, which is uri.
+ * What an error_page or try_files cuts off behind a "?" was part of the path
+ * that was sent.  If nginx merges slashes, those that are double now were not
+ * sent, but come of the configuration: "/cache/$1", for one, and "/key" for
+ * $1.  Returns NGX_OK, NGX_DECLINED or NGX_ERROR.
+ */
+
+static ngx_int_t
+ngx_http_bigcache_usual(ngx_http_request_t *r, ngx_uint_t merge,
+    const ngx_str_t *sent, const ngx_str_t *uri)
+{
+    ngx_str_t                  path;
+    ngx_http_core_srv_conf_t  *cscf;
+
+    if (ngx_strlchr(sent->data, sent->data + sent->len, '?')
+        && ngx_strlchr(r->uri.data, r->uri.data + r->uri.len, '?') == NULL)
+    {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_bigcache_same_uri(uri, &r->uri)) {
+        return NGX_OK;
+    }
+
+    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+
+    if (!merge || !cscf->merge_slashes) {
+        return NGX_DECLINED;
+    }
+
+    path.len = r->uri.len;
+    path.data = ngx_pstrdup(r->pool, &r->uri);
+
+    if (path.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    return (ngx_http_bigcache_resolve(&path, 1) == NGX_OK
+            && ngx_http_bigcache_same_uri(&path, uri))
+           ? NGX_OK : NGX_DECLINED;
 }
 
 

@@ -541,7 +541,7 @@ ngx_http_bigcache_route(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 
         if (rc != NGX_OK) {
             return ngx_http_bigcache_send_detail(r, NGX_HTTP_BAD_REQUEST,
-                          "the key belongs to another location than this "
+                          "the key may belong to another location than this "
                           "spelling of its path");
         }
     }
