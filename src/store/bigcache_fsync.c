@@ -22,21 +22,23 @@
 
 
 static bigcache_rc_t bigcache_fsync_all(const char *path, const char *suffix,
-    char *error);
+    int *lost, char *error);
 static int bigcache_fsync_names(int fd);
 static bigcache_rc_t bigcache_fsync_end(int fd, int failed, const char *path,
-    char *error);
+    int *lost, char *error);
 static bigcache_rc_t bigcache_fsync_entry(int dir, const char *name,
-    char *error);
+    int *lost, char *error);
 static bigcache_rc_t bigcache_fsync_unopened(const char *path, char *error);
 static bigcache_rc_t bigcache_fsync_failed(int err, const char *what,
     const char *path, char *error);
 
 
 bigcache_rc_t
-bigcache_fsync_file(const char *path, char *error)
+bigcache_fsync_file(const char *path, int *lost, char *error)
 {
     int  fd;
+
+    *lost = 0;
 
     fd = open(path, BIGCACHE_FSYNC_OPEN);
 
@@ -44,14 +46,14 @@ bigcache_fsync_file(const char *path, char *error)
         return bigcache_fsync_unopened(path, error);
     }
 
-    return bigcache_fsync_end(fd, fdatasync(fd), path, error);
+    return bigcache_fsync_end(fd, fdatasync(fd), path, lost, error);
 }
 
 
 bigcache_rc_t
 bigcache_fsync_dir(const char *path, char *error)
 {
-    int  fd;
+    int  fd, lost;
 
     fd = open(path, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
 
@@ -59,23 +61,25 @@ bigcache_fsync_dir(const char *path, char *error)
         return bigcache_fsync_failed(errno, "open", path, error);
     }
 
-    return bigcache_fsync_end(fd, bigcache_fsync_names(fd), path, error);
+    return bigcache_fsync_end(fd, bigcache_fsync_names(fd), path, &lost,
+                              error);
 }
 
 
 bigcache_rc_t
-bigcache_fsync_logs(const char *path, char *error)
+bigcache_fsync_logs(const char *path, int *lost, char *error)
 {
-    return bigcache_fsync_all(path, ".log", error);
+    return bigcache_fsync_all(path, ".log", lost, error);
 }
 
 
 bigcache_rc_t
 bigcache_fsync_files(const char *path, char *error)
 {
+    int            lost;
     bigcache_rc_t  rc;
 
-    rc = bigcache_fsync_all(path, "", error);
+    rc = bigcache_fsync_all(path, "", &lost, error);
 
     return (rc == BIGCACHE_MISS) ? BIGCACHE_ERROR : rc;
 }
@@ -84,12 +88,15 @@ bigcache_fsync_files(const char *path, char *error)
 /* the files in a directory whose names end so, and the names */
 
 static bigcache_rc_t
-bigcache_fsync_all(const char *path, const char *suffix, char *error)
+bigcache_fsync_all(const char *path, const char *suffix, int *lost,
+    char *error)
 {
     DIR            *dir;
     size_t          len, end;
     bigcache_rc_t   rc;
     struct dirent  *de;
+
+    *lost = 0;
 
     dir = opendir(path);
 
@@ -119,13 +126,14 @@ bigcache_fsync_all(const char *path, const char *suffix, char *error)
             && de->d_name[0] != '.'
             && strcmp(de->d_name + len - end, suffix) == 0)
         {
-            rc = bigcache_fsync_entry(dirfd(dir), de->d_name, error);
+            rc = bigcache_fsync_entry(dirfd(dir), de->d_name, lost, error);
         }
     }
 
     /* the names of those that were begun since */
 
     if (rc == BIGCACHE_OK && bigcache_fsync_names(dirfd(dir)) == -1) {
+        *lost = 1;
         rc = bigcache_fsync_failed(errno, "sync", path, error);
     }
 
@@ -136,7 +144,7 @@ bigcache_fsync_all(const char *path, const char *suffix, char *error)
 
 
 static bigcache_rc_t
-bigcache_fsync_entry(int dir, const char *name, char *error)
+bigcache_fsync_entry(int dir, const char *name, int *lost, char *error)
 {
     int  fd;
 
@@ -154,7 +162,7 @@ bigcache_fsync_entry(int dir, const char *name, char *error)
                : bigcache_fsync_failed(errno, "open", name, error);
     }
 
-    return bigcache_fsync_end(fd, fdatasync(fd), name, error);
+    return bigcache_fsync_end(fd, fdatasync(fd), name, lost, error);
 }
 
 
@@ -168,11 +176,13 @@ bigcache_fsync_names(int fd)
 
 
 static bigcache_rc_t
-bigcache_fsync_end(int fd, int failed, const char *path, char *error)
+bigcache_fsync_end(int fd, int failed, const char *path, int *lost,
+    char *error)
 {
     int  err;
 
     err = errno;
+    *lost = (failed != 0);
 
     (void) close(fd);
 

@@ -48,6 +48,8 @@ static bigcache_rc_t bigcache_open_get(bigcache_index_t *index,
     const bigcache_str_t *name, uint64_t *n, char *error);
 static bigcache_rc_t bigcache_open_put(bigcache_index_t *index,
     const bigcache_str_t *name, const bigcache_str_t *value, char *error);
+static bigcache_rc_t bigcache_open_unsynced(bigcache_open_t *open,
+    char *error);
 static bigcache_rc_t bigcache_open_usage(bigcache_open_t *open,
     char *error);
 static bigcache_rc_t bigcache_open_keep(bigcache_open_t *open, char *error);
@@ -61,6 +63,8 @@ static const bigcache_str_t  bigcache_meta_count =
     bigcache_string(BIGCACHE_OPEN_COUNT);
 static const bigcache_str_t  bigcache_meta_segments =
     bigcache_string(BIGCACHE_OPEN_SEGMENTS);
+static const bigcache_str_t  bigcache_meta_unsynced =
+    bigcache_string(BIGCACHE_OPEN_UNSYNCED);
 static const bigcache_str_t  bigcache_meta_version =
     bigcache_string("version");
 static const bigcache_str_t  bigcache_meta_active =
@@ -339,7 +343,11 @@ bigcache_open_meta(void *data, bigcache_index_t *index, char *error)
                                &open->active, error);
     }
 
-    if (rc != BIGCACHE_OK && rc != BIGCACHE_MISS) {
+    if (rc == BIGCACHE_OK || rc == BIGCACHE_MISS) {
+        rc = bigcache_open_unsynced(open, error);
+    }
+
+    if (rc != BIGCACHE_OK) {
         return rc;
     }
 
@@ -387,6 +395,7 @@ bigcache_open_count(bigcache_open_t *open, char *error)
 static bigcache_rc_t
 bigcache_open_kept(bigcache_open_t *open, const char *name, char *error)
 {
+    int            lost;
     bigcache_rc_t  rc;
 
     /* from now on it is wrong, should this process die or the power go */
@@ -394,7 +403,7 @@ bigcache_open_kept(bigcache_open_t *open, const char *name, char *error)
     rc = bigcache_open_put(open->index, &bigcache_meta_count, NULL, error);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_fsync_logs(name, error);
+        rc = bigcache_fsync_logs(name, &lost, error);
     }
 
     return (rc == BIGCACHE_OK) ? bigcache_open_usage(open, error) : rc;
@@ -404,6 +413,7 @@ bigcache_open_kept(bigcache_open_t *open, const char *name, char *error)
 static bigcache_rc_t
 bigcache_open_format(bigcache_open_t *open, const char *name, char *error)
 {
+    int                     lost;
     u_char                  buf[sizeof(uint64_t)];
     uint64_t                format;
     bigcache_rc_t           rc;
@@ -466,7 +476,8 @@ bigcache_open_format(bigcache_open_t *open, const char *name, char *error)
 
     /* segments are not to be there before: they would be those of nobody */
 
-    return (rc == BIGCACHE_OK) ? bigcache_fsync_logs(name, error) : rc;
+    return (rc == BIGCACHE_OK) ? bigcache_fsync_logs(name, &lost, error)
+                               : rc;
 }
 
 
@@ -527,6 +538,69 @@ bigcache_open_put(bigcache_index_t *index, const bigcache_str_t *name,
     change.value = value;
 
     return bigcache_index_write(index, &change, 1, error);
+}
+
+
+/* an error that was reported once is not reported to another process */
+
+static bigcache_rc_t
+bigcache_open_unsynced(bigcache_open_t *open, char *error)
+{
+    size_t          i;
+    bigcache_rc_t   rc;
+    bigcache_str_t  value;
+
+    rc = bigcache_index_get(open->index, BIGCACHE_INDEX_META,
+                            &bigcache_meta_unsynced, &value, error);
+
+    if (rc != BIGCACHE_OK) {
+        return (rc == BIGCACHE_MISS) ? BIGCACHE_OK : rc;
+    }
+
+    for (i = 0; i < value.len / sizeof(uint64_t); i++) {
+        bigcache_segments_distrust(open->segments,
+                                   bigcache_get64(value.data
+                                                  + i * sizeof(uint64_t)));
+    }
+
+    bigcache_index_free(&value);
+
+    return BIGCACHE_OK;
+}
+
+
+bigcache_rc_t
+bigcache_open_keep_unsynced(bigcache_index_t *index, const uint64_t *ids,
+    size_t n, char *error)
+{
+    size_t          i;
+    u_char         *p, *buf;
+    bigcache_rc_t   rc;
+    bigcache_str_t  value;
+
+    if (n == 0) {
+        return bigcache_open_put(index, &bigcache_meta_unsynced, NULL, error);
+    }
+
+    buf = malloc(n * sizeof(uint64_t));
+
+    if (buf == NULL) {
+        (void) snprintf(error, BIGCACHE_ERROR_LEN, "out of memory");
+        return BIGCACHE_NOMEM;
+    }
+
+    for (p = buf, i = 0; i < n; i++) {
+        p = bigcache_put64(p, ids[i]);
+    }
+
+    value.data = buf;
+    value.len = (size_t) (p - buf);
+
+    rc = bigcache_open_put(index, &bigcache_meta_unsynced, &value, error);
+
+    free(buf);
+
+    return rc;
 }
 
 

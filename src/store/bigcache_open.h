@@ -29,6 +29,12 @@
 #define BIGCACHE_OPEN_SEGMENTS  "segments"
 #define BIGCACHE_OPEN_USAGE     16
 
+/*
+ * And at any time, if there are any: the u64 ids of segments that could not be
+ * synced, or 0 for all, see bigcache_segments_distrust().
+ */
+#define BIGCACHE_OPEN_UNSYNCED  "unsynced"
+
 
 typedef struct {
     int                     lock;      /* -1: not open */
@@ -61,6 +67,13 @@ bigcache_rc_t bigcache_open(const bigcache_store_conf_t *conf,
  */
 void bigcache_open_close(const bigcache_store_conf_t *conf,
     bigcache_open_t *open, int counted);
+
+/*
+ * Keeps the ids of the n segments that could not be synced for the openings to
+ * come.  Returns BIGCACHE_OK, BIGCACHE_FULL or BIGCACHE_ERROR, and the reason.
+ */
+bigcache_rc_t bigcache_open_keep_unsynced(bigcache_index_t *index,
+    const uint64_t *ids, size_t n, char *error);
 
 
 #endif /* _BIGCACHE_OPEN_H_INCLUDED_ */

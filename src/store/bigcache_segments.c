@@ -96,10 +96,6 @@ static bigcache_segment_t *bigcache_segments_dirty_locked(
     bigcache_segments_t *segments, uint64_t after);
 static bigcache_rc_t bigcache_segments_sync_one(
     bigcache_segments_t *segments, uint64_t id, char *error);
-static void bigcache_segments_dirty(bigcache_segments_t *segments,
-    uint64_t id);
-static void bigcache_segments_unsynced(bigcache_segments_t *segments,
-    uint64_t id);
 static bigcache_rc_t bigcache_segments_sync_names(
     bigcache_segments_t *segments, char *error);
 static void bigcache_segments_retire(bigcache_segments_t *segments);
@@ -371,6 +367,64 @@ bigcache_segments_sync(bigcache_segments_t *segments, char *error)
 
 
 size_t
+bigcache_segments_unsynced(bigcache_segments_t *segments, uint64_t *ids,
+    size_t n)
+{
+    size_t  i, found;
+
+    found = 0;
+
+    (void) pthread_mutex_lock(&segments->mutex);
+
+    for (i = 0; i < segments->nelts; i++) {
+
+        if (!segments->elts[i]->unsynced) {
+            continue;
+        }
+
+        if (found < n) {
+            ids[found] = segments->elts[i]->id;
+        }
+
+        found++;
+    }
+
+    (void) pthread_mutex_unlock(&segments->mutex);
+
+    return found;
+}
+
+
+void
+bigcache_segments_distrust(bigcache_segments_t *segments, uint64_t id)
+{
+    size_t               i;
+    bigcache_segment_t  *segment;
+
+    (void) pthread_mutex_lock(&segments->writer);
+
+    if (segments->active && (id == 0 || segments->active->id == id)) {
+        bigcache_segments_retire(segments);
+    }
+
+    (void) pthread_mutex_lock(&segments->mutex);
+
+    for (i = 0; i < segments->nelts; i++) {
+
+        segment = segments->elts[i];
+
+        if (id == 0 || segment->id == id) {
+            segment->dirty = 1;
+            segment->unsynced = 1;
+        }
+    }
+
+    (void) pthread_mutex_unlock(&segments->mutex);
+    (void) pthread_mutex_unlock(&segments->writer);
+}
+
+
+size_t
 bigcache_segments_empty(bigcache_segments_t *segments,
     bigcache_usage_t *usage, size_t n)
 {
@@ -418,7 +472,19 @@ bigcache_segments_sparse(bigcache_segments_t *segments, double most,
             continue;
         }
 
-        share = segment->unsynced ? -1 : bigcache_segments_share(segment);
+        if (segment->unsynced) {
+
+            /* the others, too, are needed before one may be removed */
+
+            if (segment->live <= 0) {
+                continue;
+            }
+
+            share = -1;
+
+        } else {
+            share = bigcache_segments_share(segment);
+        }
 
         if (share < least && segment->live <= (int64_t) room) {
             least = share;
@@ -936,7 +1002,8 @@ failed:
 
 /*
  * Returns the first segment with a later id than after that is to be synced,
- * or NULL.  One that could not be is tried again as long as it holds pages.
+ * or NULL.  One that could not be is, as long as it holds pages that are to be
+ * moved.  Those that a compaction could not read are gone, whatever is synced.
  */
 
 static bigcache_segment_t *
@@ -951,7 +1018,9 @@ bigcache_segments_dirty_locked(bigcache_segments_t *segments, uint64_t after)
     {
         segment = segments->elts[i];
 
-        if (segment->dirty && !(segment->unsynced && segment->live <= 0)) {
+        if (segment->dirty
+            && !(segment->unsynced && (segment->live <= 0 || segment->unread)))
+        {
             return segment;
         }
     }
@@ -964,87 +1033,47 @@ static bigcache_rc_t
 bigcache_segments_sync_one(bigcache_segments_t *segments, uint64_t id,
     char *error)
 {
-    char           name[PATH_MAX];
-    bigcache_rc_t  rc;
+    int                  lost;
+    char                 name[PATH_MAX];
+    bigcache_rc_t        rc;
+    bigcache_segment_t  *segment;
 
     bigcache_files_name(name, segments->path, id);
 
-    rc = bigcache_fsync_file(name, error);
+    rc = bigcache_fsync_file(name, &lost, error);
 
     /* once more, or the directory may have been put back only since */
 
     if (rc == BIGCACHE_MISS && bigcache_files_there(segments->files)) {
-        rc = bigcache_fsync_file(name, error);
+        rc = bigcache_fsync_file(name, &lost, error);
     }
 
-    if (rc == BIGCACHE_MISS && bigcache_files_there(segments->files)) {
-
-        /* it was removed since it was found */
+    if (rc == BIGCACHE_OK
+        || (rc == BIGCACHE_MISS && bigcache_files_there(segments->files)))
+    {
+        /* it was synced, or removed since it was found */
 
         return BIGCACHE_OK;
     }
 
-    if (rc == BIGCACHE_MISS) {
-
-        /* its file system is away, but the kernel has let go of nothing */
-
-        bigcache_segments_dirty(segments, id);
-
-        return BIGCACHE_ERROR;
+    if (lost) {
+        bigcache_segments_distrust(segments, id);
+        return rc;
     }
 
-    if (rc != BIGCACHE_OK) {
-        bigcache_segments_unsynced(segments, id);
+    /* it was not tried: nothing is known to be wrong */
+
+    (void) pthread_mutex_lock(&segments->mutex);
+
+    segment = bigcache_segments_find(segments, id);
+
+    if (segment) {
+        segment->dirty = 1;
     }
+
+    (void) pthread_mutex_unlock(&segments->mutex);
 
     return rc;
-}
-
-
-static void
-bigcache_segments_dirty(bigcache_segments_t *segments, uint64_t id)
-{
-    bigcache_segment_t  *segment;
-
-    (void) pthread_mutex_lock(&segments->mutex);
-
-    segment = bigcache_segments_find(segments, id);
-
-    if (segment) {
-        segment->dirty = 1;
-    }
-
-    (void) pthread_mutex_unlock(&segments->mutex);
-}
-
-
-/*
- * A later sync of the same file may succeed although what was not written is
- * lost: what is alive there has to be written anew, elsewhere.
- */
-
-static void
-bigcache_segments_unsynced(bigcache_segments_t *segments, uint64_t id)
-{
-    bigcache_segment_t  *segment;
-
-    (void) pthread_mutex_lock(&segments->writer);
-
-    if (segments->active && segments->active->id == id) {
-        bigcache_segments_retire(segments);
-    }
-
-    (void) pthread_mutex_lock(&segments->mutex);
-
-    segment = bigcache_segments_find(segments, id);
-
-    if (segment) {
-        segment->dirty = 1;
-        segment->unsynced = 1;
-    }
-
-    (void) pthread_mutex_unlock(&segments->mutex);
-    (void) pthread_mutex_unlock(&segments->writer);
 }
 
 

@@ -114,11 +114,25 @@ void bigcache_segments_release(bigcache_segments_t *segments,
  * Has the entries of all segments that were written to, and the names of the
  * new ones, reach the disk.  A segment of which that fails takes no more
  * entries: the kernel may have let go of what it did not write.  Until nothing
- * in it is alive the call fails.  Returns BIGCACHE_OK; BIGCACHE_FULL or
- * BIGCACHE_ERROR, and the reason.
+ * in it is alive, but for pages that cannot be read, the call fails.  Returns
+ * BIGCACHE_OK; BIGCACHE_FULL or BIGCACHE_ERROR, and the reason.
  */
 bigcache_rc_t bigcache_segments_sync(bigcache_segments_t *segments,
     char *error);
+
+/*
+ * Copies the ids of the first n segments that could not be synced; returns how
+ * many there are.
+ */
+size_t bigcache_segments_unsynced(bigcache_segments_t *segments,
+    uint64_t *ids, size_t n);
+
+/*
+ * Takes segment id, or each of them if id is 0, for one that could not be
+ * synced: a later sync of the file may succeed although what was not written
+ * is lost, so what is alive there has to be written anew, elsewhere.
+ */
+void bigcache_segments_distrust(bigcache_segments_t *segments, uint64_t id);
 
 /*
  * Finds up to n segments that are sealed and not pinned and of which nothing
@@ -128,8 +142,8 @@ size_t bigcache_segments_empty(bigcache_segments_t *segments,
     bigcache_usage_t *usage, size_t n);
 
 /*
- * Pick a segment that is sealed and not pinned: one that could not be synced,
- * or else that of which least is alive, if that is under the share most, and
+ * Pick a segment that is sealed and not pinned: one that could not be synced
+ * and of which something is alive, or else that of which least is alive, if that is under the share most, and
  * in any case not over room bytes; the oldest.  Return 1 and *usage, or 0.
  */
 int bigcache_segments_sparse(bigcache_segments_t *segments, double most,

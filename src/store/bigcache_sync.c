@@ -26,6 +26,7 @@
 #include "bigcache_fsync.h"
 #include "bigcache_key.h"
 #include "bigcache_life.h"
+#include "bigcache_open.h"
 #include "bigcache_sync.h"
 #include "bigcache_time.h"
 
@@ -52,6 +53,7 @@ static bigcache_rc_t bigcache_sync_run_index(bigcache_store_t *store,
 static bigcache_rc_t bigcache_sync_run_all(bigcache_store_t *store,
     char *error);
 static int bigcache_sync_counted(bigcache_store_t *store);
+static void bigcache_sync_remember(bigcache_store_t *store);
 static bigcache_rc_t bigcache_sync_logs(bigcache_store_t *store,
     char *error);
 static bigcache_rc_t bigcache_sync_names(bigcache_store_t *store,
@@ -69,6 +71,7 @@ bigcache_sync_init(bigcache_sync_t *sync, bigcache_store_t *store)
     sync->all.store = store;
 
     (void) pthread_mutex_init(&sync->mutex, NULL);
+    (void) pthread_mutex_init(&sync->logs, NULL);
 
     (void) pthread_condattr_init(&attr);
     (void) pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -81,6 +84,7 @@ void
 bigcache_sync_destroy(bigcache_sync_t *sync)
 {
     (void) pthread_cond_destroy(&sync->cond);
+    (void) pthread_mutex_destroy(&sync->logs);
     (void) pthread_mutex_destroy(&sync->mutex);
 }
 
@@ -88,6 +92,7 @@ bigcache_sync_destroy(bigcache_sync_t *sync)
 bigcache_rc_t
 bigcache_sync_start(bigcache_store_t *store, char *error)
 {
+    size_t            i;
     bigcache_rc_t     rc;
     bigcache_sync_t  *sync;
 
@@ -95,10 +100,25 @@ bigcache_sync_start(bigcache_store_t *store, char *error)
 
     sync->stopping = 0;
     sync->named = 0;
+    sync->lost = 0;
 
-    /* what an earlier process has left may not be durable either */
+    /* when they failed, the index may not have taken them either */
+
+    for (i = 0; i < sync->nids; i++) {
+        bigcache_segments_distrust(store->segments, sync->ids[i]);
+    }
+
+    sync->nids = 0;
+
+    /*
+     * What an earlier process has left may not be durable either, nor that it
+     * removed something.
+     */
 
     bigcache_sync_note(store);
+
+    (void) atomic_fetch_add(&store->removals, 1);
+    (void) atomic_fetch_add(&store->removals_done, 1);
 
     rc = bigcache_sync_create(&sync->index, error);
 
@@ -233,7 +253,11 @@ bigcache_sync_segments(bigcache_store_t *store)
 
     bigcache_key_settle(store);
 
-    return bigcache_sync_all(store);
+    rc = bigcache_sync_wait(&store->sync.all);
+
+    /* after a cut, what this process knows to be durable is known to be so */
+
+    return (rc == BIGCACHE_OK) ? bigcache_turn_sync(store->lock) : rc;
 }
 
 
@@ -451,9 +475,10 @@ static bigcache_rc_t
 bigcache_sync_run_all(bigcache_store_t *store, char *error)
 {
     int                       counted;
+    char                      ignored[BIGCACHE_ERROR_LEN];
     int64_t                   since;
     uint64_t                  version;
-    bigcache_rc_t             rc;
+    bigcache_rc_t             rc, next;
     bigcache_store_shared_t  *shared;
 
     shared = store->shared;
@@ -473,13 +498,15 @@ bigcache_sync_run_all(bigcache_store_t *store, char *error)
 
     rc = bigcache_segments_sync(store->segments, error);
 
-    if (rc == BIGCACHE_OK) {
-        rc = bigcache_sync_names(store, error);
-    }
+    bigcache_sync_remember(store);
 
-    if (rc == BIGCACHE_OK) {
-        rc = bigcache_sync_logs(store, error);
-    }
+    /* the others are not the worse for it if one segment fails */
+
+    next = bigcache_sync_names(store, rc == BIGCACHE_OK ? error : ignored);
+    rc = (rc == BIGCACHE_OK) ? next : rc;
+
+    next = bigcache_sync_logs(store, rc == BIGCACHE_OK ? error : ignored);
+    rc = (rc == BIGCACHE_OK) ? next : rc;
 
     if (rc != BIGCACHE_OK) {
         atomic_store(&shared->unsynced, since);
@@ -492,6 +519,43 @@ bigcache_sync_run_all(bigcache_store_t *store, char *error)
     atomic_store(&shared->syncing, 0);
 
     return rc;
+}
+
+
+/*
+ * Which segments could not be synced the next opening has to know, whoever
+ * opens the store: a sync that it does itself may succeed.
+ */
+
+static void
+bigcache_sync_remember(bigcache_store_t *store)
+{
+    char              error[BIGCACHE_ERROR_LEN];
+    size_t            n;
+    uint64_t          ids[BIGCACHE_SYNC_IDS];
+    bigcache_sync_t  *sync;
+
+    sync = &store->sync;
+
+    n = bigcache_segments_unsynced(store->segments, ids, BIGCACHE_SYNC_IDS);
+
+    if (n > BIGCACHE_SYNC_IDS) {
+        ids[0] = 0;
+        n = 1;
+    }
+
+    if (n == sync->nids && memcmp(ids, sync->ids, n * sizeof(uint64_t)) == 0) {
+        return;
+    }
+
+    if (bigcache_open_keep_unsynced(store->index, ids, n, error)
+        != BIGCACHE_OK)
+    {
+        (void) bigcache_store_failed(store, BIGCACHE_ERROR, "write", error);
+    }
+
+    memcpy(sync->ids, ids, n * sizeof(uint64_t));
+    sync->nids = n;
 }
 
 
@@ -513,15 +577,34 @@ bigcache_sync_counted(bigcache_store_t *store)
 static bigcache_rc_t
 bigcache_sync_logs(bigcache_store_t *store, char *error)
 {
-    char           name[PATH_MAX];
-    bigcache_rc_t  rc;
+    int               lost;
+    char              name[PATH_MAX];
+    bigcache_rc_t     rc;
+    bigcache_sync_t  *sync;
 
-    rc = bigcache_fsync_logs(store->index_path, error);
+    sync = &store->sync;
+
+    /*
+     * A failure is reported once.  Until the store has been opened anew no
+     * other sync of the logs may be taken for a success.
+     */
+
+    (void) pthread_mutex_lock(&sync->logs);
+
+    if (sync->lost) {
+        (void) pthread_mutex_unlock(&sync->logs);
+        (void) snprintf(error, BIGCACHE_ERROR_LEN, "the log of the index could "
+                        "not be synced, the index is opened anew first");
+        return BIGCACHE_ERROR;
+    }
+
+    rc = bigcache_fsync_logs(store->index_path, &lost, error);
 
     if (rc == BIGCACHE_MISS) {
 
         /* nor is there a place for tables, or for an opening */
 
+        (void) pthread_mutex_unlock(&sync->logs);
         return BIGCACHE_ERROR;
     }
 
@@ -533,19 +616,22 @@ bigcache_sync_logs(bigcache_store_t *store, char *error)
         (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_ADOPT_IMPORT,
                         store->conf.path);
 
-        rc = bigcache_fsync_logs(name, error);
+        rc = bigcache_fsync_logs(name, &lost, error);
 
         /* all of it is imported by now, and it is in the trash */
 
         rc = (rc == BIGCACHE_MISS) ? BIGCACHE_OK : rc;
     }
 
-    if (rc != BIGCACHE_OK) {
+    if (rc != BIGCACHE_OK && lost) {
 
         /* what LevelDB has in memory goes to a table, then to another log */
 
+        sync->lost = 1;
         bigcache_store_break(store, rc);
     }
+
+    (void) pthread_mutex_unlock(&sync->logs);
 
     return rc;
 }

@@ -40,6 +40,11 @@
 #include "bigcache_store.h"
 
 
+/* more segments than that are taken for all */
+
+#define BIGCACHE_SYNC_IDS  64
+
+
 /* one thread, and those that wait for its rounds, by number */
 
 typedef struct {
@@ -52,17 +57,24 @@ typedef struct {
     unsigned                started:1;
 } bigcache_sync_rounds_t;
 
-/* all of it is under the mutex, but for started: the threads find it set */
+/*
+ * All of it is under the mutex, but for started, which the threads find set,
+ * ids, nids and named, which are for rounds of all, and lost, under logs.
+ */
 
 typedef struct {
     pthread_mutex_t         mutex;
     pthread_cond_t          cond;
     bigcache_sync_rounds_t  index;
     bigcache_sync_rounds_t  all;
+    uint64_t                ids[BIGCACHE_SYNC_IDS];
+    size_t                  nids;       /* segments that could not be synced */
+    pthread_mutex_t         logs;       /* one syncs them at a time */
     int64_t                 retry_at;   /* after a failure, monotonic ms */
     int64_t                 logged_at;  /* likewise, 0: none was */
-    unsigned                stopping:1;
-    unsigned                named:1;    /* so are the names in the directory */
+    int                     stopping;
+    int                     named;      /* so are the names in the directory */
+    int                     lost;       /* a sync of the logs failed */
 } bigcache_sync_t;
 
 
@@ -79,8 +91,10 @@ bigcache_rc_t bigcache_sync_start(bigcache_store_t *store, char *error);
 
 void bigcache_sync_stop(bigcache_store_t *store);
 
-/* the index was written to */
-
+/*
+ * The index was written to; or is about to be, by a thread that holds the lock
+ * of the key.  May be called with that lock.
+ */
 void bigcache_sync_note(bigcache_store_t *store);
 
 /*

@@ -299,6 +299,10 @@ bigcache_take_sync(bigcache_store_t *store, bigcache_open_t *open,
     atomic_store(&store->synced, open->synced);
     atomic_store(&store->opened, bigcache_store_version(store));
 
+    /* what fails from now on counts for this opening */
+
+    atomic_store(&store->broken, BIGCACHE_OK);
+
     return bigcache_sync_start(store, error);
 }
 
@@ -314,7 +318,6 @@ bigcache_take_adopt(bigcache_store_t *store, bigcache_open_t *open)
 
     bigcache_pages_reset(&store->pages);
 
-    atomic_store(&store->broken, BIGCACHE_OK);
     atomic_store(&store->shared->told, 0);
     (void) atomic_fetch_add(&store->shared->openings, 1);
     atomic_store(&store->count, (int64_t) open->count);

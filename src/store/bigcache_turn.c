@@ -111,6 +111,13 @@ bigcache_turn_write_synced(int fd, uint64_t version)
 }
 
 
+bigcache_rc_t
+bigcache_turn_sync(int fd)
+{
+    return (fdatasync(fd) == 0) ? BIGCACHE_OK : BIGCACHE_ERROR;
+}
+
+
 int
 bigcache_turn_open(bigcache_turn_t *turn, const char *path)
 {

@@ -49,10 +49,12 @@ bigcache_rc_t bigcache_turn_read(int fd, uint64_t *turn, char *error);
 /*
  * The next eight bytes of the file are store->synced, bigcache_sync.h, or 0 if
  * none was ever kept.  A number that cannot be kept leaves the last one there,
- * which holds as well.
+ * which holds as well, as long as what it does not cover has its previous page.
+ * bigcache_turn_sync() has it reach the disk: BIGCACHE_OK or BIGCACHE_ERROR.
  */
 uint64_t bigcache_turn_read_synced(int fd);
 void bigcache_turn_write_synced(int fd, uint64_t version);
+bigcache_rc_t bigcache_turn_sync(int fd);
 
 /*
  * Mapping the turn of the directory path.  bigcache_turn_open() looks whether

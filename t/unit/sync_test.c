@@ -1,0 +1,593 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * The store, while a sync of what it wrote fails: a failure is reported once,
+ * a later sync of the same file returns success, and what the kernel could not
+ * write is lost all the same.
+ */
+
+
+#define _GNU_SOURCE
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <sys/stat.h>
+
+#include "bigcache_store.h"
+#include "bigcache_sync.h"
+#include "bigcache_time.h"
+#include "tap.h"
+
+
+#define SEGMENT   (1024 * 1024)
+#define PAGE      (100 * 1000)
+#define PAGES     30
+#define SEGMENTS  4                    /* at the least, those have */
+
+
+static void test_segments(void);
+static void test_not_tried(void);
+static void test_known(void);
+static void test_logs(void);
+static void test_purged(void);
+static void *sync_thread(void *data);
+static void fill(bigcache_store_t *store);
+static int full(bigcache_store_t *store);
+static int synced(bigcache_store_t *store);
+static int moved(bigcache_store_t *store);
+static int eventually(bigcache_store_t *store,
+    int (*check)(bigcache_store_t *store));
+static int named(int fd, const char *suffix, char *name);
+static bigcache_store_t *start(void);
+static void stop(bigcache_store_t *store);
+static bigcache_rc_t put(bigcache_store_t *store, unsigned n);
+static int has(bigcache_store_t *store, unsigned n);
+static bigcache_str_t key_of(unsigned n, char *buf);
+static void log_handler(void *data, int level, const char *text);
+static void fresh(void);
+static int rm(const char *name, const struct stat *st, int type,
+    struct FTW *ftw);
+
+
+/* the calls that are to fail, and what has been called */
+
+static _Atomic int              segments_fail, logs_fail, opens_fail;
+static _Atomic int              logs_held;
+static _Atomic unsigned         logs_done, logs_waiting;
+
+static char                     path[64];
+static char                     failed[SEGMENTS][512];
+static _Atomic unsigned         nfailed;    /* segments, by name */
+static bigcache_store_conf_t    conf;
+static bigcache_store_shared_t  shared;
+
+
+int
+fdatasync(int fd)
+{
+    char      name[512];
+    unsigned  n;
+
+    int (*next)(int);
+
+    *(void **) &next = dlsym(RTLD_NEXT, "fdatasync");
+
+    if (named(fd, ".seg", name) && atomic_fetch_sub(&segments_fail, 1) > 0) {
+
+        n = atomic_fetch_add(&nfailed, 1);
+        (void) strcpy(failed[n % SEGMENTS], name);
+
+        errno = EIO;
+        return -1;
+    }
+
+    if (!named(fd, ".log", name)) {
+        return next(fd);
+    }
+
+    if (atomic_fetch_sub(&logs_fail, 1) > 0) {
+        errno = EIO;
+        return -1;
+    }
+
+    (void) atomic_fetch_add(&logs_waiting, 1);
+
+    while (atomic_load(&logs_held)) {
+        (void) usleep(1000);
+    }
+
+    (void) atomic_fetch_sub(&logs_waiting, 1);
+    (void) atomic_fetch_add(&logs_done, 1);
+
+    return next(fd);
+}
+
+
+int
+open(const char *name, int flags, ...)
+{
+    int      mode;
+    size_t   len;
+    va_list  args;
+
+    int (*next)(const char *, int, ...);
+
+    *(void **) &next = dlsym(RTLD_NEXT, "open");
+
+    va_start(args, flags);
+    mode = (flags & O_CREAT) ? va_arg(args, int) : 0;
+    va_end(args);
+
+    len = strlen(name);
+
+    /* as a sync opens it */
+
+    if ((flags & O_ACCMODE) == O_RDONLY
+        && (flags & O_NONBLOCK)
+        && len > 4
+        && strcmp(name + len - 4, ".seg") == 0
+        && atomic_fetch_sub(&opens_fail, 1) > 0)
+    {
+        errno = EMFILE;
+        return -1;
+    }
+
+    return next(name, flags, mode);
+}
+
+
+int
+main(void)
+{
+    conf.path = path;
+    conf.wait = 5000;
+    conf.sync = 20;
+    conf.index.block_cache = 1024 * 1024;
+    conf.index.write_buffer = 1024 * 1024;
+    conf.segment_size = SEGMENT;
+    conf.gzip_min = SIZE_MAX;
+    conf.log.handler = log_handler;
+    conf.shared = &shared;
+
+    test_segments();
+    test_not_tried();
+    test_known();
+    test_logs();
+    test_purged();
+
+    (void) nftw(path, rm, 16, FTW_DEPTH|FTW_PHYS);
+
+    return done_testing();
+}
+
+
+/* of more than one segment at once: neither keeps the other from going */
+
+static void
+test_segments(void)
+{
+    bigcache_store_t  *store;
+
+    fresh();
+    store = start();
+
+    atomic_store(&segments_fail, 2);
+    fill(store);
+
+    ok(eventually(store, synced), "all is synced in the end");
+    ok(atomic_load(&segments_fail) <= 0, "two segments were not");
+
+    is_int(atomic_load(&nfailed), 2, "two are known");
+    ok(eventually(store, moved), "both are gone");
+    ok(full(store), "the pages were moved");
+
+    stop(store);
+}
+
+
+/* nothing is known to be wrong with a file that could not be opened */
+
+static void
+test_not_tried(void)
+{
+    bigcache_store_t  *store;
+
+    fresh();
+    store = start();
+
+    atomic_store(&opens_fail, 3);
+    fill(store);
+
+    ok(eventually(store, synced), "a sync that was not tried is tried again");
+    ok(atomic_load(&opens_fail) <= 0, "three were not");
+    is_int(atomic_load(&shared.moved), 0, "no page is moved for that");
+    ok(atomic_load(&shared.sync_failures) > 0, "they are counted");
+
+    stop(store);
+}
+
+
+/* who opens the store next knows what could not be synced before */
+
+static void
+test_known(void)
+{
+    bigcache_store_t  *store;
+
+    fresh();
+
+    conf.sync = 0;
+    store = start();
+    fill(store);
+
+    /* the rounds of a close are the only ones, and the disk works again */
+
+    atomic_store(&segments_fail, SEGMENTS);
+    stop(store);
+    ok(atomic_load(&nfailed) > 0, "segments could not be synced");
+
+    atomic_store(&segments_fail, 0);
+    conf.sync = 20;
+
+    store = start();
+
+    ok(eventually(store, moved), "%u are emptied after another opening",
+       atomic_load(&nfailed));
+    ok(eventually(store, synced), "then all is synced");
+    ok(full(store), "the pages are there");
+
+    stop(store);
+}
+
+
+/* a second sync of the log that returns success is not one */
+
+static void
+test_logs(void)
+{
+    char               name[16];
+    uint64_t           openings;
+    bigcache_rc_t      rc;
+    bigcache_str_t     key;
+    bigcache_store_t  *store;
+
+    fresh();
+    conf.sync = 0;
+    store = start();
+    fill(store);
+
+    openings = atomic_load(&shared.openings);
+    key = key_of(3, name);
+
+    is_int(bigcache_store_delete(store, &key, 0, 0), BIGCACHE_OK, "removed");
+
+    atomic_store(&logs_fail, 1);
+    is_int(bigcache_store_sync(store), BIGCACHE_ERROR, "not synced");
+
+    do {
+        rc = bigcache_store_sync(store);
+
+        /* as long as it is the same opening */
+
+        if (rc == BIGCACHE_OK) {
+            break;
+        }
+
+        (void) usleep(1000);
+
+    } while (1);
+
+    ok(atomic_load(&shared.openings) > openings,
+       "synced only when the index was opened anew");
+    ok(!has(store, 3), "and it is gone");
+
+    stop(store);
+    conf.sync = 20;
+}
+
+
+/* a page that is purged is removed for good when its removal is */
+
+static void
+test_purged(void)
+{
+    void              *done;
+    char               name[16];
+    unsigned           i;
+    pthread_t          purger, remover;
+    bigcache_str_t     key;
+    bigcache_store_t  *store;
+
+    fresh();
+    conf.sync = 0;
+    store = start();
+    fill(store);
+    (void) bigcache_store_sync(store);
+
+    key = key_of(7, name);
+
+    atomic_store(&logs_held, 1);
+    atomic_store(&logs_done, 0);
+
+    (void) pthread_create(&purger, NULL, sync_thread, store);
+
+    for (i = 0; i < 5000 && has(store, 7); i++) {
+        (void) usleep(1000);
+    }
+
+    ok(!has(store, 7), "purged, which is not synced");
+    is_int(bigcache_store_delete(store, &key, 0, 0), BIGCACHE_MISS,
+           "nothing to remove");
+
+    /* whether it waits tells what was synced when it returns */
+
+    (void) pthread_create(&remover, NULL, sync_thread, NULL);
+    is_int(bigcache_store_sync(store), BIGCACHE_OK, "it waits for a sync");
+    ok(atomic_load(&logs_done) > 0, "the sync had ended by then");
+
+    (void) pthread_join(remover, &done);
+    (void) pthread_join(purger, &done);
+
+    stop(store);
+    conf.sync = 20;
+}
+
+
+/* purges all, or without a store lets the syncs go on */
+
+static void *
+sync_thread(void *data)
+{
+    uint64_t        version;
+    bigcache_str_t  all;
+
+    if (data == NULL) {
+        (void) usleep(200 * 1000);
+        atomic_store(&logs_held, 0);
+
+        return NULL;
+    }
+
+    all.data = (const u_char *) "";
+    all.len = 0;
+
+    (void) bigcache_store_purge(data, &all, 1, 0, &version);
+
+    return NULL;
+}
+
+
+static void
+fill(bigcache_store_t *store)
+{
+    unsigned  i, stored;
+
+    stored = 0;
+
+    for (i = 0; i < PAGES; i++) {
+        stored += (put(store, i) == BIGCACHE_OK);
+    }
+
+    is_int(stored, PAGES, "stored");
+}
+
+
+static int
+full(bigcache_store_t *store)
+{
+    unsigned  i, n;
+
+    for (i = 0, n = 0; i < PAGES; i++) {
+        n += (unsigned) has(store, i);
+    }
+
+    return n == PAGES;
+}
+
+
+static int
+synced(bigcache_store_t *store)
+{
+    (void) store;
+
+    return bigcache_sync_age(&shared) == 0;
+}
+
+
+static int
+moved(bigcache_store_t *store)
+{
+    unsigned  i;
+
+    (void) store;
+
+    for (i = 0; i < atomic_load(&nfailed); i++) {
+        if (access(failed[i % SEGMENTS], F_OK) == 0) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static int
+eventually(bigcache_store_t *store, int (*check)(bigcache_store_t *store))
+{
+    unsigned  i;
+
+    for (i = 0; i < 3000 && !check(store); i++) {
+        (void) usleep(10000);
+    }
+
+    return check(store);
+}
+
+
+/* tells whether fd is a file whose name ends so; name has room for 512 */
+
+static int
+named(int fd, const char *suffix, char *name)
+{
+    char     link[64];
+    size_t   len;
+    ssize_t  n;
+
+    (void) snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+
+    n = readlink(link, name, 511);
+    if (n == -1) {
+        return 0;
+    }
+
+    name[n] = '\0';
+    len = strlen(suffix);
+
+    return (size_t) n > len && strcmp(name + (size_t) n - len, suffix) == 0;
+}
+
+
+static bigcache_store_t *
+start(void)
+{
+    bigcache_store_t  *store;
+
+    memset(&shared, 0, sizeof(bigcache_store_shared_t));
+
+    store = bigcache_store_create(&conf);
+    (void) bigcache_store_start(store);
+
+    return store;
+}
+
+
+static void
+stop(bigcache_store_t *store)
+{
+    bigcache_store_stop(store);
+    bigcache_store_destroy(store);
+}
+
+
+static bigcache_rc_t
+put(bigcache_store_t *store, unsigned n)
+{
+    char             name[16];
+    static u_char    body[PAGE];
+    bigcache_rc_t    rc;
+    bigcache_put_t   p;
+    bigcache_data_t  data;
+    bigcache_page_t  page;
+
+    memset(&p, 0, sizeof(bigcache_put_t));
+    memset(body, (int) n, PAGE);
+
+    data = bigcache_data_bytes(body, PAGE);
+
+    p.key = key_of(n, name);
+    p.kind = BIGCACHE_KIND_RAW;
+    p.expire = BIGCACHE_NEVER;
+    p.data = &data;
+    p.n = 1;
+
+    rc = bigcache_store_put(store, &p, &page);
+    bigcache_page_free(&page);
+
+    return rc;
+}
+
+
+static int
+has(bigcache_store_t *store, unsigned n)
+{
+    int              same;
+    char             name[16];
+    static u_char    body[PAGE], wanted[PAGE];
+    bigcache_str_t   key;
+    bigcache_data_t  data;
+    bigcache_page_t  page;
+
+    key = key_of(n, name);
+
+    if (bigcache_store_get(store, &key, 1, &page) != BIGCACHE_OK) {
+        return 0;
+    }
+
+    memset(wanted, (int) n, PAGE);
+
+    if (page.fd == -1) {
+        data = bigcache_data_bytes(page.record.body.data,
+                                   page.record.body.len);
+    } else {
+        data = bigcache_data_range(page.fd, page.offset, page.record.length);
+    }
+
+    same = (page.record.length == PAGE
+            && bigcache_data_read(body, &data, 1) == 0
+            && memcmp(body, wanted, PAGE) == 0);
+
+    bigcache_page_free(&page);
+
+    return same;
+}
+
+
+static bigcache_str_t
+key_of(unsigned n, char *buf)
+{
+    bigcache_str_t  key;
+
+    key.data = (u_char *) buf;
+    key.len = (size_t) sprintf(buf, "key/%u", n);
+
+    return key;
+}
+
+
+static void
+log_handler(void *data, int level, const char *text)
+{
+    (void) data;
+
+    (void) printf("# log %d: %s\n", level, text);
+}
+
+
+static void
+fresh(void)
+{
+    atomic_store(&nfailed, 0);
+
+    if (path[0]) {
+        (void) nftw(path, rm, 16, FTW_DEPTH|FTW_PHYS);
+    }
+
+    (void) strcpy(path, "/tmp/bigcache-sync-XXXXXX");
+
+    if (mkdtemp(path) == NULL) {
+        perror("mkdtemp");
+        exit(2);
+    }
+}
+
+
+static int
+rm(const char *name, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void) st;
+    (void) type;
+    (void) ftw;
+
+    return remove(name);
+}
