@@ -150,6 +150,14 @@ bigcache_key_write(bigcache_store_t *store, bigcache_key_write_t *writes,
         return rc;
     }
 
+    /*
+     * A round that begins from here on waits for the lock of the key, and one
+     * that is under way leaves this for the next: before anybody can see that
+     * the old page is not alive any more, this write is known not to be synced.
+     */
+
+    bigcache_sync_note(store);
+
     hot = store->conf.hot;
     nchanges = 0;
     i = 0;
@@ -176,8 +184,6 @@ bigcache_key_write(bigcache_store_t *store, bigcache_key_write_t *writes,
     for (i = 0; i < n; i++) {
         bigcache_key_account(store, &writes[i]);
     }
-
-    bigcache_sync_note(store);
 
     return BIGCACHE_OK;
 }

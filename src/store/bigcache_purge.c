@@ -197,6 +197,10 @@ bigcache_purge_begin(bigcache_store_t *store, const bigcache_str_t *prefix,
         bigcache_hot_begin_all(store->conf.hot);
     }
 
+    /* a removal that finds only what is purged by this waits for it, too */
+
+    (void) atomic_fetch_add(&store->removals, 1);
+
     rc = bigcache_purge_write(store, purge, &empty);
 
     if (rc == BIGCACHE_OK) {
@@ -205,6 +209,8 @@ bigcache_purge_begin(bigcache_store_t *store, const bigcache_str_t *prefix,
     } else {
         free(purge);
     }
+
+    (void) atomic_fetch_add(&store->removals_done, 1);
 
     if (store->conf.hot) {
         bigcache_hot_end_all(store->conf.hot);
