@@ -18,7 +18,7 @@ use Time::HiRes qw(sleep time);
 
 use constant {
     MAGIC => 0x6263616d,
-    VERSION => 1,
+    VERSION => 2,
     HELLO => 1, GET => 2, PUT => 3, DELETE => 4, PURGE => 5, RUN => 6,
     STAT => 7, LOST => 11, LEND => 12, BACK => 13, WATCH => 15, LIST => 16,
     HEADER => 72,
@@ -134,7 +134,7 @@ for my $case (
     [ 'a call without hello', sub { message(STAT) } ],
     [ 'too long', sub { message(HELLO) . 'x' x 150_000 } ],
     [ 'magic', sub { local $bad{magic} = 1; message(HELLO) } ],
-    [ 'version', sub { local $bad{version} = 2; message(HELLO) } ],
+    [ 'version', sub { local $bad{version} = 1; message(HELLO) } ],
     [ 'a hello with a key', sub { message(HELLO, 'key') } ],
 ) {
     my ($name, $bytes) = @$case;

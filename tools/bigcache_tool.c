@@ -284,10 +284,11 @@ bigcache_tool_format(bigcache_tool_t *tool)
 
     bigcache_index_free(&value);
 
-    if (format != BIGCACHE_OPEN_FORMAT) {
+    if (format != BIGCACHE_OPEN_FORMAT && format != BIGCACHE_OPEN_OLDEST) {
         (void) snprintf(tool->error, BIGCACHE_ERROR_LEN,
-                        "the store has format %llu, this bigcache reads %d",
-                        (unsigned long long) format, BIGCACHE_OPEN_FORMAT);
+                        "the store has format %llu, this bigcache reads %d "
+                        "and %d", (unsigned long long) format,
+                        BIGCACHE_OPEN_OLDEST, BIGCACHE_OPEN_FORMAT);
         return BIGCACHE_ERROR;
     }
 

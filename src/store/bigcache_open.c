@@ -44,6 +44,8 @@ static bigcache_rc_t bigcache_open_kept(bigcache_open_t *open,
 static bigcache_rc_t bigcache_open_count(bigcache_open_t *open, char *error);
 static bigcache_rc_t bigcache_open_format(bigcache_open_t *open,
     const char *name, char *error);
+static bigcache_rc_t bigcache_open_set_format(bigcache_open_t *open,
+    const char *name, char *error);
 static bigcache_rc_t bigcache_open_get(bigcache_index_t *index,
     const bigcache_str_t *name, uint64_t *n, char *error);
 static bigcache_rc_t bigcache_open_put(bigcache_index_t *index,
@@ -413,20 +415,26 @@ bigcache_open_kept(bigcache_open_t *open, const char *name, char *error)
 static bigcache_rc_t
 bigcache_open_format(bigcache_open_t *open, const char *name, char *error)
 {
-    int                     lost;
-    u_char                  buf[sizeof(uint64_t)];
     uint64_t                format;
     bigcache_rc_t           rc;
-    bigcache_str_t          value;
     bigcache_index_walk_t  *walk;
 
     rc = bigcache_open_get(open->index, &bigcache_meta_format, &format,
                            error);
 
-    if (rc == BIGCACHE_OK && format != BIGCACHE_OPEN_FORMAT) {
+    if (rc == BIGCACHE_OK && format == BIGCACHE_OPEN_FORMAT) {
+        return BIGCACHE_OK;
+    }
+
+    if (rc == BIGCACHE_OK && format == BIGCACHE_OPEN_OLDEST) {
+        return bigcache_open_set_format(open, name, error);
+    }
+
+    if (rc == BIGCACHE_OK) {
         (void) snprintf(error, BIGCACHE_ERROR_LEN,
-                        "the store has format %llu, this bigcache reads %d",
-                        (unsigned long long) format, BIGCACHE_OPEN_FORMAT);
+                        "the store has format %llu, this bigcache reads %d "
+                        "and %d", (unsigned long long) format,
+                        BIGCACHE_OPEN_OLDEST, BIGCACHE_OPEN_FORMAT);
         return BIGCACHE_ERROR;
     }
 
@@ -462,9 +470,18 @@ bigcache_open_format(bigcache_open_t *open, const char *name, char *error)
         return BIGCACHE_ERROR;
     }
 
-    if (rc != BIGCACHE_MISS) {
-        return rc;
-    }
+    return (rc == BIGCACHE_MISS) ? bigcache_open_set_format(open, name, error)
+                                 : rc;
+}
+
+
+static bigcache_rc_t
+bigcache_open_set_format(bigcache_open_t *open, const char *name, char *error)
+{
+    int             lost;
+    u_char          buf[sizeof(uint64_t)];
+    bigcache_rc_t   rc;
+    bigcache_str_t  value;
 
     (void) bigcache_put64(buf, BIGCACHE_OPEN_FORMAT);
 
@@ -474,7 +491,10 @@ bigcache_open_format(bigcache_open_t *open, const char *name, char *error)
     rc = bigcache_open_put(open->index, &bigcache_meta_format, &value,
                            error);
 
-    /* segments are not to be there before: they would be those of nobody */
+    /*
+     * Segments are not to be there before: they would be those of nobody; nor
+     * are records that the format before this one has not.
+     */
 
     return (rc == BIGCACHE_OK) ? bigcache_fsync_logs(name, &lost, error)
                                : rc;

@@ -19,7 +19,12 @@
 #include "bigcache_store.h"
 
 
-#define BIGCACHE_OPEN_FORMAT    2
+/*
+ * Format 3 has records with a previous record, which 2 has not.  A store of
+ * format 2 is one of format 3 from the first opening on.
+ */
+#define BIGCACHE_OPEN_FORMAT    3
+#define BIGCACHE_OPEN_OLDEST    2
 
 /*
  * What is kept in the index while the store is closed: the u64 count of its

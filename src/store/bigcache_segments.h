@@ -143,8 +143,9 @@ size_t bigcache_segments_empty(bigcache_segments_t *segments,
 
 /*
  * Pick a segment that is sealed and not pinned: one that could not be synced
- * and of which something is alive, or else that of which least is alive, if that is under the share most, and
- * in any case not over room bytes; the oldest.  Return 1 and *usage, or 0.
+ * and of which something is alive, or else that of which least is alive, if
+ * that is under the share most, and in any case not over room bytes; the
+ * oldest.  Return 1 and *usage, or 0.
  */
 int bigcache_segments_sparse(bigcache_segments_t *segments, double most,
     uint64_t room, bigcache_usage_t *usage);

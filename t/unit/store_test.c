@@ -22,7 +22,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "bigcache_bytes.h"
 #include "bigcache_gzip.h"
+#include "bigcache_index.h"
 #include "bigcache_store.h"
 #include "bigcache_time.h"
 #include "tap.h"
@@ -53,6 +55,7 @@ static void test_life(void);
 static void test_stop(void);
 static void test_lock(void);
 static void test_foreign(void);
+static void test_format(void);
 static void test_left(void);
 static void test_damage(void);
 static void test_away(const char *other);
@@ -76,6 +79,7 @@ static int crit_is(const char *name, unsigned n);
 static int eventually(int (*check)(const char *, unsigned), const char *name,
     unsigned n);
 static unsigned files(const char *name);
+static long long format(const char *name, uint64_t set);
 static bigcache_str_t str(const char *s);
 static void log_handler(void *data, int level, const char *text);
 static void removed_handler(void *data, uint64_t expired, uint64_t purged);
@@ -124,6 +128,7 @@ main(void)
     test_stop();
     test_lock();
     test_foreign();
+    test_format();
     test_left();
     test_damage();
     test_away(NULL);
@@ -1085,6 +1090,86 @@ test_foreign(void)
     ok(i < 500, "opened when it is empty");
 
     stop(store);
+}
+
+
+static void
+test_format(void)
+{
+    char               name[128], text[BIGCACHE_ERROR_LEN];
+    bigcache_str_t     key;
+    bigcache_page_t    page;
+    bigcache_store_t  *store;
+
+    fresh();
+    (void) snprintf(name, sizeof(name), "%s/index", path);
+
+    store = start();
+    is_int(put(store, "a", "1", 1, BIGCACHE_NEVER, 0), BIGCACHE_OK, "stored");
+    stop(store);
+    is_int(format(name, 0), 3, "the format of a new store");
+
+    (void) format(name, 2);
+    store = start();
+    ok(has(store, "a", "1", 1), "a store of the format before");
+    stop(store);
+    is_int(format(name, 0), 3, "it is one of this format now");
+
+    (void) format(name, 4);
+    crit = 0;
+    store = start();
+    key = str("a");
+    is_int(bigcache_store_get(store, &key, 1, &page), BIGCACHE_UNAVAILABLE,
+           "a format to come");
+    bigcache_store_reason(store, text);
+    is_str(text, "the store has format 4, this bigcache reads 2 and 3",
+           "reason");
+    is_int(crit, 1, "one line");
+    stop(store);
+    is_int(format(name, 3), 4, "it is left alone");
+
+    store = start();
+    ok(has(store, "a", "1", 1), "with all that it holds");
+    stop(store);
+}
+
+
+/* returns the format of an index, and sets it unless that is to be 0 */
+
+static long long
+format(const char *name, uint64_t set)
+{
+    char                error[BIGCACHE_ERROR_LEN];
+    u_char              buf[sizeof(uint64_t)];
+    uint64_t            is;
+    bigcache_str_t      value;
+    bigcache_index_t   *index;
+    bigcache_change_t   change;
+
+    change.space = BIGCACHE_INDEX_META;
+    change.key = str("format");
+    change.value = &value;
+
+    if (bigcache_index_open(&index, name, &conf.index, error) != BIGCACHE_OK
+        || bigcache_index_get(index, change.space, &change.key, &value, error)
+           != BIGCACHE_OK)
+    {
+        return -1;
+    }
+
+    is = bigcache_get64(value.data);
+    bigcache_index_free(&value);
+
+    if (set) {
+        (void) bigcache_put64(buf, set);
+        value.data = buf;
+        value.len = sizeof(buf);
+        (void) bigcache_index_write(index, &change, 1, error);
+    }
+
+    bigcache_index_close(index);
+
+    return (long long) is;
 }
 
 
