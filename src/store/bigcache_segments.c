@@ -1061,7 +1061,7 @@ bigcache_segments_sync_one(bigcache_segments_t *segments, uint64_t id,
         return rc;
     }
 
-    /* it was not tried: nothing is known to be wrong */
+    /* it was not tried, or its file system is away: nothing was let go of */
 
     (void) pthread_mutex_lock(&segments->mutex);
 
@@ -1073,7 +1073,7 @@ bigcache_segments_sync_one(bigcache_segments_t *segments, uint64_t id,
 
     (void) pthread_mutex_unlock(&segments->mutex);
 
-    return rc;
+    return (rc == BIGCACHE_MISS) ? BIGCACHE_ERROR : rc;
 }
 
 
