@@ -30,7 +30,7 @@
 #define NGX_HTTP_BIGCACHE_PIECE      (32 * 1024)
 #define NGX_HTTP_BIGCACHE_PIECES     2
 
-/* pieces in a row, then other requests of the worker have their turn */
+/* pieces in a row, then other requests of the worker may have their turn */
 
 #define NGX_HTTP_BIGCACHE_ROUND      8
 
@@ -57,6 +57,7 @@ struct ngx_http_bigcache_unpack_s {
 
 static ngx_int_t ngx_http_bigcache_unpack_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
+static ngx_uint_t ngx_http_bigcache_unpack_yields(ngx_http_request_t *r);
 static ngx_int_t ngx_http_bigcache_unpack_flush(ngx_http_request_t *r,
     ngx_http_bigcache_unpack_t *unpack);
 static ngx_int_t ngx_http_bigcache_unpack_next(ngx_http_request_t *r,
@@ -123,7 +124,7 @@ static ngx_int_t
 ngx_http_bigcache_unpack_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
     ngx_int_t                    rc;
-    ngx_uint_t                   n;
+    ngx_uint_t                   n, yields;
     ngx_chain_t                 *out, *cl, **last;
     ngx_http_bigcache_ctx_t     *ctx;
     ngx_http_bigcache_unpack_t  *unpack;
@@ -147,7 +148,9 @@ ngx_http_bigcache_unpack_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
     out = in;
 
-    for (n = 0; n < NGX_HTTP_BIGCACHE_ROUND; n++) {
+    yields = ngx_http_bigcache_unpack_yields(r);
+
+    for (n = 0; n < NGX_HTTP_BIGCACHE_ROUND || !yields; n++) {
 
         for (last = &out; *last; last = &(*last)->next) { /* void */ }
 
@@ -183,6 +186,19 @@ ngx_http_bigcache_unpack_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     ngx_post_event(r->connection->write, &ngx_posted_next_events);
 
     return NGX_AGAIN;
+}
+
+
+/*
+ * Whether the rest of the page may come later.  Only the request that has the
+ * connection is called when the connection is, and a module that has asked for
+ * a subrequest may take what there is of its body as all of it.
+ */
+
+static ngx_uint_t
+ngx_http_bigcache_unpack_yields(ngx_http_request_t *r)
+{
+    return r == r->connection->data && r->post_subrequest == NULL;
 }
 
 
