@@ -137,6 +137,21 @@ ok $t->wait_for(sub { (waiting())[0] == 6 }),
     'a client that leaves waits no more';
 is((waiting())[1], 7, 'and does not work');
 
+# and one that has left before nginx reads what it has sent
+
+my ($worker) = $t->worker_pids;
+
+($gone) = connected(1);
+$t->signal('STOP', $worker);
+$gone->send_request('POST', '/held/batch', batch('gone'));
+$gone->close;
+$t->signal('CONT', $worker);
+
+ok $t->wait_for(sub { $t->get('/held/metrics')->body
+    =~ /^bigcache_requests_total\{operation="batch",status="499"\} 2$/m }),
+    'a client that left before does not wait';
+is_deeply [ waiting() ], [ 6, 7 ], 'and does not work either';
+
 # then in their order, but for /clear, which does not wait for others
 
 close $lock;

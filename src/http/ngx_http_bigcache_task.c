@@ -12,7 +12,8 @@
  *
  * A long operation takes a turn before that.  While it waits for one, nothing
  * is blocked: if the client leaves, nginx ends the request, whose pool gives
- * the place in the queue up.
+ * the place in the queue up.  A client that closes its side only, to read the
+ * answer on, cannot be told from one that leaves, and is taken for that.
  */
 
 
@@ -133,6 +134,7 @@ ngx_http_bigcache_long(ngx_http_bigcache_ctx_t *ctx)
 static ngx_int_t
 ngx_http_bigcache_wait(ngx_http_request_t *r, ngx_thread_task_t *task)
 {
+    ngx_event_t               *rev;
     ngx_pool_cleanup_t        *cln;
     ngx_http_bigcache_ctx_t   *ctx;
     ngx_http_bigcache_task_t  *bt;
@@ -140,11 +142,10 @@ ngx_http_bigcache_wait(ngx_http_request_t *r, ngx_thread_task_t *task)
     bt = task->ctx;
     ctx = bt->ctx;
 
+    rev = r->connection->read;
     cln = ngx_pool_cleanup_add(r->pool, 0);
 
-    if (cln == NULL
-        || ngx_handle_read_event(r->connection->read, 0) != NGX_OK)
-    {
+    if (cln == NULL || ngx_handle_read_event(rev, 0) != NGX_OK) {
         ngx_http_bigcache_turn_end(&bt->turn);
         return NGX_ERROR;
     }
@@ -154,6 +155,12 @@ ngx_http_bigcache_wait(ngx_http_request_t *r, ngx_thread_task_t *task)
 
     if (r == r->main) {
         r->read_event_handler = ngx_http_test_reading;
+
+        /* it may have left already, then there is no other event */
+
+        if (rev->ready) {
+            ngx_post_event(rev, &ngx_posted_events);
+        }
     }
 
     /* it keeps a worker that is to exit, too */
@@ -384,6 +391,14 @@ ngx_http_bigcache_resume(ngx_http_request_t *r)
     }
 
     if (ctx->op.rc == BIGCACHE_AGAIN) {
+
+        if (r->connection->error) {
+
+            /* it left meanwhile: a large page is not read for nobody */
+
+            ngx_http_finalize_request(r, NGX_HTTP_CLIENT_CLOSED_REQUEST);
+            return;
+        }
 
         ctx->large = 1;
 
