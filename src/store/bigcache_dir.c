@@ -59,7 +59,7 @@ static bigcache_rc_t bigcache_dir_rename(const char *from, int dir,
     const char *to, char *error);
 static bigcache_rc_t bigcache_dir_failed(const char *what, const char *name,
     char *error);
-static void bigcache_dir_remove(int parent, const char *name,
+static int bigcache_dir_remove(int parent, const char *name,
     _Atomic int *stop);
 
 
@@ -231,7 +231,7 @@ bigcache_dir_release(const char *path)
 
     if (bigcache_dir_crowded(path)) {
         (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_SPARE, path);
-        bigcache_dir_remove(AT_FDCWD, name, &never);
+        (void) bigcache_dir_remove(AT_FDCWD, name, &never);
     }
 }
 
@@ -305,7 +305,7 @@ bigcache_dir_next(DIR *dir)
 }
 
 
-void
+int
 bigcache_dir_empty_trash(const char *path, _Atomic int *stop)
 {
     char  name[PATH_MAX], error[BIGCACHE_ERROR_LEN];
@@ -313,7 +313,7 @@ bigcache_dir_empty_trash(const char *path, _Atomic int *stop)
     (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_TRASH, path);
 
     if (access(name, F_OK) == -1) {
-        return;
+        return errno == ENOENT;
     }
 
     /* or a power cut could put back in place what is emptied here */
@@ -321,10 +321,10 @@ bigcache_dir_empty_trash(const char *path, _Atomic int *stop)
     if (bigcache_fsync_dir(name, error) != BIGCACHE_OK
         || bigcache_fsync_dir(path, error) != BIGCACHE_OK)
     {
-        return;
+        return 0;
     }
 
-    bigcache_dir_remove(AT_FDCWD, name, stop);
+    return bigcache_dir_remove(AT_FDCWD, name, stop);
 }
 
 
@@ -525,12 +525,15 @@ bigcache_dir_failed(const char *what, const char *name, char *error)
 }
 
 
-/* removes a directory with all that is in it, or as much as there is time */
+/*
+ * Removes a directory with all that is in it, or as much as there is time for,
+ * and as can be; returns whether that is all.
+ */
 
-static void
+static int
 bigcache_dir_remove(int parent, const char *name, _Atomic int *stop)
 {
-    int             fd;
+    int             fd, all;
     DIR            *dir;
     struct dirent  *de;
 
@@ -542,8 +545,10 @@ bigcache_dir_remove(int parent, const char *name, _Atomic int *stop)
             (void) close(fd);
         }
 
-        return;
+        return 0;
     }
+
+    all = 1;
 
     while (!atomic_load(stop)) {
 
@@ -557,14 +562,17 @@ bigcache_dir_remove(int parent, const char *name, _Atomic int *stop)
             continue;
         }
 
-        if (unlinkat(dirfd(dir), de->d_name, 0) == -1) {
-            bigcache_dir_remove(dirfd(dir), de->d_name, stop);
+        if (unlinkat(dirfd(dir), de->d_name, 0) == -1
+            && !bigcache_dir_remove(dirfd(dir), de->d_name, stop))
+        {
+            all = 0;
         }
     }
 
     (void) closedir(dir);
 
-    if (!atomic_load(stop)) {
-        (void) unlinkat(parent, name, AT_REMOVEDIR);
-    }
+    /* what could not be read is still there, so this tells of it too */
+
+    return all && !atomic_load(stop)
+           && unlinkat(parent, name, AT_REMOVEDIR) == 0;
 }

@@ -107,9 +107,11 @@ uint64_t bigcache_dir_free(const char *path);
  */
 struct dirent *bigcache_dir_next(DIR *dir);
 
-/* removes what is in the trash; may take long, until stop is set */
-
-void bigcache_dir_empty_trash(const char *path, _Atomic int *stop);
+/*
+ * Removes what is in the trash; may take long, until stop is set.  Returns 1 if
+ * nothing is left there; or 0: it is to be tried again.
+ */
+int bigcache_dir_empty_trash(const char *path, _Atomic int *stop);
 
 
 #endif /* _BIGCACHE_DIR_H_INCLUDED_ */

@@ -186,8 +186,12 @@ bigcache_import_work(bigcache_store_t *store)
         rc = bigcache_import_keep(store);
     }
 
-    if (rc == BIGCACHE_MISS) {
-        bigcache_dir_empty_trash(store->conf.path, &store->draining);
+    if (rc == BIGCACHE_MISS
+        && !bigcache_dir_empty_trash(store->conf.path, &store->draining))
+    {
+        (void) pthread_mutex_lock(&store->mutex);
+        store->trash = 1;
+        (void) pthread_mutex_unlock(&store->mutex);
     }
 
     return rc == BIGCACHE_OK;

@@ -213,6 +213,7 @@ bigcache_keeper_work(bigcache_store_t *store)
     counted = store->counted;
     trash = store->trash;
 
+    store->trash = 0;
     store->calls++;
     (void) pthread_mutex_unlock(&store->mutex);
 
@@ -253,7 +254,7 @@ bigcache_keeper_work(bigcache_store_t *store)
     }
 
     if (trash) {
-        bigcache_dir_empty_trash(store->conf.path, &store->draining);
+        trash = !bigcache_dir_empty_trash(store->conf.path, &store->draining);
     }
 
     bigcache_keeper_room(store);
@@ -261,7 +262,13 @@ bigcache_keeper_work(bigcache_store_t *store)
     (void) pthread_mutex_lock(&store->mutex);
 
     store->calls--;
-    store->trash = 0;
+
+    if (trash) {
+
+        /* its files are in nobody's count: they would stay for good */
+
+        store->trash = 1;
+    }
 
     (void) pthread_cond_broadcast(&store->cond);
 
@@ -386,7 +393,7 @@ bigcache_keeper_shed(bigcache_store_t *store)
         /* void */
     }
 
-    bigcache_dir_empty_trash(store->conf.path, &store->draining);
+    (void) bigcache_dir_empty_trash(store->conf.path, &store->draining);
 
     (void) pthread_mutex_lock(&store->mutex);
     store->calls--;

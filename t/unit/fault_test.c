@@ -532,6 +532,7 @@ scenario_expire(void)
 static void
 scenario_clear(void)
 {
+    int64_t        end;
     unsigned       i;
     bigcache_rc_t  rc;
 
@@ -555,6 +556,16 @@ scenario_clear(void)
 
     (void) put(page("k00"), 1, BIGCACHE_NEVER);
     (void) put(page("n00"), 1, BIGCACHE_NEVER);
+
+    end = bigcache_monotonic() + SERVING;
+
+    while (exists("trash") && bigcache_monotonic() < end) {
+        (void) usleep(1000);
+    }
+
+    if (exists("trash")) {
+        fail("the trash is not emptied");
+    }
 
     stop();
 }

@@ -59,6 +59,7 @@ static void test_format(void);
 static void test_left(void);
 static void test_damage(void);
 static void test_away(const char *other);
+static void test_trash(void);
 static void *purge_thread(void *data);
 static void *large_thread(void *data);
 static void *stop_thread(void *data);
@@ -75,6 +76,7 @@ static uint64_t version(bigcache_store_t *store, const char *key);
 static long long count(bigcache_store_t *store);
 static int evicted(const char *name, unsigned n);
 static int files_are(const char *name, unsigned n);
+static int swept_are(const char *name, unsigned n);
 static int crit_is(const char *name, unsigned n);
 static int eventually(int (*check)(const char *, unsigned), const char *name,
     unsigned n);
@@ -133,6 +135,7 @@ main(void)
     test_damage();
     test_away(NULL);
     test_away("pages");
+    test_trash();
 
     (void) nftw(path, rm, 16, FTW_DEPTH|FTW_PHYS);
 
@@ -1359,6 +1362,48 @@ test_away(const char *other)
 }
 
 
+/* a trash that could not be emptied is not forgotten */
+
+static void
+test_trash(void)
+{
+    int                fd;
+    char               trash[128], name[160];
+    unsigned           i;
+    bigcache_store_t  *store;
+
+    fresh();
+
+    /* it cannot be synced, nor read */
+
+    (void) snprintf(trash, sizeof(trash), "%s/trash", path);
+    fd = open(trash, O_WRONLY|O_CREAT|O_CLOEXEC, 0600);
+    (void) close(fd);
+
+    store = start();
+
+    /* what the store's thread does it has done more than once then */
+
+    for (i = 1; i <= 2; i++) {
+        swept = 0;
+        (void) put(store, "e", "1", 1, bigcache_now() + 1, 0);
+        ok(eventually(swept_are, "", 1), "an expired page leaves");
+    }
+
+    (void) unlink(trash);
+    (void) mkdir(trash, 0700);
+    (void) snprintf(name, sizeof(name), "%s/pages-1", trash);
+    (void) mkdir(name, 0700);
+    (void) snprintf(name, sizeof(name), "%s/pages-1/file", trash);
+    fd = open(name, O_WRONLY|O_CREAT|O_CLOEXEC, 0600);
+    (void) close(fd);
+
+    ok(eventually(files_are, "trash", 0), "what is in the trash goes");
+
+    stop(store);
+}
+
+
 static bigcache_store_t *
 start(void)
 {
@@ -1500,6 +1545,17 @@ static int
 files_are(const char *name, unsigned n)
 {
     return files(name) == n;
+}
+
+
+/* tells whether so many pages were found expired */
+
+static int
+swept_are(const char *name, unsigned n)
+{
+    (void) name;
+
+    return swept >= n;
 }
 
 
