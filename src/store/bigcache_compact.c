@@ -46,6 +46,7 @@ static bigcache_rc_t bigcache_compact_lost_key(void *data,
 int
 bigcache_compact_empty(bigcache_store_t *store)
 {
+    int               removed;
     size_t            i, n;
     bigcache_usage_t  usage[BIGCACHE_COMPACT_EMPTY];
 
@@ -58,11 +59,13 @@ bigcache_compact_empty(bigcache_store_t *store)
         return 0;
     }
 
+    removed = 0;
+
     for (i = 0; i < n; i++) {
-        bigcache_segments_remove(store->segments, usage[i].id);
+        removed |= bigcache_segments_remove(store->segments, usage[i].id);
     }
 
-    return 1;
+    return removed;
 }
 
 
@@ -95,10 +98,13 @@ bigcache_compact_work(bigcache_store_t *store)
         return BIGCACHE_COMPACT_IDLE;
     }
 
-    bigcache_segments_remove(store->segments, usage.id);
+    (void) atomic_fetch_add(&store->shared->moved, n);
+
+    if (!bigcache_segments_remove(store->segments, usage.id)) {
+        return BIGCACHE_COMPACT_IDLE;
+    }
 
     (void) atomic_fetch_add(&store->shared->compacted, 1);
-    (void) atomic_fetch_add(&store->shared->moved, n);
 
     bigcache_log(&store->conf.log, BIGCACHE_LOG_INFO,
                  "store \"%s\": segment %llu of %llu bytes compacted, "

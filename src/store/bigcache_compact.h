@@ -50,7 +50,8 @@ typedef struct {
 
 /*
  * Unlinks segments of which nothing is alive, some at a time.  Returns 1, or 0
- * if there are none, or if what took the place of their pages cannot be synced.
+ * if there are none, or none that can be removed, or if what took the place of
+ * their pages cannot be synced.
  */
 int bigcache_compact_empty(bigcache_store_t *store);
 

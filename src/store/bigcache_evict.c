@@ -45,10 +45,13 @@ bigcache_evict_work(bigcache_store_t *store)
 
     (void) bigcache_sync_segments(store);
 
-    bigcache_segments_remove(store->segments, usage.id);
+    (void) atomic_fetch_add(&store->shared->lost, n);
+
+    if (!bigcache_segments_remove(store->segments, usage.id)) {
+        return BIGCACHE_EVICT_IDLE;
+    }
 
     (void) atomic_fetch_add(&store->shared->evicted, 1);
-    (void) atomic_fetch_add(&store->shared->lost, n);
 
     bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
                  "store \"%s\": segment %llu of %llu bytes evicted with %llu "

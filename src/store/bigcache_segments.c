@@ -30,11 +30,12 @@
 
 /*
  * Milliseconds until a segment that could not be read is looked at again; twice
- * as many each time, that often
+ * as many each time, that often; the same for one that could not be removed
  */
 
 #define BIGCACHE_SEGMENTS_RETRY    1000
 #define BIGCACHE_SEGMENTS_RETRIES  12
+#define BIGCACHE_SEGMENTS_REMOVES  5
 
 
 struct bigcache_segment_s {
@@ -42,7 +43,9 @@ struct bigcache_segment_s {
     uint64_t                size;
     int64_t                 live;
     int64_t                 retry_at;   /* monotonic ms, 0: it was read */
+    int64_t                 remove_at;  /* the same, 0: it was not tried */
     unsigned                unread;     /* so often it could not be */
+    unsigned                kept;       /* so often it was not removed */
     unsigned                pins;       /* of writers */
     unsigned                sealed:1;
     unsigned                dirty:1;    /* written to since the last sync */
@@ -101,6 +104,9 @@ static bigcache_rc_t bigcache_segments_sync_names(
 static void bigcache_segments_retire(bigcache_segments_t *segments);
 static uint64_t bigcache_segments_next(bigcache_segments_t *segments);
 static int bigcache_segments_idle(const bigcache_segment_t *segment);
+static int bigcache_segments_later(int64_t at);
+static int bigcache_segments_unlink(bigcache_segments_t *segments,
+    uint64_t id);
 static double bigcache_segments_share(const bigcache_segment_t *segment);
 static void bigcache_segments_usage_of(const bigcache_segment_t *segment,
     bigcache_usage_t *usage);
@@ -436,7 +442,8 @@ bigcache_segments_empty(bigcache_segments_t *segments,
 
     for (i = 0; i < segments->nelts && found < n; i++) {
         if (bigcache_segments_idle(segments->elts[i])
-            && segments->elts[i]->live <= 0)
+            && segments->elts[i]->live <= 0
+            && !bigcache_segments_later(segments->elts[i]->remove_at))
         {
             bigcache_segments_usage_of(segments->elts[i], &usage[found++]);
         }
@@ -466,8 +473,8 @@ bigcache_segments_sparse(bigcache_segments_t *segments, double most,
         segment = segments->elts[i];
 
         if (!bigcache_segments_idle(segment)
-            || (segment->retry_at
-                && bigcache_monotonic() < segment->retry_at))
+            || bigcache_segments_later(segment->retry_at)
+            || bigcache_segments_later(segment->remove_at))
         {
             continue;
         }
@@ -518,6 +525,12 @@ bigcache_segments_oldest(bigcache_segments_t *segments,
             found = segments->elts[i];
             bigcache_segments_usage_of(found, usage);
         }
+    }
+
+    /* nor could others be, most likely: their pages would go for nothing */
+
+    if (found && bigcache_segments_later(found->remove_at)) {
+        found = NULL;
     }
 
     (void) pthread_mutex_unlock(&segments->mutex);
@@ -583,18 +596,25 @@ bigcache_segments_seal(bigcache_segments_t *segments, double most)
 }
 
 
-void
+int
 bigcache_segments_remove(bigcache_segments_t *segments, uint64_t id)
 {
-    char                 name[PATH_MAX];
+    int                  gone;
     size_t               i;
     bigcache_segment_t  *segment;
+
+    gone = bigcache_segments_unlink(segments, id);
 
     (void) pthread_mutex_lock(&segments->mutex);
 
     segment = bigcache_segments_find(segments, id);
 
-    if (segment) {
+    if (segment && !gone) {
+        segment->remove_at = bigcache_monotonic()
+                             + (BIGCACHE_SEGMENTS_RETRY << segment->kept);
+        segment->kept += (segment->kept < BIGCACHE_SEGMENTS_REMOVES);
+
+    } else if (segment) {
         i = bigcache_segments_index(segments, id);
 
         segments->nelts--;
@@ -606,12 +626,15 @@ bigcache_segments_remove(bigcache_segments_t *segments, uint64_t id)
 
     (void) pthread_mutex_unlock(&segments->mutex);
 
+    if (!gone) {
+        return 0;
+    }
+
     free(segment);
 
-    bigcache_files_name(name, segments->path, id);
-    (void) unlink(name);
-
     bigcache_files_forget(segments->files, id);
+
+    return 1;
 }
 
 
@@ -1195,6 +1218,39 @@ static int
 bigcache_segments_idle(const bigcache_segment_t *segment)
 {
     return segment->sealed && segment->pins == 0;
+}
+
+
+/* tells whether it is to be tried again, but not yet; at is 0 if it is not */
+
+static int
+bigcache_segments_later(int64_t at)
+{
+    return at && bigcache_monotonic() < at;
+}
+
+
+/* somebody else may have removed it, but not with all of the directory */
+
+static int
+bigcache_segments_unlink(bigcache_segments_t *segments, uint64_t id)
+{
+    char  name[PATH_MAX], text[128];
+
+    bigcache_files_name(name, segments->path, id);
+
+    if (unlink(name) == 0
+        || (errno == ENOENT && bigcache_files_there(segments->files)))
+    {
+        return 1;
+    }
+
+    bigcache_log(&segments->log, BIGCACHE_LOG_CRIT,
+                 "store \"%s\": segment %llu cannot be removed, it will be "
+                 "tried again: %s", segments->path, (unsigned long long) id,
+                 strerror_r(errno, text, sizeof(text)));
+
+    return 0;
 }
 
 

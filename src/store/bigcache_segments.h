@@ -136,7 +136,8 @@ void bigcache_segments_distrust(bigcache_segments_t *segments, uint64_t id);
 
 /*
  * Finds up to n segments that are sealed and not pinned and of which nothing
- * is alive.  Returns how many, and *usage of each.
+ * is alive, and none that cannot be removed now.  Returns how many, and *usage
+ * of each.
  */
 size_t bigcache_segments_empty(bigcache_segments_t *segments,
     bigcache_usage_t *usage, size_t n);
@@ -145,7 +146,8 @@ size_t bigcache_segments_empty(bigcache_segments_t *segments,
  * Pick a segment that is sealed and not pinned: one that could not be synced
  * and of which something is alive, or else that of which least is alive, if
  * that is under the share most, and in any case not over room bytes; the
- * oldest.  Return 1 and *usage, or 0.
+ * oldest, but none while the oldest is empty and cannot be removed.  Return 1
+ * and *usage, or 0.
  */
 int bigcache_segments_sparse(bigcache_segments_t *segments, double most,
     uint64_t room, bigcache_usage_t *usage);
@@ -166,9 +168,12 @@ int64_t bigcache_segments_alive(bigcache_segments_t *segments, uint64_t id);
  */
 void bigcache_segments_seal(bigcache_segments_t *segments, double most);
 
-/* unlinks a segment */
-
-void bigcache_segments_remove(bigcache_segments_t *segments, uint64_t id);
+/*
+ * Unlinks a segment.  Returns 1; or 0, which is logged: its file is still
+ * there, so it takes its room and counts, and is to be tried again after a
+ * while.
+ */
+int bigcache_segments_remove(bigcache_segments_t *segments, uint64_t id);
 
 /* copies the first n usages to usage, in order; returns how many there are */
 

@@ -60,6 +60,7 @@ static void test_left(void);
 static void test_damage(void);
 static void test_away(const char *other);
 static void test_trash(void);
+static void test_unlink(void);
 static void *purge_thread(void *data);
 static void *large_thread(void *data);
 static void *stop_thread(void *data);
@@ -78,6 +79,7 @@ static int evicted(const char *name, unsigned n);
 static int files_are(const char *name, unsigned n);
 static int swept_are(const char *name, unsigned n);
 static int crit_is(const char *name, unsigned n);
+static void first_in(const char *dir, char *name, size_t len);
 static int eventually(int (*check)(const char *, unsigned), const char *name,
     unsigned n);
 static unsigned files(const char *name);
@@ -92,7 +94,7 @@ static int rm(const char *name, const struct stat *st, int type,
 
 static char                   path[64];
 static unsigned               crit, swept;
-static _Atomic unsigned       unsynced, uncompacted;
+static _Atomic unsigned       unsynced, uncompacted, unremoved;
 static _Atomic unsigned       large_done;
 static bigcache_store_conf_t  conf;
 
@@ -136,6 +138,7 @@ main(void)
     test_away(NULL);
     test_away("pages");
     test_trash();
+    test_unlink();
 
     (void) nftw(path, rm, 16, FTW_DEPTH|FTW_PHYS);
 
@@ -1404,6 +1407,58 @@ test_trash(void)
 }
 
 
+/* a segment whose file cannot be removed still counts, and is tried again */
+
+static void
+test_unlink(void)
+{
+    char              *body, name[128], file[192], away[128];
+    bigcache_str_t     key;
+    bigcache_stat_t    stat;
+    bigcache_store_t  *store;
+
+    fresh();
+    store = start();
+
+    body = calloc(1, LARGE);
+
+    (void) put(store, "a", body, LARGE, BIGCACHE_NEVER, 0);
+    first_in("pages", name, sizeof(name));
+    (void) put(store, "b", body, LARGE, BIGCACHE_NEVER, 0);
+
+    /* a directory cannot be unlinked */
+
+    (void) snprintf(file, sizeof(file), "%s/pages/%s", path, name);
+    (void) snprintf(away, sizeof(away), "%s/away", path);
+    (void) rename(file, away);
+    (void) mkdir(file, 0700);
+
+    atomic_store(&unremoved, 0);
+    key = str("a");
+    (void) bigcache_store_delete(store, &key, 0, 0);
+
+    ok(eventually(crit_is, "remove", 1), "a file cannot be removed");
+
+    (void) bigcache_store_stat(store, &stat);
+
+    is_int(stat.segments, 2, "so it counts");
+    ok(stat.bytes > 2 * LARGE, "with its bytes");
+
+    (void) rmdir(file);
+    (void) rename(away, file);
+
+    ok(eventually(files_are, "pages", 1), "then it is removed");
+
+    (void) bigcache_store_stat(store, &stat);
+
+    is_int(stat.segments, 1, "and counts no more");
+    ok(has(store, "b", body, LARGE), "the other is still there");
+
+    free(body);
+    stop(store);
+}
+
+
 static bigcache_store_t *
 start(void)
 {
@@ -1564,8 +1619,36 @@ swept_are(const char *name, unsigned n)
 static int
 crit_is(const char *name, unsigned n)
 {
-    return atomic_load(strcmp(name, "sync") == 0 ? &unsynced : &uncompacted)
+    return atomic_load(strcmp(name, "sync") == 0 ? &unsynced
+                       : strcmp(name, "remove") == 0 ? &unremoved
+                                                     : &uncompacted)
            >= n;
+}
+
+
+/* writes the name of the one file in a directory of the store */
+
+static void
+first_in(const char *dir, char *name, size_t len)
+{
+    DIR            *d;
+    char            full[128];
+    struct dirent  *de;
+
+    (void) snprintf(full, sizeof(full), "%s/%s", path, dir);
+
+    name[0] = '\0';
+    d = opendir(full);
+
+    while (d && (de = readdir(d)) != NULL) {
+        if (de->d_name[0] != '.') {
+            (void) snprintf(name, len, "%.100s", de->d_name);
+        }
+    }
+
+    if (d) {
+        (void) closedir(d);
+    }
 }
 
 
@@ -1664,6 +1747,10 @@ log_handler(void *data, int level, const char *text)
 
     if (strstr(text, "cannot be synced")) {
         (void) atomic_fetch_add(&unsynced, 1);
+    }
+
+    if (strstr(text, "cannot be removed")) {
+        (void) atomic_fetch_add(&unremoved, 1);
     }
 
     if (strstr(text, "cannot compact")) {
