@@ -113,7 +113,7 @@ $t->start;
 
 # one of these works, and each of the others would take the second thread
 
-my @c = connected(7);
+my @c = connected(9);
 
 $c[0]->send_request('POST', '/held/batch', batch('first'));
 $c[1]->send_request('POST', '/held/batch', batch('second'));
@@ -122,20 +122,22 @@ $c[3]->send_request('POST', '/held/pickle/large', 'x' x 2_000_000);
 $c[4]->send_request('DELETE', '/held/prefix/second');
 $c[5]->send_request('POST', '/held/batch', batch('third'));
 $c[6]->send_request('GET', '/held/clear');
+$c[7]->send_request('GET', '/held/stat/count');
+$c[8]->send_request('POST', '/held/open');
 
 plain('held');
 is scalar(grep { $_->readable } @c), 0, 'none of the long ones is answered';
-is_deeply [ waiting() ], [ 6, 7 ], 'six wait for a turn, one works';
+is_deeply [ waiting() ], [ 8, 9 ], 'eight wait for a turn, one works';
 
 # who leaves has no turn any more
 
 my ($gone) = connected(1);
 $gone->send_request('POST', '/held/batch', batch('gone'));
-$t->wait_for(sub { (waiting())[0] == 7 });
+$t->wait_for(sub { (waiting())[0] == 9 });
 $gone->close;
-ok $t->wait_for(sub { (waiting())[0] == 6 }),
+ok $t->wait_for(sub { (waiting())[0] == 8 }),
     'a client that leaves waits no more';
-is((waiting())[1], 7, 'and does not work');
+is((waiting())[1], 9, 'and does not work');
 
 # and one that has left before nginx reads what it has sent
 
@@ -150,15 +152,15 @@ $t->signal('CONT', $worker);
 ok $t->wait_for(sub { $t->get('/held/metrics')->body
     =~ /^bigcache_requests_total\{operation="batch",status="499"\} 2$/m }),
     'a client that left before does not wait';
-is_deeply [ waiting() ], [ 6, 7 ], 'and does not work either';
+is_deeply [ waiting() ], [ 8, 9 ], 'and does not work either';
 
-# then in their order, but for /clear, which does not wait for others
+# then in their order, but for /clear and /open, which do not wait for others
 
 close $lock;
 
 my @r = map { $_->response } @c;
 
-is_deeply [ map { $_->status } @r ], [ (200) x 7 ], 'all are answered';
+is_deeply [ map { $_->status } @r ], [ (200) x 9 ], 'all are answered';
 is_deeply [ map { $_->{key} } @{ $r[2]->json->{keys} } ], [ 'second' ],
     'the first was cleared, the second was there for the list';
 like $r[4]->json->{message}, qr/1 keys deleted/, 'and for the purge';
@@ -191,8 +193,8 @@ is $opener->response->status, 200, 'opens';
 my %status;
 $status{ $_->status }++ for map { $_ == $refused ? $r : $_->response } @c;
 
-is_deeply \%status, { 200 => MOST + 1, 503 => 2 },
-    'one works, as many wait as may, the others are refused';
+is_deeply \%status, { 200 => MOST, 503 => 3 },
+    'one opens, as many wait as may, the others are refused';
 $_->close for @c;
 
 # a worker that is to exit answers those that wait
@@ -203,7 +205,7 @@ hold();
 $opener = $t->connect->send_request('POST', '/held/open');
 @c = connected(5);
 $_->send_request('POST', '/held/batch', batch('late')) for @c;
-$t->wait_for(sub { (waiting())[0] == 4 });
+$t->wait_for(sub { (waiting())[0] == 5 });
 
 ok $t->reload, 'a reload';
 plain('after the reload');

@@ -177,7 +177,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
     { NGX_HTTP_BIGCACHE_READ,
       ngx_string("/stat/count"),
       BIGCACHE_METRIC_OTHER,
-      0,
+      NGX_HTTP_BIGCACHE_LONG,
       NULL,
       bigcache_op_count,
       ngx_null_string,
@@ -246,7 +246,9 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
     { NGX_HTTP_POST,
       ngx_string("/open"),
       BIGCACHE_METRIC_OTHER,
-      NGX_HTTP_BIGCACHE_OWN_SITE,
+      NGX_HTTP_BIGCACHE_OWN_SITE
+      |NGX_HTTP_BIGCACHE_LONG
+      |NGX_HTTP_BIGCACHE_FIRST,
       NULL,
       bigcache_op_open,
       ngx_null_string,
