@@ -92,6 +92,17 @@ bigcache_compact_work(bigcache_store_t *store)
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_sync_segments(store);
+
+        if (rc == BIGCACHE_FULL) {
+            rc = BIGCACHE_ERROR;
+        }
+    }
+
+    if (rc == BIGCACHE_ERROR) {
+
+        /* others may do, and to read all of it again at once would not */
+
+        bigcache_segments_postpone(store->segments, usage.id);
     }
 
     if (rc != BIGCACHE_OK) {
@@ -170,7 +181,6 @@ bigcache_compact(bigcache_store_t *store, const bigcache_usage_t *usage,
 
         (void) bigcache_store_failed(store, BIGCACHE_ERROR, "compact",
                                      "a page cannot be read");
-        bigcache_segments_postpone(store->segments, usage->id);
         rc = BIGCACHE_ERROR;
     }
 

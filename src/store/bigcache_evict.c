@@ -5,11 +5,13 @@
 
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include "bigcache_compact.h"
+#include "bigcache_dir.h"
 #include "bigcache_evict.h"
 #include "bigcache_life.h"
 
@@ -137,9 +139,12 @@ bigcache_evict_over(bigcache_store_t *store)
 }
 
 
+/* what cannot be seen now is as large as it was */
+
 static uint64_t
 bigcache_evict_index_size(bigcache_store_t *store)
 {
+    int             err;
     DIR            *dir;
     uint64_t        size;
     struct stat     st;
@@ -147,26 +152,36 @@ bigcache_evict_index_size(bigcache_store_t *store)
 
     dir = opendir(store->index_path);
     if (dir == NULL) {
-        return 0;
+        return store->index_size;
     }
 
+    err = 0;
     size = 0;
 
-    for ( ;; ) {
-        de = readdir(dir);
+    while (err == 0) {
+        de = bigcache_dir_next(dir);
 
         if (de == NULL) {
+            err = errno;
             break;
         }
 
-        if (fstatat(dirfd(dir), de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0
-            && S_ISREG(st.st_mode))
-        {
+        if (fstatat(dirfd(dir), de->d_name, &st, AT_SYMLINK_NOFOLLOW) == -1) {
+
+            /* LevelDB may have removed it */
+
+            err = (errno == ENOENT) ? 0 : errno;
+
+        } else if (S_ISREG(st.st_mode)) {
             size += (uint64_t) st.st_size;
         }
     }
 
     (void) closedir(dir);
 
-    return size;
+    if (err == 0) {
+        store->index_size = size;
+    }
+
+    return store->index_size;
 }

@@ -123,6 +123,7 @@ struct bigcache_store_s {
 
     /* bytes of pages that the index may take, see bigcache_evict.h */
     _Atomic int64_t               inline_room;
+    uint64_t                      index_size; /* of its files, as last seen */
 
     _Atomic int64_t               count;
     _Atomic uint64_t              version;

@@ -29,8 +29,9 @@
 
 
 /*
- * Milliseconds until a segment that could not be read is looked at again; twice
- * as many each time, that often; the same for one that could not be removed
+ * Milliseconds until a segment that could not be compacted is looked at again;
+ * twice as many each time, that often; the same for one that could not be
+ * removed
  */
 
 #define BIGCACHE_SEGMENTS_RETRY    1000

@@ -61,6 +61,8 @@ static void test_damage(void);
 static void test_away(const char *other);
 static void test_trash(void);
 static void test_unlink(void);
+static void test_compact_later(void);
+static void test_evict_unseen(void);
 static void *purge_thread(void *data);
 static void *large_thread(void *data);
 static void *stop_thread(void *data);
@@ -74,6 +76,7 @@ static bigcache_rc_t purge(bigcache_store_t *store,
 static int has(bigcache_store_t *store, const char *key, const char *body,
     size_t len);
 static uint64_t version(bigcache_store_t *store, const char *key);
+static uint64_t segment(bigcache_store_t *store, const char *key);
 static long long count(bigcache_store_t *store);
 static int evicted(const char *name, unsigned n);
 static int files_are(const char *name, unsigned n);
@@ -94,7 +97,8 @@ static int rm(const char *name, const struct stat *st, int type,
 
 static char                   path[64];
 static unsigned               crit, swept;
-static _Atomic unsigned       unsynced, uncompacted, unremoved;
+static _Atomic unsigned       unsynced, uncompacted, unremoved, evictions;
+static _Atomic int            unseen;
 static _Atomic unsigned       large_done;
 static bigcache_store_conf_t  conf;
 
@@ -139,6 +143,8 @@ main(void)
     test_away("pages");
     test_trash();
     test_unlink();
+    test_compact_later();
+    test_evict_unseen();
 
     (void) nftw(path, rm, 16, FTW_DEPTH|FTW_PHYS);
 
@@ -1459,6 +1465,170 @@ test_unlink(void)
 }
 
 
+/* a segment that cannot be removed for the disk does not keep others back */
+
+static void
+test_compact_later(void)
+{
+    char              *body, pages[128], away[128];
+    int64_t            end;
+    uint64_t           was;
+    bigcache_str_t     key;
+    bigcache_store_t  *store;
+
+    fresh();
+    store = start();
+
+    body = calloc(1, LARGE);
+
+    (void) put(store, "a", body, LARGE / 3, BIGCACHE_NEVER, 0);
+    (void) put(store, "b", body, LARGE / 6 * 5, BIGCACHE_NEVER, 0);
+    (void) put(store, "c", body, LARGE / 3, BIGCACHE_NEVER, 0);
+    (void) put(store, "d", body, LARGE / 6 * 5, BIGCACHE_NEVER, 0);
+
+    stop(store);
+    store = start();
+
+    /* all files that a compaction needs are open */
+
+    (void) put(store, "e", body, LARGE / 3, BIGCACHE_NEVER, 0);
+    ok(has(store, "a", body, LARGE / 3), "a page");
+    ok(has(store, "c", body, LARGE / 3), "one in another segment");
+    was = segment(store, "c");
+
+    (void) snprintf(pages, sizeof(pages), "%s/pages", path);
+    (void) snprintf(away, sizeof(away), "%s/away", path);
+    (void) rename(pages, away);
+
+    key = str("b");
+    (void) bigcache_store_delete(store, &key, 0, 0);
+    key = str("d");
+    (void) bigcache_store_delete(store, &key, 0, 0);
+
+    end = bigcache_monotonic() + 20000;
+
+    while (segment(store, "c") == was && bigcache_monotonic() < end) {
+        (void) usleep(10000);
+    }
+
+    ok(segment(store, "c") != was, "is moved, too, though no sync succeeds");
+
+    (void) rename(away, pages);
+
+    ok(eventually(files_are, "pages", 1), "then both segments go");
+    ok(has(store, "a", body, LARGE / 3), "the first page stays");
+    ok(has(store, "c", body, LARGE / 3), "and the second");
+
+    free(body);
+    stop(store);
+}
+
+
+/* an index whose files cannot be listed takes its room all the same */
+
+static void
+test_evict_unseen(void)
+{
+    char              *body, name[32];
+    size_t             n;
+    unsigned           i, before;
+    bigcache_stat_t    stat;
+    bigcache_store_t  *store;
+
+    conf.max_size = 24 * 1024 * 1024;
+    conf.segment_size = 1024 * 1024;
+    conf.inline_size = 1024;
+
+    fresh();
+    store = start();
+
+    body = calloc(1, 500000);
+
+    for (i = 0; i < 5000; i++) {
+
+        /* bytes that LevelDB's snappy does not shorten */
+
+        for (n = 0; n < 1000; n++) {
+            body[n] = (char) random();
+        }
+
+        (void) snprintf(name, sizeof(name), "i%u", i);
+        (void) put(store, name, body, 1000, BIGCACHE_NEVER, 0);
+    }
+
+    atomic_store(&evictions, 0);
+
+    for (i = 0; i < 60 && atomic_load(&evictions) == 0; i++) {
+        (void) snprintf(name, sizeof(name), "s%u", i);
+        (void) put(store, name, body, 500000, BIGCACHE_NEVER, 0);
+        (void) usleep(20000);
+    }
+
+    ok(atomic_load(&evictions) > 0, "index and pages reach the limit");
+
+    do {
+        (void) usleep(10000);
+        (void) bigcache_store_stat(store, &stat);
+
+    } while (stat.bytes + size_of("index") + conf.segment_size
+             > conf.max_size);
+
+    /* without the index there would be room for as much again, and more */
+
+    atomic_store(&unseen, 1);
+    before = atomic_load(&evictions);
+
+    for (i = 0; i < 6; i++) {
+        (void) snprintf(name, sizeof(name), "u%u", i);
+        (void) put(store, name, body, 500000, BIGCACHE_NEVER, 0);
+    }
+
+    for (i = 0; i < 500 && atomic_load(&evictions) == before; i++) {
+        (void) usleep(10000);
+    }
+
+    ok(atomic_load(&evictions) > before, "the index counts, seen or not");
+
+    atomic_store(&unseen, 0);
+
+    conf.max_size = 0;
+    conf.segment_size = SEGMENT;
+    conf.inline_size = 64;
+
+    free(body);
+    stop(store);
+}
+
+
+/* in front of that of the C library: too many files are open, now and then */
+
+DIR *
+opendir(const char *name)
+{
+    int      fd;
+    DIR     *dir;
+    size_t   len;
+
+    len = strlen(name);
+
+    if (atomic_load(&unseen) && len > 6
+        && strcmp(name + len - 6, "/index") == 0)
+    {
+        errno = EMFILE;
+        return NULL;
+    }
+
+    fd = open(name, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
+    dir = (fd == -1) ? NULL : fdopendir(fd);
+
+    if (dir == NULL && fd != -1) {
+        (void) close(fd);
+    }
+
+    return dir;
+}
+
+
 static bigcache_store_t *
 start(void)
 {
@@ -1574,6 +1744,28 @@ version(bigcache_store_t *store, const char *key)
     bigcache_page_free(&page);
 
     return n;
+}
+
+
+/* returns the segment of a page, or 0 */
+
+static uint64_t
+segment(bigcache_store_t *store, const char *key)
+{
+    uint64_t         id;
+    bigcache_str_t   name;
+    bigcache_page_t  page;
+
+    name = str(key);
+
+    if (bigcache_store_get(store, &name, 0, &page) != BIGCACHE_OK) {
+        return 0;
+    }
+
+    id = page.record.segment;
+    bigcache_page_free(&page);
+
+    return id;
 }
 
 
@@ -1747,6 +1939,10 @@ log_handler(void *data, int level, const char *text)
 
     if (strstr(text, "cannot be synced")) {
         (void) atomic_fetch_add(&unsynced, 1);
+    }
+
+    if (strstr(text, "evicted with")) {
+        (void) atomic_fetch_add(&evictions, 1);
     }
 
     if (strstr(text, "cannot be removed")) {
