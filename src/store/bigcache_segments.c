@@ -39,6 +39,11 @@
 #define BIGCACHE_SEGMENTS_REMOVES  5
 
 
+/* ids are moments, in microseconds: none is that late, or not for ages */
+
+#define BIGCACHE_SEGMENTS_LATEST   ((uint64_t) 1 << 62)
+
+
 struct bigcache_segment_s {
     uint64_t                id;
     uint64_t                size;
@@ -755,16 +760,27 @@ bigcache_segments_found(bigcache_segments_t *segments, int dir,
     const char *name, char *error)
 {
     int                  fd;
-    char                *end;
     u_char               header[BIGCACHE_SEGMENT_HEADER];
     ssize_t              n;
     uint64_t             id;
     struct stat          st;
     bigcache_segment_t  *segment;
 
-    id = strtoull(name, &end, 16);
+    if (strspn(name, "0123456789abcdef") != 16
+        || strcmp(name + 16, ".seg") != 0)
+    {
+        return BIGCACHE_OK;
+    }
 
-    if (end != name + 16 || strcmp(end, ".seg") != 0) {
+    id = strtoull(name, NULL, 16);
+
+    if (id >= BIGCACHE_SEGMENTS_LATEST) {
+
+        /* behind it there would soon be no ids for other segments */
+
+        bigcache_log(&segments->log, BIGCACHE_LOG_CRIT,
+                     "store \"%s\": what has the name of a segment is passed "
+                     "over: \"%s\" is no moment", segments->path, name);
         return BIGCACHE_OK;
     }
 
@@ -975,6 +991,14 @@ bigcache_segments_create(bigcache_segments_t *segments)
 
     segment->id = bigcache_segments_next(segments);
     segment->size = BIGCACHE_SEGMENT_HEADER;
+
+    if (segment->id >= BIGCACHE_SEGMENTS_LATEST) {
+
+        /* the next opening would pass it over */
+
+        err = EOVERFLOW;
+        goto failed;
+    }
 
     bigcache_segment_header(header, segment->id);
     data = bigcache_data_bytes(header, sizeof(header));

@@ -61,6 +61,7 @@ static void test_damage(void);
 static void test_away(const char *other);
 static void test_trash(void);
 static void test_unlink(void);
+static void test_names(void);
 static void test_compact_later(void);
 static void test_evict_unseen(void);
 static void *purge_thread(void *data);
@@ -143,6 +144,7 @@ main(void)
     test_away("pages");
     test_trash();
     test_unlink();
+    test_names();
     test_compact_later();
     test_evict_unseen();
 
@@ -1418,7 +1420,7 @@ test_trash(void)
 static void
 test_unlink(void)
 {
-    char              *body, name[128], file[192], away[128];
+    char              *body, name[64], file[192], away[128];
     bigcache_str_t     key;
     bigcache_stat_t    stat;
     bigcache_store_t  *store;
@@ -1462,6 +1464,56 @@ test_unlink(void)
 
     free(body);
     stop(store);
+}
+
+
+/* what somebody has put there does not become the last id, or a segment */
+
+static void
+test_names(void)
+{
+    int                fd;
+    char              *body, name[192], first[64];
+    size_t             i;
+    bigcache_stat_t    stat;
+    bigcache_store_t  *store;
+
+    static const char *const  names[] = {
+        "ffffffffffffffff.seg", "-000000000000001.seg"
+    };
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+
+        fresh();
+        store = start();
+
+        body = calloc(1, LARGE);
+
+        (void) put(store, "a", body, LARGE, BIGCACHE_NEVER, 0);
+        first_in("pages", first, sizeof(first));
+        stop(store);
+
+        (void) snprintf(name, sizeof(name), "%s/pages/%s", path, names[i]);
+        fd = open(name, O_WRONLY|O_CREAT|O_CLOEXEC, 0600);
+        (void) close(fd);
+
+        store = start();
+        (void) put(store, "b", body, LARGE, BIGCACHE_NEVER, 0);
+        (void) put(store, "c", body, LARGE, BIGCACHE_NEVER, 0);
+
+        ok(segment(store, "b") > strtoull(first, NULL, 16),
+           "\"%s\": the next id is later than the first", names[i]);
+        ok(segment(store, "c") > segment(store, "b"), "and the one after it");
+
+        (void) bigcache_store_stat(store, &stat);
+
+        is_int(stat.segments, 3, "three segments");
+        ok(stat.live > 3 * (uint64_t) LARGE, "all of them alive");
+        ok(access(name, F_OK) == 0, "the file is left alone");
+
+        free(body);
+        stop(store);
+    }
 }
 
 
@@ -1834,7 +1886,7 @@ first_in(const char *dir, char *name, size_t len)
 
     while (d && (de = readdir(d)) != NULL) {
         if (de->d_name[0] != '.') {
-            (void) snprintf(name, len, "%.100s", de->d_name);
+            (void) snprintf(name, len, "%.60s", de->d_name);
         }
     }
 
