@@ -502,7 +502,9 @@ bigcache_compact_lost_key(void *data, const bigcache_str_t *key,
     if (n > 0
         && bigcache_entry_decode(&entry, head, (size_t) n) == 0
         && entry.key.len == key->len
-        && memcmp(entry.key.data, key->data, key->len) == 0)
+        && memcmp(entry.key.data, key->data, key->len) == 0
+        && entry.record.type.len == record.type.len
+        && entry.record.length == record.length)
     {
         return bigcache_compact_move(ctx, &entry, &record,
                                      bigcache_page_size(key, &record));

@@ -24,6 +24,7 @@
 
 #include "bigcache_bytes.h"
 #include "bigcache_gzip.h"
+#include "bigcache_segment.h"
 #include "bigcache_index.h"
 #include "bigcache_store.h"
 #include "bigcache_time.h"
@@ -62,6 +63,7 @@ static void test_away(const char *other);
 static void test_trash(void);
 static void test_unlink(void);
 static void test_names(void);
+static void test_compact_length(void);
 static void test_compact_later(void);
 static void test_evict_unseen(void);
 static void *purge_thread(void *data);
@@ -145,6 +147,7 @@ main(void)
     test_trash();
     test_unlink();
     test_names();
+    test_compact_length();
     test_compact_later();
     test_evict_unseen();
 
@@ -1514,6 +1517,64 @@ test_names(void)
         free(body);
         stop(store);
     }
+}
+
+
+/*
+ * An entry that says it is longer than its record, and longer than what is left
+ * of the segment: nothing is copied to behind the place of a page.
+ */
+
+static void
+test_compact_length(void)
+{
+    int                fd;
+    char              *body, name[64], file[192];
+    u_char             head[BIGCACHE_ENTRY_HEAD_MAX];
+    bigcache_str_t     key;
+    bigcache_entry_t   entry;
+    bigcache_store_t  *store;
+
+    fresh();
+    store = start();
+
+    body = calloc(1, LARGE);
+
+    (void) put(store, "a", body, LARGE / 3, BIGCACHE_NEVER, 0);
+    (void) put(store, "b", body, LARGE / 6 * 5, BIGCACHE_NEVER, 0);
+    first_in("pages", name, sizeof(name));
+    stop(store);
+
+    (void) snprintf(file, sizeof(file), "%s/pages/%s", path, name);
+    fd = open(file, O_RDWR|O_CLOEXEC);
+
+    ok(pread(fd, head, sizeof(head), BIGCACHE_SEGMENT_HEADER)
+       == (ssize_t) sizeof(head)
+       && bigcache_entry_decode(&entry, head, sizeof(head)) == 0,
+       "the first entry");
+
+    entry.key = str("a");
+    entry.record.type.len = 0;
+    entry.record.length = SEGMENT;
+    entry.record.unpacked = SEGMENT;
+    (void) bigcache_entry_encode(head, &entry);
+
+    ok(pwrite(fd, head, bigcache_entry_head_size(1, 0),
+              BIGCACHE_SEGMENT_HEADER)
+       > 0, "is made longer");
+    (void) close(fd);
+
+    store = start();
+
+    atomic_store(&uncompacted, 0);
+    key = str("b");
+    (void) bigcache_store_delete(store, &key, 0, 0);
+
+    ok(eventually(files_are, "pages", 0), "no segment was begun for a copy");
+    is_int(count(store), 0, "the page is lost, since it is not that one");
+
+    free(body);
+    stop(store);
 }
 
 
