@@ -17,6 +17,7 @@
 
 
 static int bigcache_data_pread(int fd, u_char *buf, size_t len, off_t offset);
+static int bigcache_data_unread(ssize_t n);
 static int bigcache_data_pwrite(int fd, const u_char *buf, size_t len,
     off_t offset);
 static int bigcache_data_copy(int fd, off_t offset,
@@ -204,14 +205,7 @@ bigcache_data_pread(int fd, u_char *buf, size_t len, off_t offset)
         }
 
         if (n <= 0) {
-            if (n == 0) {
-
-                /* it is too short, whoever reads it, and whenever */
-
-                errno = ENODATA;
-            }
-
-            return -1;
+            return bigcache_data_unread(n);
         }
 
         buf += n;
@@ -220,6 +214,25 @@ bigcache_data_pread(int fd, u_char *buf, size_t len, off_t offset)
     }
 
     return 0;
+}
+
+
+/*
+ * Where a file ends it is too short, whoever reads it, and whenever.  A disk
+ * may say the same of a block that it cannot read now, so that is EIO here.
+ */
+
+static int
+bigcache_data_unread(ssize_t n)
+{
+    if (n == 0) {
+        errno = BIGCACHE_DATA_ENDED;
+
+    } else if (errno == BIGCACHE_DATA_ENDED) {
+        errno = EIO;
+    }
+
+    return -1;
 }
 
 

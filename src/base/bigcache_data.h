@@ -17,10 +17,16 @@
 #define _BIGCACHE_DATA_H_INCLUDED_
 
 
+#include <errno.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "bigcache_str.h"
+
+
+/* errno of a file that ends too early, and of nothing else */
+
+#define BIGCACHE_DATA_ENDED  ENODATA
 
 
 typedef struct {
@@ -45,13 +51,13 @@ uint64_t bigcache_data_length(const bigcache_data_t *data, unsigned n);
 
 /*
  * Copies n pieces to dst, which has room for all of them.  Returns 0, or -1
- * and errno; a file that ends too early is EIO.
+ * and errno: BIGCACHE_DATA_ENDED only where a file ends too early.
  */
 int bigcache_data_read(u_char *dst, const bigcache_data_t *data, unsigned n);
 
 /*
  * Writes n pieces to fd, from offset on, through a buffer of fixed size; crc
- * goes over them, if it is not NULL.  Returns 0, or -1 and errno.
+ * goes over them, if it is not NULL.  Returns 0, or -1 and errno, as above.
  */
 int bigcache_data_write(int fd, off_t offset, const bigcache_data_t *data,
     unsigned n, uint32_t *crc);

@@ -299,7 +299,7 @@ bigcache_compact_move(bigcache_compact_t *ctx, const bigcache_entry_t *entry,
         return rc;
     }
 
-    if (rc == BIGCACHE_MISS && errno != ENODATA && !ctx->evict) {
+    if (rc == BIGCACHE_MISS && errno != BIGCACHE_DATA_ENDED && !ctx->evict) {
         bigcache_segments_done(ctx->store->segments, &place);
         ctx->unread++;
 

@@ -710,7 +710,7 @@ bigcache_page_verify(bigcache_pages_t *pages, bigcache_page_t *page, int body,
 static bigcache_rc_t
 bigcache_page_unread(bigcache_pages_t *pages)
 {
-    return (errno == ENODATA)
+    return (errno == BIGCACHE_DATA_ENDED)
            ? BIGCACHE_DAMAGED
            : bigcache_page_failed(pages->conf, BIGCACHE_ERROR, "read a page",
                                   strerror(errno));

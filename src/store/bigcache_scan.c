@@ -55,7 +55,7 @@ bigcache_scan(int fd, uint64_t end, bigcache_scan_pt handler, void *data,
 
         rc = bigcache_scan_fill(&scan, offset, end);
 
-        if (rc == BIGCACHE_ERROR && errno == EIO) {
+        if (rc == BIGCACHE_ERROR && (errno == EIO || errno == ENODATA)) {
 
             /* a bad block; what is behind it may be good */
 

@@ -41,6 +41,7 @@
 
 
 static void test_bad_block(void);
+static void test_ended(void);
 static void test_stop(void);
 static void test_stop_compaction(void);
 static bigcache_rc_t put(bigcache_store_t *store, const char *name,
@@ -63,6 +64,7 @@ static char                path[] = "/tmp/bigcache-scan-XXXXXX";
 static _Atomic int64_t     left = INT64_MAX;
 static _Atomic int64_t     late;           /* bytes that were read then */
 static _Atomic int         stop, gone;
+static _Atomic int         no_data;        /* reads fail by ENODATA */
 static bigcache_store_t   *waited;
 
 
@@ -71,6 +73,7 @@ main(void)
 {
     test_bad_block();
     test_stop();
+    test_ended();
     test_stop_compaction();
 
     return done_testing();
@@ -198,6 +201,46 @@ test_stop(void)
 }
 
 
+/* a block that a disk has no data for is not the end of the file */
+
+static void
+test_ended(void)
+{
+    int              fd;
+    u_char           buf[BLOCK];
+    uint32_t         crc;
+    bigcache_data_t  data;
+
+    fd = open(path, O_RDWR|O_TMPFILE|O_CLOEXEC, 0600);
+
+    if (fd == -1 || ftruncate(fd, BLOCK) == -1) {
+        perror("ftruncate");
+        exit(2);
+    }
+
+    crc = 0;
+    data = bigcache_data_range(fd, 0, BLOCK);
+
+    is_int(bigcache_data_read(buf, &data, 1), 0, "a block is read");
+
+    atomic_store(&no_data, 1);
+
+    is_int(bigcache_data_read(buf, &data, 1), -1, "it cannot be read");
+    is_int(errno, EIO, "which may pass");
+    is_int(bigcache_data_crc(&data, 1, &crc), -1, "nor checked");
+    is_int(errno, EIO, "for the same");
+
+    atomic_store(&no_data, 0);
+
+    data = bigcache_data_range(fd, BLOCK / 2, BLOCK);
+
+    is_int(bigcache_data_read(buf, &data, 1), -1, "one that is cut off");
+    is_int(errno, ENODATA, "which stays so");
+
+    (void) close(fd);
+}
+
+
 /* a page of 12 MB is being moved */
 
 static void
@@ -270,6 +313,11 @@ pread(int fd, void *buf, size_t n, off_t offset)
 {
     ssize_t  done;
     int64_t  before;
+
+    if (atomic_load(&no_data)) {
+        errno = ENODATA;
+        return -1;
+    }
 
     done = syscall(SYS_pread64, fd, buf, n, offset);
 
