@@ -32,6 +32,7 @@ typedef bigcache_rc_t (*bigcache_adopt_pt)(const char *path,
 
 
 static bigcache_rc_t bigcache_adopt_wanted(const char *path, char *error);
+static bigcache_rc_t bigcache_adopt_settled(const char *path, char *error);
 static bigcache_rc_t bigcache_adopt_exists(const char *path,
     const char *name, char *error);
 static bigcache_rc_t bigcache_adopt_check(const char *path, char *error);
@@ -88,8 +89,12 @@ bigcache_adopt(const char *path, char *error)
 
     rc = bigcache_adopt_wanted(path, error);
 
+    if (rc == BIGCACHE_MISS) {
+        return bigcache_adopt_settled(path, error);
+    }
+
     if (rc != BIGCACHE_OK) {
-        return (rc == BIGCACHE_MISS) ? BIGCACHE_OK : rc;
+        return rc;
     }
 
     /*
@@ -218,6 +223,32 @@ bigcache_adopt_wanted(const char *path, char *error)
     }
 
     return rc;
+}
+
+
+/*
+ * An original may be adopted already by an attempt that failed, or died, right
+ * before its last sync: without an index that is to be made good.
+ */
+
+static bigcache_rc_t
+bigcache_adopt_settled(const char *path, char *error)
+{
+    bigcache_rc_t  rc;
+
+    rc = bigcache_adopt_exists(path, BIGCACHE_DIR_INDEX, error);
+
+    if (rc != BIGCACHE_MISS) {
+        return rc;
+    }
+
+    rc = bigcache_adopt_exists(path, BIGCACHE_ADOPT_IMPORT, error);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_fsync_dir(path, error);
+    }
+
+    return (rc == BIGCACHE_MISS) ? BIGCACHE_OK : rc;
 }
 
 

@@ -31,7 +31,9 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include "bigcache_adopt.h"
 #include "bigcache_gzip.h"
+#include "bigcache_recover.h"
 #include "bigcache_store.h"
 #include "bigcache_time.h"
 #include "tap.h"
@@ -111,6 +113,8 @@ static void scenario_expire(void);
 static void scenario_clear(void);
 static void scenario_import(void);
 
+static void test_adopt(void);
+static void adopt(void);
 static void template_make(unsigned template);
 static void template_fill(void);
 static void template_original(void);
@@ -255,6 +259,8 @@ main(void)
     for (i = 0; i < TEMPLATES; i++) {
         template_make(i);
     }
+
+    test_adopt();
 
     only = getenv("BIGCACHE_FAULTS_ONLY");
 
@@ -623,6 +629,82 @@ scenario_import(void)
     disarm();
     serving();
     stop();
+}
+
+
+/*
+ * The last sync of an adoption fails, and the next attempt finds import/: it
+ * has to be durable before an index is, all the same.
+ */
+
+static void
+test_adopt(void)
+{
+    char  dir[96];
+
+    (void) snprintf(dir, sizeof(dir), "%s/adopted", base);
+
+    memset(run, 0, sizeof(run_t));
+    (void) strcpy(path, dir);
+    copy(templates[TEMPLATE_ORIGINAL], dir);
+    (void) strcpy(run->fault.path, dir);
+    run->fault.len = strlen(dir);
+
+    ok(in_child(adopt, PATIENCE) == 0 && !run->failed,
+       "an adoption ends with a sync: %s", run->why);
+
+    (void) nftw(dir, rm, 16, FTW_DEPTH|FTW_PHYS);
+    memset(run, 0, sizeof(run_t));
+}
+
+
+static void
+adopt(void)
+{
+    char       error[BIGCACHE_ERROR_LEN];
+    fault_t   *f;
+    unsigned   tries;
+
+    f = &run->fault;
+    faults = f;
+    f->kind = FAULT_SYNC;
+    f->n = 1;
+    f->error = EIO;
+
+    arm();
+
+    /*
+     * each sync fails once, up to the first that comes after the rename; there
+     * are not as many each time, so that one may be missed
+     */
+
+    for (tries = 0; tries < 1000 && !exists("import"); tries++) {
+
+        atomic_store(&f->calls[FAULT_SYNC], 0);
+        f->first++;
+
+        if (bigcache_adopt(path, error) == BIGCACHE_OK) {
+            bigcache_recover_remove(path, "import");
+            f->first = 0;
+        }
+    }
+
+    if (!exists("import")) {
+        fail("there is no sync after the rename");
+    }
+
+    atomic_store(&f->calls[FAULT_SYNC], 0);
+    f->first = 1;
+
+    if (bigcache_adopt(path, error) == BIGCACHE_OK) {
+        fail("import/ is not synced");
+    }
+
+    disarm();
+
+    if (bigcache_adopt(path, error) != BIGCACHE_OK) {
+        fail("it is not adopted: %s", error);
+    }
 }
 
 
