@@ -195,7 +195,14 @@ bigcache_adopt_end(const char *path, int keep, uint64_t stamp, char *error)
         }
     }
 
-    return bigcache_dir_discard(path, BIGCACHE_ADOPT_IMPORT, stamp, error);
+    rc = bigcache_dir_discard(path, BIGCACHE_ADOPT_IMPORT, stamp, error);
+
+    /*
+     * before /clear removes the index: alone, import/ is not known to be ours,
+     * and beside the original it would be adopted anew
+     */
+
+    return (rc == BIGCACHE_OK) ? bigcache_fsync_dir(path, error) : rc;
 }
 
 

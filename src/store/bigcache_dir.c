@@ -379,9 +379,14 @@ bigcache_dir_check(const char *path, char *error)
             break;
         }
 
-        if (strcmp(de->d_name, BIGCACHE_DIR_INDEX) == 0) {
-
-            /* it is a store, whatever else lies there */
+        if (strcmp(de->d_name, BIGCACHE_DIR_INDEX) == 0
+            || strcmp(de->d_name, BIGCACHE_DIR_INDEX BIGCACHE_RECOVER_BEFORE)
+               == 0)
+        {
+            /*
+             * it is a store, whatever else lies there; the second is complete,
+             * and becomes the first, which may have been removed by then
+             */
 
             other[0] = '\0';
             break;
@@ -488,7 +493,6 @@ bigcache_dir_known(const char *name)
     return strncmp(name, BIGCACHE_DIR_INDEX ".damaged-",
                    sizeof(BIGCACHE_DIR_INDEX ".damaged-") - 1)
            == 0
-           || strcmp(name, BIGCACHE_DIR_INDEX BIGCACHE_RECOVER_BEFORE) == 0
            || strcmp(name, BIGCACHE_DIR_INDEX BIGCACHE_RECOVER_NEW) == 0;
 }
 

@@ -62,6 +62,7 @@ static void test_damage(void);
 static void test_away(const char *other);
 static void test_trash(void);
 static void test_unlink(void);
+static void test_restore(void);
 static void test_names(void);
 static void test_compact_length(void);
 static void test_compact_later(void);
@@ -146,6 +147,7 @@ main(void)
     test_away("pages");
     test_trash();
     test_unlink();
+    test_restore();
     test_names();
     test_compact_length();
     test_compact_later();
@@ -1466,6 +1468,35 @@ test_unlink(void)
     ok(has(store, "b", body, LARGE), "the other is still there");
 
     free(body);
+    stop(store);
+}
+
+
+/*
+ * A process died between the removal of an index that is put back and the
+ * rename, while an import was under way.
+ */
+
+static void
+test_restore(void)
+{
+    char               from[128], to[128];
+    bigcache_store_t  *store;
+
+    fresh();
+    store = start();
+    (void) put(store, "a", "1", 1, BIGCACHE_NEVER, 0);
+    stop(store);
+
+    (void) snprintf(from, sizeof(from), "%s/index", path);
+    (void) snprintf(to, sizeof(to), "%s/index.before", path);
+    ok(rename(from, to) == 0, "an index is to be put back");
+
+    (void) snprintf(to, sizeof(to), "%s/import", path);
+    (void) mkdir(to, 0700);
+
+    store = start();
+    ok(has(store, "a", "1", 1), "beside import/ it is a store, too");
     stop(store);
 }
 
