@@ -73,7 +73,7 @@ typedef struct {
     unsigned                  head:1;   /* only its length is needed */
     unsigned                  async:1;  /* do not wait for the end */
     unsigned                  later:1;  /* of delete: the caller syncs */
-    unsigned                  brief:1;  /* of get, touch: BIGCACHE_AGAIN if a
+    unsigned                  brief:1;  /* of get, touch, incr: AGAIN if a
                                            page over BIGCACHE_STORE_LARGE would
                                            be read; it may be run again */
     uint64_t                  most;     /* of get_within: bytes of a reply */

@@ -145,9 +145,12 @@ bigcache_op_rewrite(bigcache_op_rewrite_t *rw)
     again = 1;
     rc = BIGCACHE_MISMATCH;
 
-    /* it only saves tries: who has it may copy a large page, or hang */
+    /*
+     * It only saves tries.  Whoever has the one for brief operations copies no
+     * large page: no thread that is not one of a turn waits for that.
+     */
 
-    lock = bigcache_cache_lock(op->cache, &op->key);
+    lock = bigcache_cache_lock(op->cache, &op->key, op->brief);
 
     for (i = 0; i < BIGCACHE_OP_TRIES; i++) {
 

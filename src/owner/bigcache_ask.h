@@ -23,6 +23,8 @@
 #include "bigcache_server.h"
 
 
+/* of a kind */
+
 #define BIGCACHE_CACHE_LOCKS  64
 
 
@@ -40,7 +42,8 @@ struct bigcache_cache_s {
 
     _Atomic unsigned        tag;
 
-    pthread_mutex_t         locks[BIGCACHE_CACHE_LOCKS];
+    /* for brief operations, and for the others */
+    pthread_mutex_t         locks[2 * BIGCACHE_CACHE_LOCKS];
 
     pthread_mutex_t         mutex;
     char                    reason[BIGCACHE_ERROR_LEN];

@@ -94,7 +94,7 @@ bigcache_cache_create(const bigcache_cache_conf_t *conf)
     bigcache_pages_init(&cache->pages);
     (void) pthread_mutex_init(&cache->mutex, NULL);
 
-    for (i = 0; i < BIGCACHE_CACHE_LOCKS; i++) {
+    for (i = 0; i < 2 * BIGCACHE_CACHE_LOCKS; i++) {
         (void) pthread_mutex_init(&cache->locks[i], NULL);
     }
 
@@ -174,7 +174,7 @@ bigcache_cache_destroy(bigcache_cache_t *cache)
     bigcache_pages_destroy(&cache->pages);
     (void) pthread_mutex_destroy(&cache->mutex);
 
-    for (i = 0; i < BIGCACHE_CACHE_LOCKS; i++) {
+    for (i = 0; i < 2 * BIGCACHE_CACHE_LOCKS; i++) {
         (void) pthread_mutex_destroy(&cache->locks[i]);
     }
 
@@ -185,13 +185,16 @@ bigcache_cache_destroy(bigcache_cache_t *cache)
 
 
 pthread_mutex_t *
-bigcache_cache_lock(bigcache_cache_t *cache, const bigcache_str_t *key)
+bigcache_cache_lock(bigcache_cache_t *cache, const bigcache_str_t *key,
+    int brief)
 {
+    unsigned          i;
     struct timespec   until;
     pthread_mutex_t  *lock;
 
-    lock = &cache->locks[bigcache_crc32(0, key->data, key->len)
-                         % BIGCACHE_CACHE_LOCKS];
+    i = bigcache_crc32(0, key->data, key->len) % BIGCACHE_CACHE_LOCKS;
+
+    lock = &cache->locks[brief ? i : i + BIGCACHE_CACHE_LOCKS];
 
     /* not the time of day, which may be set back meanwhile */
 

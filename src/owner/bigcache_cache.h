@@ -123,11 +123,13 @@ bigcache_rc_t bigcache_cache_open(bigcache_cache_t *cache);
 /*
  * For those that read a page and store it anew: keeps other threads of this
  * process from doing so with the same key, and a few others, so that they do
- * not make each other begin again.  Returns what bigcache_cache_unlock() is
- * owed for, or NULL if it was not to be had for a second.
+ * not make each other begin again.  brief: no large page is copied meanwhile,
+ * and nobody is waited for that may copy one.  Returns what
+ * bigcache_cache_unlock() is owed for, or NULL if it was not to be had for a
+ * second.
  */
 pthread_mutex_t *bigcache_cache_lock(bigcache_cache_t *cache,
-    const bigcache_str_t *key);
+    const bigcache_str_t *key, int brief);
 void bigcache_cache_unlock(pthread_mutex_t *lock);
 
 /* logs that what could not be done, and returns BIGCACHE_ERROR */

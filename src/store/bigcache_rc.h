@@ -45,7 +45,7 @@ typedef enum {
     BIGCACHE_APART = 14,        /* the page is to lie in a segment */
     BIGCACHE_LOST = 15,         /* the process asked did not answer */
 
-    /* of the hot index */
+    /* of the hot index, and of reads and operations that are to be brief */
     BIGCACHE_AGAIN = 16,        /* it takes a call that may wait */
 
     /* of the operations, too */

@@ -65,6 +65,7 @@ typedef struct {
 } worker_t;
 
 
+static void locks(void);
 static pid_t begin(unsigned process);
 static void child(unsigned process);
 static void *work(void *data);
@@ -121,6 +122,8 @@ main(void)
     conf.store.log.handler = log_handler;
     conf.store.shared = &shared->shared;
     conf.masters[0] = (uint64_t) getpid();
+
+    locks();
 
     for (i = 0; i < PROCESSES; i++) {
         pids[i] = begin(i);
@@ -181,6 +184,32 @@ main(void)
     (void) nftw(path, rm, 16, FTW_DEPTH|FTW_PHYS);
 
     return done_testing();
+}
+
+
+/* whoever may copy a large page makes no brief operation wait */
+
+static void
+locks(void)
+{
+    bigcache_str_t    key;
+    pthread_mutex_t  *large, *brief;
+
+    key = (bigcache_str_t) bigcache_string("key");
+    cache = bigcache_cache_create(&conf);
+
+    large = bigcache_cache_lock(cache, &key, 0);
+    brief = bigcache_cache_lock(cache, &key, 1);
+
+    ok(large != NULL, "the lock for what may be long");
+    ok(brief != NULL, "and the one for what is brief");
+    ok(bigcache_cache_lock(cache, &key, 0) == NULL, "the first is taken");
+    ok(bigcache_cache_lock(cache, &key, 1) == NULL, "and the second");
+
+    bigcache_cache_unlock(large);
+    bigcache_cache_unlock(brief);
+    bigcache_cache_destroy(cache);
+    cache = NULL;
 }
 
 

@@ -38,6 +38,7 @@ static void test_batch(void);
 static void test_fits(void);
 static void test_work(void);
 static void test_touch_packed(void);
+static void test_lock(void);
 static void test_incr_packed(void);
 static void pack(unsigned kind, const char *value);
 static unsigned many(const char *one, unsigned n, const char *status);
@@ -85,6 +86,8 @@ static u_char            *packed;       /* what the page is, if not NULL */
 static bigcache_record_t  record;       /* of that */
 static unsigned           bodies;       /* pages that were read with a body */
 static uint64_t           put_length;   /* of the last page stored */
+static int                briefly;      /* is what is run to be brief? */
+static int                locked_brief; /* was the last lock of that kind? */
 static uint64_t           put_unpacked;
 
 
@@ -111,6 +114,7 @@ main(void)
     test_fits();
     test_work();
     test_touch_packed();
+    test_lock();
     test_incr_packed();
 
     free(page.memory);
@@ -393,6 +397,30 @@ test_touch_packed(void)
 }
 
 
+/* those that may copy a large page are not waited for by those that may not */
+
+static void
+test_lock(void)
+{
+    unsigned        i;
+    bigcache_op_pt  handlers[] = { bigcache_op_touch, bigcache_op_incr };
+
+    for (i = 0; i < 2; i++) {
+        for (briefly = 0; briefly < 2; briefly++) {
+
+            answers(0, 0, BIGCACHE_OK);
+            run(handlers[i], i ? "" : "{\"duration\":\"1d\"}", 0);
+
+            is_int(locked_brief, briefly, "%s: takes the lock of its kind, %s",
+                   i ? "incr" : "touch", briefly ? "brief" : "not brief");
+            bigcache_op_free(&op);
+        }
+    }
+
+    briefly = 0;
+}
+
+
 static void
 test_incr_packed(void)
 {
@@ -516,6 +544,7 @@ run(bigcache_op_pt handler, const char *body, int condition)
     op.key = page.key;
     op.body = bigcache_data_bytes((const u_char *) body, strlen(body));
     op.page.fd = -1;
+    op.brief = (briefly != 0);
     op.match.sent = (condition != 0);
     op.match.any = (condition != 0);
 
@@ -649,10 +678,13 @@ bigcache_cache_reason(bigcache_cache_t *cache, char *text)
 
 
 pthread_mutex_t *
-bigcache_cache_lock(bigcache_cache_t *cache, const bigcache_str_t *key)
+bigcache_cache_lock(bigcache_cache_t *cache, const bigcache_str_t *key,
+    int brief)
 {
     (void) cache;
     (void) key;
+
+    locked_brief = brief;
 
     return NULL;
 }
