@@ -530,6 +530,16 @@ bigcache_life_reserve(bigcache_store_t *store)
 }
 
 
+int
+bigcache_life_yields(void *data)
+{
+    bigcache_store_t *store = data;
+
+    return atomic_load(&store->draining)
+           || atomic_load(&store->broken) != BIGCACHE_OK;
+}
+
+
 uint64_t
 bigcache_life_index_room(bigcache_store_t *store)
 {

@@ -189,6 +189,12 @@ void bigcache_life_reserve(bigcache_store_t *store);
 
 uint64_t bigcache_life_index_room(bigcache_store_t *store);
 
+/*
+ * For whoever runs long, as a bigcache_page_stop_pt: returns 1 if it is to make
+ * way, since the store is being drained, or has to be opened anew, or 0.
+ */
+int bigcache_life_yields(void *data);
+
 /* has the store's thread look for work at once */
 
 void bigcache_store_wake(bigcache_store_t *store);

@@ -16,6 +16,17 @@
 #include "bigcache_time.h"
 
 
+/* bytes of a large body that are read between two looks whether to give up */
+
+#define BIGCACHE_PAGE_SLICE  (1024 * 1024)
+
+
+typedef struct {
+    bigcache_page_stop_pt   handler;    /* NULL: it is read to its end */
+    void                   *data;
+} bigcache_page_stop_t;
+
+
 static bigcache_rc_t bigcache_page_small(bigcache_pages_t *pages,
     const bigcache_put_t *put, int apart, bigcache_draft_t *draft);
 static bigcache_rc_t bigcache_page_pack(bigcache_pages_t *pages,
@@ -32,11 +43,20 @@ static bigcache_rc_t bigcache_page_reserve(bigcache_pages_t *pages,
     const bigcache_put_t *put, bigcache_draft_t *draft);
 static bigcache_rc_t bigcache_page_unwritten(bigcache_pages_t *pages,
     bigcache_draft_t *draft);
+static bigcache_rc_t bigcache_page_inside(bigcache_pages_t *pages,
+    bigcache_rc_t rc);
+static bigcache_rc_t bigcache_page_fetch(bigcache_pages_t *pages,
+    const bigcache_str_t *key, int body, const bigcache_page_stop_t *stop,
+    bigcache_page_t *page);
 static bigcache_rc_t bigcache_page_load(bigcache_pages_t *pages,
     const bigcache_str_t *key, bigcache_page_t *page, int fd, size_t size,
     uint32_t *crc);
 static bigcache_rc_t bigcache_page_verify(bigcache_pages_t *pages,
-    bigcache_page_t *page, int body, uint32_t expected);
+    bigcache_page_t *page, int body, const bigcache_page_stop_t *stop,
+    uint32_t expected);
+static bigcache_rc_t bigcache_page_sum(bigcache_pages_t *pages,
+    const bigcache_page_t *page, const bigcache_page_stop_t *stop,
+    uint32_t *crc);
 static bigcache_rc_t bigcache_page_unread(bigcache_pages_t *pages);
 
 
@@ -114,10 +134,42 @@ bigcache_rc_t
 bigcache_page_read(bigcache_pages_t *pages, const bigcache_str_t *key,
     int body, bigcache_page_t *page)
 {
-    bigcache_rc_t  rc;
+    return bigcache_page_inside(pages,
+                                bigcache_page_read_outside(pages, key, body,
+                                                           page));
+}
 
-    rc = bigcache_page_read_outside(pages, key, body, page);
 
+bigcache_rc_t
+bigcache_page_probe(bigcache_pages_t *pages, const bigcache_str_t *key,
+    bigcache_page_stop_pt stop, void *data, bigcache_page_t *page)
+{
+    bigcache_page_stop_t  asked;
+
+    asked.handler = stop;
+    asked.data = data;
+
+    return bigcache_page_inside(pages,
+                                bigcache_page_fetch(pages, key, BIGCACHE_BODY,
+                                                    &asked, page));
+}
+
+
+bigcache_rc_t
+bigcache_page_read_outside(bigcache_pages_t *pages, const bigcache_str_t *key,
+    int body, bigcache_page_t *page)
+{
+    static const bigcache_page_stop_t  never;
+
+    return bigcache_page_fetch(pages, key, body, &never, page);
+}
+
+
+/* for whoever is inside the store, whose directory is to be there */
+
+static bigcache_rc_t
+bigcache_page_inside(bigcache_pages_t *pages, bigcache_rc_t rc)
+{
     return (rc == BIGCACHE_STALE)
            ? bigcache_page_failed(pages->conf, BIGCACHE_ERROR,
                                   "open a segment", "the directory \"pages\" "
@@ -126,9 +178,9 @@ bigcache_page_read(bigcache_pages_t *pages, const bigcache_str_t *key,
 }
 
 
-bigcache_rc_t
-bigcache_page_read_outside(bigcache_pages_t *pages, const bigcache_str_t *key,
-    int body, bigcache_page_t *page)
+static bigcache_rc_t
+bigcache_page_fetch(bigcache_pages_t *pages, const bigcache_str_t *key,
+    int body, const bigcache_page_stop_t *stop, bigcache_page_t *page)
 {
     int                 fd;
     size_t              size;
@@ -170,7 +222,7 @@ bigcache_page_read_outside(bigcache_pages_t *pages, const bigcache_str_t *key,
         rc = (page->fd == -1)
              ? bigcache_page_failed(pages->conf, BIGCACHE_ERROR, "open a page",
                                      strerror(errno))
-             : bigcache_page_verify(pages, page, body, crc);
+             : bigcache_page_verify(pages, page, body, stop, crc);
     }
 
     bigcache_files_release(pages->files, file);
@@ -650,12 +702,12 @@ bigcache_page_load(bigcache_pages_t *pages, const bigcache_str_t *key,
 
 static bigcache_rc_t
 bigcache_page_verify(bigcache_pages_t *pages, bigcache_page_t *page, int body,
-    uint32_t expected)
+    const bigcache_page_stop_t *stop, uint32_t expected)
 {
     int                   known;
     size_t                i;
     uint32_t              crc;
-    bigcache_data_t       data;
+    bigcache_rc_t         rc;
     bigcache_record_t    *record;
     bigcache_verified_t  *verified;
 
@@ -680,11 +732,10 @@ bigcache_page_verify(bigcache_pages_t *pages, bigcache_page_t *page, int body,
         return BIGCACHE_AGAIN;
     }
 
-    crc = 0;
-    data = bigcache_data_range(page->fd, page->offset, record->length);
+    rc = bigcache_page_sum(pages, page, stop, &crc);
 
-    if (bigcache_data_crc(&data, 1, &crc) == -1) {
-        return bigcache_page_unread(pages);
+    if (rc != BIGCACHE_OK) {
+        return rc;
     }
 
     if (crc != expected) {
@@ -697,6 +748,38 @@ bigcache_page_verify(bigcache_pages_t *pages, bigcache_page_t *page, int body,
     verified->elts[i].offset = record->offset;
 
     (void) pthread_mutex_unlock(&verified->mutex);
+
+    return BIGCACHE_OK;
+}
+
+
+/* *crc becomes the checksum of the body, which may be gigabytes */
+
+static bigcache_rc_t
+bigcache_page_sum(bigcache_pages_t *pages, const bigcache_page_t *page,
+    const bigcache_page_stop_t *stop, uint32_t *crc)
+{
+    uint64_t         done, left, size;
+    bigcache_data_t  data;
+
+    *crc = 0;
+
+    for (done = 0; done < page->record.length; done += size) {
+
+        if (stop->handler && stop->handler(stop->data)) {
+            return BIGCACHE_UNAVAILABLE;
+        }
+
+        left = page->record.length - done;
+        size = (left < BIGCACHE_PAGE_SLICE) ? left : BIGCACHE_PAGE_SLICE;
+
+        data = bigcache_data_range(page->fd, page->offset + (off_t) done,
+                                   size);
+
+        if (bigcache_data_crc(&data, 1, crc) == -1) {
+            return bigcache_page_unread(pages);
+        }
+    }
 
     return BIGCACHE_OK;
 }

@@ -58,6 +58,10 @@ typedef struct {
     void                         *data;
 } bigcache_pages_t;
 
+/* tells a reader of a large body whether to give up */
+
+typedef int (*bigcache_page_stop_pt)(void *data);
+
 /* a page that is written, but that the index does not name yet */
 
 typedef struct {
@@ -105,6 +109,14 @@ bigcache_rc_t bigcache_page_read(bigcache_pages_t *pages,
     const bigcache_str_t *key, int body, bigcache_page_t *page);
 bigcache_rc_t bigcache_page_read_outside(bigcache_pages_t *pages,
     const bigcache_str_t *key, int body, bigcache_page_t *page);
+
+/*
+ * The same with the body, for whoever others wait for: BIGCACHE_UNAVAILABLE as
+ * soon as stop(data), asked now and then while a large one is read, is not 0.
+ */
+bigcache_rc_t bigcache_page_probe(bigcache_pages_t *pages,
+    const bigcache_str_t *key, bigcache_page_stop_pt stop, void *data,
+    bigcache_page_t *page);
 
 /* tells whether body, one of BIGCACHE_BODY_*, asks for that of the record */
 

@@ -4,21 +4,36 @@
  */
 
 
+#include <unistd.h>
+
 #include "bigcache_key_write.h"
 #include "bigcache_life.h"
 #include "bigcache_lost.h"
 #include "bigcache_recount.h"
 
 
+/*
+ * So often, in all, a page is tried again that cannot be read, each time after
+ * so many milliseconds: what is short, as open files may be, comes back.
+ */
+#define BIGCACHE_RECOUNT_TRIES  10
+#define BIGCACHE_RECOUNT_PAUSE  100
+
+
 typedef struct {
     bigcache_store_t  *store;
     uint64_t           n;
+    uint64_t           unread;
+    unsigned           tries;
+    unsigned           all:1;      /* pages that have replaced none, too */
 } bigcache_recount_t;
 
 
 static bigcache_rc_t bigcache_recount_key(void *data,
     const bigcache_str_t *key, const bigcache_str_t *value);
-static bigcache_rc_t bigcache_recount_verify(bigcache_store_t *store,
+static void bigcache_recount_verify(bigcache_recount_t *ctx,
+    const bigcache_str_t *key, const bigcache_record_t *record);
+static bigcache_rc_t bigcache_recount_read(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_record_t *record);
 
 
@@ -32,6 +47,12 @@ bigcache_recount(bigcache_store_t *store)
 
     ctx.store = store;
     ctx.n = 0;
+    ctx.unread = 0;
+    ctx.tries = BIGCACHE_RECOUNT_TRIES;
+
+    /* without syncs that is all of the store, and nothing would come back */
+
+    ctx.all = (store->conf.sync != 0 && atomic_load(&store->synced) != 0);
 
     walk = store->walk;
     store->walk = NULL;
@@ -55,9 +76,19 @@ bigcache_recount(bigcache_store_t *store)
                  "store \"%s\" was not closed properly: %llu keys counted",
                  store->conf.path, (unsigned long long) ctx.n);
 
+    if (ctx.unread) {
+        bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
+                     "store \"%s\": %llu pages cannot be read that may not "
+                     "have reached the disk whole, what they replaced will "
+                     "not come back", store->conf.path,
+                     (unsigned long long) ctx.unread);
+    }
+
     return 0;
 }
 
+
+/* any error but BIGCACHE_UNAVAILABLE is one of the walk itself */
 
 static bigcache_rc_t
 bigcache_recount_key(void *data, const bigcache_str_t *key,
@@ -65,11 +96,9 @@ bigcache_recount_key(void *data, const bigcache_str_t *key,
 {
     bigcache_recount_t *ctx = data;
 
-    bigcache_rc_t      rc;
     bigcache_record_t  record;
 
     ctx->n++;
-    rc = BIGCACHE_OK;
 
     if (bigcache_record_decode(&record, value->data, value->len) == 0) {
 
@@ -79,36 +108,35 @@ bigcache_recount_key(void *data, const bigcache_str_t *key,
             bigcache_segments_live(ctx->store->segments, record.segment,
                                (int64_t) bigcache_page_size(key, &record));
 
-            rc = bigcache_recount_verify(ctx->store, key, &record);
+            bigcache_recount_verify(ctx, key, &record);
         }
     }
 
-    return atomic_load(&ctx->store->draining) ? BIGCACHE_UNAVAILABLE : rc;
+    return bigcache_life_yields(ctx->store) ? BIGCACHE_UNAVAILABLE
+                                            : BIGCACHE_OK;
 }
 
 
 /*
  * What a crash may have kept from the disk is read now: later the page that
- * it replaced could not come back any more, since its segment may go.
+ * it replaced could not come back any more, since its segment may go.  One
+ * page that cannot be read is no reason to keep all others waiting.
  */
 
-static bigcache_rc_t
-bigcache_recount_verify(bigcache_store_t *store, const bigcache_str_t *key,
+static void
+bigcache_recount_verify(bigcache_recount_t *ctx, const bigcache_str_t *key,
     const bigcache_record_t *record)
 {
-    bigcache_rc_t    rc;
-    bigcache_page_t  page;
+    bigcache_rc_t      rc;
+    bigcache_store_t  *store;
 
-    if (bigcache_key_durable(store, record)) {
-        return BIGCACHE_OK;
+    store = ctx->store;
+
+    if (bigcache_key_durable(store, record)
+        || (record->previous.len == 0 && !ctx->all))
+    {
+        return;
     }
-
-    bigcache_page_clear(&page);
-    page.record = *record;
-
-    rc = bigcache_page_read(&store->pages, key, BIGCACHE_BODY, &page);
-
-    bigcache_page_free(&page);
 
     /* the clock may have been set back since */
 
@@ -116,10 +144,43 @@ bigcache_recount_verify(bigcache_store_t *store, const bigcache_str_t *key,
         atomic_store(&store->opened, record->written);
     }
 
-    if (rc != BIGCACHE_OK) {
-        rc = bigcache_key_lost(store, key, rc, record);
-    }
+    for ( ;; ) {
+        rc = bigcache_recount_read(store, key, record);
 
-    return (rc == BIGCACHE_MISS || rc == BIGCACHE_MISMATCH) ? BIGCACHE_OK
-                                                            : rc;
+        if (rc == BIGCACHE_OK
+            || rc == BIGCACHE_MISS
+            || rc == BIGCACHE_MISMATCH
+            || bigcache_life_yields(store))
+        {
+            return;
+        }
+
+        if (ctx->tries == 0) {
+            ctx->unread++;
+            return;
+        }
+
+        ctx->tries--;
+        (void) usleep(BIGCACHE_RECOUNT_PAUSE * 1000);
+    }
+}
+
+
+static bigcache_rc_t
+bigcache_recount_read(bigcache_store_t *store, const bigcache_str_t *key,
+    const bigcache_record_t *record)
+{
+    bigcache_rc_t    rc;
+    bigcache_page_t  page;
+
+    bigcache_page_clear(&page);
+    page.record = *record;
+
+    rc = bigcache_page_probe(&store->pages, key, bigcache_life_yields, store,
+                             &page);
+
+    bigcache_page_free(&page);
+
+    return (rc == BIGCACHE_OK) ? rc
+                               : bigcache_key_lost(store, key, rc, record);
 }

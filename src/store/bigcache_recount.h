@@ -19,8 +19,9 @@
 
 
 /*
- * For the store's thread, inside the store.  Returns 0, or -1 if it gave up
- * for the store to be drained.
+ * For the store's thread, inside the store.  Pages that a crash may have kept
+ * from the disk are read meanwhile; one that cannot be read stays as it is.
+ * Returns 0, or -1 if it gave up for the store to be drained or opened anew.
  */
 int bigcache_recount(bigcache_store_t *store);
 

@@ -72,6 +72,7 @@ typedef struct {
     unsigned           first;          /* of the calls that fail; 0: none */
     unsigned           n;              /* how many of them do */
     int                error;
+    char               only[32];       /* others are not counted; "": all */
     char               path[PATH_MAX]; /* of the directory */
     size_t             len;
     char               what[128];      /* the first call that failed */
@@ -91,6 +92,10 @@ static void *fault_next(void **next, const char *name);
 /* in memory that the process which looks on has, too */
 
 static fault_t       *faults;
+
+/* told of each call that is counted, by its number, before it is made */
+
+static void         (*fault_counted)(unsigned kind, unsigned n);
 
 /* set by a thread that looks at the directory itself */
 
@@ -169,7 +174,15 @@ fault(unsigned kind, const char *name)
 {
     unsigned  n;
 
+    if (strstr(name, faults->only) == NULL) {
+        return 0;
+    }
+
     n = atomic_fetch_add(&faults->calls[kind], 1) + 1;
+
+    if (fault_counted) {
+        fault_counted(kind, n);
+    }
 
     if (faults->first == 0
         || kind != faults->kind

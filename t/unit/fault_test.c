@@ -33,6 +33,7 @@
 
 #include "bigcache_adopt.h"
 #include "bigcache_gzip.h"
+#include "bigcache_life.h"
 #include "bigcache_recover.h"
 #include "bigcache_store.h"
 #include "bigcache_time.h"
@@ -44,6 +45,9 @@
 #define PATIENCE   60                  /* s, for a process of a run */
 #define SERVING    30000               /* ms, until a store serves again */
 #define MOMENT     60                  /* ms, in which nothing changes */
+
+#define HUGE_PAGE  (16 * 1024 * 1024)
+#define PIECES     20                  /* of such a page, at most */
 
 #define PAGES      68
 #define PAGE       (30 * 1000)
@@ -113,6 +117,19 @@ static void scenario_expire(void);
 static void scenario_clear(void);
 static void scenario_import(void);
 
+static void test_recount(void);
+static void recount_case(const char *name, void (*handler)(void));
+static void recount_fill(void);
+static void recount_unread(void);
+static void recount_few(void);
+static void recount_drained(void);
+static void recount_broken(void);
+static void recount_stops(void (*counted)(unsigned kind, unsigned n));
+static void recount_resign(unsigned kind, unsigned n);
+static void recount_break(unsigned kind, unsigned n);
+static void recount_start(void);
+static bigcache_rc_t recount_opened(void *data, char *error);
+static void recount_closing(void *data);
 static void test_adopt(void);
 static void adopt(void);
 static void template_make(unsigned template);
@@ -137,6 +154,7 @@ static void disarm(void);
 static void start(void);
 static void stop(void);
 static void serving(void);
+static void counted(void);
 static void settled(void);
 static void fail(const char *fmt, ...)
     __attribute__((format(printf, 1, 2)));
@@ -211,6 +229,7 @@ static bigcache_store_t      *store;
 static unsigned               seed, sample;
 static u_char                *bodies[PAGES][2];
 static u_char                 got[LARGE];
+static _Atomic unsigned       reads;   /* of pages, until it was closed */
 
 
 int
@@ -259,6 +278,8 @@ main(void)
     for (i = 0; i < TEMPLATES; i++) {
         template_make(i);
     }
+
+    test_recount();
 
     test_adopt();
 
@@ -629,6 +650,246 @@ scenario_import(void)
     disarm();
     serving();
     stop();
+}
+
+
+/* the count after a crash, where pages were not synced */
+
+static void
+test_recount(void)
+{
+    recount_case("pages that cannot be read", recount_unread);
+    recount_case("what has replaced nothing", recount_few);
+    recount_case("a store that is let go", recount_drained);
+    recount_case("a store that broke", recount_broken);
+}
+
+
+static void
+recount_case(const char *name, void (*handler)(void))
+{
+    int  i;
+
+    for (i = 0; i < PAGES; i++) {
+        run->pages[i].may = MAY_MISS;
+    }
+
+    run->failed = 0;
+    memset(&run->fault, 0, sizeof(fault_t));
+    atomic_store(&run->logged, 0);
+
+    (void) snprintf(path, sizeof(path), "%s/recount", base);
+    (void) strcpy(run->fault.path, path);
+    (void) strcpy(run->fault.only, "/pages/");
+
+    run->fault.len = strlen(path);
+    run->fault.kind = FAULT_READ;
+
+    (void) mkdir(path, 0700);
+
+    ok(in_child(recount_fill, PATIENCE) == 0
+       && in_child(handler, PATIENCE) == 0
+       && !run->failed,
+       "recount: %s", name);
+
+    if (run->failed) {
+        fprintf(stderr, "# %s\n%s", run->why, run->log);
+    }
+
+    (void) nftw(path, rm, 16, FTW_DEPTH|FTW_PHYS);
+}
+
+
+/* ten pages that have replaced others, ten that have not, and a huge one */
+
+static void
+recount_fill(void)
+{
+    int              i, fd;
+    bigcache_put_t   p;
+    bigcache_data_t  data;
+    bigcache_page_t  stored;
+
+    start();
+    serving();
+
+    for (i = 0; i < 20; i++) {
+        (void) put(&run->pages[i], 0, BIGCACHE_NEVER);
+
+        if (i < 10) {
+            (void) put(&run->pages[i], 1, BIGCACHE_NEVER);
+        }
+    }
+
+    fd = memfd_create("huge", MFD_CLOEXEC);
+    (void) ftruncate(fd, HUGE_PAGE);
+
+    data = bigcache_data_range(fd, 0, HUGE_PAGE);
+
+    memset(&p, 0, sizeof(bigcache_put_t));
+
+    p.key = (bigcache_str_t) bigcache_string("a");
+    p.kind = BIGCACHE_KIND_RAW;
+    p.expire = BIGCACHE_NEVER;
+    p.data = &data;
+    p.n = 1;
+
+    for (i = 0; i < 2; i++) {
+        if (bigcache_store_put(store, &p, &stored) != BIGCACHE_OK) {
+            fail("no huge page");
+        }
+
+        bigcache_page_free(&stored);
+    }
+}
+
+
+/* all is counted, pages are stored, and those are there when they can be */
+
+static void
+recount_unread(void)
+{
+    int  i;
+
+    run->fault.first = 1;
+    run->fault.n = UINT_MAX;
+    run->fault.error = EIO;
+
+    recount_start();
+    counted();
+    disarm();
+
+    if (put(page("n00"), 1, BIGCACHE_NEVER) != BIGCACHE_OK) {
+        fail("no page is stored");
+    }
+
+    for (i = 0; i < 20; i++) {
+        if (look(&run->pages[i]) != BIGCACHE_OK) {
+            fail("\"%s\" is gone", run->pages[i].key);
+        }
+    }
+
+    stop();
+}
+
+
+/* one read for each small page and each segment, some for the huge page */
+
+static void
+recount_few(void)
+{
+    unsigned  n;
+
+    recount_start();
+    counted();
+    disarm();
+
+    n = atomic_load(&run->fault.calls[FAULT_READ]);
+
+    if (n < 10 || n > 10 + 1 + HUGE_PAGE / (256 * 1024) + 6) {
+        fail("%u reads", n);
+    }
+
+    stop();
+}
+
+
+static void
+recount_drained(void)
+{
+    recount_stops(recount_resign);
+}
+
+
+static void
+recount_broken(void)
+{
+    recount_stops(recount_break);
+}
+
+
+/* in the middle of the huge page, whose key is the first of all */
+
+static void
+recount_stops(void (*handler)(unsigned kind, unsigned n))
+{
+    int64_t  end;
+
+    fault_counted = handler;
+
+    recount_start();
+
+    end = bigcache_monotonic() + SERVING;
+
+    while (atomic_load(&reads) == 0 && bigcache_monotonic() < end) {
+        (void) usleep(1000);
+    }
+
+    if (atomic_load(&reads) == 0 || atomic_load(&reads) > PIECES) {
+        fail("%u reads until it is closed", atomic_load(&reads));
+    }
+
+    counted();
+    stop();
+}
+
+
+static void
+recount_resign(unsigned kind, unsigned n)
+{
+    if (kind == FAULT_READ && n == 3) {
+        bigcache_store_resign(store);
+    }
+}
+
+
+static void
+recount_break(unsigned kind, unsigned n)
+{
+    if (kind == FAULT_READ && n == 3) {
+        bigcache_store_break(store, BIGCACHE_ERROR);
+    }
+}
+
+
+static void
+recount_start(void)
+{
+    faults = &run->fault;
+
+    atomic_store(&reads, 0);
+
+    conf.hooks.opened = recount_opened;
+    conf.hooks.closing = recount_closing;
+
+    start();
+}
+
+
+/* the headers of segments have been read by now */
+
+static bigcache_rc_t
+recount_opened(void *data, char *error)
+{
+    (void) data;
+    (void) error;
+
+    arm();
+
+    return BIGCACHE_OK;
+}
+
+
+static void
+recount_closing(void *data)
+{
+    (void) data;
+
+    if (atomic_load(&reads) == 0) {
+        atomic_store(&reads, atomic_load(&run->fault.calls[FAULT_READ]));
+    }
+
+    disarm();
 }
 
 
@@ -1418,6 +1679,28 @@ serving(void)
     bigcache_store_reason(store, reason);
     fail("it does not serve: %d, %s", rc, reason);
     _exit(0);
+}
+
+
+/* waits until the keys are counted */
+
+static void
+counted(void)
+{
+    int64_t          end;
+    bigcache_stat_t  stat;
+
+    end = bigcache_monotonic() + SERVING;
+
+    while (bigcache_store_stat(store, &stat) != BIGCACHE_OK || !stat.counted) {
+
+        if (bigcache_monotonic() > end) {
+            fail("the keys are not counted");
+            _exit(0);
+        }
+
+        (void) usleep(1000);
+    }
 }
 
 
