@@ -76,7 +76,7 @@ bigcache_key_replace(bigcache_store_t *store, const bigcache_str_t *key,
 
         /* after a crash the clock may have been set back */
 
-        bigcache_store_passed(store, old.record.version);
+        bigcache_store_passed(store, old.record.written);
 
         draft->record.version = bigcache_store_version(store);
 

@@ -131,7 +131,10 @@ struct bigcache_store_s {
     /* records that were written until then are durable */
     _Atomic uint64_t              synced;
 
-    /* records that were written until then are of an earlier opening */
+    /*
+     * Records that were written until then are of an earlier opening; all are
+     * taken to be so, until the keys are counted.
+     */
     _Atomic uint64_t              opened;
 
     /* removals of records: begun, in the index, durable */

@@ -23,6 +23,7 @@
 typedef struct {
     bigcache_store_t  *store;
     uint64_t           n;
+    uint64_t           last;       /* version at which one was written */
     uint64_t           unread;
     unsigned           tries;
     unsigned           all:1;      /* pages that have replaced none, too */
@@ -47,6 +48,7 @@ bigcache_recount(bigcache_store_t *store)
 
     ctx.store = store;
     ctx.n = 0;
+    ctx.last = 0;
     ctx.unread = 0;
     ctx.tries = BIGCACHE_RECOUNT_TRIES;
 
@@ -71,6 +73,10 @@ bigcache_recount(bigcache_store_t *store)
     }
 
     (void) atomic_fetch_add(&store->count, (int64_t) ctx.n);
+
+    /* what is later than all of them was stored since */
+
+    atomic_store(&store->opened, ctx.last);
 
     bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
                  "store \"%s\" was not closed properly: %llu keys counted",
@@ -102,7 +108,11 @@ bigcache_recount_key(void *data, const bigcache_str_t *key,
 
     if (bigcache_record_decode(&record, value->data, value->len) == 0) {
 
-        bigcache_store_passed(ctx->store, record.version);
+        bigcache_store_passed(ctx->store, record.written);
+
+        if (record.written > ctx->last) {
+            ctx->last = record.written;
+        }
 
         if (record.flags & BIGCACHE_FLAG_SEGMENT) {
             bigcache_segments_live(ctx->store->segments, record.segment,
@@ -136,12 +146,6 @@ bigcache_recount_verify(bigcache_recount_t *ctx, const bigcache_str_t *key,
         || (record->previous.len == 0 && !ctx->all))
     {
         return;
-    }
-
-    /* the clock may have been set back since */
-
-    if (record->written > atomic_load(&store->opened)) {
-        atomic_store(&store->opened, record->written);
     }
 
     for ( ;; ) {

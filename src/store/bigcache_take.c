@@ -269,8 +269,6 @@ bigcache_take_open(bigcache_store_t *store, bigcache_open_t *open,
         return BIGCACHE_ERROR;
     }
 
-    /* what is stored from now on is later, though the clock was set back */
-
     bigcache_store_passed(store, version);
 
     if (atomic_load(&store->full)) {
@@ -296,8 +294,18 @@ bigcache_take_sync(bigcache_store_t *store, bigcache_open_t *open,
     store->counted = 0;
     (void) pthread_mutex_unlock(&store->mutex);
 
+    /*
+     * What is stored from now on is later than what was stored before, though
+     * the clock may have been set back since: without a battery it is, by each
+     * power cut.  So nobody knows yet how late what a crash has left can be.
+     */
+
+    bigcache_store_passed(store, open->version);
+    bigcache_store_passed(store, open->synced);
+
     atomic_store(&store->synced, open->synced);
-    atomic_store(&store->opened, bigcache_store_version(store));
+    atomic_store(&store->opened, open->walk ? UINT64_MAX
+                                            : bigcache_store_version(store));
 
     /* what fails from now on counts for this opening */
 
@@ -310,7 +318,7 @@ bigcache_take_sync(bigcache_store_t *store, bigcache_open_t *open,
 static void
 bigcache_take_adopt(bigcache_store_t *store, bigcache_open_t *open)
 {
-    uint64_t  before, version;
+    uint64_t  before;
 
     store->walk = open->walk;
     store->counted = (open->walk == NULL);
@@ -321,10 +329,6 @@ bigcache_take_adopt(bigcache_store_t *store, bigcache_open_t *open)
     atomic_store(&store->shared->told, 0);
     (void) atomic_fetch_add(&store->shared->openings, 1);
     atomic_store(&store->count, (int64_t) open->count);
-
-    version = atomic_load(&store->version);
-    atomic_store(&store->version,
-                 version > open->version ? version : open->version);
 
     /* if it was stopped meanwhile, the one who did closes it */
 

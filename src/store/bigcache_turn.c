@@ -100,7 +100,9 @@ bigcache_turn_read_synced(int fd)
         return 0;
     }
 
-    return version;
+    /* versions go on from this one, which has to leave room for them */
+
+    return (version <= INT64_MAX) ? version : 0;
 }
 
 

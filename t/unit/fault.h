@@ -29,6 +29,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -96,6 +97,10 @@ static fault_t       *faults;
 /* told of each call that is counted, by its number, before it is made */
 
 static void         (*fault_counted)(unsigned kind, unsigned n);
+
+/* seconds that the clock of this process goes ahead */
+
+static _Atomic int    fault_ahead;
 
 /* set by a thread that looks at the directory itself */
 
@@ -752,6 +757,23 @@ fcntl(int fd, int command, ...)
             && ((struct flock *) arg)->l_type != F_UNLCK
             && fault_file(FAULT_LOCK, "fcntl", fd))
            ? -1 : next(fd, command, arg);
+}
+
+
+int
+clock_gettime(clockid_t clock, struct timespec *ts)
+{
+    int  rc;
+
+    FAULT_NEXT(int, "clock_gettime", clockid_t, struct timespec *);
+
+    rc = next(clock, ts);
+
+    if (rc == 0 && clock == CLOCK_REALTIME) {
+        ts->tv_sec += atomic_load(&fault_ahead);
+    }
+
+    return rc;
 }
 
 

@@ -118,7 +118,8 @@ static void scenario_clear(void);
 static void scenario_import(void);
 
 static void test_recount(void);
-static void recount_case(const char *name, void (*handler)(void));
+static void crash_case(const char *name, void (*fill)(void),
+    void (*handler)(void));
 static void recount_fill(void);
 static void recount_unread(void);
 static void recount_few(void);
@@ -130,6 +131,12 @@ static void recount_break(unsigned kind, unsigned n);
 static void recount_start(void);
 static bigcache_rc_t recount_opened(void *data, char *error);
 static void recount_closing(void *data);
+static void test_clock(void);
+static void clock_fill(void);
+static void clock_behind(void);
+static void clock_wrong(void);
+static void clock_hold(unsigned kind, unsigned n);
+static void clock_write_later(const char *key, uint64_t written);
 static void test_adopt(void);
 static void adopt(void);
 static void template_make(unsigned template);
@@ -167,6 +174,9 @@ static bigcache_rc_t look(model_t *m);
 static void look_all(void);
 static int same(const bigcache_page_t *got, const model_t *m, int new);
 static void delete(const char *key);
+static void place(const char *key, bigcache_record_t *record);
+static void tear(const char *key);
+static uint64_t synced(void);
 static int exists(const char *name);
 static unsigned segments(void);
 static void copy(const char *from, const char *to);
@@ -230,6 +240,8 @@ static unsigned               seed, sample;
 static u_char                *bodies[PAGES][2];
 static u_char                 got[LARGE];
 static _Atomic unsigned       reads;   /* of pages, until it was closed */
+static pthread_t              self;
+static _Atomic int            held;    /* the count waits */
 
 
 int
@@ -280,6 +292,7 @@ main(void)
     }
 
     test_recount();
+    test_clock();
 
     test_adopt();
 
@@ -658,15 +671,20 @@ scenario_import(void)
 static void
 test_recount(void)
 {
-    recount_case("pages that cannot be read", recount_unread);
-    recount_case("what has replaced nothing", recount_few);
-    recount_case("a store that is let go", recount_drained);
-    recount_case("a store that broke", recount_broken);
+    crash_case("recount: pages that cannot be read", recount_fill,
+               recount_unread);
+    crash_case("recount: what has replaced nothing", recount_fill,
+               recount_few);
+    crash_case("recount: a store that is let go", recount_fill,
+               recount_drained);
+    crash_case("recount: a store that broke", recount_fill, recount_broken);
 }
 
 
+/* in a directory of their own: one process leaves it, another one finds it */
+
 static void
-recount_case(const char *name, void (*handler)(void))
+crash_case(const char *name, void (*fill)(void), void (*handler)(void))
 {
     int  i;
 
@@ -678,7 +696,7 @@ recount_case(const char *name, void (*handler)(void))
     memset(&run->fault, 0, sizeof(fault_t));
     atomic_store(&run->logged, 0);
 
-    (void) snprintf(path, sizeof(path), "%s/recount", base);
+    (void) snprintf(path, sizeof(path), "%s/crash", base);
     (void) strcpy(run->fault.path, path);
     (void) strcpy(run->fault.only, "/pages/");
 
@@ -687,10 +705,10 @@ recount_case(const char *name, void (*handler)(void))
 
     (void) mkdir(path, 0700);
 
-    ok(in_child(recount_fill, PATIENCE) == 0
+    ok(in_child(fill, PATIENCE) == 0
        && in_child(handler, PATIENCE) == 0
        && !run->failed,
-       "recount: %s", name);
+       "%s", name);
 
     if (run->failed) {
         fprintf(stderr, "# %s\n%s", run->why, run->log);
@@ -890,6 +908,209 @@ recount_closing(void *data)
     }
 
     disarm();
+}
+
+
+/* a machine whose clock is set back by a power cut */
+
+static void
+test_clock(void)
+{
+    crash_case("clock: behind what was stored", clock_fill, clock_behind);
+    crash_case("clock: a version without a next one", clock_fill, clock_wrong);
+}
+
+
+/* an hour ahead, pages are stored, synced, stored anew, and one is torn */
+
+static void
+clock_fill(void)
+{
+    int                i;
+    uint64_t           now;
+    bigcache_record_t  record;
+
+    atomic_store(&fault_ahead, 3600);
+
+    start();
+    serving();
+
+    for (i = 0; i < 4; i++) {
+        (void) put(&run->pages[i], 0, BIGCACHE_NEVER);
+    }
+
+    (void) put(page("z00"), 0, BIGCACHE_NEVER);
+    place("z00", &record);
+
+    stop();
+
+    /* these were moved, still later */
+
+    now = record.version;
+
+    clock_write_later("k03", now + 10 * 3600 * 1000000ull);
+    clock_write_later("z00", now + 20 * 3600 * 1000000ull);
+
+    start();
+    serving();
+
+    (void) put(page("k00"), 1, BIGCACHE_NEVER);
+    (void) put(page("k01"), 1, BIGCACHE_NEVER);
+
+    tear("k01");
+}
+
+
+static void
+clock_write_later(const char *name, uint64_t written)
+{
+    char               error[BIGCACHE_ERROR_LEN], dir[PATH_MAX];
+    u_char             buf[4 * BIGCACHE_RECORD_MAX];
+    bigcache_str_t     key, value, bytes;
+    bigcache_index_t  *index;
+    bigcache_change_t  change;
+    bigcache_record_t  record;
+
+    (void) snprintf(dir, sizeof(dir), "%s/index", path);
+
+    key.data = (const u_char *) name;
+    key.len = strlen(name);
+
+    if (bigcache_index_open(&index, dir, &conf.index, error) != BIGCACHE_OK
+        || bigcache_index_get(index, BIGCACHE_INDEX_KEY, &key, &value, error)
+           != BIGCACHE_OK
+        || bigcache_record_decode(&record, value.data, value.len) == -1)
+    {
+        fail("no record of \"%s\"", name);
+        _exit(0);
+    }
+
+    record.flags |= BIGCACHE_FLAG_PREVIOUS;
+    record.written = written;
+    record.previous = value;
+
+    bytes.data = buf;
+    bytes.len = bigcache_record_size(&record);
+
+    (void) bigcache_record_encode(buf, &record);
+    bigcache_record_seal(buf, bytes.len);
+
+    change.space = BIGCACHE_INDEX_KEY;
+    change.key = key;
+    change.value = &bytes;
+
+    if (bigcache_index_write(index, &change, 1, error) != BIGCACHE_OK) {
+        fail("no record of \"%s\" is written", name);
+    }
+
+    bigcache_index_free(&value);
+    bigcache_index_close(index);
+}
+
+
+/* requests come before the count has come to what they are for */
+
+static void
+clock_behind(void)
+{
+    uint64_t           before;
+    bigcache_record_t  was, is;
+
+    self = pthread_self();
+    fault_counted = clock_hold;
+    atomic_store(&held, 1);
+
+    before = synced();
+
+    recount_start();
+    serving();
+
+    run->pages[1].may = MAY_OLD;
+
+    if (look(page("k01")) != BIGCACHE_OK) {
+        fail("the page that was torn has no previous one");
+    }
+
+    (void) put(page("k04"), 1, BIGCACHE_NEVER);
+    place("k04", &is);
+
+    if (is.written <= before) {
+        fail("what is stored is taken to be durable");
+    }
+
+    place("k03", &was);
+    (void) put(page("k03"), 1, BIGCACHE_NEVER);
+    place("k03", &is);
+
+    if (is.version <= was.written) {
+        fail("what is stored over a record is earlier than that");
+    }
+
+    place("z00", &was);
+    atomic_store(&held, 0);
+    counted();
+
+    (void) put(page("n00"), 1, BIGCACHE_NEVER);
+    place("n00", &is);
+
+    if (is.version <= was.written) {
+        fail("what is stored is earlier than what was counted");
+    }
+
+    disarm();
+    stop();
+}
+
+
+static void
+clock_hold(unsigned kind, unsigned n)
+{
+    (void) n;
+
+    while (kind == FAULT_READ
+           && !pthread_equal(pthread_self(), self)
+           && atomic_load(&held))
+    {
+        (void) usleep(1000);
+    }
+}
+
+
+/* "lock" has another thing where the version was */
+
+static void
+clock_wrong(void)
+{
+    int                fd;
+    char               file[PATH_MAX];
+    bigcache_record_t  record;
+
+    static const uint64_t  last = UINT64_MAX;
+
+    (void) snprintf(file, sizeof(file), "%s/lock", path);
+
+    fd = open(file, O_WRONLY);
+    (void) !pwrite(fd, &last, sizeof(last), 8);
+    (void) close(fd);
+
+    start();
+    serving();
+    counted();
+
+    (void) put(page("k04"), 1, BIGCACHE_NEVER);
+    place("k04", &record);
+
+    if (record.version == 0 || record.version > INT64_MAX) {
+        fail("a version of %llu", (unsigned long long) record.version);
+    }
+
+    run->pages[1].may = MAY_OLD;
+
+    if (look(page("k01")) != BIGCACHE_OK) {
+        fail("the page that was torn has no previous one");
+    }
+
+    stop();
 }
 
 
@@ -1956,6 +2177,80 @@ delete(const char *name)
     } else {
         m->may |= MAY_MISS;
     }
+}
+
+
+/* what the index says of a page */
+
+static void
+place(const char *name, bigcache_record_t *record)
+{
+    bigcache_str_t   key;
+    bigcache_page_t  p;
+
+    key.data = (const u_char *) name;
+    key.len = strlen(name);
+
+    if (bigcache_store_get(store, &key, BIGCACHE_BODY_NONE, &p)
+        != BIGCACHE_OK)
+    {
+        fail("\"%s\" is not there", name);
+        _exit(0);
+    }
+
+    *record = p.record;
+    bigcache_page_free(&p);
+}
+
+
+/* a power cut has kept the entry of the page from the disk */
+
+static void
+tear(const char *name)
+{
+    int                fd;
+    char               file[PATH_MAX];
+    bigcache_record_t  record;
+
+    static const u_char  zeroes[4096];
+
+    place(name, &record);
+
+    (void) snprintf(file, sizeof(file), "%s/pages/%016llx.seg", path,
+                    (unsigned long long) record.segment);
+
+    fd = open(file, O_WRONLY);
+
+    if (pwrite(fd, zeroes, sizeof(zeroes), (off_t) record.offset)
+        != sizeof(zeroes))
+    {
+        fail("cannot write to \"%s\"", file);
+    }
+
+    (void) close(fd);
+}
+
+
+/* what "lock" says of the records that are durable */
+
+static uint64_t
+synced(void)
+{
+    int       fd;
+    char      file[PATH_MAX];
+    uint64_t  version;
+
+    (void) snprintf(file, sizeof(file), "%s/lock", path);
+
+    fd = open(file, O_RDONLY);
+
+    if (pread(fd, &version, sizeof(version), 8) != sizeof(version)) {
+        fail("\"%s\" is too short", file);
+    }
+
+    (void) close(fd);
+
+    return version;
 }
 
 
