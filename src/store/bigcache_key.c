@@ -20,9 +20,14 @@ static int bigcache_key_done(const bigcache_old_t *old, uint64_t expect,
 static bigcache_rc_t bigcache_key_store(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_old_t *old,
     const bigcache_str_t *value, bigcache_draft_t *draft);
+static bigcache_rc_t bigcache_key_restore(bigcache_store_t *store,
+    const bigcache_str_t *key, const bigcache_record_t *lost);
+static bigcache_rc_t bigcache_key_lost_read(bigcache_store_t *store,
+    const bigcache_str_t *key, const bigcache_record_t *lost,
+    bigcache_old_t *old, bigcache_str_t *value);
 static bigcache_rc_t bigcache_key_previous(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_old_t *old,
-    bigcache_page_t *page);
+    bigcache_record_t *previous);
 static bigcache_rc_t bigcache_key_put(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_old_t *old,
     const bigcache_record_t *record, const bigcache_str_t *value);
@@ -211,47 +216,38 @@ bigcache_rc_t
 bigcache_key_revert(bigcache_store_t *store, const bigcache_str_t *key,
     const bigcache_record_t *lost)
 {
-    bigcache_rc_t       rc;
-    bigcache_old_t      old;
-    bigcache_str_t      value;
-    bigcache_page_t     page;
-    pthread_mutex_t    *lock;
+    bigcache_rc_t     rc;
+    bigcache_old_t    old;
+    bigcache_str_t    value;
+    bigcache_page_t   page;
+    pthread_mutex_t  *lock;
 
     lock = &store->keys[bigcache_key_hash(key)];
 
+    bigcache_page_clear(&page);
+
     (void) pthread_mutex_lock(lock);
 
-    rc = bigcache_key_read(store, key, &old, &value);
-
-    if (rc == BIGCACHE_OK
-        && (!old.found
-            || old.record.version != lost->version
-            || old.record.segment != lost->segment
-            || old.record.offset != lost->offset))
-    {
-        rc = BIGCACHE_MISMATCH;
-    }
+    rc = bigcache_key_lost_read(store, key, lost, &old, &value);
 
     if (rc == BIGCACHE_OK) {
-        bigcache_page_clear(&page);
-
-        rc = bigcache_key_previous(store, key, &old, &page);
-
-        bigcache_page_free(&page);
-
-        if (rc == BIGCACHE_OK) {
-            rc = bigcache_key_put(store, key, &old, &page.record,
-                                  &old.record.previous);
-        }
+        rc = bigcache_key_previous(store, key, &old, &page.record);
     }
+
+    (void) pthread_mutex_unlock(lock);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_page_probe(&store->pages, key, bigcache_life_yields,
+                                 store, &page);
+    }
+
+    bigcache_page_free(&page);
 
     if (value.data) {
         bigcache_index_free(&value);
     }
 
-    (void) pthread_mutex_unlock(lock);
-
-    return rc;
+    return (rc == BIGCACHE_OK) ? bigcache_key_restore(store, key, lost) : rc;
 }
 
 
@@ -424,31 +420,97 @@ bigcache_key_store(bigcache_store_t *store, const bigcache_str_t *key,
 
 
 /*
- * Reads the previous page of a record that did not reach the disk.  Returns
- * BIGCACHE_OK and the page; BIGCACHE_MISS if there is none that may come back;
- * or what bigcache_page_read() does.
+ * Puts the previous record in the place of one that is still as it was when
+ * the page of the previous one was read.
+ */
+
+static bigcache_rc_t
+bigcache_key_restore(bigcache_store_t *store, const bigcache_str_t *key,
+    const bigcache_record_t *lost)
+{
+    bigcache_rc_t       rc;
+    bigcache_old_t      old;
+    bigcache_str_t      value;
+    pthread_mutex_t    *lock;
+    bigcache_record_t   previous;
+
+    lock = &store->keys[bigcache_key_hash(key)];
+
+    (void) pthread_mutex_lock(lock);
+
+    rc = bigcache_key_lost_read(store, key, lost, &old, &value);
+
+    /* again: a purge may have begun since, or the keys have been counted */
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_key_previous(store, key, &old, &previous);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_key_put(store, key, &old, &previous,
+                              &old.record.previous);
+    }
+
+    (void) pthread_mutex_unlock(lock);
+
+    if (value.data) {
+        bigcache_index_free(&value);
+    }
+
+    return rc;
+}
+
+
+/* as bigcache_key_read(); BIGCACHE_MISMATCH if it is another record by now */
+
+static bigcache_rc_t
+bigcache_key_lost_read(bigcache_store_t *store, const bigcache_str_t *key,
+    const bigcache_record_t *lost, bigcache_old_t *old,
+    bigcache_str_t *value)
+{
+    bigcache_rc_t  rc;
+
+    rc = bigcache_key_read(store, key, old, value);
+
+    if (rc == BIGCACHE_OK
+        && (!old->found
+            || old->record.version != lost->version
+            || old->record.segment != lost->segment
+            || old->record.offset != lost->offset))
+    {
+        return BIGCACHE_MISMATCH;
+    }
+
+    return rc;
+}
+
+
+/*
+ * Tells what a record has replaced that did not reach the disk: returns
+ * BIGCACHE_OK, or BIGCACHE_MISS if there is nothing that may come back.
  */
 
 static bigcache_rc_t
 bigcache_key_previous(bigcache_store_t *store, const bigcache_str_t *key,
-    const bigcache_old_t *old, bigcache_page_t *page)
+    const bigcache_old_t *old, bigcache_record_t *previous)
 {
-    const bigcache_str_t  *previous;
+    const bigcache_str_t  *bytes;
 
-    previous = &old->record.previous;
+    bytes = &old->record.previous;
 
-    if (previous->len == 0
+    /* when this one is durable, the segment of the previous one may go */
+
+    if (bytes->len == 0
         || !bigcache_key_torn(store, &old->record)
-        || bigcache_record_decode(&page->record, previous->data,
-                                  previous->len)
-           == -1
-        || page->record.expire <= bigcache_now()
-        || bigcache_purge_covers(&store->purges, key, page->record.origin))
+        || bigcache_key_durable(store, &old->record)
+        || bigcache_record_decode(previous, bytes->data, bytes->len) == -1
+        || previous->expire <= bigcache_now()
+        || bigcache_purge_covers(&store->purges, key, previous->origin))
     {
         return BIGCACHE_MISS;
     }
 
-    return bigcache_page_read(&store->pages, key, BIGCACHE_BODY, page);
+    return BIGCACHE_OK;
 }
 
 

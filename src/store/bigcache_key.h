@@ -76,9 +76,11 @@ bigcache_rc_t bigcache_key_move(bigcache_store_t *store,
 
 /*
  * The page of the record lost cannot be read.  If a crash may have kept it
- * from the disk, the page that it replaced comes back, if that can be read.
- * Returns BIGCACHE_OK if it did; BIGCACHE_MISS or BIGCACHE_DAMAGED if there is
- * none; BIGCACHE_MISMATCH if there is another record by now; BIGCACHE_FULL or
+ * from the disk, the page that it replaced comes back, if that can be read,
+ * which is done without the lock of the key: it may be large.  Returns
+ * BIGCACHE_OK if it did; BIGCACHE_MISS or BIGCACHE_DAMAGED if there is none;
+ * BIGCACHE_MISMATCH if there is another record by now; BIGCACHE_UNAVAILABLE if
+ * the store is being drained or has to be opened anew; BIGCACHE_FULL or
  * BIGCACHE_ERROR.
  */
 bigcache_rc_t bigcache_key_revert(bigcache_store_t *store,

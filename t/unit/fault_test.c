@@ -131,6 +131,10 @@ static void recount_break(unsigned kind, unsigned n);
 static void recount_start(void);
 static bigcache_rc_t recount_opened(void *data, char *error);
 static void recount_closing(void *data);
+static void revert_fill(void);
+static void revert_large(void);
+static void revert_hold(unsigned kind, unsigned n);
+static void huge_put(uint64_t len);
 static void test_clock(void);
 static void clock_fill(void);
 static void clock_behind(void);
@@ -241,7 +245,7 @@ static u_char                *bodies[PAGES][2];
 static u_char                 got[LARGE];
 static _Atomic unsigned       reads;   /* of pages, until it was closed */
 static pthread_t              self;
-static _Atomic int            held;    /* the count waits */
+static _Atomic int            held;    /* the count waits; 2: it has begun */
 
 
 int
@@ -678,6 +682,7 @@ test_recount(void)
     crash_case("recount: a store that is let go", recount_fill,
                recount_drained);
     crash_case("recount: a store that broke", recount_fill, recount_broken);
+    crash_case("revert: to a large page", revert_fill, revert_large);
 }
 
 
@@ -723,10 +728,7 @@ crash_case(const char *name, void (*fill)(void), void (*handler)(void))
 static void
 recount_fill(void)
 {
-    int              i, fd;
-    bigcache_put_t   p;
-    bigcache_data_t  data;
-    bigcache_page_t  stored;
+    int  i;
 
     start();
     serving();
@@ -739,10 +741,25 @@ recount_fill(void)
         }
     }
 
-    fd = memfd_create("huge", MFD_CLOEXEC);
-    (void) ftruncate(fd, HUGE_PAGE);
+    huge_put(HUGE_PAGE);
+    huge_put(HUGE_PAGE);
+}
 
-    data = bigcache_data_range(fd, 0, HUGE_PAGE);
+
+/* stores so many zeroes under "a" */
+
+static void
+huge_put(uint64_t len)
+{
+    int              fd;
+    bigcache_put_t   p;
+    bigcache_data_t  data;
+    bigcache_page_t  stored;
+
+    fd = memfd_create("huge", MFD_CLOEXEC);
+    (void) ftruncate(fd, (off_t) len);
+
+    data = bigcache_data_range(fd, 0, len);
 
     memset(&p, 0, sizeof(bigcache_put_t));
 
@@ -752,13 +769,12 @@ recount_fill(void)
     p.data = &data;
     p.n = 1;
 
-    for (i = 0; i < 2; i++) {
-        if (bigcache_store_put(store, &p, &stored) != BIGCACHE_OK) {
-            fail("no huge page");
-        }
-
-        bigcache_page_free(&stored);
+    if (bigcache_store_put(store, &p, &stored) != BIGCACHE_OK) {
+        fail("no page of %llu bytes", (unsigned long long) len);
     }
+
+    bigcache_page_free(&stored);
+    (void) close(fd);
 }
 
 
@@ -908,6 +924,81 @@ recount_closing(void *data)
     }
 
     disarm();
+}
+
+
+static void
+revert_fill(void)
+{
+    recount_fill();
+    tear("a");
+}
+
+
+/* a page is stored while the one that is to come back is read */
+
+static void
+revert_large(void)
+{
+    int64_t            end;
+    bigcache_record_t  record;
+
+    self = pthread_self();
+    fault_counted = revert_hold;
+    atomic_store(&held, 1);
+
+    recount_start();
+
+    end = bigcache_monotonic() + SERVING;
+
+    while (atomic_load(&held) == 1 && bigcache_monotonic() < end) {
+        (void) usleep(1000);
+    }
+
+    huge_put(1000);
+
+    if (atomic_load(&held) != 2) {
+        fail("the key was locked while its page was read");
+    }
+
+    atomic_store(&held, 0);
+    counted();
+    disarm();
+
+    place("a", &record);
+
+    if (record.unpacked != 1000) {
+        fail("the page that came back is in the place of a later one");
+    }
+
+    stop();
+}
+
+
+/* in the middle of the page, and not for ever: what is stored may wait */
+
+static void
+revert_hold(unsigned kind, unsigned n)
+{
+    int64_t  end;
+
+    if (kind != FAULT_READ
+        || n < PIECES
+        || pthread_equal(pthread_self(), self)
+        || atomic_load(&held) != 1)
+    {
+        return;
+    }
+
+    atomic_store(&held, 2);
+
+    end = bigcache_monotonic() + SERVING / 4;
+
+    while (atomic_load(&held) == 2 && bigcache_monotonic() < end) {
+        (void) usleep(1000);
+    }
+
+    atomic_store(&held, 0);
 }
 
 
