@@ -10,6 +10,7 @@
 
 #include "bigcache_compact.h"
 #include "bigcache_dir.h"
+#include "bigcache_key_write.h"
 #include "bigcache_life.h"
 #include "bigcache_lost.h"
 
@@ -518,7 +519,10 @@ bigcache_compact_lost_key(void *data, const bigcache_str_t *key,
 
     rc = bigcache_key_remove(ctx->store, key, &ctx->from);
 
-    ctx->lost += (rc == BIGCACHE_OK);
+    /* what a crash has left is no damage */
+
+    ctx->lost += (rc == BIGCACHE_OK
+                  && !bigcache_key_torn(ctx->store, &record));
 
     return bigcache_compact_failed(rc) ? rc : BIGCACHE_OK;
 }

@@ -201,7 +201,7 @@ int
 bigcache_key_torn(bigcache_store_t *store, const bigcache_record_t *record)
 {
     return record->written <= atomic_load(&store->opened)
-           && !bigcache_key_durable(store, record);
+           && record->written > atomic_load(&store->synced_before);
 }
 
 

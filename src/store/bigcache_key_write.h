@@ -75,7 +75,7 @@ int bigcache_key_durable(bigcache_store_t *store,
 
 /*
  * Returns 1 if it may be that a crash kept the entry from the disk, but not
- * the record, or 0.
+ * the record, or 0.  That stays so when store->synced moves on.
  */
 int bigcache_key_torn(bigcache_store_t *store,
     const bigcache_record_t *record);

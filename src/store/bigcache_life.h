@@ -128,8 +128,9 @@ struct bigcache_store_s {
     _Atomic int64_t               count;
     _Atomic uint64_t              version;
 
-    /* records that were written until then are durable */
+    /* records that were written until then are durable; at the opening */
     _Atomic uint64_t              synced;
+    _Atomic uint64_t              synced_before;
 
     /*
      * Records that were written until then are of an earlier opening; all are

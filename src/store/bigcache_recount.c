@@ -6,6 +6,7 @@
 
 #include <unistd.h>
 
+#include "bigcache_adopt.h"
 #include "bigcache_key_write.h"
 #include "bigcache_life.h"
 #include "bigcache_lost.h"
@@ -30,6 +31,7 @@ typedef struct {
 } bigcache_recount_t;
 
 
+static int bigcache_recount_all(bigcache_store_t *store);
 static bigcache_rc_t bigcache_recount_key(void *data,
     const bigcache_str_t *key, const bigcache_str_t *value);
 static void bigcache_recount_verify(bigcache_recount_t *ctx,
@@ -52,9 +54,7 @@ bigcache_recount(bigcache_store_t *store)
     ctx.unread = 0;
     ctx.tries = BIGCACHE_RECOUNT_TRIES;
 
-    /* without syncs that is all of the store, and nothing would come back */
-
-    ctx.all = (store->conf.sync != 0 && atomic_load(&store->synced) != 0);
+    ctx.all = (bigcache_recount_all(store) != 0);
 
     walk = store->walk;
     store->walk = NULL;
@@ -91,6 +91,25 @@ bigcache_recount(bigcache_store_t *store)
     }
 
     return 0;
+}
+
+
+/*
+ * Tells whether pages that have replaced none are read, too.  Nothing would
+ * come back for them, but for entries of an original that are still to be taken
+ * in; and without syncs they are all of the store.
+ */
+
+static int
+bigcache_recount_all(bigcache_store_t *store)
+{
+    char  ignored[BIGCACHE_ERROR_LEN];
+
+    if (store->conf.sync != 0 && atomic_load(&store->synced) != 0) {
+        return 1;
+    }
+
+    return bigcache_adopt_due(store->conf.path, ignored) != BIGCACHE_MISS;
 }
 
 

@@ -304,6 +304,7 @@ bigcache_take_sync(bigcache_store_t *store, bigcache_open_t *open,
     bigcache_store_passed(store, open->synced);
 
     atomic_store(&store->synced, open->synced);
+    atomic_store(&store->synced_before, open->synced);
     atomic_store(&store->opened, open->walk ? UINT64_MAX
                                             : bigcache_store_version(store));
 
