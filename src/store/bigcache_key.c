@@ -128,7 +128,8 @@ bigcache_key_remove(bigcache_store_t *store, const bigcache_str_t *key,
             rc = BIGCACHE_MISS;
 
         } else if (!bigcache_key_matches(&old, match)) {
-            rc = BIGCACHE_MISMATCH;
+            rc = bigcache_key_strip(store, key, match);
+            rc = (rc == BIGCACHE_OK) ? BIGCACHE_MISMATCH : rc;
 
         } else if (old.record.version && !old.live && !old.expired
                    && match->before == 0 && match->segment == 0)

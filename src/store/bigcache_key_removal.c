@@ -105,10 +105,12 @@ bigcache_key_removal_run(bigcache_store_t *store,
 
         rc = bigcache_key_old(store, &write->key, &write->old);
 
-        if (rc != BIGCACHE_OK
-            || !write->old.found
-            || !bigcache_key_matches(&write->old, match))
-        {
+        if (rc != BIGCACHE_OK || !write->old.found) {
+            continue;
+        }
+
+        if (!bigcache_key_matches(&write->old, match)) {
+            rc = bigcache_key_strip(store, &write->key, match);
             continue;
         }
 

@@ -17,6 +17,10 @@
 #define BIGCACHE_KEY_CHANGES  3
 
 
+static bigcache_rc_t bigcache_key_bytes(const bigcache_record_t *record,
+    bigcache_str_t *bytes);
+static int bigcache_key_replaced(const bigcache_record_t *record,
+    const bigcache_match_t *match);
 static unsigned bigcache_key_changes(bigcache_change_t *changes,
     const bigcache_key_write_t *write);
 static void bigcache_key_begin(bigcache_store_t *store,
@@ -210,7 +214,7 @@ bigcache_key_encode(bigcache_store_t *store, const bigcache_record_t *record,
     uint64_t written, const bigcache_old_t *old, const bigcache_str_t *value,
     bigcache_str_t *bytes)
 {
-    u_char             *p, previous[BIGCACHE_RECORD_MAX];
+    u_char              previous[BIGCACHE_RECORD_MAX];
     bigcache_record_t   next, last;
 
     next = *record;
@@ -223,9 +227,10 @@ bigcache_key_encode(bigcache_store_t *store, const bigcache_record_t *record,
         if (!(old->record.flags & BIGCACHE_FLAG_PREVIOUS)) {
             next.previous = *value;
 
-        } else if (bigcache_key_durable(store, &old->record)) {
-
-            /* its own previous record is not needed any more */
+        } else if (bigcache_key_durable(store, &old->record)
+                   || old->record.previous.len == 0)
+        {
+            /* its own previous record is not needed any more, or is gone */
 
             last = old->record;
             last.flags &= ~BIGCACHE_FLAG_PREVIOUS;
@@ -241,14 +246,98 @@ bigcache_key_encode(bigcache_store_t *store, const bigcache_record_t *record,
         }
     }
 
-    bytes->len = bigcache_record_size(&next);
+    return bigcache_key_bytes(&next, bytes);
+}
+
+
+bigcache_rc_t
+bigcache_key_strip(bigcache_store_t *store, const bigcache_str_t *key,
+    const bigcache_match_t *match)
+{
+    u_char                was[BIGCACHE_INDEX_NAME_MAX];
+    u_char                will[BIGCACHE_INDEX_NAME_MAX];
+    bigcache_rc_t         rc;
+    bigcache_str_t        value, bytes;
+    bigcache_record_t     record;
+    bigcache_key_write_t  write;
+
+    rc = bigcache_key_read(store, key, &write.old, &value);
+
+    if (rc != BIGCACHE_OK || !bigcache_key_replaced(&write.old.record, match)) {
+        goto done;
+    }
+
+    /* empty, for the record still says when it was written */
+
+    record = write.old.record;
+    record.previous.len = 0;
+
+    rc = bigcache_key_bytes(&record, &bytes);
+
+    if (rc != BIGCACHE_OK) {
+        goto done;
+    }
+
+    write.key = *key;
+    write.record = &record;
+    write.value = &bytes;
+    write.was = was;
+    write.will = will;
+
+    (void) atomic_fetch_add(&store->removals, 1);
+
+    rc = bigcache_key_write(store, &write, 1);
+
+    (void) atomic_fetch_add(&store->removals_done, 1);
+
+    free((void *) bytes.data);
+
+done:
+
+    if (value.data) {
+        bigcache_index_free(&value);
+    }
+
+    return rc;
+}
+
+
+/* tells whether a removal is for the page that the record has replaced */
+
+static int
+bigcache_key_replaced(const bigcache_record_t *record,
+    const bigcache_match_t *match)
+{
+    bigcache_old_t  old;
+
+    if ((match->before == 0 && match->until == 0)
+        || record->previous.len == 0
+        || bigcache_record_decode(&old.record, record->previous.data,
+                                  record->previous.len)
+           == -1)
+    {
+        return 0;
+    }
+
+    return bigcache_key_matches(&old, match);
+}
+
+
+/* encodes a record in a segment */
+
+static bigcache_rc_t
+bigcache_key_bytes(const bigcache_record_t *record, bigcache_str_t *bytes)
+{
+    u_char  *p;
+
+    bytes->len = bigcache_record_size(record);
 
     p = malloc(bytes->len);
     if (p == NULL) {
         return BIGCACHE_NOMEM;
     }
 
-    (void) bigcache_record_encode(p, &next);
+    (void) bigcache_record_encode(p, record);
     bigcache_record_seal(p, bytes->len);
 
     bytes->data = p;

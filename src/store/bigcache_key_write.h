@@ -81,6 +81,14 @@ int bigcache_key_torn(bigcache_store_t *store,
     const bigcache_record_t *record);
 
 /*
+ * What is there is not what a removal is for, but may have replaced it: takes
+ * that from the record, or a power cut could bring it back.  Returns
+ * BIGCACHE_OK; BIGCACHE_NOMEM, or what bigcache_key_write() does.
+ */
+bigcache_rc_t bigcache_key_strip(bigcache_store_t *store,
+    const bigcache_str_t *key, const bigcache_match_t *match);
+
+/*
  * Makes all n writes, 1 to BIGCACHE_KEY_WRITES, or none of them.  Returns
  * BIGCACHE_OK; or what writers are told, logged if it is new.
  */

@@ -32,9 +32,11 @@
  *              else the content type and the body themselves
  *
  * An entry in a segment may reach the disk after the record that names it.  So
- * a record that replaces another one carries it, as long as that one lies on
- * the disk for sure: after a power cut the key has the one page or the other.
- * A previous record has no previous one of its own.
+ * a record that replaces another one carries it: after a power cut the key has
+ * the one page or the other.  If it is not sure that the replaced one lies on
+ * the disk, and that carries a record itself, this is carried on instead.  A
+ * previous record has no previous one of its own.  It is empty if its page was
+ * deleted or purged since.
  *
  * A record is only bytes: decoding copies nothing and points into the input,
  * which the caller owns.  Any thread may run all of this.

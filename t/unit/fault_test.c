@@ -135,6 +135,9 @@ static void revert_fill(void);
 static void revert_large(void);
 static void revert_hold(unsigned kind, unsigned n);
 static void huge_put(uint64_t len);
+static void test_again(void);
+static void again_fill(void);
+static void again_check(void);
 static void test_clock(void);
 static void clock_fill(void);
 static void clock_behind(void);
@@ -296,6 +299,7 @@ main(void)
     }
 
     test_recount();
+    test_again();
     test_clock();
 
     test_adopt();
@@ -999,6 +1003,107 @@ revert_hold(unsigned kind, unsigned n)
     }
 
     atomic_store(&held, 0);
+}
+
+
+/* a removal that is made again, its answer was lost, and a power cut */
+
+static void
+test_again(void)
+{
+    crash_case("again: what was removed is not brought back", again_fill,
+               again_check);
+}
+
+
+/* pages are stored, removed, stored anew, and removed once more */
+
+static void
+again_fill(void)
+{
+    int                i;
+    uint64_t           version, n, expired;
+    bigcache_str_t     key;
+    bigcache_record_t  record;
+
+    start();
+    serving();
+
+    for (i = 0; i < 4; i++) {
+        (void) put(&run->pages[i], 0, BIGCACHE_NEVER);
+    }
+
+    place("k03", &record);
+
+    for (i = 0; i < 4; i++) {
+        (void) put(&run->pages[i], 1, BIGCACHE_NEVER);
+    }
+
+    n = 0;
+    expired = 0;
+    key = (bigcache_str_t) bigcache_string("k00");
+
+    if (bigcache_store_purge(store, &key, 0, record.version, &version)
+        != BIGCACHE_OK
+        || bigcache_store_purge_run(store, version, &n, &expired)
+           != BIGCACHE_OK
+        || n != 0)
+    {
+        fail("no purge, or of a later page");
+    }
+
+    key = (bigcache_str_t) bigcache_string("k01");
+
+    if (bigcache_store_delete(store, &key, BIGCACHE_EXPECT_ANY,
+                              record.version)
+        != BIGCACHE_OK)
+    {
+        fail("no deletion");
+    }
+
+    key = (bigcache_str_t) bigcache_string("k02");
+
+    if (bigcache_store_delete(store, &key, BIGCACHE_EXPECT_ANY,
+                              record.version)
+        != BIGCACHE_OK)
+    {
+        fail("no deletion");
+    }
+
+    for (i = 0; i < 4; i++) {
+        if (look(&run->pages[i]) != BIGCACHE_OK) {
+            fail("\"%s\" is removed, which is later", run->pages[i].key);
+        }
+    }
+
+    (void) put(page("k02"), 0, BIGCACHE_NEVER);
+
+    for (i = 0; i < 4; i++) {
+        tear(run->pages[i].key);
+    }
+
+    run->pages[0].may = MAY_MISS;
+    run->pages[1].may = MAY_MISS;
+    run->pages[2].may = MAY_NEW;
+    run->pages[3].may = MAY_OLD;
+}
+
+
+static void
+again_check(void)
+{
+    int  i;
+
+    start();
+    counted();
+
+    for (i = 0; i < 4; i++) {
+        if (look(&run->pages[i]) != (i < 2 ? BIGCACHE_MISS : BIGCACHE_OK)) {
+            fail("\"%s\" is %s", run->pages[i].key, i < 2 ? "back" : "lost");
+        }
+    }
+
+    stop();
 }
 
 
