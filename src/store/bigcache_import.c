@@ -640,6 +640,7 @@ bigcache_import_later(bigcache_store_t *store, const char *error)
 static bigcache_rc_t
 bigcache_import_slice(bigcache_store_t *store)
 {
+    int                      failed;
     char                     error[BIGCACHE_ERROR_LEN];
     bigcache_rc_t            rc;
     bigcache_str_t           first;
@@ -659,26 +660,29 @@ bigcache_import_slice(bigcache_store_t *store)
     first.data = slice.first.data;
     first.len = slice.first.len;
 
+    error[0] = '\0';
+
     rc = bigcache_index_walk_behind(import->index,
                                     slice.first.set ? &first : NULL,
                                     bigcache_import_entry, &slice, error);
 
+    /* else it is what bigcache_import_entry() returned, of this store */
+
+    failed = (error[0] != '\0');
+
     (void) pthread_mutex_lock(&import->mutex);
 
     import->slicing = 0;
+    import->failed = (failed && rc != BIGCACHE_DAMAGED) ? import->failed + 1
+                                                         : 0;
 
-    if (rc == BIGCACHE_ERROR
-        && ++import->failed < BIGCACHE_IMPORT_PATIENCE)
-    {
+    if (import->failed && import->failed < BIGCACHE_IMPORT_PATIENCE) {
         bigcache_import_again(&slice);
         rc = bigcache_import_later(store, error);
 
     } else {
-        if (rc == BIGCACHE_DAMAGED || rc == BIGCACHE_ERROR) {
+        if (failed) {
             bigcache_import_damaged(store, error);
-
-        } else {
-            import->failed = 0;
         }
 
         rc = bigcache_import_end(&slice);

@@ -81,7 +81,7 @@ typedef struct {
     unsigned             slicing:1;  /* a slice is being taken in */
     unsigned             broken:1;   /* a write failed: no more before it was
                                         opened anew */
-    unsigned             failed;     /* slices that could not be read */
+    unsigned             failed;     /* reads of slices, one after the other */
     unsigned             damaged:1;
     unsigned             told:1;
     int64_t              retry_at;   /* monotonic ms */
@@ -117,7 +117,10 @@ int bigcache_import_work(bigcache_store_t *store);
 bigcache_rc_t bigcache_import_forget(bigcache_store_t *store,
     const bigcache_str_t *key);
 
-/* the same for a key that was stored, when that is durable: it waits for it */
+/*
+ * The same for a key that was stored, when that is durable: for an entry that
+ * has not been taken in for good it waits for a round of all, bigcache_sync.h.
+ */
 
 void bigcache_import_replaced(bigcache_store_t *store,
     const bigcache_str_t *key);

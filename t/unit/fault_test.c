@@ -138,6 +138,10 @@ static void huge_put(uint64_t len);
 static void test_again(void);
 static void again_fill(void);
 static void again_check(void);
+static void test_import(void);
+static void import_fill(void);
+static void import_begins(void);
+static unsigned logged(const char *text);
 static void test_clock(void);
 static void clock_fill(void);
 static void clock_behind(void);
@@ -301,6 +305,7 @@ main(void)
     test_recount();
     test_again();
     test_clock();
+    test_import();
 
     test_adopt();
 
@@ -1307,6 +1312,87 @@ clock_wrong(void)
     }
 
     stop();
+}
+
+
+/* an import, while the store that takes it in cannot begin a segment */
+
+static void
+test_import(void)
+{
+    crash_case("import: what fails is not the original", import_fill,
+               import_begins);
+}
+
+
+static void
+import_fill(void)
+{
+    copy(templates[TEMPLATE_ORIGINAL], path);
+    memcpy(run->pages, models[TEMPLATE_ORIGINAL], sizeof(run->pages));
+}
+
+
+static void
+import_begins(void)
+{
+    int64_t   end;
+    unsigned  i;
+
+    run->fault.kind = FAULT_OPEN;
+    run->fault.first = 1;
+    run->fault.n = UINT_MAX;
+    run->fault.error = EMFILE;
+
+    recount_start();
+
+    end = bigcache_monotonic() + SERVING;
+
+    while (logged("cannot begin a segment: Too many open files") < 2
+           && bigcache_monotonic() < end)
+    {
+        (void) usleep(1000);
+    }
+
+    if (logged("cannot begin a segment: Too many open files") < 2) {
+        fail("it was not tried again");
+    }
+
+    if (logged("the import cannot go on") || logged("is damaged")) {
+        fail("the original is blamed");
+    }
+
+    disarm();
+
+    while (exists("import") && bigcache_monotonic() < end) {
+        (void) usleep(1000);
+    }
+
+    for (i = 0; i < 60; i++) {
+        if (look(&run->pages[i]) != BIGCACHE_OK) {
+            fail("\"%s\" is lost", run->pages[i].key);
+        }
+    }
+
+    stop();
+}
+
+
+/* returns how many lines of the log have the text */
+
+static unsigned
+logged(const char *text)
+{
+    unsigned     n;
+    const char  *p;
+
+    n = 0;
+
+    for (p = run->log; (p = strstr(p, text)) != NULL; p++) {
+        n++;
+    }
+
+    return n;
 }
 
 
