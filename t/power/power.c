@@ -105,6 +105,7 @@ static void image(verify_t *v, disk_t *disk, uint64_t at,
     disk_variant_e variant, int model, uint64_t seed);
 static void cut_again(verify_t *v, const image_t *first);
 static unsigned *choose(log_t *log, unsigned n, uint64_t *dice);
+static unsigned behind_snapshot(log_t *log, unsigned point);
 static int step_of(const record_t *r);
 static int number_compare(const void *one, const void *two);
 static int make_image(options_t *options, const char *log, const char *path);
@@ -486,7 +487,8 @@ cut_again(verify_t *v, const image_t *first)
 
 /*
  * Half of the points are anywhere, the other half where names change and where
- * an fsync begins or ends; the last is the end.
+ * an fsync begins or ends; the last is the end.  None is inside of a snapshot,
+ * which is no work of the disk.
  */
 
 static unsigned *
@@ -534,10 +536,38 @@ choose(log_t *log, unsigned n, uint64_t *dice)
         }
     }
 
+    for (i = 0; i < n; i++) {
+        points[i] = behind_snapshot(log, points[i]);
+    }
+
     qsort(points, n, sizeof(unsigned), number_compare);
     free(steps);
 
     return points;
+}
+
+
+/* returns the first point from this one on that is outside of snapshots */
+
+static unsigned
+behind_snapshot(log_t *log, unsigned point)
+{
+    int       inside;
+    unsigned  i;
+
+    inside = 0;
+
+    for (i = 0; i < log->n && (i < point || inside); i++) {
+
+        if (record(log, i)->type == RECORD_SNAPSHOT) {
+            inside = 1;
+
+        } else if (record(log, i)->type == RECORD_TAKEN) {
+            inside = 0;
+        }
+    }
+
+    return i;
 }
 
 
