@@ -238,7 +238,16 @@ bigcache_tool_check_scan(bigcache_tool_check_t *check,
         bigcache_segments_release(check->tool->segments, file);
     }
 
-    if (rc != BIGCACHE_OK) {
+    if (rc == BIGCACHE_MISS) {
+
+        /* keys whose pages it should have are problems of their own */
+
+        bigcache_tool_check_problem(check, NULL,
+                                    "segment %016llx: its head fails its "
+                                    "check, it is passed over",
+                                    (unsigned long long) usage->id);
+
+    } else if (rc != BIGCACHE_OK) {
         bigcache_tool_check_problem(check, NULL,
                                     "segment %016llx cannot be read: %s",
                                     (unsigned long long) usage->id,
