@@ -11,6 +11,7 @@
 #include "bigcache_key.h"
 #include "bigcache_key_write.h"
 #include "bigcache_life.h"
+#include "bigcache_previous.h"
 #include "bigcache_time.h"
 
 
@@ -193,7 +194,7 @@ bigcache_key_move(bigcache_store_t *store, const bigcache_str_t *key,
 
         /* the version of the page stays, but the record is a new one */
 
-        rc = bigcache_key_encode(store, &record,
+        rc = bigcache_key_encode(store, key, &record,
                                  bigcache_store_version(store), &old, &value,
                                  &bytes);
 
@@ -217,11 +218,12 @@ bigcache_rc_t
 bigcache_key_revert(bigcache_store_t *store, const bigcache_str_t *key,
     const bigcache_record_t *lost)
 {
-    bigcache_rc_t     rc;
-    bigcache_old_t    old;
-    bigcache_str_t    value;
-    bigcache_page_t   page;
-    pthread_mutex_t  *lock;
+    bigcache_rc_t       rc;
+    bigcache_old_t      old;
+    bigcache_str_t      value;
+    bigcache_page_t     page;
+    pthread_mutex_t    *lock;
+    bigcache_record_t   next;
 
     lock = &store->keys[bigcache_key_hash(key)];
 
@@ -237,6 +239,8 @@ bigcache_key_revert(bigcache_store_t *store, const bigcache_str_t *key,
 
     (void) pthread_mutex_unlock(lock);
 
+    next = page.record;
+
     if (rc == BIGCACHE_OK) {
         rc = bigcache_page_probe(&store->pages, key, bigcache_life_yields,
                                  store, &page);
@@ -248,7 +252,21 @@ bigcache_key_revert(bigcache_store_t *store, const bigcache_str_t *key,
         bigcache_index_free(&value);
     }
 
-    return (rc == BIGCACHE_OK) ? bigcache_key_restore(store, key, lost) : rc;
+    if (rc == BIGCACHE_OK) {
+        return bigcache_key_restore(store, key, lost);
+    }
+
+    if ((rc != BIGCACHE_MISS && rc != BIGCACHE_DAMAGED)
+        || next.previous.len == 0)
+    {
+        return rc;
+    }
+
+    /* it did not reach the disk either, but has one to come back itself */
+
+    rc = bigcache_key_restore(store, key, lost);
+
+    return (rc == BIGCACHE_OK) ? bigcache_key_revert(store, key, &next) : rc;
 }
 
 
@@ -408,8 +426,8 @@ bigcache_key_store(bigcache_store_t *store, const bigcache_str_t *key,
     prior.live = !bigcache_purge_begun(&store->purges, key,
                                        old->record.origin);
 
-    rc = bigcache_key_encode(store, record, record->version, &prior, value,
-                             &bytes);
+    rc = bigcache_key_encode(store, key, record, record->version, &prior,
+                             value, &bytes);
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_key_put(store, key, old, record, &bytes);
@@ -503,7 +521,7 @@ bigcache_key_previous(bigcache_store_t *store, const bigcache_str_t *key,
 
     if (bytes->len == 0
         || !bigcache_key_torn(store, &old->record)
-        || bigcache_key_durable(store, &old->record)
+        || bigcache_previous_durable(store, key, &old->record)
         || bigcache_record_decode(previous, bytes->data, bytes->len) == -1
         || previous->expire <= bigcache_now()
         || bigcache_purge_covers(&store->purges, key, previous->origin))

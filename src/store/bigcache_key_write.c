@@ -9,6 +9,7 @@
 
 #include "bigcache_key_write.h"
 #include "bigcache_life.h"
+#include "bigcache_previous.h"
 #include "bigcache_time.h"
 
 
@@ -19,8 +20,10 @@
 
 static bigcache_rc_t bigcache_key_bytes(const bigcache_record_t *record,
     bigcache_str_t *bytes);
-static int bigcache_key_replaced(const bigcache_record_t *record,
-    const bigcache_match_t *match);
+static bigcache_rc_t bigcache_key_strip_bytes(const bigcache_old_t *old,
+    const bigcache_match_t *match, bigcache_str_t *bytes);
+static int bigcache_key_replaced(const bigcache_str_t *carried,
+    const bigcache_match_t *match, bigcache_record_t *record);
 static unsigned bigcache_key_changes(bigcache_change_t *changes,
     const bigcache_key_write_t *write);
 static void bigcache_key_begin(bigcache_store_t *store,
@@ -194,14 +197,6 @@ bigcache_key_write(bigcache_store_t *store, bigcache_key_write_t *writes,
 
 
 int
-bigcache_key_durable(bigcache_store_t *store,
-    const bigcache_record_t *record)
-{
-    return record->written <= atomic_load(&store->synced);
-}
-
-
-int
 bigcache_key_torn(bigcache_store_t *store, const bigcache_record_t *record)
 {
     return record->written <= atomic_load(&store->opened)
@@ -210,43 +205,35 @@ bigcache_key_torn(bigcache_store_t *store, const bigcache_record_t *record)
 
 
 bigcache_rc_t
-bigcache_key_encode(bigcache_store_t *store, const bigcache_record_t *record,
-    uint64_t written, const bigcache_old_t *old, const bigcache_str_t *value,
+bigcache_key_encode(bigcache_store_t *store, const bigcache_str_t *key,
+    const bigcache_record_t *record, uint64_t written,
+    const bigcache_old_t *old, const bigcache_str_t *value,
     bigcache_str_t *bytes)
 {
-    u_char              previous[BIGCACHE_RECORD_MAX];
-    bigcache_record_t   next, last;
+    bigcache_rc_t        rc;
+    bigcache_record_t    next;
+    bigcache_previous_t  previous;
 
     next = *record;
-    next.flags &= ~BIGCACHE_FLAG_PREVIOUS;
 
-    if (old->live) {
-        next.flags |= BIGCACHE_FLAG_PREVIOUS;
-        next.written = written;
-
-        if (!(old->record.flags & BIGCACHE_FLAG_PREVIOUS)) {
-            next.previous = *value;
-
-        } else if (bigcache_key_durable(store, &old->record)
-                   || old->record.previous.len == 0)
-        {
-            /* its own previous record is not needed any more, or is gone */
-
-            last = old->record;
-            last.flags &= ~BIGCACHE_FLAG_PREVIOUS;
-
-            next.previous.data = previous;
-            next.previous.len = bigcache_record_size(&last);
-
-            (void) bigcache_record_encode(previous, &last);
-            bigcache_record_seal(previous, next.previous.len);
-
-        } else {
-            next.previous = old->record.previous;
-        }
+    if (!old->live) {
+        next.flags &= ~BIGCACHE_FLAG_PREVIOUS;
+        return bigcache_key_bytes(&next, bytes);
     }
 
-    return bigcache_key_bytes(&next, bytes);
+    rc = bigcache_previous_carry(store, key, old, value, &previous);
+
+    if (rc == BIGCACHE_OK) {
+        next.flags |= BIGCACHE_FLAG_PREVIOUS;
+        next.written = written;
+        next.previous = previous.record;
+
+        rc = bigcache_key_bytes(&next, bytes);
+    }
+
+    bigcache_previous_free(&previous);
+
+    return rc;
 }
 
 
@@ -258,28 +245,20 @@ bigcache_key_strip(bigcache_store_t *store, const bigcache_str_t *key,
     u_char                will[BIGCACHE_INDEX_NAME_MAX];
     bigcache_rc_t         rc;
     bigcache_str_t        value, bytes;
-    bigcache_record_t     record;
     bigcache_key_write_t  write;
 
     rc = bigcache_key_read(store, key, &write.old, &value);
 
-    if (rc != BIGCACHE_OK || !bigcache_key_replaced(&write.old.record, match)) {
-        goto done;
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_key_strip_bytes(&write.old, match, &bytes);
     }
 
-    /* empty, for the record still says when it was written */
-
-    record = write.old.record;
-    record.previous.len = 0;
-
-    rc = bigcache_key_bytes(&record, &bytes);
-
-    if (rc != BIGCACHE_OK) {
+    if (rc != BIGCACHE_OK || bytes.data == NULL) {
         goto done;
     }
 
     write.key = *key;
-    write.record = &record;
+    write.record = &write.old.record;
     write.value = &bytes;
     write.was = was;
     write.will = will;
@@ -302,22 +281,70 @@ done:
 }
 
 
-/* tells whether a removal is for the page that the record has replaced */
+/*
+ * Encodes what is there without the carried records that a removal is for:
+ * *bytes, to be freed, or bytes->data is NULL if there are none.  A record that
+ * carries an empty one still says when it was written.
+ */
+
+static bigcache_rc_t
+bigcache_key_strip_bytes(const bigcache_old_t *old,
+    const bigcache_match_t *match, bigcache_str_t *bytes)
+{
+    bigcache_rc_t      rc;
+    bigcache_str_t     layer;
+    bigcache_record_t  record, first, second;
+
+    bytes->data = NULL;
+
+    record = old->record;
+
+    if (match->before == 0 && match->until == 0) {
+        return BIGCACHE_OK;
+    }
+
+    if (bigcache_key_replaced(&record.previous, match, &first)) {
+        record.previous.len = 0;
+        return bigcache_key_bytes(&record, bytes);
+    }
+
+    if (record.previous.len == 0
+        || !bigcache_key_replaced(&first.previous, match, &second))
+    {
+        return BIGCACHE_OK;
+    }
+
+    first.previous.len = 0;
+
+    rc = bigcache_key_bytes(&first, &layer);
+
+    if (rc == BIGCACHE_OK) {
+        record.previous = layer;
+        rc = bigcache_key_bytes(&record, bytes);
+        free((void *) layer.data);
+    }
+
+    return rc;
+}
+
+
+/* decodes a carried record and tells whether a removal is for its page */
 
 static int
-bigcache_key_replaced(const bigcache_record_t *record,
-    const bigcache_match_t *match)
+bigcache_key_replaced(const bigcache_str_t *carried,
+    const bigcache_match_t *match, bigcache_record_t *record)
 {
     bigcache_old_t  old;
 
-    if ((match->before == 0 && match->until == 0)
-        || record->previous.len == 0
-        || bigcache_record_decode(&old.record, record->previous.data,
-                                  record->previous.len)
-           == -1)
+    memset(record, 0, sizeof(bigcache_record_t));
+
+    if (carried->len == 0
+        || bigcache_record_decode(record, carried->data, carried->len) == -1)
     {
         return 0;
     }
+
+    old.record = *record;
 
     return bigcache_key_matches(&old, match);
 }

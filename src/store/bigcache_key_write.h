@@ -59,19 +59,13 @@ int bigcache_key_matches(const bigcache_old_t *old,
 
 /*
  * Encodes record, in a segment, to go over old, whose bytes are at value: with
- * the previous record that is to come back should this one not reach the disk
- * with its entry.  written: a version not earlier than this write.  Returns
+ * what it has to carry, bigcache_previous.h.  written: a version not earlier than this write.  Returns
  * BIGCACHE_OK and *bytes, to be freed, or BIGCACHE_NOMEM.
  */
 bigcache_rc_t bigcache_key_encode(bigcache_store_t *store,
-    const bigcache_record_t *record, uint64_t written,
-    const bigcache_old_t *old, const bigcache_str_t *value,
+    const bigcache_str_t *key, const bigcache_record_t *record,
+    uint64_t written, const bigcache_old_t *old, const bigcache_str_t *value,
     bigcache_str_t *bytes);
-
-/* returns 1 if the record is durable, with the entry that it names, or 0 */
-
-int bigcache_key_durable(bigcache_store_t *store,
-    const bigcache_record_t *record);
 
 /*
  * Returns 1 if it may be that a crash kept the entry from the disk, but not

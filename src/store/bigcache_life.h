@@ -144,6 +144,10 @@ struct bigcache_store_s {
     _Atomic uint64_t              removals_synced;
 
     pthread_mutex_t               keys[BIGCACHE_STORE_LOCKS];
+
+    /* under them: versions, see bigcache_previous.h */
+    uint64_t                      cuts[BIGCACHE_STORE_LOCKS];
+    uint64_t                      settled[BIGCACHE_STORE_LOCKS];
 };
 
 

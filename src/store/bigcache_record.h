@@ -33,10 +33,9 @@
  *
  * An entry in a segment may reach the disk after the record that names it.  So
  * a record that replaces another one carries it: after a power cut the key has
- * the one page or the other.  If it is not sure that the replaced one lies on
- * the disk, and that carries a record itself, this is carried on instead.  A
- * previous record has no previous one of its own.  It is empty if its page was
- * deleted or purged since.
+ * the one page or the other.  Which one it carries bigcache_previous.h says; the
+ * previous record may have a previous one of its own, and that has none.  It is
+ * empty if its page was deleted or purged since.
  *
  * A record is only bytes: decoding copies nothing and points into the input,
  * which the caller owns.  Any thread may run all of this.
@@ -82,7 +81,7 @@
 /* bytes of a previous record, at most */
 
 #define BIGCACHE_PREVIOUS_MAX                                                 \
-    (BIGCACHE_RECORD_MAX + BIGCACHE_TYPE_MAX + BIGCACHE_INLINE_MAX)
+    (2 * BIGCACHE_RECORD_MAX + BIGCACHE_TYPE_MAX + BIGCACHE_INLINE_MAX)
 
 #define BIGCACHE_NEVER          INT64_MAX
 

@@ -10,6 +10,7 @@
 #include "bigcache_key_write.h"
 #include "bigcache_life.h"
 #include "bigcache_lost.h"
+#include "bigcache_previous.h"
 #include "bigcache_recount.h"
 
 
@@ -161,7 +162,7 @@ bigcache_recount_verify(bigcache_recount_t *ctx, const bigcache_str_t *key,
 
     store = ctx->store;
 
-    if (bigcache_key_durable(store, record)
+    if (bigcache_previous_durable(store, key, record)
         || (record->previous.len == 0 && !ctx->all))
     {
         return;

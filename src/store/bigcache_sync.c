@@ -27,6 +27,7 @@
 #include "bigcache_key.h"
 #include "bigcache_life.h"
 #include "bigcache_open.h"
+#include "bigcache_previous.h"
 #include "bigcache_sync.h"
 #include "bigcache_time.h"
 
@@ -247,15 +248,12 @@ bigcache_sync_segments(bigcache_store_t *store)
     }
 
     /*
-     * A write that began before store->synced was moved may have taken as its
-     * previous page one that was replaced by a page which is durable now.
+     * No record needs what was replaced before that round.  But an opening
+     * after a power cut knows only store->synced, which is past all records of
+     * that round when another one has ended, and is on the disk.
      */
 
-    bigcache_key_settle(store);
-
     rc = bigcache_sync_wait(&store->sync.all);
-
-    /* after a cut, what this process knows to be durable is known to be so */
 
     return (rc == BIGCACHE_OK) ? bigcache_turn_sync(store->lock) : rc;
 }
@@ -494,7 +492,7 @@ bigcache_sync_run_all(bigcache_store_t *store, char *error)
     counted = bigcache_sync_counted(store);
 
     version = bigcache_store_latest(store);
-    bigcache_key_settle(store);
+    bigcache_previous_begin(store);
 
     rc = bigcache_segments_sync(store->segments, error);
 
@@ -515,6 +513,8 @@ bigcache_sync_run_all(bigcache_store_t *store, char *error)
         atomic_store(&store->synced, version);
         bigcache_turn_write_synced(store->lock, version);
     }
+
+    bigcache_previous_end(store, counted && rc == BIGCACHE_OK);
 
     atomic_store(&shared->syncing, 0);
 

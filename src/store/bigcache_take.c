@@ -303,6 +303,9 @@ bigcache_take_sync(bigcache_store_t *store, bigcache_open_t *open,
     bigcache_store_passed(store, open->version);
     bigcache_store_passed(store, open->synced);
 
+    memset(store->cuts, 0, sizeof(store->cuts));
+    memset(store->settled, 0, sizeof(store->settled));
+
     atomic_store(&store->synced, open->synced);
     atomic_store(&store->synced_before, open->synced);
     atomic_store(&store->opened, open->walk ? UINT64_MAX

@@ -24,6 +24,9 @@
 #include <unistd.h>
 #include <sys/stat.h>
 
+#include "bigcache_index.h"
+#include "bigcache_life.h"
+#include "bigcache_record.h"
 #include "bigcache_store.h"
 #include "bigcache_sync.h"
 #include "bigcache_time.h"
@@ -41,6 +44,10 @@ static void test_not_tried(void);
 static void test_known(void);
 static void test_logs(void);
 static void test_purged(void);
+static void test_carried(void);
+static void *round_thread(void *data);
+static uint64_t stored(bigcache_store_t *store, unsigned *n);
+static long long carried(bigcache_store_t *store, unsigned n);
 static void *sync_thread(void *data);
 static void fill(bigcache_store_t *store);
 static int full(bigcache_store_t *store);
@@ -165,6 +172,7 @@ main(void)
     test_known();
     test_logs();
     test_purged();
+    test_carried();
 
     (void) nftw(path, rm, 16, FTW_DEPTH|FTW_PHYS);
 
@@ -294,6 +302,141 @@ test_logs(void)
 
     stop(store);
     conf.sync = 20;
+}
+
+
+/* what is written while a round is under way does not know how it ends */
+
+static void
+test_carried(void)
+{
+    unsigned           i;
+    uint64_t           versions[5];
+    pthread_t          round;
+    bigcache_store_t  *store;
+
+    fresh();
+    conf.sync = 0;
+    store = start();
+
+    versions[0] = stored(store, &i);
+    is_int(bigcache_sync_all(store), BIGCACHE_OK, "the first is durable");
+    versions[1] = stored(store, &i);
+    is_int(i, 1, "over a durable one: that");
+
+    /* a round that has passed the keys, and does not end */
+
+    atomic_store(&logs_held, 1);
+    (void) pthread_create(&round, NULL, round_thread, store);
+
+    while (atomic_load(&logs_waiting) == 0) {
+        (void) usleep(1000);
+    }
+
+    versions[2] = stored(store, &i);
+    is_int(i, 2, "while the round is under way: two");
+    is_int(carried(store, 1), versions[1], "the one of the round");
+    is_int(carried(store, 2), versions[0], "and the durable one");
+
+    versions[3] = stored(store, &i);
+    is_int(i, 2, "and once more: two");
+    is_int(carried(store, 1), versions[1], "the same one of the round");
+    is_int(carried(store, 2), versions[0], "and the durable one");
+
+    atomic_store(&logs_held, 0);
+    (void) pthread_join(round, NULL);
+
+    versions[4] = stored(store, &i);
+    is_int(i, 1, "when the round has ended: one");
+    is_int(carried(store, 1), versions[1], "that of the round");
+
+    /* a round that fails proves nothing */
+
+    is_int(bigcache_sync_all(store), BIGCACHE_OK, "all are durable");
+    versions[0] = stored(store, &i);
+    is_int(carried(store, 1), versions[4], "the last one before it");
+
+    atomic_store(&opens_fail, 1);
+    atomic_store(&logs_held, 1);
+    (void) pthread_create(&round, NULL, round_thread, store);
+
+    while (atomic_load(&logs_waiting) == 0) {
+        (void) usleep(1000);
+    }
+
+    versions[1] = stored(store, &i);
+    is_int(i, 2, "while the next is under way: two");
+    atomic_store(&logs_held, 0);
+    (void) pthread_join(round, NULL);
+
+    versions[2] = stored(store, &i);
+    is_int(i, 2, "when it has failed: both, still");
+    is_int(carried(store, 1), versions[0], "the one that may be durable");
+    is_int(carried(store, 2), versions[4], "and the one that is");
+
+    stop(store);
+    conf.sync = 20;
+}
+
+
+static void *
+round_thread(void *data)
+{
+    (void) bigcache_sync_all(data);
+
+    return NULL;
+}
+
+
+/* stores page 0; returns its version, and how many records it carries */
+
+static uint64_t
+stored(bigcache_store_t *store, unsigned *n)
+{
+    (void) put(store, 0);
+
+    for (*n = 0; carried(store, *n + 1); (*n)++) { /* void */ }
+
+    return (uint64_t) carried(store, 0);
+}
+
+
+/* returns the version of record n that the one of page 0 carries, or 0 */
+
+static long long
+carried(bigcache_store_t *store, unsigned n)
+{
+    char               name[16], error[BIGCACHE_ERROR_LEN];
+    uint64_t           version;
+    bigcache_str_t     key, value, bytes;
+    bigcache_record_t  record;
+
+    key = key_of(0, name);
+
+    if (bigcache_index_get(store->index, BIGCACHE_INDEX_KEY, &key, &value,
+                           error)
+        != BIGCACHE_OK)
+    {
+        return 0;
+    }
+
+    bytes = value;
+    version = 0;
+
+    while (bytes.len
+           && bigcache_record_decode(&record, bytes.data, bytes.len) == 0)
+    {
+        if (n-- == 0) {
+            version = record.version;
+            break;
+        }
+
+        bytes = record.previous;
+    }
+
+    bigcache_index_free(&value);
+
+    return (long long) version;
 }
 
 

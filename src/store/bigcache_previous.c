@@ -1,0 +1,180 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/* what a record carries, so that a power cut leaves the old page or the new */
+
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bigcache_key_write.h"
+#include "bigcache_life.h"
+#include "bigcache_previous.h"
+
+
+static int bigcache_previous_alone(bigcache_store_t *store,
+    const bigcache_str_t *key, const bigcache_record_t *record);
+static bigcache_rc_t bigcache_previous_encode(const bigcache_record_t *record,
+    const bigcache_str_t *carried, u_char **memory, bigcache_str_t *bytes);
+
+
+bigcache_rc_t
+bigcache_previous_carry(bigcache_store_t *store, const bigcache_str_t *key,
+    const bigcache_old_t *old, const bigcache_str_t *value,
+    bigcache_previous_t *previous)
+{
+    bigcache_rc_t             rc;
+    bigcache_record_t         first;
+    const bigcache_record_t  *record;
+
+    record = &old->record;
+
+    previous->memory[0] = NULL;
+    previous->memory[1] = NULL;
+    previous->record = *value;
+
+    if (!(record->flags & BIGCACHE_FLAG_PREVIOUS)) {
+        return BIGCACHE_OK;
+    }
+
+    if (bigcache_previous_alone(store, key, record)) {
+        return bigcache_previous_encode(record, NULL, &previous->memory[0],
+                                        &previous->record);
+    }
+
+    previous->record = record->previous;
+
+    if (bigcache_record_decode(&first, record->previous.data,
+                               record->previous.len)
+        == -1)
+    {
+        first.flags = 0;
+    }
+
+    if ((first.flags & BIGCACHE_FLAG_PREVIOUS)
+        && bigcache_previous_alone(store, key, &first))
+    {
+        rc = bigcache_previous_encode(&first, NULL, &previous->memory[0],
+                                      &previous->record);
+        if (rc != BIGCACHE_OK) {
+            return rc;
+        }
+
+        first.flags = 0;
+    }
+
+    if (record->written > store->cuts[bigcache_key_hash(key)]) {
+
+        /* no round is under way, or not one of this record */
+
+        return BIGCACHE_OK;
+    }
+
+    if (first.flags & BIGCACHE_FLAG_PREVIOUS) {
+
+        /* an earlier round has failed: the second is durable for sure */
+
+        previous->record = first.previous;
+    }
+
+    return bigcache_previous_encode(record, &previous->record,
+                                    &previous->memory[1], &previous->record);
+}
+
+
+/* tells whether what a record carries is gone, or not needed any more */
+
+static int
+bigcache_previous_alone(bigcache_store_t *store, const bigcache_str_t *key,
+    const bigcache_record_t *record)
+{
+    return record->previous.len == 0
+           || bigcache_previous_durable(store, key, record);
+}
+
+
+void
+bigcache_previous_free(bigcache_previous_t *previous)
+{
+    free(previous->memory[0]);
+    free(previous->memory[1]);
+}
+
+
+/* encodes a record in a segment with another one to carry, or with none */
+
+static bigcache_rc_t
+bigcache_previous_encode(const bigcache_record_t *record,
+    const bigcache_str_t *carried, u_char **memory, bigcache_str_t *bytes)
+{
+    size_t             len;
+    bigcache_record_t  layer;
+
+    layer = *record;
+
+    if (carried) {
+        layer.previous = *carried;
+
+    } else {
+        layer.flags &= ~BIGCACHE_FLAG_PREVIOUS;
+    }
+
+    len = bigcache_record_size(&layer);
+
+    *memory = malloc(len);
+    if (*memory == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    (void) bigcache_record_encode(*memory, &layer);
+    bigcache_record_seal(*memory, len);
+
+    bytes->data = *memory;
+    bytes->len = len;
+
+    return BIGCACHE_OK;
+}
+
+
+int
+bigcache_previous_durable(bigcache_store_t *store, const bigcache_str_t *key,
+    const bigcache_record_t *record)
+{
+    return record->written <= atomic_load(&store->synced)
+           || record->written <= store->settled[bigcache_key_hash(key)];
+}
+
+
+void
+bigcache_previous_begin(bigcache_store_t *store)
+{
+    unsigned  i;
+
+    for (i = 0; i < BIGCACHE_STORE_LOCKS; i++) {
+        (void) pthread_mutex_lock(&store->keys[i]);
+        store->cuts[i] = bigcache_store_latest(store);
+        (void) pthread_mutex_unlock(&store->keys[i]);
+    }
+}
+
+
+void
+bigcache_previous_end(bigcache_store_t *store, int durable)
+{
+    unsigned  i;
+
+    for (i = 0; i < BIGCACHE_STORE_LOCKS; i++) {
+        (void) pthread_mutex_lock(&store->keys[i]);
+
+        if (durable) {
+            store->settled[i] = store->cuts[i];
+        }
+
+        store->cuts[i] = 0;
+
+        (void) pthread_mutex_unlock(&store->keys[i]);
+    }
+}
