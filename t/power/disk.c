@@ -397,8 +397,9 @@ domain_of(node_t *node, const char *name)
         return node->parent->domain;
     }
 
-    return (strcmp(name, "index") == 0 || strcmp(name, "import") == 0
-            || strcmp(name, "import.new") == 0)
+    /* index, index.before, index.before.new: one may become the other */
+
+    return (strncmp(name, "index", 5) == 0 || strncmp(name, "import", 6) == 0)
            ? node : NULL;
 }
 

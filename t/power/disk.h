@@ -31,8 +31,9 @@
  *     strict: what POSIX promises.  Each step is durable on its own; only the
  *     fsync() of a directory that it names makes it so, for a rename either
  *     one's.  The fsync() of a file does not.  A directory's own name is a
- *     name like others.  Within the directories of LevelDB (index, import,
- *     import.new), which counts on a journal, the steps are ordered.
+ *     name like others.  Within the directories of LevelDB (index, import, and
+ *     what becomes one of them by a rename), which counts on a journal, the
+ *     steps are ordered.
  *
  * Four extremes, and between them what a seed says:
  *
