@@ -629,7 +629,7 @@ durable_until(oracle_t *oracle, uint64_t at)
 
     until = 0;
 
-    for (i = 0; i < oracle->ndurable && oracle->durable[i].at <= at; i++) {
+    for (i = 0; i < oracle->ndurable && oracle->durable[i].at < at; i++) {
         if (oracle->durable[i].until > until) {
             until = oracle->durable[i].until;
         }
