@@ -396,6 +396,7 @@ sub segmented {
     # after a crash no segment is written on
     $t->kill;
     $t->start;
+    counts($t);
     durable($t);
 
     return $t;
@@ -534,12 +535,13 @@ for my $name (sort keys %spot) {
 for my $name ('magic', 'length', 'key', 'body, first', 'body, middle',
     'body, last')
 {
+    $p->stop;
+
     my ($file, $at) = place($p, 'one');
     my $head = $key_at + length('one');
     my $offset = $name eq 'body, last' ? $head + length($large{one}) - 1
         : $name =~ /body/ ? $head + $spot{$name} - $body_at : $spot{$name};
 
-    $p->stop;
     flip($p, $file, $at + $offset);
     $p->start;
     missing($p, "large page, $name", 'one');
@@ -555,10 +557,11 @@ ok $p->stop, 'stops with all that';
 
 for my $stopped (0, 1) {
     $p = segmented();
+    $p->stop if $stopped;
+
     my ($file, $at) = place($p, 's12');
     my $name = 'cut' . ($stopped ? ' while stopped' : '');
 
-    $p->stop if $stopped;
     truncate $p->dir . "/$file", $at + 5000;
     $p->start if $stopped;
 
@@ -575,9 +578,10 @@ for my $stopped (0, 1) {
 
 for my $length (0, 1, 31, 32, 40) {
     $p = segmented();
+    $p->stop;
+
     my ($file) = place($p, 's1');
 
-    $p->stop;
     truncate $p->dir . "/$file", $length;
     $p->start;
 
@@ -599,9 +603,10 @@ for my $which ('s1', 'one') {
     my %gone = map { ($_ => 1) } @gone;
 
     $p = segmented();
+    $p->stop;
+
     my ($file) = place($p, $which);
 
-    $p->stop;
     unlink $p->dir . "/$file" or die "$file: $!\n";
     $p->start;
 
@@ -635,10 +640,11 @@ for my $damage ([ 'garbage', 0, 'garbage!' ], [ 'a newer format', 8, "\2" ],
     my ($name, $offset, $bytes) = @$damage;
 
     $p = segmented();
+    $p->stop;
+
     my ($file) = place($p, 's1');
     my ($segment) = $file =~ m{([^/]+)$};
 
-    $p->stop;
     poke($p, $file, $offset, $bytes);
     my $listed = $p->read_file($file);
     $p->start;

@@ -137,7 +137,8 @@ sub serves {
     $t->start;
 
     ok stores($t), "$name is a $what: stores";
-    is $t->get('/pickle/k')->body, 'page', "$name is a $what: serves";
+    ok $t->wait_for(sub { $t->get('/pickle/k')->body eq 'page' }),
+        "$name is a $what: serves";
     like $t->error_log, qr/\[crit\].*$regex/, "$name is a $what: is told"
         if $regex;
     is $t->request('POST', '/clear')->status, 200,

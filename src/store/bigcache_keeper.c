@@ -231,6 +231,10 @@ bigcache_keeper_work(bigcache_store_t *store)
         store->counted = 1;
         (void) pthread_cond_broadcast(&store->cond);
         (void) pthread_mutex_unlock(&store->mutex);
+
+        /* the round that follows says so of what the crash has left */
+
+        bigcache_sync_note(store);
     }
 
     /* it knows of the purges that are not ended yet, and of no others */

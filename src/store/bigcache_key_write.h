@@ -59,8 +59,9 @@ int bigcache_key_matches(const bigcache_old_t *old,
 
 /*
  * Encodes record, in a segment, to go over old, whose bytes are at value: with
- * what it has to carry, bigcache_previous.h.  written: a version not earlier than this write.  Returns
- * BIGCACHE_OK and *bytes, to be freed, or BIGCACHE_NOMEM.
+ * what it has to carry, bigcache_previous.h.  written: a version not earlier
+ * than this write.  Returns BIGCACHE_OK and *bytes, to be freed, or
+ * BIGCACHE_NOMEM.
  */
 bigcache_rc_t bigcache_key_encode(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_record_t *record,

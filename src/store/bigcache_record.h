@@ -33,9 +33,9 @@
  *
  * An entry in a segment may reach the disk after the record that names it.  So
  * a record that replaces another one carries it: after a power cut the key has
- * the one page or the other.  Which one it carries bigcache_previous.h says; the
- * previous record may have a previous one of its own, and that has none.  It is
- * empty if its page was deleted or purged since.
+ * the one page or the other.  Which one it carries bigcache_previous.h says;
+ * the previous record may have a previous one of its own, and that has none.
+ * It is empty if its page was deleted or purged since.
  *
  * A record is only bytes: decoding copies nothing and points into the input,
  * which the caller owns.  Any thread may run all of this.
