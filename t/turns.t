@@ -186,9 +186,14 @@ is $r->status, 503, 'too many wait';
 is $r->json->{detail}, 'too many long requests wait', 'and are told so';
 is $r->header('Retry-After'), 1, 'Retry-After';
 
+my $admin = $t->connect->send_request('POST', '/held/clear');
+
+ok $t->wait_for(sub { grep { $_ > MOST } waiting() }), 'but not to clear it';
+
 close $lock;
 
 is $opener->response->status, 200, 'opens';
+is $admin->response->status, 200, 'clears';
 
 my %status;
 $status{ $_->status }++ for map { $_ == $refused ? $r : $_->response } @c;

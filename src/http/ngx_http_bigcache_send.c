@@ -247,6 +247,7 @@ ngx_http_bigcache_forget(ngx_http_request_t *r)
     }
 
     r->headers_out.content_offset = 0;
+    r->allow_ranges = 0;
     r->single_range = 0;
 }
 

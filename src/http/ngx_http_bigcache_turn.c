@@ -77,7 +77,9 @@ ngx_http_bigcache_turn_take(ngx_http_bigcache_pool_t *pool,
         return NGX_OK;
     }
 
-    if (pool->nwaiting >= NGX_HTTP_BIGCACHE_TURNS) {
+    /* who is to clear or close the cache has room behind all others */
+
+    if (pool->nwaiting >= (first ? 2 : 1) * NGX_HTTP_BIGCACHE_TURNS) {
         return NGX_BUSY;
     }
 
