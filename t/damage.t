@@ -635,7 +635,7 @@ $p->stop;
 # a header that is not one
 
 for my $damage ([ 'garbage', 0, 'garbage!' ], [ 'a newer format', 8, "\2" ],
-    [ 'another id', 16, "\x77" ], [ 'no zero', 12, "\1" ])
+    [ 'another id', 16 ], [ 'no zero', 12, "\1" ])
 {
     my ($name, $offset, $bytes) = @$damage;
 
@@ -645,7 +645,7 @@ for my $damage ([ 'garbage', 0, 'garbage!' ], [ 'a newer format', 8, "\2" ],
     my ($file) = place($p, 's1');
     my ($segment) = $file =~ m{([^/]+)$};
 
-    poke($p, $file, $offset, $bytes);
+    defined $bytes ? poke($p, $file, $offset, $bytes) : flip($p, $file, $offset);
     my $listed = $p->read_file($file);
     $p->start;
 
