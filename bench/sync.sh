@@ -2,8 +2,9 @@
 #
 # What durability costs: requests per second of a hit, of POSTs of 1 and 30 KB
 # and of DELETEs, with sync=off, with sync=5s, and, if BASELINE names the module
-# of another commit, with that one; the server on core 0, wrk on core 1, each
-# variant in turn with a store of its own, the medians of ROUNDS.
+# of another commit, with that one; the server on core 0, wrk on core 1, the
+# variants in another order in each round, each with a store of its own; the
+# medians of ROUNDS, and that of the ratios in each round.
 #
 #     BASELINE=/path/of/another/ngx_http_bigcache_module.so ./build.sh bench sync
 #
@@ -65,7 +66,7 @@ run_variant() {
 }
 
 for _ in $(seq "$rounds"); do
-    for variant in $variants; do
+    for variant in $(shuf -e $variants); do
         run_variant "$variant"
     done
 done
@@ -85,8 +86,12 @@ done
             printf ' %12.0f' "$(median "$dir/$work.$variant")"
         done
 
-        printf ' %12s\n' "$(ratio "$(median "$dir/$work.5s")" \
-            "$(median "$dir/$work.${variants%% *}")")"
+        # of each round by itself: the machine is not as fast in all of them
+        paste "$dir/$work.5s" "$dir/$work.${variants%% *}" |
+            while read -r one two; do ratio "$one" "$two"; echo; done |
+            grep . > "$dir/ratios"
+
+        printf ' %12.2f\n' "$(median "$dir/ratios")"
     done
 } | tee "$top/bench/results/sync.txt"
 
