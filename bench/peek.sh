@@ -21,7 +21,7 @@ built() {
     mkdir "$dir/tree.$1"
     git -C "$top" archive HEAD | tar -x -C "$dir/tree.$1"
     sed -i "s/^\(#define BIGCACHE_CACHE_PEEK \).*/\1 ($1)/" \
-        "$dir/tree.$1/src/owner/bigcache_cache.h"
+        $(grep -rlE '^#define BIGCACHE_CACHE_PEEK ' "$dir/tree.$1/src")
     (cd "$dir/tree.$1" && ./build.sh) > "$dir/build.log" 2>&1
     echo "$dir/tree.$1/build/ngx_http_bigcache_module.so"
 }

@@ -20,9 +20,7 @@ reloads=${RELOADS:-20}
 out=$top/bench/results/workers.txt
 names="hit_index hit_segment post_index post_segment"
 
-gcc -O2 -D_GNU_SOURCE -I "$top/src/base" -I "$top/src/store" -I "$top/src/shm" \
-    -I "$top/src/owner" -o "$dir/owner" "$top/bench/owner.c" \
-    "$top/build/lib/libbigcache.a" -lleveldb -lcjson -ldeflate -lpthread
+build_programs owner
 
 # pages that do not pack: one lies in the index, one in a segment
 head -c 30000 /dev/urandom > "$dir/segment"

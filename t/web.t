@@ -202,7 +202,7 @@ for my $path (sort keys %{ $api->{paths} }) {
 }
 
 my @routes = do {
-    open my $file, '<', "$top/src/http/ngx_http_bigcache_route.c" or die $!;
+    open my $file, '<', "$top/src/api/ngx_http_bigcache_route.c" or die $!;
     local $/;
     <$file> =~ m{ngx_string\("(/[a-z/]+)"\)}g;
 };
