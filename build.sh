@@ -215,9 +215,14 @@ build_module() {
     }
 }
 
+# make_part MAKEFILE GOAL ...: what is made without nginx
+make_part() {
+    make -s -j "$jobs" -f "$1" OUT="$out" SAN="$unit_opt" "${@:2}"
+}
+
 # build_tool: the command bigcache
 build_tool() {
-    make -s -j "$jobs" -f t/Makefile OUT="$out" SAN="$unit_opt" "$out/bigcache"
+    make_part auto/Makefile "$out/bigcache"
 }
 
 # attended COMMAND ...: in a process group of its own.  bash forgets a SIGINT

@@ -16,7 +16,7 @@ lint() {
 }
 
 make_units() {
-    make -s -j "$jobs" -f t/Makefile OUT="$out" SAN="$unit_opt" units power
+    make_part t/Makefile units power
 }
 
 # the filters beside which t/filters.t tries bigcache, in Debian's nginx
@@ -146,8 +146,7 @@ build_fuzz() {
 
 build_for_bench() {
     build_module binary
-    make -s -j "$jobs" -f t/Makefile OUT="$out" SAN="$unit_opt" \
-        "$out/lib/libbigcache.a"
+    make_part auto/Makefile "$out/lib/libbigcache.a"
 }
 
 cmd_bench() {
