@@ -36,11 +36,16 @@ put_web() {
     ! has_swagger_ui "$web" || docs=web/docs.html
 
     mkdir -p "$web/assets"
-    put_file "$web/docs.html" <$docs
+    sed "s|@version@|$(bigcache_version)|" $docs | put_file "$web/docs.html"
     put_file "$web/assets/docs.js" <web/docs.js
     put_file "$web/openapi.json" <web/openapi.json
     put_file "$web/ui.html" <web/ui.html
     web_locations "$2" | put_file "$web/locations.conf"
+}
+
+bigcache_version() {
+    sed -n 's/^#define BIGCACHE_VERSION *"\(.*\)"/\1/p' \
+        src/base/bigcache_release.h
 }
 
 # install_web DIRECTORY: what build_web has made, for the nginx of the system

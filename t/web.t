@@ -233,7 +233,7 @@ my $sources = join '', map {
     open my $file, '<', $_ or die $!;
     local $/;
     <$file> =~ s/"\s+"//gr;
-} glob "$top/src/{http,op,json,owner}/*.c";
+} glob "$top/src/*/*.c";
 
 sub details {
     my ($node) = @_;

@@ -19,9 +19,14 @@
 #include <unistd.h>
 #include <sys/stat.h>
 
+#include <cjson/cJSON.h>
+#include <leveldb/c.h>
+#include <libdeflate.h>
+
 #include "bigcache_data.h"
 #include "bigcache_dir.h"
 #include "bigcache_open.h"
+#include "bigcache_release.h"
 #include "bigcache_time.h"
 #include "bigcache_tool.h"
 
@@ -53,6 +58,7 @@ typedef struct {
 } bigcache_tool_stat_t;
 
 
+static int bigcache_tool_version(int libraries);
 static const bigcache_tool_command_t *bigcache_tool_command(
     const char *name);
 static void bigcache_tool_arguments(const bigcache_tool_command_t *command,
@@ -90,6 +96,7 @@ static const char  bigcache_tool_usage[] =
     "                           known of it, on the standard error output\n"
     "  check DIRECTORY          verify all of it, one line for each problem\n"
     "  compact DIRECTORY        remove what has expired, and give back space\n"
+    "  -v, -V                   the version; -V: and those of the libraries\n"
     "\n"
     "The directory is that of a bigcache_path which no nginx has open: one\n"
     "that is stopped, or was told GET /close.  In what is printed, control\n"
@@ -120,6 +127,12 @@ main(int argc, char **argv)
 {
     const bigcache_tool_command_t  *command;
 
+    if (argc == 2
+        && (strcmp(argv[1], "-v") == 0 || strcmp(argv[1], "-V") == 0))
+    {
+        return bigcache_tool_version(argv[1][1] == 'V');
+    }
+
     command = (argc < 2) ? NULL : bigcache_tool_command(argv[1]);
 
     if (command) {
@@ -135,6 +148,21 @@ main(int argc, char **argv)
     }
 
     return bigcache_tool_run(command);
+}
+
+
+static int
+bigcache_tool_version(int libraries)
+{
+    (void) printf("bigcache version: %s\n", BIGCACHE_VERSION);
+
+    if (libraries) {
+        (void) printf("LevelDB %d.%d, cJSON %s, libdeflate %s\n",
+                      leveldb_major_version(), leveldb_minor_version(),
+                      cJSON_Version(), LIBDEFLATE_VERSION_STRING);
+    }
+
+    return fflush(stdout) == 0 ? BIGCACHE_TOOL_OK : BIGCACHE_TOOL_FAILED;
 }
 
 

@@ -21,6 +21,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "bigcache_release.h"
 #include "ngx_http_bigcache.h"
 #include "bigcache_sync.h"
 
@@ -301,6 +302,10 @@ ngx_http_bigcache_reply_metrics(ngx_http_request_t *r,
 
     ctx->op.reply[0] = bigcache_data_bytes(p, 0);
     ctx->op.nreply = 1;
+
+    p = ngx_sprintf(p, "# HELP bigcache_info The version of the module.\n"
+                    "# TYPE bigcache_info gauge\n"
+                    "bigcache_info{version=\"" BIGCACHE_VERSION "\"} 1\n");
 
     p = ngx_http_bigcache_metrics_requests(p, sums);
     p = ngx_http_bigcache_metrics_operations(p, sums);

@@ -22,6 +22,7 @@
 #include <ngx_http.h>
 #include <sys/eventfd.h>
 
+#include "bigcache_release.h"
 #include "ngx_http_bigcache.h"
 
 
@@ -65,6 +66,11 @@ ngx_http_bigcache_init_module(ngx_cycle_t *cycle)
 
     if (!called && getenv(NGX_HTTP_BIGCACHE_VAR)) {
         ngx_http_bigcache_earlier = getppid();
+    }
+
+    if (!called && !ngx_test_config) {
+        ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0,
+                      "bigcache version %s", BIGCACHE_VERSION);
     }
 
     called = 1;
