@@ -19,7 +19,7 @@
 #include <unistd.h>
 #include <sys/stat.h>
 
-#include "bigcache_cache.h"
+#include "bigcache_local.h"
 
 
 static void log_handler(void *data, int level, const char *text);
@@ -33,13 +33,13 @@ main(int argc, char **argv)
     bigcache_rc_t           rc;
     bigcache_stat_t         totals;
     bigcache_cache_t       *cache;
-    bigcache_cache_conf_t   conf;
+    bigcache_local_conf_t   conf;
 
     if (argc != 3) {
         return 2;
     }
 
-    memset(&conf, 0, sizeof(bigcache_cache_conf_t));
+    memset(&conf, 0, sizeof(bigcache_local_conf_t));
 
     conf.store.path = argv[1];
     conf.store.wait = 5000;
@@ -57,14 +57,14 @@ main(int argc, char **argv)
     conf.masters[0] = ((uint64_t) st.st_ino << 32)
                       | strtoull(argv[2], NULL, 10);
 
-    cache = bigcache_cache_create(&conf);
+    cache = bigcache_local_create(&conf);
 
     if (cache == NULL || bigcache_cache_start(cache) != 0) {
         perror("owner");
         return 1;
     }
 
-    rc = bigcache_cache_stat(cache, &totals);
+    rc = bigcache_cache_stat(cache, 0, &totals);
 
     (void) printf("%s\n", rc == BIGCACHE_OK ? "open" : "failed");
     (void) fflush(stdout);

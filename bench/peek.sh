@@ -20,8 +20,8 @@ seconds=${SECONDS_EACH:-2}
 built() {
     mkdir "$dir/tree.$1"
     git -C "$top" archive HEAD | tar -x -C "$dir/tree.$1"
-    sed -i "s/^\(#define BIGCACHE_CACHE_PEEK \).*/\1 ($1)/" \
-        $(grep -rlE '^#define BIGCACHE_CACHE_PEEK ' "$dir/tree.$1/src")
+    sed -i "s/^\(#define BIGCACHE_PEEK_MAX \).*/\1 ($1)/" \
+        $(grep -rlE '^#define BIGCACHE_PEEK_MAX ' "$dir/tree.$1/src")
     (cd "$dir/tree.$1" && ./build.sh) > "$dir/build.log" 2>&1
     echo "$dir/tree.$1/build/ngx_http_bigcache_module.so"
 }

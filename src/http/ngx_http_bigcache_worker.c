@@ -24,6 +24,7 @@
 
 #include "bigcache_release.h"
 #include "ngx_http_bigcache.h"
+#include "bigcache_local.h"
 
 
 /* in the environment of a new binary: the sockets that it inherits */
@@ -235,7 +236,7 @@ ngx_http_bigcache_create(ngx_http_bigcache_zone_t *zone)
 {
     ngx_err_t               err;
     bigcache_cache_t       *cache;
-    bigcache_cache_conf_t   conf;
+    bigcache_local_conf_t   conf;
 
     conf.store = zone->conf;
     conf.masters[0] = ngx_http_bigcache_master(
@@ -243,7 +244,7 @@ ngx_http_bigcache_create(ngx_http_bigcache_zone_t *zone)
                                                         : ngx_parent);
     conf.masters[1] = ngx_http_bigcache_master(ngx_http_bigcache_earlier);
 
-    cache = bigcache_cache_create(&conf);
+    cache = bigcache_local_create(&conf);
 
     if (cache == NULL) {
         return "no memory, or no descriptor";

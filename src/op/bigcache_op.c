@@ -210,7 +210,7 @@ bigcache_op_count(bigcache_op_t *op)
     bigcache_stat_t  stat;
 
     stat.keys = 0;
-    rc = bigcache_cache_stat(op->cache, &stat);
+    rc = bigcache_cache_stat(op->cache, 0, &stat);
 
     op->n = stat.keys;
 
@@ -221,7 +221,7 @@ bigcache_op_count(bigcache_op_t *op)
 void
 bigcache_op_gauges(bigcache_op_t *op)
 {
-    op->up = (bigcache_cache_gauges(op->cache, &op->stat, BIGCACHE_OP_GAUGES)
+    op->up = (bigcache_cache_stat(op->cache, BIGCACHE_OP_GAUGES, &op->stat)
               == BIGCACHE_OK);
 
     bigcache_op_finish(op, BIGCACHE_OK);

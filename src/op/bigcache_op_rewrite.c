@@ -138,7 +138,7 @@ bigcache_op_rewrite(bigcache_op_rewrite_t *rw)
     unsigned          i;
     bigcache_rc_t     rc;
     bigcache_op_t    *op;
-    pthread_mutex_t  *lock;
+    bigcache_lock_t  *lock;
 
     op = rw->put.op;
 
@@ -146,8 +146,8 @@ bigcache_op_rewrite(bigcache_op_rewrite_t *rw)
     rc = BIGCACHE_MISMATCH;
 
     /*
-     * It only saves tries.  Whoever has the one for brief operations copies no
-     * large page: no thread that is not one of a turn waits for that.
+     * It only saves tries.  A thread that holds the lock for brief operations
+     * copies no large page, so threads without a turn never wait for that.
      */
 
     lock = bigcache_cache_lock(op->cache, &op->key, op->brief);
@@ -165,7 +165,7 @@ bigcache_op_rewrite(bigcache_op_rewrite_t *rw)
     }
 
     if (lock) {
-        bigcache_cache_unlock(lock);
+        bigcache_cache_unlock(op->cache, lock);
     }
 
     if (rc == BIGCACHE_MISMATCH && again) {

@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "bigcache_cache.h"
+#include "bigcache_local.h"
 #include "bigcache_crc.h"
 #include "bigcache_gzip.h"
 #include "bigcache_time.h"
@@ -195,11 +195,11 @@ opened(check_t *check)
     char                   reason[BIGCACHE_ERROR_LEN];
     bigcache_rc_t          rc;
     bigcache_page_t        page;
-    bigcache_cache_conf_t  conf;
+    bigcache_local_conf_t  conf;
 
     static const bigcache_str_t  any = bigcache_string("any");
 
-    memset(&conf, 0, sizeof(bigcache_cache_conf_t));
+    memset(&conf, 0, sizeof(bigcache_local_conf_t));
 
     conf.store.path = check->path;
     conf.store.wait = WAIT;
@@ -212,7 +212,7 @@ opened(check_t *check)
     conf.store.log.handler = log_handler;
     conf.masters[0] = (uint64_t) getpid();
 
-    check->cache = bigcache_cache_create(&conf);
+    check->cache = bigcache_local_create(&conf);
 
     if (check->cache == NULL || bigcache_cache_start(check->cache) != 0) {
         perror("check");
@@ -434,7 +434,7 @@ settled(check_t *check)
 {
     bigcache_stat_t  stat;
 
-    return bigcache_cache_gauges(check->cache, &stat, WAIT) == BIGCACHE_OK
+    return bigcache_cache_stat(check->cache, WAIT, &stat) == BIGCACHE_OK
            && stat.counted
            && empty(check, "import") && empty(check, "trash");
 }
@@ -505,7 +505,7 @@ count(check_t *check)
     end = bigcache_monotonic() + WAIT;
 
     do {
-        rc = bigcache_cache_stat(check->cache, &stat);
+        rc = bigcache_cache_stat(check->cache, 0, &stat);
 
         if (rc == BIGCACHE_OK && stat.keys + may >= n && stat.keys <= n + may) {
             return;

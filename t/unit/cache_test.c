@@ -30,7 +30,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "bigcache_cache.h"
+#include "bigcache_local.h"
 #include "bigcache_time.h"
 #include "tap.h"
 
@@ -89,7 +89,7 @@ static int rm(const char *path, const struct stat *st, int type,
 static char                    path[64];
 static shared_t               *shared;
 static bigcache_cache_t       *cache;
-static bigcache_cache_conf_t   conf;
+static bigcache_local_conf_t   conf;
 static _Atomic int             ending;
 
 
@@ -193,10 +193,10 @@ static void
 locks(void)
 {
     bigcache_str_t    key;
-    pthread_mutex_t  *large, *brief;
+    bigcache_lock_t  *large, *brief;
 
     key = (bigcache_str_t) bigcache_string("key");
-    cache = bigcache_cache_create(&conf);
+    cache = bigcache_local_create(&conf);
 
     large = bigcache_cache_lock(cache, &key, 0);
     brief = bigcache_cache_lock(cache, &key, 1);
@@ -206,8 +206,8 @@ locks(void)
     ok(bigcache_cache_lock(cache, &key, 0) == NULL, "the first is taken");
     ok(bigcache_cache_lock(cache, &key, 1) == NULL, "and the second");
 
-    bigcache_cache_unlock(large);
-    bigcache_cache_unlock(brief);
+    bigcache_cache_unlock(cache, large);
+    bigcache_cache_unlock(cache, brief);
     bigcache_cache_destroy(cache);
     cache = NULL;
 }
@@ -243,7 +243,7 @@ child(unsigned process)
     worker_t   workers[THREADS];
     pthread_t  threads[THREADS];
 
-    cache = bigcache_cache_create(&conf);
+    cache = bigcache_local_create(&conf);
 
     if (cache == NULL || bigcache_cache_start(cache) != 0) {
         perror("cache");
@@ -517,7 +517,7 @@ verify(void)
     memset(&w, 0, sizeof(worker_t));
     w.body = malloc(LARGE + 64);
 
-    cache = bigcache_cache_create(&conf);
+    cache = bigcache_local_create(&conf);
     (void) bigcache_cache_start(cache);
 
     least = 0;
@@ -532,7 +532,7 @@ verify(void)
                  || (shared->slots[i].acked & 1));
     }
 
-    is_int(bigcache_cache_stat(cache, &stat), BIGCACHE_OK, "stat");
+    is_int(bigcache_cache_stat(cache, 0, &stat), BIGCACHE_OK, "stat");
     ok(stat.keys >= least && stat.keys <= most,
        "the count: %llu of %llu to %llu", (unsigned long long) stat.keys,
        (unsigned long long) least, (unsigned long long) most);

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "bigcache_list.h"
+#include "bigcache_local.h"
 #include "bigcache_op.h"
 #include "bigcache_time.h"
 #include "tap.h"
@@ -353,7 +354,7 @@ test_request(void)
     bigcache_op_t           op;
     bigcache_stat_t         stat;
     bigcache_cache_t       *cache;
-    bigcache_cache_conf_t   cache_conf;
+    bigcache_local_conf_t   cache_conf;
     bigcache_store_t       *store;
 
     fresh();
@@ -361,13 +362,13 @@ test_request(void)
     fill(store, KEYS, 1000, "text/html");
     stop(store);
 
-    memset(&cache_conf, 0, sizeof(bigcache_cache_conf_t));
+    memset(&cache_conf, 0, sizeof(bigcache_local_conf_t));
     cache_conf.store = conf;
     cache_conf.masters[0] = (uint64_t) getpid();
 
-    cache = bigcache_cache_create(&cache_conf);
+    cache = bigcache_local_create(&cache_conf);
     ok(cache && bigcache_cache_start(cache) == 0, "a cache");
-    is_int(bigcache_cache_stat(cache, &stat), BIGCACHE_OK, "is open");
+    is_int(bigcache_cache_stat(cache, 0, &stat), BIGCACHE_OK, "is open");
 
     for (i = 0; i < 2; i++) {
         memset(&op, 0, sizeof(bigcache_op_t));

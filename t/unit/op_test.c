@@ -47,6 +47,16 @@ static void answers(unsigned calls, int rc, int then);
 static void says(unsigned status, const char *expected, const char *name);
 static int replied(const char *expected);
 static bigcache_rc_t answered(void);
+static bigcache_rc_t engine_get(bigcache_cache_t *cache,
+    const bigcache_str_t *key, int body, bigcache_page_t *p);
+static bigcache_rc_t engine_put(bigcache_cache_t *cache,
+    const bigcache_put_t *put, bigcache_page_t *p);
+static bigcache_rc_t engine_sync(bigcache_cache_t *cache);
+static bigcache_rc_t engine_delete(bigcache_cache_t *cache,
+    const bigcache_str_t *key, uint64_t expect);
+static void engine_reason(bigcache_cache_t *cache, char *text);
+static bigcache_lock_t *engine_lock(bigcache_cache_t *cache,
+    const bigcache_str_t *key, int brief);
 
 
 static const struct {
@@ -72,7 +82,18 @@ static const char  unknown[] =
 
 static bigcache_op_t  op;
 
-/* the cache */
+/* the cache; nothing here makes another call of it */
+
+static const bigcache_engine_t  engine = {
+    .get = engine_get,
+    .put = engine_put,
+    .delete = engine_delete,
+    .sync = engine_sync,
+    .lock = engine_lock,
+    .reason = engine_reason
+};
+
+static bigcache_cache_t   cache_of_test = { &engine, NULL, "test" };
 
 static bigcache_rc_t      first;        /* of those that change something */
 static bigcache_rc_t      later;        /* of those behind the first */
@@ -541,6 +562,7 @@ run(bigcache_op_pt handler, const char *body, int condition)
 {
     memset(&op, 0, sizeof(bigcache_op_t));
 
+    op.cache = &cache_of_test;
     op.key = page.key;
     op.body = bigcache_data_bytes((const u_char *) body, strlen(body));
     op.page.fd = -1;
@@ -589,8 +611,8 @@ answered(void)
 }
 
 
-bigcache_rc_t
-bigcache_cache_get(bigcache_cache_t *cache, const bigcache_str_t *key,
+static bigcache_rc_t
+engine_get(bigcache_cache_t *cache, const bigcache_str_t *key,
     int body, bigcache_page_t *p)
 {
     (void) cache;
@@ -629,8 +651,8 @@ bigcache_cache_get(bigcache_cache_t *cache, const bigcache_str_t *key,
 }
 
 
-bigcache_rc_t
-bigcache_cache_put(bigcache_cache_t *cache, const bigcache_put_t *put,
+static bigcache_rc_t
+engine_put(bigcache_cache_t *cache, const bigcache_put_t *put,
     bigcache_page_t *p)
 {
     (void) cache;
@@ -647,8 +669,8 @@ bigcache_cache_put(bigcache_cache_t *cache, const bigcache_put_t *put,
 }
 
 
-bigcache_rc_t
-bigcache_cache_sync(bigcache_cache_t *cache)
+static bigcache_rc_t
+engine_sync(bigcache_cache_t *cache)
 {
     (void) cache;
 
@@ -656,8 +678,8 @@ bigcache_cache_sync(bigcache_cache_t *cache)
 }
 
 
-bigcache_rc_t
-bigcache_cache_delete(bigcache_cache_t *cache, const bigcache_str_t *key,
+static bigcache_rc_t
+engine_delete(bigcache_cache_t *cache, const bigcache_str_t *key,
     uint64_t expect)
 {
     (void) cache;
@@ -668,8 +690,8 @@ bigcache_cache_delete(bigcache_cache_t *cache, const bigcache_str_t *key,
 }
 
 
-void
-bigcache_cache_reason(bigcache_cache_t *cache, char *text)
+static void
+engine_reason(bigcache_cache_t *cache, char *text)
 {
     (void) cache;
 
@@ -677,8 +699,8 @@ bigcache_cache_reason(bigcache_cache_t *cache, char *text)
 }
 
 
-pthread_mutex_t *
-bigcache_cache_lock(bigcache_cache_t *cache, const bigcache_str_t *key,
+static bigcache_lock_t *
+engine_lock(bigcache_cache_t *cache, const bigcache_str_t *key,
     int brief)
 {
     (void) cache;
@@ -687,111 +709,4 @@ bigcache_cache_lock(bigcache_cache_t *cache, const bigcache_str_t *key,
     locked_brief = brief;
 
     return NULL;
-}
-
-
-/* the rest of a cache, which nothing here asks for */
-
-void
-bigcache_cache_unlock(pthread_mutex_t *lock)
-{
-    (void) lock;
-
-    abort();
-}
-
-
-bigcache_rc_t
-bigcache_cache_failed(bigcache_cache_t *cache, const char *what,
-    const char *error)
-{
-    (void) cache;
-    (void) what;
-    (void) error;
-
-    abort();
-}
-
-
-bigcache_rc_t
-bigcache_cache_peek(bigcache_cache_t *cache, const bigcache_str_t *key,
-    bigcache_page_t *p)
-{
-    (void) cache;
-    (void) key;
-    (void) p;
-
-    abort();
-}
-
-
-void
-bigcache_cache_peeked(bigcache_cache_t *cache)
-{
-    (void) cache;
-
-    abort();
-}
-
-
-bigcache_rc_t
-bigcache_cache_purge(bigcache_cache_t *cache, const bigcache_str_t *prefix,
-    int async, uint64_t *n, uint64_t *expired)
-{
-    (void) cache;
-    (void) prefix;
-    (void) async;
-    (void) n;
-    (void) expired;
-
-    abort();
-}
-
-
-bigcache_rc_t
-bigcache_cache_stat(bigcache_cache_t *cache, bigcache_stat_t *stat)
-{
-    (void) cache;
-    (void) stat;
-
-    abort();
-}
-
-
-bigcache_rc_t
-bigcache_cache_gauges(bigcache_cache_t *cache, bigcache_stat_t *stat,
-    unsigned msec)
-{
-    (void) cache;
-    (void) stat;
-    (void) msec;
-
-    abort();
-}
-
-
-bigcache_rc_t
-bigcache_cache_clear(bigcache_cache_t *cache)
-{
-    (void) cache;
-
-    abort();
-}
-
-
-bigcache_rc_t
-bigcache_cache_close(bigcache_cache_t *cache)
-{
-    (void) cache;
-
-    abort();
-}
-
-
-bigcache_rc_t
-bigcache_cache_open(bigcache_cache_t *cache)
-{
-    (void) cache;
-
-    abort();
 }

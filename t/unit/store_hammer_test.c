@@ -50,7 +50,7 @@
 #include "bigcache_bytes.h"
 #include "bigcache_gzip.h"
 #include "bigcache_segment.h"
-#include "bigcache_cache.h"
+#include "bigcache_local.h"
 #include "bigcache_time.h"
 #include "tap.h"
 
@@ -526,7 +526,7 @@ hammer_others(worker_t *w)
 
     } else if (n < 90) {
 
-        rc = bigcache_cache_stat(store, &stat);
+        rc = bigcache_cache_stat(store, 0, &stat);
 
         if (rc != BIGCACHE_OK) {
             (void) tolerated(rc);
@@ -1260,7 +1260,7 @@ verify_count(uint64_t keys, uint64_t *live)
 
     for (i = 0; i < 6000; i++) {
 
-        rc = bigcache_cache_stat(store, &stat);
+        rc = bigcache_cache_stat(store, 0, &stat);
 
         if (rc == BIGCACHE_OK && stat.keys == keys) {
             *live = stat.live;
@@ -2239,14 +2239,14 @@ worker_destroy(worker_t *w)
 static void
 start(void)
 {
-    bigcache_cache_conf_t  cache_conf;
+    bigcache_local_conf_t  cache_conf;
 
-    memset(&cache_conf, 0, sizeof(bigcache_cache_conf_t));
+    memset(&cache_conf, 0, sizeof(bigcache_local_conf_t));
 
     cache_conf.store = conf;
     cache_conf.masters[0] = (uint64_t) getpid();
 
-    store = bigcache_cache_create(&cache_conf);
+    store = bigcache_local_create(&cache_conf);
 
     if (store == NULL || bigcache_cache_start(store) == -1) {
         perror("store");

@@ -35,7 +35,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "bigcache_cache.h"
+#include "bigcache_local.h"
 #include "bigcache_socket.h"
 #include "bigcache_time.h"
 #include "tap.h"
@@ -181,7 +181,7 @@ static inline int rm(const char *file, const struct stat *st, int type,
 static char                    base[64];
 static char                    path[80];       /* of the store */
 static shared_t               *shared;
-static bigcache_cache_conf_t   conf;
+static bigcache_local_conf_t   conf;
 static int64_t                 patience;
 
 static pid_t                   pids[PROCESSES];     /* 0: there is none */
@@ -215,7 +215,7 @@ prepare(const char *name, unsigned wait)
     }
 
     memset(shared, 0, sizeof(shared_t));
-    memset(&conf, 0, sizeof(bigcache_cache_conf_t));
+    memset(&conf, 0, sizeof(bigcache_local_conf_t));
 
     patience = PATIENCE;
 
@@ -356,7 +356,7 @@ child(unsigned process)
     pthread_t  thread;
 
     self = process;
-    cache = bigcache_cache_create(&conf);
+    cache = bigcache_local_create(&conf);
 
     if (cache == NULL || bigcache_cache_start(cache) != 0) {
         perror("cache");
@@ -433,12 +433,12 @@ obey(slot_t *slot, int what)
         return bigcache_cache_delete(cache, &key, slot->version);
 
     case DO_COUNT:
-        rc = bigcache_cache_stat(cache, &stat);
+        rc = bigcache_cache_stat(cache, 0, &stat);
         slot->n = (rc == BIGCACHE_OK) ? stat.keys : UINT64_MAX;
         return rc;
 
     case DO_GAUGES:
-        rc = bigcache_cache_gauges(cache, &stat, 1000);
+        rc = bigcache_cache_stat(cache, 1000, &stat);
         slot->n = stat.keys;
         return (rc == BIGCACHE_OK && !stat.counted) ? BIGCACHE_AGAIN : rc;
 

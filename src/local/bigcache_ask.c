@@ -4,6 +4,12 @@
  */
 
 
+/*
+ * Calls by the own store or by way of the owner, tried again at each change of
+ * the owner: all calls but those that read and write pages.
+ */
+
+
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,31 +27,40 @@
 #define BIGCACHE_ASK_STALE  8
 
 
-static bigcache_rc_t bigcache_ask_purge(bigcache_ask_t *ask,
+typedef bigcache_rc_t (*bigcache_ask_store_pt)(bigcache_store_t *store);
+
+
+static bigcache_rc_t bigcache_ask_all(bigcache_cache_t *cache,
+    bigcache_ask_store_pt store, unsigned call);
+static bigcache_rc_t bigcache_ask_purge_begin(bigcache_ask_t *ask,
     const bigcache_str_t *prefix, int async, uint64_t *version);
-static bigcache_rc_t bigcache_ask_run(bigcache_ask_t *ask, uint64_t version,
-    uint64_t *n, uint64_t *expired);
-static bigcache_rc_t bigcache_ask_stat(bigcache_ask_t *ask, int gauges,
+static bigcache_rc_t bigcache_ask_purge_run(bigcache_ask_t *ask,
+    uint64_t version, uint64_t *n, uint64_t *expired);
+static bigcache_rc_t bigcache_ask_stat_owner(bigcache_ask_t *ask, int gauges,
     bigcache_stat_t *stat);
-static bigcache_rc_t bigcache_ask_list(bigcache_ask_t *ask,
+static bigcache_rc_t bigcache_ask_list_owner(bigcache_ask_t *ask,
     const bigcache_str_t *prefix, const bigcache_str_t *after,
     unsigned limit, bigcache_list_t *list);
+static void bigcache_ask_unavailable(bigcache_local_t *local,
+    const char *reason);
 
 
 bigcache_rc_t
-bigcache_cache_delete(bigcache_cache_t *cache, const bigcache_str_t *key,
+bigcache_ask_delete(bigcache_cache_t *cache, const bigcache_str_t *key,
     uint64_t expect)
 {
+    bigcache_local_t *local = (bigcache_local_t *) cache;
+
     uint64_t        since;
     bigcache_rc_t   rc;
     bigcache_ask_t  ask;
 
-    bigcache_ask_begin(&ask, cache);
+    bigcache_ask_begin(&ask, local);
 
     do {
         since = bigcache_ask_since(&ask);
 
-        rc = bigcache_store_delete(cache->store, key, expect, since);
+        rc = bigcache_store_delete(local->store, key, expect, since);
 
         if (rc == BIGCACHE_HELD) {
             ask.call.n[0] = expect;
@@ -58,38 +73,16 @@ bigcache_cache_delete(bigcache_cache_t *cache, const bigcache_str_t *key,
 
     } while (bigcache_ask_again(&ask, &rc));
 
-    return bigcache_ask_told(&ask, rc);
-}
-
-
-/* an owner that opens the store anew syncs what the last one has left */
-
-bigcache_rc_t
-bigcache_cache_sync(bigcache_cache_t *cache)
-{
-    bigcache_rc_t   rc;
-    bigcache_ask_t  ask;
-
-    bigcache_ask_begin(&ask, cache);
-
-    do {
-        rc = bigcache_store_sync(cache->store);
-
-        if (rc == BIGCACHE_HELD) {
-            rc = bigcache_ask(&ask, BIGCACHE_CALL_SYNC, NULL, 1);
-            bigcache_ask_end(&ask);
-        }
-
-    } while (bigcache_ask_again(&ask, &rc));
-
-    return rc;
+    return bigcache_ask_known(&ask, rc);
 }
 
 
 bigcache_rc_t
-bigcache_cache_purge(bigcache_cache_t *cache, const bigcache_str_t *prefix,
+bigcache_ask_purge(bigcache_cache_t *cache, const bigcache_str_t *prefix,
     int async, uint64_t *n, uint64_t *expired)
 {
+    bigcache_local_t *local = (bigcache_local_t *) cache;
+
     uint64_t        version, done;
     bigcache_rc_t   rc;
     bigcache_ask_t  ask;
@@ -97,14 +90,14 @@ bigcache_cache_purge(bigcache_cache_t *cache, const bigcache_str_t *prefix,
     *n = 0;
     *expired = 0;
 
-    bigcache_ask_begin(&ask, cache);
+    bigcache_ask_begin(&ask, local);
 
     do {
-        rc = bigcache_store_purge(cache->store, prefix, async,
+        rc = bigcache_store_purge(local->store, prefix, async,
                                   bigcache_ask_since(&ask), &version);
 
         if (rc == BIGCACHE_HELD) {
-            rc = bigcache_ask_purge(&ask, prefix, async, &version);
+            rc = bigcache_ask_purge_begin(&ask, prefix, async, &version);
         }
 
     } while (bigcache_ask_again(&ask, &rc));
@@ -115,19 +108,19 @@ bigcache_cache_purge(bigcache_cache_t *cache, const bigcache_str_t *prefix,
 
     /* whoever has the store open by then goes on with it */
 
-    bigcache_ask_begin(&ask, cache);
+    bigcache_ask_begin(&ask, local);
 
     do {
         done = *n + *expired;
 
-        rc = bigcache_store_purge_run(cache->store, version, n, expired);
+        rc = bigcache_store_purge_run(local->store, version, n, expired);
 
         if (rc == BIGCACHE_HELD) {
-            rc = bigcache_ask_run(&ask, version, n, expired);
+            rc = bigcache_ask_purge_run(&ask, version, n, expired);
         }
 
         if (*n + *expired != done) {
-            bigcache_ask_begin(&ask, cache);
+            bigcache_ask_begin(&ask, local);
         }
 
     } while (bigcache_ask_again(&ask, &rc));
@@ -137,19 +130,21 @@ bigcache_cache_purge(bigcache_cache_t *cache, const bigcache_str_t *prefix,
 
 
 bigcache_rc_t
-bigcache_cache_list(bigcache_cache_t *cache, const bigcache_str_t *prefix,
+bigcache_ask_list(bigcache_cache_t *cache, const bigcache_str_t *prefix,
     const bigcache_str_t *after, unsigned limit, bigcache_list_t *list)
 {
+    bigcache_local_t *local = (bigcache_local_t *) cache;
+
     bigcache_rc_t   rc;
     bigcache_ask_t  ask;
 
-    bigcache_ask_begin(&ask, cache);
+    bigcache_ask_begin(&ask, local);
 
     do {
-        rc = bigcache_store_list(cache->store, prefix, after, limit, list);
+        rc = bigcache_store_list(local->store, prefix, after, limit, list);
 
         if (rc == BIGCACHE_HELD) {
-            rc = bigcache_ask_list(&ask, prefix, after, limit, list);
+            rc = bigcache_ask_list_owner(&ask, prefix, after, limit, list);
         }
 
     } while (bigcache_ask_again(&ask, &rc));
@@ -158,111 +153,57 @@ bigcache_cache_list(bigcache_cache_t *cache, const bigcache_str_t *prefix,
 }
 
 
+/* an owner that opens the store anew syncs what the last one has left */
+
 bigcache_rc_t
-bigcache_cache_stat(bigcache_cache_t *cache, bigcache_stat_t *stat)
+bigcache_ask_sync(bigcache_cache_t *cache)
 {
-    bigcache_rc_t   rc;
-    bigcache_ask_t  ask;
-
-    bigcache_ask_begin(&ask, cache);
-
-    do {
-        rc = bigcache_store_stat(cache->store, stat);
-
-        if (rc == BIGCACHE_HELD) {
-            rc = bigcache_ask_stat(&ask, 0, stat);
-        }
-
-    } while (bigcache_ask_again(&ask, &rc));
-
-    return rc;
+    return bigcache_ask_all(cache, bigcache_store_sync, BIGCACHE_CALL_SYNC);
 }
 
 
 bigcache_rc_t
-bigcache_cache_gauges(bigcache_cache_t *cache, bigcache_stat_t *stat,
-    unsigned msec)
+bigcache_ask_clear(bigcache_cache_t *cache)
 {
+    return bigcache_ask_all(cache, bigcache_store_clear, BIGCACHE_CALL_CLEAR);
+}
+
+
+bigcache_rc_t
+bigcache_ask_close(bigcache_cache_t *cache)
+{
+    return bigcache_ask_all(cache, bigcache_store_close, BIGCACHE_CALL_CLOSE);
+}
+
+
+bigcache_rc_t
+bigcache_ask_open(bigcache_cache_t *cache)
+{
+    return bigcache_ask_all(cache, bigcache_store_open, BIGCACHE_CALL_OPEN);
+}
+
+
+bigcache_rc_t
+bigcache_ask_stat(bigcache_cache_t *cache, unsigned wait,
+    bigcache_stat_t *stat)
+{
+    bigcache_local_t *local = (bigcache_local_t *) cache;
+
     bigcache_rc_t   rc;
     bigcache_ask_t  ask;
 
-    bigcache_ask_begin(&ask, cache);
+    bigcache_ask_begin(&ask, local);
 
-    if (msec < cache->conf.wait) {
-        ask.deadline -= cache->conf.wait - msec;
+    if (wait && wait < local->conf.wait) {
+        ask.deadline -= local->conf.wait - wait;
     }
 
     do {
-        rc = bigcache_store_gauges(cache->store, stat);
+        rc = wait ? bigcache_store_gauges(local->store, stat)
+                  : bigcache_store_stat(local->store, stat);
 
         if (rc == BIGCACHE_HELD) {
-            rc = bigcache_ask_stat(&ask, 1, stat);
-        }
-
-    } while (bigcache_ask_again(&ask, &rc));
-
-    return rc;
-}
-
-
-bigcache_rc_t
-bigcache_cache_clear(bigcache_cache_t *cache)
-{
-    bigcache_rc_t   rc;
-    bigcache_ask_t  ask;
-
-    bigcache_ask_begin(&ask, cache);
-
-    do {
-        rc = bigcache_store_clear(cache->store);
-
-        if (rc == BIGCACHE_HELD) {
-            rc = bigcache_ask(&ask, BIGCACHE_CALL_CLEAR, NULL, 1);
-            bigcache_ask_end(&ask);
-        }
-
-    } while (bigcache_ask_again(&ask, &rc));
-
-    return rc;
-}
-
-
-bigcache_rc_t
-bigcache_cache_close(bigcache_cache_t *cache)
-{
-    bigcache_rc_t   rc;
-    bigcache_ask_t  ask;
-
-    bigcache_ask_begin(&ask, cache);
-
-    do {
-        rc = bigcache_store_close(cache->store);
-
-        if (rc == BIGCACHE_HELD) {
-            rc = bigcache_ask(&ask, BIGCACHE_CALL_CLOSE, NULL, 1);
-            bigcache_ask_end(&ask);
-        }
-
-    } while (bigcache_ask_again(&ask, &rc));
-
-    return rc;
-}
-
-
-bigcache_rc_t
-bigcache_cache_open(bigcache_cache_t *cache)
-{
-    bigcache_rc_t   rc;
-    bigcache_ask_t  ask;
-
-    bigcache_ask_begin(&ask, cache);
-
-    do {
-        rc = bigcache_store_open(cache->store);
-
-        if (rc == BIGCACHE_HELD) {
-            rc = bigcache_ask(&ask, BIGCACHE_CALL_OPEN, NULL, 1);
-            bigcache_ask_end(&ask);
+            rc = bigcache_ask_stat_owner(&ask, wait != 0, stat);
         }
 
     } while (bigcache_ask_again(&ask, &rc));
@@ -272,28 +213,30 @@ bigcache_cache_open(bigcache_cache_t *cache)
 
 
 void
-bigcache_cache_reason(bigcache_cache_t *cache, char *text)
+bigcache_ask_reason(bigcache_cache_t *cache, char *text)
 {
-    (void) pthread_mutex_lock(&cache->mutex);
-    memcpy(text, cache->reason, BIGCACHE_ERROR_LEN);
-    (void) pthread_mutex_unlock(&cache->mutex);
+    bigcache_local_t *local = (bigcache_local_t *) cache;
+
+    (void) pthread_mutex_lock(&local->mutex);
+    memcpy(text, local->reason, BIGCACHE_ERROR_LEN);
+    (void) pthread_mutex_unlock(&local->mutex);
 }
 
 
 void
-bigcache_ask_begin(bigcache_ask_t *ask, bigcache_cache_t *cache)
+bigcache_ask_begin(bigcache_ask_t *ask, bigcache_local_t *local)
 {
     uint64_t  told, own;
 
     memset(ask, 0, sizeof(bigcache_ask_t));
 
-    ask->cache = cache;
-    ask->deadline = bigcache_monotonic() + cache->conf.wait;
+    ask->local = local;
+    ask->deadline = bigcache_monotonic() + local->conf.wait;
 
     /* versions are moments of time, unless the clock was set back */
 
-    told = bigcache_client_latest(cache->client);
-    own = bigcache_store_latest(cache->store);
+    told = bigcache_client_latest(local->client);
+    own = bigcache_store_latest(local->store);
 
     ask->since = (uint64_t) bigcache_now_us();
     ask->since = (told > ask->since) ? told : ask->since;
@@ -317,7 +260,7 @@ bigcache_ask(bigcache_ask_t *ask, unsigned call, const bigcache_str_t *key,
     left = ask->deadline - bigcache_monotonic();
     left = (left > 0) ? left : 0;
 
-    rc = bigcache_client_call(ask->cache->client, &ask->call,
+    rc = bigcache_client_call(ask->local->client, &ask->call,
                               slow ? BIGCACHE_CLIENT_SLOW : (int) left,
                               &ask->called);
 
@@ -333,7 +276,7 @@ bigcache_ask(bigcache_ask_t *ask, unsigned call, const bigcache_str_t *key,
 void
 bigcache_ask_end(bigcache_ask_t *ask)
 {
-    bigcache_client_release(ask->cache->client, &ask->called);
+    bigcache_client_release(ask->local->client, &ask->called);
 }
 
 
@@ -341,9 +284,9 @@ int
 bigcache_ask_again(bigcache_ask_t *ask, bigcache_rc_t *rc)
 {
     char               reason[BIGCACHE_ERROR_LEN];
-    bigcache_cache_t  *cache;
+    bigcache_local_t  *local;
 
-    cache = ask->cache;
+    local = ask->local;
 
     switch (*rc) {
 
@@ -352,7 +295,7 @@ bigcache_ask_again(bigcache_ask_t *ask, bigcache_rc_t *rc)
         /* a large page took its time, which was none of waiting */
 
         if (ask->stale++ < BIGCACHE_ASK_STALE) {
-            ask->deadline = bigcache_monotonic() + cache->conf.wait;
+            ask->deadline = bigcache_monotonic() + local->conf.wait;
         }
 
         break;
@@ -365,13 +308,13 @@ bigcache_ask_again(bigcache_ask_t *ask, bigcache_rc_t *rc)
     case BIGCACHE_UNAVAILABLE:
 
         if (ask->asked) {
-            bigcache_client_reason(cache->client, reason);
+            bigcache_client_reason(local->client, reason);
 
         } else {
-            bigcache_store_reason(cache->store, reason);
+            bigcache_store_reason(local->store, reason);
         }
 
-        bigcache_ask_reason(cache, reason);
+        bigcache_ask_unavailable(local, reason);
 
         return 0;
 
@@ -380,10 +323,10 @@ bigcache_ask_again(bigcache_ask_t *ask, bigcache_rc_t *rc)
     }
 
     if (bigcache_monotonic() >= ask->deadline
-        || atomic_load(&cache->stopping))
+        || atomic_load(&local->stopping))
     {
-        bigcache_ask_reason(cache, "the process that has the store open does "
-                                   "not answer");
+        bigcache_ask_unavailable(local, "the process that has the store open "
+                                        "does not answer");
         *rc = BIGCACHE_UNAVAILABLE;
 
         return 0;
@@ -407,14 +350,41 @@ bigcache_ask_since(const bigcache_ask_t *ask)
 
 
 bigcache_rc_t
-bigcache_ask_told(const bigcache_ask_t *ask, bigcache_rc_t rc)
+bigcache_ask_known(const bigcache_ask_t *ask, bigcache_rc_t rc)
 {
     return (rc == BIGCACHE_MISMATCH && ask->begun) ? BIGCACHE_UNKNOWN : rc;
 }
 
 
+/* a call about the whole store, which sends nothing and returns only a code */
+
 static bigcache_rc_t
-bigcache_ask_purge(bigcache_ask_t *ask, const bigcache_str_t *prefix,
+bigcache_ask_all(bigcache_cache_t *cache, bigcache_ask_store_pt store,
+    unsigned call)
+{
+    bigcache_local_t *local = (bigcache_local_t *) cache;
+
+    bigcache_rc_t   rc;
+    bigcache_ask_t  ask;
+
+    bigcache_ask_begin(&ask, local);
+
+    do {
+        rc = store(local->store);
+
+        if (rc == BIGCACHE_HELD) {
+            rc = bigcache_ask(&ask, call, NULL, 1);
+            bigcache_ask_end(&ask);
+        }
+
+    } while (bigcache_ask_again(&ask, &rc));
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_ask_purge_begin(bigcache_ask_t *ask, const bigcache_str_t *prefix,
     int async, uint64_t *version)
 {
     bigcache_rc_t  rc;
@@ -435,7 +405,7 @@ bigcache_ask_purge(bigcache_ask_t *ask, const bigcache_str_t *prefix,
 /* the numbers count even if the owner let go in the middle */
 
 static bigcache_rc_t
-bigcache_ask_run(bigcache_ask_t *ask, uint64_t version, uint64_t *n,
+bigcache_ask_purge_run(bigcache_ask_t *ask, uint64_t version, uint64_t *n,
     uint64_t *expired)
 {
     bigcache_rc_t  rc;
@@ -456,7 +426,7 @@ bigcache_ask_run(bigcache_ask_t *ask, uint64_t version, uint64_t *n,
 
 
 static bigcache_rc_t
-bigcache_ask_stat(bigcache_ask_t *ask, int gauges, bigcache_stat_t *stat)
+bigcache_ask_stat_owner(bigcache_ask_t *ask, int gauges, bigcache_stat_t *stat)
 {
     uint64_t       *n;
     bigcache_rc_t   rc;
@@ -482,7 +452,7 @@ bigcache_ask_stat(bigcache_ask_t *ask, int gauges, bigcache_stat_t *stat)
 
 
 static bigcache_rc_t
-bigcache_ask_list(bigcache_ask_t *ask, const bigcache_str_t *prefix,
+bigcache_ask_list_owner(bigcache_ask_t *ask, const bigcache_str_t *prefix,
     const bigcache_str_t *after, unsigned limit, bigcache_list_t *list)
 {
     bigcache_rc_t        rc;
@@ -505,7 +475,7 @@ bigcache_ask_list(bigcache_ask_t *ask, const bigcache_str_t *prefix,
         && !bigcache_list_receive(list, &answer->data, &answer->key,
                                   answer->n[1] != 0, after, limit))
     {
-        rc = bigcache_page_failed(&ask->cache->conf, BIGCACHE_ERROR, "ask",
+        rc = bigcache_page_failed(&ask->local->conf, BIGCACHE_ERROR, "ask",
                                   "the answer is no list");
     }
 
@@ -515,10 +485,10 @@ bigcache_ask_list(bigcache_ask_t *ask, const bigcache_str_t *prefix,
 }
 
 
-void
-bigcache_ask_reason(bigcache_cache_t *cache, const char *reason)
+static void
+bigcache_ask_unavailable(bigcache_local_t *local, const char *reason)
 {
-    (void) pthread_mutex_lock(&cache->mutex);
-    (void) snprintf(cache->reason, BIGCACHE_ERROR_LEN, "%s", reason);
-    (void) pthread_mutex_unlock(&cache->mutex);
+    (void) pthread_mutex_lock(&local->mutex);
+    (void) snprintf(local->reason, BIGCACHE_ERROR_LEN, "%s", reason);
+    (void) pthread_mutex_unlock(&local->mutex);
 }

@@ -13,38 +13,42 @@
 #include <string.h>
 
 #include "bigcache_ask.h"
+#include "bigcache_ask_page.h"
+#include "bigcache_peek.h"
 
 
-static bigcache_rc_t bigcache_ask_get(bigcache_ask_t *ask,
+static bigcache_rc_t bigcache_ask_page_fetch(bigcache_ask_t *ask,
     const bigcache_str_t *key, int body, bigcache_page_t *page);
-static bigcache_rc_t bigcache_ask_lost(bigcache_ask_t *ask,
+static bigcache_rc_t bigcache_ask_page_damaged(bigcache_ask_t *ask,
     const bigcache_str_t *key, bigcache_rc_t rc, uint64_t segment);
-static bigcache_rc_t bigcache_ask_put(bigcache_ask_t *ask,
+static bigcache_rc_t bigcache_ask_page_write(bigcache_ask_t *ask,
     const bigcache_put_t *put, int apart, bigcache_page_t *page);
-static bigcache_rc_t bigcache_ask_commit(bigcache_ask_t *ask,
+static bigcache_rc_t bigcache_ask_page_commit(bigcache_ask_t *ask,
     const bigcache_put_t *put, bigcache_draft_t *draft);
 
 
 bigcache_rc_t
-bigcache_cache_get(bigcache_cache_t *cache, const bigcache_str_t *key,
+bigcache_ask_page_get(bigcache_cache_t *cache, const bigcache_str_t *key,
     int body, bigcache_page_t *page)
 {
+    bigcache_local_t *local = (bigcache_local_t *) cache;
+
     bigcache_rc_t        rc;
     bigcache_ask_t       ask;
     bigcache_hot_note_t  note;
 
-    bigcache_ask_begin(&ask, cache);
+    bigcache_ask_begin(&ask, local);
 
     do {
-        bigcache_peek_note(cache, key, &note);
+        bigcache_peek_note(local, key, &note);
 
-        rc = bigcache_store_get(cache->store, key, body, page);
+        rc = bigcache_store_get(local->store, key, body, page);
 
         if (rc == BIGCACHE_HELD) {
 
-            bigcache_peek_note(cache, key, &note);
+            bigcache_peek_note(local, key, &note);
 
-            rc = bigcache_ask_get(&ask, key, body, page);
+            rc = bigcache_ask_page_fetch(&ask, key, body, page);
 
             if (rc == BIGCACHE_MISMATCH) {
 
@@ -57,7 +61,7 @@ bigcache_cache_get(bigcache_cache_t *cache, const bigcache_str_t *key,
     } while (bigcache_ask_again(&ask, &rc));
 
     if (body) {
-        bigcache_peek_enter(cache, key, &note, rc, &page->record);
+        bigcache_peek_enter(local, key, &note, rc, &page->record);
     }
 
     return rc;
@@ -65,9 +69,11 @@ bigcache_cache_get(bigcache_cache_t *cache, const bigcache_str_t *key,
 
 
 bigcache_rc_t
-bigcache_cache_put(bigcache_cache_t *cache, const bigcache_put_t *put,
+bigcache_ask_page_put(bigcache_cache_t *cache, const bigcache_put_t *put,
     bigcache_page_t *page)
 {
+    bigcache_local_t *local = (bigcache_local_t *) cache;
+
     int             apart;
     bigcache_rc_t   rc;
     bigcache_put_t  again;
@@ -75,17 +81,17 @@ bigcache_cache_put(bigcache_cache_t *cache, const bigcache_put_t *put,
 
     apart = 0;
     again = *put;
-    again.tag = (uint16_t) (atomic_fetch_add(&cache->tag, 1) % UINT16_MAX + 1);
+    again.tag = (uint16_t) (atomic_fetch_add(&local->tag, 1) % UINT16_MAX + 1);
 
-    bigcache_ask_begin(&ask, cache);
+    bigcache_ask_begin(&ask, local);
 
     do {
         again.since = bigcache_ask_since(&ask);
 
-        rc = bigcache_store_put(cache->store, &again, page);
+        rc = bigcache_store_put(local->store, &again, page);
 
         if (rc == BIGCACHE_HELD) {
-            rc = bigcache_ask_put(&ask, &again, apart, page);
+            rc = bigcache_ask_page_write(&ask, &again, apart, page);
 
             if (rc == BIGCACHE_APART) {
                 apart = 1;
@@ -94,13 +100,13 @@ bigcache_cache_put(bigcache_cache_t *cache, const bigcache_put_t *put,
 
     } while (bigcache_ask_again(&ask, &rc));
 
-    return bigcache_ask_told(&ask, rc);
+    return bigcache_ask_known(&ask, rc);
 }
 
 
 static bigcache_rc_t
-bigcache_ask_get(bigcache_ask_t *ask, const bigcache_str_t *key, int body,
-    bigcache_page_t *page)
+bigcache_ask_page_fetch(bigcache_ask_t *ask, const bigcache_str_t *key,
+    int body, bigcache_page_t *page)
 {
     uint64_t        segment;
     bigcache_rc_t   rc;
@@ -125,7 +131,7 @@ bigcache_ask_get(bigcache_ask_t *ask, const bigcache_str_t *key, int body,
             if (bigcache_record_decode(&page->record, page->copy, data.len)
                 == -1)
             {
-                rc = bigcache_page_failed(&ask->cache->conf, BIGCACHE_ERROR,
+                rc = bigcache_page_failed(&ask->local->conf, BIGCACHE_ERROR,
                                           "ask", "the answer is no record");
             }
         }
@@ -139,7 +145,7 @@ bigcache_ask_get(bigcache_ask_t *ask, const bigcache_str_t *key, int body,
 
     segment = page->record.segment;
 
-    rc = bigcache_page_read_outside(&ask->cache->pages, key, body, page);
+    rc = bigcache_page_read_outside(&ask->local->pages, key, body, page);
 
     if (rc == BIGCACHE_OK) {
         return BIGCACHE_OK;
@@ -147,12 +153,12 @@ bigcache_ask_get(bigcache_ask_t *ask, const bigcache_str_t *key, int body,
 
     bigcache_page_free(page);
 
-    return bigcache_ask_lost(ask, key, rc, segment);
+    return bigcache_ask_page_damaged(ask, key, rc, segment);
 }
 
 
 static bigcache_rc_t
-bigcache_ask_lost(bigcache_ask_t *ask, const bigcache_str_t *key,
+bigcache_ask_page_damaged(bigcache_ask_t *ask, const bigcache_str_t *key,
     bigcache_rc_t rc, uint64_t segment)
 {
     if (rc != BIGCACHE_MISS && rc != BIGCACHE_DAMAGED && rc != BIGCACHE_STALE)
@@ -162,7 +168,7 @@ bigcache_ask_lost(bigcache_ask_t *ask, const bigcache_str_t *key,
 
     /* the file may be one that somebody has put another in place of */
 
-    bigcache_files_forget(ask->cache->pages.files, segment);
+    bigcache_files_forget(ask->local->pages.files, segment);
 
     rc = bigcache_ask(ask, BIGCACHE_CALL_LOST, key, 0);
 
@@ -173,14 +179,14 @@ bigcache_ask_lost(bigcache_ask_t *ask, const bigcache_str_t *key,
 
 
 static bigcache_rc_t
-bigcache_ask_put(bigcache_ask_t *ask, const bigcache_put_t *put, int apart,
-    bigcache_page_t *page)
+bigcache_ask_page_write(bigcache_ask_t *ask, const bigcache_put_t *put,
+    int apart, bigcache_page_t *page)
 {
     bigcache_rc_t      rc;
     bigcache_draft_t   draft;
     bigcache_pages_t  *pages;
 
-    pages = &ask->cache->pages;
+    pages = &ask->local->pages;
 
     ask->asked = 1;
 
@@ -193,7 +199,7 @@ bigcache_ask_put(bigcache_ask_t *ask, const bigcache_put_t *put, int apart,
         rc = bigcache_page_file(pages, &draft, &put->key, page);
 
         if (rc == BIGCACHE_OK) {
-            rc = bigcache_ask_commit(ask, put, &draft);
+            rc = bigcache_ask_page_commit(ask, put, &draft);
             page->record = draft.record;
         }
 
@@ -203,7 +209,7 @@ bigcache_ask_put(bigcache_ask_t *ask, const bigcache_put_t *put, int apart,
 
         /* what makes room there is not to be kept from this segment */
 
-        bigcache_extents_end(&ask->cache->extents);
+        bigcache_extents_end(&ask->local->extents);
 
         (void) bigcache_ask(ask, BIGCACHE_CALL_FULL, NULL, 0);
         bigcache_ask_end(ask);
@@ -213,7 +219,7 @@ bigcache_ask_put(bigcache_ask_t *ask, const bigcache_put_t *put, int apart,
 
         /* nothing that lies in this extent is taken any more */
 
-        bigcache_extents_end(&ask->cache->extents);
+        bigcache_extents_end(&ask->local->extents);
     }
 
     if (rc != BIGCACHE_OK) {
@@ -225,7 +231,7 @@ bigcache_ask_put(bigcache_ask_t *ask, const bigcache_put_t *put, int apart,
 
 
 static bigcache_rc_t
-bigcache_ask_commit(bigcache_ask_t *ask, const bigcache_put_t *put,
+bigcache_ask_page_commit(bigcache_ask_t *ask, const bigcache_put_t *put,
     bigcache_draft_t *draft)
 {
     bigcache_rc_t  rc;

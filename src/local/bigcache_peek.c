@@ -5,8 +5,8 @@
 
 
 /*
- * Pages by way of the hot index: what can be had without waiting, and what
- * others are to find there.
+ * Reads what the hot index, ../shm/bigcache_hot.h, says of a key, and enters
+ * into it what a look at the index found.
  */
 
 
@@ -17,28 +17,30 @@
 #include <string.h>
 #include <sys/uio.h>
 
-#include "bigcache_ask.h"
+#include "bigcache_peek.h"
 #include "bigcache_time.h"
 
 
-#define BIGCACHE_PEEK_ENTRY  (BIGCACHE_CACHE_PEEK + BIGCACHE_ENTRY_HEAD_MAX)
+#define BIGCACHE_PEEK_ENTRY  (BIGCACHE_PEEK_MAX + BIGCACHE_ENTRY_HEAD_MAX)
 
 
-static bigcache_rc_t bigcache_peek_page(bigcache_cache_t *cache,
+static bigcache_rc_t bigcache_peek_page(bigcache_local_t *local,
     const bigcache_str_t *key, const bigcache_hot_entry_t *entry,
     bigcache_page_t *page);
-static int bigcache_peek_read(bigcache_cache_t *cache,
+static int bigcache_peek_read(bigcache_local_t *local,
     const bigcache_hot_entry_t *entry, u_char *dst);
 
 
 bigcache_rc_t
-bigcache_cache_peek(bigcache_cache_t *cache, const bigcache_str_t *key,
+bigcache_peek(bigcache_cache_t *cache, const bigcache_str_t *key,
     bigcache_page_t *page)
 {
+    bigcache_local_t *local = (bigcache_local_t *) cache;
+
     bigcache_hot_t        *hot;
     bigcache_hot_entry_t   entry;
 
-    hot = cache->conf.hot;
+    hot = local->conf.hot;
 
     bigcache_page_clear(page);
 
@@ -49,25 +51,27 @@ bigcache_cache_peek(bigcache_cache_t *cache, const bigcache_str_t *key,
         return BIGCACHE_AGAIN;
     }
 
-    return entry.version ? bigcache_peek_page(cache, key, &entry, page)
+    return entry.version ? bigcache_peek_page(local, key, &entry, page)
                          : BIGCACHE_MISS;
 }
 
 
 void
-bigcache_cache_peeked(bigcache_cache_t *cache)
+bigcache_peek_count(bigcache_cache_t *cache)
 {
-    bigcache_hot_hit(cache->conf.hot);
+    bigcache_local_t *local = (bigcache_local_t *) cache;
+
+    bigcache_hot_hit(local->conf.hot);
 }
 
 
 void
-bigcache_peek_note(bigcache_cache_t *cache, const bigcache_str_t *key,
+bigcache_peek_note(bigcache_local_t *local, const bigcache_str_t *key,
     bigcache_hot_note_t *note)
 {
     bigcache_hot_t  *hot;
 
-    hot = cache->conf.hot;
+    hot = local->conf.hot;
 
     if (hot) {
         bigcache_hot_note(hot, bigcache_hot_hash(hot, key), note);
@@ -76,13 +80,13 @@ bigcache_peek_note(bigcache_cache_t *cache, const bigcache_str_t *key,
 
 
 void
-bigcache_peek_enter(bigcache_cache_t *cache, const bigcache_str_t *key,
+bigcache_peek_enter(bigcache_local_t *local, const bigcache_str_t *key,
     const bigcache_hot_note_t *note, bigcache_rc_t rc,
     const bigcache_record_t *record)
 {
     bigcache_hot_entry_t  entry;
 
-    if (cache->conf.hot == NULL) {
+    if (local->conf.hot == NULL) {
         return;
     }
 
@@ -91,7 +95,7 @@ bigcache_peek_enter(bigcache_cache_t *cache, const bigcache_str_t *key,
     if (rc == BIGCACHE_OK) {
 
         if (!(record->flags & BIGCACHE_FLAG_SEGMENT)
-            || record->length > BIGCACHE_CACHE_PEEK)
+            || record->length > BIGCACHE_PEEK_MAX)
         {
             return;
         }
@@ -106,12 +110,12 @@ bigcache_peek_enter(bigcache_cache_t *cache, const bigcache_str_t *key,
         return;
     }
 
-    bigcache_hot_enter(cache->conf.hot, note, &entry);
+    bigcache_hot_enter(local->conf.hot, note, &entry);
 }
 
 
 static bigcache_rc_t
-bigcache_peek_page(bigcache_cache_t *cache, const bigcache_str_t *key,
+bigcache_peek_page(bigcache_local_t *local, const bigcache_str_t *key,
     const bigcache_hot_entry_t *entry, bigcache_page_t *page)
 {
     page->memory = malloc((size_t) entry->size);
@@ -120,11 +124,11 @@ bigcache_peek_page(bigcache_cache_t *cache, const bigcache_str_t *key,
         return BIGCACHE_AGAIN;
     }
 
-    if (!bigcache_peek_read(cache, entry, page->memory)
+    if (!bigcache_peek_read(local, entry, page->memory)
         || !bigcache_page_parse(key, (size_t) entry->size, page)
         || page->record.expire <= bigcache_now())
     {
-        /* whoever may wait for the disk finds out what is the matter */
+        /* a call that may wait for the disk finds out what is the matter */
 
         bigcache_page_free(page);
         return BIGCACHE_AGAIN;
@@ -141,7 +145,7 @@ bigcache_peek_page(bigcache_cache_t *cache, const bigcache_str_t *key,
 /* returns 1 if all of it was in the page cache, or 0 */
 
 static int
-bigcache_peek_read(bigcache_cache_t *cache, const bigcache_hot_entry_t *entry,
+bigcache_peek_read(bigcache_local_t *local, const bigcache_hot_entry_t *entry,
     u_char *dst)
 {
     int                fd;
@@ -150,7 +154,7 @@ bigcache_peek_read(bigcache_cache_t *cache, const bigcache_hot_entry_t *entry,
     bigcache_file_t   *file;
     bigcache_files_t  *files;
 
-    files = cache->pages.files;
+    files = local->pages.files;
 
     if (!bigcache_files_peek(files, entry->segment, &file, &fd)) {
         return 0;

@@ -1,0 +1,394 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * Makes, starts and ends a process's part in a store, and follows the store's
+ * hooks: what the process does as an owner and as a caller.
+ */
+
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE     /* pthread_mutex_clocklock() */
+#endif
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <sys/eventfd.h>
+
+#include "bigcache_ask.h"
+#include "bigcache_ask_page.h"
+#include "bigcache_crc.h"
+#include "bigcache_local.h"
+#include "bigcache_peek.h"
+#include "bigcache_time.h"
+
+
+/*
+ * Milliseconds after which a caller lets go of removed segments, and of room
+ * that it does not use.
+ */
+#define BIGCACHE_LOCAL_SWEEP  1000
+
+/* seconds that one waits for those who have the lock before */
+
+#define BIGCACHE_LOCAL_LOCK_WAIT  1
+
+
+static int bigcache_local_start(bigcache_cache_t *cache);
+static void bigcache_local_quit(bigcache_cache_t *cache);
+static void bigcache_local_stop(bigcache_cache_t *cache);
+static void bigcache_local_destroy(bigcache_cache_t *cache);
+static bigcache_lock_t *bigcache_local_lock(bigcache_cache_t *cache,
+    const bigcache_str_t *key, int brief);
+static void bigcache_local_unlock(bigcache_lock_t *lock);
+static bigcache_rc_t bigcache_local_opened(void *data, char *error);
+static void bigcache_local_closing(void *data);
+static bigcache_rc_t bigcache_local_held(void *data, char *error);
+static void bigcache_local_watch(bigcache_local_t *local, int fd);
+static void bigcache_local_wake(void *data);
+static int bigcache_local_there(void *data);
+
+
+static const bigcache_engine_t  bigcache_local_engine = {
+    bigcache_local_start,
+    bigcache_local_quit,
+    bigcache_local_stop,
+    bigcache_local_destroy,
+    bigcache_peek,
+    bigcache_peek_count,
+    bigcache_ask_page_get,
+    bigcache_ask_page_put,
+    bigcache_ask_delete,
+    bigcache_ask_sync,
+    bigcache_ask_purge,
+    bigcache_ask_list,
+    bigcache_ask_stat,
+    bigcache_ask_clear,
+    bigcache_ask_close,
+    bigcache_ask_open,
+    bigcache_local_lock,
+    bigcache_local_unlock,
+    bigcache_ask_reason
+};
+
+
+bigcache_cache_t *
+bigcache_local_create(const bigcache_local_conf_t *conf)
+{
+    unsigned                 i;
+    bigcache_local_t        *local;
+    bigcache_store_hooks_t  *hooks;
+
+    local = calloc(1, sizeof(bigcache_local_t));
+    if (local == NULL) {
+        return NULL;
+    }
+
+    local->cache.engine = &bigcache_local_engine;
+    local->cache.log = &local->conf.log;
+
+    local->conf = conf->store;
+
+    hooks = &local->conf.hooks;
+    hooks->opened = bigcache_local_opened;
+    hooks->closing = bigcache_local_closing;
+    hooks->held = bigcache_local_held;
+    hooks->wake = bigcache_local_wake;
+    hooks->there = bigcache_local_there;
+    hooks->data = local;
+
+    local->conf.path = strdup(conf->store.path);
+    local->event = eventfd(0, EFD_NONBLOCK|EFD_CLOEXEC);
+
+    if (local->conf.path == NULL || local->event == -1) {
+        goto failed;
+    }
+
+    local->cache.name = local->conf.path;
+
+    local->store = bigcache_store_create(&local->conf);
+    if (local->store == NULL) {
+        goto failed;
+    }
+
+    local->server = bigcache_server_create(local->store, &local->conf,
+                                           conf->masters);
+    local->client = bigcache_client_create(local->conf.path, conf->masters,
+                                           local->conf.wait);
+
+    if (local->server == NULL || local->client == NULL) {
+        goto failed;
+    }
+
+    bigcache_extents_init(&local->extents, &local->conf, local->client,
+                          bigcache_store_files(local->store));
+
+    local->pages.conf = &local->conf;
+    local->pages.files = bigcache_store_files(local->store);
+    local->pages.reserve = bigcache_extent_reserve;
+    local->pages.done = bigcache_extent_done;
+    local->pages.data = &local->extents;
+
+    bigcache_pages_init(&local->pages);
+    (void) pthread_mutex_init(&local->mutex, NULL);
+
+    for (i = 0; i < 2 * BIGCACHE_LOCAL_LOCKS; i++) {
+        (void) pthread_mutex_init(&local->locks[i], NULL);
+    }
+
+    /* processes that begin at the same time are not to count alike */
+
+    local->tag = (unsigned) bigcache_now_us() * 2654435761u
+                 ^ (unsigned) getpid();
+
+    return &local->cache;
+
+failed:
+
+    if (local->client) {
+        bigcache_client_destroy(local->client);
+    }
+
+    if (local->server) {
+        bigcache_server_destroy(local->server);
+    }
+
+    if (local->store) {
+        bigcache_store_destroy(local->store);
+    }
+
+    if (local->event > 0) {
+        (void) close(local->event);
+    }
+
+    free((void *) local->conf.path);
+    free(local);
+
+    return NULL;
+}
+
+
+static int
+bigcache_local_start(bigcache_cache_t *cache)
+{
+    bigcache_local_t *local = (bigcache_local_t *) cache;
+
+    return bigcache_store_start(local->store);
+}
+
+
+static void
+bigcache_local_quit(bigcache_cache_t *cache)
+{
+    bigcache_local_t *local = (bigcache_local_t *) cache;
+
+    atomic_store(&local->quitting, 1);
+
+    bigcache_store_quit(local->store);
+    bigcache_server_quit(local->server);
+    bigcache_local_wake(local);
+}
+
+
+static void
+bigcache_local_stop(bigcache_cache_t *cache)
+{
+    bigcache_local_t *local = (bigcache_local_t *) cache;
+
+    atomic_store(&local->stopping, 1);
+
+    bigcache_store_stop(local->store);
+}
+
+
+static void
+bigcache_local_destroy(bigcache_cache_t *cache)
+{
+    bigcache_local_t *local = (bigcache_local_t *) cache;
+
+    unsigned  i;
+
+    /* the files are the store's, its threads may be the server's */
+
+    bigcache_server_destroy(local->server);
+    bigcache_extents_end(&local->extents);
+    bigcache_client_destroy(local->client);
+
+    bigcache_store_destroy(local->store);
+
+    bigcache_extents_destroy(&local->extents);
+    bigcache_pages_destroy(&local->pages);
+    (void) pthread_mutex_destroy(&local->mutex);
+
+    for (i = 0; i < 2 * BIGCACHE_LOCAL_LOCKS; i++) {
+        (void) pthread_mutex_destroy(&local->locks[i]);
+    }
+
+    (void) close(local->event);
+    free((void *) local->conf.path);
+    free(local);
+}
+
+
+static bigcache_lock_t *
+bigcache_local_lock(bigcache_cache_t *cache, const bigcache_str_t *key,
+    int brief)
+{
+    bigcache_local_t *local = (bigcache_local_t *) cache;
+
+    unsigned          i;
+    struct timespec   until;
+    pthread_mutex_t  *lock;
+
+    i = bigcache_crc32(0, key->data, key->len) % BIGCACHE_LOCAL_LOCKS;
+
+    lock = &local->locks[brief ? i : i + BIGCACHE_LOCAL_LOCKS];
+
+    /* not the time of day, which may be set back meanwhile */
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &until);
+
+    until.tv_sec += BIGCACHE_LOCAL_LOCK_WAIT;
+
+    if (pthread_mutex_clocklock(lock, CLOCK_MONOTONIC, &until) != 0) {
+        return NULL;
+    }
+
+    return (bigcache_lock_t *) lock;
+}
+
+
+static void
+bigcache_local_unlock(bigcache_lock_t *lock)
+{
+    (void) pthread_mutex_unlock((pthread_mutex_t *) lock);
+}
+
+
+/* the hooks run in the store's thread, but for wake and there */
+
+static bigcache_rc_t
+bigcache_local_opened(void *data, char *error)
+{
+    bigcache_local_t *local = data;
+
+    return bigcache_server_start(local->server, error);
+}
+
+
+static void
+bigcache_local_closing(void *data)
+{
+    bigcache_local_t *local = data;
+
+    bigcache_server_stop(local->server);
+}
+
+
+static bigcache_rc_t
+bigcache_local_held(void *data, char *error)
+{
+    bigcache_local_t *local = data;
+
+    int            fd;
+    bigcache_rc_t  rc;
+
+    rc = bigcache_client_watch(local->client, atomic_load(&local->quitting),
+                               &fd, error);
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    if (bigcache_store_held(local->store, 1)) {
+        bigcache_local_watch(local, fd);
+        (void) bigcache_store_held(local->store, 0);
+    }
+
+    (void) close(fd);
+
+    bigcache_client_end(local->client);
+    bigcache_extents_end(&local->extents);
+
+    /* until it is opened again somebody may put other files there */
+
+    bigcache_files_close(bigcache_store_files(local->store));
+    bigcache_pages_reset(&local->pages);
+
+    return BIGCACHE_OK;
+}
+
+
+/* returns when the owner is gone, or this process is to stop */
+
+static void
+bigcache_local_watch(bigcache_local_t *local, int fd)
+{
+    int                told;
+    uint64_t           n;
+    struct pollfd      pfd[2];
+    bigcache_files_t  *files;
+
+    told = 0;
+    files = bigcache_store_files(local->store);
+
+    pfd[0].fd = fd;
+    pfd[0].events = POLLIN;
+    pfd[1].fd = local->event;
+    pfd[1].events = POLLIN;
+
+    while (!atomic_load(&local->stopping)) {
+
+        if (atomic_load(&local->quitting) && !told) {
+            told = 1;
+            bigcache_client_tell(fd, 1);
+        }
+
+        pfd[0].revents = 0;
+        pfd[1].revents = 0;
+
+        (void) poll(pfd, 2, BIGCACHE_LOCAL_SWEEP);
+
+        if (pfd[0].revents) {
+
+            /* nothing is ever sent here */
+
+            return;
+        }
+
+        if (pfd[1].revents) {
+            (void) !read(local->event, &n, sizeof(n));
+            continue;
+        }
+
+        (void) bigcache_extents_idle(&local->extents);
+        bigcache_files_sweep(files);
+    }
+}
+
+
+static void
+bigcache_local_wake(void *data)
+{
+    bigcache_local_t *local = data;
+
+    uint64_t  n;
+
+    n = 1;
+
+    (void) !write(local->event, &n, sizeof(n));
+}
+
+
+static int
+bigcache_local_there(void *data)
+{
+    bigcache_local_t *local = data;
+
+    return bigcache_client_probe(local->client);
+}

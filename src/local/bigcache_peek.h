@@ -1,0 +1,48 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * Hits and misses of recently used keys need neither a thread nor another
+ * process: the hot index, in memory that all processes share, says where the
+ * page lies, and it is read only if it is in the page cache.
+ *
+ * bigcache_peek() and bigcache_peek_count() are for an event loop: they never
+ * block.  The others are for any thread that reads the index.
+ */
+
+
+#ifndef _BIGCACHE_PEEK_H_INCLUDED_
+#define _BIGCACHE_PEEK_H_INCLUDED_
+
+
+#include "bigcache_ask.h"
+#include "bigcache_hot.h"
+
+
+/* bytes of body: as much as is held in memory as a whole, see docs/hot.md */
+
+#define BIGCACHE_PEEK_MAX  BIGCACHE_STORE_LARGE
+
+
+/* bigcache_cache_peek() and bigcache_cache_peeked(), for the engine's table */
+
+bigcache_rc_t bigcache_peek(bigcache_cache_t *cache,
+    const bigcache_str_t *key, bigcache_page_t *page);
+void bigcache_peek_count(bigcache_cache_t *cache);
+
+/*
+ * Around a look at the index: bigcache_peek_note() notes in *note what the hot
+ * index must be told afterwards; bigcache_peek_enter() enters what the look
+ * came to, rc, and the record if that is BIGCACHE_OK.
+ */
+void bigcache_peek_note(bigcache_local_t *local, const bigcache_str_t *key,
+    bigcache_hot_note_t *note);
+void bigcache_peek_enter(bigcache_local_t *local, const bigcache_str_t *key,
+    const bigcache_hot_note_t *note, bigcache_rc_t rc,
+    const bigcache_record_t *record);
+
+
+#endif /* _BIGCACHE_PEEK_H_INCLUDED_ */
