@@ -1,20 +1,5 @@
 # ./build.sh test, test-full, sanitize, fuzz and bench: read by build.sh.
 
-lint() {
-    find . \( -path ./build -o -path './obj-*' \) -prune \
-        -o -name '*.[ch]' -print0 | sort -z |
-        xargs -0 -r perl -CSD -ne '
-            chomp;
-            my $code = s/"(?:[^"\\]|\\.)*"/""/gr;
-            my $why = /\t/ ? "tab" : /\s$/ ? "trailing blank"
-                : length > 80 ? "over 80 columns"
-                : $code =~ m{//} ? "// comment" : next;
-            print STDERR "$ARGV:$.: $why\n";
-            $bad = 1;
-            } continue { close ARGV if eof; } END { exit $bad // 0;
-        ' || die "lint failed"
-}
-
 make_units() {
     make_part t/Makefile units power
 }
@@ -88,7 +73,7 @@ run_tests() {
 }
 
 cmd_test() {
-    lint
+    auto/lint || die "auto/lint has found breaches of the rules"
 
     [ "$WERROR" != 1 ] || attended test_strictly "$@"
     set_paths
