@@ -29,6 +29,18 @@ bigcache_log(const bigcache_log_t *log, int level, const char *fmt, ...)
 }
 
 
+bigcache_rc_t
+bigcache_log_failed(const bigcache_log_t *log, const char *path,
+    bigcache_rc_t rc, const char *what, const char *error)
+{
+    bigcache_log(log, rc == BIGCACHE_FULL ? BIGCACHE_LOG_ERR
+                                          : BIGCACHE_LOG_CRIT,
+                 "store \"%s\": cannot %s: %s", path, what, error);
+
+    return (rc == BIGCACHE_FULL) ? rc : BIGCACHE_ERROR;
+}
+
+
 /* a key may hold anything, but no line of its own, and no terminal's codes */
 
 static void

@@ -15,6 +15,9 @@
 #define _BIGCACHE_LOG_H_INCLUDED_
 
 
+#include "bigcache_rc.h"
+
+
 #define BIGCACHE_LOG_CRIT    3
 #define BIGCACHE_LOG_ERR     4
 #define BIGCACHE_LOG_WARN    5
@@ -41,6 +44,13 @@ typedef struct {
 
 void bigcache_log(const bigcache_log_t *log, int level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/*
+ * Logs 'store "PATH": cannot WHAT: ERROR', at level ERR if rc is BIGCACHE_FULL,
+ * else CRIT.  Returns BIGCACHE_FULL for that, BIGCACHE_ERROR for any other rc.
+ */
+bigcache_rc_t bigcache_log_failed(const bigcache_log_t *log, const char *path,
+    bigcache_rc_t rc, const char *what, const char *error);
 
 
 #endif /* _BIGCACHE_LOG_H_INCLUDED_ */

@@ -157,8 +157,6 @@ bigcache_rc_t
 bigcache_cache_failed(bigcache_cache_t *cache, const char *what,
     const char *error)
 {
-    bigcache_log(cache->log, BIGCACHE_LOG_CRIT, "store \"%s\": cannot %s: %s",
-                 cache->name, what, error);
-
-    return BIGCACHE_ERROR;
+    return bigcache_log_failed(cache->log, cache->name, BIGCACHE_ERROR, what,
+                               error);
 }

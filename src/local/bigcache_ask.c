@@ -475,8 +475,9 @@ bigcache_ask_list_owner(bigcache_ask_t *ask, const bigcache_str_t *prefix,
         && !bigcache_list_receive(list, &answer->data, &answer->key,
                                   answer->n[1] != 0, after, limit))
     {
-        rc = bigcache_page_failed(&ask->local->conf, BIGCACHE_ERROR, "ask",
-                                  "the answer is no list");
+        rc = bigcache_log_failed(&ask->local->conf.log, ask->local->conf.path,
+                                 BIGCACHE_ERROR, "ask",
+                                 "the answer is no list");
     }
 
     bigcache_ask_end(ask);

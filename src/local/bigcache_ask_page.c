@@ -131,8 +131,9 @@ bigcache_ask_page_fetch(bigcache_ask_t *ask, const bigcache_str_t *key,
             if (bigcache_record_decode(&page->record, page->copy, data.len)
                 == -1)
             {
-                rc = bigcache_page_failed(&ask->local->conf, BIGCACHE_ERROR,
-                                          "ask", "the answer is no record");
+                rc = bigcache_log_failed(&ask->local->conf.log,
+                                         ask->local->conf.path, BIGCACHE_ERROR,
+                                         "ask", "the answer is no record");
             }
         }
     }

@@ -253,8 +253,8 @@ bigcache_extent_lend(bigcache_extents_t *extents, uint64_t size,
         rc = BIGCACHE_STALE;
 
     } else {
-        rc = bigcache_page_failed(extents->conf, rc, "open a segment",
-                                  strerror(errno));
+        rc = bigcache_log_failed(&extents->conf->log, extents->conf->path, rc,
+                                 "open a segment", strerror(errno));
     }
 
     bigcache_extent_back(extents, extent);

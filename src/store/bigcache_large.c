@@ -94,8 +94,8 @@ bigcache_large_reserve(void *data, uint64_t size, bigcache_place_t *place)
         rc = BIGCACHE_STALE;
 
     } else {
-        rc = bigcache_page_failed(&store->conf, rc, "open a segment",
-                                  strerror(errno));
+        rc = bigcache_log_failed(&store->conf.log, store->conf.path, rc,
+                                 "open a segment", strerror(errno));
     }
 
     bigcache_store_take_back(store, BIGCACHE_LARGE_PEER, place->id, offset);

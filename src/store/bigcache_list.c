@@ -110,7 +110,8 @@ bigcache_store_list(bigcache_store_t *store, const bigcache_str_t *prefix,
         rc = BIGCACHE_UNAVAILABLE;
 
     } else if (rc == BIGCACHE_ERROR) {
-        (void) bigcache_store_failed(store, rc, "list", error);
+        (void) bigcache_log_failed(&store->conf.log, store->conf.path, rc,
+                                   "list", error);
     }
 
     bigcache_store_leave(store);

@@ -363,7 +363,8 @@ bigcache_store_read(bigcache_store_t *store, const bigcache_str_t *key,
 
         /* too many open files, say: that will pass, and harms no page */
 
-        return bigcache_store_failed(store, rc, "read", error);
+        return bigcache_log_failed(&store->conf.log, store->conf.path, rc,
+                                   "read", error);
     }
 
     if (bigcache_record_decode(&page->record, page->value.data,

@@ -86,7 +86,8 @@ bigcache_key_read(bigcache_store_t *store, const bigcache_str_t *key,
     }
 
     if (rc == BIGCACHE_ERROR) {
-        return bigcache_store_failed(store, rc, "read", error);
+        return bigcache_log_failed(&store->conf.log, store->conf.path, rc,
+                                   "read", error);
     }
 
     /* what cannot be read can still be written over, and removed */

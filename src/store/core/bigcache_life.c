@@ -263,18 +263,11 @@ bigcache_store_healed(bigcache_store_t *store, int64_t since)
 
 
 bigcache_rc_t
-bigcache_store_failed(bigcache_store_t *store, bigcache_rc_t rc,
-    const char *what, const char *error)
-{
-    return bigcache_page_failed(&store->conf, rc, what, error);
-}
-
-
-bigcache_rc_t
 bigcache_store_unwritten(bigcache_store_t *store, bigcache_rc_t rc,
     const char *error)
 {
-    (void) bigcache_store_failed(store, rc, "write", error);
+    (void) bigcache_log_failed(&store->conf.log, store->conf.path, rc, "write",
+                               error);
 
     bigcache_store_break(store, rc);
 

@@ -232,10 +232,10 @@ void bigcache_store_full(bigcache_store_t *store);
 
 void bigcache_store_tell_full(bigcache_store_t *store);
 
-/* bigcache_page_failed(), and the same for a write, which breaks the store */
-
-bigcache_rc_t bigcache_store_failed(bigcache_store_t *store,
-    bigcache_rc_t rc, const char *what, const char *error);
+/*
+ * Logs that a write to the index failed, and breaks the store.  Returns what
+ * bigcache_store_broken() does.
+ */
 bigcache_rc_t bigcache_store_unwritten(bigcache_store_t *store,
     bigcache_rc_t rc, const char *error);
 

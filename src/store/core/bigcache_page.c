@@ -171,9 +171,10 @@ static bigcache_rc_t
 bigcache_page_inside(bigcache_pages_t *pages, bigcache_rc_t rc)
 {
     return (rc == BIGCACHE_STALE)
-           ? bigcache_page_failed(pages->conf, BIGCACHE_ERROR,
-                                  "open a segment", "the directory \"pages\" "
-                                  "is not there, or is another")
+           ? bigcache_log_failed(&pages->conf->log, pages->conf->path,
+                                 BIGCACHE_ERROR, "open a segment",
+                                 "the directory \"pages\" is not there, or is "
+                                 "another")
            : rc;
 }
 
@@ -198,8 +199,8 @@ bigcache_page_fetch(bigcache_pages_t *pages, const bigcache_str_t *key,
     rc = bigcache_files_acquire(pages->files, record->segment, &file, &fd);
 
     if (rc == BIGCACHE_ERROR) {
-        return bigcache_page_failed(pages->conf, rc, "open a segment",
-                                     strerror(errno));
+        return bigcache_log_failed(&pages->conf->log, pages->conf->path, rc,
+                                   "open a segment", strerror(errno));
     }
 
     if (rc != BIGCACHE_OK) {
@@ -220,8 +221,9 @@ bigcache_page_fetch(bigcache_pages_t *pages, const bigcache_str_t *key,
         page->fd = bigcache_files_in_order(fd);
 
         rc = (page->fd == -1)
-             ? bigcache_page_failed(pages->conf, BIGCACHE_ERROR, "open a page",
-                                     strerror(errno))
+             ? bigcache_log_failed(&pages->conf->log, pages->conf->path,
+                                   BIGCACHE_ERROR, "open a page",
+                                   strerror(errno))
              : bigcache_page_verify(pages, page, body, stop, crc);
     }
 
@@ -282,8 +284,9 @@ bigcache_page_file(bigcache_pages_t *pages, const bigcache_draft_t *draft,
     page->fd = fcntl(draft->place.fd, F_DUPFD_CLOEXEC, 0);
 
     if (page->fd == -1) {
-        return bigcache_page_failed(pages->conf, BIGCACHE_ERROR, "open a page",
-                                     strerror(errno));
+        return bigcache_log_failed(&pages->conf->log, pages->conf->path,
+                                   BIGCACHE_ERROR, "open a page",
+                                   strerror(errno));
     }
 
     return BIGCACHE_OK;
@@ -338,18 +341,6 @@ bigcache_page_size(const bigcache_str_t *key,
 }
 
 
-bigcache_rc_t
-bigcache_page_failed(const bigcache_store_conf_t *conf, bigcache_rc_t rc,
-    const char *what, const char *error)
-{
-    bigcache_log(&conf->log,
-                 rc == BIGCACHE_FULL ? BIGCACHE_LOG_ERR : BIGCACHE_LOG_CRIT,
-                 "store \"%s\": cannot %s: %s", conf->path, what, error);
-
-    return (rc == BIGCACHE_FULL) ? rc : BIGCACHE_ERROR;
-}
-
-
 /* in one piece of memory, in front of it room for what stands there */
 
 static bigcache_rc_t
@@ -370,8 +361,9 @@ bigcache_page_small(bigcache_pages_t *pages, const bigcache_put_t *put,
 
     if (bigcache_data_read(memory + head, put->data, put->n) == -1) {
         free(memory);
-        return bigcache_page_failed(pages->conf, BIGCACHE_ERROR, "read a body",
-                                     strerror(errno));
+        return bigcache_log_failed(&pages->conf->log, pages->conf->path,
+                                   BIGCACHE_ERROR, "read a body",
+                                   strerror(errno));
     }
 
     rc = put->unpacked ? BIGCACHE_OK
@@ -636,10 +628,10 @@ bigcache_page_unwritten(bigcache_pages_t *pages, bigcache_draft_t *draft)
 
     bigcache_page_done(pages, draft);
 
-    return bigcache_page_failed(pages->conf,
-                                (err == ENOSPC || err == EDQUOT)
-                                ? BIGCACHE_FULL : BIGCACHE_ERROR,
-                                "write a page", strerror(err));
+    return bigcache_log_failed(&pages->conf->log, pages->conf->path,
+                               (err == ENOSPC || err == EDQUOT)
+                               ? BIGCACHE_FULL : BIGCACHE_ERROR,
+                               "write a page", strerror(err));
 }
 
 
@@ -795,6 +787,7 @@ bigcache_page_unread(bigcache_pages_t *pages)
 {
     return (errno == BIGCACHE_DATA_ENDED)
            ? BIGCACHE_DAMAGED
-           : bigcache_page_failed(pages->conf, BIGCACHE_ERROR, "read a page",
-                                  strerror(errno));
+           : bigcache_log_failed(&pages->conf->log, pages->conf->path,
+                                 BIGCACHE_ERROR, "read a page",
+                                 strerror(errno));
 }

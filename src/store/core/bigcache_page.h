@@ -143,11 +143,6 @@ bigcache_rc_t bigcache_page_file(bigcache_pages_t *pages,
     const bigcache_draft_t *draft, const bigcache_str_t *key,
     bigcache_page_t *page);
 
-/* logs that what failed and why; returns BIGCACHE_FULL or BIGCACHE_ERROR */
-
-bigcache_rc_t bigcache_page_failed(const bigcache_store_conf_t *conf,
-    bigcache_rc_t rc, const char *what, const char *error);
-
 /* returns the bytes of a page's entry, 0 if it has none */
 
 uint64_t bigcache_page_size(const bigcache_str_t *key,

@@ -64,8 +64,8 @@ bigcache_store_reserve(void *data, uint64_t size, bigcache_place_t *place)
     rc = bigcache_segments_reserve(store->segments, size, place);
 
     if (rc != BIGCACHE_OK) {
-        return bigcache_store_failed(store, rc, "begin a segment",
-                                     strerror(errno));
+        return bigcache_log_failed(&store->conf.log, store->conf.path, rc,
+                                   "begin a segment", strerror(errno));
     }
 
     /* a new segment is a reason to look at the limits */

@@ -551,7 +551,8 @@ bigcache_sync_remember(bigcache_store_t *store)
     if (bigcache_open_keep_unsynced(store->index, ids, n, error)
         != BIGCACHE_OK)
     {
-        (void) bigcache_store_failed(store, BIGCACHE_ERROR, "write", error);
+        (void) bigcache_log_failed(&store->conf.log, store->conf.path,
+                                   BIGCACHE_ERROR, "write", error);
     }
 
     memcpy(sync->ids, ids, n * sizeof(uint64_t));

@@ -1211,7 +1211,8 @@ bigcache_import_delete(bigcache_store_t *store, const bigcache_str_t *key)
     }
 
     if (rc != BIGCACHE_OK && rc != BIGCACHE_MISS) {
-        return bigcache_store_failed(store, rc, "write to import/", error);
+        return bigcache_log_failed(&store->conf.log, store->conf.path, rc,
+                                   "write to import/", error);
     }
 
     return rc;
@@ -1244,7 +1245,8 @@ bigcache_import_purge_slice(bigcache_store_t *store,
                                         error);
 
         if (rc == BIGCACHE_ERROR && !purge->failed) {
-            (void) bigcache_store_failed(store, rc, "read import/", error);
+            (void) bigcache_log_failed(&store->conf.log, store->conf.path, rc,
+                                       "read import/", error);
         }
 
         /* what cannot be read in a damaged one is not taken in either */

@@ -168,7 +168,8 @@ bigcache_compact(bigcache_store_t *store, const bigcache_usage_t *usage,
     }
 
     if (rc == BIGCACHE_ERROR) {
-        (void) bigcache_store_failed(store, rc, "compact", strerror(errno));
+        (void) bigcache_log_failed(&store->conf.log, store->conf.path, rc,
+                                   "compact", strerror(errno));
     }
 
     if (rc == BIGCACHE_OK) {
@@ -180,8 +181,9 @@ bigcache_compact(bigcache_store_t *store, const bigcache_usage_t *usage,
 
         /* nobody knows that they are not good */
 
-        (void) bigcache_store_failed(store, BIGCACHE_ERROR, "compact",
-                                     "a page cannot be read");
+        (void) bigcache_log_failed(&store->conf.log, store->conf.path,
+                                   BIGCACHE_ERROR, "compact",
+                                   "a page cannot be read");
         rc = BIGCACHE_ERROR;
     }
 

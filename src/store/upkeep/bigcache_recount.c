@@ -67,7 +67,8 @@ bigcache_recount(bigcache_store_t *store)
     }
 
     if (rc != BIGCACHE_OK) {
-        (void) bigcache_store_failed(store, rc, "count", error);
+        (void) bigcache_log_failed(&store->conf.log, store->conf.path, rc,
+                                   "count", error);
         bigcache_store_break(store, rc == BIGCACHE_DAMAGED
                                     ? BIGCACHE_DAMAGED : BIGCACHE_ERROR);
         return -1;
