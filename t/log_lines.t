@@ -116,9 +116,7 @@ for my $name (sort @files, "$top/ngx_http_bigcache_module.c") {
 
     # those of one function, which are many lines
 
-    for my $function (qw(bigcache_page_failed bigcache_store_failed
-        bigcache_cache_failed))
-    {
+    for my $function (qw(bigcache_log_failed bigcache_cache_failed)) {
         for my $call (calls($text, $function)) {
             my @what = grep { defined } map { literal($_) } @$call;
             my ($what) = @what or next;

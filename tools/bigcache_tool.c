@@ -20,6 +20,7 @@
 #include "bigcache_dir.h"
 #include "bigcache_gzip.h"
 #include "bigcache_open.h"
+#include "bigcache_store.h"
 #include "bigcache_tool.h"
 #include "bigcache_utf8.h"
 

@@ -21,10 +21,10 @@
 
 #include <stdatomic.h>
 
+#include "bigcache_body.h"
 #include "bigcache_cache.h"
 #include "bigcache_client.h"
 #include "bigcache_extent.h"
-#include "bigcache_page.h"
 #include "bigcache_server.h"
 #include "bigcache_store.h"
 
@@ -44,7 +44,7 @@ typedef struct {
     bigcache_server_t      *server;     /* while this is the owner */
     bigcache_client_t      *client;     /* while it is a caller */
     bigcache_extents_t      extents;
-    bigcache_pages_t        pages;      /* as a caller writes them */
+    bigcache_bodies_t       pages;      /* as a caller writes them */
 
     int                     event;      /* wakes the keeper */
     _Atomic int             quitting;

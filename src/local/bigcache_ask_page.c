@@ -140,13 +140,13 @@ bigcache_ask_page_fetch(bigcache_ask_t *ask, const bigcache_str_t *key,
 
     bigcache_ask_end(ask);
 
-    if (rc != BIGCACHE_OK || !bigcache_page_wanted(body, &page->record)) {
+    if (rc != BIGCACHE_OK || !bigcache_body_wanted(body, &page->record)) {
         return rc;
     }
 
     segment = page->record.segment;
 
-    rc = bigcache_page_read_outside(&ask->local->pages, key, body, page);
+    rc = bigcache_body_read_outside(&ask->local->pages, key, body, page);
 
     if (rc == BIGCACHE_OK) {
         return BIGCACHE_OK;
@@ -183,9 +183,9 @@ static bigcache_rc_t
 bigcache_ask_page_write(bigcache_ask_t *ask, const bigcache_put_t *put,
     int apart, bigcache_page_t *page)
 {
-    bigcache_rc_t      rc;
-    bigcache_draft_t   draft;
-    bigcache_pages_t  *pages;
+    bigcache_rc_t       rc;
+    bigcache_draft_t    draft;
+    bigcache_bodies_t  *pages;
 
     pages = &ask->local->pages;
 
@@ -193,18 +193,18 @@ bigcache_ask_page_write(bigcache_ask_t *ask, const bigcache_put_t *put,
 
     bigcache_page_clear(page);
 
-    rc = bigcache_page_write(pages, put, apart, &draft);
+    rc = bigcache_body_write(pages, put, apart, &draft);
 
     if (rc == BIGCACHE_OK) {
 
-        rc = bigcache_page_file(pages, &draft, &put->key, page);
+        rc = bigcache_body_file(pages, &draft, &put->key, page);
 
         if (rc == BIGCACHE_OK) {
             rc = bigcache_ask_page_commit(ask, put, &draft);
             page->record = draft.record;
         }
 
-        bigcache_page_done(pages, &draft);
+        bigcache_body_done(pages, &draft);
 
     } else if (rc == BIGCACHE_FULL && draft.reserved) {
 

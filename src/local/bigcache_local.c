@@ -135,7 +135,7 @@ bigcache_local_create(const bigcache_local_conf_t *conf)
     local->pages.done = bigcache_extent_done;
     local->pages.data = &local->extents;
 
-    bigcache_pages_init(&local->pages);
+    bigcache_body_init(&local->pages);
     (void) pthread_mutex_init(&local->mutex, NULL);
 
     for (i = 0; i < 2 * BIGCACHE_LOCAL_LOCKS; i++) {
@@ -223,7 +223,7 @@ bigcache_local_destroy(bigcache_cache_t *cache)
     bigcache_store_destroy(local->store);
 
     bigcache_extents_destroy(&local->extents);
-    bigcache_pages_destroy(&local->pages);
+    bigcache_body_destroy(&local->pages);
     (void) pthread_mutex_destroy(&local->mutex);
 
     for (i = 0; i < 2 * BIGCACHE_LOCAL_LOCKS; i++) {
@@ -318,7 +318,7 @@ bigcache_local_held(void *data, char *error)
     /* until it is opened again somebody may put other files there */
 
     bigcache_files_close(bigcache_store_files(local->store));
-    bigcache_pages_reset(&local->pages);
+    bigcache_body_reset(&local->pages);
 
     return BIGCACHE_OK;
 }

@@ -11,7 +11,7 @@
  * more; when the owner is gone its extents are worth nothing, and
  * are dropped.
  *
- * reserve and done are those of bigcache_pages_t, and data is the extents.
+ * reserve and done are those of bigcache_bodies_t, and data is the extents.
  * They may block, as a call does; any thread.
  */
 
@@ -24,7 +24,7 @@
 
 #include "bigcache_client.h"
 #include "bigcache_files.h"
-#include "bigcache_page.h"
+#include "bigcache_body.h"
 
 
 typedef struct bigcache_extent_s  bigcache_extent_t;

@@ -19,7 +19,7 @@ static bigcache_rc_t bigcache_large_commit(bigcache_store_t *store,
 
 
 void
-bigcache_large_init(bigcache_pages_t *pages, bigcache_store_t *store)
+bigcache_large_init(bigcache_bodies_t *pages, bigcache_store_t *store)
 {
     pages->conf = &store->conf;
     pages->files = store->files;
@@ -33,13 +33,13 @@ bigcache_rc_t
 bigcache_large_put(bigcache_store_t *store, const bigcache_put_t *put,
     bigcache_page_t *page)
 {
-    bigcache_rc_t      rc;
-    bigcache_draft_t   draft;
-    bigcache_pages_t  *pages;
+    bigcache_rc_t       rc;
+    bigcache_draft_t    draft;
+    bigcache_bodies_t  *pages;
 
     pages = &store->outside;
 
-    rc = bigcache_page_write(pages, put, 0, &draft);
+    rc = bigcache_body_write(pages, put, 0, &draft);
 
     if (rc == BIGCACHE_FULL && draft.reserved) {
         bigcache_store_is_full(store);
@@ -49,14 +49,14 @@ bigcache_large_put(bigcache_store_t *store, const bigcache_put_t *put,
         return rc;
     }
 
-    rc = bigcache_page_file(pages, &draft, &put->key, page);
+    rc = bigcache_body_file(pages, &draft, &put->key, page);
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_large_commit(store, put, &draft);
         page->record = draft.record;
     }
 
-    bigcache_page_done(pages, &draft);
+    bigcache_body_done(pages, &draft);
 
     return rc;
 }
@@ -70,7 +70,7 @@ bigcache_large_reserve(void *data, uint64_t size, bigcache_place_t *place)
     uint64_t       offset;
     bigcache_rc_t  rc;
 
-    rc = bigcache_store_lend(store, BIGCACHE_LARGE_PEER, size, &place->id,
+    rc = bigcache_store_lend(store, BIGCACHE_REMOTE_SELF, size, &place->id,
                              &offset, &size);
     if (rc != BIGCACHE_OK) {
         return rc;
@@ -98,7 +98,7 @@ bigcache_large_reserve(void *data, uint64_t size, bigcache_place_t *place)
                                  "open a segment", strerror(errno));
     }
 
-    bigcache_store_take_back(store, BIGCACHE_LARGE_PEER, place->id, offset);
+    bigcache_store_take_back(store, BIGCACHE_REMOTE_SELF, place->id, offset);
 
     return rc;
 }
@@ -109,7 +109,7 @@ bigcache_large_done(void *data, const bigcache_place_t *place)
 {
     bigcache_store_t *store = data;
 
-    bigcache_store_take_back(store, BIGCACHE_LARGE_PEER, place->id,
+    bigcache_store_take_back(store, BIGCACHE_REMOTE_SELF, place->id,
                              (uint64_t) place->offset);
     bigcache_files_release(store->files, place->file);
 }
@@ -125,7 +125,7 @@ bigcache_large_commit(bigcache_store_t *store, const bigcache_put_t *put,
     (void) bigcache_record_encode(draft->memory, &draft->record);
     bigcache_record_seal(draft->memory, draft->value.len);
 
-    rc = bigcache_store_commit(store, BIGCACHE_LARGE_PEER, &put->key,
+    rc = bigcache_store_commit(store, BIGCACHE_REMOTE_SELF, &put->key,
                                put->expect, put->since, draft->memory,
                                draft->value.len, &record);
 

@@ -16,17 +16,12 @@
 #define _BIGCACHE_LARGE_H_INCLUDED_
 
 
-#include "bigcache_page.h"
-
-
-/* the process itself among the peers, none of which has this number */
-
-#define BIGCACHE_LARGE_PEER  0
+#include "bigcache_body.h"
 
 
 /* sets up where large pages are written to, but for what store->pages has */
 
-void bigcache_large_init(bigcache_pages_t *pages, bigcache_store_t *store);
+void bigcache_large_init(bigcache_bodies_t *pages, bigcache_store_t *store);
 
 /*
  * The same as bigcache_store_put(), for a thread that is not inside; or

@@ -284,7 +284,7 @@ bigcache_list_add(bigcache_list_walk_t *ctx, const bigcache_str_t *key,
     bigcache_page_clear(&page);
     page.record = *record;
 
-    if (bigcache_page_head(&ctx->store->pages, key, &page) == BIGCACHE_OK
+    if (bigcache_body_head(&ctx->store->pages, key, &page) == BIGCACHE_OK
         || bigcache_list_again(ctx, key, &page))
     {
         added = bigcache_list_put(ctx->list, key, &page.record);
@@ -350,7 +350,7 @@ bigcache_list_again(const bigcache_list_walk_t *ctx, const bigcache_str_t *key,
     }
 
     if ((record->segment == was.segment && record->offset == was.offset)
-        || bigcache_page_head(&ctx->store->pages, key, page) != BIGCACHE_OK)
+        || bigcache_body_head(&ctx->store->pages, key, page) != BIGCACHE_OK)
     {
         record->type.len = 0;
     }

@@ -20,9 +20,9 @@
 #define _BIGCACHE_LIST_H_INCLUDED_
 
 
+#include "bigcache_conf.h"
 #include "bigcache_rc.h"
 #include "bigcache_record.h"
-#include "bigcache_store.h"
 
 
 /* bytes of rows: seven of the largest */

@@ -26,7 +26,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "bigcache_store.h"
+#include "bigcache_conf.h"
 
 
 typedef struct bigcache_purge_s  bigcache_purge_t;

@@ -10,7 +10,6 @@
 #include "bigcache_dir.h"
 #include "bigcache_import.h"
 #include "bigcache_key.h"
-#include "bigcache_large.h"
 #include "bigcache_life.h"
 #include "bigcache_remote.h"
 #include "bigcache_room.h"
@@ -140,28 +139,6 @@ bigcache_store_take_back(bigcache_store_t *store, uint64_t peer, uint64_t id,
 }
 
 
-bigcache_rc_t
-bigcache_store_look_again(bigcache_store_t *store, const bigcache_str_t *key,
-    bigcache_page_t *page)
-{
-    bigcache_rc_t  rc;
-
-    rc = bigcache_store_get(store, key, 0, page);
-
-    if (rc != BIGCACHE_OK) {
-        return rc;
-    }
-
-    if (page->record.flags & BIGCACHE_FLAG_SEGMENT) {
-        bigcache_files_forget(store->files, page->record.segment);
-    }
-
-    bigcache_page_free(page);
-
-    return bigcache_store_get(store, key, 1, page);
-}
-
-
 void
 bigcache_store_is_full(bigcache_store_t *store)
 {
@@ -231,7 +208,7 @@ bigcache_remote_reserve(bigcache_store_t *store, bigcache_loan_t *loan,
         return rc;
     }
 
-    if (loan->peer != BIGCACHE_LARGE_PEER
+    if (loan->peer != BIGCACHE_REMOTE_SELF
         && bigcache_remote_loans(store, loan->peer) >= BIGCACHE_REMOTE_LOANS)
     {
         return BIGCACHE_INVALID;
@@ -404,7 +381,7 @@ bigcache_remote_commit(bigcache_store_t *store, uint64_t peer,
         return rc;
     }
 
-    size = bigcache_page_size(key, record);
+    size = bigcache_segment_page_size(key, record);
 
     if (size) {
         loan = bigcache_remote_use(store, peer, record, size);

@@ -23,8 +23,14 @@
 #define _BIGCACHE_REMOTE_H_INCLUDED_
 
 
+#include "bigcache_conf.h"
+#include "bigcache_record.h"
 #include "bigcache_segments.h"
-#include "bigcache_store.h"
+
+
+/* the process itself among the peers, none of which has this number */
+
+#define BIGCACHE_REMOTE_SELF  0
 
 
 typedef struct bigcache_loan_s  bigcache_loan_t;
@@ -50,14 +56,6 @@ void bigcache_loans_forget(bigcache_loans_t *loans,
  */
 bigcache_rc_t bigcache_store_lend(bigcache_store_t *store, uint64_t peer,
     uint64_t most, uint64_t *id, uint64_t *offset, uint64_t *size);
-
-/*
- * A peer could not read a page: its file may be one that is not there any
- * more, or this process has one open that nobody else can find.  As
- * bigcache_store_get(), by a file that is opened for it.
- */
-bigcache_rc_t bigcache_store_look_again(bigcache_store_t *store,
-    const bigcache_str_t *key, bigcache_page_t *page);
 
 /* a peer found the disk full */
 

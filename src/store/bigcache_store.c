@@ -36,13 +36,13 @@ bigcache_store_get(bigcache_store_t *store, const bigcache_str_t *key,
 
     rc = bigcache_store_find(store, key, 0, page);
 
-    if (rc != BIGCACHE_OK || !bigcache_page_wanted(body, &page->record)) {
+    if (rc != BIGCACHE_OK || !bigcache_body_wanted(body, &page->record)) {
         return rc;
     }
 
     /* outside, since whoever lets the store go waits for all inside */
 
-    rc = bigcache_page_read_outside(&store->pages, key, body, page);
+    rc = bigcache_body_read_outside(&store->pages, key, body, page);
 
     if (rc == BIGCACHE_OK) {
         return BIGCACHE_OK;
@@ -58,6 +58,28 @@ bigcache_store_get(bigcache_store_t *store, const bigcache_str_t *key,
     /* it was replaced or moved meanwhile, or else it is lost */
 
     return bigcache_store_find(store, key, 1, page);
+}
+
+
+bigcache_rc_t
+bigcache_store_look_again(bigcache_store_t *store, const bigcache_str_t *key,
+    bigcache_page_t *page)
+{
+    bigcache_rc_t  rc;
+
+    rc = bigcache_store_get(store, key, 0, page);
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    if (page->record.flags & BIGCACHE_FLAG_SEGMENT) {
+        bigcache_files_forget(store->files, page->record.segment);
+    }
+
+    bigcache_page_free(page);
+
+    return bigcache_store_get(store, key, 1, page);
 }
 
 
@@ -141,7 +163,7 @@ bigcache_store_put_small(bigcache_store_t *store, const bigcache_put_t *put,
     rc = bigcache_store_writable(store);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_page_write(&store->pages, put, 0, &draft);
+        rc = bigcache_body_write(&store->pages, put, 0, &draft);
     }
 
     if (rc == BIGCACHE_OK) {
@@ -149,7 +171,7 @@ bigcache_store_put_small(bigcache_store_t *store, const bigcache_put_t *put,
                                   &draft);
         page->record = draft.record;
 
-        bigcache_page_done(&store->pages, &draft);
+        bigcache_body_done(&store->pages, &draft);
     }
 
     if (rc == BIGCACHE_FULL) {
@@ -305,34 +327,6 @@ bigcache_store_files(bigcache_store_t *store)
 }
 
 
-void
-bigcache_page_clear(bigcache_page_t *page)
-{
-    memset(page, 0, sizeof(bigcache_page_t));
-    page->fd = -1;
-}
-
-
-void
-bigcache_page_free(bigcache_page_t *page)
-{
-    if (page->value.data) {
-        bigcache_index_free(&page->value);
-    }
-
-    free(page->copy);
-    page->copy = NULL;
-
-    free(page->memory);
-    page->memory = NULL;
-
-    if (page->fd != -1) {
-        (void) close(page->fd);
-        page->fd = -1;
-    }
-}
-
-
 static bigcache_rc_t
 bigcache_store_read(bigcache_store_t *store, const bigcache_str_t *key,
     int body, bigcache_page_t *page)
@@ -410,7 +404,7 @@ bigcache_store_read(bigcache_store_t *store, const bigcache_str_t *key,
         return BIGCACHE_OK;
     }
 
-    rc = bigcache_page_read(&store->pages, key, body, page);
+    rc = bigcache_body_read(&store->pages, key, body, page);
 
     if (rc == BIGCACHE_OK) {
         return BIGCACHE_OK;

@@ -30,138 +30,10 @@
 #define _BIGCACHE_STORE_H_INCLUDED_
 
 
-#include "bigcache_data.h"
+#include "bigcache_conf.h"
 #include "bigcache_files.h"
-#include "bigcache_hot.h"
-#include "bigcache_index.h"
-#include "bigcache_log.h"
-#include "bigcache_rc.h"
-#include "bigcache_record.h"
+#include "bigcache_page.h"
 
-
-/*
- * Pages over this size, bytes, are large: they are written and read through
- * a buffer, as they came; it bounds what one call holds in memory.
- */
-#define BIGCACHE_STORE_LARGE   (1024 * 1024)
-
-/* what a writer expects to find; any other number is a version */
-
-#define BIGCACHE_EXPECT_ANY    0
-#define BIGCACHE_EXPECT_NONE   UINT64_MAX
-
-
-typedef struct bigcache_store_s  bigcache_store_t;
-
-typedef void (*bigcache_removed_pt)(void *data, uint64_t expired,
-    uint64_t purged);
-
-/*
- * What the store's thread tells of the directory.  opened: this process has
- * it; closing: it is about to close it, maybe to open it anew, and nobody else
- * can have it before this returns.  held: another process has it.  That call
- * may wait until it has not any more, with bigcache_store_held() around that;
- * wake ends the waiting.  there: is there another process that calls can be
- * asked of; any thread, and it may wait for as long as conf.wait.
- * opened and held return BIGCACHE_OK, or another code and the reason: opened
- * that the directory is to be let go again, held that nobody could be asked.
- */
-typedef struct {
-    bigcache_rc_t         (*opened)(void *data, char *error);
-    void                  (*closing)(void *data);
-    bigcache_rc_t         (*held)(void *data, char *error);
-    void                  (*wake)(void *data);
-    int                   (*there)(void *data);
-    void                   *data;
-} bigcache_store_hooks_t;
-
-/* what the processes of one nginx know of a store together */
-
-typedef struct {
-    _Atomic uint32_t        closed;   /* on demand */
-    _Atomic uint32_t        told;     /* hash of why it could not be opened */
-
-    /* what was done, for whoever wants to know */
-    _Atomic uint64_t        openings;
-    _Atomic uint64_t        compacted;  /* segments */
-    _Atomic uint64_t        moved;      /* pages out of them */
-    _Atomic uint64_t        evicted;    /* segments */
-    _Atomic uint64_t        lost;       /* live pages in them */
-    _Atomic uint64_t        syncs;      /* rounds, bigcache_sync.h */
-    _Atomic uint64_t        sync_failures;
-
-    /*
-     * monotonic ms, 0: none: the oldest write that no round has begun with,
-     * and that of the round under way
-     */
-    _Atomic int64_t         unsynced;
-    _Atomic int64_t         syncing;
-} bigcache_store_shared_t;
-
-typedef struct {
-    const char             *path;     /* of the directory */
-    unsigned                wait;     /* for a store to open, milliseconds */
-    unsigned                sync;     /* after a write, milliseconds, 0: off */
-    bigcache_index_conf_t   index;
-    uint64_t                segment_size;
-    uint64_t                max_size; /* of the directory, 0: no limit */
-    uint64_t                min_free; /* on its file system, 0: none */
-    size_t                  inline_size; /* of pages kept in the index */
-    size_t                  gzip_min; /* of pages to pack, SIZE_MAX: none */
-    bigcache_log_t          log;
-
-    /* told of pages that the store removed by itself; any thread */
-    bigcache_removed_pt     removed;
-    void                   *data;
-
-    /* all of it may be NULL, for a process on its own */
-    bigcache_store_shared_t *shared;
-    bigcache_hot_t          *hot;
-    bigcache_store_hooks_t  hooks;
-} bigcache_store_conf_t;
-
-/*
- * Whether a page is to come with its body.  SMALL: if that is no longer than
- * BIGCACHE_STORE_LARGE.  KNOWN: in any case, but a longer one that would have
- * to be read for its checksum is BIGCACHE_AGAIN.
- */
-
-#define BIGCACHE_BODY_NONE   0
-#define BIGCACHE_BODY        1
-#define BIGCACHE_BODY_SMALL  2
-#define BIGCACHE_BODY_KNOWN  3
-
-typedef struct {
-    bigcache_str_t          key;
-    unsigned                kind;     /* BIGCACHE_KIND_* */
-    uint32_t                head;     /* as in bigcache_record_t */
-    int64_t                 expire;   /* ms since the epoch, BIGCACHE_NEVER */
-    bigcache_str_t          type;
-    uint64_t                expect;   /* BIGCACHE_EXPECT_*, or a version */
-    uint64_t                origin;   /* of the page this is made of, or 0 */
-    const bigcache_data_t  *data;
-    unsigned                n;        /* pieces in data */
-    uint64_t                unpacked; /* data is a gzip file of so many bytes,
-                                         0: it is not packed yet */
-
-    /* of a call that is made again, bigcache_remote.h; else 0 */
-    uint64_t                since;
-    uint16_t                tag;
-} bigcache_put_t;
-
-/*
- * A page as it is stored.  The body is at record.body if fd is -1, else
- * record.length bytes of fd from offset on.  The memory and the file belong
- * to whoever has the page, until bigcache_page_free().
- */
-typedef struct {
-    bigcache_record_t       record;
-    bigcache_str_t          value;    /* memory that record points into */
-    u_char                 *copy;     /* the same, of another process */
-    u_char                 *memory;   /* likewise */
-    int                     fd;
-    off_t                   offset;
-} bigcache_page_t;
 
 typedef struct {
     uint64_t                keys;
@@ -236,6 +108,14 @@ int bigcache_store_closed(bigcache_store_t *store);
  */
 bigcache_rc_t bigcache_store_get(bigcache_store_t *store,
     const bigcache_str_t *key, int body, bigcache_page_t *page);
+
+/*
+ * A peer could not read a page: its file may be one that is not there any
+ * more, or this process has one open that nobody else can find.  As
+ * bigcache_store_get(), by a file that is opened for it.
+ */
+bigcache_rc_t bigcache_store_look_again(bigcache_store_t *store,
+    const bigcache_str_t *key, bigcache_page_t *page);
 
 /*
  * Stores a page over what is there, if that is as put->expect says, else
@@ -317,11 +197,6 @@ bigcache_rc_t bigcache_store_open(bigcache_store_t *store);
 
 void bigcache_store_reason(bigcache_store_t *store,
     char *text);
-
-/* makes page an empty one; frees what it has, and may be called again */
-
-void bigcache_page_clear(bigcache_page_t *page);
-void bigcache_page_free(bigcache_page_t *page);
 
 
 #endif /* _BIGCACHE_STORE_H_INCLUDED_ */

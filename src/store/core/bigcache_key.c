@@ -242,7 +242,7 @@ bigcache_key_revert(bigcache_store_t *store, const bigcache_str_t *key,
     next = page.record;
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_page_probe(&store->pages, key, bigcache_life_yields,
+        rc = bigcache_body_probe(&store->pages, key, bigcache_life_yields,
                                  store, &page);
     }
 

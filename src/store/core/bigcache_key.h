@@ -17,8 +17,8 @@
 #define _BIGCACHE_KEY_H_INCLUDED_
 
 
-#include "bigcache_page.h"
-#include "bigcache_store.h"
+#include "bigcache_body.h"
+#include "bigcache_conf.h"
 
 
 /* what was found under the key; its strings are gone when a call returns */

@@ -441,7 +441,7 @@ bigcache_key_account(bigcache_store_t *store,
                             (write->value != NULL) - write->old.found);
 
     record = &write->old.record;
-    size = bigcache_page_size(&write->key, record);
+    size = bigcache_segment_page_size(&write->key, record);
 
     if (size) {
         bigcache_segments_live(store->segments, record->segment,
@@ -449,7 +449,7 @@ bigcache_key_account(bigcache_store_t *store,
     }
 
     record = write->record;
-    size = record ? bigcache_page_size(&write->key, record) : 0;
+    size = record ? bigcache_segment_page_size(&write->key, record) : 0;
 
     if (size) {
         bigcache_segments_live(store->segments, record->segment,

@@ -79,7 +79,7 @@ bigcache_store_create(const bigcache_store_conf_t *conf)
     bigcache_large_init(&store->outside, store);
 
     bigcache_purge_init(&store->purges);
-    bigcache_pages_init(&store->pages);
+    bigcache_body_init(&store->pages);
     bigcache_loans_init(&store->loans);
     bigcache_import_init(&store->import);
     bigcache_sync_init(&store->sync, store);
@@ -104,7 +104,7 @@ bigcache_store_destroy(bigcache_store_t *store)
     bigcache_sync_destroy(&store->sync);
     bigcache_import_destroy(&store->import);
     bigcache_loans_destroy(&store->loans);
-    bigcache_pages_destroy(&store->pages);
+    bigcache_body_destroy(&store->pages);
     bigcache_purge_destroy(&store->purges);
     bigcache_files_destroy(store->files);
 

@@ -30,8 +30,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "bigcache_body.h"
 #include "bigcache_import.h"
-#include "bigcache_page.h"
 #include "bigcache_purge.h"
 #include "bigcache_remote.h"
 #include "bigcache_segments.h"
@@ -99,8 +99,8 @@ struct bigcache_store_s {
     bigcache_segments_t          *segments;
     bigcache_purges_t             purges;
     bigcache_files_t             *files;
-    bigcache_pages_t              pages;
-    bigcache_pages_t              outside;   /* large ones, written outside */
+    bigcache_bodies_t             pages;
+    bigcache_bodies_t             outside;   /* large ones, written outside */
     bigcache_loans_t              loans;
     bigcache_store_shared_t      *shared;
     bigcache_store_shared_t       own;       /* if nobody shares */
@@ -198,7 +198,7 @@ void bigcache_life_reserve(bigcache_store_t *store);
 uint64_t bigcache_life_index_room(bigcache_store_t *store);
 
 /*
- * For whoever runs long, as a bigcache_page_stop_pt: returns 1 if it is to make
+ * For whoever runs long, as a bigcache_body_stop_pt: returns 1 if it is to make
  * way, since the store is being drained, or has to be opened anew, or 0.
  */
 int bigcache_life_yields(void *data);

@@ -14,7 +14,7 @@
 #define _BIGCACHE_LOST_H_INCLUDED_
 
 
-#include "bigcache_store.h"
+#include "bigcache_conf.h"
 
 
 /*

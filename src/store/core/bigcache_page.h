@@ -5,11 +5,7 @@
 
 
 /*
- * The body of a page on its way to the disk and back: packed or not, in the
- * index record or in a segment, in memory or, if it is large, through a
- * buffer.  Every process does this by itself, wherever the index is: it needs
- * the files of segments, and somebody to give it a place to write to.  All
- * calls block on the disk; any thread.
+ * A page as it is given to the store, and as the store gives it back.
  */
 
 
@@ -17,136 +13,72 @@
 #define _BIGCACHE_PAGE_H_INCLUDED_
 
 
-#include <pthread.h>
-#include <stdatomic.h>
+#include <sys/types.h>
 
-#include "bigcache_segments.h"
-#include "bigcache_store.h"
-
-
-#define BIGCACHE_VERIFIED  1024
+#include "bigcache_data.h"
+#include "bigcache_record.h"
 
 
-/* the large entries whose checksum was found right since the opening */
+/*
+ * Pages over this size, bytes, are large: they are written and read through
+ * a buffer, as they came; it bounds what one call holds in memory.
+ */
+#define BIGCACHE_STORE_LARGE   (1024 * 1024)
+
+/* what a writer expects to find; any other number is a version */
+
+#define BIGCACHE_EXPECT_ANY    0
+#define BIGCACHE_EXPECT_NONE   UINT64_MAX
+
+
+/*
+ * Whether a page is to come with its body.  SMALL: if that is no longer than
+ * BIGCACHE_STORE_LARGE.  KNOWN: in any case, but a longer one that would have
+ * to be read for its checksum is BIGCACHE_AGAIN.
+ */
+
+#define BIGCACHE_BODY_NONE   0
+#define BIGCACHE_BODY        1
+#define BIGCACHE_BODY_SMALL  2
+#define BIGCACHE_BODY_KNOWN  3
 
 typedef struct {
-    pthread_mutex_t     mutex;
-    struct {
-        uint64_t        segment;
-        uint64_t        offset;
-    } elts[BIGCACHE_VERIFIED];
-} bigcache_verified_t;
+    bigcache_str_t          key;
+    unsigned                kind;     /* BIGCACHE_KIND_* */
+    uint32_t                head;     /* as in bigcache_record_t */
+    int64_t                 expire;   /* ms since the epoch, BIGCACHE_NEVER */
+    bigcache_str_t          type;
+    uint64_t                expect;   /* BIGCACHE_EXPECT_*, or a version */
+    uint64_t                origin;   /* of the page this is made of, or 0 */
+    const bigcache_data_t  *data;
+    unsigned                n;        /* pieces in data */
+    uint64_t                unpacked; /* data is a gzip file of so many bytes,
+                                         0: it is not packed yet */
 
-/* where bodies are written to, and read from, in this process */
+    /* of a call that is made again, bigcache_remote.h; else 0 */
+    uint64_t                since;
+    uint16_t                tag;
+} bigcache_put_t;
 
+/*
+ * A page as it is stored.  The body is at record.body if fd is -1, else
+ * record.length bytes of fd from offset on.  The memory and the file belong
+ * to whoever has the page, until bigcache_page_free().
+ */
 typedef struct {
-    const bigcache_store_conf_t  *conf;
-    bigcache_files_t             *files;
-    bigcache_verified_t           verified;
-
-    /* bytes that may lie in the index, or NULL: as many as there are */
-    _Atomic int64_t              *inline_room;
-
-    /*
-     * Give a place of size bytes, a multiple of BIGCACHE_SEGMENT_ALIGN, and
-     * take it back; reserve returns BIGCACHE_OK, or another code, logged.
-     */
-    bigcache_rc_t               (*reserve)(void *data, uint64_t size,
-                                    bigcache_place_t *place);
-    void                        (*done)(void *data,
-                                    const bigcache_place_t *place);
-    void                         *data;
-} bigcache_pages_t;
-
-/* tells a reader of a large body whether to give up */
-
-typedef int (*bigcache_page_stop_pt)(void *data);
-
-/* a page that is written, but that the index does not name yet */
-
-typedef struct {
-    bigcache_record_t   record;
-    bigcache_str_t      value;      /* the index record, with a body or none */
-    u_char             *memory;     /* the same */
-    bigcache_place_t    place;      /* if in a segment */
-    unsigned            placed:1;
-    unsigned            reserved:1; /* it was given a place */
-} bigcache_draft_t;
+    bigcache_record_t       record;
+    bigcache_str_t          value;    /* memory that record points into */
+    u_char                 *copy;     /* the same, of another process */
+    u_char                 *memory;   /* likewise */
+    int                     fd;
+    off_t                   offset;
+} bigcache_page_t;
 
 
-/* completes pages, of which the caller has set the rest, and frees them */
+/* makes page an empty one; frees what it has, and may be called again */
 
-void bigcache_pages_init(bigcache_pages_t *pages);
-void bigcache_pages_destroy(bigcache_pages_t *pages);
-
-/* forgets which entries were found right, when the store is opened anew */
-
-void bigcache_pages_reset(bigcache_pages_t *pages);
-
-/*
- * Writes the body of put; apart: not into the index record, however small.
- * Returns BIGCACHE_OK, and bigcache_page_done() is owed; BIGCACHE_FULL,
- * BIGCACHE_NOMEM, BIGCACHE_ERROR, which is logged, or what reserve returned.
- */
-bigcache_rc_t bigcache_page_write(bigcache_pages_t *pages,
-    const bigcache_put_t *put, int apart, bigcache_draft_t *draft);
-
-/* ends a draft, whether the index names it now or not */
-
-void bigcache_page_done(bigcache_pages_t *pages, bigcache_draft_t *draft);
-
-/*
- * Reads the body of page, whose record is set.  body, one of BIGCACHE_BODY_*,
- * asks for it: BIGCACHE_AGAIN as that says.  Returns BIGCACHE_OK;
- * BIGCACHE_MISS if there is no such segment; BIGCACHE_DAMAGED if the entry
- * fails its check; BIGCACHE_NOMEM, or BIGCACHE_ERROR, which is logged.
- *
- * bigcache_page_read() is for a call inside the store, which is not cleared
- * then.  The other is for those who may meet that, and are to look again: it
- * returns BIGCACHE_STALE, too, if the directory of segments is not there.
- */
-bigcache_rc_t bigcache_page_read(bigcache_pages_t *pages,
-    const bigcache_str_t *key, int body, bigcache_page_t *page);
-bigcache_rc_t bigcache_page_read_outside(bigcache_pages_t *pages,
-    const bigcache_str_t *key, int body, bigcache_page_t *page);
-
-/*
- * The same with the body, for whoever others wait for: BIGCACHE_UNAVAILABLE as
- * soon as stop(data), asked now and then while a large one is read, is not 0.
- */
-bigcache_rc_t bigcache_page_probe(bigcache_pages_t *pages,
-    const bigcache_str_t *key, bigcache_page_stop_pt stop, void *data,
-    bigcache_page_t *page);
-
-/* tells whether body, one of BIGCACHE_BODY_*, asks for that of the record */
-
-int bigcache_page_wanted(int body, const bigcache_record_t *record);
-
-/* as bigcache_page_read() without the body: completes page->record.type */
-
-bigcache_rc_t bigcache_page_head(bigcache_pages_t *pages,
-    const bigcache_str_t *key, bigcache_page_t *page);
-
-/*
- * Makes page of the size bytes at page->memory, if they are the entry of the
- * key, with its body, and pass their checks; but for the version, which is the
- * index's.  Returns 1, or 0.
- */
-int bigcache_page_parse(const bigcache_str_t *key, size_t size,
-    bigcache_page_t *page);
-
-/*
- * Gives page the file of a large one that was just written.  Returns
- * BIGCACHE_OK, or BIGCACHE_ERROR, which is logged.
- */
-bigcache_rc_t bigcache_page_file(bigcache_pages_t *pages,
-    const bigcache_draft_t *draft, const bigcache_str_t *key,
-    bigcache_page_t *page);
-
-/* returns the bytes of a page's entry, 0 if it has none */
-
-uint64_t bigcache_page_size(const bigcache_str_t *key,
-    const bigcache_record_t *record);
+void bigcache_page_clear(bigcache_page_t *page);
+void bigcache_page_free(bigcache_page_t *page);
 
 
 #endif /* _BIGCACHE_PAGE_H_INCLUDED_ */

@@ -14,8 +14,8 @@
 #define _BIGCACHE_ROOM_H_INCLUDED_
 
 
+#include "bigcache_conf.h"
 #include "bigcache_segments.h"
-#include "bigcache_store.h"
 
 
 /* returns BIGCACHE_OK if pages can be stored, or why not */
@@ -29,7 +29,7 @@ void bigcache_store_limit(bigcache_store_t *store);
 /*
  * Reserves size bytes, as bigcache_segments_reserve() does, and says so to
  * those who look at the limits; what fails is logged.  These two are also
- * those of bigcache_pages_t, and data is the store.
+ * those of bigcache_bodies_t, and data is the store.
  */
 bigcache_rc_t bigcache_store_reserve(void *data, uint64_t size,
     bigcache_place_t *place);

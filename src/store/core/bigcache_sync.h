@@ -36,8 +36,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "bigcache_conf.h"
 #include "bigcache_rc.h"
-#include "bigcache_store.h"
 
 
 /* more segments than that are taken for all */

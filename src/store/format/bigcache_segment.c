@@ -55,6 +55,18 @@ bigcache_entry_size(size_t key_len, size_t type_len, uint64_t length)
 }
 
 
+uint64_t
+bigcache_segment_page_size(const bigcache_str_t *key,
+    const bigcache_record_t *record)
+{
+    if (!(record->flags & BIGCACHE_FLAG_SEGMENT)) {
+        return 0;
+    }
+
+    return bigcache_entry_size(key->len, record->type.len, record->length);
+}
+
+
 u_char *
 bigcache_entry_encode(u_char *dst, const bigcache_entry_t *entry)
 {

@@ -82,6 +82,11 @@ size_t bigcache_entry_head_size(size_t key_len, size_t type_len);
 uint64_t bigcache_entry_size(size_t key_len, size_t type_len,
     uint64_t length);
 
+/* returns the bytes of the entry of the record's page, 0 if it has none */
+
+uint64_t bigcache_segment_page_size(const bigcache_str_t *key,
+    const bigcache_record_t *record);
+
 /*
  * Fills in the bigcache_entry_head_size() bytes at dst, and returns where the
  * body belongs.

@@ -988,13 +988,13 @@ bigcache_import_put(bigcache_store_t *store, const bigcache_put_t *put)
     rc = bigcache_store_writable(store);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_page_write(&store->pages, put, 0, &draft);
+        rc = bigcache_body_write(&store->pages, put, 0, &draft);
     }
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_key_replace(store, &put->key, BIGCACHE_EXPECT_NONE, 0,
                                   &draft);
-        bigcache_page_done(&store->pages, &draft);
+        bigcache_body_done(&store->pages, &draft);
     }
 
     if (rc == BIGCACHE_OK) {

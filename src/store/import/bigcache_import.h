@@ -37,7 +37,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "bigcache_store.h"
+#include "bigcache_conf.h"
 
 
 /* milliseconds, and entries, after which the index is told how far it is */

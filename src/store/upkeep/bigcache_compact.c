@@ -510,7 +510,7 @@ bigcache_compact_lost_key(void *data, const bigcache_str_t *key,
         && entry.record.length == record.length)
     {
         return bigcache_compact_move(ctx, &entry, &record,
-                                     bigcache_page_size(key, &record));
+                                     bigcache_segment_page_size(key, &record));
     }
 
     rc = bigcache_key_revert(ctx->store, key, &record);

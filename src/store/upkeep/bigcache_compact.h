@@ -19,9 +19,9 @@
 #define _BIGCACHE_COMPACT_H_INCLUDED_
 
 
+#include "bigcache_conf.h"
 #include "bigcache_key.h"
 #include "bigcache_scan.h"
-#include "bigcache_store.h"
 
 
 /* the share of a segment that is alive under which it is compacted */

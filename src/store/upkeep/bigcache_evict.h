@@ -17,7 +17,7 @@
 #define _BIGCACHE_EVICT_H_INCLUDED_
 
 
-#include "bigcache_store.h"
+#include "bigcache_conf.h"
 
 
 /* small pages lie in the index while it takes less than that part */

@@ -15,8 +15,8 @@
 #define _BIGCACHE_OPEN_H_INCLUDED_
 
 
+#include "bigcache_conf.h"
 #include "bigcache_segments.h"
-#include "bigcache_store.h"
 
 
 /*

@@ -137,7 +137,8 @@ bigcache_recount_key(void *data, const bigcache_str_t *key,
 
         if (record.flags & BIGCACHE_FLAG_SEGMENT) {
             bigcache_segments_live(ctx->store->segments, record.segment,
-                               (int64_t) bigcache_page_size(key, &record));
+                                   (int64_t)
+                                   bigcache_segment_page_size(key, &record));
 
             bigcache_recount_verify(ctx, key, &record);
         }
@@ -201,7 +202,7 @@ bigcache_recount_read(bigcache_store_t *store, const bigcache_str_t *key,
     bigcache_page_clear(&page);
     page.record = *record;
 
-    rc = bigcache_page_probe(&store->pages, key, bigcache_life_yields, store,
+    rc = bigcache_body_probe(&store->pages, key, bigcache_life_yields, store,
                              &page);
 
     bigcache_page_free(&page);

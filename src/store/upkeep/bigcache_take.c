@@ -328,7 +328,7 @@ bigcache_take_adopt(bigcache_store_t *store, bigcache_open_t *open)
     store->counted = (open->walk == NULL);
     store->trash = 1;
 
-    bigcache_pages_reset(&store->pages);
+    bigcache_body_reset(&store->pages);
 
     atomic_store(&store->shared->told, 0);
     (void) atomic_fetch_add(&store->shared->openings, 1);

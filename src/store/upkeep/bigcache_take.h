@@ -15,7 +15,7 @@
 #define _BIGCACHE_TAKE_H_INCLUDED_
 
 
-#include "bigcache_store.h"
+#include "bigcache_conf.h"
 
 
 /*

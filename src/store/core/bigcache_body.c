@@ -1,0 +1,782 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bigcache_body.h"
+#include "bigcache_crc.h"
+#include "bigcache_gzip.h"
+#include "bigcache_time.h"
+
+
+/* bytes of a large body that are read between two looks whether to give up */
+
+#define BIGCACHE_BODY_SLICE  (1024 * 1024)
+
+
+typedef struct {
+    bigcache_body_stop_pt   handler;    /* NULL: it is read to its end */
+    void                   *data;
+} bigcache_body_stop_t;
+
+
+static bigcache_rc_t bigcache_body_small(bigcache_bodies_t *pages,
+    const bigcache_put_t *put, int apart, bigcache_draft_t *draft);
+static bigcache_rc_t bigcache_body_pack(bigcache_bodies_t *pages,
+    bigcache_draft_t *draft, u_char **memory, size_t head);
+static int bigcache_body_fits(bigcache_bodies_t *pages, int apart,
+    uint64_t length);
+static bigcache_rc_t bigcache_body_inline(const bigcache_put_t *put,
+    bigcache_draft_t *draft, const u_char *body);
+static bigcache_rc_t bigcache_body_append(bigcache_bodies_t *pages,
+    const bigcache_put_t *put, bigcache_draft_t *draft, u_char *memory);
+static bigcache_rc_t bigcache_body_large(bigcache_bodies_t *pages,
+    const bigcache_put_t *put, bigcache_draft_t *draft);
+static bigcache_rc_t bigcache_body_reserve(bigcache_bodies_t *pages,
+    const bigcache_put_t *put, bigcache_draft_t *draft);
+static bigcache_rc_t bigcache_body_unwritten(bigcache_bodies_t *pages,
+    bigcache_draft_t *draft);
+static bigcache_rc_t bigcache_body_inside(bigcache_bodies_t *pages,
+    bigcache_rc_t rc);
+static bigcache_rc_t bigcache_body_fetch(bigcache_bodies_t *pages,
+    const bigcache_str_t *key, int body, const bigcache_body_stop_t *stop,
+    bigcache_page_t *page);
+static bigcache_rc_t bigcache_body_load(bigcache_bodies_t *pages,
+    const bigcache_str_t *key, bigcache_page_t *page, int fd, size_t size,
+    uint32_t *crc);
+static bigcache_rc_t bigcache_body_verify(bigcache_bodies_t *pages,
+    bigcache_page_t *page, int body, const bigcache_body_stop_t *stop,
+    uint32_t expected);
+static bigcache_rc_t bigcache_body_sum(bigcache_bodies_t *pages,
+    const bigcache_page_t *page, const bigcache_body_stop_t *stop,
+    uint32_t *crc);
+static bigcache_rc_t bigcache_body_unread(bigcache_bodies_t *pages);
+
+
+void
+bigcache_body_init(bigcache_bodies_t *pages)
+{
+    (void) pthread_mutex_init(&pages->verified.mutex, NULL);
+}
+
+
+void
+bigcache_body_destroy(bigcache_bodies_t *pages)
+{
+    (void) pthread_mutex_destroy(&pages->verified.mutex);
+}
+
+
+void
+bigcache_body_reset(bigcache_bodies_t *pages)
+{
+    (void) pthread_mutex_lock(&pages->verified.mutex);
+    memset(pages->verified.elts, 0, sizeof(pages->verified.elts));
+    (void) pthread_mutex_unlock(&pages->verified.mutex);
+}
+
+
+bigcache_rc_t
+bigcache_body_write(bigcache_bodies_t *pages, const bigcache_put_t *put,
+    int apart, bigcache_draft_t *draft)
+{
+    bigcache_record_t  *record;
+
+    memset(draft, 0, sizeof(bigcache_draft_t));
+
+    record = &draft->record;
+
+    record->kind = put->kind;
+    record->head = put->head;
+    record->expire = put->expire;
+    record->type = put->type;
+    record->tag = put->tag;
+    record->length = bigcache_data_length(put->data, put->n);
+    record->unpacked = record->length;
+
+    if (put->unpacked) {
+        record->flags |= BIGCACHE_FLAG_GZIP;
+        record->unpacked = put->unpacked;
+    }
+
+    if (put->origin) {
+        record->flags |= BIGCACHE_FLAG_REWRITTEN;
+        record->origin = put->origin;
+    }
+
+    return (record->length > BIGCACHE_STORE_LARGE)
+           ? bigcache_body_large(pages, put, draft)
+           : bigcache_body_small(pages, put, apart, draft);
+}
+
+
+void
+bigcache_body_done(bigcache_bodies_t *pages, bigcache_draft_t *draft)
+{
+    if (draft->placed) {
+        pages->done(pages->data, &draft->place);
+        draft->placed = 0;
+    }
+
+    free(draft->memory);
+    draft->memory = NULL;
+}
+
+
+bigcache_rc_t
+bigcache_body_read(bigcache_bodies_t *pages, const bigcache_str_t *key,
+    int body, bigcache_page_t *page)
+{
+    return bigcache_body_inside(pages,
+                                bigcache_body_read_outside(pages, key, body,
+                                                           page));
+}
+
+
+bigcache_rc_t
+bigcache_body_probe(bigcache_bodies_t *pages, const bigcache_str_t *key,
+    bigcache_body_stop_pt stop, void *data, bigcache_page_t *page)
+{
+    bigcache_body_stop_t  asked;
+
+    asked.handler = stop;
+    asked.data = data;
+
+    return bigcache_body_inside(pages,
+                                bigcache_body_fetch(pages, key, BIGCACHE_BODY,
+                                                    &asked, page));
+}
+
+
+bigcache_rc_t
+bigcache_body_read_outside(bigcache_bodies_t *pages, const bigcache_str_t *key,
+    int body, bigcache_page_t *page)
+{
+    static const bigcache_body_stop_t  never;
+
+    return bigcache_body_fetch(pages, key, body, &never, page);
+}
+
+
+/* for whoever is inside the store, whose directory is to be there */
+
+static bigcache_rc_t
+bigcache_body_inside(bigcache_bodies_t *pages, bigcache_rc_t rc)
+{
+    return (rc == BIGCACHE_STALE)
+           ? bigcache_log_failed(&pages->conf->log, pages->conf->path,
+                                 BIGCACHE_ERROR, "open a segment",
+                                 "the directory \"pages\" is not there, or is "
+                                 "another")
+           : rc;
+}
+
+
+static bigcache_rc_t
+bigcache_body_fetch(bigcache_bodies_t *pages, const bigcache_str_t *key,
+    int body, const bigcache_body_stop_t *stop, bigcache_page_t *page)
+{
+    int                 fd;
+    size_t              size;
+    uint32_t            crc;
+    bigcache_rc_t       rc;
+    bigcache_file_t    *file;
+    bigcache_record_t  *record;
+
+    record = &page->record;
+
+    if (!(record->flags & BIGCACHE_FLAG_SEGMENT)) {
+        return BIGCACHE_OK;
+    }
+
+    rc = bigcache_files_acquire(pages->files, record->segment, &file, &fd);
+
+    if (rc == BIGCACHE_ERROR) {
+        return bigcache_log_failed(&pages->conf->log, pages->conf->path, rc,
+                                   "open a segment", strerror(errno));
+    }
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    size = bigcache_entry_head_size(key->len, record->type.len);
+    page->offset = (off_t) (record->offset + size);
+
+    if (record->length <= BIGCACHE_STORE_LARGE) {
+        size += (size_t) record->length;
+    }
+
+    rc = bigcache_body_load(pages, key, page, fd, size, &crc);
+
+    if (rc == BIGCACHE_OK && record->length > BIGCACHE_STORE_LARGE) {
+
+        page->fd = bigcache_files_in_order(fd);
+
+        rc = (page->fd == -1)
+             ? bigcache_log_failed(&pages->conf->log, pages->conf->path,
+                                   BIGCACHE_ERROR, "open a page",
+                                   strerror(errno))
+             : bigcache_body_verify(pages, page, body, stop, crc);
+    }
+
+    bigcache_files_release(pages->files, file);
+
+    return rc;
+}
+
+
+int
+bigcache_body_wanted(int body, const bigcache_record_t *record)
+{
+    return body == BIGCACHE_BODY
+           || body == BIGCACHE_BODY_KNOWN
+           || (body == BIGCACHE_BODY_SMALL
+               && record->length <= BIGCACHE_STORE_LARGE);
+}
+
+
+bigcache_rc_t
+bigcache_body_head(bigcache_bodies_t *pages, const bigcache_str_t *key,
+    bigcache_page_t *page)
+{
+    int               fd;
+    uint32_t          crc;
+    bigcache_rc_t     rc;
+    bigcache_file_t  *file;
+
+    rc = bigcache_files_acquire(pages->files, page->record.segment, &file,
+                                &fd);
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    rc = bigcache_body_load(pages, key, page, fd,
+                            bigcache_entry_head_size(key->len,
+                                               page->record.type.len),
+                            &crc);
+
+    bigcache_files_release(pages->files, file);
+
+    return rc;
+}
+
+
+bigcache_rc_t
+bigcache_body_file(bigcache_bodies_t *pages, const bigcache_draft_t *draft,
+    const bigcache_str_t *key, bigcache_page_t *page)
+{
+    if (draft->record.length <= BIGCACHE_STORE_LARGE) {
+        return BIGCACHE_OK;
+    }
+
+    page->offset = draft->place.offset
+                   + (off_t) bigcache_entry_head_size(key->len,
+                                                draft->record.type.len);
+
+    page->fd = fcntl(draft->place.fd, F_DUPFD_CLOEXEC, 0);
+
+    if (page->fd == -1) {
+        return bigcache_log_failed(&pages->conf->log, pages->conf->path,
+                                   BIGCACHE_ERROR, "open a page",
+                                   strerror(errno));
+    }
+
+    return BIGCACHE_OK;
+}
+
+
+int
+bigcache_body_parse(const bigcache_str_t *key, size_t size,
+    bigcache_page_t *page)
+{
+    size_t            head;
+    bigcache_str_t    body;
+    bigcache_entry_t  entry;
+
+    if (bigcache_entry_decode(&entry, page->memory, size) != 0
+        || entry.key.len != key->len
+        || memcmp(entry.key.data, key->data, key->len) != 0)
+    {
+        return 0;
+    }
+
+    head = bigcache_entry_head_size(key->len, entry.record.type.len);
+
+    if (entry.record.length != size - head) {
+        return 0;
+    }
+
+    body.data = page->memory + head;
+    body.len = size - head;
+
+    if (bigcache_crc32(0, body.data, body.len) != entry.body_crc) {
+        return 0;
+    }
+
+    page->record = entry.record;
+    page->record.flags |= BIGCACHE_FLAG_SEGMENT;
+    page->record.body = body;
+
+    return 1;
+}
+
+
+/* in one piece of memory, in front of it room for what stands there */
+
+static bigcache_rc_t
+bigcache_body_small(bigcache_bodies_t *pages, const bigcache_put_t *put,
+    int apart, bigcache_draft_t *draft)
+{
+    size_t          head;
+    u_char         *memory;
+    bigcache_rc_t   rc;
+
+    head = bigcache_entry_head_size(put->key.len, put->type.len);
+
+    memory = malloc(head + (size_t) draft->record.length
+                    + BIGCACHE_SEGMENT_ALIGN);
+    if (memory == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    if (bigcache_data_read(memory + head, put->data, put->n) == -1) {
+        free(memory);
+        return bigcache_log_failed(&pages->conf->log, pages->conf->path,
+                                   BIGCACHE_ERROR, "read a body",
+                                   strerror(errno));
+    }
+
+    rc = put->unpacked ? BIGCACHE_OK
+                       : bigcache_body_pack(pages, draft, &memory, head);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_body_fits(pages, apart, draft->record.length)
+             ? bigcache_body_inline(put, draft, memory + head)
+             : bigcache_body_append(pages, put, draft, memory);
+    }
+
+    free(memory);
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_body_pack(bigcache_bodies_t *pages, bigcache_draft_t *draft,
+    u_char **memory, size_t head)
+{
+    size_t              len, packed;
+    u_char             *buf;
+    bigcache_record_t  *record;
+
+    record = &draft->record;
+    len = (size_t) record->length;
+
+    if (len < pages->conf->gzip_min || len == 0) {
+        return BIGCACHE_OK;
+    }
+
+    buf = malloc(head + len + BIGCACHE_SEGMENT_ALIGN);
+    if (buf == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    packed = bigcache_gzip_pack(buf + head, *memory + head, len);
+
+    if (packed == 0) {
+        free(buf);
+        return BIGCACHE_OK;
+    }
+
+    free(*memory);
+    *memory = buf;
+
+    record->length = packed;
+    record->flags |= BIGCACHE_FLAG_GZIP;
+
+    return BIGCACHE_OK;
+}
+
+
+/*
+ * Tells whether a body of that length is to lie in the index, whose room is
+ * then so much less, until it is looked at again.
+ */
+
+static int
+bigcache_body_fits(bigcache_bodies_t *pages, int apart, uint64_t length)
+{
+    if (length == 0) {
+        return 1;
+    }
+
+    if (apart || length > pages->conf->inline_size) {
+        return 0;
+    }
+
+    return pages->inline_room == NULL
+           || atomic_fetch_sub(pages->inline_room, (int64_t) length)
+              >= (int64_t) length;
+}
+
+
+static bigcache_rc_t
+bigcache_body_inline(const bigcache_put_t *put, bigcache_draft_t *draft,
+    const u_char *body)
+{
+    u_char  *p;
+
+    (void) put;
+
+    draft->value.len = bigcache_record_size(&draft->record);
+
+    draft->memory = malloc(draft->value.len);
+    if (draft->memory == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    draft->value.data = draft->memory;
+
+    p = bigcache_record_encode(draft->memory, &draft->record);
+    memcpy(p, body, (size_t) draft->record.length);
+
+    return BIGCACHE_OK;
+}
+
+
+static bigcache_rc_t
+bigcache_body_append(bigcache_bodies_t *pages, const bigcache_put_t *put,
+    bigcache_draft_t *draft, u_char *memory)
+{
+    size_t             head, len;
+    uint64_t           size;
+    bigcache_rc_t      rc;
+    bigcache_data_t    data;
+    bigcache_entry_t   entry;
+
+    rc = bigcache_body_reserve(pages, put, draft);
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    size = bigcache_segment_page_size(&put->key, &draft->record);
+    head = bigcache_entry_head_size(put->key.len, put->type.len);
+    len = (size_t) draft->record.length;
+
+    entry.record = draft->record;
+    entry.key = put->key;
+    entry.body_crc = bigcache_crc32(0, memory + head, len);
+
+    (void) bigcache_entry_encode(memory, &entry);
+    memset(memory + head + len, 0, (size_t) size - head - len);
+
+    data = bigcache_data_bytes(memory, (size_t) size);
+
+    if (bigcache_data_write(draft->place.fd, draft->place.offset, &data, 1,
+                            NULL)
+        == -1)
+    {
+        return bigcache_body_unwritten(pages, draft);
+    }
+
+    return BIGCACHE_OK;
+}
+
+
+/* the head comes last: an entry that was not finished has none */
+
+static bigcache_rc_t
+bigcache_body_large(bigcache_bodies_t *pages, const bigcache_put_t *put,
+    bigcache_draft_t *draft)
+{
+    off_t              offset;
+    size_t             head;
+    u_char            *memory;
+    uint64_t           size;
+    uint32_t           crc;
+    bigcache_rc_t      rc;
+    bigcache_data_t    data, pad;
+    bigcache_entry_t   entry;
+
+    static const u_char  zeroes[BIGCACHE_SEGMENT_ALIGN];
+
+    rc = bigcache_body_reserve(pages, put, draft);
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    crc = 0;
+    head = bigcache_entry_head_size(put->key.len, put->type.len);
+    size = bigcache_segment_page_size(&put->key, &draft->record);
+    offset = draft->place.offset + (off_t) head;
+
+    memory = malloc(head);
+    if (memory == NULL) {
+        errno = ENOMEM;
+        return bigcache_body_unwritten(pages, draft);
+    }
+
+    pad = bigcache_data_bytes(zeroes,
+                              (size_t) (size - head - draft->record.length));
+
+    if (bigcache_data_write(draft->place.fd, offset, put->data, put->n, &crc)
+        == -1
+        || bigcache_data_write(draft->place.fd,
+                               offset + (off_t) draft->record.length, &pad, 1,
+                               NULL)
+           == -1)
+    {
+        goto failed;
+    }
+
+    entry.record = draft->record;
+    entry.key = put->key;
+    entry.body_crc = crc;
+
+    (void) bigcache_entry_encode(memory, &entry);
+    data = bigcache_data_bytes(memory, head);
+
+    if (bigcache_data_write(draft->place.fd, draft->place.offset, &data, 1,
+                            NULL)
+        == -1)
+    {
+        goto failed;
+    }
+
+    free(memory);
+
+    return BIGCACHE_OK;
+
+failed:
+
+    rc = bigcache_body_unwritten(pages, draft);
+    free(memory);
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_body_reserve(bigcache_bodies_t *pages, const bigcache_put_t *put,
+    bigcache_draft_t *draft)
+{
+    bigcache_rc_t       rc;
+    bigcache_record_t  *record;
+
+    record = &draft->record;
+    record->flags |= BIGCACHE_FLAG_SEGMENT;
+
+    /* of the beginning of the write; the index has that of its end */
+
+    record->version = (uint64_t) bigcache_now_us();
+
+    draft->value.len = bigcache_record_size(record);
+
+    draft->memory = malloc(draft->value.len);
+    if (draft->memory == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    draft->value.data = draft->memory;
+
+    rc = pages->reserve(pages->data,
+                        bigcache_segment_page_size(&put->key, record),
+                        &draft->place);
+
+    if (rc != BIGCACHE_OK) {
+        free(draft->memory);
+        draft->memory = NULL;
+
+        return rc;
+    }
+
+    draft->placed = 1;
+    draft->reserved = 1;
+
+    record->segment = draft->place.id;
+    record->offset = (uint64_t) draft->place.offset;
+
+    return BIGCACHE_OK;
+}
+
+
+static bigcache_rc_t
+bigcache_body_unwritten(bigcache_bodies_t *pages, bigcache_draft_t *draft)
+{
+    int  err;
+
+    err = errno;
+
+    bigcache_body_done(pages, draft);
+
+    return bigcache_log_failed(&pages->conf->log, pages->conf->path,
+                               (err == ENOSPC || err == EDQUOT)
+                               ? BIGCACHE_FULL : BIGCACHE_ERROR,
+                               "write a page", strerror(err));
+}
+
+
+/*
+ * Reads the first size bytes of the entry, the head or all of it, and checks
+ * that it is the one that the record means; *crc is that of the body.
+ */
+
+static bigcache_rc_t
+bigcache_body_load(bigcache_bodies_t *pages, const bigcache_str_t *key,
+    bigcache_page_t *page, int fd, size_t size, uint32_t *crc)
+{
+    size_t              head;
+    bigcache_data_t     data;
+    bigcache_entry_t    entry;
+    bigcache_record_t  *record;
+
+    record = &page->record;
+
+    page->memory = malloc(size);
+    if (page->memory == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    data = bigcache_data_range(fd, (off_t) record->offset, size);
+
+    if (bigcache_data_read(page->memory, &data, 1) == -1) {
+        return bigcache_body_unread(pages);
+    }
+
+    if (bigcache_entry_decode(&entry, page->memory, size) != 0
+        || entry.key.len != key->len
+        || memcmp(entry.key.data, key->data, key->len) != 0
+        || entry.record.type.len != record->type.len
+        || entry.record.length != record->length)
+    {
+        return BIGCACHE_DAMAGED;
+    }
+
+    *crc = entry.body_crc;
+    record->type = entry.record.type;
+
+    head = bigcache_entry_head_size(key->len, record->type.len);
+
+    if (size > head || record->length == 0) {
+
+        record->body.data = page->memory + head;
+        record->body.len = size - head;
+
+        if (bigcache_crc32(0, record->body.data, record->body.len) != *crc) {
+            return BIGCACHE_DAMAGED;
+        }
+    }
+
+    return BIGCACHE_OK;
+}
+
+
+/* reading all of a large page for each request would be too much */
+
+static bigcache_rc_t
+bigcache_body_verify(bigcache_bodies_t *pages, bigcache_page_t *page, int body,
+    const bigcache_body_stop_t *stop, uint32_t expected)
+{
+    int                   known;
+    size_t                i;
+    uint32_t              crc;
+    bigcache_rc_t         rc;
+    bigcache_record_t    *record;
+    bigcache_verified_t  *verified;
+
+    record = &page->record;
+    verified = &pages->verified;
+
+    i = (size_t) ((record->segment * 31 + record->offset / 4096)
+                  % BIGCACHE_VERIFIED);
+
+    (void) pthread_mutex_lock(&verified->mutex);
+
+    known = (verified->elts[i].segment == record->segment
+             && verified->elts[i].offset == record->offset);
+
+    (void) pthread_mutex_unlock(&verified->mutex);
+
+    if (known) {
+        return BIGCACHE_OK;
+    }
+
+    if (body == BIGCACHE_BODY_KNOWN) {
+        return BIGCACHE_AGAIN;
+    }
+
+    rc = bigcache_body_sum(pages, page, stop, &crc);
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    if (crc != expected) {
+        return BIGCACHE_DAMAGED;
+    }
+
+    (void) pthread_mutex_lock(&verified->mutex);
+
+    verified->elts[i].segment = record->segment;
+    verified->elts[i].offset = record->offset;
+
+    (void) pthread_mutex_unlock(&verified->mutex);
+
+    return BIGCACHE_OK;
+}
+
+
+/* *crc becomes the checksum of the body, which may be gigabytes */
+
+static bigcache_rc_t
+bigcache_body_sum(bigcache_bodies_t *pages, const bigcache_page_t *page,
+    const bigcache_body_stop_t *stop, uint32_t *crc)
+{
+    uint64_t         done, left, size;
+    bigcache_data_t  data;
+
+    *crc = 0;
+
+    for (done = 0; done < page->record.length; done += size) {
+
+        if (stop->handler && stop->handler(stop->data)) {
+            return BIGCACHE_UNAVAILABLE;
+        }
+
+        left = page->record.length - done;
+        size = (left < BIGCACHE_BODY_SLICE) ? left : BIGCACHE_BODY_SLICE;
+
+        data = bigcache_data_range(page->fd, page->offset + (off_t) done,
+                                   size);
+
+        if (bigcache_data_crc(&data, 1, crc) == -1) {
+            return bigcache_body_unread(pages);
+        }
+    }
+
+    return BIGCACHE_OK;
+}
+
+
+/*
+ * The page that is not read now may be read the next time, even where a block
+ * of the disk is bad; but not where the file has ended.
+ */
+
+static bigcache_rc_t
+bigcache_body_unread(bigcache_bodies_t *pages)
+{
+    return (errno == BIGCACHE_DATA_ENDED)
+           ? BIGCACHE_DAMAGED
+           : bigcache_log_failed(&pages->conf->log, pages->conf->path,
+                                 BIGCACHE_ERROR, "read a page",
+                                 strerror(errno));
+}

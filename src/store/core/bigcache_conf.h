@@ -1,0 +1,92 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * How a store is set up, and what it shares with its process and with others.
+ */
+
+
+#ifndef _BIGCACHE_CONF_H_INCLUDED_
+#define _BIGCACHE_CONF_H_INCLUDED_
+
+
+#include "bigcache_hot.h"
+#include "bigcache_index.h"
+#include "bigcache_log.h"
+#include "bigcache_rc.h"
+
+
+typedef struct bigcache_store_s  bigcache_store_t;
+
+typedef void (*bigcache_removed_pt)(void *data, uint64_t expired,
+    uint64_t purged);
+
+/*
+ * What the store's thread tells of the directory.  opened: this process has
+ * it; closing: it is about to close it, maybe to open it anew, and nobody else
+ * can have it before this returns.  held: another process has it.  That call
+ * may wait until it has not any more, with bigcache_store_held() around that;
+ * wake ends the waiting.  there: is there another process that calls can be
+ * asked of; any thread, and it may wait for as long as conf.wait.
+ * opened and held return BIGCACHE_OK, or another code and the reason: opened
+ * that the directory is to be let go again, held that nobody could be asked.
+ */
+typedef struct {
+    bigcache_rc_t         (*opened)(void *data, char *error);
+    void                  (*closing)(void *data);
+    bigcache_rc_t         (*held)(void *data, char *error);
+    void                  (*wake)(void *data);
+    int                   (*there)(void *data);
+    void                   *data;
+} bigcache_store_hooks_t;
+
+/* what the processes of one nginx know of a store together */
+
+typedef struct {
+    _Atomic uint32_t        closed;   /* on demand */
+    _Atomic uint32_t        told;     /* hash of why it could not be opened */
+
+    /* what was done, for whoever wants to know */
+    _Atomic uint64_t        openings;
+    _Atomic uint64_t        compacted;  /* segments */
+    _Atomic uint64_t        moved;      /* pages out of them */
+    _Atomic uint64_t        evicted;    /* segments */
+    _Atomic uint64_t        lost;       /* live pages in them */
+    _Atomic uint64_t        syncs;      /* rounds, bigcache_sync.h */
+    _Atomic uint64_t        sync_failures;
+
+    /*
+     * monotonic ms, 0: none: the oldest write that no round has begun with,
+     * and that of the round under way
+     */
+    _Atomic int64_t         unsynced;
+    _Atomic int64_t         syncing;
+} bigcache_store_shared_t;
+
+typedef struct {
+    const char             *path;     /* of the directory */
+    unsigned                wait;     /* for a store to open, milliseconds */
+    unsigned                sync;     /* after a write, milliseconds, 0: off */
+    bigcache_index_conf_t   index;
+    uint64_t                segment_size;
+    uint64_t                max_size; /* of the directory, 0: no limit */
+    uint64_t                min_free; /* on its file system, 0: none */
+    size_t                  inline_size; /* of pages kept in the index */
+    size_t                  gzip_min; /* of pages to pack, SIZE_MAX: none */
+    bigcache_log_t          log;
+
+    /* told of pages that the store removed by itself; any thread */
+    bigcache_removed_pt     removed;
+    void                   *data;
+
+    /* all of it may be NULL, for a process on its own */
+    bigcache_store_shared_t *shared;
+    bigcache_hot_t          *hot;
+    bigcache_store_hooks_t  hooks;
+} bigcache_store_conf_t;
+
+
+#endif /* _BIGCACHE_CONF_H_INCLUDED_ */
