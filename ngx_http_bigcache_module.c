@@ -8,7 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_http_bigcache.h"
+#include "ngx_http_bigcache_api.h"
 
 
 static ngx_int_t ngx_http_bigcache_postconfiguration(ngx_conf_t *cf);
@@ -72,7 +72,7 @@ static ngx_command_t  ngx_http_bigcache_commands[] = {
 
 
 static ngx_http_module_t  ngx_http_bigcache_module_ctx = {
-    ngx_http_bigcache_add_variables,       /* preconfiguration */
+    ngx_http_bigcache_variables_add,       /* preconfiguration */
     ngx_http_bigcache_postconfiguration,   /* postconfiguration */
 
     ngx_http_bigcache_create_main_conf,    /* create main configuration */
@@ -92,11 +92,11 @@ ngx_module_t  ngx_http_bigcache_module = {
     ngx_http_bigcache_commands,            /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    ngx_http_bigcache_init_module,         /* init module */
-    ngx_http_bigcache_init_process,        /* init process */
+    ngx_http_bigcache_worker_init_module,         /* init module */
+    ngx_http_bigcache_worker_init_process,        /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    ngx_http_bigcache_exit_process,        /* exit process */
+    ngx_http_bigcache_worker_exit_process,        /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };

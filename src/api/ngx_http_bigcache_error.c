@@ -16,7 +16,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_http_bigcache.h"
+#include "ngx_http_bigcache_api.h"
 
 
 static ngx_int_t ngx_http_bigcache_error_header_filter(
@@ -87,7 +87,8 @@ ngx_http_bigcache_error_header_filter(ngx_http_request_t *r)
     ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_module);
 
     if (ctx == NULL && r->internal
-        && ngx_http_bigcache_status_last(r) != NGX_OK)
+        && ngx_http_bigcache_status_last(r, ngx_http_bigcache_ctx_find(r))
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -130,12 +131,12 @@ ngx_http_bigcache_error_header_filter(ngx_http_request_t *r)
 
         route = ngx_http_bigcache_error_rest(r, &rest);
 
-        if (route && ngx_http_bigcache_allow(r, route) != NGX_OK) {
+        if (route && ngx_http_bigcache_route_allow(r, route) != NGX_OK) {
             return NGX_ERROR;
         }
     }
 
-    ngx_http_bigcache_json_type(r);
+    ngx_http_bigcache_send_json_type(r);
 
     ngx_http_clear_content_length(r);
     r->headers_out.content_length_n = error->len;
@@ -232,7 +233,7 @@ ngx_http_bigcache_error_rest(ngx_http_request_t *r, ngx_str_t *rest)
 
     blcf = ngx_http_get_module_loc_conf(r, ngx_http_bigcache_module);
 
-    return ngx_http_bigcache_find(&blcf->base, &uri, 1, rest);
+    return ngx_http_bigcache_route_find(&blcf->base, &uri, 1, rest);
 }
 
 

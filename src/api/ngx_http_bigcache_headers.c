@@ -8,7 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_http_bigcache.h"
+#include "ngx_http_bigcache_api.h"
 
 
 #define NGX_HTTP_BIGCACHE_ETAG_LEN  16
@@ -108,7 +108,7 @@ ngx_http_bigcache_headers(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
     part = &r->headers_in.headers.part;
 
     for ( ;; ) {
-        h = ngx_http_bigcache_next_header(&part, &i);
+        h = ngx_http_bigcache_headers_next(&part, &i);
 
         if (h == NULL) {
             return NULL;
@@ -133,31 +133,6 @@ ngx_http_bigcache_headers(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
             }
         }
     }
-}
-
-
-ngx_table_elt_t *
-ngx_http_bigcache_header(ngx_http_request_t *r, const char *name,
-    ngx_str_t *value)
-{
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NULL;
-    }
-
-    h->hash = 1;
-    h->key.data = (u_char *) name;
-    h->key.len = ngx_strlen(name);
-    h->value = *value;
-    h->lowcase_key = NULL;
-
-#if (nginx_version >= 1023000)
-    h->next = NULL;
-#endif
-
-    return h;
 }
 
 
@@ -409,7 +384,7 @@ ngx_http_bigcache_etag(u_char *tag)
 
 
 ngx_table_elt_t *
-ngx_http_bigcache_next_header(ngx_list_part_t **part, ngx_uint_t *i)
+ngx_http_bigcache_headers_next(ngx_list_part_t **part, ngx_uint_t *i)
 {
     ngx_table_elt_t  *h;
 

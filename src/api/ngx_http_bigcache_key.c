@@ -8,7 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_http_bigcache.h"
+#include "ngx_http_bigcache_api.h"
 
 
 #define NGX_HTTP_BIGCACHE_LIST_LIMIT  100
@@ -105,7 +105,7 @@ ngx_http_bigcache_key(ngx_http_request_t *r, ngx_str_t *rest,
 
 
 const char *
-ngx_http_bigcache_list_args(ngx_http_request_t *r, bigcache_op_t *op)
+ngx_http_bigcache_key_list_args(ngx_http_request_t *r, bigcache_op_t *op)
 {
     ngx_int_t    limit;
     ngx_str_t    value;

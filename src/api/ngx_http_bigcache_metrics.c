@@ -5,15 +5,9 @@
 
 
 /*
- * What there is to measure of a store, in the text format of Prometheus,
- * version 0.0.4.
- *
- * Most of it is in shared memory.  The rest takes a thread, which may have to
- * ask another process; when neither has time, or that one hangs, the numbers
- * are needed most.  So a request waits for a second, no longer, and is answered
- * with what there is.  The task belongs to the worker, not to the request,
- * which may be gone when it ends; all requests that wait share it, so that one
- * thread at most is taken, and r->main->blocked is none of its business.
+ * The reply of /metrics: what there is to measure of a store, in the text
+ * format of Prometheus, version 0.0.4.  Most of it is in shared memory, the
+ * rest comes from ngx_http_bigcache_gauges().
  */
 
 
@@ -22,43 +16,14 @@
 #include <ngx_http.h>
 
 #include "bigcache_release.h"
-#include "ngx_http_bigcache.h"
+#include "ngx_http_bigcache_api.h"
 #include "bigcache_sync.h"
 
 
 #define NGX_HTTP_BIGCACHE_METRICS_LINE    160
 #define NGX_HTTP_BIGCACHE_METRICS_SIMPLE  32
 
-/* milliseconds: that a request waits; of the timer that keeps a worker */
 
-#define NGX_HTTP_BIGCACHE_METRICS_WAIT    1000
-#define NGX_HTTP_BIGCACHE_METRICS_TIME    60000
-
-
-/* the context of the task */
-
-typedef struct {
-    bigcache_op_t              op;
-    ngx_queue_t                waiting;
-} ngx_http_bigcache_gauges_t;
-
-/* a request that waits for it */
-
-typedef struct {
-    ngx_queue_t                queue;
-    ngx_event_t                timer;
-    ngx_http_request_t        *request;   /* NULL: it does not any more */
-    ngx_http_bigcache_ctx_t   *ctx;
-} ngx_http_bigcache_wait_t;
-
-
-static ngx_thread_task_t *ngx_http_bigcache_gauges_task(
-    ngx_http_bigcache_zone_t *zone);
-static void ngx_http_bigcache_gauges_handler(void *data, ngx_log_t *log);
-static void ngx_http_bigcache_gauges_event_handler(ngx_event_t *ev);
-static void ngx_http_bigcache_gauges_late(ngx_event_t *ev);
-static void ngx_http_bigcache_gauges_resume(ngx_http_bigcache_wait_t *wait);
-static void ngx_http_bigcache_gauges_cleanup(void *data);
 static u_char *ngx_http_bigcache_metric(u_char *p, const char *name,
     const char *type, const char *help, uint64_t value);
 static u_char *ngx_http_bigcache_metrics_requests(u_char *p,
@@ -78,201 +43,7 @@ static u_char *ngx_http_bigcache_metrics_store(u_char *p,
 
 
 ngx_int_t
-ngx_http_bigcache_metrics_ask(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx)
-{
-    ngx_thread_task_t           *task;
-    ngx_pool_cleanup_t          *cln;
-    ngx_http_bigcache_wait_t    *wait;
-    ngx_http_bigcache_gauges_t  *gauges;
-
-    task = ngx_http_bigcache_gauges_task(ctx->zone);
-    if (task == NULL) {
-        return NGX_ERROR;
-    }
-
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_bigcache_wait_t));
-    if (cln == NULL) {
-        return NGX_ERROR;
-    }
-
-    gauges = task->ctx;
-
-    if (!task->event.active) {
-
-        if (ngx_thread_task_post(ctx->zone->thread_pool, task) != NGX_OK) {
-
-            /* the pool has logged why: its queue is full */
-
-            return NGX_BUSY;
-        }
-
-        ngx_add_timer(&task->event, NGX_HTTP_BIGCACHE_METRICS_TIME);
-    }
-
-    wait = cln->data;
-
-    ngx_memzero(wait, sizeof(ngx_http_bigcache_wait_t));
-
-    wait->request = r;
-    wait->ctx = ctx;
-    wait->timer.data = wait;
-    wait->timer.handler = ngx_http_bigcache_gauges_late;
-    wait->timer.log = r->connection->log;
-
-    cln->handler = ngx_http_bigcache_gauges_cleanup;
-
-    ngx_queue_insert_tail(&gauges->waiting, &wait->queue);
-    ngx_add_timer(&wait->timer, NGX_HTTP_BIGCACHE_METRICS_WAIT);
-
-    return NGX_OK;
-}
-
-
-static ngx_thread_task_t *
-ngx_http_bigcache_gauges_task(ngx_http_bigcache_zone_t *zone)
-{
-    ngx_thread_task_t           *task;
-    ngx_http_bigcache_gauges_t  *gauges;
-
-    if (zone->gauges) {
-        return zone->gauges;
-    }
-
-    task = ngx_thread_task_alloc(zone->cycle->pool,
-                                 sizeof(ngx_http_bigcache_gauges_t));
-    if (task == NULL) {
-        return NULL;
-    }
-
-    gauges = task->ctx;
-
-    ngx_memzero(gauges, sizeof(ngx_http_bigcache_gauges_t));
-
-    gauges->op.cache = zone->cache;
-    ngx_queue_init(&gauges->waiting);
-
-    task->handler = ngx_http_bigcache_gauges_handler;
-    task->event.data = task;
-    task->event.handler = ngx_http_bigcache_gauges_event_handler;
-    task->event.log = zone->cycle->log;
-
-    zone->gauges = task;
-
-    return task;
-}
-
-
-/* runs in a thread */
-
-static void
-ngx_http_bigcache_gauges_handler(void *data, ngx_log_t *log)
-{
-    ngx_http_bigcache_gauges_t *gauges = data;
-
-    bigcache_op_gauges(&gauges->op);
-}
-
-
-static void
-ngx_http_bigcache_gauges_event_handler(ngx_event_t *ev)
-{
-    unsigned                     up;
-    ngx_queue_t                  ready;
-    bigcache_stat_t              stat;
-    ngx_thread_task_t           *task;
-    ngx_http_bigcache_wait_t    *wait;
-    ngx_http_bigcache_gauges_t  *gauges;
-
-    task = ev->data;
-    gauges = task->ctx;
-
-    if (ev->timedout) {
-
-        /* nothing is cancelled */
-
-        ev->timedout = 0;
-        ngx_add_timer(ev, NGX_HTTP_BIGCACHE_METRICS_TIME);
-
-        return;
-    }
-
-    if (ev->timer_set) {
-        ngx_del_timer(ev);
-    }
-
-    /* a request that comes meanwhile may post the task again */
-
-    up = gauges->op.up;
-    stat = gauges->op.stat;
-
-    ngx_queue_init(&ready);
-    ngx_queue_add(&ready, &gauges->waiting);
-    ngx_queue_init(&gauges->waiting);
-
-    while (!ngx_queue_empty(&ready)) {
-
-        wait = ngx_queue_data(ngx_queue_head(&ready),
-                              ngx_http_bigcache_wait_t, queue);
-
-        wait->ctx->op.up = up;
-        wait->ctx->op.stat = stat;
-
-        ngx_http_bigcache_gauges_resume(wait);
-    }
-}
-
-
-static void
-ngx_http_bigcache_gauges_late(ngx_event_t *ev)
-{
-    ngx_http_bigcache_gauges_resume(ev->data);
-}
-
-
-static void
-ngx_http_bigcache_gauges_resume(ngx_http_bigcache_wait_t *wait)
-{
-    ngx_connection_t    *c;
-    ngx_http_request_t  *r;
-
-    r = wait->request;
-    c = r->connection;
-
-    ngx_http_set_log_request(c->log, r);
-
-    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, c->log, 0,
-                   "http bigcache gauges: \"%V\"", &r->uri);
-
-    ngx_http_bigcache_gauges_cleanup(wait);
-
-    ngx_http_finalize_request(r, ngx_http_bigcache_reply(r));
-
-    ngx_http_run_posted_requests(c);
-}
-
-
-static void
-ngx_http_bigcache_gauges_cleanup(void *data)
-{
-    ngx_http_bigcache_wait_t *wait = data;
-
-    if (wait->request == NULL) {
-        return;
-    }
-
-    wait->request = NULL;
-
-    ngx_queue_remove(&wait->queue);
-
-    if (wait->timer.timer_set) {
-        ngx_del_timer(&wait->timer);
-    }
-}
-
-
-ngx_int_t
-ngx_http_bigcache_reply_metrics(ngx_http_request_t *r,
+ngx_http_bigcache_metrics(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx)
 {
     size_t                   size;
@@ -315,7 +86,7 @@ ngx_http_bigcache_reply_metrics(ngx_http_request_t *r,
 
     ctx->op.reply[0].bytes.len = p - ctx->op.reply[0].bytes.data;
 
-    ngx_http_bigcache_type(r, &type);
+    ngx_http_bigcache_send_type(r, &type);
 
     r->disable_not_modified = 1;
 

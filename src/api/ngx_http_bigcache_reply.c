@@ -8,7 +8,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_http_bigcache.h"
+#include "ngx_http_bigcache_api.h"
 #include "bigcache_json_string.h"
 
 
@@ -49,7 +49,7 @@ ngx_http_bigcache_reply(ngx_http_request_t *r)
     }
 
     if (ctx->op.rc == BIGCACHE_OK) {
-        ngx_http_bigcache_forget(r);
+        ngx_http_bigcache_send_forget(r);
     }
 
     rc = (ctx->op.rc == BIGCACHE_OK) ? ctx->route->reply(r, ctx)
@@ -70,7 +70,7 @@ ngx_int_t
 ngx_http_bigcache_reply_page(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx)
 {
-    ngx_http_bigcache_json_type(r);
+    ngx_http_bigcache_send_json_type(r);
 
     return ngx_http_bigcache_send_page(r, ctx);
 }
@@ -88,16 +88,16 @@ ngx_http_bigcache_reply_raw(ngx_http_request_t *r,
     stored = &ctx->op.page.record.type;
 
     if (ctx->op.page.record.kind == BIGCACHE_KIND_JSON) {
-        ngx_http_bigcache_json_type(r);
+        ngx_http_bigcache_send_json_type(r);
 
     } else if (stored->len == 0) {
-        ngx_http_bigcache_type(r, &bytes);
+        ngx_http_bigcache_send_type(r, &bytes);
 
     } else {
         type.data = (u_char *) stored->data;
         type.len = stored->len;
 
-        ngx_http_bigcache_type(r, &type);
+        ngx_http_bigcache_send_type(r, &type);
     }
 
     r->allow_ranges = 1;
@@ -114,7 +114,7 @@ ngx_int_t
 ngx_http_bigcache_reply_stored(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx)
 {
-    ngx_http_bigcache_json_type(r);
+    ngx_http_bigcache_send_json_type(r);
 
     /* the conditions were for the write, the answer is not the page */
 
@@ -128,7 +128,7 @@ ngx_int_t
 ngx_http_bigcache_reply_document(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx)
 {
-    ngx_http_bigcache_json_type(r);
+    ngx_http_bigcache_send_json_type(r);
 
     r->disable_not_modified = 1;
 
@@ -140,8 +140,8 @@ ngx_int_t
 ngx_http_bigcache_reply_deleted(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx)
 {
-    return ngx_http_bigcache_send_message(r, NGX_HTTP_OK, "'", &ctx->op.key,
-                                          "' removed from cache.");
+    return ngx_http_bigcache_reply_message(r, NGX_HTTP_OK, "'", &ctx->op.key,
+                                           "' removed from cache.");
 }
 
 
@@ -153,15 +153,15 @@ ngx_http_bigcache_reply_purged(ngx_http_request_t *r,
                                    + NGX_INT64_LEN];
 
     if (ctx->op.async) {
-        return ngx_http_bigcache_send_message(r, NGX_HTTP_ACCEPTED,
-                                              "prefix '", &ctx->op.key,
-                                              "': being deleted.");
+        return ngx_http_bigcache_reply_message(r, NGX_HTTP_ACCEPTED,
+                                               "prefix '", &ctx->op.key,
+                                               "': being deleted.");
     }
 
     (void) ngx_sprintf((u_char *) text, "': %uL keys deleted.%Z", ctx->op.n);
 
-    return ngx_http_bigcache_send_message(r, NGX_HTTP_OK, "prefix '",
-                                          &ctx->op.key, text);
+    return ngx_http_bigcache_reply_message(r, NGX_HTTP_OK, "prefix '",
+                                           &ctx->op.key, text);
 }
 
 
@@ -232,9 +232,9 @@ ngx_int_t
 ngx_http_bigcache_reply_cleared(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx)
 {
-    return ngx_http_bigcache_send_message(r, NGX_HTTP_OK,
-                                          "All cache deleted.",
-                                          &ngx_http_bigcache_no_name, "");
+    return ngx_http_bigcache_reply_message(r, NGX_HTTP_OK,
+                                           "All cache deleted.",
+                                           &ngx_http_bigcache_no_name, "");
 }
 
 
@@ -242,9 +242,9 @@ ngx_int_t
 ngx_http_bigcache_reply_closed(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx)
 {
-    return ngx_http_bigcache_send_message(r, NGX_HTTP_OK,
-                                          "DB connection closed.",
-                                          &ngx_http_bigcache_no_name, "");
+    return ngx_http_bigcache_reply_message(r, NGX_HTTP_OK,
+                                           "DB connection closed.",
+                                           &ngx_http_bigcache_no_name, "");
 }
 
 
@@ -252,9 +252,66 @@ ngx_int_t
 ngx_http_bigcache_reply_opened(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx)
 {
-    return ngx_http_bigcache_send_message(r, NGX_HTTP_OK,
-                                          "DB connection opened.",
-                                          &ngx_http_bigcache_no_name, "");
+    return ngx_http_bigcache_reply_message(r, NGX_HTTP_OK,
+                                           "DB connection opened.",
+                                           &ngx_http_bigcache_no_name, "");
+}
+
+
+ngx_int_t
+ngx_http_bigcache_reply_message(ngx_http_request_t *r, ngx_uint_t status,
+    const char *before, const bigcache_str_t *name, const char *after)
+{
+    u_char     *p;
+    ngx_str_t   body;
+
+    p = ngx_pnalloc(r->pool, sizeof("{\"message\":\"\"}") + ngx_strlen(before)
+                             + bigcache_json_string_len(name)
+                             + ngx_strlen(after));
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    body.data = p;
+
+    p = ngx_sprintf(p, "{\"message\":\"%s", before);
+    p = bigcache_json_string(p, name);
+    p = ngx_sprintf(p, "%s\"}", after);
+
+    body.len = p - body.data;
+
+    return ngx_http_bigcache_send_json(r, status, &body);
+}
+
+
+ngx_int_t
+ngx_http_bigcache_reply_detail(ngx_http_request_t *r, ngx_uint_t status,
+    const char *detail)
+{
+    u_char          *p;
+    ngx_str_t        body;
+    bigcache_str_t   text;
+
+    /* it may quote a file name, or what a library says */
+
+    text.data = (const u_char *) detail;
+    text.len = ngx_strlen(detail);
+
+    p = ngx_pnalloc(r->pool, sizeof("{\"detail\":\"\"}")
+                             + bigcache_json_string_len(&text));
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    body.data = p;
+
+    p = ngx_cpymem(p, "{\"detail\":\"", sizeof("{\"detail\":\"") - 1);
+    p = bigcache_json_string(p, &text);
+    p = ngx_cpymem(p, "\"}", 2);
+
+    body.len = p - body.data;
+
+    return ngx_http_bigcache_send_json(r, status, &body);
 }
 
 
@@ -277,15 +334,15 @@ ngx_http_bigcache_failed(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
     }
 
     if (status == NGX_HTTP_SERVICE_UNAVAILABLE
-        && !ngx_http_bigcache_status_only(r, status)
-        && ngx_http_bigcache_header(r, "Retry-After",
-                                    &ngx_http_bigcache_retry_after)
+        && !ngx_http_bigcache_send_status_only(r, status)
+        && ngx_http_bigcache_send_add_header(r, "Retry-After",
+                                             &ngx_http_bigcache_retry_after)
            == NULL)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_bigcache_send_detail(r, status, detail);
+    return ngx_http_bigcache_reply_detail(r, status, detail);
 }
 
 

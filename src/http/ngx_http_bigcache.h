@@ -5,25 +5,23 @@
 
 
 /*
- * The HTTP side of bigcache: what its files share.
+ * What a front end of bigcache needs of nginx, whatever its URLs look like.
  *
- * A request goes through them in this order, all of it in the event loop but
- * for the operation, which a pool thread runs:
+ * A front end is a handler with rows of ngx_http_bigcache_route_t: src/api/ is
+ * one.  A request goes through these files in this order, all of it in the
+ * event loop but for the operation, which a pool thread runs:
  *
- *     route      the handler: finds the row of the route table, the key
- *     location   whether the location of the request is that of the key
- *     headers    what the request header says: lifetimes, conditions
- *     body       the request body, for those that store
+ *     ctx        the context of the request, and where to find it again
+ *     body       the request body, for operations that store it
  *     task       posts the operation, resumes the request
  *     turn       lets long operations wait for each other before that
- *     reply      the answer, from what came of the operation
- *     send       headers and bytes of it
+ *     gauges     another way into a thread and back, which does not wait long
+ *     status     notes and counts what came of the operation
+ *     send       header and body of the answer
  *     unpack     the bytes of a packed page, as the client reads them
  *
- * error is a filter beside it; origin refuses what pages of other sites send,
- * by browser, which is plain C; path and text, zone, worker and status belong
- * to the configuration, the shared memory, the process, and the variable;
- * metrics is the reply of /metrics, and its own way into a thread and back.
+ * path and text belong to the configuration, zone to the shared memory, worker
+ * to the process, variables to $bigcache_status.
  *
  * The configuration is read-only once nginx serves, but for zone->cache and
  * zone->pool, which belong to the process.  A context lives as long as its
@@ -39,7 +37,6 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "bigcache_browser.h"
 #include "bigcache_op.h"
 #include "bigcache_counters.h"
 #include "bigcache_metrics.h"
@@ -118,8 +115,7 @@ typedef struct {
     ngx_flag_t                        key_args;
     ngx_flag_t                        send_gzip;  /* to those who take it */
     ngx_array_t                      *origins;    /* other sites that may
-                                                     change something, sites of
-                                                     bigcache_browser.h */
+                                                     change something */
     ngx_uint_t                        server;     /* has such a location */
 } ngx_http_bigcache_loc_conf_t;
 
@@ -133,24 +129,17 @@ typedef ngx_int_t (*ngx_http_bigcache_reply_pt)(ngx_http_request_t *r,
 
 #define NGX_HTTP_BIGCACHE_UNPROCESSABLE  422
 
-#define NGX_HTTP_BIGCACHE_PREFIX      0x01    /* a key follows the path */
-#define NGX_HTTP_BIGCACHE_TRAILING    0x02    /* that keeps trailing slashes */
-#define NGX_HTTP_BIGCACHE_BODY        0x04    /* the request body is needed */
-#define NGX_HTTP_BIGCACHE_LIFETIME    0x08    /* headers carry a lifetime */
-#define NGX_HTTP_BIGCACHE_CONDITIONS  0x10    /* writes under conditions */
-#define NGX_HTTP_BIGCACHE_OWN_SITE    0x20    /* changes something, not for
-                                                 other sites' pages */
-#define NGX_HTTP_BIGCACHE_PREFER      0x40    /* has preferences to heed */
-#define NGX_HTTP_BIGCACHE_PAGE        0x80    /* sends a page, packed or not */
-#define NGX_HTTP_BIGCACHE_LIST        0x100   /* the key may be empty, the query
-                                                 string is none of it */
-#define NGX_HTTP_BIGCACHE_IMPATIENT   0x200   /* answers without the store if
-                                                 that takes long */
-#define NGX_HTTP_BIGCACHE_LONG        0x400   /* may hold a thread for long */
-#define NGX_HTTP_BIGCACHE_FIRST       0x800   /* and goes before others so */
+/* flags of a route, those of this folder; a front end has others above them */
+
+#define NGX_HTTP_BIGCACHE_READS       0x01    /* finds a page, or misses it */
+#define NGX_HTTP_BIGCACHE_REMOVES     0x02    /* op.n counts what it removed */
+#define NGX_HTTP_BIGCACHE_LONG        0x04    /* may hold a thread for long */
+#define NGX_HTTP_BIGCACHE_FIRST       0x08    /* goes before others like it */
+
+#define NGX_HTTP_BIGCACHE_FLAGS       0x100   /* the first of a front end */
 
 
-/* one endpoint and method: a row of the route table */
+/* one operation that a front end offers: for src/api/, a path and a method */
 
 typedef struct {
     ngx_uint_t                        methods;
@@ -168,6 +157,7 @@ struct ngx_http_bigcache_ctx_s {
     ngx_http_request_t               *request;
     const ngx_http_bigcache_route_t  *route;
     ngx_http_bigcache_zone_t         *zone;
+    ngx_http_handler_pt               handler;    /* when the thread is back */
     bigcache_op_t                     op;
     ngx_str_t                         status;     /* $bigcache_status */
     ngx_str_t                         error;      /* of the error filter */
@@ -187,97 +177,21 @@ extern ngx_module_t  ngx_http_bigcache_module;
 
 /* route */
 
-/* the content handler */
-
-ngx_int_t ngx_http_bigcache_handler(ngx_http_request_t *r);
+/* ctx */
 
 /*
- * Finds the endpoint that a path belongs to.  raw: it is as it was sent, with
- * its query string; in any other a "?" is part of the path.  Returns the first
- * row of that path, and in rest what follows it, or NULL.
+ * Makes the context of a request that a front end takes, with an empty
+ * operation, and frees both with the request.  Returns NULL if there is no
+ * memory.
  */
-const ngx_http_bigcache_route_t *ngx_http_bigcache_find(ngx_str_t *base,
-    ngx_str_t *uri, ngx_uint_t raw, ngx_str_t *rest);
-
-
-/* adds the Allow header of an endpoint, given its first row */
-
-ngx_int_t ngx_http_bigcache_allow(ngx_http_request_t *r,
-    const ngx_http_bigcache_route_t *route);
+ngx_http_bigcache_ctx_t *ngx_http_bigcache_ctx_create(ngx_http_request_t *r);
 
 /*
  * Returns the context of the latest bigcache location that the request itself
  * went through, none of its subrequests, though it went on to another location
  * since; or NULL.
  */
-ngx_http_bigcache_ctx_t *ngx_http_bigcache_request_ctx(ngx_http_request_t *r);
-
-
-/* key */
-
-/*
- * Makes the key of what follows the endpoint: rest, as it was sent if raw,
- * and the query string in it or in args.  Returns NULL, or what is wrong with
- * it, as a sentence.
- */
-const char *ngx_http_bigcache_key(ngx_http_request_t *r, ngx_str_t *rest,
-    ngx_str_t *args, ngx_uint_t raw, ngx_uint_t flags, bigcache_str_t *key);
-
-
-/*
- * Reads the query string of a list, "limit" and "after", into op.  Returns
- * NULL, or what is wrong with it.
- */
-const char *ngx_http_bigcache_list_args(ngx_http_request_t *r,
-    bigcache_op_t *op);
-
-
-/* location */
-
-/*
- * Tells whether the location that nginx has chosen for the path of the request
- * is the one that it chooses for the usual spelling of the key: only then have
- * the access rules of the key been applied.  raw: the path is as it was sent.
- * Of a path that was rewritten only the usual spelling passes.  Returns NGX_OK;
- * NGX_DECLINED if it is another location, or may be, then the request is to be
- * refused; or NGX_ERROR.
- */
-ngx_int_t ngx_http_bigcache_location(ngx_http_request_t *r, ngx_uint_t raw,
-    const ngx_http_bigcache_route_t *route, bigcache_str_t *key);
-
-
-/* headers */
-
-/*
- * Reads what the route wants to know of the request header into ctx->op.
- * Returns NULL, or what is wrong with it.
- */
-const char *ngx_http_bigcache_headers(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx);
-
-/*
- * Returns the next header line of a request, or NULL behind the last one;
- * *part is its first part in the beginning, and *i is 0.
- */
-ngx_table_elt_t *ngx_http_bigcache_next_header(ngx_list_part_t **part,
-    ngx_uint_t *i);
-
-/* adds a header line to the answer; returns it, or NULL */
-
-ngx_table_elt_t *ngx_http_bigcache_header(ngx_http_request_t *r,
-    const char *name, ngx_str_t *value);
-
-
-/* origin: the bigcache_origin directive */
-
-char *ngx_http_bigcache_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-
-/*
- * Decides whether a request that changes something may be carried out.
- * Returns NULL, or why not: it is of a page on another site, or of a browser
- * that may do it by another method only.
- */
-const char *ngx_http_bigcache_refused(ngx_http_request_t *r);
+ngx_http_bigcache_ctx_t *ngx_http_bigcache_ctx_find(ngx_http_request_t *r);
 
 
 /* body */
@@ -293,23 +207,35 @@ ngx_int_t ngx_http_bigcache_body(ngx_http_request_t *r,
 /* task */
 
 /*
- * Runs ctx->op in a thread, when it is its turn, then the route's reply, and
- * finalizes the request.  Returns NGX_OK; NGX_BUSY if a queue is full, which
- * ctx->op then says to the reply; or NGX_ERROR.
+ * Runs ctx->op in a thread, when it is its turn, then handler in the event
+ * loop, and finalizes the request with what that returns.  Returns NGX_OK;
+ * NGX_BUSY if a queue is full, which ctx->op then says; or NGX_ERROR.
  */
-ngx_int_t ngx_http_bigcache_post(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx);
+ngx_int_t ngx_http_bigcache_task_post(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx, ngx_http_handler_pt handler);
+
+
+/* gauges */
+
+/*
+ * The same for the operation of gauges, but handler is called without them if
+ * they do not come within a second.  If NGX_BUSY is returned, ctx->op says
+ * nothing of it: the request is to be answered without them.
+ */
+ngx_int_t ngx_http_bigcache_gauges(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx, ngx_http_handler_pt handler);
 
 
 /* turn: which of the long operations may have a thread */
 
 /* returns a pool of which no thread is known, or NULL if there is no memory */
 
-ngx_http_bigcache_pool_t *ngx_http_bigcache_create_pool(ngx_pool_t *memory);
+ngx_http_bigcache_pool_t *ngx_http_bigcache_turn_create_pool(
+    ngx_pool_t *memory);
 
 /* counts the thread that calls it as one of the pool */
 
-void ngx_http_bigcache_worked(ngx_http_bigcache_pool_t *pool);
+void ngx_http_bigcache_turn_count_thread(ngx_http_bigcache_pool_t *pool);
 
 /*
  * Takes a turn, or has it wait, in front of the others if first.  Returns
@@ -325,52 +251,6 @@ ngx_int_t ngx_http_bigcache_turn_take(ngx_http_bigcache_pool_t *pool,
 void ngx_http_bigcache_turn_end(ngx_http_bigcache_turn_t *turn);
 
 
-/* reply */
-
-/*
- * Answers with what came of ctx->op, by the route's own reply if that is
- * well.  Returns what the request is to be finalized with.
- */
-ngx_int_t ngx_http_bigcache_reply(ngx_http_request_t *r);
-
-ngx_int_t ngx_http_bigcache_reply_page(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx);
-ngx_int_t ngx_http_bigcache_reply_raw(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx);
-ngx_int_t ngx_http_bigcache_reply_stored(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx);
-ngx_int_t ngx_http_bigcache_reply_document(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx);
-ngx_int_t ngx_http_bigcache_reply_deleted(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx);
-ngx_int_t ngx_http_bigcache_reply_purged(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx);
-ngx_int_t ngx_http_bigcache_reply_count(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx);
-ngx_int_t ngx_http_bigcache_reply_stat(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx);
-ngx_int_t ngx_http_bigcache_reply_cleared(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx);
-ngx_int_t ngx_http_bigcache_reply_closed(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx);
-ngx_int_t ngx_http_bigcache_reply_opened(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx);
-
-
-/* metrics */
-
-/*
- * Asks the store for its gauges, in a thread, then has the request answered,
- * and finalizes it; without them if they do not come in time.  Returns what
- * ngx_http_bigcache_post() does, but ctx->op says nothing bad.
- */
-ngx_int_t ngx_http_bigcache_metrics_ask(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx);
-
-ngx_int_t ngx_http_bigcache_reply_metrics(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx);
-
-
 /* send: all return what the request is to be finalized with */
 
 /* ctx->op.reply, with the ETag and the date of the page */
@@ -383,12 +263,6 @@ ngx_int_t ngx_http_bigcache_send_page(ngx_http_request_t *r,
 ngx_int_t ngx_http_bigcache_send_reply(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 
-/* {"message":...}, a name in the middle of it */
-
-ngx_int_t ngx_http_bigcache_send_message(ngx_http_request_t *r,
-    ngx_uint_t status, const char *before, const bigcache_str_t *name,
-    const char *after);
-
 /*
  * Tells whether nginx is to be given the status of an error alone: where an
  * error_page of the location takes it over, and in a subrequest.  Then the
@@ -396,18 +270,18 @@ ngx_int_t ngx_http_bigcache_send_message(ngx_http_request_t *r,
  * alone.
  */
 
-ngx_uint_t ngx_http_bigcache_status_only(ngx_http_request_t *r,
+ngx_uint_t ngx_http_bigcache_send_status_only(ngx_http_request_t *r,
     ngx_uint_t status);
-
-/* {"detail":...} */
-
-ngx_int_t ngx_http_bigcache_send_detail(ngx_http_request_t *r,
-    ngx_uint_t status, const char *detail);
 
 /* a document, which is copied */
 
 ngx_int_t ngx_http_bigcache_send_json(ngx_http_request_t *r,
     ngx_uint_t status, ngx_str_t *body);
+
+/* adds a header line to the answer; returns it, or NULL */
+
+ngx_table_elt_t *ngx_http_bigcache_send_add_header(ngx_http_request_t *r,
+    const char *name, ngx_str_t *value);
 
 /*
  * Forgets what an earlier handler, which gave the request away, has said of
@@ -416,16 +290,16 @@ ngx_int_t ngx_http_bigcache_send_json(ngx_http_request_t *r,
  * cookies, how long to keep the answer, what comes with a status.
  */
 
-void ngx_http_bigcache_forget(ngx_http_request_t *r);
+void ngx_http_bigcache_send_forget(ngx_http_request_t *r);
 
 /*
  * Sets the content type, which is kept as it is, and its charset, or none if
  * it does not name one.
  */
 
-void ngx_http_bigcache_type(ngx_http_request_t *r, ngx_str_t *type);
+void ngx_http_bigcache_send_type(ngx_http_request_t *r, ngx_str_t *type);
 
-void ngx_http_bigcache_json_type(ngx_http_request_t *r);
+void ngx_http_bigcache_send_json_type(ngx_http_request_t *r);
 
 
 /* unpack: pages that are unpacked while they are sent */
@@ -439,11 +313,6 @@ void ngx_http_bigcache_unpack_init(void);
  */
 ngx_int_t ngx_http_bigcache_unpack(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx, ngx_chain_t *before, bigcache_str_t *file);
-
-
-/* error: JSON bodies for the errors that nginx itself raises */
-
-void ngx_http_bigcache_error_init(void);
 
 
 /*
@@ -468,21 +337,24 @@ char *ngx_http_bigcache_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* makes the zone of a bigcache_path line, with what is not set by it */
 
-ngx_http_bigcache_zone_t *ngx_http_bigcache_create_zone(ngx_conf_t *cf);
+ngx_http_bigcache_zone_t *ngx_http_bigcache_zone_create(ngx_conf_t *cf);
 
-ngx_int_t ngx_http_bigcache_init_zone(ngx_shm_zone_t *shm_zone, void *data);
+ngx_int_t ngx_http_bigcache_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 
 
 /* worker: the stores of a process */
 
-ngx_int_t ngx_http_bigcache_init_module(ngx_cycle_t *cycle);
-ngx_int_t ngx_http_bigcache_init_process(ngx_cycle_t *cycle);
-void ngx_http_bigcache_exit_process(ngx_cycle_t *cycle);
+ngx_int_t ngx_http_bigcache_worker_init_module(ngx_cycle_t *cycle);
+ngx_int_t ngx_http_bigcache_worker_init_process(ngx_cycle_t *cycle);
+void ngx_http_bigcache_worker_exit_process(ngx_cycle_t *cycle);
+
+
+/* variables: $bigcache_status */
+
+ngx_int_t ngx_http_bigcache_variables_add(ngx_conf_t *cf);
 
 
 /* status: $bigcache_status, Cache-Status, and the counters */
-
-ngx_int_t ngx_http_bigcache_add_variables(ngx_conf_t *cf);
 
 /* notes what came of the operation, once for each request */
 
@@ -490,17 +362,18 @@ ngx_int_t ngx_http_bigcache_status(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 
 /*
- * For a request that comes from another location of bigcache: drop takes back
- * its Cache-Status, for that of this location; last puts it behind those that
- * came in since, RFC 9211: the cache next to the client is the last member.
+ * For a request that comes from another location of bigcache, whose context
+ * is ctx, or NULL: drop takes back its Cache-Status, for that of this
+ * location; last puts it behind those that came in since, RFC 9211: the cache
+ * next to the client is the last member.
  */
-
-void ngx_http_bigcache_status_drop(ngx_http_request_t *r);
-ngx_int_t ngx_http_bigcache_status_last(ngx_http_request_t *r);
+void ngx_http_bigcache_status_drop(ngx_http_bigcache_ctx_t *ctx);
+ngx_int_t ngx_http_bigcache_status_last(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
 
 /* counts the request, when it is over */
 
-void ngx_http_bigcache_measure(ngx_http_bigcache_ctx_t *ctx);
+void ngx_http_bigcache_status_measure(ngx_http_bigcache_ctx_t *ctx);
 
 
 #endif /* _NGX_HTTP_BIGCACHE_H_INCLUDED_ */

@@ -101,7 +101,7 @@ ngx_http_bigcache_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_uint_t                  i;
     ngx_http_bigcache_zone_t   *zone, **zonep;
 
-    zone = ngx_http_bigcache_create_zone(cf);
+    zone = ngx_http_bigcache_zone_create(cf);
     if (zone == NULL) {
         return NGX_CONF_ERROR;
     }
@@ -174,7 +174,7 @@ ngx_http_bigcache_share_pool(ngx_conf_t *cf, ngx_array_t *zones,
         }
     }
 
-    return ngx_http_bigcache_create_pool(cf->pool);
+    return ngx_http_bigcache_turn_create_pool(cf->pool);
 }
 
 
@@ -314,7 +314,7 @@ ngx_http_bigcache_zone(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
         return NGX_CONF_ERROR;
     }
 
-    zone->shm_zone->init = ngx_http_bigcache_init_zone;
+    zone->shm_zone->init = ngx_http_bigcache_zone_init;
     zone->shm_zone->data = zone;
 
     return NGX_CONF_OK;

@@ -9,7 +9,6 @@
 #include <ngx_http.h>
 
 #include "ngx_http_bigcache.h"
-#include "bigcache_json_string.h"
 
 
 /* where the version, microseconds since the epoch, is a date */
@@ -99,63 +98,6 @@ ngx_http_bigcache_send_reply(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_bigcache_send_message(ngx_http_request_t *r, ngx_uint_t status,
-    const char *before, const bigcache_str_t *name, const char *after)
-{
-    u_char     *p;
-    ngx_str_t   body;
-
-    p = ngx_pnalloc(r->pool, sizeof("{\"message\":\"\"}") + ngx_strlen(before)
-                             + bigcache_json_string_len(name)
-                             + ngx_strlen(after));
-    if (p == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    body.data = p;
-
-    p = ngx_sprintf(p, "{\"message\":\"%s", before);
-    p = bigcache_json_string(p, name);
-    p = ngx_sprintf(p, "%s\"}", after);
-
-    body.len = p - body.data;
-
-    return ngx_http_bigcache_send_json(r, status, &body);
-}
-
-
-ngx_int_t
-ngx_http_bigcache_send_detail(ngx_http_request_t *r, ngx_uint_t status,
-    const char *detail)
-{
-    u_char          *p;
-    ngx_str_t        body;
-    bigcache_str_t   text;
-
-    /* it may quote a file name, or what a library says */
-
-    text.data = (const u_char *) detail;
-    text.len = ngx_strlen(detail);
-
-    p = ngx_pnalloc(r->pool, sizeof("{\"detail\":\"\"}")
-                             + bigcache_json_string_len(&text));
-    if (p == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    body.data = p;
-
-    p = ngx_cpymem(p, "{\"detail\":\"", sizeof("{\"detail\":\"") - 1);
-    p = bigcache_json_string(p, &text);
-    p = ngx_cpymem(p, "\"}", 2);
-
-    body.len = p - body.data;
-
-    return ngx_http_bigcache_send_json(r, status, &body);
-}
-
-
-ngx_int_t
 ngx_http_bigcache_send_json(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *body)
 {
@@ -166,7 +108,7 @@ ngx_http_bigcache_send_json(ngx_http_request_t *r, ngx_uint_t status,
     ngx_http_bigcache_say(r, status);
 
     if (status >= NGX_HTTP_BAD_REQUEST
-        && ngx_http_bigcache_status_only(r, status))
+        && ngx_http_bigcache_send_status_only(r, status))
     {
         return status;
     }
@@ -179,8 +121,8 @@ ngx_http_bigcache_send_json(ngx_http_request_t *r, ngx_uint_t status,
         return rc;
     }
 
-    ngx_http_bigcache_forget(r);
-    ngx_http_bigcache_json_type(r);
+    ngx_http_bigcache_send_forget(r);
+    ngx_http_bigcache_send_json_type(r);
 
     if (status == NGX_HTTP_BIGCACHE_UNPROCESSABLE) {
         ngx_str_set(&r->headers_out.status_line, "422 Unprocessable Entity");
@@ -226,8 +168,33 @@ ngx_http_bigcache_say(ngx_http_request_t *r, ngx_uint_t status)
 }
 
 
+ngx_table_elt_t *
+ngx_http_bigcache_send_add_header(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NULL;
+    }
+
+    h->hash = 1;
+    h->key.data = (u_char *) name;
+    h->key.len = ngx_strlen(name);
+    h->value = *value;
+    h->lowcase_key = NULL;
+
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
+
+    return h;
+}
+
+
 void
-ngx_http_bigcache_forget(ngx_http_request_t *r)
+ngx_http_bigcache_send_forget(ngx_http_request_t *r)
 {
     ngx_str_null(&r->headers_out.status_line);
 
@@ -253,7 +220,7 @@ ngx_http_bigcache_forget(ngx_http_request_t *r)
 
 
 void
-ngx_http_bigcache_type(ngx_http_request_t *r, ngx_str_t *type)
+ngx_http_bigcache_send_type(ngx_http_request_t *r, ngx_str_t *type)
 {
     u_char  *p, *last;
 
@@ -281,11 +248,11 @@ ngx_http_bigcache_type(ngx_http_request_t *r, ngx_str_t *type)
 
 
 void
-ngx_http_bigcache_json_type(ngx_http_request_t *r)
+ngx_http_bigcache_send_json_type(ngx_http_request_t *r)
 {
     static ngx_str_t  json = ngx_string("application/json");
 
-    ngx_http_bigcache_type(r, &json);
+    ngx_http_bigcache_send_type(r, &json);
 }
 
 
@@ -378,7 +345,7 @@ ngx_http_bigcache_version(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
                            ctx->op.packed ? "-gzip" : "")
                - etag.data;
 
-    r->headers_out.etag = ngx_http_bigcache_header(r, "ETag", &etag);
+    r->headers_out.etag = ngx_http_bigcache_send_add_header(r, "ETag", &etag);
     if (r->headers_out.etag == NULL) {
         return NGX_ERROR;
     }
@@ -404,14 +371,14 @@ ngx_http_bigcache_encoding(ngx_http_request_t *r,
     /* where all get the text, nothing depends on what they take */
 
     if (ctx->op.varies && blcf->send_gzip
-        && ngx_http_bigcache_header(r, "Vary", &accept) == NULL)
+        && ngx_http_bigcache_send_add_header(r, "Vary", &accept) == NULL)
     {
         return NGX_ERROR;
     }
 
     if (ctx->op.packed) {
         r->headers_out.content_encoding =
-                       ngx_http_bigcache_header(r, "Content-Encoding", &gzip);
+              ngx_http_bigcache_send_add_header(r, "Content-Encoding", &gzip);
 
         if (r->headers_out.content_encoding == NULL) {
             return NGX_ERROR;
@@ -471,7 +438,7 @@ ngx_http_bigcache_buf(ngx_http_request_t *r, bigcache_data_t *data)
  */
 
 ngx_uint_t
-ngx_http_bigcache_status_only(ngx_http_request_t *r, ngx_uint_t status)
+ngx_http_bigcache_send_status_only(ngx_http_request_t *r, ngx_uint_t status)
 {
     ngx_uint_t                 i;
     ngx_http_err_page_t       *page;

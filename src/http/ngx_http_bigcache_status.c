@@ -4,6 +4,9 @@
  */
 
 
+/* What came of a request: $bigcache_status, Cache-Status, and the counters. */
+
+
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
@@ -12,16 +15,10 @@
 #include "bigcache_time.h"
 
 
-static ngx_int_t ngx_http_bigcache_status_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_table_elt_t *ngx_http_bigcache_status_line(
     ngx_http_bigcache_ctx_t *ctx);
 static void ngx_http_bigcache_count(ngx_http_bigcache_ctx_t *ctx);
-static ngx_uint_t ngx_http_bigcache_reads(ngx_http_bigcache_ctx_t *ctx);
 
-
-static ngx_str_t  ngx_http_bigcache_status_name =
-    ngx_string("bigcache_status");
 
 static const char  ngx_http_bigcache_cache_status_name[] = "Cache-Status";
 
@@ -49,23 +46,6 @@ static ngx_str_t  ngx_http_bigcache_statuses[] = {
 
 
 ngx_int_t
-ngx_http_bigcache_add_variables(ngx_conf_t *cf)
-{
-    ngx_http_variable_t  *var;
-
-    var = ngx_http_add_variable(cf, &ngx_http_bigcache_status_name,
-                                NGX_HTTP_VAR_NOCACHEABLE);
-    if (var == NULL) {
-        return NGX_ERROR;
-    }
-
-    var->get_handler = ngx_http_bigcache_status_variable;
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
 ngx_http_bigcache_status(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 {
     u_char     *p;
@@ -88,7 +68,9 @@ ngx_http_bigcache_status(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 
     value = hit;
 
-    if (ctx->op.rc != BIGCACHE_OK || !ngx_http_bigcache_reads(ctx)) {
+    if (ctx->op.rc != BIGCACHE_OK
+        || !(ctx->route->flags & NGX_HTTP_BIGCACHE_READS))
+    {
         value.data = ngx_pnalloc(r->pool, sizeof("bigcache; detail=")
                                           + ctx->status.len);
         if (value.data == NULL) {
@@ -99,7 +81,7 @@ ngx_http_bigcache_status(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
         value.len = p - value.data;
     }
 
-    ctx->cache_status = ngx_http_bigcache_header(r,
+    ctx->cache_status = ngx_http_bigcache_send_add_header(r,
                                         ngx_http_bigcache_cache_status_name,
                                         &value);
 
@@ -108,13 +90,11 @@ ngx_http_bigcache_status(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 
 
 void
-ngx_http_bigcache_status_drop(ngx_http_request_t *r)
+ngx_http_bigcache_status_drop(ngx_http_bigcache_ctx_t *ctx)
 {
-    ngx_table_elt_t          *h;
-    ngx_http_bigcache_ctx_t  *ctx;
+    ngx_table_elt_t  *h;
 
-    ctx = ngx_http_bigcache_request_ctx(r);
-    h = ctx ? ngx_http_bigcache_status_line(ctx) : NULL;
+    h = ngx_http_bigcache_status_line(ctx);
 
     if (h) {
         h->hash = 0;
@@ -124,13 +104,12 @@ ngx_http_bigcache_status_drop(ngx_http_request_t *r)
 
 
 ngx_int_t
-ngx_http_bigcache_status_last(ngx_http_request_t *r)
+ngx_http_bigcache_status_last(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx)
 {
-    ngx_table_elt_t          *h;
-    ngx_http_bigcache_ctx_t  *ctx;
+    ngx_table_elt_t  *h;
 
-    ctx = ngx_http_bigcache_request_ctx(r);
-    h = ctx ? ngx_http_bigcache_status_line(ctx) : NULL;
+    h = ngx_http_bigcache_status_line(ctx);
 
     if (h == NULL) {
         return NGX_OK;
@@ -138,7 +117,7 @@ ngx_http_bigcache_status_last(ngx_http_request_t *r)
 
     h->hash = 0;
 
-    ctx->cache_status = ngx_http_bigcache_header(r,
+    ctx->cache_status = ngx_http_bigcache_send_add_header(r,
                                         ngx_http_bigcache_cache_status_name,
                                         &h->value);
 
@@ -147,8 +126,9 @@ ngx_http_bigcache_status_last(ngx_http_request_t *r)
 
 
 /*
- * Returns the header line of a context, or NULL.  A filter that fails has
- * nginx begin the list of headers anew, so another header may be there since.
+ * Returns the header line of a context, or NULL; ctx may be NULL.  A filter
+ * that fails has nginx begin the list of headers anew, so another header may
+ * be there since.
  */
 
 static ngx_table_elt_t *
@@ -156,7 +136,7 @@ ngx_http_bigcache_status_line(ngx_http_bigcache_ctx_t *ctx)
 {
     ngx_table_elt_t  *h;
 
-    h = ctx->cache_status;
+    h = ctx ? ctx->cache_status : NULL;
 
     if (h == NULL
         || h->key.data != (u_char *) ngx_http_bigcache_cache_status_name)
@@ -169,7 +149,7 @@ ngx_http_bigcache_status_line(ngx_http_bigcache_ctx_t *ctx)
 
 
 void
-ngx_http_bigcache_measure(ngx_http_bigcache_ctx_t *ctx)
+ngx_http_bigcache_status_measure(ngx_http_bigcache_ctx_t *ctx)
 {
     ngx_uint_t           status;
     ngx_http_request_t  *r;
@@ -206,7 +186,7 @@ ngx_http_bigcache_count(ngx_http_bigcache_ctx_t *ctx)
                                     tally->name, tally->status, tally->n);
     }
 
-    read = ngx_http_bigcache_reads(ctx);
+    read = ctx->route->flags & NGX_HTTP_BIGCACHE_READS;
 
     if (read && ctx->op.rc == BIGCACHE_OK) {
         atomic_fetch_add(&counters->hit, 1);
@@ -228,41 +208,7 @@ ngx_http_bigcache_count(ngx_http_bigcache_ctx_t *ctx)
         atomic_fetch_add(&counters->expire, ctx->op.expired);
     }
 
-    if (ctx->route->op == bigcache_op_delete
-        || ctx->route->op == bigcache_op_purge
-        || ctx->route->op == bigcache_op_batch)
-    {
+    if (ctx->route->flags & NGX_HTTP_BIGCACHE_REMOVES) {
         atomic_fetch_add(&counters->deleted, ctx->op.n);
     }
-}
-
-
-static ngx_uint_t
-ngx_http_bigcache_reads(ngx_http_bigcache_ctx_t *ctx)
-{
-    return ctx->route->op == bigcache_op_get_json
-           || ctx->route->op == bigcache_op_get_raw;
-}
-
-
-static ngx_int_t
-ngx_http_bigcache_status_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data)
-{
-    ngx_http_bigcache_ctx_t  *ctx;
-
-    ctx = ngx_http_bigcache_request_ctx(r);
-
-    if (ctx == NULL || ctx->status.len == 0) {
-        v->not_found = 1;
-        return NGX_OK;
-    }
-
-    v->valid = 1;
-    v->no_cacheable = 0;
-    v->not_found = 0;
-    v->len = ctx->status.len;
-    v->data = ctx->status.data;
-
-    return NGX_OK;
 }

@@ -69,7 +69,8 @@ typedef struct {
 
 
 ngx_int_t
-ngx_http_bigcache_post(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
+ngx_http_bigcache_task_post(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx, ngx_http_handler_pt handler)
 {
     ngx_int_t                  rc;
     ngx_thread_task_t         *task;
@@ -81,6 +82,8 @@ ngx_http_bigcache_post(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
     }
 
     bt = task->ctx;
+
+    ctx->handler = handler;
 
     bt->ctx = ctx;
     bt->op = &ctx->op;
@@ -226,7 +229,7 @@ ngx_http_bigcache_task_handler(void *data, ngx_log_t *log)
 {
     ngx_http_bigcache_task_t *bt = data;
 
-    ngx_http_bigcache_worked(bt->pool);
+    ngx_http_bigcache_turn_count_thread(bt->pool);
 
     bt->run(bt->op);
 }
@@ -402,7 +405,7 @@ ngx_http_bigcache_resume(ngx_http_request_t *r)
 
         ctx->large = 1;
 
-        rc = ngx_http_bigcache_post(r, ctx);
+        rc = ngx_http_bigcache_task_post(r, ctx, ctx->handler);
 
         if (rc == NGX_OK) {
             return;
@@ -414,5 +417,5 @@ ngx_http_bigcache_resume(ngx_http_request_t *r)
         }
     }
 
-    ngx_http_finalize_request(r, ngx_http_bigcache_reply(r));
+    ngx_http_finalize_request(r, ctx->handler(r));
 }

@@ -35,7 +35,7 @@ static ngx_uint_t ngx_http_bigcache_turn_free(ngx_http_bigcache_pool_t *pool);
 
 
 ngx_http_bigcache_pool_t *
-ngx_http_bigcache_create_pool(ngx_pool_t *memory)
+ngx_http_bigcache_turn_create_pool(ngx_pool_t *memory)
 {
     ngx_http_bigcache_pool_t  *pool;
 
@@ -51,7 +51,7 @@ ngx_http_bigcache_create_pool(ngx_pool_t *memory)
 
 
 void
-ngx_http_bigcache_worked(ngx_http_bigcache_pool_t *pool)
+ngx_http_bigcache_turn_count_thread(ngx_http_bigcache_pool_t *pool)
 {
     /* a thread belongs to one pool, until it ends */
 

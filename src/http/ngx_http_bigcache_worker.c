@@ -56,7 +56,7 @@ static ngx_pid_t  ngx_http_bigcache_earlier;
 
 
 ngx_int_t
-ngx_http_bigcache_init_module(ngx_cycle_t *cycle)
+ngx_http_bigcache_worker_init_module(ngx_cycle_t *cycle)
 {
     static ngx_uint_t  called;
 
@@ -81,7 +81,7 @@ ngx_http_bigcache_init_module(ngx_cycle_t *cycle)
 
 
 ngx_int_t
-ngx_http_bigcache_init_process(ngx_cycle_t *cycle)
+ngx_http_bigcache_worker_init_process(ngx_cycle_t *cycle)
 {
     ngx_uint_t                       i;
     ngx_http_bigcache_zone_t       **zones;
@@ -121,7 +121,7 @@ ngx_http_bigcache_init_process(ngx_cycle_t *cycle)
 
 
 void
-ngx_http_bigcache_exit_process(ngx_cycle_t *cycle)
+ngx_http_bigcache_worker_exit_process(ngx_cycle_t *cycle)
 {
     ngx_uint_t                       i;
     ngx_http_bigcache_zone_t       **zones;

@@ -26,7 +26,7 @@ static void ngx_http_bigcache_removed(void *data, uint64_t expired,
 
 
 ngx_http_bigcache_zone_t *
-ngx_http_bigcache_create_zone(ngx_conf_t *cf)
+ngx_http_bigcache_zone_create(ngx_conf_t *cf)
 {
     ngx_http_bigcache_zone_t  *zone;
 
@@ -62,7 +62,7 @@ ngx_http_bigcache_create_zone(ngx_conf_t *cf)
 
 
 ngx_int_t
-ngx_http_bigcache_init_zone(ngx_shm_zone_t *shm_zone, void *data)
+ngx_http_bigcache_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 {
     ngx_http_bigcache_zone_t *ozone = data;
 

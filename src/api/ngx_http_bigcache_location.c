@@ -30,7 +30,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_http_bigcache.h"
+#include "ngx_http_bigcache_api.h"
 
 
 /* Angie has what is looked for apart from the configuration of the place */

@@ -11,7 +11,8 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "ngx_http_bigcache.h"
+#include "bigcache_browser.h"
+#include "ngx_http_bigcache_api.h"
 
 
 static void ngx_http_bigcache_host(ngx_http_request_t *r,
@@ -71,7 +72,7 @@ ngx_http_bigcache_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 const char *
-ngx_http_bigcache_refused(ngx_http_request_t *r)
+ngx_http_bigcache_origin_refused(ngx_http_request_t *r)
 {
     ngx_uint_t                     i, tls;
     ngx_array_t                   *origins;
@@ -97,7 +98,7 @@ ngx_http_bigcache_refused(ngx_http_request_t *r)
     part = &r->headers_in.headers.part;
 
     for ( ;; ) {
-        h = ngx_http_bigcache_next_header(&part, &i);
+        h = ngx_http_bigcache_headers_next(&part, &i);
 
         if (h == NULL) {
             break;

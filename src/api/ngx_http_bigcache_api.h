@@ -1,0 +1,192 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * The HTTP API of bigcache: from a URL to an operation, and from what came of
+ * it to JSON.
+ *
+ * A request goes through these files in this order:
+ *
+ *     handler    the content handler, which calls all of the others
+ *     route      finds the row of the route table
+ *     origin     refuses what pages of other sites send, by browser, plain C
+ *     key        makes the key
+ *     location   whether the location of the request is that of the key
+ *     headers    what the request header says: lifetimes, conditions
+ *     reply      the answer, from what came of the operation
+ *     metrics    the answer of /metrics
+ *
+ * error is a filter beside it: it makes JSON of the errors that nginx raises.
+ * All of it runs in the event loop.
+ */
+
+
+#ifndef _NGX_HTTP_BIGCACHE_API_H_INCLUDED_
+#define _NGX_HTTP_BIGCACHE_API_H_INCLUDED_
+
+
+#include "ngx_http_bigcache.h"
+
+
+/* flags of a route, see ngx_http_bigcache.h for others */
+
+#define NGX_HTTP_BIGCACHE_PREFIX      0x100   /* a key follows the path */
+#define NGX_HTTP_BIGCACHE_TRAILING    0x200   /* that keeps trailing slashes */
+#define NGX_HTTP_BIGCACHE_BODY        0x400   /* the request body is needed */
+#define NGX_HTTP_BIGCACHE_LIFETIME    0x800   /* headers carry a lifetime */
+#define NGX_HTTP_BIGCACHE_CONDITIONS  0x1000  /* writes under conditions */
+#define NGX_HTTP_BIGCACHE_OWN_SITE    0x2000  /* changes something, not for
+                                                 pages of other sites */
+#define NGX_HTTP_BIGCACHE_PREFER      0x4000  /* has preferences to heed */
+#define NGX_HTTP_BIGCACHE_PAGE        0x8000  /* sends a page, packed or not */
+#define NGX_HTTP_BIGCACHE_LIST        0x10000 /* the key may be empty, the query
+                                                 string is none of it */
+#define NGX_HTTP_BIGCACHE_IMPATIENT   0x20000 /* answers without the store if
+                                                 that takes long */
+
+
+/* handler */
+
+ngx_int_t ngx_http_bigcache_handler(ngx_http_request_t *r);
+
+
+/* route */
+
+/*
+ * Finds the endpoint that a path belongs to.  raw: it is as it was sent, with
+ * its query string; in any other a "?" is part of the path.  Returns the first
+ * row of that path, and in rest what follows it, or NULL.
+ */
+const ngx_http_bigcache_route_t *ngx_http_bigcache_route_find(ngx_str_t *base,
+    ngx_str_t *uri, ngx_uint_t raw, ngx_str_t *rest);
+
+/* returns the row of that path for a method, given its first row, or NULL */
+
+const ngx_http_bigcache_route_t *ngx_http_bigcache_route_method(
+    const ngx_http_bigcache_route_t *first, ngx_uint_t method);
+
+/* adds the Allow header of an endpoint, given its first row */
+
+ngx_int_t ngx_http_bigcache_route_allow(ngx_http_request_t *r,
+    const ngx_http_bigcache_route_t *route);
+
+
+/* origin: the bigcache_origin directive */
+
+char *ngx_http_bigcache_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/*
+ * Decides whether a request that changes something may be carried out.
+ * Returns NULL, or why not: it is of a page on another site, or of a browser
+ * that may do it by another method only.
+ */
+const char *ngx_http_bigcache_origin_refused(ngx_http_request_t *r);
+
+
+/* key */
+
+/*
+ * Makes the key of what follows the endpoint: rest, as it was sent if raw,
+ * and the query string in it or in args.  Returns NULL, or what is wrong with
+ * it, as a sentence.
+ */
+const char *ngx_http_bigcache_key(ngx_http_request_t *r, ngx_str_t *rest,
+    ngx_str_t *args, ngx_uint_t raw, ngx_uint_t flags, bigcache_str_t *key);
+
+/*
+ * Reads the query string of a list, "limit" and "after", into op.  Returns
+ * NULL, or what is wrong with it.
+ */
+const char *ngx_http_bigcache_key_list_args(ngx_http_request_t *r,
+    bigcache_op_t *op);
+
+
+/* location */
+
+/*
+ * Tells whether the location that nginx has chosen for the path of the request
+ * is the one that it chooses for the usual spelling of the key: only then have
+ * the access rules of the key been applied.  raw: the path is as it was sent.
+ * Of a path that was rewritten only the usual spelling passes.  Returns NGX_OK;
+ * NGX_DECLINED if it is another location, or may be, then the request is to be
+ * refused; or NGX_ERROR.
+ */
+ngx_int_t ngx_http_bigcache_location(ngx_http_request_t *r, ngx_uint_t raw,
+    const ngx_http_bigcache_route_t *route, bigcache_str_t *key);
+
+
+/* headers */
+
+/*
+ * Reads what the route wants to know of the request header into ctx->op.
+ * Returns NULL, or what is wrong with it.
+ */
+const char *ngx_http_bigcache_headers(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+
+/*
+ * Returns the next header line of a request, or NULL behind the last one;
+ * *part is its first part in the beginning, and *i is 0.
+ */
+ngx_table_elt_t *ngx_http_bigcache_headers_next(ngx_list_part_t **part,
+    ngx_uint_t *i);
+
+
+/* reply */
+
+/*
+ * Answers with what came of ctx->op, by the route's own reply if that is
+ * well.  Returns what the request is to be finalized with.
+ */
+ngx_int_t ngx_http_bigcache_reply(ngx_http_request_t *r);
+
+ngx_int_t ngx_http_bigcache_reply_page(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+ngx_int_t ngx_http_bigcache_reply_raw(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+ngx_int_t ngx_http_bigcache_reply_stored(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+ngx_int_t ngx_http_bigcache_reply_document(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+ngx_int_t ngx_http_bigcache_reply_deleted(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+ngx_int_t ngx_http_bigcache_reply_purged(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+ngx_int_t ngx_http_bigcache_reply_count(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+ngx_int_t ngx_http_bigcache_reply_stat(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+ngx_int_t ngx_http_bigcache_reply_cleared(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+ngx_int_t ngx_http_bigcache_reply_closed(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+ngx_int_t ngx_http_bigcache_reply_opened(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+
+/* {"message":...}, a name in the middle of it */
+
+ngx_int_t ngx_http_bigcache_reply_message(ngx_http_request_t *r,
+    ngx_uint_t status, const char *before, const bigcache_str_t *name,
+    const char *after);
+
+/* {"detail":...} */
+
+ngx_int_t ngx_http_bigcache_reply_detail(ngx_http_request_t *r,
+    ngx_uint_t status, const char *detail);
+
+
+/* metrics: the reply of /metrics */
+
+ngx_int_t ngx_http_bigcache_metrics(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+
+
+/* error: JSON bodies for the errors that nginx itself raises */
+
+void ngx_http_bigcache_error_init(void);
+
+
+#endif /* _NGX_HTTP_BIGCACHE_API_H_INCLUDED_ */

@@ -1,0 +1,244 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * The content handler of the API: from a request to the operation that it
+ * stands for.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_bigcache_api.h"
+
+
+static ngx_int_t ngx_http_bigcache_handler_route(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+static ngx_int_t ngx_http_bigcache_handler_no_store(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+static ngx_int_t ngx_http_bigcache_handler_read_body(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+static void ngx_http_bigcache_handler_body(ngx_http_request_t *r);
+
+
+ngx_int_t
+ngx_http_bigcache_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                 rc;
+    ngx_http_bigcache_ctx_t  *ctx;
+
+    ctx = ngx_http_bigcache_ctx_create(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_bigcache_handler_route(r, ctx);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    if (ctx->op.cache == NULL && ctx->route->op) {
+        return ngx_http_bigcache_handler_no_store(r, ctx);
+    }
+
+    if (ctx->route->flags & NGX_HTTP_BIGCACHE_BODY) {
+        return ngx_http_bigcache_handler_read_body(r, ctx);
+    }
+
+    if (ctx->route->op == NULL
+        || (ctx->route->peek && ctx->route->peek(&ctx->op)))
+    {
+        return ngx_http_bigcache_reply(r);
+    }
+
+    rc = (ctx->route->flags & NGX_HTTP_BIGCACHE_IMPATIENT)
+         ? ngx_http_bigcache_gauges(r, ctx, ngx_http_bigcache_reply)
+         : ngx_http_bigcache_task_post(r, ctx, ngx_http_bigcache_reply);
+
+    if (rc == NGX_OK) {
+        r->main->count++;
+        return NGX_DONE;
+    }
+
+    return (rc == NGX_BUSY) ? ngx_http_bigcache_reply(r)
+                            : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+/* returns NGX_DECLINED if the request is to be worked on, else it is over */
+
+static ngx_int_t
+ngx_http_bigcache_handler_route(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx)
+{
+    ngx_int_t                         rc;
+    ngx_str_t                         rest, args, ignored;
+    ngx_uint_t                        raw;
+    const char                       *err;
+    ngx_http_bigcache_loc_conf_t     *blcf;
+    const ngx_http_bigcache_route_t  *route, *first;
+
+    blcf = ngx_http_get_module_loc_conf(r, ngx_http_bigcache_module);
+
+    /* what was rewritten, or is internal, was not sent by the client so */
+
+    raw = (r == r->main && r->valid_unparsed_uri);
+
+    first = ngx_http_bigcache_route_find(&blcf->base,
+                                         raw ? &r->unparsed_uri : &r->uri, raw,
+                                         &rest);
+    if (first == NULL) {
+        return ngx_http_bigcache_reply_detail(r, NGX_HTTP_NOT_FOUND,
+                                               "Not Found");
+    }
+
+    route = ngx_http_bigcache_route_method(first, r->method);
+
+    if (route == NULL) {
+        if (!ngx_http_bigcache_send_status_only(r, NGX_HTTP_NOT_ALLOWED)
+            && ngx_http_bigcache_route_allow(r, first) != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        return ngx_http_bigcache_reply_detail(r, NGX_HTTP_NOT_ALLOWED,
+                                              "Method Not Allowed");
+    }
+
+    ctx->route = route;
+
+    /*
+     * nginx has chosen the location, and its access rules, by the path with
+     * dots resolved: it has to lead to the same endpoint
+     */
+
+    if (raw
+        && ngx_http_bigcache_route_find(&blcf->base, &r->uri, 0, &ignored)
+           != first)
+    {
+        return ngx_http_bigcache_reply_detail(r, NGX_HTTP_BAD_REQUEST,
+                      "dots in the path lead out of its endpoint");
+    }
+
+    if (route->flags & NGX_HTTP_BIGCACHE_OWN_SITE) {
+
+        err = ngx_http_bigcache_origin_refused(r);
+
+        if (err) {
+            return ngx_http_bigcache_reply_detail(r, NGX_HTTP_FORBIDDEN, err);
+        }
+    }
+
+    if (route->flags & NGX_HTTP_BIGCACHE_PREFIX) {
+
+        ngx_str_null(&args);
+
+        if (!raw) {
+            args = r->args;
+        }
+
+        err = ngx_http_bigcache_key(r, &rest, &args, raw, route->flags,
+                                    &ctx->op.key);
+        if (err == NULL && (route->flags & NGX_HTTP_BIGCACHE_LIST)) {
+            err = ngx_http_bigcache_key_list_args(r, &ctx->op);
+        }
+
+        if (err) {
+            return ngx_http_bigcache_reply_detail(r, NGX_HTTP_BAD_REQUEST,
+                                                   err);
+        }
+
+        rc = ngx_http_bigcache_location(r, raw, route, &ctx->op.key);
+
+        if (rc == NGX_ERROR) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        if (rc != NGX_OK) {
+            return ngx_http_bigcache_reply_detail(r, NGX_HTTP_BAD_REQUEST,
+                          "the key may belong to another location than this "
+                          "spelling of its path");
+        }
+    }
+
+    err = ngx_http_bigcache_headers(r, ctx);
+
+    if (err) {
+        return ngx_http_bigcache_reply_detail(r, NGX_HTTP_BAD_REQUEST, err);
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* this process could not start it so far */
+
+static ngx_int_t
+ngx_http_bigcache_handler_no_store(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx)
+{
+    /* the metrics say so, the others fail */
+
+    if (!(ctx->route->flags & NGX_HTTP_BIGCACHE_IMPATIENT)) {
+        ctx->op.rc = BIGCACHE_UNAVAILABLE;
+        (void) ngx_cpystrn((u_char *) ctx->op.reason,
+                           (u_char *) "this worker process cannot start the "
+                                      "store, its error log says why",
+                           BIGCACHE_ERROR_LEN);
+    }
+
+    return ngx_http_bigcache_reply(r);
+}
+
+
+static ngx_int_t
+ngx_http_bigcache_handler_read_body(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    r->request_body_in_single_buf = 1;
+
+    rc = ngx_http_read_client_request_body(r, ngx_http_bigcache_handler_body);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_bigcache_handler_body(ngx_http_request_t *r)
+{
+    ngx_int_t                 rc;
+    ngx_http_bigcache_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_module);
+
+    rc = ngx_http_bigcache_body(r, &ctx->op.body);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_bigcache_task_post(r, ctx, ngx_http_bigcache_reply);
+    }
+
+    switch (rc) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_BUSY:
+        ngx_http_finalize_request(r, ngx_http_bigcache_reply(r));
+        break;
+
+    default:
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+    }
+}
