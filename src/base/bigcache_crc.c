@@ -4,6 +4,11 @@
  */
 
 
+/*
+ * CRC-32, by libdeflate.
+ */
+
+
 #include <libdeflate.h>
 
 #include "bigcache_crc.h"

@@ -4,6 +4,11 @@
  */
 
 
+/*
+ * Copies, sums up and writes pieces of memory and of files.
+ */
+
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,8 +223,8 @@ bigcache_data_pread(int fd, u_char *buf, size_t len, off_t offset)
 
 
 /*
- * Where a file ends it is too short, whoever reads it, and whenever.  A disk
- * may say the same of a block that it cannot read now, so that is EIO here.
+ * A file that ends too early stays so for every reader.  A disk may report the
+ * same of a block that it cannot read now, so that error becomes EIO.
  */
 
 static int

@@ -7,8 +7,8 @@
 /*
  * Bytes on their way into the store: a piece is memory, or a range of an
  * open file.  A body is an array of pieces, one after the other; a large one
- * is never in memory as a whole.  The pieces, their memory and their files
- * are the caller's.  Files are read with pread(), so that threads may share
+ * is never in memory as a whole.  The caller owns the pieces, their memory
+ * and their files.  Files are read with pread(), so that threads may share
  * them.  All of it blocks on the disk.
  */
 

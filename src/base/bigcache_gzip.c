@@ -4,6 +4,11 @@
  */
 
 
+/*
+ * Packs and unpacks gzip, by libdeflate.
+ */
+
+
 #include <pthread.h>
 #include <stdlib.h>
 

@@ -4,6 +4,11 @@
  */
 
 
+/*
+ * Formats lines for the log.
+ */
+
+
 #include <stdio.h>
 #include <stdarg.h>
 

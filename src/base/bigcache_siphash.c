@@ -4,6 +4,11 @@
  */
 
 
+/*
+ * SipHash-1-3, a hash with a secret.
+ */
+
+
 #include <endian.h>
 #include <string.h>
 

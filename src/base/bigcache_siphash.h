@@ -5,10 +5,10 @@
 
 
 /*
- * SipHash-1-3, a hash with a secret: whoever chooses the input cannot choose
- * the hash.  By Aumasson and Bernstein, "SipHash: a fast short-input PRF",
- * 2012, with the rounds that Python and Rust take for their tables.  Pure;
- * any thread.
+ * SipHash-1-3, a hash with a secret: a client that chooses the input cannot
+ * choose the hash.  By Aumasson and Bernstein, "SipHash: a fast short-input
+ * PRF", 2012, with the rounds that Python and Rust take for their tables.
+ * Pure; any thread.
  */
 
 

@@ -9,7 +9,7 @@
  * module pass text and bytes in.
  *
  * The bytes need no terminating zero and may hold any value.  The type
- * borrows: whoever fills "data" says how long it lives, nobody frees
+ * borrows: the code that fills "data" says how long it lives; it is never freed
  * through it.  It is plain data, so any thread may read it as long as
  * the memory behind it lives.
  */

@@ -4,6 +4,11 @@
  */
 
 
+/*
+ * The clocks.
+ */
+
+
 #include <time.h>
 
 #include "bigcache_time.h"

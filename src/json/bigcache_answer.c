@@ -4,6 +4,11 @@
  */
 
 
+/*
+ * Writes the documents that are stored, and finds the value in one again.
+ */
+
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,7 +54,7 @@ bigcache_answer(bigcache_answer_t *answer)
                    + bigcache_answer_duration.len + duration->len
                    + bigcache_answer_end.len;
 
-    if (!answer->apart) {
+    if (!answer->external) {
         answer->size += answer->value.len;
     }
 
@@ -63,7 +68,7 @@ bigcache_answer(bigcache_answer_t *answer)
     p = bigcache_answer_append(p, &bigcache_answer_key_end);
     p = bigcache_answer_append(p, &bigcache_answer_name);
 
-    if (!answer->apart) {
+    if (!answer->external) {
         p = bigcache_answer_append(p, &answer->value);
     }
 

@@ -30,7 +30,7 @@ typedef struct {
     bigcache_str_t   value;
     bigcache_str_t   expire;
     bigcache_str_t   duration;  /* data is NULL: null */
-    unsigned         apart:1;   /* the value is not to be in the memory */
+    unsigned         external:1;  /* the memory has no value */
 
     /* the document; offsets and lengths in bytes */
 

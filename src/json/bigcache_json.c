@@ -4,6 +4,11 @@
  */
 
 
+/*
+ * Reads members of a document, with cJSON for the strings that have escapes.
+ */
+
+
 #include <stdlib.h>
 #include <string.h>
 

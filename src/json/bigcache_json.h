@@ -17,7 +17,7 @@
  * The caller owns the extents; nothing is kept, what cJSON allocates is
  * freed before the return.  Any thread: the parts of cJSON that share
  * state, cJSON_InitHooks() and cJSON_GetErrorPtr(), are not used.  cJSON
- * stores the place of the last error in a global that nobody reads, so
+ * stores the place of the last error in a global that is never read, so
  * a thread sanitizer needs a suppression for cJSON_ParseWithLengthOpts.
  */
 

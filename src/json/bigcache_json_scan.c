@@ -4,6 +4,11 @@
  */
 
 
+/*
+ * The validator: one pass over the text, which notes where members lie.
+ */
+
+
 #include <endian.h>
 #include <stdint.h>
 #include <string.h>

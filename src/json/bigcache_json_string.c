@@ -4,6 +4,11 @@
  */
 
 
+/*
+ * Writes bytes as the inside of a JSON string.
+ */
+
+
 #include <string.h>
 
 #include "bigcache_json_string.h"

@@ -4,6 +4,11 @@
  */
 
 
+/*
+ * A text that grows while JSON is added to it.
+ */
+
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -7,9 +7,9 @@
 /*
  * A text that grows as it is written: a JSON answer of unknown length.
  *
- * Whoever has the struct, zeroed to begin with, owns the memory, which is for
- * free().  Without memory for it the text stops growing, and says so by
- * "failed"; nobody has to ask in between.  Any thread, one at a time.
+ * The caller zeroes the struct, and must free() its memory.  When there is no
+ * memory left, the text stops growing and sets "failed"; the caller may check
+ * that once, at the end.  Any thread, one at a time.
  */
 
 

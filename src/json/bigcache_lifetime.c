@@ -4,6 +4,11 @@
  */
 
 
+/*
+ * Reads and writes durations and moments, in decimal, without a double.
+ */
+
+
 #include "bigcache_lifetime.h"
 
 

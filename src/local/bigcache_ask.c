@@ -22,7 +22,7 @@
 
 #define BIGCACHE_ASK_PAUSE  2
 
-/* hand-overs that the time for writing a page is granted for */
+/* tries for which a page that could not be committed gets the time anew */
 
 #define BIGCACHE_ASK_STALE  8
 
@@ -106,7 +106,7 @@ bigcache_ask_purge(bigcache_cache_t *cache, const bigcache_str_t *prefix,
         return rc;
     }
 
-    /* whoever has the store open by then goes on with it */
+    /* the process that has the store open by then goes on with it */
 
     bigcache_ask_begin(&ask, local);
 
@@ -233,7 +233,7 @@ bigcache_ask_begin(bigcache_ask_t *ask, bigcache_local_t *local)
     ask->local = local;
     ask->deadline = bigcache_monotonic() + local->conf.wait;
 
-    /* versions are moments of time, unless the clock was set back */
+    /* a version is a moment of time, unless the clock was set back */
 
     told = bigcache_client_latest(local->client);
     own = bigcache_store_latest(local->store);
@@ -264,7 +264,7 @@ bigcache_ask(bigcache_ask_t *ask, unsigned call, const bigcache_str_t *key,
                               slow ? BIGCACHE_CLIENT_SLOW : (int) left,
                               &ask->called);
 
-    if (rc == BIGCACHE_LOST) {
+    if (rc == BIGCACHE_NO_ANSWER) {
         ask->begun |= (ask->called.begun != 0);
         return BIGCACHE_HELD;
     }
@@ -292,7 +292,7 @@ bigcache_ask_again(bigcache_ask_t *ask, bigcache_rc_t *rc)
 
     case BIGCACHE_STALE:
 
-        /* a large page took its time, which was none of waiting */
+        /* writing a large page takes long, but is no waiting */
 
         if (ask->stale++ < BIGCACHE_ASK_STALE) {
             ask->deadline = bigcache_monotonic() + local->conf.wait;
@@ -301,8 +301,8 @@ bigcache_ask_again(bigcache_ask_t *ask, bigcache_rc_t *rc)
         break;
 
     case BIGCACHE_HELD:
-    case BIGCACHE_LOST:
-    case BIGCACHE_APART:
+    case BIGCACHE_NO_ANSWER:
+    case BIGCACHE_EXTERNAL:
         break;
 
     case BIGCACHE_UNAVAILABLE:
@@ -334,7 +334,7 @@ bigcache_ask_again(bigcache_ask_t *ask, bigcache_rc_t *rc)
 
     ask->asked = 0;
 
-    if (*rc != BIGCACHE_APART) {
+    if (*rc != BIGCACHE_EXTERNAL) {
         (void) usleep(BIGCACHE_ASK_PAUSE * 1000);
     }
 
@@ -402,7 +402,7 @@ bigcache_ask_purge_begin(bigcache_ask_t *ask, const bigcache_str_t *prefix,
 }
 
 
-/* the numbers count even if the owner let go in the middle */
+/* the numbers are added up even if the owner let go in the middle */
 
 static bigcache_rc_t
 bigcache_ask_purge_run(bigcache_ask_t *ask, uint64_t version, uint64_t *n,

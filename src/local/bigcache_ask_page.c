@@ -5,7 +5,7 @@
 
 
 /*
- * Pages, read and written by this process, whoever has the index open.
+ * Reads and writes pages in this process, whichever process has the index.
  */
 
 
@@ -93,7 +93,7 @@ bigcache_ask_page_put(bigcache_cache_t *cache, const bigcache_put_t *put,
         if (rc == BIGCACHE_HELD) {
             rc = bigcache_ask_page_write(&ask, &again, apart, page);
 
-            if (rc == BIGCACHE_APART) {
+            if (rc == BIGCACHE_EXTERNAL) {
                 apart = 1;
             }
         }
@@ -167,11 +167,11 @@ bigcache_ask_page_damaged(bigcache_ask_t *ask, const bigcache_str_t *key,
         return rc;
     }
 
-    /* the file may be one that somebody has put another in place of */
+    /* another file may have been put in its place */
 
     bigcache_files_forget(ask->local->pages.files, segment);
 
-    rc = bigcache_ask(ask, BIGCACHE_CALL_LOST, key, 0);
+    rc = bigcache_ask(ask, BIGCACHE_CALL_DAMAGED, key, 0);
 
     bigcache_ask_end(ask);
 
@@ -208,9 +208,9 @@ bigcache_ask_page_write(bigcache_ask_t *ask, const bigcache_put_t *put,
 
     } else if (rc == BIGCACHE_FULL && draft.reserved) {
 
-        /* what makes room there is not to be kept from this segment */
+        /* the owner makes room: it must be free to remove this segment */
 
-        bigcache_extents_end(&ask->local->extents);
+        bigcache_extent_end(&ask->local->extents);
 
         (void) bigcache_ask(ask, BIGCACHE_CALL_FULL, NULL, 0);
         bigcache_ask_end(ask);
@@ -218,9 +218,9 @@ bigcache_ask_page_write(bigcache_ask_t *ask, const bigcache_put_t *put,
 
     if (rc == BIGCACHE_STALE) {
 
-        /* nothing that lies in this extent is taken any more */
+        /* the owner takes no page that lies in this extent any more */
 
-        bigcache_extents_end(&ask->local->extents);
+        bigcache_extent_end(&ask->local->extents);
     }
 
     if (rc != BIGCACHE_OK) {

@@ -30,12 +30,12 @@
 
 
 /*
- * Milliseconds after which a caller lets go of removed segments, and of room
- * that it does not use.
+ * Milliseconds after which a caller closes removed segments, and gives back an
+ * extent that it does not use.
  */
 #define BIGCACHE_LOCAL_SWEEP  1000
 
-/* seconds that one waits for those who have the lock before */
+/* seconds that a thread waits for a lock of a key */
 
 #define BIGCACHE_LOCAL_LOCK_WAIT  1
 
@@ -126,8 +126,8 @@ bigcache_local_create(const bigcache_local_conf_t *conf)
         goto failed;
     }
 
-    bigcache_extents_init(&local->extents, &local->conf, local->client,
-                          bigcache_store_files(local->store));
+    bigcache_extent_init(&local->extents, &local->conf, local->client,
+                         bigcache_store_files(local->store));
 
     local->pages.conf = &local->conf;
     local->pages.files = bigcache_store_files(local->store);
@@ -142,7 +142,7 @@ bigcache_local_create(const bigcache_local_conf_t *conf)
         (void) pthread_mutex_init(&local->locks[i], NULL);
     }
 
-    /* processes that begin at the same time are not to count alike */
+    /* processes that start at the same time must not have the same tags */
 
     local->tag = (unsigned) bigcache_now_us() * 2654435761u
                  ^ (unsigned) getpid();
@@ -214,15 +214,15 @@ bigcache_local_destroy(bigcache_cache_t *cache)
 
     unsigned  i;
 
-    /* the files are the store's, its threads may be the server's */
+    /* the store owns the files; the server's threads may use both */
 
     bigcache_server_destroy(local->server);
-    bigcache_extents_end(&local->extents);
+    bigcache_extent_end(&local->extents);
     bigcache_client_destroy(local->client);
 
     bigcache_store_destroy(local->store);
 
-    bigcache_extents_destroy(&local->extents);
+    bigcache_extent_destroy(&local->extents);
     bigcache_body_destroy(&local->pages);
     (void) pthread_mutex_destroy(&local->mutex);
 
@@ -250,7 +250,7 @@ bigcache_local_lock(bigcache_cache_t *cache, const bigcache_str_t *key,
 
     lock = &local->locks[brief ? i : i + BIGCACHE_LOCAL_LOCKS];
 
-    /* not the time of day, which may be set back meanwhile */
+    /* not the time of day, which may be set back */
 
     (void) clock_gettime(CLOCK_MONOTONIC, &until);
 
@@ -271,7 +271,7 @@ bigcache_local_unlock(bigcache_lock_t *lock)
 }
 
 
-/* the hooks run in the store's thread, but for wake and there */
+/* the hooks run in the keeper, but for wake and there, in any thread */
 
 static bigcache_rc_t
 bigcache_local_opened(void *data, char *error)
@@ -313,9 +313,9 @@ bigcache_local_held(void *data, char *error)
     (void) close(fd);
 
     bigcache_client_end(local->client);
-    bigcache_extents_end(&local->extents);
+    bigcache_extent_end(&local->extents);
 
-    /* until it is opened again somebody may put other files there */
+    /* other files may be put there until the store is opened again */
 
     bigcache_files_close(bigcache_store_files(local->store));
     bigcache_body_reset(&local->pages);
@@ -324,7 +324,7 @@ bigcache_local_held(void *data, char *error)
 }
 
 
-/* returns when the owner is gone, or this process is to stop */
+/* returns when the owner is gone, or when this process must stop */
 
 static void
 bigcache_local_watch(bigcache_local_t *local, int fd)
@@ -356,7 +356,7 @@ bigcache_local_watch(bigcache_local_t *local, int fd)
 
         if (pfd[0].revents) {
 
-            /* nothing is ever sent here */
+            /* the owner never sends anything: this is its end */
 
             return;
         }
@@ -366,7 +366,7 @@ bigcache_local_watch(bigcache_local_t *local, int fd)
             continue;
         }
 
-        (void) bigcache_extents_idle(&local->extents);
+        (void) bigcache_extent_idle(&local->extents);
         bigcache_files_sweep(files);
     }
 }

@@ -355,7 +355,7 @@ bigcache_op_store_json(bigcache_op_put_t *put)
         put->doc.value.data = NULL;
     }
 
-    answer.apart = (put->doc.value.data == NULL);
+    answer.external = (put->doc.value.data == NULL);
 
     if (bigcache_answer(&answer) == -1) {
         return BIGCACHE_NOMEM;
@@ -389,7 +389,7 @@ bigcache_op_write_json(bigcache_op_put_t *put,
     page.data = data;
     page.n = 1;
 
-    if (answer->apart) {
+    if (answer->external) {
         data[0].bytes.len = answer->body;
 
         data[1] = bigcache_data_range(put->body.fd,

@@ -4,6 +4,12 @@
  */
 
 
+/*
+ * A caller's connections to the owner: one for each call under way, kept for
+ * the next call, and one that is watched for the owner's end.
+ */
+
+
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
@@ -71,7 +77,7 @@ bigcache_client_create(const char *path, const uint64_t *masters,
     (void) snprintf(client->path, PATH_MAX, "%s", path);
     memcpy(client->masters, masters, sizeof(client->masters));
 
-    /* of this process and of no other that is alive */
+    /* no other living process has the same number */
 
     client->peer = ((uint64_t) getpid() << 32)
                    ^ (uint64_t) bigcache_now_us() ^ (uintptr_t) client;
@@ -125,7 +131,7 @@ bigcache_client_tell(int fd, int quitting)
     message.call = BIGCACHE_CALL_WATCH;
     message.n[0] = (quitting != 0);
 
-    /* an owner who cannot be told is gone, which will be noticed */
+    /* an owner that cannot be told is gone; the watch will notice */
 
     (void) bigcache_socket_send(fd, &message);
 }
@@ -193,7 +199,7 @@ bigcache_client_call(bigcache_client_t *client,
                                     &rc, reason);
 
         if (conn == NULL) {
-            return BIGCACHE_LOST;
+            return BIGCACHE_NO_ANSWER;
         }
     }
 
@@ -201,7 +207,7 @@ bigcache_client_call(bigcache_client_t *client,
 
     if (bigcache_socket_send(conn->fd, call) == -1) {
         bigcache_client_close(conn);
-        return BIGCACHE_LOST;
+        return BIGCACHE_NO_ANSWER;
     }
 
     if (!bigcache_socket_recv(conn->fd,
@@ -213,7 +219,7 @@ bigcache_client_call(bigcache_client_t *client,
         bigcache_client_close(conn);
         called->begun = 1;
 
-        return BIGCACHE_LOST;
+        return BIGCACHE_NO_ANSWER;
     }
 
     called->conn = conn;
@@ -222,7 +228,7 @@ bigcache_client_call(bigcache_client_t *client,
 
     if (called->answer.flags & BIGCACHE_MESSAGE_GONE) {
 
-        /* a purge may have done a part of it, all others nothing */
+        /* a purge may have been run in part, any other call not at all */
 
         return BIGCACHE_HELD;
     }
@@ -351,7 +357,7 @@ bigcache_client_hello(bigcache_client_t *client, bigcache_client_conn_t *conn,
     message.call = BIGCACHE_CALL_HELLO;
     memcpy(message.n, client->masters, sizeof(client->masters));
 
-    /* what an opening was lent is not to be taken for what the next one is */
+    /* an extent of this opening must not be taken for one of the next */
 
     message.n[BIGCACHE_MESSAGE_MASTERS] = client->peer + conn->epoch;
 
@@ -378,7 +384,7 @@ bigcache_client_hello(bigcache_client_t *client, bigcache_client_conn_t *conn,
 }
 
 
-/* versions go on growing, whatever the clock does and whoever is the owner */
+/* versions keep growing, whatever the clock does and whatever process owns */
 
 static void
 bigcache_client_told(bigcache_client_t *client,

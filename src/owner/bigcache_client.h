@@ -6,11 +6,11 @@
 
 /*
  * A caller's side: connections to the owner, one for each call that is under
- * way, kept for the next one.  One more is watched by the store's thread: it
- * ends with the owner.
+ * way, kept for the next call.  The keeper watches one more connection, which
+ * ends when the owner does.
  *
- * A call blocks until it is answered.  Any thread, but for watch, begin and
- * end, which belong to the store's thread.
+ * A call blocks until it is answered.  Any thread may call; only the keeper
+ * may call watch, tell and end.
  */
 
 
@@ -27,13 +27,13 @@
 typedef struct bigcache_client_s       bigcache_client_t;
 typedef struct bigcache_client_conn_s  bigcache_client_conn_t;
 
-/* a call that was made, and its answer, which points into it */
+/* a call that was made, and its answer, which points into the connection */
 
 typedef struct {
     bigcache_client_conn_t  *conn;
     bigcache_message_t       answer;
     uint64_t                 epoch;     /* of the owner */
-    int                      begun;     /* he may have made the call */
+    int                      begun;     /* the owner may have run the call */
 } bigcache_called_t;
 
 
@@ -46,38 +46,39 @@ bigcache_client_t *bigcache_client_create(const char *path,
 void bigcache_client_destroy(bigcache_client_t *client);
 
 /*
- * Connects to the owner, to be told of his end; quitting: as in WATCH.
- * Returns BIGCACHE_OK and *fd; BIGCACHE_UNAVAILABLE if nobody listens; or
- * BIGCACHE_MISMATCH if it is another nginx; and the reason.
+ * Connects to the owner, to learn of its end; quitting: as in WATCH.  Returns
+ * BIGCACHE_OK and *fd, which the caller must close; BIGCACHE_UNAVAILABLE if no
+ * process listens; or BIGCACHE_MISMATCH if the owner belongs to another nginx;
+ * and the reason.
  */
 bigcache_rc_t bigcache_client_watch(bigcache_client_t *client, int quitting,
     int *fd, char *error);
 
-/* says on that connection whether this process is quitting */
+/* tells the owner, on that connection, whether this process is quitting */
 
 void bigcache_client_tell(int fd, int quitting);
 
-/* returns 1 if there is an owner of this nginx, which answers */
+/* returns 1 if an owner of this nginx answers, or 0 */
 
 int bigcache_client_probe(bigcache_client_t *client);
 
-/* closes the connections to an owner that is gone */
+/* closes the connections, when the owner is gone */
 
 void bigcache_client_end(bigcache_client_t *client);
 
-/* returns a number that is another one after each bigcache_client_end() */
+/* returns a number that changes with each bigcache_client_end() */
 
 uint64_t bigcache_client_epoch(bigcache_client_t *client);
 
-/* returns the latest version that an owner has told of */
+/* returns the latest version that any owner has reported */
 
 uint64_t bigcache_client_latest(bigcache_client_t *client);
 
 /*
- * Makes a call, and waits for the answer msec milliseconds, or for ever if it
- * is BIGCACHE_CLIENT_SLOW.  Returns what the owner says, and
- * bigcache_client_release() is owed; or BIGCACHE_LOST if he did not, and
- * called->begun.
+ * Makes a call, and waits msec milliseconds for the answer, or for ever with
+ * BIGCACHE_CLIENT_SLOW.  Returns what the owner answers; or
+ * BIGCACHE_NO_ANSWER, with called->begun set if the owner may have run the
+ * call.  The caller must call bigcache_client_release() in any case.
  */
 bigcache_rc_t bigcache_client_call(bigcache_client_t *client,
     const bigcache_message_t *call, int msec, bigcache_called_t *called);

@@ -4,6 +4,12 @@
  */
 
 
+/*
+ * Extents that a caller has borrowed from the owner: pages are cut off the
+ * current one, and it is given back.
+ */
+
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +17,7 @@
 #include "bigcache_extent.h"
 
 
-/* bytes; pages over a quarter of that have an extent of their own */
+/* bytes; a page over a quarter of that gets an extent of its own */
 
 #define BIGCACHE_EXTENT_SIZE   (1024 * 1024)
 #define BIGCACHE_EXTENT_SMALL  (BIGCACHE_EXTENT_SIZE / 4)
@@ -23,7 +29,7 @@ struct bigcache_extent_s {
     uint64_t            begin;
     uint64_t            next;       /* where the next page goes */
     uint64_t            end;
-    unsigned            users;      /* pages not done, and being current */
+    unsigned            users;      /* pages under way; and 1, while current */
     bigcache_file_t    *file;
     int                 fd;
 };
@@ -42,7 +48,7 @@ static void bigcache_extent_back(bigcache_extents_t *extents,
 
 
 void
-bigcache_extents_init(bigcache_extents_t *extents,
+bigcache_extent_init(bigcache_extents_t *extents,
     const bigcache_store_conf_t *conf, bigcache_client_t *client,
     bigcache_files_t *files)
 {
@@ -58,14 +64,14 @@ bigcache_extents_init(bigcache_extents_t *extents,
 
 
 void
-bigcache_extents_destroy(bigcache_extents_t *extents)
+bigcache_extent_destroy(bigcache_extents_t *extents)
 {
     (void) pthread_mutex_destroy(&extents->mutex);
 }
 
 
 void
-bigcache_extents_end(bigcache_extents_t *extents)
+bigcache_extent_end(bigcache_extents_t *extents)
 {
     bigcache_extent_t  *extent;
 
@@ -83,7 +89,7 @@ bigcache_extents_end(bigcache_extents_t *extents)
 
 
 int
-bigcache_extents_idle(bigcache_extents_t *extents)
+bigcache_extent_idle(bigcache_extents_t *extents)
 {
     int  used;
 
@@ -95,7 +101,7 @@ bigcache_extents_idle(bigcache_extents_t *extents)
     (void) pthread_mutex_unlock(&extents->mutex);
 
     if (!used) {
-        bigcache_extents_end(extents);
+        bigcache_extent_end(extents);
     }
 
     return used;
@@ -117,7 +123,7 @@ bigcache_extent_reserve(void *data, uint64_t size, bigcache_place_t *place)
         return BIGCACHE_OK;
     }
 
-    /* the owner is asked without the mutex: he may take his time */
+    /* without the mutex: the owner may take long to answer */
 
     (void) pthread_mutex_lock(&extents->mutex);
 
@@ -170,7 +176,7 @@ bigcache_extent_done(void *data, const bigcache_place_t *place)
 }
 
 
-/* cuts it off the current extent, if there is room; returns 1, or 0 */
+/* cuts size bytes off the current extent; returns 1, or 0 if it has no room */
 
 static int
 bigcache_extent_current(bigcache_extents_t *extents, uint64_t size,
@@ -248,7 +254,7 @@ bigcache_extent_lend(bigcache_extents_t *extents, uint64_t size,
 
     if (rc == BIGCACHE_MISS || rc == BIGCACHE_STALE) {
 
-        /* it is pinned, unless its owner has gone already */
+        /* the segment is pinned, unless the owner has gone already */
 
         rc = BIGCACHE_STALE;
 

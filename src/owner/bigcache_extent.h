@@ -5,14 +5,14 @@
 
 
 /*
- * A caller's room in segments.  The owner lends it by the extent, of which
- * pages are cut: so a page costs one message, not two.  An extent goes back
- * when it is used up, or not used for a while, and nobody writes there any
- * more; when the owner is gone its extents are worth nothing, and
- * are dropped.
+ * Borrowed extents: ranges of segments that the owner has granted to a caller,
+ * which writes its pages there.  Pages are cut off one extent, so a page costs
+ * one message, not two.  An extent goes back to the owner when it is used up
+ * or was not used for a while, and no thread writes to it any more.  The
+ * extents of an owner that is gone are dropped: the next owner never takes a
+ * page that lies in one.
  *
- * reserve and done are those of bigcache_bodies_t, and data is the extents.
- * They may block, as a call does; any thread.
+ * reserve and done may block, as a call does; any thread.
  */
 
 
@@ -36,30 +36,31 @@ typedef struct {
     pthread_mutex_t               mutex;
     bigcache_extent_t            *current;
     unsigned                      used;       /* since the last look */
-    unsigned                      lending;    /* somebody asks for the next */
+    unsigned                      lending;    /* a thread asks for another */
 } bigcache_extents_t;
 
 
-void bigcache_extents_init(bigcache_extents_t *extents,
+void bigcache_extent_init(bigcache_extents_t *extents,
     const bigcache_store_conf_t *conf, bigcache_client_t *client,
     bigcache_files_t *files);
-void bigcache_extents_destroy(bigcache_extents_t *extents);
+void bigcache_extent_destroy(bigcache_extents_t *extents);
 
-/* drops the current extent, and gives it back if the owner still is there */
+/* drops the current extent, and gives it back if the owner is still there */
 
-void bigcache_extents_end(bigcache_extents_t *extents);
+void bigcache_extent_end(bigcache_extents_t *extents);
 
 /*
- * Looks whether the current extent was used since the last look, and ends it
- * if not: it keeps its segment from being compacted or removed.  Returns 1 if
- * there still is one, else 0.
+ * Gives the current extent back if it was not used since the last call of
+ * this: an extent keeps its segment from being compacted or removed.  Returns
+ * 1 if there still is a current extent, or 0.
  */
-int bigcache_extents_idle(bigcache_extents_t *extents);
+int bigcache_extent_idle(bigcache_extents_t *extents);
 
 /*
- * Cuts size bytes off.  Returns BIGCACHE_OK, and done is owed; or what the
- * owner or the call came to, BIGCACHE_LOST among it; or BIGCACHE_STALE if the
- * segment is gone by now.
+ * For bigcache_bodies_t; data: the extents.  Cuts size bytes off the current
+ * extent, or borrows another one.  Returns BIGCACHE_OK, then the caller must
+ * call bigcache_extent_done(); BIGCACHE_STALE if the segment is gone by now;
+ * or what the owner answered, or BIGCACHE_NO_ANSWER.
  */
 bigcache_rc_t bigcache_extent_reserve(void *data, uint64_t size,
     bigcache_place_t *place);

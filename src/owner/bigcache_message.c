@@ -4,6 +4,11 @@
  */
 
 
+/*
+ * Encodes and checks the header of a message.
+ */
+
+
 #include <string.h>
 
 #include "bigcache_message.h"
@@ -64,7 +69,7 @@ bigcache_message_decode(bigcache_message_t *message, const u_char *data,
 
     if (header.call < BIGCACHE_CALL_HELLO
         || header.call > BIGCACHE_CALL_SYNC
-        || header.rc > BIGCACHE_LOST)
+        || header.rc > BIGCACHE_NO_ANSWER)
     {
         return "it says what there is not";
     }

@@ -14,7 +14,7 @@
  *      0  u32  BIGCACHE_MESSAGE_MAGIC
  *      4  u16  BIGCACHE_MESSAGE_VERSION
  *      6  u16  call, BIGCACHE_CALL_*, the same in the answer
- *      8  u32  rc, in an answer: a bigcache_rc_t, BIGCACHE_LOST at most
+ *      8  u32  rc, in an answer: a bigcache_rc_t, BIGCACHE_NO_ANSWER at most
  *     12  u32  length of the key, bytes
  *     16  u32  length of the data, bytes
  *     20  u32  flags, BIGCACHE_MESSAGE_*
@@ -23,9 +23,9 @@
  *
  * What a call sends -> what is answered, rc aside:
  *
- *     HELLO   masters of the caller, BIGCACHE_MESSAGE_MASTERS numbers, his
- *             peer number, another one for each opening -> the pid of the
- *             owner
+ *     HELLO   masters of the caller, BIGCACHE_MESSAGE_MASTERS numbers, and the
+ *             number of the caller, another one for each opening -> the pid
+ *             of the owner
  *     GET     key -> data: the index record
  *     PUT     key, data: the record; expect, since -> version
  *     DELETE  key; expect, since
@@ -34,21 +34,21 @@
  *     STAT    1 not to wait for the count -> keys, segments, bytes, bytes
  *             alive, 1 if counted
  *     CLEAR, CLOSE, OPEN, SYNC
- *     LOST    key, whose page cannot be read: the owner looks himself, by a
- *             file that he opens for it
+ *     DAMAGED key, whose page the caller cannot read: the owner reads it, by a
+ *             file that it opens for that
  *     LEND    bytes needed, at most -> segment, offset, bytes
  *     BACK    segment, offset
  *     FULL    the caller found the disk full
- *     LIST    key: the prefix, data: the key to go on behind; keys at most, 1
- *             if there is such a key -> key: where the next part goes on,
- *             behind that key if there may be more; data: whole rows, as many
- *             as asked for or fewer; how many, 1 if there may be more
+ *     LIST    key: the prefix, data: only keys greater than this one; how many
+ *             keys at most, 1 if data counts -> key: the data of the call for
+ *             the next part; data: whole rows, as many as asked for or fewer;
+ *             how many, 1 if there may be more
  *     WATCH   quitting: there is no answer but the end of this connection,
  *             which is the end of the owner
  *
  * The last number of every answer is the latest version that the owner has
- * given out.  An answer may have a reason as its data.  All of this is pure;
- * any thread.
+ * given out.  An answer may have a reason as its data.  Pure functions; any
+ * thread.
  */
 
 
@@ -66,7 +66,7 @@
 #define BIGCACHE_MESSAGE_HEADER   72
 #define BIGCACHE_MESSAGE_NUMBERS  6
 
-/* the most that a record may have, and a message */
+/* bytes of a record, and of a message, at most */
 
 #define BIGCACHE_MESSAGE_DATA_MAX                                             \
     (BIGCACHE_RECORD_MAX + BIGCACHE_PREVIOUS_MAX)
@@ -74,8 +74,8 @@
     (BIGCACHE_MESSAGE_HEADER + BIGCACHE_KEY_MAX + BIGCACHE_MESSAGE_DATA_MAX)
 
 /*
- * flags: the owner is letting go, and has not done what was asked for; of RUN
- * a part may be done, as the numbers say
+ * A flag: the owner is letting the directory go, and has not run the call; of
+ * RUN it may have run a part, as the numbers say.
  */
 
 #define BIGCACHE_MESSAGE_GONE     0x01
@@ -100,7 +100,7 @@ typedef enum {
     BIGCACHE_CALL_CLEAR,
     BIGCACHE_CALL_CLOSE,
     BIGCACHE_CALL_OPEN,
-    BIGCACHE_CALL_LOST,
+    BIGCACHE_CALL_DAMAGED,
     BIGCACHE_CALL_LEND,
     BIGCACHE_CALL_BACK,
     BIGCACHE_CALL_FULL,

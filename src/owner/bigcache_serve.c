@@ -4,6 +4,11 @@
  */
 
 
+/*
+ * Runs one call of a caller in the owner's store: a function for each call.
+ */
+
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +16,7 @@
 #include "bigcache_serve.h"
 
 
-/* a call on its way through: where, of whom, the message, the answer */
+/* one call: the store, the caller, the message, the answer */
 
 typedef struct {
     bigcache_store_t     *store;
@@ -45,7 +50,7 @@ static bigcache_rc_t bigcache_serve_sync(bigcache_serve_t *s);
 #define BIGCACHE_SERVE_KEY   0x01
 #define BIGCACHE_SERVE_DATA  0x02
 
-/* rows of one answer, whatever is asked for: the most of a request, too */
+/* rows of one answer at most; a request cannot ask for more either */
 
 #define BIGCACHE_SERVE_LIST  1000
 
@@ -53,7 +58,7 @@ _Static_assert(BIGCACHE_LIST_MEMORY <= BIGCACHE_MESSAGE_DATA_MAX,
                "a list fits into a message");
 
 
-/* by BIGCACHE_CALL_*; HELLO and WATCH are not for here */
+/* by BIGCACHE_CALL_*; bigcache_server.c answers HELLO and WATCH */
 
 static const struct {
     bigcache_serve_pt   handler;

@@ -5,9 +5,9 @@
 
 
 /*
- * The calls of others, made in the owner: a message in, the answer out.  The
- * message is checked here for what its call allows; the bytes of its data may
- * be written to.  Blocks as the call does; any thread.
+ * The calls of callers, run by the owner: a message in, the answer out.  This
+ * checks whether the message is one that its call allows, and may write to the
+ * bytes of its data.  Blocks as the call does; any thread.
  */
 
 
@@ -20,7 +20,7 @@
 #include "bigcache_store.h"
 
 
-/* what an answer points to, until bigcache_serve_free() */
+/* what an answer points to; the caller must call bigcache_serve_free() */
 
 typedef struct {
     bigcache_page_t    page;
@@ -30,8 +30,8 @@ typedef struct {
 
 
 /*
- * Makes the call that peer asks for in in, and fills in out.  Returns NULL, or
- * what is wrong with the message; then nothing was done.
+ * Runs the call in "in" of the caller with that number, and fills in "out".
+ * Returns NULL; or what is wrong with the message, and then nothing was done.
  */
 const char *bigcache_serve(bigcache_store_t *store, uint64_t peer,
     bigcache_message_t *in, bigcache_message_t *out,

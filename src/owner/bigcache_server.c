@@ -4,6 +4,12 @@
  */
 
 
+/*
+ * The owner's threads: one accepts connections, and each connection has one
+ * that reads calls and sends answers.
+ */
+
+
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
@@ -19,15 +25,15 @@
 #include "bigcache_socket.h"
 
 
-/* of a thread, bytes; what is large is allocated */
+/* bytes of a thread's stack; anything large is allocated */
 
 #define BIGCACHE_SERVER_STACK  (512 * 1024)
 
-/* milliseconds in which a connection has to say who it is */
+/* milliseconds within which a connection must send HELLO */
 
 #define BIGCACHE_SERVER_HELLO  5000
 
-/* until the next try, when there are too many files */
+/* milliseconds until the next try, when too many files are open */
 
 #define BIGCACHE_SERVER_PAUSE  10
 
@@ -39,9 +45,9 @@ struct bigcache_server_conn_s {
     bigcache_server_t       *server;
     int                      fd;
     uint64_t                 peer;
-    unsigned                 known:1;     /* it has said who it is */
+    unsigned                 known:1;     /* HELLO has come */
     unsigned                 stays:1;     /* it watches, and is not quitting */
-    _Atomic int              closing;     /* calls are not begun any more */
+    _Atomic int              closing;     /* no further call is begun */
     u_char                   buf[BIGCACHE_MESSAGE_MAX];
 };
 
@@ -166,7 +172,7 @@ bigcache_server_stop(bigcache_server_t *server)
     (void) close(server->fd);
     server->fd = -1;
 
-    /* what they have sent by now is read and sent back, then they end */
+    /* calls that have arrived are answered as not run, then threads end */
 
     (void) pthread_mutex_lock(&server->mutex);
 
@@ -296,7 +302,7 @@ bigcache_server_thread(void *data)
 }
 
 
-/* returns NULL at the end of the connection, or what was wrong */
+/* returns NULL at the end of the connection, or what was wrong with it */
 
 static const char *
 bigcache_server_calls(bigcache_server_conn_t *conn)
@@ -340,7 +346,7 @@ bigcache_server_calls(bigcache_server_conn_t *conn)
         if (rc == -1 && in.call == BIGCACHE_CALL_LEND
             && out.rc == BIGCACHE_OK)
         {
-            /* nobody knows of it */
+            /* no other thread knows of it yet */
 
             bigcache_store_take_back(conn->server->store, conn->peer,
                                      out.n[0], out.n[1]);
@@ -384,7 +390,7 @@ bigcache_server_hello(bigcache_server_conn_t *conn)
 
     if (!bigcache_server_friend(server, &in)) {
 
-        /* another nginx: no mistake of its process, and it says so itself */
+        /* a process of another nginx: it logs the reason by itself */
 
         out.rc = BIGCACHE_MISMATCH;
         (void) bigcache_socket_send(conn->fd, &out);
@@ -403,7 +409,7 @@ bigcache_server_hello(bigcache_server_conn_t *conn)
 }
 
 
-/* tells whether the caller has a master in common with this process */
+/* returns 1 if the caller has a master in common with this process, or 0 */
 
 static int
 bigcache_server_friend(bigcache_server_t *server,

@@ -5,13 +5,13 @@
 
 
 /*
- * The owner's side: while this process has the store open, it makes calls for
- * others.  Each connection has a thread of its own, which is idle until there
- * is a call; nothing is shared between them but the store and a list.
+ * The owner's side: while this process has the store open, it runs the calls
+ * of callers.  Each connection has a thread of its own, which sleeps until
+ * there is a call; the threads share nothing but the store and a list.
  *
- * The server is started and stopped by the store's thread, whenever the
- * directory is opened and let go.  When it is stopped, calls that have begun
- * are still answered, and those that have not are sent away.
+ * The keeper starts the server when the directory has been opened, and stops
+ * it before the directory is let go.  Calls that have begun by then are
+ * answered; calls that have not are answered with BIGCACHE_MESSAGE_GONE.
  */
 
 
@@ -23,7 +23,7 @@
 #include "bigcache_store.h"
 
 
-/* connections at most; the next ones are closed */
+/* connections at most; further ones are closed */
 
 #define BIGCACHE_SERVER_MOST  4096
 
@@ -38,23 +38,23 @@ typedef struct bigcache_server_s  bigcache_server_t;
 bigcache_server_t *bigcache_server_create(bigcache_store_t *store,
     const bigcache_store_conf_t *conf, const uint64_t *masters);
 
-/* frees a server that was stopped, when the last of its threads has ended */
+/* waits for the threads of a server that was stopped, and frees it */
 
 void bigcache_server_destroy(bigcache_server_t *server);
 
 /*
- * Listens, if it does not yet.  Returns BIGCACHE_OK, or BIGCACHE_ERROR and
- * the reason.
+ * Starts to listen, unless it does already.  Returns BIGCACHE_OK, or
+ * BIGCACHE_ERROR and the reason.
  */
 bigcache_rc_t bigcache_server_start(bigcache_server_t *server, char *error);
 
-/* stops listening and sends everybody away; blocks only for a moment */
+/* stops listening and ends all connections; blocks only for a moment */
 
 void bigcache_server_stop(bigcache_server_t *server);
 
 /*
- * This process is going to end: resigns as soon as there is another that is
- * not.  Blocks not.
+ * This process is going to end: the owner resigns as soon as there is a caller
+ * that is not going to end.  Never blocks.
  */
 void bigcache_server_quit(bigcache_server_t *server);
 

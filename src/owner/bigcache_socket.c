@@ -4,6 +4,11 @@
  */
 
 
+/*
+ * The socket of the owner, who may connect to it, and messages over it.
+ */
+
+
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE     /* accept4(), struct ucred */
 #endif
@@ -47,7 +52,7 @@ bigcache_socket_listen(const char *path, char *error)
         return -1;
     }
 
-    /* the mode of the file to come; there is no moment with another one */
+    /* the mode that the file gets at its creation, and never another one */
 
     if (fchmod(fd, 0600) == -1
         || bigcache_socket_bind(fd, path, error) == -1)
@@ -87,7 +92,7 @@ bigcache_socket_connect(const char *path, int msec)
         return -1;
     }
 
-    /* those who gave up on an owner that hangs may fill his backlog */
+    /* callers that gave up on a hanging owner may fill its backlog */
 
     tv.tv_sec = msec / 1000;
     tv.tv_usec = (msec % 1000) * 1000;
@@ -220,8 +225,9 @@ bigcache_socket_recv(int fd, int msec, u_char *buf,
 
 
 /*
- * A path may be longer than the address of a socket can be.  Returns a
- * directory that has to be open while the address is used, or -1.
+ * A path may be too long for the address of a socket, so the address goes by
+ * way of a descriptor of the directory.  Returns that descriptor, which must
+ * stay open while the address is used, or -1.
  */
 
 static int
@@ -249,7 +255,7 @@ bigcache_socket_address(const char *path, const char *name,
 }
 
 
-/* by another name first: whoever finds the socket is to be let in */
+/* by another name first: a socket that is found must take connections */
 
 static int
 bigcache_socket_bind(int fd, const char *path, char *error)
@@ -286,7 +292,7 @@ bigcache_socket_bind(int fd, const char *path, char *error)
 }
 
 
-/* tells whether the socket is there, and no link to that of somebody else */
+/* returns 1 if the socket is there, and is no link to another one, or 0 */
 
 static int
 bigcache_socket_plain(const char *path)
@@ -313,7 +319,7 @@ bigcache_socket_plain(const char *path)
 }
 
 
-/* tells whether the other side, which listens or connects, is of this user */
+/* returns 1 if the process at the other end is of this user or root, or 0 */
 
 static int
 bigcache_socket_trusted(int fd)

@@ -6,8 +6,8 @@
 
 /*
  * The socket of an owner, path/owner.sock, and messages over it.  Only
- * processes of the same user, or of root, are let in.  All of it may block;
- * any thread, but for one connection one at a time.
+ * processes of the same user, or of root, are let in.  All calls may block.
+ * Any thread; one connection by one thread at a time.
  */
 
 
@@ -19,40 +19,42 @@
 
 
 /*
- * Makes the socket of the directory path, whose lock the caller has, in place
- * of what is there.  Returns it, or -1 and the reason.
+ * Makes the socket of the directory path, in place of one that is there.
+ * REQUIRES: this process has the directory's lock.  Returns the socket, or -1
+ * and the reason.
  */
 int bigcache_socket_listen(const char *path, char *error);
 
-/* removes it, before the lock is let go */
+/* removes the socket; call it before the lock is let go */
 
 void bigcache_socket_remove(const char *path);
 
 /*
- * Returns a connection; -1 and errno if nobody listens, or does not let it in
- * within msec milliseconds, above 0; EPERM if whoever listens is neither root
- * nor the user of this process.
+ * Returns a connection; or -1 and errno if no process listens, or none accepts
+ * within msec milliseconds, 1 or more; EPERM if the process that listens runs
+ * neither as root nor as the user of this process.
  */
 int bigcache_socket_connect(const char *path, int msec);
 
 /*
  * Waits for a connection.  Returns it; -1 if the socket was shut down; -2 if
- * there was one that is not to be let in, or no file for it.
+ * it was refused, or if there was no descriptor for it.
  */
 int bigcache_socket_accept(int fd);
 
-/* a thread that waits for the socket, or for a message, is woken by these */
+/* wakes the threads that wait for a connection, or for a message */
 
 void bigcache_socket_shutdown(int fd);
 
-/* sends the message.  Returns 0, or -1: nothing of it was sent */
+/* returns 0, or -1 if nothing of the message was sent */
 
 int bigcache_socket_send(int fd, const bigcache_message_t *message);
 
 /*
- * Waits for a message, at most msec milliseconds, or for ever if -1, and puts
- * it into the BIGCACHE_MESSAGE_MAX bytes at buf.  Returns 1, or 0 if there is
- * none to come, and *error is NULL or what is wrong.
+ * Waits for a message, for msec milliseconds, or for ever if that is -1, and
+ * puts it into the BIGCACHE_MESSAGE_MAX bytes at buf, which *message points
+ * into.  Returns 1; or 0 if no message came, and *error is what is wrong, or
+ * NULL if the connection just ended.
  */
 int bigcache_socket_recv(int fd, int msec, u_char *buf,
     bigcache_message_t *message, const char **error);

@@ -4,6 +4,11 @@
  */
 
 
+/*
+ * Prints the rate of hits.
+ */
+
+
 #include <stdio.h>
 
 #include "bigcache_counters.h"

@@ -6,10 +6,9 @@
 
 /*
  * The counters of a store, in shared memory: one set for all processes, from
- * the start of nginx to its end.  The memory is the module's, which hands it
- * in zeroed.  Any process and any thread may count and read; single numbers
- * are exact, though two of them read one after the other may be a moment
- * apart.
+ * the start of nginx to its end.  The module owns the memory and hands it
+ * in zeroed.  Any process and any thread may count and read.  Each number is
+ * exact; two numbers that are read one after the other may be a moment apart.
  */
 
 
@@ -27,7 +26,7 @@ typedef struct {
     _Atomic uint64_t   miss;
     _Atomic uint64_t   expire;
     _Atomic uint64_t   deleted;
-    _Atomic uint64_t   swept;     /* of expire: nobody had asked for them */
+    _Atomic uint64_t   swept;     /* of expire: without a request for them */
 } bigcache_counters_t;
 
 

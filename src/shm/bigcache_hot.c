@@ -4,6 +4,11 @@
  */
 
 
+/*
+ * The hot index: buckets of entries, read without a lock.
+ */
+
+
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -17,7 +22,7 @@
 
 #define BIGCACHE_HOT_SLOTS     7
 
-/* an entry that is used is passed over so many times before it goes */
+/* times that an entry in use is spared before it is dropped */
 
 #define BIGCACHE_HOT_AGE       3
 
@@ -48,7 +53,7 @@ typedef struct {
 typedef struct {
     _Atomic uint64_t     changes;
     _Atomic uint64_t     all;       /* to which its slots belong */
-    _Atomic uint32_t     lock;      /* pid of who changes the slots, or 0 */
+    _Atomic uint32_t     lock;      /* pid of the process changing the slots */
     _Atomic uint32_t     seq;       /* odd while they are being changed */
     _Atomic uint8_t      ages[BIGCACHE_HOT_SLOTS + 1];
     bigcache_hot_slot_t  slots[BIGCACHE_HOT_SLOTS];
@@ -59,13 +64,13 @@ struct bigcache_hot_shm_s {
     uint64_t              nbuckets;
     uint8_t               pad[40];
 
-    /* read by each request, written seldom */
+    /* each request reads them; they seldom change */
     _Atomic uint64_t      all;      /* changes of all keys */
     _Atomic uint64_t      turn;     /* 0: nothing is to be found */
     _Atomic uint64_t      place;    /* of which directory */
     _Atomic uint64_t      handed;   /* the turn that was handed over */
-    _Atomic uint32_t      broken;   /* a bucket could not be had */
-    _Atomic uint32_t      opened;   /* by anybody, ever */
+    _Atomic uint32_t      broken;   /* a bucket could not be locked */
+    _Atomic uint32_t      opened;   /* by any process, ever */
     uint8_t               pad1[24];
 
     _Atomic uint64_t      hits;
@@ -128,7 +133,7 @@ bigcache_hot_hash(bigcache_hot_t *hot, const bigcache_str_t *key)
 {
     uint64_t  hash;
 
-    /* with a secret: clients choose the keys */
+    /* the hash has a secret, because clients choose the keys */
 
     hash = bigcache_siphash(hot->shm->seed, key->data, key->len);
 
@@ -244,7 +249,7 @@ bigcache_hot_enter(bigcache_hot_t *hot, const bigcache_hot_note_t *note,
     }
 
     /*
-     * Who begins a change after these looks has to wait for the lock, and
+     * A change that begins after these looks has to wait for the lock, and
      * drops what is entered now.
      */
 
@@ -270,7 +275,7 @@ bigcache_hot_enter(bigcache_hot_t *hot, const bigcache_hot_note_t *note,
 
         bigcache_hot_store(&bucket->slots[i], note->hash, entry);
 
-        /* keys that are not there come by the million, and only once */
+        /* keys without a page may come by the million, each only once */
 
         atomic_store(&bucket->ages[i], entry->version != 0);
     }
@@ -409,7 +414,7 @@ bigcache_hot_valid(bigcache_hot_t *hot, uint64_t *turn)
 {
     const _Atomic uint64_t  *of;
 
-    /* shut first: somebody might replace the file in a closed directory */
+    /* shut first: the file in a closed directory might be replaced */
 
     *turn = atomic_load(&hot->shm->turn);
 
@@ -433,7 +438,7 @@ bigcache_hot_has(bigcache_hot_t *hot, uint64_t turn)
 }
 
 
-/* whoever had the turn may have been killed in the middle of changes */
+/* the owner before may have been killed in the middle of changes */
 
 static void
 bigcache_hot_begin_anew(bigcache_hot_shm_t *shm)
@@ -450,7 +455,7 @@ bigcache_hot_begin_anew(bigcache_hot_shm_t *shm)
     atomic_store(&shm->all, all);
     atomic_store(&shm->entries, 0);
 
-    /* memory that nobody has used is not touched either */
+    /* memory that was never used is not touched either */
 
     for (i = 0; atomic_load(&shm->opened) && i < shm->nbuckets; i++) {
 
@@ -460,7 +465,7 @@ bigcache_hot_begin_anew(bigcache_hot_shm_t *shm)
             atomic_fetch_and(&bucket->changes, ~BIGCACHE_HOT_UNDERWAY);
         }
 
-        /* nor do locks of the dead stay */
+        /* nor do locks of dead processes stay */
 
         holder = atomic_load(&bucket->lock);
 
@@ -536,7 +541,7 @@ bigcache_hot_store(bigcache_hot_slot_t *slot, uint64_t hash,
 }
 
 
-/* returns 1, with the slots the caller's to change, or 0 */
+/* returns 1 with the bucket locked, or 0 */
 
 static int
 bigcache_hot_lock(bigcache_hot_bucket_t *bucket, int wait)
@@ -563,7 +568,7 @@ bigcache_hot_lock(bigcache_hot_bucket_t *bucket, int wait)
 
         if (holder && !gone) {
 
-            /* it is stopped, or the pid is another's by now */
+            /* it is stopped, or the pid is another process's by now */
 
             return 0;
         }
@@ -571,7 +576,7 @@ bigcache_hot_lock(bigcache_hot_bucket_t *bucket, int wait)
         if (holder
             && atomic_compare_exchange_strong(&bucket->lock, &holder, pid))
         {
-            /* it was killed in the middle of a change */
+            /* the process was killed in the middle of a change */
 
             atomic_fetch_or(&bucket->seq, 1);
             bigcache_hot_empty(bucket);
@@ -591,8 +596,9 @@ bigcache_hot_unlock(bigcache_hot_bucket_t *bucket)
 
 
 /*
- * Returns 0 when the lock is free, or who has it: if gone, because he is, else
- * because he does not leave.
+ * Returns 0 when the lock is free; otherwise the pid of the process that has
+ * it, with *gone set if that process has died, or cleared if it has not left
+ * the bucket in time.
  */
 
 static uint32_t

@@ -5,31 +5,32 @@
 
 
 /*
- * The hot index: where the pages lie that were asked for lately, or that they
- * are not there, in shared memory.  It answers without a lock, a system call
- * or the process that has the store open, so it may be asked in an event
- * loop; and it never says what the index of the store would not say.
+ * The hot index, in shared memory: where recently used pages lie, and which
+ * recently used keys have no page.  A look at it takes no lock, no system call
+ * and no other process, so an event loop may look.  It never says anything
+ * that the index of the store would not say.
  *
  * The memory belongs to all processes of one nginx.  It is an array of
- * buckets; a key belongs to one of them, which holds a few entries.
+ * buckets; a key belongs to one bucket, which holds a few entries.
  *
- * Who changes a key, in the process that has the store open, says so before
- * and after: bigcache_hot_begin() drops its entry, and until
- * bigcache_hot_end() nobody finds or enters anything in its bucket.  Who
- * looked a key up may enter what he found only if he made a note before that
- * and nothing in the bucket was changed since.  Purges do the same with all
- * buckets at once.
+ * The owner calls bigcache_hot_begin() before it changes a key, and
+ * bigcache_hot_end() after: the first drops the key's entry, and until the
+ * second no process finds or enters anything in its bucket.  A thread that
+ * looks a key up in the index of the store calls bigcache_hot_note() before;
+ * what it found is entered only if nothing in the bucket was changed since.
+ * A purge does the same with all buckets at once.
  *
  * After a binary upgrade there are two such memories.  The directory has one
- * number, its turn, which grows each time that a process opens it; the memory
- * counts only while it has the same number, of the same directory.
+ * number, its generation, which grows each time that a process opens it; the
+ * memory is valid only while it has the same number, of the same directory.
  * docs/hot.md argues all this.
  *
  * A process that is killed while it changes a bucket is found out by its pid,
  * and the bucket is emptied.
  *
- * bigcache_hot_find() and bigcache_hot_stat() never wait; the others may, for
- * another process to leave a bucket: a few instructions.  Any thread.
+ * bigcache_hot_find() and bigcache_hot_stat() never wait.  The other calls may
+ * wait for another process to leave a bucket, for a few instructions.  Any
+ * thread.
  */
 
 
@@ -51,7 +52,7 @@ typedef struct bigcache_hot_shm_s  bigcache_hot_shm_t;
 typedef struct {
     bigcache_hot_shm_t                *shm;
 
-    /* of the directory, NULL: not known, nothing is found or entered */
+    /* of the directory; NULL: unknown, nothing is found or entered */
     _Atomic(const _Atomic uint64_t *)  turn;
 
     /* which directory that is */
@@ -93,44 +94,45 @@ bigcache_hot_shm_t *bigcache_hot_create(void *memory, size_t size,
 
 uint64_t bigcache_hot_hash(bigcache_hot_t *hot, const bigcache_str_t *key);
 
-/* returns 1 and *entry if it knows of the key, or 0 */
+/* returns 1 and *entry if the key has an entry, or 0 */
 
 int bigcache_hot_find(bigcache_hot_t *hot, uint64_t hash,
     bigcache_hot_entry_t *entry);
 
-/* counts a request that was answered by what was found */
+/* counts a request that an entry has answered */
 
 void bigcache_hot_hit(bigcache_hot_t *hot);
 
-/* notes what is to stand when the key has been looked up */
+/* notes the state of the key's bucket, before the key is looked up */
 
 void bigcache_hot_note(bigcache_hot_t *hot, uint64_t hash,
     bigcache_hot_note_t *note);
 
-/* enters what was found after the note, if nothing was changed since */
+/* enters what the look-up found, if the bucket is as noted */
 
 void bigcache_hot_enter(bigcache_hot_t *hot, const bigcache_hot_note_t *note,
     const bigcache_hot_entry_t *entry);
 
 /*
- * Around the change of a key, whatever comes of it.  begin returns 1, but for
- * once: 0 if it found out that the index is of no use any more.
+ * The caller must call both around each change of a key, also if the change
+ * fails.  begin returns 1; or 0, once, if it found that the hot index cannot
+ * be used any more.
  */
 int bigcache_hot_begin(bigcache_hot_t *hot, uint64_t hash);
 void bigcache_hot_end(bigcache_hot_t *hot, uint64_t hash);
 
-/* around a change of any number of keys */
+/* the same, around a change of any number of keys */
 
 void bigcache_hot_begin_all(bigcache_hot_t *hot);
 void bigcache_hot_end_all(bigcache_hot_t *hot);
 
 /*
- * For the process that has the directory, in its turn.  open: it has it now,
- * after the one that had the turn before; what the latter handed over stays,
- * nothing if before is 0.  hand_over: everything was ended well, and whoever
- * takes the next turn may go on with the entries, which are found until then.
- * shut: nothing is found any more.  Both do nothing if the memory has come to
- * belong to another turn.
+ * For the owner, in its generation of the directory.  open: the owner has the
+ * directory now; if the owner of generation "before" handed its entries over,
+ * they stay; if before is 0, none do.  hand_over: all changes have ended well;
+ * the owner of the next generation may keep the entries, which are found until
+ * then.  shut: nothing is found any more.  The last two do nothing if the
+ * memory belongs to another generation by now.
  */
 void bigcache_hot_open(bigcache_hot_t *hot, uint64_t before, uint64_t turn);
 void bigcache_hot_hand_over(bigcache_hot_t *hot, uint64_t turn);

@@ -4,6 +4,11 @@
  */
 
 
+/*
+ * Counts requests by operation in shared memory, and sums the parts up.
+ */
+
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

@@ -5,13 +5,13 @@
 
 
 /*
- * What requests came to and how long they took, by operation, in shared
- * memory; and how many of them wait for a thread.
+ * In shared memory: with which status requests ended and how long they took,
+ * by operation, and how many requests wait for a thread.
  *
- * The memory is the module's, which hands it in zeroed, aligned to a page.  A
- * worker counts in a part of its own as far as there are enough, so that
- * workers do not wait for each other's caches; readers add the parts up.  Any
- * process, any thread, and nothing waits.
+ * The module owns the memory, and hands it in zeroed, aligned to a page.  Each
+ * worker counts in a part of its own, as far as there are enough parts, so
+ * that processors do not pass lines of their caches around; a reader adds the
+ * parts up.  Any process, any thread.  Never blocks.
  */
 
 
@@ -59,7 +59,7 @@ typedef struct {
 /* of a worker */
 
 typedef struct {
-    _Atomic uint64_t    process;    /* pid and birth, 0: nobody's */
+    _Atomic uint64_t    process;    /* pid and birth, 0: free */
     _Atomic uint32_t    waiting;    /* its requests that wait */
     _Atomic uint32_t    turns;      /* of them: for a turn, without a thread */
 } bigcache_metrics_place_t;

@@ -395,7 +395,7 @@ bigcache_remote_commit(bigcache_store_t *store, uint64_t peer,
         && atomic_fetch_sub(&store->inline_room, (int64_t) record->length)
            < (int64_t) record->length)
     {
-        return BIGCACHE_APART;
+        return BIGCACHE_EXTERNAL;
     }
 
     rc = bigcache_key_replace(store, key, expect, since, draft);

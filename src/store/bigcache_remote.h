@@ -72,8 +72,8 @@ void bigcache_store_gone(bigcache_store_t *store, uint64_t peer);
  * entry lies in a loan of his or which has its body; the version in it is set.
  * Returns BIGCACHE_OK and *record; BIGCACHE_MISMATCH or BIGCACHE_FULL;
  * BIGCACHE_STALE if the entry lies in no loan, so that it has to be written
- * again; BIGCACHE_APART if bodies have no room in the index; BIGCACHE_INVALID
- * if the bytes are no record.
+ * again; BIGCACHE_EXTERNAL if bodies have no room in the index;
+ * BIGCACHE_INVALID if the bytes are no record.
  *
  * since: 0, or a call with all the same was made before, whose answer was
  * lost, when no later version than that had been given out.  What it has done
