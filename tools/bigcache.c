@@ -371,7 +371,7 @@ bigcache_tool_stat_key(void *data, const bigcache_str_t *key,
 
     if (record.flags & BIGCACHE_FLAG_SEGMENT) {
         bigcache_segments_live(stat->tool->segments, record.segment,
-                               (int64_t) bigcache_entry_size(key->len,
+                               (int64_t) bigcache_segment_entry_size(key->len,
                                                   record.type.len,
                                                   record.length));
     } else {
@@ -517,7 +517,7 @@ bigcache_tool_get(bigcache_tool_t *tool)
                                     BIGCACHE_KEY_MAX);
     }
 
-    rc = bigcache_index_get(tool->index, BIGCACHE_INDEX_KEY, &key, &value,
+    rc = bigcache_index_get(tool->index, BIGCACHE_NAMES_KEY, &key, &value,
                             tool->error);
 
     if (rc == BIGCACHE_MISS) {
@@ -631,7 +631,7 @@ bigcache_tool_walk(bigcache_tool_t *tool, const bigcache_str_t *prefix,
         return BIGCACHE_TOOL_OK;
     }
 
-    walk = bigcache_index_walk_begin(tool->index, BIGCACHE_INDEX_KEY, prefix);
+    walk = bigcache_index_walk_begin(tool->index, BIGCACHE_NAMES_KEY, prefix);
 
     if (walk == NULL) {
         return bigcache_tool_failed("out of memory");

@@ -266,10 +266,8 @@ bigcache_tool_format(bigcache_tool_t *tool)
     bigcache_rc_t   rc;
     bigcache_str_t  value;
 
-    static const bigcache_str_t  name = bigcache_string("format");
-
-    rc = bigcache_index_get(tool->index, BIGCACHE_INDEX_META, &name, &value,
-                            tool->error);
+    rc = bigcache_index_get(tool->index, BIGCACHE_NAMES_META,
+                            &bigcache_names_format, &value, tool->error);
 
     if (rc == BIGCACHE_MISS) {
         (void) snprintf(tool->error, BIGCACHE_ERROR_LEN,
@@ -285,11 +283,11 @@ bigcache_tool_format(bigcache_tool_t *tool)
 
     bigcache_index_free(&value);
 
-    if (format != BIGCACHE_OPEN_FORMAT && format != BIGCACHE_OPEN_OLDEST) {
+    if (format != BIGCACHE_NAMES_FORMAT && format != BIGCACHE_NAMES_OLDEST) {
         (void) snprintf(tool->error, BIGCACHE_ERROR_LEN,
                         "the store has format %llu, this bigcache reads %d "
                         "and %d", (unsigned long long) format,
-                        BIGCACHE_OPEN_OLDEST, BIGCACHE_OPEN_FORMAT);
+                        BIGCACHE_NAMES_OLDEST, BIGCACHE_NAMES_FORMAT);
         return BIGCACHE_ERROR;
     }
 
@@ -314,8 +312,8 @@ bigcache_tool_entry(bigcache_tool_t *tool, const bigcache_str_t *key,
     }
 
     page->offset = (off_t) (record->offset
-                            + bigcache_entry_head_size(key->len,
-                                                       record->type.len));
+                            + bigcache_segment_entry_header(key->len,
+                                                            record->type.len));
     return 0;
 }
 
@@ -328,7 +326,7 @@ bigcache_tool_head(const bigcache_str_t *key, const bigcache_record_t *record,
     bigcache_data_t     data;
     bigcache_entry_t    entry;
 
-    size = bigcache_entry_head_size(key->len, record->type.len);
+    size = bigcache_segment_entry_header(key->len, record->type.len);
 
     page->memory = malloc(size);
     if (page->memory == NULL) {
@@ -343,7 +341,7 @@ bigcache_tool_head(const bigcache_str_t *key, const bigcache_record_t *record,
         return -1;
     }
 
-    if (bigcache_entry_decode(&entry, page->memory, size) != 0) {
+    if (bigcache_segment_decode(&entry, page->memory, size) != 0) {
         page->problem = "the head of its entry fails its check";
         return -1;
     }

@@ -55,7 +55,7 @@ static void bigcache_tool_check_kept(bigcache_tool_check_t *check);
 static void bigcache_tool_check_live(bigcache_tool_check_t *check,
     const bigcache_str_t *kept);
 static int bigcache_tool_check_meta(bigcache_tool_check_t *check,
-    const char *name, bigcache_str_t *value);
+    const bigcache_str_t *name, bigcache_str_t *value);
 static void bigcache_tool_check_problem(bigcache_tool_check_t *check,
     const bigcache_str_t *key, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -112,7 +112,7 @@ bigcache_tool_check_index(bigcache_tool_check_t *check)
 
     tool = check->tool;
 
-    walk = bigcache_index_walk_begin(tool->index, BIGCACHE_INDEX_KEY, &all);
+    walk = bigcache_index_walk_begin(tool->index, BIGCACHE_NAMES_KEY, &all);
 
     if (walk == NULL) {
         bigcache_tool_check_problem(check, NULL, "out of memory");
@@ -150,7 +150,7 @@ bigcache_tool_check_key(void *data, const bigcache_str_t *key,
 
     if (record.flags & BIGCACHE_FLAG_SEGMENT) {
         bigcache_segments_live(check->tool->segments, record.segment,
-                               (int64_t) bigcache_entry_size(key->len,
+                               (int64_t) bigcache_segment_entry_size(key->len,
                                                   record.type.len,
                                                   record.length));
     }
@@ -172,7 +172,7 @@ static void
 bigcache_tool_check_expire(bigcache_tool_check_t *check,
     const bigcache_str_t *key, const bigcache_record_t *record)
 {
-    u_char           buf[BIGCACHE_INDEX_NAME_MAX];
+    u_char           buf[BIGCACHE_NAMES_MAX];
     bigcache_rc_t    rc;
     bigcache_str_t   name, value;
 
@@ -180,9 +180,9 @@ bigcache_tool_check_expire(bigcache_tool_check_t *check,
         return;
     }
 
-    name = bigcache_key_expire_name(buf, key, record->expire);
+    name = bigcache_names_expire(buf, key, record->expire);
 
-    rc = bigcache_index_get(check->tool->index, BIGCACHE_INDEX_EXPIRE, &name,
+    rc = bigcache_index_get(check->tool->index, BIGCACHE_NAMES_EXPIRE, &name,
                             &value, check->tool->error);
 
     if (rc == BIGCACHE_OK) {
@@ -285,7 +285,7 @@ bigcache_tool_check_named(bigcache_tool_check_t *check,
     bigcache_str_t     value;
     bigcache_record_t  record;
 
-    if (bigcache_index_get(check->tool->index, BIGCACHE_INDEX_KEY,
+    if (bigcache_index_get(check->tool->index, BIGCACHE_NAMES_KEY,
                            &entry->key, &value, check->tool->error)
         != BIGCACHE_OK)
     {
@@ -311,7 +311,7 @@ bigcache_tool_check_kept(bigcache_tool_check_t *check)
     uint64_t        count;
     bigcache_str_t  value;
 
-    if (!bigcache_tool_check_meta(check, BIGCACHE_OPEN_COUNT, &value)) {
+    if (!bigcache_tool_check_meta(check, &bigcache_names_count, &value)) {
         (void) fprintf(stderr, "the store was not closed properly: no count "
                        "is kept\n");
         return;
@@ -329,7 +329,7 @@ bigcache_tool_check_kept(bigcache_tool_check_t *check)
                                     (unsigned long long) check->keys);
     }
 
-    if (bigcache_tool_check_meta(check, BIGCACHE_OPEN_SEGMENTS, &value)) {
+    if (bigcache_tool_check_meta(check, &bigcache_names_segments, &value)) {
         bigcache_tool_check_live(check, &value);
         bigcache_index_free(&value);
     }
@@ -344,8 +344,8 @@ bigcache_tool_check_live(bigcache_tool_check_t *check,
     int64_t   live, found;
     uint64_t  id;
 
-    for (i = 0; i + BIGCACHE_OPEN_USAGE <= kept->len;
-         i += BIGCACHE_OPEN_USAGE)
+    for (i = 0; i + BIGCACHE_NAMES_USAGE <= kept->len;
+         i += BIGCACHE_NAMES_USAGE)
     {
         id = bigcache_get64(kept->data + i);
         live = (int64_t) bigcache_get64(kept->data + i + 8);
@@ -364,16 +364,12 @@ bigcache_tool_check_live(bigcache_tool_check_t *check,
 
 
 static int
-bigcache_tool_check_meta(bigcache_tool_check_t *check, const char *name,
-    bigcache_str_t *value)
+bigcache_tool_check_meta(bigcache_tool_check_t *check,
+    const bigcache_str_t *name, bigcache_str_t *value)
 {
-    bigcache_rc_t   rc;
-    bigcache_str_t  key;
+    bigcache_rc_t  rc;
 
-    key.data = (const u_char *) name;
-    key.len = strlen(name);
-
-    rc = bigcache_index_get(check->tool->index, BIGCACHE_INDEX_META, &key,
+    rc = bigcache_index_get(check->tool->index, BIGCACHE_NAMES_META, name,
                             value, check->tool->error);
 
     if (rc != BIGCACHE_OK && rc != BIGCACHE_MISS) {

@@ -21,7 +21,7 @@
 #include "bigcache_time.h"
 
 
-#define BIGCACHE_PEEK_ENTRY  (BIGCACHE_PEEK_MAX + BIGCACHE_ENTRY_HEAD_MAX)
+#define BIGCACHE_PEEK_ENTRY  (BIGCACHE_PEEK_MAX + BIGCACHE_ENTRY_HEADER_MAX)
 
 
 static bigcache_rc_t bigcache_peek_page(bigcache_local_t *local,
@@ -103,7 +103,7 @@ bigcache_peek_enter(bigcache_local_t *local, const bigcache_str_t *key,
         entry.version = record->version;
         entry.segment = record->segment;
         entry.offset = record->offset;
-        entry.size = bigcache_entry_head_size(key->len, record->type.len)
+        entry.size = bigcache_segment_entry_header(key->len, record->type.len)
                      + record->length;
 
     } else if (rc != BIGCACHE_MISS) {

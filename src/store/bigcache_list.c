@@ -86,7 +86,7 @@ bigcache_store_list(bigcache_store_t *store, const bigcache_str_t *prefix,
     ctx.now = bigcache_now();
     ctx.deadline = bigcache_monotonic() + BIGCACHE_LIST_TIME;
 
-    walk = bigcache_index_walk_begin(store->index, BIGCACHE_INDEX_KEY,
+    walk = bigcache_index_walk_begin(store->index, BIGCACHE_NAMES_KEY,
                                      prefix);
 
     if (walk) {
@@ -322,7 +322,7 @@ bigcache_list_again(const bigcache_list_walk_t *ctx, const bigcache_str_t *key,
 
     bigcache_page_free(page);
 
-    rc = bigcache_index_get(ctx->store->index, BIGCACHE_INDEX_KEY, key,
+    rc = bigcache_index_get(ctx->store->index, BIGCACHE_NAMES_KEY, key,
                             &page->value, error);
 
     if (rc == BIGCACHE_MISS) {

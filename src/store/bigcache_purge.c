@@ -4,7 +4,6 @@
  */
 
 
-#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -318,7 +317,7 @@ bigcache_purge_load(bigcache_purges_t *purges, bigcache_index_t *index,
 
     static const bigcache_str_t  all = bigcache_string("");
 
-    walk = bigcache_index_walk_begin(index, BIGCACHE_INDEX_PURGE, &all);
+    walk = bigcache_index_walk_begin(index, BIGCACHE_NAMES_PURGE, &all);
     if (walk == NULL) {
         (void) snprintf(error, BIGCACHE_ERROR_LEN, "out of memory");
         return BIGCACHE_NOMEM;
@@ -500,7 +499,7 @@ bigcache_purge_run(bigcache_store_t *store, bigcache_purge_t *purge,
                      : BIGCACHE_NOMEM;
 
     if (rc == BIGCACHE_OK) {
-        walk = bigcache_index_walk_begin(store->index, BIGCACHE_INDEX_KEY,
+        walk = bigcache_index_walk_begin(store->index, BIGCACHE_NAMES_KEY,
                                          &purge->prefix);
 
         rc = walk ? bigcache_index_walk(walk, bigcache_purge_key, &ctx, error)
@@ -607,13 +606,12 @@ bigcache_purge_write(bigcache_store_t *store, const bigcache_purge_t *purge,
     const bigcache_str_t *value)
 {
     char               error[BIGCACHE_ERROR_LEN];
-    u_char             name[BIGCACHE_INDEX_NAME_MAX];
+    u_char             name[BIGCACHE_NAMES_MAX];
     bigcache_rc_t      rc;
     bigcache_change_t  change;
 
-    change.space = BIGCACHE_INDEX_PURGE;
-    change.key = bigcache_key_expire_name(name, &purge->prefix,
-                                          (int64_t) purge->version);
+    change.space = BIGCACHE_NAMES_PURGE;
+    change.key = bigcache_names_purge(name, &purge->prefix, purge->version);
     change.value = value;
 
     rc = bigcache_index_write(store->index, &change, 1, error);
@@ -675,16 +673,9 @@ bigcache_purge_found(void *data, const bigcache_str_t *key,
 
     (void) value;
 
-    if (key->len < sizeof(uint64_t)) {
+    if (bigcache_names_parse(key, &version, &prefix) == -1) {
         return BIGCACHE_OK;
     }
-
-    memcpy(&version, key->data, sizeof(version));
-
-    prefix.data = key->data + sizeof(version);
-    prefix.len = key->len - sizeof(version);
-
-    version = be64toh(version);
 
     if (version > ctx->version) {
         ctx->version = version;

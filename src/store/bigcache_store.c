@@ -339,7 +339,7 @@ bigcache_store_read(bigcache_store_t *store, const bigcache_str_t *key,
 
     ended = atomic_load(&store->purges.ended);
 
-    rc = bigcache_index_get(store->index, BIGCACHE_INDEX_KEY, key,
+    rc = bigcache_index_get(store->index, BIGCACHE_NAMES_KEY, key,
                             &page->value, error);
 
     if (rc == BIGCACHE_MISS) {

@@ -40,18 +40,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size >= BIGCACHE_ENTRY_HEADER && (in[size - 1] & 1)) {
 
-        head = bigcache_entry_head_size(bigcache_get16(in + 12),
-                                        bigcache_get16(in + 14));
+        head = bigcache_segment_entry_header(bigcache_get16(in + 12),
+                                             bigcache_get16(in + 14));
         if (head <= size) {
             (void) bigcache_put32(in + 4, bigcache_crc32(0, in + 8,
                                                          head - 8));
         }
     }
 
-    if (bigcache_entry_decode(&entry, in, size) == 0) {
+    if (bigcache_segment_decode(&entry, in, size) == 0) {
 
-        head = bigcache_entry_head_size(entry.key.len,
-                                        entry.record.type.len);
+        head = bigcache_segment_entry_header(entry.key.len,
+                                             entry.record.type.len);
         if (head > size) {
             abort();
         }
@@ -59,7 +59,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         out = malloc(head);
 
         if (out) {
-            if (bigcache_entry_encode(out, &entry) != out + head) {
+            if (bigcache_segment_encode(out, &entry) != out + head) {
                 abort();
             }
 

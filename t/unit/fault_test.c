@@ -1178,7 +1178,7 @@ clock_write_later(const char *name, uint64_t written)
     key.len = strlen(name);
 
     if (bigcache_index_open(&index, dir, &conf.index, error) != BIGCACHE_OK
-        || bigcache_index_get(index, BIGCACHE_INDEX_KEY, &key, &value, error)
+        || bigcache_index_get(index, BIGCACHE_NAMES_KEY, &key, &value, error)
            != BIGCACHE_OK
         || bigcache_record_decode(&record, value.data, value.len) == -1)
     {
@@ -1196,7 +1196,7 @@ clock_write_later(const char *name, uint64_t written)
     (void) bigcache_record_encode(buf, &record);
     bigcache_record_seal(buf, bytes.len);
 
-    change.space = BIGCACHE_INDEX_KEY;
+    change.space = BIGCACHE_NAMES_KEY;
     change.key = key;
     change.value = &bytes;
 

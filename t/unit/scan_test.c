@@ -142,9 +142,9 @@ entry(u_char *dst, const char *key, size_t len)
     e.record.length = len;
     e.record.unpacked = len;
 
-    (void) bigcache_entry_encode(dst, &e);
+    (void) bigcache_segment_encode(dst, &e);
 
-    return (size_t) bigcache_entry_size(e.key.len, 0, len);
+    return (size_t) bigcache_segment_entry_size(e.key.len, 0, len);
 }
 
 

@@ -1309,13 +1309,13 @@ verify_index(uint64_t keys, int forget)
     good = 1;
 
     if (bigcache_index_walk(bigcache_index_walk_begin(index,
-                                BIGCACHE_INDEX_KEY, &all),
+                                BIGCACHE_NAMES_KEY, &all),
                             verify_record, index, error) != BIGCACHE_OK
         || bigcache_index_walk(bigcache_index_walk_begin(index,
-                                   BIGCACHE_INDEX_EXPIRE, &all),
+                                   BIGCACHE_NAMES_EXPIRE, &all),
                                verify_name, index, error) != BIGCACHE_OK
         || bigcache_index_walk(bigcache_index_walk_begin(index,
-                                   BIGCACHE_INDEX_PURGE, &all),
+                                   BIGCACHE_NAMES_PURGE, &all),
                                verify_purge, NULL, error) != BIGCACHE_OK)
     {
         (void) fprintf(stderr, "# the index is bad\n");
@@ -1337,7 +1337,7 @@ verify_index(uint64_t keys, int forget)
 
     meta = str("count");
 
-    if (bigcache_index_get(index, BIGCACHE_INDEX_META, &meta, &value, error)
+    if (bigcache_index_get(index, BIGCACHE_NAMES_META, &meta, &value, error)
         != BIGCACHE_OK)
     {
         (void) fprintf(stderr, "# no count was kept\n");
@@ -1356,7 +1356,7 @@ verify_index(uint64_t keys, int forget)
 
     meta = str("segments");
 
-    if (bigcache_index_get(index, BIGCACHE_INDEX_META, &meta, &value, error)
+    if (bigcache_index_get(index, BIGCACHE_NAMES_META, &meta, &value, error)
         == BIGCACHE_OK)
     {
         for (i = 0; i < value.len; i += 16) {
@@ -1391,7 +1391,7 @@ verify_index(uint64_t keys, int forget)
     }
 
     if (forget) {
-        change.space = BIGCACHE_INDEX_META;
+        change.space = BIGCACHE_NAMES_META;
         change.key = str("count");
         change.value = NULL;
 
@@ -1441,7 +1441,7 @@ verify_record(void *data, const bigcache_str_t *key,
         found.segments[k].id = record.segment;
     }
 
-    found.segments[k].live += (int64_t) bigcache_entry_size(key->len,
+    found.segments[k].live += (int64_t) bigcache_segment_entry_size(key->len,
                                           record.type.len, record.length);
     return BIGCACHE_OK;
 }
@@ -1470,7 +1470,7 @@ verify_name(void *data, const bigcache_str_t *key,
     name.data = key->data + sizeof(expire);
     name.len = key->len - sizeof(expire);
 
-    if (bigcache_index_get(index, BIGCACHE_INDEX_KEY, &name, &record, error)
+    if (bigcache_index_get(index, BIGCACHE_NAMES_KEY, &name, &record, error)
         != BIGCACHE_OK)
     {
         (void) fprintf(stderr, "# an expiry time of nothing: %.*s\n",
@@ -1512,7 +1512,7 @@ purges_left(void)
     }
 
     (void) bigcache_index_walk(bigcache_index_walk_begin(index,
-                                   BIGCACHE_INDEX_PURGE, &all),
+                                   BIGCACHE_NAMES_PURGE, &all),
                                verify_purge, NULL, error);
     bigcache_index_close(index);
 

@@ -1165,7 +1165,7 @@ format(const char *name, uint64_t set)
     bigcache_index_t   *index;
     bigcache_change_t   change;
 
-    change.space = BIGCACHE_INDEX_META;
+    change.space = BIGCACHE_NAMES_META;
     change.key = str("format");
     change.value = &value;
 
@@ -1561,7 +1561,7 @@ test_compact_length(void)
 {
     int                fd;
     char              *body, name[64], file[192];
-    u_char             head[BIGCACHE_ENTRY_HEAD_MAX];
+    u_char             head[BIGCACHE_ENTRY_HEADER_MAX];
     bigcache_str_t     key;
     bigcache_entry_t   entry;
     bigcache_store_t  *store;
@@ -1581,16 +1581,16 @@ test_compact_length(void)
 
     ok(pread(fd, head, sizeof(head), BIGCACHE_SEGMENT_HEADER)
        == (ssize_t) sizeof(head)
-       && bigcache_entry_decode(&entry, head, sizeof(head)) == 0,
+       && bigcache_segment_decode(&entry, head, sizeof(head)) == 0,
        "the first entry");
 
     entry.key = str("a");
     entry.record.type.len = 0;
     entry.record.length = SEGMENT;
     entry.record.unpacked = SEGMENT;
-    (void) bigcache_entry_encode(head, &entry);
+    (void) bigcache_segment_encode(head, &entry);
 
-    ok(pwrite(fd, head, bigcache_entry_head_size(1, 0),
+    ok(pwrite(fd, head, bigcache_segment_entry_header(1, 0),
               BIGCACHE_SEGMENT_HEADER)
        > 0, "is made longer");
     (void) close(fd);

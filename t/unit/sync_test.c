@@ -413,7 +413,7 @@ carried(bigcache_store_t *store, unsigned n)
 
     key = key_of(0, name);
 
-    if (bigcache_index_get(store->index, BIGCACHE_INDEX_KEY, &key, &value,
+    if (bigcache_index_get(store->index, BIGCACHE_NAMES_KEY, &key, &value,
                            error)
         != BIGCACHE_OK)
     {

@@ -207,7 +207,7 @@ bigcache_body_fetch(bigcache_bodies_t *pages, const bigcache_str_t *key,
         return rc;
     }
 
-    size = bigcache_entry_head_size(key->len, record->type.len);
+    size = bigcache_segment_entry_header(key->len, record->type.len);
     page->offset = (off_t) (record->offset + size);
 
     if (record->length <= BIGCACHE_STORE_LARGE) {
@@ -259,7 +259,7 @@ bigcache_body_head(bigcache_bodies_t *pages, const bigcache_str_t *key,
     }
 
     rc = bigcache_body_load(pages, key, page, fd,
-                            bigcache_entry_head_size(key->len,
+                            bigcache_segment_entry_header(key->len,
                                                page->record.type.len),
                             &crc);
 
@@ -278,7 +278,7 @@ bigcache_body_file(bigcache_bodies_t *pages, const bigcache_draft_t *draft,
     }
 
     page->offset = draft->place.offset
-                   + (off_t) bigcache_entry_head_size(key->len,
+                   + (off_t) bigcache_segment_entry_header(key->len,
                                                 draft->record.type.len);
 
     page->fd = fcntl(draft->place.fd, F_DUPFD_CLOEXEC, 0);
@@ -301,14 +301,14 @@ bigcache_body_parse(const bigcache_str_t *key, size_t size,
     bigcache_str_t    body;
     bigcache_entry_t  entry;
 
-    if (bigcache_entry_decode(&entry, page->memory, size) != 0
+    if (bigcache_segment_decode(&entry, page->memory, size) != 0
         || entry.key.len != key->len
         || memcmp(entry.key.data, key->data, key->len) != 0)
     {
         return 0;
     }
 
-    head = bigcache_entry_head_size(key->len, entry.record.type.len);
+    head = bigcache_segment_entry_header(key->len, entry.record.type.len);
 
     if (entry.record.length != size - head) {
         return 0;
@@ -339,7 +339,7 @@ bigcache_body_small(bigcache_bodies_t *pages, const bigcache_put_t *put,
     u_char         *memory;
     bigcache_rc_t   rc;
 
-    head = bigcache_entry_head_size(put->key.len, put->type.len);
+    head = bigcache_segment_entry_header(put->key.len, put->type.len);
 
     memory = malloc(head + (size_t) draft->record.length
                     + BIGCACHE_SEGMENT_ALIGN);
@@ -468,14 +468,14 @@ bigcache_body_append(bigcache_bodies_t *pages, const bigcache_put_t *put,
     }
 
     size = bigcache_segment_page_size(&put->key, &draft->record);
-    head = bigcache_entry_head_size(put->key.len, put->type.len);
+    head = bigcache_segment_entry_header(put->key.len, put->type.len);
     len = (size_t) draft->record.length;
 
     entry.record = draft->record;
     entry.key = put->key;
     entry.body_crc = bigcache_crc32(0, memory + head, len);
 
-    (void) bigcache_entry_encode(memory, &entry);
+    (void) bigcache_segment_encode(memory, &entry);
     memset(memory + head + len, 0, (size_t) size - head - len);
 
     data = bigcache_data_bytes(memory, (size_t) size);
@@ -514,7 +514,7 @@ bigcache_body_large(bigcache_bodies_t *pages, const bigcache_put_t *put,
     }
 
     crc = 0;
-    head = bigcache_entry_head_size(put->key.len, put->type.len);
+    head = bigcache_segment_entry_header(put->key.len, put->type.len);
     size = bigcache_segment_page_size(&put->key, &draft->record);
     offset = draft->place.offset + (off_t) head;
 
@@ -541,7 +541,7 @@ bigcache_body_large(bigcache_bodies_t *pages, const bigcache_put_t *put,
     entry.key = put->key;
     entry.body_crc = crc;
 
-    (void) bigcache_entry_encode(memory, &entry);
+    (void) bigcache_segment_encode(memory, &entry);
     data = bigcache_data_bytes(memory, head);
 
     if (bigcache_data_write(draft->place.fd, draft->place.offset, &data, 1,
@@ -651,7 +651,7 @@ bigcache_body_load(bigcache_bodies_t *pages, const bigcache_str_t *key,
         return bigcache_body_unread(pages);
     }
 
-    if (bigcache_entry_decode(&entry, page->memory, size) != 0
+    if (bigcache_segment_decode(&entry, page->memory, size) != 0
         || entry.key.len != key->len
         || memcmp(entry.key.data, key->data, key->len) != 0
         || entry.record.type.len != record->type.len
@@ -663,7 +663,7 @@ bigcache_body_load(bigcache_bodies_t *pages, const bigcache_str_t *key,
     *crc = entry.body_crc;
     record->type = entry.record.type;
 
-    head = bigcache_entry_head_size(key->len, record->type.len);
+    head = bigcache_segment_entry_header(key->len, record->type.len);
 
     if (size > head || record->length == 0) {
 

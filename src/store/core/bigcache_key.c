@@ -4,7 +4,6 @@
  */
 
 
-#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -275,7 +274,7 @@ bigcache_key_forget(bigcache_store_t *store, const bigcache_str_t *key,
     int64_t expire)
 {
     char               error[BIGCACHE_ERROR_LEN];
-    u_char             name[BIGCACHE_INDEX_NAME_MAX];
+    u_char             name[BIGCACHE_NAMES_MAX];
     bigcache_rc_t      rc;
     bigcache_old_t     old;
     bigcache_change_t  change;
@@ -293,8 +292,8 @@ bigcache_key_forget(bigcache_store_t *store, const bigcache_str_t *key,
 
     if (rc == BIGCACHE_OK && (!old.found || old.record.expire != expire)) {
 
-        change.space = BIGCACHE_INDEX_EXPIRE;
-        change.key = bigcache_key_expire_name(name, key, expire);
+        change.space = BIGCACHE_NAMES_EXPIRE;
+        change.key = bigcache_names_expire(name, key, expire);
         change.value = NULL;
 
         rc = bigcache_index_write(store->index, &change, 1, error);
@@ -322,30 +321,6 @@ bigcache_key_settle(bigcache_store_t *store)
         (void) pthread_mutex_lock(&store->keys[i]);
         (void) pthread_mutex_unlock(&store->keys[i]);
     }
-}
-
-
-bigcache_str_t
-bigcache_key_expire_name(u_char *dst, const bigcache_str_t *key,
-    int64_t expire)
-{
-    uint64_t        n;
-    bigcache_str_t  name;
-
-    /* big-endian, to lie in the order of time; before 1970 is all the same */
-
-    n = htobe64(expire > 0 ? (uint64_t) expire : 0);
-
-    memcpy(dst, &n, sizeof(n));
-
-    if (key->len) {
-        memcpy(dst + sizeof(n), key->data, key->len);
-    }
-
-    name.data = dst;
-    name.len = sizeof(n) + key->len;
-
-    return name;
 }
 
 
@@ -543,8 +518,8 @@ bigcache_key_put(bigcache_store_t *store, const bigcache_str_t *key,
     const bigcache_old_t *old, const bigcache_record_t *record,
     const bigcache_str_t *value)
 {
-    u_char                was[BIGCACHE_INDEX_NAME_MAX];
-    u_char                will[BIGCACHE_INDEX_NAME_MAX];
+    u_char                was[BIGCACHE_NAMES_MAX];
+    u_char                will[BIGCACHE_NAMES_MAX];
     bigcache_key_write_t  write;
 
     write.key = *key;

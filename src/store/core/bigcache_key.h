@@ -96,12 +96,5 @@ bigcache_rc_t bigcache_key_forget(bigcache_store_t *store,
  */
 void bigcache_key_settle(bigcache_store_t *store);
 
-/*
- * Writes the name of the expiry time, in ms, of key into dst, of
- * BIGCACHE_INDEX_NAME_MAX bytes.
- */
-bigcache_str_t bigcache_key_expire_name(u_char *dst,
-    const bigcache_str_t *key, int64_t expire);
-
 
 #endif /* _BIGCACHE_KEY_H_INCLUDED_ */

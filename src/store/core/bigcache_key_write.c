@@ -78,7 +78,7 @@ bigcache_key_read(bigcache_store_t *store, const bigcache_str_t *key,
     value->data = NULL;
     value->len = 0;
 
-    rc = bigcache_index_get(store->index, BIGCACHE_INDEX_KEY, key, value,
+    rc = bigcache_index_get(store->index, BIGCACHE_NAMES_KEY, key, value,
                             error);
 
     if (rc == BIGCACHE_MISS) {
@@ -242,8 +242,8 @@ bigcache_rc_t
 bigcache_key_strip(bigcache_store_t *store, const bigcache_str_t *key,
     const bigcache_match_t *match)
 {
-    u_char                was[BIGCACHE_INDEX_NAME_MAX];
-    u_char                will[BIGCACHE_INDEX_NAME_MAX];
+    u_char                was[BIGCACHE_NAMES_MAX];
+    u_char                will[BIGCACHE_NAMES_MAX];
     bigcache_rc_t         rc;
     bigcache_str_t        value, bytes;
     bigcache_key_write_t  write;
@@ -389,7 +389,7 @@ bigcache_key_changes(bigcache_change_t *changes,
     old = &write->old.record;
     expire = write->record ? write->record->expire : BIGCACHE_NEVER;
 
-    changes[n].space = BIGCACHE_INDEX_KEY;
+    changes[n].space = BIGCACHE_NAMES_KEY;
     changes[n].key = write->key;
     changes[n++].value = write->value;
 
@@ -397,16 +397,16 @@ bigcache_key_changes(bigcache_change_t *changes,
         && old->expire != BIGCACHE_NEVER
         && old->expire != expire)
     {
-        changes[n].space = BIGCACHE_INDEX_EXPIRE;
-        changes[n].key = bigcache_key_expire_name(write->was, &write->key,
-                                                  old->expire);
+        changes[n].space = BIGCACHE_NAMES_EXPIRE;
+        changes[n].key = bigcache_names_expire(write->was, &write->key,
+                                               old->expire);
         changes[n++].value = NULL;
     }
 
     if (expire != BIGCACHE_NEVER) {
-        changes[n].space = BIGCACHE_INDEX_EXPIRE;
-        changes[n].key = bigcache_key_expire_name(write->will, &write->key,
-                                                  expire);
+        changes[n].space = BIGCACHE_NAMES_EXPIRE;
+        changes[n].key = bigcache_names_expire(write->will, &write->key,
+                                               expire);
         changes[n++].value = &empty;
     }
 

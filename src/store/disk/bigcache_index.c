@@ -38,7 +38,7 @@ struct bigcache_index_s {
 
 typedef struct {
     size_t                   len;
-    char                     data[1 + BIGCACHE_INDEX_NAME_MAX + 1];
+    char                     data[1 + BIGCACHE_NAMES_MAX + 1];
 } bigcache_index_name_t;
 
 

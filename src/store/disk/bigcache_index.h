@@ -5,12 +5,8 @@
 
 
 /*
- * The index: a LevelDB database, and the only place that knows so.
- *
- *     'k' + key                  a record, bigcache_record.h
- *     'e' + be64 + key           nothing; the key may expire at that time
- *     'p' + be64 + prefix        nothing; a purge, by its version
- *     'm' + name                 what the store keeps about itself
+ * The index: a LevelDB database.  No other file calls LevelDB.  The names of
+ * its entries are those of bigcache_names.h.
  *
  * An index is used by one process at a time; the store's directory lock sees
  * to that.  Every call blocks, on the disk or on LevelDB's own stalls, and
@@ -23,19 +19,9 @@
 #define _BIGCACHE_INDEX_H_INCLUDED_
 
 
+#include "bigcache_names.h"
 #include "bigcache_rc.h"
-#include "bigcache_record.h"
 #include "bigcache_str.h"
-
-
-#define BIGCACHE_INDEX_KEY     'k'
-#define BIGCACHE_INDEX_EXPIRE  'e'
-#define BIGCACHE_INDEX_PURGE   'p'
-#define BIGCACHE_INDEX_META    'm'
-
-/* of a name in any space, bytes */
-
-#define BIGCACHE_INDEX_NAME_MAX  (sizeof(uint64_t) + BIGCACHE_KEY_MAX)
 
 
 typedef struct bigcache_index_s       bigcache_index_t;
@@ -100,8 +86,8 @@ void bigcache_index_compact(bigcache_index_t *index);
 void bigcache_index_flush(bigcache_index_t *index);
 
 /*
- * The calls below take the space of the key, BIGCACHE_INDEX_*, and a key of
- * at most BIGCACHE_INDEX_NAME_MAX bytes.
+ * The calls below take the space of the key, BIGCACHE_NAMES_*, and a key of
+ * at most BIGCACHE_NAMES_MAX bytes.
  *
  * bigcache_index_get() returns BIGCACHE_OK and memory in *value that the
  * caller gives to bigcache_index_free(); BIGCACHE_MISS, BIGCACHE_DAMAGED, or

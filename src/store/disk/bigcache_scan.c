@@ -77,14 +77,14 @@ bigcache_scan(int fd, uint64_t end, bigcache_scan_pt handler, void *data,
             break;
         }
 
-        if (bigcache_entry_decode(&entry, scan.buf + at, scan.len - at) != 0)
+        if (bigcache_segment_decode(&entry, scan.buf + at, scan.len - at) != 0)
         {
             offset += BIGCACHE_SEGMENT_ALIGN;
             continue;
         }
 
-        size = bigcache_entry_size(entry.key.len, entry.record.type.len,
-                                   entry.record.length);
+        size = bigcache_segment_entry_size(entry.key.len, entry.record.type.len,
+                                           entry.record.length);
 
         if (size > end - offset) {
 
@@ -121,8 +121,8 @@ bigcache_scan_fill(bigcache_scan_t *scan, uint64_t offset, uint64_t end)
 
     want = end - offset;
 
-    if (want > BIGCACHE_ENTRY_HEAD_MAX) {
-        want = BIGCACHE_ENTRY_HEAD_MAX;
+    if (want > BIGCACHE_ENTRY_HEADER_MAX) {
+        want = BIGCACHE_ENTRY_HEADER_MAX;
     }
 
     if (have >= want) {

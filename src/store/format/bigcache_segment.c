@@ -37,18 +37,18 @@ bigcache_segment_check(const u_char *data, uint64_t id)
 
 
 size_t
-bigcache_entry_head_size(size_t key_len, size_t type_len)
+bigcache_segment_entry_header(size_t key_len, size_t type_len)
 {
     return BIGCACHE_ENTRY_HEADER + key_len + type_len;
 }
 
 
 uint64_t
-bigcache_entry_size(size_t key_len, size_t type_len, uint64_t length)
+bigcache_segment_entry_size(size_t key_len, size_t type_len, uint64_t length)
 {
     uint64_t  size;
 
-    size = bigcache_entry_head_size(key_len, type_len) + length;
+    size = bigcache_segment_entry_header(key_len, type_len) + length;
 
     return (size + BIGCACHE_SEGMENT_ALIGN - 1)
            & ~(uint64_t) (BIGCACHE_SEGMENT_ALIGN - 1);
@@ -63,12 +63,13 @@ bigcache_segment_page_size(const bigcache_str_t *key,
         return 0;
     }
 
-    return bigcache_entry_size(key->len, record->type.len, record->length);
+    return bigcache_segment_entry_size(key->len, record->type.len,
+                                       record->length);
 }
 
 
 u_char *
-bigcache_entry_encode(u_char *dst, const bigcache_entry_t *entry)
+bigcache_segment_encode(u_char *dst, const bigcache_entry_t *entry)
 {
     u_char                   *p, *crc;
     const bigcache_record_t  *record;
@@ -110,7 +111,7 @@ bigcache_entry_encode(u_char *dst, const bigcache_entry_t *entry)
 
 
 int
-bigcache_entry_decode(bigcache_entry_t *entry, const u_char *data,
+bigcache_segment_decode(bigcache_entry_t *entry, const u_char *data,
     size_t len)
 {
     size_t              size;
@@ -146,7 +147,7 @@ bigcache_entry_decode(bigcache_entry_t *entry, const u_char *data,
         return -1;
     }
 
-    size = bigcache_entry_head_size(entry->key.len, record->type.len);
+    size = bigcache_segment_entry_header(entry->key.len, record->type.len);
 
     if (len < size) {
         return 1;

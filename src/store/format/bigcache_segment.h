@@ -55,7 +55,7 @@
 
 /* what has to be read to know an entry, at most */
 
-#define BIGCACHE_ENTRY_HEAD_MAX                                               \
+#define BIGCACHE_ENTRY_HEADER_MAX                                             \
     (BIGCACHE_ENTRY_HEADER + BIGCACHE_KEY_MAX + BIGCACHE_TYPE_MAX)
 
 
@@ -78,8 +78,8 @@ int bigcache_segment_check(const u_char *data, uint64_t id);
  * Returns the bytes between the beginning of an entry and its body; the bytes
  * of all of it, with what makes the next one aligned.
  */
-size_t bigcache_entry_head_size(size_t key_len, size_t type_len);
-uint64_t bigcache_entry_size(size_t key_len, size_t type_len,
+size_t bigcache_segment_entry_header(size_t key_len, size_t type_len);
+uint64_t bigcache_segment_entry_size(size_t key_len, size_t type_len,
     uint64_t length);
 
 /* returns the bytes of the entry of the record's page, 0 if it has none */
@@ -88,17 +88,17 @@ uint64_t bigcache_segment_page_size(const bigcache_str_t *key,
     const bigcache_record_t *record);
 
 /*
- * Fills in the bigcache_entry_head_size() bytes at dst, and returns where the
- * body belongs.
+ * Fills in the bigcache_segment_entry_header() bytes at dst, and returns where
+ * the body belongs.
  */
-u_char *bigcache_entry_encode(u_char *dst, const bigcache_entry_t *entry);
+u_char *bigcache_segment_encode(u_char *dst, const bigcache_entry_t *entry);
 
 /*
  * Reads the head of an entry from the len bytes at data, which it points
  * into.  Returns 0; -1 if it fails its check; 1 if len is too short to tell,
- * never for BIGCACHE_ENTRY_HEAD_MAX bytes.
+ * never for BIGCACHE_ENTRY_HEADER_MAX bytes.
  */
-int bigcache_entry_decode(bigcache_entry_t *entry, const u_char *data,
+int bigcache_segment_decode(bigcache_entry_t *entry, const u_char *data,
     size_t len);
 
 

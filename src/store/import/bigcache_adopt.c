@@ -288,8 +288,6 @@ bigcache_adopt_check(const char *path, char *error)
     bigcache_str_t     value;
     bigcache_index_t  *index;
 
-    static const bigcache_str_t  format = bigcache_string("mformat");
-
     rc = bigcache_adopt_open(path, BIGCACHE_ADOPT_NEW, 0, &index, error);
 
     if (rc != BIGCACHE_OK) {
@@ -299,7 +297,8 @@ bigcache_adopt_check(const char *path, char *error)
         return (rc == BIGCACHE_DAMAGED) ? BIGCACHE_OK : rc;
     }
 
-    rc = bigcache_index_get(index, 0, &format, &value, error);
+    rc = bigcache_index_get(index, 0, &bigcache_names_bare_format, &value,
+                            error);
 
     if (rc == BIGCACHE_OK) {
         bigcache_index_free(&value);

@@ -109,9 +109,6 @@ static bigcache_rc_t bigcache_import_purge_key(void *data,
     const bigcache_str_t *key, const bigcache_str_t *value);
 
 
-static const bigcache_str_t  bigcache_meta_import = bigcache_string("import");
-
-
 void
 bigcache_import_init(bigcache_import_t *import)
 {
@@ -413,8 +410,8 @@ bigcache_import_load(bigcache_store_t *store, u_char *stage, char *error)
     import = &store->import;
     *stage = BIGCACHE_IMPORT_RUNS;
 
-    rc = bigcache_index_get(store->index, BIGCACHE_INDEX_META,
-                            &bigcache_meta_import, &value, error);
+    rc = bigcache_index_get(store->index, BIGCACHE_NAMES_META,
+                            &bigcache_names_import, &value, error);
 
     if (rc != BIGCACHE_OK) {
         return (rc == BIGCACHE_MISS) ? BIGCACHE_OK : rc;
@@ -529,8 +526,8 @@ bigcache_import_write(bigcache_store_t *store, u_char stage)
     value.data = buf;
     value.len = 1 + import->last.len;
 
-    change.space = BIGCACHE_INDEX_META;
-    change.key = bigcache_meta_import;
+    change.space = BIGCACHE_NAMES_META;
+    change.key = bigcache_names_import;
     change.value = &value;
 
     rc = bigcache_index_write(store->index, &change, 1, error);

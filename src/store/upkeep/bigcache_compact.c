@@ -288,7 +288,8 @@ bigcache_compact_move(bigcache_compact_t *ctx, const bigcache_entry_t *entry,
 
     crc = 0;
     offset = record->offset;
-    head = bigcache_entry_head_size(entry->key.len, entry->record.type.len);
+    head = bigcache_segment_entry_header(entry->key.len,
+                                         entry->record.type.len);
 
     rc = bigcache_compact_body(ctx, entry, (off_t) (offset + head), place.fd,
                                place.offset + (off_t) head, &crc);
@@ -442,7 +443,7 @@ bigcache_compact_lost(bigcache_compact_t *ctx)
         return BIGCACHE_OK;
     }
 
-    walk = bigcache_index_walk_begin(store->index, BIGCACHE_INDEX_KEY, &all);
+    walk = bigcache_index_walk_begin(store->index, BIGCACHE_NAMES_KEY, &all);
     if (walk == NULL) {
         return BIGCACHE_NOMEM;
     }
@@ -473,7 +474,7 @@ bigcache_compact_lost_key(void *data, const bigcache_str_t *key,
     bigcache_compact_t *ctx = data;
 
     ssize_t            n;
-    u_char             head[BIGCACHE_ENTRY_HEAD_MAX];
+    u_char             head[BIGCACHE_ENTRY_HEADER_MAX];
     bigcache_rc_t      rc;
     bigcache_entry_t   entry;
     bigcache_record_t  record;
@@ -503,7 +504,7 @@ bigcache_compact_lost_key(void *data, const bigcache_str_t *key,
     }
 
     if (n > 0
-        && bigcache_entry_decode(&entry, head, (size_t) n) == 0
+        && bigcache_segment_decode(&entry, head, (size_t) n) == 0
         && entry.key.len == key->len
         && memcmp(entry.key.data, key->data, key->len) == 0
         && entry.record.type.len == record.type.len

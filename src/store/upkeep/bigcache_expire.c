@@ -4,12 +4,12 @@
  */
 
 
-#include <endian.h>
 #include <string.h>
 
 #include "bigcache_expire.h"
 #include "bigcache_key.h"
 #include "bigcache_life.h"
+#include "bigcache_names.h"
 #include "bigcache_time.h"
 
 
@@ -54,7 +54,7 @@ bigcache_expire_work(bigcache_store_t *store)
     ctx.seen = 0;
     ctx.expired = 0;
 
-    walk = bigcache_index_walk_begin(store->index, BIGCACHE_INDEX_EXPIRE,
+    walk = bigcache_index_walk_begin(store->index, BIGCACHE_NAMES_EXPIRE,
                                      &all);
     if (walk == NULL) {
         return BIGCACHE_EXPIRE_IDLE;
@@ -90,12 +90,11 @@ bigcache_expire_key(void *data, const bigcache_str_t *name,
 
     (void) value;
 
-    if (name->len < sizeof(uint64_t)) {
+    if (bigcache_names_parse(name, &n, &key) == -1) {
         return BIGCACHE_OK;
     }
 
-    memcpy(&n, name->data, sizeof(n));
-    expire = (int64_t) be64toh(n);
+    expire = (int64_t) n;
 
     if (expire > ctx->now
         || ctx->seen++ >= BIGCACHE_EXPIRE_SLICE
@@ -103,9 +102,6 @@ bigcache_expire_key(void *data, const bigcache_str_t *name,
     {
         return BIGCACHE_MISS;
     }
-
-    key.data = name->data + sizeof(n);
-    key.len = name->len - sizeof(n);
 
     rc = bigcache_key_look(ctx->store, &key, &old);
 

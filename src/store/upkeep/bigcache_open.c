@@ -16,6 +16,7 @@
 #include "bigcache_bytes.h"
 #include "bigcache_dir.h"
 #include "bigcache_fsync.h"
+#include "bigcache_names.h"
 #include "bigcache_open.h"
 #include "bigcache_recover.h"
 #include "bigcache_time.h"
@@ -60,17 +61,6 @@ static bigcache_rc_t bigcache_open_foreign(void *data,
 
 
 static const bigcache_str_t  bigcache_open_empty = bigcache_string("");
-static const bigcache_str_t  bigcache_meta_format = bigcache_string("format");
-static const bigcache_str_t  bigcache_meta_count =
-    bigcache_string(BIGCACHE_OPEN_COUNT);
-static const bigcache_str_t  bigcache_meta_segments =
-    bigcache_string(BIGCACHE_OPEN_SEGMENTS);
-static const bigcache_str_t  bigcache_meta_unsynced =
-    bigcache_string(BIGCACHE_OPEN_UNSYNCED);
-static const bigcache_str_t  bigcache_meta_version =
-    bigcache_string("version");
-static const bigcache_str_t  bigcache_meta_active =
-    bigcache_string("active");
 
 
 bigcache_rc_t
@@ -337,11 +327,11 @@ bigcache_open_meta(void *data, bigcache_index_t *index, char *error)
         return rc;
     }
 
-    rc = bigcache_open_get(open->index, &bigcache_meta_version,
+    rc = bigcache_open_get(open->index, &bigcache_names_version,
                            &open->version, error);
 
     if (rc == BIGCACHE_OK || rc == BIGCACHE_MISS) {
-        rc = bigcache_open_get(open->index, &bigcache_meta_active,
+        rc = bigcache_open_get(open->index, &bigcache_names_active,
                                &open->active, error);
     }
 
@@ -353,7 +343,7 @@ bigcache_open_meta(void *data, bigcache_index_t *index, char *error)
         return rc;
     }
 
-    rc = bigcache_open_get(open->index, &bigcache_meta_count, &open->count,
+    rc = bigcache_open_get(open->index, &bigcache_names_count, &open->count,
                            error);
 
     if (rc == BIGCACHE_OK) {
@@ -381,7 +371,7 @@ bigcache_open_count(bigcache_open_t *open, char *error)
     }
 
     open->count = 0;
-    open->walk = bigcache_index_walk_begin(open->index, BIGCACHE_INDEX_KEY,
+    open->walk = bigcache_index_walk_begin(open->index, BIGCACHE_NAMES_KEY,
                                            &bigcache_open_empty);
     if (open->walk == NULL) {
         (void) snprintf(error, BIGCACHE_ERROR_LEN, "out of memory");
@@ -402,7 +392,7 @@ bigcache_open_kept(bigcache_open_t *open, const char *name, char *error)
 
     /* from now on it is wrong, should this process die or the power go */
 
-    rc = bigcache_open_put(open->index, &bigcache_meta_count, NULL, error);
+    rc = bigcache_open_put(open->index, &bigcache_names_count, NULL, error);
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_fsync_logs(name, &lost, error);
@@ -419,14 +409,14 @@ bigcache_open_format(bigcache_open_t *open, const char *name, char *error)
     bigcache_rc_t           rc;
     bigcache_index_walk_t  *walk;
 
-    rc = bigcache_open_get(open->index, &bigcache_meta_format, &format,
+    rc = bigcache_open_get(open->index, &bigcache_names_format, &format,
                            error);
 
-    if (rc == BIGCACHE_OK && format == BIGCACHE_OPEN_FORMAT) {
+    if (rc == BIGCACHE_OK && format == BIGCACHE_NAMES_FORMAT) {
         return BIGCACHE_OK;
     }
 
-    if (rc == BIGCACHE_OK && format == BIGCACHE_OPEN_OLDEST) {
+    if (rc == BIGCACHE_OK && format == BIGCACHE_NAMES_OLDEST) {
         return bigcache_open_set_format(open, name, error);
     }
 
@@ -434,7 +424,7 @@ bigcache_open_format(bigcache_open_t *open, const char *name, char *error)
         (void) snprintf(error, BIGCACHE_ERROR_LEN,
                         "the store has format %llu, this bigcache reads %d "
                         "and %d", (unsigned long long) format,
-                        BIGCACHE_OPEN_OLDEST, BIGCACHE_OPEN_FORMAT);
+                        BIGCACHE_NAMES_OLDEST, BIGCACHE_NAMES_FORMAT);
         return BIGCACHE_ERROR;
     }
 
@@ -444,7 +434,7 @@ bigcache_open_format(bigcache_open_t *open, const char *name, char *error)
 
     /* a new store, or somebody else's database, or the rest of a repair */
 
-    walk = bigcache_index_walk_begin(open->index, BIGCACHE_INDEX_KEY,
+    walk = bigcache_index_walk_begin(open->index, BIGCACHE_NAMES_KEY,
                                      &bigcache_open_empty);
 
     if (walk == NULL) {
@@ -483,12 +473,12 @@ bigcache_open_set_format(bigcache_open_t *open, const char *name, char *error)
     bigcache_rc_t   rc;
     bigcache_str_t  value;
 
-    (void) bigcache_put64(buf, BIGCACHE_OPEN_FORMAT);
+    (void) bigcache_put64(buf, BIGCACHE_NAMES_FORMAT);
 
     value.data = buf;
     value.len = sizeof(buf);
 
-    rc = bigcache_open_put(open->index, &bigcache_meta_format, &value,
+    rc = bigcache_open_put(open->index, &bigcache_names_format, &value,
                            error);
 
     /*
@@ -527,7 +517,7 @@ bigcache_open_get(bigcache_index_t *index, const bigcache_str_t *name,
     bigcache_rc_t   rc;
     bigcache_str_t  value;
 
-    rc = bigcache_index_get(index, BIGCACHE_INDEX_META, name, &value, error);
+    rc = bigcache_index_get(index, BIGCACHE_NAMES_META, name, &value, error);
     if (rc != BIGCACHE_OK) {
         return rc;
     }
@@ -553,7 +543,7 @@ bigcache_open_put(bigcache_index_t *index, const bigcache_str_t *name,
 {
     bigcache_change_t  change;
 
-    change.space = BIGCACHE_INDEX_META;
+    change.space = BIGCACHE_NAMES_META;
     change.key = *name;
     change.value = value;
 
@@ -570,8 +560,8 @@ bigcache_open_unsynced(bigcache_open_t *open, char *error)
     bigcache_rc_t   rc;
     bigcache_str_t  value;
 
-    rc = bigcache_index_get(open->index, BIGCACHE_INDEX_META,
-                            &bigcache_meta_unsynced, &value, error);
+    rc = bigcache_index_get(open->index, BIGCACHE_NAMES_META,
+                            &bigcache_names_unsynced, &value, error);
 
     if (rc != BIGCACHE_OK) {
         return (rc == BIGCACHE_MISS) ? BIGCACHE_OK : rc;
@@ -599,7 +589,7 @@ bigcache_open_keep_unsynced(bigcache_index_t *index, const uint64_t *ids,
     bigcache_str_t  value;
 
     if (n == 0) {
-        return bigcache_open_put(index, &bigcache_meta_unsynced, NULL, error);
+        return bigcache_open_put(index, &bigcache_names_unsynced, NULL, error);
     }
 
     buf = malloc(n * sizeof(uint64_t));
@@ -616,7 +606,7 @@ bigcache_open_keep_unsynced(bigcache_index_t *index, const uint64_t *ids,
     value.data = buf;
     value.len = (size_t) (p - buf);
 
-    rc = bigcache_open_put(index, &bigcache_meta_unsynced, &value, error);
+    rc = bigcache_open_put(index, &bigcache_names_unsynced, &value, error);
 
     free(buf);
 
@@ -633,8 +623,8 @@ bigcache_open_usage(bigcache_open_t *open, char *error)
     bigcache_rc_t   rc;
     bigcache_str_t  value;
 
-    rc = bigcache_index_get(open->index, BIGCACHE_INDEX_META,
-                            &bigcache_meta_segments, &value, error);
+    rc = bigcache_index_get(open->index, BIGCACHE_NAMES_META,
+                            &bigcache_names_segments, &value, error);
 
     if (rc == BIGCACHE_MISS) {
         value.data = NULL;
@@ -644,12 +634,12 @@ bigcache_open_usage(bigcache_open_t *open, char *error)
         return rc;
     }
 
-    n = value.len / BIGCACHE_OPEN_USAGE;
+    n = value.len / BIGCACHE_NAMES_USAGE;
     known = 0;
 
     for (i = 0; i < n; i++) {
         known += (size_t) bigcache_segments_live(open->segments,
-                      bigcache_get64(value.data + i * BIGCACHE_OPEN_USAGE),
+                      bigcache_get64(value.data + i * BIGCACHE_NAMES_USAGE),
                       0);
     }
 
@@ -662,8 +652,8 @@ bigcache_open_usage(bigcache_open_t *open, char *error)
 
     for (i = 0; i < n && !open->recount; i++) {
         (void) bigcache_segments_live(open->segments,
-                      bigcache_get64(value.data + i * BIGCACHE_OPEN_USAGE),
-            (int64_t) bigcache_get64(value.data + i * BIGCACHE_OPEN_USAGE
+                      bigcache_get64(value.data + i * BIGCACHE_NAMES_USAGE),
+            (int64_t) bigcache_get64(value.data + i * BIGCACHE_NAMES_USAGE
                                      + 8));
     }
 
@@ -690,7 +680,7 @@ bigcache_open_keep(bigcache_open_t *open, char *error)
     n = bigcache_segments_usage(open->segments, NULL, 0);
 
     usage = malloc((n + 1) * sizeof(bigcache_usage_t));
-    buf = malloc((n + 1) * BIGCACHE_OPEN_USAGE);
+    buf = malloc((n + 1) * BIGCACHE_NAMES_USAGE);
 
     if (usage == NULL || buf == NULL) {
         free(usage);
@@ -712,24 +702,24 @@ bigcache_open_keep(bigcache_open_t *open, char *error)
     (void) bigcache_put64(version, open->version);
     (void) bigcache_put64(active, bigcache_segments_settle(open->segments));
 
-    changes[0].key = bigcache_meta_count;
+    changes[0].key = bigcache_names_count;
     values[0].data = count;
     values[0].len = sizeof(count);
 
-    changes[1].key = bigcache_meta_version;
+    changes[1].key = bigcache_names_version;
     values[1].data = version;
     values[1].len = sizeof(version);
 
-    changes[2].key = bigcache_meta_segments;
+    changes[2].key = bigcache_names_segments;
     values[2].data = buf;
     values[2].len = (size_t) (p - buf);
 
-    changes[3].key = bigcache_meta_active;
+    changes[3].key = bigcache_names_active;
     values[3].data = active;
     values[3].len = sizeof(active);
 
     for (i = 0; i < 4; i++) {
-        changes[i].space = BIGCACHE_INDEX_META;
+        changes[i].space = BIGCACHE_NAMES_META;
         changes[i].value = &values[i];
     }
 

@@ -19,28 +19,6 @@
 #include "bigcache_segments.h"
 
 
-/*
- * Format 3 has records with a previous record, which 2 has not.  A store of
- * format 2 is one of format 3 from the first opening on.
- */
-#define BIGCACHE_OPEN_FORMAT    3
-#define BIGCACHE_OPEN_OLDEST    2
-
-/*
- * What is kept in the index while the store is closed: the u64 count of its
- * keys, and for each segment BIGCACHE_OPEN_USAGE bytes, u64 id, i64 live.
- */
-#define BIGCACHE_OPEN_COUNT     "count"
-#define BIGCACHE_OPEN_SEGMENTS  "segments"
-#define BIGCACHE_OPEN_USAGE     16
-
-/*
- * And at any time, if there are any: the u64 ids of segments that could not be
- * synced, or 0 for all, see bigcache_segments_distrust().
- */
-#define BIGCACHE_OPEN_UNSYNCED  "unsynced"
-
-
 typedef struct {
     int                     lock;      /* -1: not open */
     bigcache_files_t       *files;     /* the caller's */

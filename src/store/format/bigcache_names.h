@@ -1,0 +1,99 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * The names under which LevelDB keeps what belongs to a store.  The first byte
+ * of a name is its space; the index adds and removes it.
+ *
+ *     'k' + key                  a record, bigcache_record.h
+ *     'e' + be64 + key           nothing; the key may expire at that time,
+ *                                in milliseconds since the epoch
+ *     'p' + be64 + prefix        nothing; a purge, by its version
+ *     'm' + name                 what the store keeps about itself
+ *
+ * Numbers in names are big-endian, so that LevelDB has the names in the order
+ * of the numbers.  Nothing here keeps state; any thread may call all of it.
+ */
+
+
+#ifndef _BIGCACHE_NAMES_H_INCLUDED_
+#define _BIGCACHE_NAMES_H_INCLUDED_
+
+
+#include <stdint.h>
+
+#include "bigcache_record.h"
+#include "bigcache_str.h"
+
+
+#define BIGCACHE_NAMES_KEY     'k'
+#define BIGCACHE_NAMES_EXPIRE  'e'
+#define BIGCACHE_NAMES_PURGE   'p'
+#define BIGCACHE_NAMES_META    'm'
+
+/* bytes of a name in any space at most, without the space */
+
+#define BIGCACHE_NAMES_MAX     (sizeof(uint64_t) + BIGCACHE_KEY_MAX)
+
+/*
+ * The format of the store, and the oldest one that can be read.  Format 3 has
+ * records with a previous record, format 2 has none.  A store of format 2
+ * becomes one of format 3 when it is opened.
+ */
+#define BIGCACHE_NAMES_FORMAT  3
+#define BIGCACHE_NAMES_OLDEST  2
+
+/* bytes of each segment in bigcache_names_segments: u64 id, i64 live bytes */
+
+#define BIGCACHE_NAMES_USAGE   16
+
+
+/*
+ * The names in the space BIGCACHE_NAMES_META.  At any time:
+ *
+ *     format     u64
+ *     unsynced   u64 ids of the segments that could not be synced, or 0 for
+ *                all segments; absent if there are none
+ *     import     how far the import is, bigcache_import.h
+ *
+ * and only while the store is closed:
+ *
+ *     count      u64 number of keys
+ *     version    u64 last version given out
+ *     active     u64 id of the segment to be continued, or 0
+ *     segments   BIGCACHE_NAMES_USAGE bytes for each segment
+ */
+extern const bigcache_str_t  bigcache_names_format;
+extern const bigcache_str_t  bigcache_names_unsynced;
+extern const bigcache_str_t  bigcache_names_import;
+extern const bigcache_str_t  bigcache_names_count;
+extern const bigcache_str_t  bigcache_names_version;
+extern const bigcache_str_t  bigcache_names_active;
+extern const bigcache_str_t  bigcache_names_segments;
+
+/* bigcache_names_format with its space, for an index without spaces */
+
+extern const bigcache_str_t  bigcache_names_bare_format;
+
+
+/*
+ * Make the names of an expiry and of a purge in the BIGCACHE_NAMES_MAX bytes
+ * at dst, and return them.  All times before 1970 have one name.
+ */
+bigcache_str_t bigcache_names_expire(u_char *dst, const bigcache_str_t *key,
+    int64_t expire);
+bigcache_str_t bigcache_names_purge(u_char *dst, const bigcache_str_t *prefix,
+    uint64_t version);
+
+/*
+ * Splits such a name into its number and the rest, which points into the name.
+ * Returns 0, or -1 if the name is too short.
+ */
+int bigcache_names_parse(const bigcache_str_t *name, uint64_t *number,
+    bigcache_str_t *rest);
+
+
+#endif /* _BIGCACHE_NAMES_H_INCLUDED_ */
