@@ -91,8 +91,8 @@ my %wrong = (
     'a purge that bumps nothing' => [ 'a purge', sub {
         s/atomic \{ m\[z\]\.all\+\+; m\[z\]\.all_underway\+\+ \}/m[z].all_underway++/;
     } ],
-    'no turn of the directory' => [ 'a hand-over to another nginx', sub {
-        s/:: ok -> ok = \(turn == t\)/:: ok -> skip/;
+    'no generation of the directory' => [ 'a hand-over to another nginx', sub {
+        s/:: ok -> ok = \(generation == t\)/:: ok -> skip/;
     } ],
     'keeps what nobody handed over' => [ 'and back', sub {
         s/:: before == 0 \|\| m\[z\]\.handed != before ->/:: before == 0 ->/g;

@@ -65,12 +65,12 @@ struct bigcache_hot_shm_s {
     uint8_t               pad[40];
 
     /* each request reads them; they seldom change */
-    _Atomic uint64_t      all;      /* changes of all keys */
-    _Atomic uint64_t      turn;     /* 0: nothing is to be found */
-    _Atomic uint64_t      place;    /* of which directory */
-    _Atomic uint64_t      handed;   /* the turn that was handed over */
-    _Atomic uint32_t      broken;   /* a bucket could not be locked */
-    _Atomic uint32_t      opened;   /* by any process, ever */
+    _Atomic uint64_t      all;        /* changes of all keys */
+    _Atomic uint64_t      generation; /* 0: nothing is to be found */
+    _Atomic uint64_t      place;      /* of which directory */
+    _Atomic uint64_t      handed;     /* the generation that was handed over */
+    _Atomic uint32_t      broken;     /* a bucket could not be locked */
+    _Atomic uint32_t      opened;     /* by any process, ever */
     uint8_t               pad1[24];
 
     _Atomic uint64_t      hits;
@@ -83,8 +83,8 @@ struct bigcache_hot_shm_s {
 
 static bigcache_hot_bucket_t *bigcache_hot_bucket(bigcache_hot_shm_t *shm,
     uint64_t hash);
-static int bigcache_hot_valid(bigcache_hot_t *hot, uint64_t *turn);
-static int bigcache_hot_has(bigcache_hot_t *hot, uint64_t turn);
+static int bigcache_hot_valid(bigcache_hot_t *hot, uint64_t *generation);
+static int bigcache_hot_has(bigcache_hot_t *hot, uint64_t generation);
 static void bigcache_hot_begin_anew(bigcache_hot_shm_t *shm);
 static unsigned bigcache_hot_slot(bigcache_hot_bucket_t *bucket,
     uint64_t hash);
@@ -147,14 +147,14 @@ bigcache_hot_find(bigcache_hot_t *hot, uint64_t hash,
 {
     unsigned                i;
     uint32_t                seq;
-    uint64_t                all, turn, place;
+    uint64_t                all, generation, place;
     bigcache_hot_shm_t     *shm;
     bigcache_hot_slot_t    *slot;
     bigcache_hot_bucket_t  *bucket;
 
     shm = hot->shm;
 
-    if (!bigcache_hot_valid(hot, &turn)) {
+    if (!bigcache_hot_valid(hot, &generation)) {
         return 0;
     }
 
@@ -210,8 +210,8 @@ bigcache_hot_note(bigcache_hot_t *hot, uint64_t hash,
 {
     note->hash = hash;
 
-    if (!bigcache_hot_valid(hot, &note->turn)) {
-        note->turn = 0;
+    if (!bigcache_hot_valid(hot, &note->generation)) {
+        note->generation = 0;
         return;
     }
 
@@ -220,7 +220,7 @@ bigcache_hot_note(bigcache_hot_t *hot, uint64_t hash,
                                                      hash)->changes);
 
     if ((note->all | note->changes) & BIGCACHE_HOT_UNDERWAY) {
-        note->turn = 0;
+        note->generation = 0;
     }
 }
 
@@ -230,11 +230,11 @@ bigcache_hot_enter(bigcache_hot_t *hot, const bigcache_hot_note_t *note,
     const bigcache_hot_entry_t *entry)
 {
     unsigned                i;
-    uint64_t                turn;
+    uint64_t                generation;
     bigcache_hot_shm_t     *shm;
     bigcache_hot_bucket_t  *bucket;
 
-    if (note->turn == 0
+    if (note->generation == 0
         || entry->size > UINT32_MAX
         || entry->offset / BIGCACHE_HOT_ALIGN > UINT32_MAX)
     {
@@ -253,8 +253,8 @@ bigcache_hot_enter(bigcache_hot_t *hot, const bigcache_hot_note_t *note,
      * drops what is entered now.
      */
 
-    if (bigcache_hot_valid(hot, &turn)
-        && turn == note->turn
+    if (bigcache_hot_valid(hot, &generation)
+        && generation == note->generation
         && atomic_load(&shm->all) == note->all
         && atomic_load(&bucket->changes) == note->changes)
     {
@@ -343,7 +343,7 @@ bigcache_hot_end_all(bigcache_hot_t *hot)
 
 
 void
-bigcache_hot_open(bigcache_hot_t *hot, uint64_t before, uint64_t turn)
+bigcache_hot_open(bigcache_hot_t *hot, uint64_t before, uint64_t generation)
 {
     bigcache_hot_shm_t  *shm;
 
@@ -359,25 +359,25 @@ bigcache_hot_open(bigcache_hot_t *hot, uint64_t before, uint64_t turn)
     atomic_store(&shm->opened, 1);
     atomic_store(&shm->handed, 0);
     atomic_store(&shm->place, atomic_load(&hot->place));
-    atomic_store(&shm->turn, turn);
+    atomic_store(&shm->generation, generation);
 }
 
 
 void
-bigcache_hot_hand_over(bigcache_hot_t *hot, uint64_t turn)
+bigcache_hot_hand_over(bigcache_hot_t *hot, uint64_t generation)
 {
-    if (bigcache_hot_has(hot, turn)) {
-        atomic_store(&hot->shm->handed, turn);
+    if (bigcache_hot_has(hot, generation)) {
+        atomic_store(&hot->shm->handed, generation);
     }
 }
 
 
 void
-bigcache_hot_shut(bigcache_hot_t *hot, uint64_t turn)
+bigcache_hot_shut(bigcache_hot_t *hot, uint64_t generation)
 {
-    if (bigcache_hot_has(hot, turn)) {
+    if (bigcache_hot_has(hot, generation)) {
         atomic_store(&hot->shm->handed, 0);
-        atomic_store(&hot->shm->turn, 0);
+        atomic_store(&hot->shm->generation, 0);
     }
 }
 
@@ -407,33 +407,33 @@ bigcache_hot_bucket(bigcache_hot_shm_t *shm, uint64_t hash)
 }
 
 
-/* tells whether the memory counts; *turn is that of the directory then */
+/* tells whether the memory counts; *generation is that of the directory then */
 
 static int
-bigcache_hot_valid(bigcache_hot_t *hot, uint64_t *turn)
+bigcache_hot_valid(bigcache_hot_t *hot, uint64_t *generation)
 {
     const _Atomic uint64_t  *of;
 
     /* shut first: the file in a closed directory might be replaced */
 
-    *turn = atomic_load(&hot->shm->turn);
+    *generation = atomic_load(&hot->shm->generation);
 
-    if (*turn == 0 || atomic_load(&hot->shm->broken)) {
+    if (*generation == 0 || atomic_load(&hot->shm->broken)) {
         return 0;
     }
 
-    of = atomic_load(&hot->turn);
+    of = atomic_load(&hot->generation);
 
     return of
-           && atomic_load(of) == *turn
+           && atomic_load(of) == *generation
            && atomic_load(&hot->shm->place) == atomic_load(&hot->place);
 }
 
 
 static int
-bigcache_hot_has(bigcache_hot_t *hot, uint64_t turn)
+bigcache_hot_has(bigcache_hot_t *hot, uint64_t generation)
 {
-    return atomic_load(&hot->shm->turn) == turn
+    return atomic_load(&hot->shm->generation) == generation
            && atomic_load(&hot->shm->place) == atomic_load(&hot->place);
 }
 
@@ -447,7 +447,7 @@ bigcache_hot_begin_anew(bigcache_hot_shm_t *shm)
     uint32_t                holder;
     bigcache_hot_bucket_t  *bucket;
 
-    atomic_store(&shm->turn, 0);
+    atomic_store(&shm->generation, 0);
 
     all = atomic_load(&shm->all);
     all = (all & ~BIGCACHE_HOT_UNDERWAY) + BIGCACHE_HOT_UNDERWAY + 1;

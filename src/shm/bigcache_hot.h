@@ -53,7 +53,7 @@ typedef struct {
     bigcache_hot_shm_t                *shm;
 
     /* of the directory; NULL: unknown, nothing is found or entered */
-    _Atomic(const _Atomic uint64_t *)  turn;
+    _Atomic(const _Atomic uint64_t *)  generation;
 
     /* which directory that is */
     _Atomic uint64_t                   place;
@@ -70,7 +70,7 @@ typedef struct {
 
 typedef struct {
     uint64_t          hash;
-    uint64_t          turn;     /* 0: nothing may be entered */
+    uint64_t          generation;  /* 0: nothing may be entered */
     uint64_t          all;
     uint64_t          changes;
 } bigcache_hot_note_t;
@@ -134,9 +134,10 @@ void bigcache_hot_end_all(bigcache_hot_t *hot);
  * then.  shut: nothing is found any more.  The last two do nothing if the
  * memory belongs to another generation by now.
  */
-void bigcache_hot_open(bigcache_hot_t *hot, uint64_t before, uint64_t turn);
-void bigcache_hot_hand_over(bigcache_hot_t *hot, uint64_t turn);
-void bigcache_hot_shut(bigcache_hot_t *hot, uint64_t turn);
+void bigcache_hot_open(bigcache_hot_t *hot, uint64_t before,
+    uint64_t generation);
+void bigcache_hot_hand_over(bigcache_hot_t *hot, uint64_t generation);
+void bigcache_hot_shut(bigcache_hot_t *hot, uint64_t generation);
 
 void bigcache_hot_stat(bigcache_hot_t *hot, bigcache_hot_stat_t *stat);
 

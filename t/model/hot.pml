@@ -22,11 +22,11 @@ byte index;             /* what LevelDB has */
 byte acked;             /* the greatest that a writer was told */
 byte seen;              /* the greatest that a reader was given */
 
-byte turn;              /* of the directory */
+byte generation;        /* of the directory */
 bool locked;            /* the directory, by its owner */
 
 typedef Memory {
-    byte turn;          /* 0: shut */
+    byte generation;    /* 0: shut */
     byte handed;
     byte all;           /* changes of all keys: how many there were */
     byte all_underway;
@@ -97,19 +97,19 @@ proctype Owner(byte z; byte me; bool every; bool good) {
 
     atomic { !locked -> locked = true };
 
-    before = turn;
-    turn = before + 1;
+    before = generation;
+    generation = before + 1;
 
     if
     :: before == 0 || m[z].handed != before ->
-       m[z].turn = 0;
+       m[z].generation = 0;
        atomic { m[z].all++; m[z].all_underway = 0 };
        m[z].underway = 0
     :: else
     fi;
 
     m[z].handed = 0;
-    m[z].turn = before + 1;
+    m[z].generation = before + 1;
 
     assert(m[z].underway == 0 && m[z].all_underway == 0);
 
@@ -120,7 +120,7 @@ proctype Owner(byte z; byte me; bool every; bool good) {
        m[z].handed = before + 1
     :: else ->
        m[z].handed = 0;
-       m[z].turn = 0
+       m[z].generation = 0
     fi;
 
     locked = false
@@ -135,19 +135,19 @@ proctype Victim(byte z; byte me; bool every) {
     atomic { !locked -> locked = true };
 
     {
-        before = turn;
-        turn = before + 1;
+        before = generation;
+        generation = before + 1;
 
         if
         :: before == 0 || m[z].handed != before ->
-           m[z].turn = 0;
+           m[z].generation = 0;
            atomic { m[z].all++; m[z].all_underway = 0 };
            m[z].underway = 0
         :: else
         fi;
 
         m[z].handed = 0;
-        m[z].turn = before + 1;
+        m[z].generation = before + 1;
 
         change(z, me, every, value)
     } unless { dead[me] };
@@ -162,10 +162,10 @@ proctype Killer(byte whom) {
 
 
 inline valid(z, t) {
-    t = m[z].turn;
+    t = m[z].generation;
     ok = (t != 0);
     if
-    :: ok -> ok = (turn == t)
+    :: ok -> ok = (generation == t)
     :: else
     fi
 }

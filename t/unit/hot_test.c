@@ -5,8 +5,9 @@
 
 
 /*
- * The hot index: what is found, what may be entered, who has the turn, who
- * was killed in the middle of it; and threads and processes against a model.
+ * The hot index: what is found, what may be entered, who has the generation,
+ * who was killed in the middle of it; and threads and processes against a
+ * model.
  * t/model/hot.pml proves the protocol for few steps of few processes.
  */
 
@@ -38,7 +39,7 @@
 /* one index for all, as LevelDB is, and what was acknowledged */
 
 typedef struct {
-    _Atomic uint64_t   turn;
+    _Atomic uint64_t   generation;
     _Atomic uint64_t   index[KEYS];
     _Atomic uint64_t   least[KEYS];     /* acknowledged, or read by anybody */
     _Atomic uint64_t   wrong;
@@ -238,22 +239,22 @@ test_turn(void)
     look(1, 7);
     note(2, &n);
 
-    atomic_store(&model->turn, 2);
+    atomic_store(&model->generation, 2);
     is_int(find(1), 0, "another nginx has opened the directory");
     enter(&n, 7);
     look(3, 7);
     is_int(find(2) + find(3), 0, "nothing is entered then");
 
-    atomic_store(&model->turn, 3);
+    atomic_store(&model->generation, 3);
     bigcache_hot_open(&hot, 2, 3);
     is_int(find(1) + find(2) + find(3), 0, "empty when it is back");
 
     look(1, 8);
     note(2, &n);
-    bigcache_hot_hand_over(&hot, atomic_load(&model->turn));
+    bigcache_hot_hand_over(&hot, atomic_load(&model->generation));
     is_int(find(1), 1, "found while nobody has it");
 
-    atomic_store(&model->turn, 4);
+    atomic_store(&model->generation, 4);
     is_int(find(1), 0, "not while somebody opens it");
     bigcache_hot_open(&hot, 3, 4);
     is_int(find(1), 1, "what was handed over stays");
@@ -267,27 +268,27 @@ test_turn(void)
     (void) bigcache_hot_begin(&hot, hash);
     look(2, 5);
 
-    atomic_store(&model->turn, 5);
+    atomic_store(&model->generation, 5);
     bigcache_hot_open(&hot, 4, 5);
     is_int(find(1) + find(2), 0, "nothing stays when it was not");
     look(1, 6);
     is_int(find(1), 1, "the change that was never ended is over");
 
-    bigcache_hot_hand_over(&hot, atomic_load(&model->turn));
-    atomic_store(&model->turn, 7);
+    bigcache_hot_hand_over(&hot, atomic_load(&model->generation));
+    atomic_store(&model->generation, 7);
     bigcache_hot_open(&hot, 6, 7);
     is_int(find(1), 0, "nothing stays if another one had it in between");
 
     look(1, 6);
-    bigcache_hot_shut(&hot, atomic_load(&model->turn));
+    bigcache_hot_shut(&hot, atomic_load(&model->generation));
     is_int(find(1), 0, "shut");
-    atomic_store(&model->turn, 8);
+    atomic_store(&model->generation, 8);
     bigcache_hot_open(&hot, 7, 8);
     is_int(find(1), 0, "nothing stays then");
 
     look(1, 6);
-    atomic_store(&hot.turn, NULL);
-    is_int(find(1), 0, "nothing without the turn of the directory");
+    atomic_store(&hot.generation, NULL);
+    is_int(find(1), 0, "nothing without the generation of the directory");
 }
 
 
@@ -367,8 +368,8 @@ test_sizes(void)
         }
 
         bigcache_hot_open(&hot, 0, 1);
-        atomic_store(&model->turn, 1);
-        atomic_store(&hot.turn, &model->turn);
+        atomic_store(&model->generation, 1);
+        atomic_store(&hot.generation, &model->generation);
 
         for (i = 0; i < 20000; i++) {
             look(i, 1);
@@ -451,7 +452,7 @@ test_many(void)
 
     fresh();
     memset(model, 0, sizeof(model_t));
-    atomic_store(&hot.turn, &model->turn);
+    atomic_store(&hot.generation, &model->generation);
 
     for (n = 0; n < PROCESSES; n++) {
 
@@ -497,15 +498,15 @@ test_many(void)
 static void
 many(unsigned n)
 {
-    uint64_t   turn;
+    uint64_t   generation;
     unsigned   i, threads;
     pthread_t  thread[READERS + WRITERS];
 
     threads = n ? n : WRITERS;
 
     if (n == 0) {
-        turn = atomic_fetch_add(&model->turn, 1);
-        bigcache_hot_open(&hot, turn, turn + 1);
+        generation = atomic_fetch_add(&model->generation, 1);
+        bigcache_hot_open(&hot, generation, generation + 1);
     }
 
     for (i = 0; i < threads; i++) {
@@ -633,8 +634,8 @@ fresh(void)
 
     hot.shm = bigcache_hot_create(memory, SIZE, seed);
 
-    atomic_store(&model->turn, 1);
-    atomic_store(&hot.turn, &model->turn);
+    atomic_store(&model->generation, 1);
+    atomic_store(&hot.generation, &model->generation);
 
     bigcache_hot_open(&hot, 0, 1);
 }

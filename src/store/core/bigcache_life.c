@@ -109,7 +109,7 @@ bigcache_store_destroy(bigcache_store_t *store)
     bigcache_files_destroy(store->files);
 
     if (store->conf.hot) {
-        atomic_store(&store->conf.hot->turn, NULL);
+        atomic_store(&store->conf.hot->generation, NULL);
     }
 
     (void) pthread_cond_destroy(&store->cond);

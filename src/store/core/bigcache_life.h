@@ -37,7 +37,7 @@
 #include "bigcache_segments.h"
 #include "bigcache_store.h"
 #include "bigcache_sync.h"
-#include "bigcache_turn.h"
+#include "bigcache_generation.h"
 
 
 #define BIGCACHE_STORE_LOCKS  256
@@ -93,7 +93,7 @@ struct bigcache_store_s {
     unsigned                      trash:1;
 
     int                           lock;
-    bigcache_turn_t               turn;
+    bigcache_generation_t         generation;
     bigcache_index_t             *index;
     bigcache_index_walk_t        *walk;      /* to count by */
     bigcache_segments_t          *segments;

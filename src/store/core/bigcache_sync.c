@@ -255,7 +255,7 @@ bigcache_sync_segments(bigcache_store_t *store)
 
     rc = bigcache_sync_wait(&store->sync.all);
 
-    return (rc == BIGCACHE_OK) ? bigcache_turn_sync(store->lock) : rc;
+    return (rc == BIGCACHE_OK) ? bigcache_generation_sync(store->lock) : rc;
 }
 
 
@@ -511,7 +511,7 @@ bigcache_sync_run_all(bigcache_store_t *store, char *error)
 
     } else if (counted && version > atomic_load(&store->synced)) {
         atomic_store(&store->synced, version);
-        bigcache_turn_write_synced(store->lock, version);
+        bigcache_generation_write_synced(store->lock, version);
     }
 
     bigcache_previous_end(store, counted && rc == BIGCACHE_OK);

@@ -19,7 +19,7 @@
  *
  * A round of all that ends well moves store->synced, a version: records that
  * were written at that version or before are durable, with the entries they
- * name.  It is kept in the file "lock", behind the turn, where the next
+ * name.  It is kept in the file "lock", behind the generation, where the next
  * opening finds it.
  *
  * Requests never sync by themselves.  bigcache_sync_note() never blocks, the

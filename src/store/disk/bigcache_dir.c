@@ -25,7 +25,7 @@
 #include "bigcache_fsync.h"
 #include "bigcache_plain.h"
 #include "bigcache_recover.h"
-#include "bigcache_turn.h"
+#include "bigcache_generation.h"
 
 
 #define BIGCACHE_DIR_TRASH      "trash"
@@ -80,7 +80,7 @@ bigcache_dir_lock(const char *path, int *fd, char *error)
 
     if (flock(*fd, LOCK_EX|LOCK_NB) == 0) {
 
-        rc = bigcache_turn_next(*fd, error);
+        rc = bigcache_generation_next(*fd, error);
 
         if (rc == BIGCACHE_OK) {
             return BIGCACHE_OK;

@@ -8,7 +8,7 @@
  * The directory of a store:
  *
  *     lock      held by flock() by the one process that has the store open;
- *               bigcache_turn.h
+ *               bigcache_generation.h
  *     index/    bigcache_index.h
  *     pages/    bigcache_segments.h
  *     trash/    what is to be removed, at leisure
@@ -44,7 +44,7 @@
 /*
  * Locks the directory path, which must be empty, a store, or a database of
  * the original service, which bigcache_adopt() makes one of, and begins its
- * next turn.  Returns BIGCACHE_OK and *fd, to be closed to unlock it;
+ * next generation.  Returns BIGCACHE_OK and *fd, to be closed to unlock it;
  * BIGCACHE_UNAVAILABLE if another process holds it; BIGCACHE_FULL, or
  * BIGCACHE_ERROR if it cannot be used; and the reason in error.
  */

@@ -326,10 +326,10 @@ bigcache_life_cool(bigcache_store_t *store, int unlock)
         && atomic_load(&store->broken) == BIGCACHE_OK
         && !bigcache_store_closed(store))
     {
-        bigcache_hot_hand_over(store->conf.hot, store->turn.own);
+        bigcache_hot_hand_over(store->conf.hot, store->generation.own);
 
     } else {
-        bigcache_hot_shut(store->conf.hot, store->turn.own);
+        bigcache_hot_shut(store->conf.hot, store->generation.own);
     }
 }
 

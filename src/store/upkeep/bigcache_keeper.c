@@ -147,8 +147,8 @@ bigcache_keeper_let_go(bigcache_store_t *store)
     bigcache_files_close(store->files);
 
     if (store->conf.hot) {
-        atomic_store(&store->conf.hot->turn, NULL);
-        bigcache_turn_unmap(&store->turn);
+        atomic_store(&store->conf.hot->generation, NULL);
+        bigcache_generation_unmap(&store->generation);
     }
 }
 

@@ -20,7 +20,7 @@
 #include "bigcache_open.h"
 #include "bigcache_recover.h"
 #include "bigcache_time.h"
-#include "bigcache_turn.h"
+#include "bigcache_generation.h"
 
 
 typedef struct {
@@ -107,7 +107,7 @@ bigcache_open(const bigcache_store_conf_t *conf, bigcache_open_t *open,
         }
     }
 
-    open->synced = bigcache_turn_read_synced(open->lock);
+    open->synced = bigcache_generation_read_synced(open->lock);
 
     (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_PAGES, conf->path);
 

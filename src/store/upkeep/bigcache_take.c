@@ -35,7 +35,7 @@
 static bigcache_rc_t bigcache_take_lock(bigcache_store_t *store,
     bigcache_open_t *open, char *error);
 static void bigcache_take_map(bigcache_store_t *store);
-static int bigcache_take_turn(bigcache_store_t *store);
+static int bigcache_take_allowed(bigcache_store_t *store);
 static bigcache_rc_t bigcache_take_held(bigcache_store_t *store,
     char *error);
 static bigcache_rc_t bigcache_take_open(bigcache_store_t *store,
@@ -82,7 +82,7 @@ bigcache_take(bigcache_store_t *store)
 }
 
 
-/* returns BIGCACHE_HELD if it is not this process' turn to have it */
+/* returns BIGCACHE_HELD if another process is to have it */
 
 static bigcache_rc_t
 bigcache_take_lock(bigcache_store_t *store, bigcache_open_t *open,
@@ -94,7 +94,7 @@ bigcache_take_lock(bigcache_store_t *store, bigcache_open_t *open,
     (void) snprintf(error, BIGCACHE_ERROR_LEN,
                     "another process has the store open");
 
-    if (store->lock == -1 && !bigcache_take_turn(store)) {
+    if (store->lock == -1 && !bigcache_take_allowed(store)) {
         return BIGCACHE_HELD;
     }
 
@@ -122,7 +122,7 @@ bigcache_take_lock(bigcache_store_t *store, bigcache_open_t *open,
 /*
  * A thread that asks the hot index may have found it right before the store was
  * closed, and may go on only now: it has to know of the place before it can see
- * the turn that is there.
+ * the generation that is there.
  */
 
 static void
@@ -130,24 +130,24 @@ bigcache_take_map(bigcache_store_t *store)
 {
     int  fd;
 
-    fd = bigcache_turn_open(&store->turn, store->conf.path);
+    fd = bigcache_generation_open(&store->generation, store->conf.path);
 
     if (fd == -1) {
         return;
     }
 
-    atomic_store(&store->conf.hot->place, store->turn.place);
+    atomic_store(&store->conf.hot->place, store->generation.place);
 
-    bigcache_turn_map(&store->turn, fd);
+    bigcache_generation_map(&store->generation, fd);
 
-    atomic_store(&store->conf.hot->turn, store->turn.map);
+    atomic_store(&store->conf.hot->generation, store->generation.map);
 }
 
 
 /* tells whether a process that has not got the lock is to try for it */
 
 static int
-bigcache_take_turn(bigcache_store_t *store)
+bigcache_take_allowed(bigcache_store_t *store)
 {
     if (store->patience) {
         return 0;
@@ -218,7 +218,8 @@ bigcache_take_open(bigcache_store_t *store, bigcache_open_t *open,
     }
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_turn_read(open->lock, &store->turn.own, error);
+        rc = bigcache_generation_read(open->lock, &store->generation.own,
+                                      error);
 
         if (rc != BIGCACHE_OK) {
             bigcache_open_close(&store->conf, open, open->walk == NULL);
@@ -342,9 +343,9 @@ bigcache_take_adopt(bigcache_store_t *store, bigcache_open_t *open)
             /* an index that was not closed well may have lost something */
 
             before = (open->walk || open->fresh || open->recount)
-                     ? 0 : store->turn.own - 1;
+                     ? 0 : store->generation.own - 1;
 
-            bigcache_hot_open(store->conf.hot, before, store->turn.own);
+            bigcache_hot_open(store->conf.hot, before, store->generation.own);
         }
 
         bigcache_life_state(store, BIGCACHE_STATE_OPEN);

@@ -20,41 +20,42 @@
 #include "bigcache_dir.h"
 #include "bigcache_plain.h"
 #include "bigcache_time.h"
-#include "bigcache_turn.h"
+#include "bigcache_generation.h"
 
 
-#define BIGCACHE_TURN_SIZE    4096
+#define BIGCACHE_GENERATION_SIZE    4096
 
 /* offset of the version that is synced */
 
-#define BIGCACHE_TURN_SYNCED  8
+#define BIGCACHE_GENERATION_SYNCED  8
 
 
 bigcache_rc_t
-bigcache_turn_next(int fd, char *error)
+bigcache_generation_next(int fd, char *error)
 {
     ssize_t        n;
-    uint64_t       turn;
+    uint64_t       generation;
     bigcache_rc_t  rc;
 
-    rc = bigcache_turn_read(fd, &turn, error);
+    rc = bigcache_generation_read(fd, &generation, error);
     if (rc != BIGCACHE_OK) {
         return rc;
     }
 
-    if (turn == 0
-        && getrandom(&turn, sizeof(turn), GRND_NONBLOCK) != sizeof(turn))
+    if (generation == 0
+        && getrandom(&generation, sizeof(generation), GRND_NONBLOCK)
+           != sizeof(generation))
     {
-        turn = (uint64_t) bigcache_now_us();
+        generation = (uint64_t) bigcache_now_us();
     }
 
     /* not near the end of its range, and never 0 */
 
-    turn = (turn & INT64_MAX) + 1;
+    generation = (generation & INT64_MAX) + 1;
 
-    n = pwrite(fd, &turn, sizeof(turn), 0);
+    n = pwrite(fd, &generation, sizeof(generation), 0);
 
-    if (n == sizeof(turn)) {
+    if (n == sizeof(generation)) {
         return BIGCACHE_OK;
     }
 
@@ -68,11 +69,11 @@ bigcache_turn_next(int fd, char *error)
 
 
 bigcache_rc_t
-bigcache_turn_read(int fd, uint64_t *turn, char *error)
+bigcache_generation_read(int fd, uint64_t *generation, char *error)
 {
     ssize_t  n;
 
-    n = pread(fd, turn, sizeof(*turn), 0);
+    n = pread(fd, generation, sizeof(*generation), 0);
 
     if (n == -1) {
         (void) snprintf(error, BIGCACHE_ERROR_LEN,
@@ -81,8 +82,8 @@ bigcache_turn_read(int fd, uint64_t *turn, char *error)
         return BIGCACHE_ERROR;
     }
 
-    if (n != sizeof(*turn)) {
-        *turn = 0;
+    if (n != sizeof(*generation)) {
+        *generation = 0;
     }
 
     return BIGCACHE_OK;
@@ -90,11 +91,11 @@ bigcache_turn_read(int fd, uint64_t *turn, char *error)
 
 
 uint64_t
-bigcache_turn_read_synced(int fd)
+bigcache_generation_read_synced(int fd)
 {
     uint64_t  version;
 
-    if (pread(fd, &version, sizeof(version), BIGCACHE_TURN_SYNCED)
+    if (pread(fd, &version, sizeof(version), BIGCACHE_GENERATION_SYNCED)
         != sizeof(version))
     {
         return 0;
@@ -107,21 +108,21 @@ bigcache_turn_read_synced(int fd)
 
 
 void
-bigcache_turn_write_synced(int fd, uint64_t version)
+bigcache_generation_write_synced(int fd, uint64_t version)
 {
-    (void) !pwrite(fd, &version, sizeof(version), BIGCACHE_TURN_SYNCED);
+    (void) !pwrite(fd, &version, sizeof(version), BIGCACHE_GENERATION_SYNCED);
 }
 
 
 bigcache_rc_t
-bigcache_turn_sync(int fd)
+bigcache_generation_sync(int fd)
 {
     return (fdatasync(fd) == 0) ? BIGCACHE_OK : BIGCACHE_ERROR;
 }
 
 
 int
-bigcache_turn_open(bigcache_turn_t *turn, const char *path)
+bigcache_generation_open(bigcache_generation_t *generation, const char *path)
 {
     int          fd, dir;
     struct stat  st;
@@ -146,68 +147,69 @@ bigcache_turn_open(bigcache_turn_t *turn, const char *path)
         return -1;
     }
 
-    turn->place = (uint64_t) st.st_dev * 2654435761u ^ (uint64_t) st.st_ino;
+    generation->place = (uint64_t) st.st_dev * 2654435761u
+                        ^ (uint64_t) st.st_ino;
 
     return fd;
 }
 
 
 void
-bigcache_turn_map(bigcache_turn_t *turn, int fd)
+bigcache_generation_map(bigcache_generation_t *generation, int fd)
 {
     void  *map, *moved;
 
-    if (turn->map && turn->mapped == turn->place) {
+    if (generation->map && generation->mapped == generation->place) {
         (void) close(fd);
         return;
     }
 
-    map = mmap(NULL, BIGCACHE_TURN_SIZE, PROT_READ, MAP_SHARED, fd, 0);
+    map = mmap(NULL, BIGCACHE_GENERATION_SIZE, PROT_READ, MAP_SHARED, fd, 0);
 
     (void) close(fd);
 
-    if (map != MAP_FAILED && turn->memory) {
+    if (map != MAP_FAILED && generation->memory) {
 
         /* always at the same address, since others may be reading there */
 
-        moved = mremap(map, BIGCACHE_TURN_SIZE, BIGCACHE_TURN_SIZE,
-                       MREMAP_MAYMOVE|MREMAP_FIXED, turn->memory);
+        moved = mremap(map, BIGCACHE_GENERATION_SIZE, BIGCACHE_GENERATION_SIZE,
+                       MREMAP_MAYMOVE|MREMAP_FIXED, generation->memory);
 
         if (moved == MAP_FAILED) {
-            (void) munmap(map, BIGCACHE_TURN_SIZE);
+            (void) munmap(map, BIGCACHE_GENERATION_SIZE);
         }
 
         map = moved;
     }
 
     if (map == MAP_FAILED) {
-        bigcache_turn_unmap(turn);
+        bigcache_generation_unmap(generation);
         return;
     }
 
     /* or it would be read from the disk again some day */
 
-    (void) mlock(map, BIGCACHE_TURN_SIZE);
+    (void) mlock(map, BIGCACHE_GENERATION_SIZE);
 
-    turn->memory = map;
-    turn->map = map;
-    turn->mapped = turn->place;
+    generation->memory = map;
+    generation->map = map;
+    generation->mapped = generation->place;
 }
 
 
 void
-bigcache_turn_unmap(bigcache_turn_t *turn)
+bigcache_generation_unmap(bigcache_generation_t *generation)
 {
-    if (turn->map == NULL) {
+    if (generation->map == NULL) {
         return;
     }
 
-    /* a page of zeroes in its place, in one step: no turn is 0 */
+    /* a page of zeroes in its place, in one step: no generation is 0 */
 
-    if (mmap(turn->memory, BIGCACHE_TURN_SIZE, PROT_READ,
+    if (mmap(generation->memory, BIGCACHE_GENERATION_SIZE, PROT_READ,
              MAP_PRIVATE|MAP_ANONYMOUS|MAP_FIXED, -1, 0)
         != MAP_FAILED)
     {
-        turn->map = NULL;
+        generation->map = NULL;
     }
 }
