@@ -70,7 +70,7 @@ main(int argc, char **argv)
 
     store = bigcache_store_create(&conf);
 
-    if (store == NULL || bigcache_store_start(store) != 0) {
+    if (store == NULL || bigcache_keeper_start(store) != 0) {
         (void) fprintf(stderr, "fill: cannot start\n");
         return 1;
     }
@@ -102,7 +102,7 @@ main(int argc, char **argv)
     (void) printf("%.0f\n", (double) (last - first) * 1000
                             / (double) (bigcache_monotonic() - began + 1));
 
-    bigcache_store_stop(store);
+    bigcache_keeper_stop(store);
     bigcache_store_destroy(store);
 
     return failed != 0;

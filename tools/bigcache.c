@@ -228,7 +228,7 @@ bigcache_tool_run(const bigcache_tool_command_t *command)
     tool.log.handler = bigcache_tool_log;
     tool.log.data = &tool;
 
-    bigcache_purge_init(&tool.purges);
+    bigcache_purges_init(&tool.purges);
 
     status = bigcache_tool_lock(&tool);
 
@@ -362,7 +362,7 @@ bigcache_tool_stat_key(void *data, const bigcache_str_t *key,
         return BIGCACHE_OK;
     }
 
-    if (bigcache_purge_covers(&stat->tool->purges, key, record.origin)) {
+    if (bigcache_purges_covers(&stat->tool->purges, key, record.origin)) {
         stat->purged++;
 
     } else if (record.expire <= stat->now) {
@@ -465,7 +465,7 @@ bigcache_tool_ls_key(void *data, const bigcache_str_t *key,
                == -1);
 
     if (!damaged
-        && bigcache_purge_covers(&tool->purges, key, record.origin))
+        && bigcache_purges_covers(&tool->purges, key, record.origin))
     {
         return BIGCACHE_OK;
     }
@@ -533,7 +533,7 @@ bigcache_tool_get(bigcache_tool_t *tool)
         (void) bigcache_tool_failed("the record fails its check");
         status = BIGCACHE_TOOL_WRONG;
 
-    } else if (bigcache_purge_covers(&tool->purges, &key, record.origin)) {
+    } else if (bigcache_purges_covers(&tool->purges, &key, record.origin)) {
         (void) bigcache_tool_failed("the key was purged");
         status = BIGCACHE_TOOL_WRONG;
 

@@ -19,6 +19,7 @@
 #include "bigcache_data.h"
 #include "bigcache_dir.h"
 #include "bigcache_gzip.h"
+#include "bigcache_names.h"
 #include "bigcache_open.h"
 #include "bigcache_store.h"
 #include "bigcache_tool.h"
@@ -86,8 +87,8 @@ bigcache_tool_open(bigcache_tool_t *tool)
     rc = bigcache_tool_format(tool);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_purge_load(&tool->purges, tool->index, 0, &version,
-                                 tool->error);
+        rc = bigcache_purges_load(&tool->purges, tool->index, 0, &version,
+                                  tool->error);
     }
 
     return rc;
@@ -113,7 +114,7 @@ bigcache_tool_close(bigcache_tool_t *tool)
         (void) close(tool->lock);
     }
 
-    bigcache_purge_destroy(&tool->purges);
+    bigcache_purges_destroy(&tool->purges);
 }
 
 

@@ -20,7 +20,7 @@
 #include <limits.h>
 
 #include "bigcache_index.h"
-#include "bigcache_purge.h"
+#include "bigcache_purges.h"
 #include "bigcache_segments.h"
 
 

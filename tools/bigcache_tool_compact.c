@@ -15,12 +15,16 @@
 #include <string.h>
 
 #include "bigcache_compact.h"
+#include "bigcache_core.h"
 #include "bigcache_dir.h"
 #include "bigcache_expire.h"
-#include "bigcache_life.h"
 #include "bigcache_open.h"
+#include "bigcache_purge.h"
 #include "bigcache_recount.h"
+#include "bigcache_store.h"
+#include "bigcache_sync.h"
 #include "bigcache_tool.h"
+#include "bigcache_version.h"
 
 
 /* those of bigcache_path */
@@ -112,21 +116,21 @@ bigcache_tool_store(bigcache_tool_t *tool)
     atomic_store(&store->count, (int64_t) open.count);
     atomic_store(&store->version, open.version);
     atomic_store(&store->synced, open.synced);
-    atomic_store(&store->opened, bigcache_store_version(store));
+    atomic_store(&store->opened, bigcache_version_next(store));
 
     /* what is to be imported is for nginx */
 
-    atomic_store(&store->import.state, BIGCACHE_IMPORT_NONE);
+    atomic_store(&store->imported, 1);
 
-    if (bigcache_purge_load(&store->purges, store->index, 0, &version,
-                            tool->error)
+    if (bigcache_purges_load(&store->purges, store->index, 0, &version,
+                             tool->error)
         != BIGCACHE_OK)
     {
         bigcache_tool_store_close(store);
         return NULL;
     }
 
-    bigcache_store_passed(store, version);
+    bigcache_version_advance(store, version);
 
     return store;
 }

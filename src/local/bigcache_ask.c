@@ -15,7 +15,11 @@
 #include <unistd.h>
 
 #include "bigcache_ask.h"
+#include "bigcache_close.h"
+#include "bigcache_purge.h"
+#include "bigcache_store.h"
 #include "bigcache_time.h"
+#include "bigcache_version.h"
 
 
 /* milliseconds until a call is made again */
@@ -93,8 +97,8 @@ bigcache_ask_purge(bigcache_cache_t *cache, const bigcache_str_t *prefix,
     bigcache_ask_begin(&ask, local);
 
     do {
-        rc = bigcache_store_purge(local->store, prefix, async,
-                                  bigcache_ask_since(&ask), &version);
+        rc = bigcache_purge(local->store, prefix, async,
+                            bigcache_ask_since(&ask), &version);
 
         if (rc == BIGCACHE_HELD) {
             rc = bigcache_ask_purge_begin(&ask, prefix, async, &version);
@@ -113,7 +117,7 @@ bigcache_ask_purge(bigcache_cache_t *cache, const bigcache_str_t *prefix,
     do {
         done = *n + *expired;
 
-        rc = bigcache_store_purge_run(local->store, version, n, expired);
+        rc = bigcache_purge_run(local->store, version, n, expired);
 
         if (rc == BIGCACHE_HELD) {
             rc = bigcache_ask_purge_run(&ask, version, n, expired);
@@ -165,14 +169,14 @@ bigcache_ask_sync(bigcache_cache_t *cache)
 bigcache_rc_t
 bigcache_ask_clear(bigcache_cache_t *cache)
 {
-    return bigcache_ask_all(cache, bigcache_store_clear, BIGCACHE_CALL_CLEAR);
+    return bigcache_ask_all(cache, bigcache_close_clear, BIGCACHE_CALL_CLEAR);
 }
 
 
 bigcache_rc_t
 bigcache_ask_close(bigcache_cache_t *cache)
 {
-    return bigcache_ask_all(cache, bigcache_store_close, BIGCACHE_CALL_CLOSE);
+    return bigcache_ask_all(cache, bigcache_close, BIGCACHE_CALL_CLOSE);
 }
 
 
@@ -236,7 +240,7 @@ bigcache_ask_begin(bigcache_ask_t *ask, bigcache_local_t *local)
     /* a version is a moment of time, unless the clock was set back */
 
     told = bigcache_client_latest(local->client);
-    own = bigcache_store_latest(local->store);
+    own = bigcache_version_latest(local->store);
 
     ask->since = (uint64_t) bigcache_now_us();
     ask->since = (told > ask->since) ? told : ask->since;

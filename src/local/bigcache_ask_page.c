@@ -15,6 +15,7 @@
 #include "bigcache_ask.h"
 #include "bigcache_ask_page.h"
 #include "bigcache_peek.h"
+#include "bigcache_store.h"
 
 
 static bigcache_rc_t bigcache_ask_page_fetch(bigcache_ask_t *ask,

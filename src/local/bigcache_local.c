@@ -24,8 +24,10 @@
 #include "bigcache_ask.h"
 #include "bigcache_ask_page.h"
 #include "bigcache_crc.h"
+#include "bigcache_keeper.h"
 #include "bigcache_local.h"
 #include "bigcache_peek.h"
+#include "bigcache_store.h"
 #include "bigcache_time.h"
 
 
@@ -179,7 +181,7 @@ bigcache_local_start(bigcache_cache_t *cache)
 {
     bigcache_local_t *local = (bigcache_local_t *) cache;
 
-    return bigcache_store_start(local->store);
+    return bigcache_keeper_start(local->store);
 }
 
 
@@ -203,7 +205,7 @@ bigcache_local_stop(bigcache_cache_t *cache)
 
     atomic_store(&local->stopping, 1);
 
-    bigcache_store_stop(local->store);
+    bigcache_keeper_stop(local->store);
 }
 
 

@@ -12,8 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bigcache_close.h"
+#include "bigcache_purge.h"
 #include "bigcache_remote.h"
+#include "bigcache_segment.h"
 #include "bigcache_serve.h"
+#include "bigcache_store.h"
+#include "bigcache_version.h"
 
 
 /* one call: the store, the caller, the message, the answer */
@@ -121,7 +126,7 @@ bigcache_serve(bigcache_store_t *store, uint64_t peer, bigcache_message_t *in,
 
     out->rc = handler(&s);
 
-    out->n[BIGCACHE_MESSAGE_LATEST] = bigcache_store_latest(store);
+    out->n[BIGCACHE_MESSAGE_LATEST] = bigcache_version_latest(store);
 
     if (out->rc == BIGCACHE_INVALID) {
         return "its numbers or its record are wrong";
@@ -167,9 +172,9 @@ bigcache_serve_put(bigcache_serve_t *s)
     bigcache_rc_t      rc;
     bigcache_record_t  record;
 
-    rc = bigcache_store_commit(s->store, s->peer, &s->in->key, s->n[0],
-                               s->n[1], (u_char *) s->in->data.data,
-                               s->in->data.len, &record);
+    rc = bigcache_remote_commit(s->store, s->peer, &s->in->key, s->n[0],
+                                s->n[1], (u_char *) s->in->data.data,
+                                s->in->data.len, &record);
 
     if (rc == BIGCACHE_OK) {
         s->out->n[0] = record.version;
@@ -189,16 +194,16 @@ bigcache_serve_delete(bigcache_serve_t *s)
 static bigcache_rc_t
 bigcache_serve_purge(bigcache_serve_t *s)
 {
-    return bigcache_store_purge(s->store, &s->in->key, s->n[1] != 0, s->n[0],
-                                &s->out->n[0]);
+    return bigcache_purge(s->store, &s->in->key, s->n[1] != 0, s->n[0],
+                          &s->out->n[0]);
 }
 
 
 static bigcache_rc_t
 bigcache_serve_run(bigcache_serve_t *s)
 {
-    return bigcache_store_purge_run(s->store, s->n[0], &s->out->n[0],
-                                    &s->out->n[1]);
+    return bigcache_purge_run(s->store, s->n[0], &s->out->n[0],
+                              &s->out->n[1]);
 }
 
 
@@ -226,14 +231,14 @@ bigcache_serve_stat(bigcache_serve_t *s)
 static bigcache_rc_t
 bigcache_serve_clear(bigcache_serve_t *s)
 {
-    return bigcache_store_clear(s->store);
+    return bigcache_close_clear(s->store);
 }
 
 
 static bigcache_rc_t
 bigcache_serve_close(bigcache_serve_t *s)
 {
-    return bigcache_store_close(s->store);
+    return bigcache_close(s->store);
 }
 
 
@@ -267,8 +272,8 @@ bigcache_serve_lend(bigcache_serve_t *s)
         return BIGCACHE_INVALID;
     }
 
-    return bigcache_store_lend(s->store, s->peer, s->n[1], &n[0], &n[1],
-                               &n[2]);
+    return bigcache_remote_lend(s->store, s->peer, s->n[1], &n[0], &n[1],
+                                &n[2]);
 }
 
 
@@ -279,7 +284,7 @@ bigcache_serve_back(bigcache_serve_t *s)
         return BIGCACHE_INVALID;
     }
 
-    bigcache_store_take_back(s->store, s->peer, s->n[0], s->n[1]);
+    bigcache_remote_take_back(s->store, s->peer, s->n[0], s->n[1]);
 
     return BIGCACHE_OK;
 }
@@ -288,7 +293,7 @@ bigcache_serve_back(bigcache_serve_t *s)
 static bigcache_rc_t
 bigcache_serve_full(bigcache_serve_t *s)
 {
-    bigcache_store_is_full(s->store);
+    bigcache_remote_caller_reports_full(s->store);
 
     return BIGCACHE_OK;
 }

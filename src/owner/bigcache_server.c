@@ -23,6 +23,7 @@
 #include "bigcache_serve.h"
 #include "bigcache_server.h"
 #include "bigcache_socket.h"
+#include "bigcache_version.h"
 
 
 /* bytes of a thread's stack; anything large is allocated */
@@ -348,8 +349,8 @@ bigcache_server_calls(bigcache_server_conn_t *conn)
         {
             /* no other thread knows of it yet */
 
-            bigcache_store_take_back(conn->server->store, conn->peer,
-                                     out.n[0], out.n[1]);
+            bigcache_remote_take_back(conn->server->store, conn->peer,
+                                      out.n[0], out.n[1]);
         }
 
         bigcache_serve_free(&served);
@@ -386,7 +387,7 @@ bigcache_server_hello(bigcache_server_conn_t *conn)
 
     out.call = BIGCACHE_CALL_HELLO;
     out.n[0] = server->masters[0];
-    out.n[BIGCACHE_MESSAGE_LATEST] = bigcache_store_latest(server->store);
+    out.n[BIGCACHE_MESSAGE_LATEST] = bigcache_version_latest(server->store);
 
     if (!bigcache_server_friend(server, &in)) {
 
@@ -482,7 +483,7 @@ bigcache_server_end(bigcache_server_conn_t *conn)
     (void) pthread_mutex_unlock(&server->mutex);
 
     if (last) {
-        bigcache_store_gone(server->store, conn->peer);
+        bigcache_remote_caller_gone(server->store, conn->peer);
     }
 
     (void) close(conn->fd);

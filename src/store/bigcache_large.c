@@ -4,11 +4,15 @@
  */
 
 
+/* large pages are written outside of the store */
+
+
 #include <errno.h>
 #include <string.h>
 
+#include "bigcache_core.h"
 #include "bigcache_large.h"
-#include "bigcache_life.h"
+#include "bigcache_remote.h"
 
 
 static bigcache_rc_t bigcache_large_reserve(void *data, uint64_t size,
@@ -19,13 +23,13 @@ static bigcache_rc_t bigcache_large_commit(bigcache_store_t *store,
 
 
 void
-bigcache_large_init(bigcache_bodies_t *pages, bigcache_store_t *store)
+bigcache_large_init(bigcache_bodies_t *bodies, bigcache_store_t *store)
 {
-    pages->conf = &store->conf;
-    pages->files = store->files;
-    pages->reserve = bigcache_large_reserve;
-    pages->done = bigcache_large_done;
-    pages->data = store;
+    bodies->conf = &store->conf;
+    bodies->files = store->files;
+    bodies->reserve = bigcache_large_reserve;
+    bodies->done = bigcache_large_done;
+    bodies->data = store;
 }
 
 
@@ -35,28 +39,28 @@ bigcache_large_put(bigcache_store_t *store, const bigcache_put_t *put,
 {
     bigcache_rc_t       rc;
     bigcache_draft_t    draft;
-    bigcache_bodies_t  *pages;
+    bigcache_bodies_t  *bodies;
 
-    pages = &store->outside;
+    bodies = &store->outside;
 
-    rc = bigcache_body_write(pages, put, 0, &draft);
+    rc = bigcache_body_write(bodies, put, 0, &draft);
 
     if (rc == BIGCACHE_FULL && draft.reserved) {
-        bigcache_store_is_full(store);
+        bigcache_remote_caller_reports_full(store);
     }
 
     if (rc != BIGCACHE_OK) {
         return rc;
     }
 
-    rc = bigcache_body_file(pages, &draft, &put->key, page);
+    rc = bigcache_body_file(bodies, &draft, &put->key, page);
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_large_commit(store, put, &draft);
         page->record = draft.record;
     }
 
-    bigcache_body_done(pages, &draft);
+    bigcache_body_done(bodies, &draft);
 
     return rc;
 }
@@ -70,8 +74,8 @@ bigcache_large_reserve(void *data, uint64_t size, bigcache_place_t *place)
     uint64_t       offset;
     bigcache_rc_t  rc;
 
-    rc = bigcache_store_lend(store, BIGCACHE_REMOTE_SELF, size, &place->id,
-                             &offset, &size);
+    rc = bigcache_remote_lend(store, BIGCACHE_REMOTE_SELF, size, &place->id,
+                              &offset, &size);
     if (rc != BIGCACHE_OK) {
         return rc;
     }
@@ -98,7 +102,7 @@ bigcache_large_reserve(void *data, uint64_t size, bigcache_place_t *place)
                                  "open a segment", strerror(errno));
     }
 
-    bigcache_store_take_back(store, BIGCACHE_REMOTE_SELF, place->id, offset);
+    bigcache_remote_take_back(store, BIGCACHE_REMOTE_SELF, place->id, offset);
 
     return rc;
 }
@@ -109,8 +113,8 @@ bigcache_large_done(void *data, const bigcache_place_t *place)
 {
     bigcache_store_t *store = data;
 
-    bigcache_store_take_back(store, BIGCACHE_REMOTE_SELF, place->id,
-                             (uint64_t) place->offset);
+    bigcache_remote_take_back(store, BIGCACHE_REMOTE_SELF, place->id,
+                              (uint64_t) place->offset);
     bigcache_files_release(store->files, place->file);
 }
 
@@ -125,9 +129,9 @@ bigcache_large_commit(bigcache_store_t *store, const bigcache_put_t *put,
     (void) bigcache_record_encode(draft->memory, &draft->record);
     bigcache_record_seal(draft->memory, draft->value.len);
 
-    rc = bigcache_store_commit(store, BIGCACHE_REMOTE_SELF, &put->key,
-                               put->expect, put->since, draft->memory,
-                               draft->value.len, &record);
+    rc = bigcache_remote_commit(store, BIGCACHE_REMOTE_SELF, &put->key,
+                                put->expect, put->since, draft->memory,
+                                draft->value.len, &record);
 
     if (rc == BIGCACHE_OK) {
         draft->record.version = record.version;

@@ -19,9 +19,9 @@
 #include "bigcache_body.h"
 
 
-/* sets up where large pages are written to, but for what store->pages has */
+/* sets up where large pages are written to, but for what store->bodies has */
 
-void bigcache_large_init(bigcache_bodies_t *pages, bigcache_store_t *store);
+void bigcache_large_init(bigcache_bodies_t *bodies, bigcache_store_t *store);
 
 /*
  * The same as bigcache_store_put(), for a thread that is not inside; or

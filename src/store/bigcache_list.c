@@ -6,8 +6,9 @@
 
 #include <string.h>
 
+#include "bigcache_core.h"
+#include "bigcache_fault.h"
 #include "bigcache_key.h"
-#include "bigcache_life.h"
 #include "bigcache_list.h"
 #include "bigcache_time.h"
 
@@ -74,7 +75,7 @@ bigcache_store_list(bigcache_store_t *store, const bigcache_str_t *prefix,
     list->len = 0;
     bigcache_list_next(list, after);
 
-    rc = bigcache_store_enter(store);
+    rc = bigcache_core_enter(store);
     if (rc != BIGCACHE_OK) {
         return rc;
     }
@@ -106,7 +107,7 @@ bigcache_store_list(bigcache_store_t *store, const bigcache_str_t *prefix,
     }
 
     if (rc == BIGCACHE_DAMAGED) {
-        bigcache_store_break(store, rc);
+        bigcache_fault_break(store, rc);
         rc = BIGCACHE_UNAVAILABLE;
 
     } else if (rc == BIGCACHE_ERROR) {
@@ -114,7 +115,7 @@ bigcache_store_list(bigcache_store_t *store, const bigcache_str_t *prefix,
                                    "list", error);
     }
 
-    bigcache_store_leave(store);
+    bigcache_core_leave(store);
 
     return rc;
 }
@@ -257,8 +258,8 @@ bigcache_list_live(const bigcache_list_walk_t *ctx, const bigcache_str_t *key,
     const bigcache_record_t *record)
 {
     return record->expire > ctx->now
-           && !bigcache_purge_covers(&ctx->store->purges, key,
-                                     record->origin);
+           && !bigcache_purges_covers(&ctx->store->purges, key,
+                                      record->origin);
 }
 
 
@@ -284,7 +285,7 @@ bigcache_list_add(bigcache_list_walk_t *ctx, const bigcache_str_t *key,
     bigcache_page_clear(&page);
     page.record = *record;
 
-    if (bigcache_body_head(&ctx->store->pages, key, &page) == BIGCACHE_OK
+    if (bigcache_body_head(&ctx->store->bodies, key, &page) == BIGCACHE_OK
         || bigcache_list_again(ctx, key, &page))
     {
         added = bigcache_list_put(ctx->list, key, &page.record);
@@ -350,7 +351,7 @@ bigcache_list_again(const bigcache_list_walk_t *ctx, const bigcache_str_t *key,
     }
 
     if ((record->segment == was.segment && record->offset == was.offset)
-        || bigcache_body_head(&ctx->store->pages, key, page) != BIGCACHE_OK)
+        || bigcache_body_head(&ctx->store->bodies, key, page) != BIGCACHE_OK)
     {
         record->type.len = 0;
     }

@@ -4,163 +4,108 @@
  */
 
 
+/* what the owner does for callers that write pages by themselves */
+
+
 #include <stdlib.h>
 #include <string.h>
 
+#include "bigcache_core.h"
 #include "bigcache_dir.h"
+#include "bigcache_fault.h"
 #include "bigcache_import.h"
 #include "bigcache_key.h"
-#include "bigcache_life.h"
+#include "bigcache_place.h"
 #include "bigcache_remote.h"
-#include "bigcache_room.h"
 
 
-/* a loan of more than was asked for is that part of a segment at most */
+/* an extent of more than was asked for is that part of a segment at most */
 
-#define BIGCACHE_REMOTE_SHARE  16
+#define BIGCACHE_REMOTE_SHARE   16
 
-/* loans of a peer: one for each of its threads, and one more, are in use */
+/* extents of a caller: one for each of its threads, and one more, are in use */
 
-#define BIGCACHE_REMOTE_LOANS  1024
-
-
-struct bigcache_loan_s {
-    bigcache_loan_t     *next;
-    uint64_t             peer;
-    bigcache_place_t     place;
-    uint64_t             size;
-    unsigned             users;     /* calls that change the index */
-    unsigned             ended:1;   /* the last of them gives it back */
-};
+#define BIGCACHE_REMOTE_GRANTS  1024
 
 
 static bigcache_rc_t bigcache_remote_reserve(bigcache_store_t *store,
-    bigcache_loan_t *loan, uint64_t most);
-static void bigcache_remote_end(bigcache_store_t *store, uint64_t peer,
-    uint64_t id, uint64_t offset);
-static unsigned bigcache_remote_loans(bigcache_store_t *store, uint64_t peer);
-static bigcache_loan_t *bigcache_remote_use(bigcache_store_t *store,
-    uint64_t peer, const bigcache_record_t *record, uint64_t size);
-static void bigcache_remote_leave(bigcache_store_t *store,
-    bigcache_loan_t *loan);
-static void bigcache_remote_free(bigcache_store_t *store,
-    bigcache_loan_t *loan);
-static bigcache_rc_t bigcache_remote_commit(bigcache_store_t *store,
-    uint64_t peer, const bigcache_str_t *key, uint64_t expect,
+    bigcache_grant_t *grant, uint64_t most);
+static bigcache_rc_t bigcache_remote_replace(bigcache_store_t *store,
+    uint64_t caller, const bigcache_str_t *key, uint64_t expect,
     uint64_t since, bigcache_draft_t *draft);
 
 
-void
-bigcache_loans_init(bigcache_loans_t *loans)
-{
-    (void) pthread_mutex_init(&loans->mutex, NULL);
-}
-
-
-void
-bigcache_loans_destroy(bigcache_loans_t *loans)
-{
-    (void) pthread_mutex_destroy(&loans->mutex);
-}
-
-
-void
-bigcache_loans_forget(bigcache_loans_t *loans, bigcache_segments_t *segments)
-{
-    bigcache_loan_t  *loan;
-
-    (void) pthread_mutex_lock(&loans->mutex);
-
-    while (loans->first) {
-        loan = loans->first;
-        loans->first = loan->next;
-
-        bigcache_segments_done(segments, &loan->place);
-        free(loan);
-    }
-
-    (void) pthread_mutex_unlock(&loans->mutex);
-}
-
-
 bigcache_rc_t
-bigcache_store_lend(bigcache_store_t *store, uint64_t peer, uint64_t most,
+bigcache_remote_lend(bigcache_store_t *store, uint64_t caller, uint64_t most,
     uint64_t *id, uint64_t *offset, uint64_t *size)
 {
-    bigcache_rc_t     rc;
-    bigcache_loan_t  *loan;
+    bigcache_rc_t      rc;
+    bigcache_grant_t  *grant;
 
-    loan = calloc(1, sizeof(bigcache_loan_t));
-    if (loan == NULL) {
+    grant = calloc(1, sizeof(bigcache_grant_t));
+    if (grant == NULL) {
         return BIGCACHE_NOMEM;
     }
 
-    loan->peer = peer;
-    loan->size = *size;
+    grant->caller = caller;
+    grant->size = *size;
 
-    rc = bigcache_store_enter(store);
+    rc = bigcache_core_enter(store);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_remote_reserve(store, loan, most);
+        rc = bigcache_remote_reserve(store, grant, most);
 
         if (rc == BIGCACHE_OK) {
-            *id = loan->place.id;
-            *offset = (uint64_t) loan->place.offset;
-            *size = loan->size;
+            *id = grant->place.id;
+            *offset = (uint64_t) grant->place.offset;
+            *size = grant->size;
 
-            (void) pthread_mutex_lock(&store->loans.mutex);
-
-            loan->next = store->loans.first;
-            store->loans.first = loan;
-            loan = NULL;
-
-            (void) pthread_mutex_unlock(&store->loans.mutex);
+            bigcache_granted_add(&store->granted, grant);
+            grant = NULL;
         }
 
-        bigcache_store_leave(store);
+        bigcache_core_leave(store);
     }
 
-    free(loan);
+    free(grant);
 
     return rc;
 }
 
 
 void
-bigcache_store_take_back(bigcache_store_t *store, uint64_t peer, uint64_t id,
-    uint64_t offset)
+bigcache_remote_take_back(bigcache_store_t *store, uint64_t caller,
+    uint64_t id, uint64_t offset)
 {
-    /* if the store is not open any more, all loans have ended */
+    /* if the store is not open any more, all extents have ended */
 
-    if (bigcache_store_inside(store)) {
-        bigcache_remote_end(store, peer, id, offset);
-        bigcache_store_leave(store);
+    if (bigcache_core_try_enter(store)) {
+        bigcache_granted_end(&store->granted, store->segments, caller, id,
+                             offset);
+        bigcache_core_leave(store);
     }
 }
 
 
 void
-bigcache_store_is_full(bigcache_store_t *store)
+bigcache_remote_caller_gone(bigcache_store_t *store, uint64_t caller)
 {
-    if (bigcache_store_inside(store)) {
-        bigcache_store_full(store);
-        bigcache_store_leave(store);
-    }
+    bigcache_remote_take_back(store, caller, 0, 0);
 }
 
 
 void
-bigcache_store_gone(bigcache_store_t *store, uint64_t peer)
+bigcache_remote_caller_reports_full(bigcache_store_t *store)
 {
-    if (bigcache_store_inside(store)) {
-        bigcache_remote_end(store, peer, 0, 0);
-        bigcache_store_leave(store);
+    if (bigcache_core_try_enter(store)) {
+        bigcache_fault_set_full(store);
+        bigcache_core_leave(store);
     }
 }
 
 
 bigcache_rc_t
-bigcache_store_commit(bigcache_store_t *store, uint64_t peer,
+bigcache_remote_commit(bigcache_store_t *store, uint64_t caller,
     const bigcache_str_t *key, uint64_t expect, uint64_t since,
     u_char *value, size_t len, bigcache_record_t *record)
 {
@@ -179,45 +124,46 @@ bigcache_store_commit(bigcache_store_t *store, uint64_t peer,
     draft.value.data = value;
     draft.value.len = len;
 
-    rc = bigcache_store_enter(store);
+    rc = bigcache_core_enter(store);
     if (rc != BIGCACHE_OK) {
         return rc;
     }
 
-    rc = bigcache_remote_commit(store, peer, key, expect, since, &draft);
+    rc = bigcache_remote_replace(store, caller, key, expect, since, &draft);
 
     *record = draft.record;
 
-    bigcache_store_leave(store);
+    bigcache_core_leave(store);
 
     return rc;
 }
 
 
 static bigcache_rc_t
-bigcache_remote_reserve(bigcache_store_t *store, bigcache_loan_t *loan,
+bigcache_remote_reserve(bigcache_store_t *store, bigcache_grant_t *grant,
     uint64_t most)
 {
     uint64_t       share;
     bigcache_rc_t  rc;
 
-    bigcache_store_limit(store);
+    bigcache_place_limit(store);
 
-    rc = bigcache_store_writable(store);
+    rc = bigcache_fault_writable(store);
     if (rc != BIGCACHE_OK) {
         return rc;
     }
 
-    if (loan->peer != BIGCACHE_REMOTE_SELF
-        && bigcache_remote_loans(store, loan->peer) >= BIGCACHE_REMOTE_LOANS)
+    if (grant->caller != BIGCACHE_REMOTE_SELF
+        && bigcache_granted_count(&store->granted, grant->caller)
+           >= BIGCACHE_REMOTE_GRANTS)
     {
         return BIGCACHE_INVALID;
     }
 
-    /* what the disk cannot hold would only drive out what is stored */
+    /* what the disk cannot hold would only evict what is stored */
 
-    if (loan->size > store->conf.segment_size
-        && loan->size > bigcache_dir_free(store->conf.path))
+    if (grant->size > store->conf.segment_size
+        && grant->size > bigcache_dir_free(store->conf.path))
     {
         return BIGCACHE_FULL;
     }
@@ -227,156 +173,34 @@ bigcache_remote_reserve(bigcache_store_t *store, bigcache_loan_t *loan,
     most = (most < share) ? most : share;
     most -= most % BIGCACHE_SEGMENT_ALIGN;
 
-    if (loan->size < most) {
-        loan->size = most;
+    if (grant->size < most) {
+        grant->size = most;
     }
 
-    rc = bigcache_store_reserve(store, loan->size, &loan->place);
+    rc = bigcache_place_reserve(store, grant->size, &grant->place);
 
     if (rc == BIGCACHE_FULL) {
-        bigcache_store_full(store);
+        bigcache_fault_set_full(store);
     }
 
     return rc;
 }
 
 
-/* id 0: all loans of the peer */
-
-static void
-bigcache_remote_end(bigcache_store_t *store, uint64_t peer, uint64_t id,
-    uint64_t offset)
-{
-    bigcache_loan_t  **p, *loan;
-
-    (void) pthread_mutex_lock(&store->loans.mutex);
-
-    for (p = &store->loans.first; *p; /* void */) {
-        loan = *p;
-
-        if (loan->peer != peer
-            || (id && (loan->place.id != id
-                       || (uint64_t) loan->place.offset != offset)))
-        {
-            p = &loan->next;
-            continue;
-        }
-
-        loan->ended = 1;
-
-        if (loan->users) {
-            p = &loan->next;
-            continue;
-        }
-
-        *p = loan->next;
-
-        bigcache_remote_free(store, loan);
-    }
-
-    (void) pthread_mutex_unlock(&store->loans.mutex);
-}
-
-
-static void
-bigcache_remote_free(bigcache_store_t *store, bigcache_loan_t *loan)
-{
-    bigcache_segments_done(store->segments, &loan->place);
-    free(loan);
-}
-
-
-static unsigned
-bigcache_remote_loans(bigcache_store_t *store, uint64_t peer)
-{
-    unsigned          n;
-    bigcache_loan_t  *loan;
-
-    n = 0;
-
-    (void) pthread_mutex_lock(&store->loans.mutex);
-
-    for (loan = store->loans.first; loan; loan = loan->next) {
-        n += (loan->peer == peer);
-    }
-
-    (void) pthread_mutex_unlock(&store->loans.mutex);
-
-    return n;
-}
-
-
-/* finds the loan that an entry lies in, and keeps it there */
-
-static bigcache_loan_t *
-bigcache_remote_use(bigcache_store_t *store, uint64_t peer,
-    const bigcache_record_t *record, uint64_t size)
-{
-    uint64_t          from;
-    bigcache_loan_t  *loan;
-
-    (void) pthread_mutex_lock(&store->loans.mutex);
-
-    for (loan = store->loans.first; loan; loan = loan->next) {
-
-        from = (uint64_t) loan->place.offset;
-
-        if (loan->peer == peer
-            && !loan->ended
-            && loan->place.id == record->segment
-            && record->offset >= from
-            && size <= loan->size
-            && record->offset - from <= loan->size - size)
-        {
-            loan->users++;
-            break;
-        }
-    }
-
-    (void) pthread_mutex_unlock(&store->loans.mutex);
-
-    return loan;
-}
-
-
-static void
-bigcache_remote_leave(bigcache_store_t *store, bigcache_loan_t *loan)
-{
-    bigcache_loan_t  **p;
-
-    (void) pthread_mutex_lock(&store->loans.mutex);
-
-    loan->users--;
-
-    if (loan->ended && loan->users == 0) {
-
-        for (p = &store->loans.first; *p != loan; p = &(*p)->next) {
-            /* void */
-        }
-
-        *p = loan->next;
-
-        bigcache_remote_free(store, loan);
-    }
-
-    (void) pthread_mutex_unlock(&store->loans.mutex);
-}
-
-
 static bigcache_rc_t
-bigcache_remote_commit(bigcache_store_t *store, uint64_t peer,
+bigcache_remote_replace(bigcache_store_t *store, uint64_t caller,
     const bigcache_str_t *key, uint64_t expect, uint64_t since,
     bigcache_draft_t *draft)
 {
     uint64_t            size;
     bigcache_rc_t       rc;
-    bigcache_loan_t    *loan;
+    bigcache_grant_t   *grant;
     bigcache_record_t  *record;
 
-    loan = NULL;
+    grant = NULL;
     record = &draft->record;
 
-    rc = bigcache_store_writable(store);
+    rc = bigcache_fault_writable(store);
     if (rc != BIGCACHE_OK) {
         return rc;
     }
@@ -384,9 +208,9 @@ bigcache_remote_commit(bigcache_store_t *store, uint64_t peer,
     size = bigcache_segment_page_size(key, record);
 
     if (size) {
-        loan = bigcache_remote_use(store, peer, record, size);
+        grant = bigcache_granted_use(&store->granted, caller, record, size);
 
-        if (loan == NULL) {
+        if (grant == NULL) {
             return BIGCACHE_STALE;
         }
     }
@@ -400,12 +224,12 @@ bigcache_remote_commit(bigcache_store_t *store, uint64_t peer,
 
     rc = bigcache_key_replace(store, key, expect, since, draft);
 
-    if (loan) {
-        bigcache_remote_leave(store, loan);
+    if (grant) {
+        bigcache_granted_leave(&store->granted, store->segments, grant);
     }
 
     if (rc == BIGCACHE_FULL) {
-        bigcache_store_full(store);
+        bigcache_fault_set_full(store);
     }
 
     if (rc == BIGCACHE_OK) {

@@ -5,17 +5,14 @@
 
 
 /*
- * What the process that has the store open does for others, its peers, who
- * write pages and read them by themselves: it lends them room in segments,
- * and changes the index for them.
+ * What the owner, the process that has the store open, does for callers, other
+ * processes that read and write pages by themselves: it grants them extents of
+ * segments to write to, bigcache_granted.h, and changes the index for them.
+ * Each caller has a number of its own.
  *
- * A loan is a range of the active segment, which stays pinned until the peer
- * gives it back, or is gone, or the store is closed: then the peer may still
- * write there, but the index takes nothing that lies outside of a loan.
- * Peers are told apart by a number of their own.
- *
- * All calls may return BIGCACHE_CLOSED, BIGCACHE_HELD, BIGCACHE_UNAVAILABLE
- * and BIGCACHE_ERROR, as those of bigcache_store.h do; they block; any thread.
+ * All calls block; any thread, outside of the store.  Those that return a code
+ * may also return BIGCACHE_CLOSED, BIGCACHE_HELD, BIGCACHE_UNAVAILABLE,
+ * BIGCACHE_NOMEM and BIGCACHE_ERROR, as those of bigcache_store.h do.
  */
 
 
@@ -25,61 +22,48 @@
 
 #include "bigcache_conf.h"
 #include "bigcache_record.h"
-#include "bigcache_segments.h"
 
 
-/* the process itself among the peers, none of which has this number */
+/* the number of the owner itself, which no caller has */
 
 #define BIGCACHE_REMOTE_SELF  0
 
 
-typedef struct bigcache_loan_s  bigcache_loan_t;
-
-typedef struct {
-    pthread_mutex_t      mutex;
-    bigcache_loan_t     *first;
-} bigcache_loans_t;
-
-
-void bigcache_loans_init(bigcache_loans_t *loans);
-void bigcache_loans_destroy(bigcache_loans_t *loans);
-
-/* ends all loans, when the store is being closed and nobody is inside */
-
-void bigcache_loans_forget(bigcache_loans_t *loans,
-    bigcache_segments_t *segments);
-
 /*
- * Lends at least size bytes, most if a segment has plenty of them.  Returns
- * BIGCACHE_OK, and where in *id, *offset and *size; BIGCACHE_FULL; or
- * BIGCACHE_INVALID if a peer wants more loans than it can use.
+ * Grants an extent of *size bytes at least, or of most if the segment has
+ * plenty of them.  Returns BIGCACHE_OK, and where it is in *id, *offset and
+ * *size; BIGCACHE_FULL; or BIGCACHE_INVALID if the caller has more extents
+ * than it can use.
  */
-bigcache_rc_t bigcache_store_lend(bigcache_store_t *store, uint64_t peer,
+bigcache_rc_t bigcache_remote_lend(bigcache_store_t *store, uint64_t caller,
     uint64_t most, uint64_t *id, uint64_t *offset, uint64_t *size);
 
-/* a peer found the disk full */
+/* ends the extent that begins there */
 
-void bigcache_store_is_full(bigcache_store_t *store);
-
-/* ends the loan that begins there; all loans of a peer */
-
-void bigcache_store_take_back(bigcache_store_t *store, uint64_t peer,
+void bigcache_remote_take_back(bigcache_store_t *store, uint64_t caller,
     uint64_t id, uint64_t offset);
-void bigcache_store_gone(bigcache_store_t *store, uint64_t peer);
+
+/* ends all extents of a caller */
+
+void bigcache_remote_caller_gone(bigcache_store_t *store, uint64_t caller);
+
+/* a caller found the disk full */
+
+void bigcache_remote_caller_reports_full(bigcache_store_t *store);
 
 /*
- * Stores the len bytes at value, an index record that the peer has made, whose
- * entry lies in a loan of his or which has its body; the version in it is set.
- * Returns BIGCACHE_OK and *record; BIGCACHE_MISMATCH or BIGCACHE_FULL;
- * BIGCACHE_STALE if the entry lies in no loan, so that it has to be written
- * again; BIGCACHE_EXTERNAL if bodies have no room in the index;
- * BIGCACHE_INVALID if the bytes are no record.
+ * Stores the len bytes at value, an index record that the caller has made.  Its
+ * entry lies in an extent of the caller, or the record has its body.  Sets the
+ * version in these bytes.  Returns BIGCACHE_OK and *record; BIGCACHE_MISMATCH
+ * or BIGCACHE_FULL; BIGCACHE_STALE if the entry lies in no extent, then the
+ * caller must write it again; BIGCACHE_EXTERNAL if the index has no room for
+ * bodies; BIGCACHE_INVALID if the bytes are no record.
  *
- * since: 0, or a call with all the same was made before, whose answer was
- * lost, when no later version than that had been given out.  What it has done
- * is not done again.
+ * since: 0; or the same call was made before and its answer was lost, and no
+ * version later than since had been given out then: what that call has done is
+ * not done again.
  */
-bigcache_rc_t bigcache_store_commit(bigcache_store_t *store, uint64_t peer,
+bigcache_rc_t bigcache_remote_commit(bigcache_store_t *store, uint64_t caller,
     const bigcache_str_t *key, uint64_t expect, uint64_t since,
     u_char *value, size_t len, bigcache_record_t *record);
 

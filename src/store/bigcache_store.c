@@ -4,18 +4,28 @@
  */
 
 
+/* a store is made and freed; pages are read, stored and removed */
+
+
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "bigcache_core.h"
+#include "bigcache_damaged.h"
+#include "bigcache_dir.h"
+#include "bigcache_fault.h"
+#include "bigcache_import.h"
 #include "bigcache_key.h"
 #include "bigcache_large.h"
-#include "bigcache_life.h"
-#include "bigcache_lost.h"
-#include "bigcache_room.h"
+#include "bigcache_place.h"
+#include "bigcache_remote.h"
+#include "bigcache_store.h"
+#include "bigcache_sync.h"
 #include "bigcache_time.h"
 
 
+static void bigcache_store_free(bigcache_store_t *store);
 static bigcache_rc_t bigcache_store_find(bigcache_store_t *store,
     const bigcache_str_t *key, int body, bigcache_page_t *page);
 static bigcache_rc_t bigcache_store_put_small(bigcache_store_t *store,
@@ -26,6 +36,122 @@ static void bigcache_store_totals(bigcache_store_t *store,
     bigcache_stat_t *stat);
 static bigcache_rc_t bigcache_store_read(bigcache_store_t *store,
     const bigcache_str_t *key, int body, bigcache_page_t *page);
+
+
+bigcache_store_t *
+bigcache_store_create(const bigcache_store_conf_t *conf)
+{
+    unsigned             i;
+    bigcache_store_t    *store;
+    pthread_condattr_t   attr;
+
+    store = calloc(1, sizeof(bigcache_store_t));
+    if (store == NULL) {
+        return NULL;
+    }
+
+    store->conf = *conf;
+    store->lock = -1;
+    store->shared = conf->shared ? conf->shared : &store->own;
+    store->inline_room = INT64_MAX;
+
+    if (conf->max_size) {
+        store->inline_room = (int64_t) (conf->max_size
+                                        / BIGCACHE_PLACE_INLINE_SHARE);
+    }
+
+    (void) snprintf(store->index_path, PATH_MAX, "%s/" BIGCACHE_DIR_INDEX,
+                    conf->path);
+    (void) snprintf(store->pages_path, PATH_MAX, "%s/" BIGCACHE_DIR_PAGES,
+                    conf->path);
+    (void) snprintf(store->reason, BIGCACHE_ERROR_LEN,
+                    "the store is being opened");
+
+    store->conf.path = strdup(conf->path);
+    store->files = bigcache_files_create(store->pages_path);
+    store->import = bigcache_import_create();
+    store->sync = bigcache_sync_create(store);
+
+    if (store->conf.path == NULL || store->files == NULL
+        || store->import == NULL || store->sync == NULL)
+    {
+        bigcache_store_free(store);
+        return NULL;
+    }
+
+    store->bodies.conf = &store->conf;
+    store->bodies.files = store->files;
+    store->bodies.inline_room = &store->inline_room;
+    store->bodies.reserve = bigcache_place_reserve;
+    store->bodies.done = bigcache_place_release;
+    store->bodies.data = store;
+
+    (void) pthread_mutex_init(&store->mutex, NULL);
+
+    (void) pthread_condattr_init(&attr);
+    (void) pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void) pthread_cond_init(&store->cond, &attr);
+    (void) pthread_condattr_destroy(&attr);
+
+    bigcache_large_init(&store->outside, store);
+
+    bigcache_purges_init(&store->purges);
+    bigcache_body_init(&store->bodies);
+    bigcache_granted_init(&store->granted);
+
+    for (i = 0; i < BIGCACHE_CORE_LOCKS; i++) {
+        (void) pthread_mutex_init(&store->keys[i], NULL);
+    }
+
+    return store;
+}
+
+
+void
+bigcache_store_destroy(bigcache_store_t *store)
+{
+    unsigned  i;
+
+    for (i = 0; i < BIGCACHE_CORE_LOCKS; i++) {
+        (void) pthread_mutex_destroy(&store->keys[i]);
+    }
+
+    bigcache_import_close(store);
+    bigcache_granted_destroy(&store->granted);
+    bigcache_body_destroy(&store->bodies);
+    bigcache_purges_destroy(&store->purges);
+
+    if (store->conf.hot) {
+        atomic_store(&store->conf.hot->generation, NULL);
+    }
+
+    (void) pthread_cond_destroy(&store->cond);
+    (void) pthread_mutex_destroy(&store->mutex);
+
+    bigcache_store_free(store);
+}
+
+
+/* frees the memory of a store, of which some may be missing */
+
+static void
+bigcache_store_free(bigcache_store_t *store)
+{
+    if (store->sync) {
+        bigcache_sync_destroy(store->sync);
+    }
+
+    if (store->import) {
+        bigcache_import_destroy(store->import);
+    }
+
+    if (store->files) {
+        bigcache_files_destroy(store->files);
+    }
+
+    free((void *) store->conf.path);
+    free(store);
+}
 
 
 bigcache_rc_t
@@ -42,7 +168,7 @@ bigcache_store_get(bigcache_store_t *store, const bigcache_str_t *key,
 
     /* outside, since whoever lets the store go waits for all inside */
 
-    rc = bigcache_body_read_outside(&store->pages, key, body, page);
+    rc = bigcache_body_read_outside(&store->bodies, key, body, page);
 
     if (rc == BIGCACHE_OK) {
         return BIGCACHE_OK;
@@ -114,7 +240,7 @@ bigcache_store_delete(bigcache_store_t *store, const bigcache_str_t *key,
 
     do {
         rc = bigcache_store_remove(store, key, expect, since);
-    } while (rc == BIGCACHE_FULL && bigcache_store_healed(store, begin));
+    } while (rc == BIGCACHE_FULL && bigcache_fault_healed(store, begin));
 
     return rc;
 }
@@ -128,7 +254,7 @@ bigcache_store_find(bigcache_store_t *store, const bigcache_str_t *key,
 
     bigcache_page_clear(page);
 
-    rc = bigcache_store_enter(store);
+    rc = bigcache_core_enter(store);
     if (rc != BIGCACHE_OK) {
         return rc;
     }
@@ -140,7 +266,7 @@ bigcache_store_find(bigcache_store_t *store, const bigcache_str_t *key,
 
     } while (rc == BIGCACHE_MISMATCH);
 
-    bigcache_store_leave(store);
+    bigcache_core_leave(store);
 
     return rc;
 }
@@ -153,17 +279,17 @@ bigcache_store_put_small(bigcache_store_t *store, const bigcache_put_t *put,
     bigcache_rc_t     rc;
     bigcache_draft_t  draft;
 
-    rc = bigcache_store_enter(store);
+    rc = bigcache_core_enter(store);
     if (rc != BIGCACHE_OK) {
         return rc;
     }
 
-    bigcache_store_limit(store);
+    bigcache_place_limit(store);
 
-    rc = bigcache_store_writable(store);
+    rc = bigcache_fault_writable(store);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_body_write(&store->pages, put, 0, &draft);
+        rc = bigcache_body_write(&store->bodies, put, 0, &draft);
     }
 
     if (rc == BIGCACHE_OK) {
@@ -171,18 +297,18 @@ bigcache_store_put_small(bigcache_store_t *store, const bigcache_put_t *put,
                                   &draft);
         page->record = draft.record;
 
-        bigcache_body_done(&store->pages, &draft);
+        bigcache_body_done(&store->bodies, &draft);
     }
 
     if (rc == BIGCACHE_FULL) {
-        bigcache_store_full(store);
+        bigcache_fault_set_full(store);
     }
 
     if (rc == BIGCACHE_OK) {
         bigcache_import_replaced(store, &put->key);
     }
 
-    bigcache_store_leave(store);
+    bigcache_core_leave(store);
 
     return rc;
 }
@@ -195,7 +321,7 @@ bigcache_store_remove(bigcache_store_t *store, const bigcache_str_t *key,
     bigcache_rc_t     rc, due;
     bigcache_match_t  match;
 
-    rc = bigcache_store_enter(store);
+    rc = bigcache_core_enter(store);
     if (rc != BIGCACHE_OK) {
         return rc;
     }
@@ -206,7 +332,7 @@ bigcache_store_remove(bigcache_store_t *store, const bigcache_str_t *key,
           ? bigcache_import_forget(store, key) : BIGCACHE_MISS;
 
     if (due != BIGCACHE_OK && due != BIGCACHE_MISS) {
-        bigcache_store_leave(store);
+        bigcache_core_leave(store);
         return due;
     }
 
@@ -229,7 +355,7 @@ bigcache_store_remove(bigcache_store_t *store, const bigcache_str_t *key,
         rc = BIGCACHE_OK;
     }
 
-    bigcache_store_leave(store);
+    bigcache_core_leave(store);
 
     return rc;
 }
@@ -240,7 +366,7 @@ bigcache_store_sync(bigcache_store_t *store)
 {
     bigcache_rc_t  rc;
 
-    rc = bigcache_store_enter(store);
+    rc = bigcache_core_enter(store);
     if (rc != BIGCACHE_OK) {
         return rc;
     }
@@ -251,7 +377,7 @@ bigcache_store_sync(bigcache_store_t *store)
         rc = BIGCACHE_ERROR;
     }
 
-    bigcache_store_leave(store);
+    bigcache_core_leave(store);
 
     return rc;
 }
@@ -262,17 +388,17 @@ bigcache_store_stat(bigcache_store_t *store, bigcache_stat_t *stat)
 {
     bigcache_rc_t  rc;
 
-    rc = bigcache_store_enter(store);
+    rc = bigcache_core_enter(store);
     if (rc != BIGCACHE_OK) {
         return rc;
     }
 
-    rc = bigcache_store_counted(store, store->conf.wait);
+    rc = bigcache_core_wait_counted(store, store->conf.wait);
 
     bigcache_store_totals(store, stat);
     stat->counted = (rc == BIGCACHE_OK);
 
-    bigcache_store_leave(store);
+    bigcache_core_leave(store);
 
     return rc;
 }
@@ -283,17 +409,44 @@ bigcache_store_gauges(bigcache_store_t *store, bigcache_stat_t *stat)
 {
     bigcache_rc_t  rc;
 
-    rc = bigcache_store_enter(store);
+    rc = bigcache_core_enter(store);
     if (rc != BIGCACHE_OK) {
         return rc;
     }
 
-    stat->counted = (bigcache_store_counted(store, 0) == BIGCACHE_OK);
+    stat->counted = (bigcache_core_wait_counted(store, 0) == BIGCACHE_OK);
     bigcache_store_totals(store, stat);
 
-    bigcache_store_leave(store);
+    bigcache_core_leave(store);
 
     return BIGCACHE_OK;
+}
+
+
+bigcache_rc_t
+bigcache_store_open(bigcache_store_t *store)
+{
+    bigcache_rc_t  rc;
+
+    (void) pthread_mutex_lock(&store->mutex);
+
+    do {
+        atomic_store(&store->shared->closed, 0);
+
+        rc = bigcache_core_enter_locked(store);
+
+        /* it was being closed when this call came */
+
+    } while (rc == BIGCACHE_CLOSED);
+
+    if (rc == BIGCACHE_OK) {
+        store->calls--;
+        (void) pthread_cond_broadcast(&store->cond);
+    }
+
+    (void) pthread_mutex_unlock(&store->mutex);
+
+    return rc;
 }
 
 
@@ -310,13 +463,6 @@ bigcache_store_totals(bigcache_store_t *store, bigcache_stat_t *stat)
     stat->segments = total.segments;
     stat->bytes = total.size;
     stat->live = total.live;
-}
-
-
-uint64_t
-bigcache_store_latest(bigcache_store_t *store)
-{
-    return atomic_load(&store->version);
 }
 
 
@@ -347,8 +493,8 @@ bigcache_store_read(bigcache_store_t *store, const bigcache_str_t *key,
     }
 
     if (rc == BIGCACHE_DAMAGED) {
-        bigcache_key_damaged(store, key, BIGCACHE_EXPECT_ANY, error);
-        bigcache_store_break(store, rc);
+        bigcache_damaged_record(store, key, BIGCACHE_EXPECT_ANY, error);
+        bigcache_fault_break(store, rc);
 
         return BIGCACHE_MISS;
     }
@@ -366,14 +512,14 @@ bigcache_store_read(bigcache_store_t *store, const bigcache_str_t *key,
         == -1)
     {
         bigcache_page_free(page);
-        bigcache_key_damaged(store, key, BIGCACHE_EXPECT_ANY,
-                               "the record fails its check");
+        bigcache_damaged_record(store, key, BIGCACHE_EXPECT_ANY,
+                                  "the record fails its check");
         return BIGCACHE_MISS;
     }
 
     record = page->record;
 
-    if (bigcache_purge_covers(&store->purges, key, record.origin)) {
+    if (bigcache_purges_covers(&store->purges, key, record.origin)) {
         bigcache_page_free(page);
         return BIGCACHE_MISS;
     }
@@ -404,7 +550,7 @@ bigcache_store_read(bigcache_store_t *store, const bigcache_str_t *key,
         return BIGCACHE_OK;
     }
 
-    rc = bigcache_body_read(&store->pages, key, body, page);
+    rc = bigcache_body_read(&store->bodies, key, body, page);
 
     if (rc == BIGCACHE_OK) {
         return BIGCACHE_OK;
@@ -412,5 +558,62 @@ bigcache_store_read(bigcache_store_t *store, const bigcache_str_t *key,
 
     bigcache_page_free(page);
 
-    return bigcache_key_lost(store, key, rc, &record);
+    return bigcache_damaged_page(store, key, rc, &record);
+}
+
+
+void
+bigcache_store_quit(bigcache_store_t *store)
+{
+    (void) pthread_mutex_lock(&store->mutex);
+    store->quitting = 1;
+    (void) pthread_mutex_unlock(&store->mutex);
+}
+
+
+void
+bigcache_store_resign(bigcache_store_t *store)
+{
+    (void) pthread_mutex_lock(&store->mutex);
+
+    /* if it is being opened anew, then when that is done */
+
+    store->resigning = 1;
+
+    /* what runs long makes way */
+
+    atomic_store(&store->draining, 1);
+    (void) pthread_cond_broadcast(&store->cond);
+
+    (void) pthread_mutex_unlock(&store->mutex);
+}
+
+
+int
+bigcache_store_held(bigcache_store_t *store, int held)
+{
+    int  going;
+
+    (void) pthread_mutex_lock(&store->mutex);
+
+    going = (store->state != BIGCACHE_STATE_STOPPED);
+
+    if (going) {
+        store->resigning = 0;
+        bigcache_core_set_state_locked(store, held ? BIGCACHE_STATE_HELD
+                                                   : BIGCACHE_STATE_OPENING);
+    }
+
+    (void) pthread_mutex_unlock(&store->mutex);
+
+    return going;
+}
+
+
+void
+bigcache_store_reason(bigcache_store_t *store, char *text)
+{
+    (void) pthread_mutex_lock(&store->mutex);
+    memcpy(text, store->reason, BIGCACHE_ERROR_LEN);
+    (void) pthread_mutex_unlock(&store->mutex);
 }

@@ -50,19 +50,6 @@ typedef struct {
  */
 bigcache_store_t *bigcache_store_create(const bigcache_store_conf_t *conf);
 
-/*
- * Starts its thread, which opens the directory unless the store was closed on
- * demand.  Returns 0, or -1 and errno.
- */
-int bigcache_store_start(bigcache_store_t *store);
-
-/*
- * Lets the directory go: new calls are BIGCACHE_UNAVAILABLE, those under way
- * are waited for, then the database is closed.  For the last process that
- * may use it, and only once, though it may be called again.
- */
-void bigcache_store_stop(bigcache_store_t *store);
-
 /* frees a store that was never started, or was stopped */
 
 void bigcache_store_destroy(bigcache_store_t *store);
@@ -85,17 +72,9 @@ void bigcache_store_resign(bigcache_store_t *store);
  */
 int bigcache_store_held(bigcache_store_t *store, int held);
 
-/* returns the latest version that this process has given out, or read of */
-
-uint64_t bigcache_store_latest(bigcache_store_t *store);
-
 /* returns the files of segments that this process has open */
 
 bigcache_files_t *bigcache_store_files(bigcache_store_t *store);
-
-/* returns 1 if the store was closed on demand */
-
-int bigcache_store_closed(bigcache_store_t *store);
 
 /*
  * All calls below may also return BIGCACHE_CLOSED, BIGCACHE_UNAVAILABLE,
@@ -145,28 +124,6 @@ bigcache_rc_t bigcache_store_delete(bigcache_store_t *store,
  */
 bigcache_rc_t bigcache_store_sync(bigcache_store_t *store);
 
-/*
- * Removes the pages whose keys begin with prefix and that were stored before
- * this call: from now on no reader is given them.  async: the store's thread
- * will remove them from the disk; else bigcache_store_purge_run() is owed, in
- * this process or in that which opens the store next.  Returns BIGCACHE_OK
- * and *version, which names the purge, or BIGCACHE_FULL.
- * since: as above; what was stored later than that is not purged.
- */
-bigcache_rc_t bigcache_store_purge(bigcache_store_t *store,
-    const bigcache_str_t *prefix, int async, uint64_t since,
-    uint64_t *version);
-
-/*
- * Removes the pages of a purge from the disk.  Adds to *n how many of them
- * were live, to *expired how many were not, whatever it returns: BIGCACHE_OK,
- * BIGCACHE_FULL or BIGCACHE_HELD, then it can be gone on with.  If the store
- * is closed meanwhile, it goes on when it is open again within conf.wait, else
- * the store's thread will do it.
- */
-bigcache_rc_t bigcache_store_purge_run(bigcache_store_t *store,
-    uint64_t version, uint64_t *n, uint64_t *expired);
-
 /* *stat is exact, but for expired pages that the sweep has not come to */
 
 bigcache_rc_t bigcache_store_stat(bigcache_store_t *store,
@@ -178,16 +135,6 @@ bigcache_rc_t bigcache_store_stat(bigcache_store_t *store,
  */
 bigcache_rc_t bigcache_store_gauges(bigcache_store_t *store,
     bigcache_stat_t *stat);
-
-/* removes everything */
-
-bigcache_rc_t bigcache_store_clear(bigcache_store_t *store);
-
-/*
- * Closes the store: when it returns BIGCACHE_OK, which it does for a closed
- * store too, no page that is stored changes until bigcache_store_open().
- */
-bigcache_rc_t bigcache_store_close(bigcache_store_t *store);
 
 /* returns BIGCACHE_OK when the store is open, or was */
 

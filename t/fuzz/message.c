@@ -25,8 +25,10 @@
 #include <unistd.h>
 
 #include "bigcache_bytes.h"
+#include "bigcache_keeper.h"
 #include "bigcache_message.h"
 #include "bigcache_serve.h"
+#include "bigcache_store.h"
 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -164,7 +166,7 @@ start(void)
 
     store = bigcache_store_create(&conf);
 
-    if (store == NULL || bigcache_store_start(store) != 0) {
+    if (store == NULL || bigcache_keeper_start(store) != 0) {
         abort();
     }
 
@@ -175,7 +177,7 @@ start(void)
 static void
 finish(void)
 {
-    bigcache_store_stop(store);
+    bigcache_keeper_stop(store);
     bigcache_store_destroy(store);
 
     (void) nftw(path, rm, 16, FTW_DEPTH|FTW_PHYS);

@@ -23,6 +23,8 @@
 
 #define _GNU_SOURCE
 
+#include "bigcache_close.h"
+#include "bigcache_keeper.h"
 #include "fault.h"
 
 #include <ftw.h>
@@ -32,8 +34,10 @@
 #include <sys/wait.h>
 
 #include "bigcache_adopt.h"
+#include "bigcache_core.h"
+#include "bigcache_fault.h"
 #include "bigcache_gzip.h"
-#include "bigcache_life.h"
+#include "bigcache_purge.h"
 #include "bigcache_recover.h"
 #include "bigcache_store.h"
 #include "bigcache_time.h"
@@ -366,11 +370,11 @@ scenario_close(void)
     serving();
     (void) put(page("k03"), 1, BIGCACHE_NEVER);
     arm();
-    (void) bigcache_store_close(store);
+    (void) bigcache_close(store);
     (void) bigcache_store_open(store);
     disarm();
 
-    if (bigcache_store_closed(store)) {
+    if (bigcache_core_closed(store)) {
         (void) bigcache_store_open(store);
     }
 
@@ -458,7 +462,7 @@ scenario_purge(void)
         }
     }
 
-    rc = bigcache_store_purge(store, &prefix, 0, 0, &version);
+    rc = bigcache_purge(store, &prefix, 0, 0, &version);
 
     for (i = 0; rc == BIGCACHE_OK && i < PAGES; i++) {
         if (strncmp(run->pages[i].key, "k1", 2) == 0) {
@@ -472,7 +476,7 @@ scenario_purge(void)
 
         /* if this fails, the store's thread goes on with it */
 
-        (void) bigcache_store_purge_run(store, version, &n, &expired);
+        (void) bigcache_purge_run(store, version, &n, &expired);
     }
 
     look_all();
@@ -597,7 +601,7 @@ scenario_clear(void)
         run->pages[i].may |= MAY_MISS;
     }
 
-    rc = bigcache_store_clear(store);
+    rc = bigcache_close_clear(store);
 
     for (i = 0; rc == BIGCACHE_OK && i < PAGES; i++) {
         run->pages[i].may = MAY_MISS;
@@ -653,7 +657,7 @@ scenario_import(void)
         }
     }
 
-    rc = bigcache_store_purge(store, &prefix, 0, 0, &version);
+    rc = bigcache_purge(store, &prefix, 0, 0, &version);
 
     if (rc == BIGCACHE_OK) {
         for (i = 0; i < PAGES; i++) {
@@ -664,7 +668,7 @@ scenario_import(void)
 
         n = 0;
         expired = 0;
-        (void) bigcache_store_purge_run(store, version, &n, &expired);
+        (void) bigcache_purge_run(store, version, &n, &expired);
     }
 
     end = bigcache_monotonic() + 3000;
@@ -890,7 +894,7 @@ static void
 recount_break(unsigned kind, unsigned n)
 {
     if (kind == FAULT_READ && n == 3) {
-        bigcache_store_break(store, BIGCACHE_ERROR);
+        bigcache_fault_break(store, BIGCACHE_ERROR);
     }
 }
 
@@ -1048,9 +1052,9 @@ again_fill(void)
     expired = 0;
     key = (bigcache_str_t) bigcache_string("k00");
 
-    if (bigcache_store_purge(store, &key, 0, record.version, &version)
+    if (bigcache_purge(store, &key, 0, record.version, &version)
         != BIGCACHE_OK
-        || bigcache_store_purge_run(store, version, &n, &expired)
+        || bigcache_purge_run(store, version, &n, &expired)
            != BIGCACHE_OK
         || n != 0)
     {
@@ -1588,7 +1592,7 @@ template_fill(void)
         return;
     }
 
-    if (bigcache_store_purge(store, &prefix, 0, 0, &version)
+    if (bigcache_purge(store, &prefix, 0, 0, &version)
         != BIGCACHE_OK)
     {
         fail("no purge");
@@ -2141,7 +2145,7 @@ start(void)
         store = bigcache_store_create(&conf);
     }
 
-    if (bigcache_store_start(store) != 0) {
+    if (bigcache_keeper_start(store) != 0) {
         fail("the store does not start");
         _exit(0);
     }
@@ -2151,7 +2155,7 @@ start(void)
 static void
 stop(void)
 {
-    bigcache_store_stop(store);
+    bigcache_keeper_stop(store);
     bigcache_store_destroy(store);
     store = NULL;
 }

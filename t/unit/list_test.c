@@ -23,9 +23,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bigcache_keeper.h"
 #include "bigcache_list.h"
 #include "bigcache_local.h"
 #include "bigcache_op.h"
+#include "bigcache_store.h"
 #include "bigcache_time.h"
 #include "tap.h"
 
@@ -580,7 +582,7 @@ start(void)
     bigcache_store_t  *store;
 
     store = bigcache_store_create(&conf);
-    (void) bigcache_store_start(store);
+    (void) bigcache_keeper_start(store);
 
     return store;
 }
@@ -589,7 +591,7 @@ start(void)
 static void
 stop(bigcache_store_t *store)
 {
-    bigcache_store_stop(store);
+    bigcache_keeper_stop(store);
     bigcache_store_destroy(store);
 }
 

@@ -24,6 +24,7 @@
 #include <sys/syscall.h>
 
 #include "bigcache_data.h"
+#include "bigcache_keeper.h"
 #include "bigcache_scan.h"
 #include "bigcache_store.h"
 #include "bigcache_time.h"
@@ -262,18 +263,18 @@ test_stop_compaction(void)
     conf.log.handler = log_handler;
 
     store = bigcache_store_create(&conf);
-    (void) bigcache_store_start(store);
+    (void) bigcache_keeper_start(store);
 
     is_int(put(store, "stays", 12 * MB), BIGCACHE_OK, "a page");
     is_int(put(store, "goes", 20 * MB), BIGCACHE_OK, "a larger one");
 
     /* the segment is too full to be written on */
 
-    bigcache_store_stop(store);
+    bigcache_keeper_stop(store);
     bigcache_store_destroy(store);
 
     store = bigcache_store_create(&conf);
-    (void) bigcache_store_start(store);
+    (void) bigcache_keeper_start(store);
 
     ok(holds(store, "stays", 12 * MB), "the page is there");
 
@@ -299,7 +300,7 @@ test_stop_compaction(void)
 
     ok(holds(store, "stays", 12 * MB), "the page is still there");
 
-    bigcache_store_stop(store);
+    bigcache_keeper_stop(store);
     bigcache_store_destroy(store);
 
     (void) nftw(path, rm, 16, FTW_DEPTH|FTW_PHYS);

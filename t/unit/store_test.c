@@ -23,9 +23,12 @@
 #include <sys/wait.h>
 
 #include "bigcache_bytes.h"
+#include "bigcache_close.h"
 #include "bigcache_gzip.h"
-#include "bigcache_segment.h"
 #include "bigcache_index.h"
+#include "bigcache_keeper.h"
+#include "bigcache_purge.h"
+#include "bigcache_segment.h"
 #include "bigcache_store.h"
 #include "bigcache_time.h"
 #include "tap.h"
@@ -505,7 +508,7 @@ test_large_close(void)
         (void) bigcache_store_stat(store, &stat);
     } while (stat.segments == 0);
 
-    rc = bigcache_store_close(store);
+    rc = bigcache_close(store);
     done = atomic_load(&large_done);
 
     is_int(rc, BIGCACHE_OK, "closed");
@@ -936,28 +939,28 @@ test_life(void)
 
     (void) put(store, "a", "1", 1, BIGCACHE_NEVER, 0);
 
-    is_int(bigcache_store_close(store), BIGCACHE_OK, "close");
-    is_int(bigcache_store_close(store), BIGCACHE_OK, "close again");
+    is_int(bigcache_close(store), BIGCACHE_OK, "close");
+    is_int(bigcache_close(store), BIGCACHE_OK, "close again");
     is_int(bigcache_store_get(store, &key, 1, &page), BIGCACHE_CLOSED,
            "get of a closed one");
     is_int(bigcache_store_stat(store, &stat), BIGCACHE_CLOSED,
            "count of a closed one");
-    is_int(bigcache_store_clear(store), BIGCACHE_CLOSED,
+    is_int(bigcache_close_clear(store), BIGCACHE_CLOSED,
            "clear of a closed one");
     is_int(bigcache_store_open(store), BIGCACHE_OK, "open");
     is_int(bigcache_store_open(store), BIGCACHE_OK, "open again");
     ok(has(store, "a", "1", 1), "get");
 
-    is_int(bigcache_store_clear(store), BIGCACHE_OK, "clear");
+    is_int(bigcache_close_clear(store), BIGCACHE_OK, "clear");
     is_int(count(store), 0, "nothing left");
     is_int(bigcache_store_get(store, &key, 1, &page), BIGCACHE_MISS, "gone");
     (void) put(store, "a", "2", 1, BIGCACHE_NEVER, 0);
     ok(has(store, "a", "2", 1), "it goes on");
 
-    bigcache_store_stop(store);
+    bigcache_keeper_stop(store);
     is_int(bigcache_store_get(store, &key, 1, &page), BIGCACHE_UNAVAILABLE,
            "get of a stopped one");
-    bigcache_store_stop(store);
+    bigcache_keeper_stop(store);
     bigcache_store_destroy(store);
 }
 
@@ -998,7 +1001,7 @@ stop_thread(void *data)
     int   fd, held;
     char  name[128];
 
-    bigcache_store_stop(data);
+    bigcache_keeper_stop(data);
 
     (void) snprintf(name, sizeof(name), "%s/lock", path);
 
@@ -1779,7 +1782,7 @@ start(void)
     bigcache_store_t  *store;
 
     store = bigcache_store_create(&conf);
-    (void) bigcache_store_start(store);
+    (void) bigcache_keeper_start(store);
 
     return store;
 }
@@ -1788,7 +1791,7 @@ start(void)
 static void
 stop(bigcache_store_t *store)
 {
-    bigcache_store_stop(store);
+    bigcache_keeper_stop(store);
     bigcache_store_destroy(store);
 }
 
@@ -1830,10 +1833,10 @@ purge(bigcache_store_t *store, const bigcache_str_t *prefix, int async,
     *n = 0;
     *expired = 0;
 
-    rc = bigcache_store_purge(store, prefix, async, 0, &version);
+    rc = bigcache_purge(store, prefix, async, 0, &version);
 
     return (rc == BIGCACHE_OK && !async)
-           ? bigcache_store_purge_run(store, version, n, expired) : rc;
+           ? bigcache_purge_run(store, version, n, expired) : rc;
 }
 
 

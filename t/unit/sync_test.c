@@ -24,8 +24,10 @@
 #include <unistd.h>
 #include <sys/stat.h>
 
+#include "bigcache_core.h"
 #include "bigcache_index.h"
-#include "bigcache_life.h"
+#include "bigcache_keeper.h"
+#include "bigcache_purge.h"
 #include "bigcache_record.h"
 #include "bigcache_store.h"
 #include "bigcache_sync.h"
@@ -505,7 +507,7 @@ sync_thread(void *data)
     all.data = (const u_char *) "";
     all.len = 0;
 
-    (void) bigcache_store_purge(data, &all, 1, 0, &version);
+    (void) bigcache_purge(data, &all, 1, 0, &version);
 
     return NULL;
 }
@@ -609,7 +611,7 @@ start(void)
     memset(&shared, 0, sizeof(bigcache_store_shared_t));
 
     store = bigcache_store_create(&conf);
-    (void) bigcache_store_start(store);
+    (void) bigcache_keeper_start(store);
 
     return store;
 }
@@ -618,7 +620,7 @@ start(void)
 static void
 stop(bigcache_store_t *store)
 {
-    bigcache_store_stop(store);
+    bigcache_keeper_stop(store);
     bigcache_store_destroy(store);
 }
 

@@ -27,64 +27,64 @@ typedef struct {
 } bigcache_body_stop_t;
 
 
-static bigcache_rc_t bigcache_body_small(bigcache_bodies_t *pages,
+static bigcache_rc_t bigcache_body_small(bigcache_bodies_t *bodies,
     const bigcache_put_t *put, int apart, bigcache_draft_t *draft);
-static bigcache_rc_t bigcache_body_pack(bigcache_bodies_t *pages,
+static bigcache_rc_t bigcache_body_pack(bigcache_bodies_t *bodies,
     bigcache_draft_t *draft, u_char **memory, size_t head);
-static int bigcache_body_fits(bigcache_bodies_t *pages, int apart,
+static int bigcache_body_fits(bigcache_bodies_t *bodies, int apart,
     uint64_t length);
 static bigcache_rc_t bigcache_body_inline(const bigcache_put_t *put,
     bigcache_draft_t *draft, const u_char *body);
-static bigcache_rc_t bigcache_body_append(bigcache_bodies_t *pages,
+static bigcache_rc_t bigcache_body_append(bigcache_bodies_t *bodies,
     const bigcache_put_t *put, bigcache_draft_t *draft, u_char *memory);
-static bigcache_rc_t bigcache_body_large(bigcache_bodies_t *pages,
+static bigcache_rc_t bigcache_body_large(bigcache_bodies_t *bodies,
     const bigcache_put_t *put, bigcache_draft_t *draft);
-static bigcache_rc_t bigcache_body_reserve(bigcache_bodies_t *pages,
+static bigcache_rc_t bigcache_body_reserve(bigcache_bodies_t *bodies,
     const bigcache_put_t *put, bigcache_draft_t *draft);
-static bigcache_rc_t bigcache_body_unwritten(bigcache_bodies_t *pages,
+static bigcache_rc_t bigcache_body_unwritten(bigcache_bodies_t *bodies,
     bigcache_draft_t *draft);
-static bigcache_rc_t bigcache_body_inside(bigcache_bodies_t *pages,
+static bigcache_rc_t bigcache_body_inside(bigcache_bodies_t *bodies,
     bigcache_rc_t rc);
-static bigcache_rc_t bigcache_body_fetch(bigcache_bodies_t *pages,
+static bigcache_rc_t bigcache_body_fetch(bigcache_bodies_t *bodies,
     const bigcache_str_t *key, int body, const bigcache_body_stop_t *stop,
     bigcache_page_t *page);
-static bigcache_rc_t bigcache_body_load(bigcache_bodies_t *pages,
+static bigcache_rc_t bigcache_body_load(bigcache_bodies_t *bodies,
     const bigcache_str_t *key, bigcache_page_t *page, int fd, size_t size,
     uint32_t *crc);
-static bigcache_rc_t bigcache_body_verify(bigcache_bodies_t *pages,
+static bigcache_rc_t bigcache_body_verify(bigcache_bodies_t *bodies,
     bigcache_page_t *page, int body, const bigcache_body_stop_t *stop,
     uint32_t expected);
-static bigcache_rc_t bigcache_body_sum(bigcache_bodies_t *pages,
+static bigcache_rc_t bigcache_body_sum(bigcache_bodies_t *bodies,
     const bigcache_page_t *page, const bigcache_body_stop_t *stop,
     uint32_t *crc);
-static bigcache_rc_t bigcache_body_unread(bigcache_bodies_t *pages);
+static bigcache_rc_t bigcache_body_unread(bigcache_bodies_t *bodies);
 
 
 void
-bigcache_body_init(bigcache_bodies_t *pages)
+bigcache_body_init(bigcache_bodies_t *bodies)
 {
-    (void) pthread_mutex_init(&pages->verified.mutex, NULL);
+    (void) pthread_mutex_init(&bodies->verified.mutex, NULL);
 }
 
 
 void
-bigcache_body_destroy(bigcache_bodies_t *pages)
+bigcache_body_destroy(bigcache_bodies_t *bodies)
 {
-    (void) pthread_mutex_destroy(&pages->verified.mutex);
+    (void) pthread_mutex_destroy(&bodies->verified.mutex);
 }
 
 
 void
-bigcache_body_reset(bigcache_bodies_t *pages)
+bigcache_body_reset(bigcache_bodies_t *bodies)
 {
-    (void) pthread_mutex_lock(&pages->verified.mutex);
-    memset(pages->verified.elts, 0, sizeof(pages->verified.elts));
-    (void) pthread_mutex_unlock(&pages->verified.mutex);
+    (void) pthread_mutex_lock(&bodies->verified.mutex);
+    memset(bodies->verified.elts, 0, sizeof(bodies->verified.elts));
+    (void) pthread_mutex_unlock(&bodies->verified.mutex);
 }
 
 
 bigcache_rc_t
-bigcache_body_write(bigcache_bodies_t *pages, const bigcache_put_t *put,
+bigcache_body_write(bigcache_bodies_t *bodies, const bigcache_put_t *put,
     int apart, bigcache_draft_t *draft)
 {
     bigcache_record_t  *record;
@@ -112,16 +112,16 @@ bigcache_body_write(bigcache_bodies_t *pages, const bigcache_put_t *put,
     }
 
     return (record->length > BIGCACHE_STORE_LARGE)
-           ? bigcache_body_large(pages, put, draft)
-           : bigcache_body_small(pages, put, apart, draft);
+           ? bigcache_body_large(bodies, put, draft)
+           : bigcache_body_small(bodies, put, apart, draft);
 }
 
 
 void
-bigcache_body_done(bigcache_bodies_t *pages, bigcache_draft_t *draft)
+bigcache_body_done(bigcache_bodies_t *bodies, bigcache_draft_t *draft)
 {
     if (draft->placed) {
-        pages->done(pages->data, &draft->place);
+        bodies->done(bodies->data, &draft->place);
         draft->placed = 0;
     }
 
@@ -131,17 +131,17 @@ bigcache_body_done(bigcache_bodies_t *pages, bigcache_draft_t *draft)
 
 
 bigcache_rc_t
-bigcache_body_read(bigcache_bodies_t *pages, const bigcache_str_t *key,
+bigcache_body_read(bigcache_bodies_t *bodies, const bigcache_str_t *key,
     int body, bigcache_page_t *page)
 {
-    return bigcache_body_inside(pages,
-                                bigcache_body_read_outside(pages, key, body,
+    return bigcache_body_inside(bodies,
+                                bigcache_body_read_outside(bodies, key, body,
                                                            page));
 }
 
 
 bigcache_rc_t
-bigcache_body_probe(bigcache_bodies_t *pages, const bigcache_str_t *key,
+bigcache_body_probe(bigcache_bodies_t *bodies, const bigcache_str_t *key,
     bigcache_body_stop_pt stop, void *data, bigcache_page_t *page)
 {
     bigcache_body_stop_t  asked;
@@ -149,29 +149,29 @@ bigcache_body_probe(bigcache_bodies_t *pages, const bigcache_str_t *key,
     asked.handler = stop;
     asked.data = data;
 
-    return bigcache_body_inside(pages,
-                                bigcache_body_fetch(pages, key, BIGCACHE_BODY,
+    return bigcache_body_inside(bodies,
+                                bigcache_body_fetch(bodies, key, BIGCACHE_BODY,
                                                     &asked, page));
 }
 
 
 bigcache_rc_t
-bigcache_body_read_outside(bigcache_bodies_t *pages, const bigcache_str_t *key,
+bigcache_body_read_outside(bigcache_bodies_t *bodies, const bigcache_str_t *key,
     int body, bigcache_page_t *page)
 {
     static const bigcache_body_stop_t  never;
 
-    return bigcache_body_fetch(pages, key, body, &never, page);
+    return bigcache_body_fetch(bodies, key, body, &never, page);
 }
 
 
 /* for whoever is inside the store, whose directory is to be there */
 
 static bigcache_rc_t
-bigcache_body_inside(bigcache_bodies_t *pages, bigcache_rc_t rc)
+bigcache_body_inside(bigcache_bodies_t *bodies, bigcache_rc_t rc)
 {
     return (rc == BIGCACHE_STALE)
-           ? bigcache_log_failed(&pages->conf->log, pages->conf->path,
+           ? bigcache_log_failed(&bodies->conf->log, bodies->conf->path,
                                  BIGCACHE_ERROR, "open a segment",
                                  "the directory \"pages\" is not there, or is "
                                  "another")
@@ -180,7 +180,7 @@ bigcache_body_inside(bigcache_bodies_t *pages, bigcache_rc_t rc)
 
 
 static bigcache_rc_t
-bigcache_body_fetch(bigcache_bodies_t *pages, const bigcache_str_t *key,
+bigcache_body_fetch(bigcache_bodies_t *bodies, const bigcache_str_t *key,
     int body, const bigcache_body_stop_t *stop, bigcache_page_t *page)
 {
     int                 fd;
@@ -196,10 +196,10 @@ bigcache_body_fetch(bigcache_bodies_t *pages, const bigcache_str_t *key,
         return BIGCACHE_OK;
     }
 
-    rc = bigcache_files_acquire(pages->files, record->segment, &file, &fd);
+    rc = bigcache_files_acquire(bodies->files, record->segment, &file, &fd);
 
     if (rc == BIGCACHE_ERROR) {
-        return bigcache_log_failed(&pages->conf->log, pages->conf->path, rc,
+        return bigcache_log_failed(&bodies->conf->log, bodies->conf->path, rc,
                                    "open a segment", strerror(errno));
     }
 
@@ -214,20 +214,20 @@ bigcache_body_fetch(bigcache_bodies_t *pages, const bigcache_str_t *key,
         size += (size_t) record->length;
     }
 
-    rc = bigcache_body_load(pages, key, page, fd, size, &crc);
+    rc = bigcache_body_load(bodies, key, page, fd, size, &crc);
 
     if (rc == BIGCACHE_OK && record->length > BIGCACHE_STORE_LARGE) {
 
         page->fd = bigcache_files_in_order(fd);
 
         rc = (page->fd == -1)
-             ? bigcache_log_failed(&pages->conf->log, pages->conf->path,
+             ? bigcache_log_failed(&bodies->conf->log, bodies->conf->path,
                                    BIGCACHE_ERROR, "open a page",
                                    strerror(errno))
-             : bigcache_body_verify(pages, page, body, stop, crc);
+             : bigcache_body_verify(bodies, page, body, stop, crc);
     }
 
-    bigcache_files_release(pages->files, file);
+    bigcache_files_release(bodies->files, file);
 
     return rc;
 }
@@ -244,7 +244,7 @@ bigcache_body_wanted(int body, const bigcache_record_t *record)
 
 
 bigcache_rc_t
-bigcache_body_head(bigcache_bodies_t *pages, const bigcache_str_t *key,
+bigcache_body_head(bigcache_bodies_t *bodies, const bigcache_str_t *key,
     bigcache_page_t *page)
 {
     int               fd;
@@ -252,25 +252,25 @@ bigcache_body_head(bigcache_bodies_t *pages, const bigcache_str_t *key,
     bigcache_rc_t     rc;
     bigcache_file_t  *file;
 
-    rc = bigcache_files_acquire(pages->files, page->record.segment, &file,
+    rc = bigcache_files_acquire(bodies->files, page->record.segment, &file,
                                 &fd);
     if (rc != BIGCACHE_OK) {
         return rc;
     }
 
-    rc = bigcache_body_load(pages, key, page, fd,
+    rc = bigcache_body_load(bodies, key, page, fd,
                             bigcache_segment_entry_header(key->len,
                                                page->record.type.len),
                             &crc);
 
-    bigcache_files_release(pages->files, file);
+    bigcache_files_release(bodies->files, file);
 
     return rc;
 }
 
 
 bigcache_rc_t
-bigcache_body_file(bigcache_bodies_t *pages, const bigcache_draft_t *draft,
+bigcache_body_file(bigcache_bodies_t *bodies, const bigcache_draft_t *draft,
     const bigcache_str_t *key, bigcache_page_t *page)
 {
     if (draft->record.length <= BIGCACHE_STORE_LARGE) {
@@ -284,7 +284,7 @@ bigcache_body_file(bigcache_bodies_t *pages, const bigcache_draft_t *draft,
     page->fd = fcntl(draft->place.fd, F_DUPFD_CLOEXEC, 0);
 
     if (page->fd == -1) {
-        return bigcache_log_failed(&pages->conf->log, pages->conf->path,
+        return bigcache_log_failed(&bodies->conf->log, bodies->conf->path,
                                    BIGCACHE_ERROR, "open a page",
                                    strerror(errno));
     }
@@ -332,7 +332,7 @@ bigcache_body_parse(const bigcache_str_t *key, size_t size,
 /* in one piece of memory, in front of it room for what stands there */
 
 static bigcache_rc_t
-bigcache_body_small(bigcache_bodies_t *pages, const bigcache_put_t *put,
+bigcache_body_small(bigcache_bodies_t *bodies, const bigcache_put_t *put,
     int apart, bigcache_draft_t *draft)
 {
     size_t          head;
@@ -349,18 +349,18 @@ bigcache_body_small(bigcache_bodies_t *pages, const bigcache_put_t *put,
 
     if (bigcache_data_read(memory + head, put->data, put->n) == -1) {
         free(memory);
-        return bigcache_log_failed(&pages->conf->log, pages->conf->path,
+        return bigcache_log_failed(&bodies->conf->log, bodies->conf->path,
                                    BIGCACHE_ERROR, "read a body",
                                    strerror(errno));
     }
 
     rc = put->unpacked ? BIGCACHE_OK
-                       : bigcache_body_pack(pages, draft, &memory, head);
+                       : bigcache_body_pack(bodies, draft, &memory, head);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_body_fits(pages, apart, draft->record.length)
+        rc = bigcache_body_fits(bodies, apart, draft->record.length)
              ? bigcache_body_inline(put, draft, memory + head)
-             : bigcache_body_append(pages, put, draft, memory);
+             : bigcache_body_append(bodies, put, draft, memory);
     }
 
     free(memory);
@@ -370,7 +370,7 @@ bigcache_body_small(bigcache_bodies_t *pages, const bigcache_put_t *put,
 
 
 static bigcache_rc_t
-bigcache_body_pack(bigcache_bodies_t *pages, bigcache_draft_t *draft,
+bigcache_body_pack(bigcache_bodies_t *bodies, bigcache_draft_t *draft,
     u_char **memory, size_t head)
 {
     size_t              len, packed;
@@ -380,7 +380,7 @@ bigcache_body_pack(bigcache_bodies_t *pages, bigcache_draft_t *draft,
     record = &draft->record;
     len = (size_t) record->length;
 
-    if (len < pages->conf->gzip_min || len == 0) {
+    if (len < bodies->conf->gzip_min || len == 0) {
         return BIGCACHE_OK;
     }
 
@@ -412,18 +412,18 @@ bigcache_body_pack(bigcache_bodies_t *pages, bigcache_draft_t *draft,
  */
 
 static int
-bigcache_body_fits(bigcache_bodies_t *pages, int apart, uint64_t length)
+bigcache_body_fits(bigcache_bodies_t *bodies, int apart, uint64_t length)
 {
     if (length == 0) {
         return 1;
     }
 
-    if (apart || length > pages->conf->inline_size) {
+    if (apart || length > bodies->conf->inline_size) {
         return 0;
     }
 
-    return pages->inline_room == NULL
-           || atomic_fetch_sub(pages->inline_room, (int64_t) length)
+    return bodies->inline_room == NULL
+           || atomic_fetch_sub(bodies->inline_room, (int64_t) length)
               >= (int64_t) length;
 }
 
@@ -453,7 +453,7 @@ bigcache_body_inline(const bigcache_put_t *put, bigcache_draft_t *draft,
 
 
 static bigcache_rc_t
-bigcache_body_append(bigcache_bodies_t *pages, const bigcache_put_t *put,
+bigcache_body_append(bigcache_bodies_t *bodies, const bigcache_put_t *put,
     bigcache_draft_t *draft, u_char *memory)
 {
     size_t             head, len;
@@ -462,7 +462,7 @@ bigcache_body_append(bigcache_bodies_t *pages, const bigcache_put_t *put,
     bigcache_data_t    data;
     bigcache_entry_t   entry;
 
-    rc = bigcache_body_reserve(pages, put, draft);
+    rc = bigcache_body_reserve(bodies, put, draft);
     if (rc != BIGCACHE_OK) {
         return rc;
     }
@@ -484,7 +484,7 @@ bigcache_body_append(bigcache_bodies_t *pages, const bigcache_put_t *put,
                             NULL)
         == -1)
     {
-        return bigcache_body_unwritten(pages, draft);
+        return bigcache_body_unwritten(bodies, draft);
     }
 
     return BIGCACHE_OK;
@@ -494,7 +494,7 @@ bigcache_body_append(bigcache_bodies_t *pages, const bigcache_put_t *put,
 /* the head comes last: an entry that was not finished has none */
 
 static bigcache_rc_t
-bigcache_body_large(bigcache_bodies_t *pages, const bigcache_put_t *put,
+bigcache_body_large(bigcache_bodies_t *bodies, const bigcache_put_t *put,
     bigcache_draft_t *draft)
 {
     off_t              offset;
@@ -508,7 +508,7 @@ bigcache_body_large(bigcache_bodies_t *pages, const bigcache_put_t *put,
 
     static const u_char  zeroes[BIGCACHE_SEGMENT_ALIGN];
 
-    rc = bigcache_body_reserve(pages, put, draft);
+    rc = bigcache_body_reserve(bodies, put, draft);
     if (rc != BIGCACHE_OK) {
         return rc;
     }
@@ -521,7 +521,7 @@ bigcache_body_large(bigcache_bodies_t *pages, const bigcache_put_t *put,
     memory = malloc(head);
     if (memory == NULL) {
         errno = ENOMEM;
-        return bigcache_body_unwritten(pages, draft);
+        return bigcache_body_unwritten(bodies, draft);
     }
 
     pad = bigcache_data_bytes(zeroes,
@@ -557,7 +557,7 @@ bigcache_body_large(bigcache_bodies_t *pages, const bigcache_put_t *put,
 
 failed:
 
-    rc = bigcache_body_unwritten(pages, draft);
+    rc = bigcache_body_unwritten(bodies, draft);
     free(memory);
 
     return rc;
@@ -565,7 +565,7 @@ failed:
 
 
 static bigcache_rc_t
-bigcache_body_reserve(bigcache_bodies_t *pages, const bigcache_put_t *put,
+bigcache_body_reserve(bigcache_bodies_t *bodies, const bigcache_put_t *put,
     bigcache_draft_t *draft)
 {
     bigcache_rc_t       rc;
@@ -587,7 +587,7 @@ bigcache_body_reserve(bigcache_bodies_t *pages, const bigcache_put_t *put,
 
     draft->value.data = draft->memory;
 
-    rc = pages->reserve(pages->data,
+    rc = bodies->reserve(bodies->data,
                         bigcache_segment_page_size(&put->key, record),
                         &draft->place);
 
@@ -609,15 +609,15 @@ bigcache_body_reserve(bigcache_bodies_t *pages, const bigcache_put_t *put,
 
 
 static bigcache_rc_t
-bigcache_body_unwritten(bigcache_bodies_t *pages, bigcache_draft_t *draft)
+bigcache_body_unwritten(bigcache_bodies_t *bodies, bigcache_draft_t *draft)
 {
     int  err;
 
     err = errno;
 
-    bigcache_body_done(pages, draft);
+    bigcache_body_done(bodies, draft);
 
-    return bigcache_log_failed(&pages->conf->log, pages->conf->path,
+    return bigcache_log_failed(&bodies->conf->log, bodies->conf->path,
                                (err == ENOSPC || err == EDQUOT)
                                ? BIGCACHE_FULL : BIGCACHE_ERROR,
                                "write a page", strerror(err));
@@ -630,7 +630,7 @@ bigcache_body_unwritten(bigcache_bodies_t *pages, bigcache_draft_t *draft)
  */
 
 static bigcache_rc_t
-bigcache_body_load(bigcache_bodies_t *pages, const bigcache_str_t *key,
+bigcache_body_load(bigcache_bodies_t *bodies, const bigcache_str_t *key,
     bigcache_page_t *page, int fd, size_t size, uint32_t *crc)
 {
     size_t              head;
@@ -648,7 +648,7 @@ bigcache_body_load(bigcache_bodies_t *pages, const bigcache_str_t *key,
     data = bigcache_data_range(fd, (off_t) record->offset, size);
 
     if (bigcache_data_read(page->memory, &data, 1) == -1) {
-        return bigcache_body_unread(pages);
+        return bigcache_body_unread(bodies);
     }
 
     if (bigcache_segment_decode(&entry, page->memory, size) != 0
@@ -682,7 +682,7 @@ bigcache_body_load(bigcache_bodies_t *pages, const bigcache_str_t *key,
 /* reading all of a large page for each request would be too much */
 
 static bigcache_rc_t
-bigcache_body_verify(bigcache_bodies_t *pages, bigcache_page_t *page, int body,
+bigcache_body_verify(bigcache_bodies_t *bodies, bigcache_page_t *page, int body,
     const bigcache_body_stop_t *stop, uint32_t expected)
 {
     int                   known;
@@ -693,7 +693,7 @@ bigcache_body_verify(bigcache_bodies_t *pages, bigcache_page_t *page, int body,
     bigcache_verified_t  *verified;
 
     record = &page->record;
-    verified = &pages->verified;
+    verified = &bodies->verified;
 
     i = (size_t) ((record->segment * 31 + record->offset / 4096)
                   % BIGCACHE_VERIFIED);
@@ -713,7 +713,7 @@ bigcache_body_verify(bigcache_bodies_t *pages, bigcache_page_t *page, int body,
         return BIGCACHE_AGAIN;
     }
 
-    rc = bigcache_body_sum(pages, page, stop, &crc);
+    rc = bigcache_body_sum(bodies, page, stop, &crc);
 
     if (rc != BIGCACHE_OK) {
         return rc;
@@ -737,7 +737,7 @@ bigcache_body_verify(bigcache_bodies_t *pages, bigcache_page_t *page, int body,
 /* *crc becomes the checksum of the body, which may be gigabytes */
 
 static bigcache_rc_t
-bigcache_body_sum(bigcache_bodies_t *pages, const bigcache_page_t *page,
+bigcache_body_sum(bigcache_bodies_t *bodies, const bigcache_page_t *page,
     const bigcache_body_stop_t *stop, uint32_t *crc)
 {
     uint64_t         done, left, size;
@@ -758,7 +758,7 @@ bigcache_body_sum(bigcache_bodies_t *pages, const bigcache_page_t *page,
                                    size);
 
         if (bigcache_data_crc(&data, 1, crc) == -1) {
-            return bigcache_body_unread(pages);
+            return bigcache_body_unread(bodies);
         }
     }
 
@@ -772,11 +772,11 @@ bigcache_body_sum(bigcache_bodies_t *pages, const bigcache_page_t *page,
  */
 
 static bigcache_rc_t
-bigcache_body_unread(bigcache_bodies_t *pages)
+bigcache_body_unread(bigcache_bodies_t *bodies)
 {
     return (errno == BIGCACHE_DATA_ENDED)
            ? BIGCACHE_DAMAGED
-           : bigcache_log_failed(&pages->conf->log, pages->conf->path,
+           : bigcache_log_failed(&bodies->conf->log, bodies->conf->path,
                                  BIGCACHE_ERROR, "read a page",
                                  strerror(errno));
 }

@@ -4,76 +4,60 @@
  */
 
 
+/* changes to what is stored under one key */
+
+
 #include <stdlib.h>
 #include <string.h>
 
+#include "bigcache_core.h"
+#include "bigcache_fault.h"
 #include "bigcache_key.h"
 #include "bigcache_key_write.h"
-#include "bigcache_life.h"
+#include "bigcache_names.h"
 #include "bigcache_previous.h"
+#include "bigcache_sync.h"
 #include "bigcache_time.h"
+#include "bigcache_version.h"
 
 
 static int bigcache_key_expected(const bigcache_old_t *old, uint64_t expect);
 static int bigcache_key_done(const bigcache_old_t *old, uint64_t expect,
     uint64_t since, const bigcache_draft_t *draft);
-static bigcache_rc_t bigcache_key_store(bigcache_store_t *store,
-    const bigcache_str_t *key, const bigcache_old_t *old,
-    const bigcache_str_t *value, bigcache_draft_t *draft);
+static bigcache_rc_t bigcache_key_store_locked(bigcache_store_t *store,
+    const bigcache_str_t *key, const bigcache_key_read_t *read,
+    bigcache_draft_t *draft);
 static bigcache_rc_t bigcache_key_restore(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_record_t *lost);
-static bigcache_rc_t bigcache_key_lost_read(bigcache_store_t *store,
-    const bigcache_str_t *key, const bigcache_record_t *lost,
-    bigcache_old_t *old, bigcache_str_t *value);
-static bigcache_rc_t bigcache_key_previous(bigcache_store_t *store,
+static bigcache_rc_t bigcache_key_previous_locked(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_old_t *old,
     bigcache_record_t *previous);
-static bigcache_rc_t bigcache_key_put(bigcache_store_t *store,
+static bigcache_rc_t bigcache_key_put_locked(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_old_t *old,
     const bigcache_record_t *record, const bigcache_str_t *value);
-
-
-bigcache_rc_t
-bigcache_key_look(bigcache_store_t *store, const bigcache_str_t *key,
-    bigcache_old_t *old)
-{
-    bigcache_rc_t     rc;
-    pthread_mutex_t  *lock;
-
-    lock = &store->keys[bigcache_key_hash(key)];
-
-    (void) pthread_mutex_lock(lock);
-    rc = bigcache_key_old(store, key, old);
-    (void) pthread_mutex_unlock(lock);
-
-    return rc;
-}
 
 
 bigcache_rc_t
 bigcache_key_replace(bigcache_store_t *store, const bigcache_str_t *key,
     uint64_t expect, uint64_t since, bigcache_draft_t *draft)
 {
-    bigcache_rc_t     rc;
-    bigcache_old_t    old;
-    bigcache_str_t    value;
-    pthread_mutex_t  *lock;
+    bigcache_rc_t         rc;
+    bigcache_old_t       *old;
+    bigcache_key_read_t   read;
 
-    lock = &store->keys[bigcache_key_hash(key)];
+    old = &read.old;
 
-    (void) pthread_mutex_lock(lock);
+    rc = bigcache_key_read_begin(store, key, &read);
 
-    rc = bigcache_key_read(store, key, &old, &value);
+    if (rc == BIGCACHE_OK && bigcache_key_done(old, expect, since, draft)) {
 
-    if (rc == BIGCACHE_OK && bigcache_key_done(&old, expect, since, draft)) {
+        /* or it was replaced since, and no client has its version */
 
-        /* or it was replaced since, and nobody has its version */
+        draft->record.version = (old->record.tag == draft->record.tag)
+                                ? old->record.version
+                                : bigcache_version_next(store);
 
-        draft->record.version = (old.record.tag == draft->record.tag)
-                                ? old.record.version
-                                : bigcache_store_version(store);
-
-    } else if (rc == BIGCACHE_OK && !bigcache_key_expected(&old, expect)) {
+    } else if (rc == BIGCACHE_OK && !bigcache_key_expected(old, expect)) {
 
         rc = BIGCACHE_MISMATCH;
 
@@ -81,28 +65,24 @@ bigcache_key_replace(bigcache_store_t *store, const bigcache_str_t *key,
 
         /* after a crash the clock may have been set back */
 
-        bigcache_store_passed(store, old.record.written);
+        bigcache_version_advance(store, old->record.written);
 
-        draft->record.version = bigcache_store_version(store);
+        draft->record.version = bigcache_version_next(store);
 
         if (!(draft->record.flags & BIGCACHE_FLAG_REWRITTEN)) {
             draft->record.origin = draft->record.version;
         }
 
-        rc = bigcache_key_store(store, key, &old, &value, draft);
+        rc = bigcache_key_store_locked(store, key, &read, draft);
 
-        if (rc == BIGCACHE_OK && old.record.version && !old.live
-            && !old.expired)
+        if (rc == BIGCACHE_OK && old->record.version && !old->live
+            && !old->expired)
         {
-            bigcache_purge_replaced(store, key, old.record.origin);
+            bigcache_purges_replaced(&store->purges, key, old->record.origin);
         }
     }
 
-    if (value.data) {
-        bigcache_index_free(&value);
-    }
-
-    (void) pthread_mutex_unlock(lock);
+    bigcache_key_read_end(&read);
 
     return rc;
 }
@@ -112,55 +92,53 @@ bigcache_rc_t
 bigcache_key_remove(bigcache_store_t *store, const bigcache_str_t *key,
     const bigcache_match_t *match)
 {
-    bigcache_rc_t     rc;
-    bigcache_old_t    old;
-    pthread_mutex_t  *lock;
+    bigcache_rc_t         rc;
+    bigcache_old_t       *old;
+    bigcache_key_read_t   read;
 
-    lock = &store->keys[bigcache_key_hash(key)];
+    old = &read.old;
 
-    (void) pthread_mutex_lock(lock);
-
-    rc = bigcache_key_old(store, key, &old);
+    rc = bigcache_key_read_begin(store, key, &read);
 
     if (rc == BIGCACHE_OK) {
 
-        if (!old.found) {
+        if (!old->found) {
             rc = BIGCACHE_MISS;
 
-        } else if (!bigcache_key_matches(&old, match)) {
-            rc = bigcache_key_strip(store, key, match);
+        } else if (!bigcache_key_read_matches(old, match)) {
+            rc = bigcache_key_write_strip_locked(store, key, match);
             rc = (rc == BIGCACHE_OK) ? BIGCACHE_MISMATCH : rc;
 
-        } else if (old.record.version && !old.live && !old.expired
+        } else if (old->record.version && !old->live && !old->expired
                    && match->before == 0 && match->segment == 0)
         {
-            /* it is not there any more, but its purge is to count it */
+            /* the page is gone already, and its purge is to count it */
 
             rc = BIGCACHE_MISS;
 
         } else {
             (void) atomic_fetch_add(&store->removals, 1);
 
-            rc = bigcache_key_put(store, key, &old, NULL, NULL);
+            rc = bigcache_key_put_locked(store, key, old, NULL, NULL);
 
             (void) atomic_fetch_add(&store->removals_done, 1);
         }
     }
 
-    (void) pthread_mutex_unlock(lock);
+    bigcache_key_read_end(&read);
 
-    if (rc != BIGCACHE_OK || old.live) {
+    if (rc != BIGCACHE_OK || old->live) {
         return rc;
     }
 
-    if (old.expired) {
+    if (old->expired) {
         return BIGCACHE_EXPIRED;
     }
 
-    /* what the purge itself removes was live, but for the purge */
+    /* a page that a purge itself removes was live, but for the purge */
 
-    return (match->before && old.record.version) ? BIGCACHE_OK
-                                                 : BIGCACHE_MISS;
+    return (match->before && old->record.version) ? BIGCACHE_OK
+                                                  : BIGCACHE_MISS;
 }
 
 
@@ -168,46 +146,38 @@ bigcache_rc_t
 bigcache_key_move(bigcache_store_t *store, const bigcache_str_t *key,
     const bigcache_match_t *from, const bigcache_place_t *place)
 {
-    bigcache_rc_t      rc;
-    bigcache_old_t     old;
-    bigcache_str_t     value, bytes;
-    pthread_mutex_t   *lock;
-    bigcache_record_t  record;
+    bigcache_rc_t        rc;
+    bigcache_str_t       bytes;
+    bigcache_record_t    record;
+    bigcache_key_read_t  read;
 
-    lock = &store->keys[bigcache_key_hash(key)];
-
-    (void) pthread_mutex_lock(lock);
-
-    rc = bigcache_key_read(store, key, &old, &value);
+    rc = bigcache_key_read_begin(store, key, &read);
 
     if (rc == BIGCACHE_OK
-        && (!old.found || !bigcache_key_matches(&old, from)))
+        && (!read.old.found || !bigcache_key_read_matches(&read.old, from)))
     {
         rc = BIGCACHE_MISMATCH;
     }
 
     if (rc == BIGCACHE_OK) {
-        record = old.record;
+        record = read.old.record;
         record.segment = place->id;
         record.offset = (uint64_t) place->offset;
 
         /* the version of the page stays, but the record is a new one */
 
-        rc = bigcache_key_encode(store, key, &record,
-                                 bigcache_store_version(store), &old, &value,
-                                 &bytes);
+        rc = bigcache_key_write_encode_locked(store, key, &record,
+                                              bigcache_version_next(store),
+                                              &read.old, &read.value, &bytes);
 
         if (rc == BIGCACHE_OK) {
-            rc = bigcache_key_put(store, key, &old, &record, &bytes);
+            rc = bigcache_key_put_locked(store, key, &read.old, &record,
+                                         &bytes);
             free((void *) bytes.data);
         }
     }
 
-    if (value.data) {
-        bigcache_index_free(&value);
-    }
-
-    (void) pthread_mutex_unlock(lock);
+    bigcache_key_read_end(&read);
 
     return rc;
 }
@@ -217,31 +187,34 @@ bigcache_rc_t
 bigcache_key_revert(bigcache_store_t *store, const bigcache_str_t *key,
     const bigcache_record_t *lost)
 {
-    bigcache_rc_t       rc;
-    bigcache_old_t      old;
-    bigcache_str_t      value;
-    bigcache_page_t     page;
-    pthread_mutex_t    *lock;
-    bigcache_record_t   next;
-
-    lock = &store->keys[bigcache_key_hash(key)];
+    bigcache_rc_t        rc;
+    bigcache_str_t       value;
+    bigcache_page_t      page;
+    bigcache_record_t    next;
+    bigcache_key_read_t  read;
 
     bigcache_page_clear(&page);
 
-    (void) pthread_mutex_lock(lock);
-
-    rc = bigcache_key_lost_read(store, key, lost, &old, &value);
+    rc = bigcache_key_read_begin(store, key, &read);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_key_previous(store, key, &old, &page.record);
+        rc = bigcache_key_read_same(&read.old, lost)
+             ? bigcache_key_previous_locked(store, key, &read.old,
+                                            &page.record)
+             : BIGCACHE_MISMATCH;
     }
 
-    (void) pthread_mutex_unlock(lock);
+    /* the record of the previous page points into these bytes */
+
+    value = read.value;
+    read.value.data = NULL;
+
+    bigcache_key_read_end(&read);
 
     next = page.record;
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_body_probe(&store->pages, key, bigcache_life_yields,
+        rc = bigcache_body_probe(&store->bodies, key, bigcache_core_yields,
                                  store, &page);
     }
 
@@ -261,7 +234,7 @@ bigcache_key_revert(bigcache_store_t *store, const bigcache_str_t *key,
         return rc;
     }
 
-    /* it did not reach the disk either, but has one to come back itself */
+    /* that page did not reach the disk either, but it has a previous one */
 
     rc = bigcache_key_restore(store, key, lost);
 
@@ -273,25 +246,21 @@ bigcache_rc_t
 bigcache_key_forget(bigcache_store_t *store, const bigcache_str_t *key,
     int64_t expire)
 {
-    char               error[BIGCACHE_ERROR_LEN];
-    u_char             name[BIGCACHE_NAMES_MAX];
-    bigcache_rc_t      rc;
-    bigcache_old_t     old;
-    bigcache_change_t  change;
-    pthread_mutex_t   *lock;
+    char                 error[BIGCACHE_ERROR_LEN];
+    u_char               name[BIGCACHE_NAMES_MAX];
+    bigcache_rc_t        rc;
+    bigcache_change_t    change;
+    bigcache_key_read_t  read;
 
-    lock = &store->keys[bigcache_key_hash(key)];
-
-    (void) pthread_mutex_lock(lock);
-
-    rc = bigcache_key_old(store, key, &old);
+    rc = bigcache_key_read_begin(store, key, &read);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_store_broken(store);
+        rc = bigcache_fault_rc(store);
     }
 
-    if (rc == BIGCACHE_OK && (!old.found || old.record.expire != expire)) {
-
+    if (rc == BIGCACHE_OK
+        && (!read.old.found || read.old.record.expire != expire))
+    {
         change.space = BIGCACHE_NAMES_EXPIRE;
         change.key = bigcache_names_expire(name, key, expire);
         change.value = NULL;
@@ -299,14 +268,14 @@ bigcache_key_forget(bigcache_store_t *store, const bigcache_str_t *key,
         rc = bigcache_index_write(store->index, &change, 1, error);
 
         if (rc != BIGCACHE_OK) {
-            rc = bigcache_store_unwritten(store, rc, error);
+            rc = bigcache_fault_write_failed(store, rc, error);
 
         } else {
             bigcache_sync_note(store);
         }
     }
 
-    (void) pthread_mutex_unlock(lock);
+    bigcache_key_read_end(&read);
 
     return rc;
 }
@@ -317,7 +286,7 @@ bigcache_key_settle(bigcache_store_t *store)
 {
     unsigned  i;
 
-    for (i = 0; i < BIGCACHE_STORE_LOCKS; i++) {
+    for (i = 0; i < BIGCACHE_CORE_LOCKS; i++) {
         (void) pthread_mutex_lock(&store->keys[i]);
         (void) pthread_mutex_unlock(&store->keys[i]);
     }
@@ -369,14 +338,13 @@ bigcache_key_done(const bigcache_old_t *old, uint64_t expect, uint64_t since,
 
 
 /*
- * Writes the draft over old, whose bytes are at value.  The caller holds the
- * lock of the key and has given the draft its version.
+ * Writes the draft, which has its version, over what was read; the lock of the
+ * key is held.
  */
 
 static bigcache_rc_t
-bigcache_key_store(bigcache_store_t *store, const bigcache_str_t *key,
-    const bigcache_old_t *old, const bigcache_str_t *value,
-    bigcache_draft_t *draft)
+bigcache_key_store_locked(bigcache_store_t *store, const bigcache_str_t *key,
+    const bigcache_key_read_t *read, bigcache_draft_t *draft)
 {
     bigcache_rc_t       rc;
     bigcache_old_t      prior;
@@ -385,27 +353,28 @@ bigcache_key_store(bigcache_store_t *store, const bigcache_str_t *key,
 
     record = &draft->record;
 
-    if (!old->live || !(record->flags & BIGCACHE_FLAG_SEGMENT)) {
+    if (!read->old.live || !(record->flags & BIGCACHE_FLAG_SEGMENT)) {
 
-        /* there is nothing to come back, or the record has its body */
+        /* there is no page that could come back, or the record has its body */
 
         (void) bigcache_record_encode(draft->memory, record);
         bigcache_record_seal(draft->memory, draft->value.len);
 
-        return bigcache_key_put(store, key, old, record, &draft->value);
+        return bigcache_key_put_locked(store, key, &read->old, record,
+                                       &draft->value);
     }
 
-    /* what a purge with an earlier version covers is not to come back */
+    /* a page that a purge with an earlier version covers must not come back */
 
-    prior = *old;
-    prior.live = !bigcache_purge_begun(&store->purges, key,
-                                       old->record.origin);
+    prior = read->old;
+    prior.live = !bigcache_purges_begun(&store->purges, key,
+                                        prior.record.origin);
 
-    rc = bigcache_key_encode(store, key, record, record->version, &prior,
-                             value, &bytes);
+    rc = bigcache_key_write_encode_locked(store, key, record, record->version,
+                                          &prior, &read->value, &bytes);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_key_put(store, key, old, record, &bytes);
+        rc = bigcache_key_put_locked(store, key, &read->old, record, &bytes);
         free((void *) bytes.data);
     }
 
@@ -422,58 +391,28 @@ static bigcache_rc_t
 bigcache_key_restore(bigcache_store_t *store, const bigcache_str_t *key,
     const bigcache_record_t *lost)
 {
-    bigcache_rc_t       rc;
-    bigcache_old_t      old;
-    bigcache_str_t      value;
-    pthread_mutex_t    *lock;
-    bigcache_record_t   previous;
+    bigcache_rc_t        rc;
+    bigcache_record_t    previous;
+    bigcache_key_read_t  read;
 
-    lock = &store->keys[bigcache_key_hash(key)];
+    rc = bigcache_key_read_begin(store, key, &read);
 
-    (void) pthread_mutex_lock(lock);
-
-    rc = bigcache_key_lost_read(store, key, lost, &old, &value);
+    if (rc == BIGCACHE_OK && !bigcache_key_read_same(&read.old, lost)) {
+        rc = BIGCACHE_MISMATCH;
+    }
 
     /* again: a purge may have begun since, or the keys have been counted */
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_key_previous(store, key, &old, &previous);
+        rc = bigcache_key_previous_locked(store, key, &read.old, &previous);
     }
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_key_put(store, key, &old, &previous,
-                              &old.record.previous);
+        rc = bigcache_key_put_locked(store, key, &read.old, &previous,
+                                     &read.old.record.previous);
     }
 
-    (void) pthread_mutex_unlock(lock);
-
-    if (value.data) {
-        bigcache_index_free(&value);
-    }
-
-    return rc;
-}
-
-
-/* as bigcache_key_read(); BIGCACHE_MISMATCH if it is another record by now */
-
-static bigcache_rc_t
-bigcache_key_lost_read(bigcache_store_t *store, const bigcache_str_t *key,
-    const bigcache_record_t *lost, bigcache_old_t *old,
-    bigcache_str_t *value)
-{
-    bigcache_rc_t  rc;
-
-    rc = bigcache_key_read(store, key, old, value);
-
-    if (rc == BIGCACHE_OK
-        && (!old->found
-            || old->record.version != lost->version
-            || old->record.segment != lost->segment
-            || old->record.offset != lost->offset))
-    {
-        return BIGCACHE_MISMATCH;
-    }
+    bigcache_key_read_end(&read);
 
     return rc;
 }
@@ -485,8 +424,9 @@ bigcache_key_lost_read(bigcache_store_t *store, const bigcache_str_t *key,
  */
 
 static bigcache_rc_t
-bigcache_key_previous(bigcache_store_t *store, const bigcache_str_t *key,
-    const bigcache_old_t *old, bigcache_record_t *previous)
+bigcache_key_previous_locked(bigcache_store_t *store,
+    const bigcache_str_t *key, const bigcache_old_t *old,
+    bigcache_record_t *previous)
 {
     const bigcache_str_t  *bytes;
 
@@ -495,11 +435,11 @@ bigcache_key_previous(bigcache_store_t *store, const bigcache_str_t *key,
     /* when this one is durable, the segment of the previous one may go */
 
     if (bytes->len == 0
-        || !bigcache_key_torn(store, &old->record)
-        || bigcache_previous_durable(store, key, &old->record)
+        || !bigcache_previous_torn(store, &old->record)
+        || bigcache_previous_durable_locked(store, key, &old->record)
         || bigcache_record_decode(previous, bytes->data, bytes->len) == -1
         || previous->expire <= bigcache_now()
-        || bigcache_purge_covers(&store->purges, key, previous->origin))
+        || bigcache_purges_covers(&store->purges, key, previous->origin))
     {
         return BIGCACHE_MISS;
     }
@@ -510,11 +450,11 @@ bigcache_key_previous(bigcache_store_t *store, const bigcache_str_t *key,
 
 /*
  * Writes the value, or removes what is there, and the expiry times with it.
- * The caller holds the lock of the key.
+ * The lock of the key is held.
  */
 
 static bigcache_rc_t
-bigcache_key_put(bigcache_store_t *store, const bigcache_str_t *key,
+bigcache_key_put_locked(bigcache_store_t *store, const bigcache_str_t *key,
     const bigcache_old_t *old, const bigcache_record_t *record,
     const bigcache_str_t *value)
 {
@@ -529,5 +469,5 @@ bigcache_key_put(bigcache_store_t *store, const bigcache_str_t *key,
     write.was = was;
     write.will = will;
 
-    return bigcache_key_write(store, &write, 1);
+    return bigcache_key_write_locked(store, &write, 1);
 }

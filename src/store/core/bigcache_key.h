@@ -18,33 +18,8 @@
 
 
 #include "bigcache_body.h"
-#include "bigcache_conf.h"
+#include "bigcache_key_read.h"
 
-
-/* what was found under the key; its strings are gone when a call returns */
-
-typedef struct {
-    bigcache_record_t   record;
-    unsigned            found:1;      /* there is a record, a bad one too */
-    unsigned            live:1;       /* neither expired nor purged */
-    unsigned            expired:1;
-} bigcache_old_t;
-
-/* which record a removal is for: it says nothing for what is zero */
-
-typedef struct {
-    uint64_t            version;      /* of this version */
-    uint64_t            before;       /* of an earlier origin, purged */
-    uint64_t            until;        /* of no later origin */
-    uint64_t            segment;      /* in this segment, at offset */
-    uint64_t            offset;
-} bigcache_match_t;
-
-
-/* tells what is there; BIGCACHE_OK, or BIGCACHE_ERROR, logged */
-
-bigcache_rc_t bigcache_key_look(bigcache_store_t *store,
-    const bigcache_str_t *key, bigcache_old_t *old);
 
 /*
  * Puts the draft there, if what is there is as expect says; its place has to

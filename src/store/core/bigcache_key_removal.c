@@ -4,12 +4,15 @@
  */
 
 
+/* many keys are removed by one write to the index */
+
+
 #include <stdlib.h>
 #include <string.h>
 
+#include "bigcache_core.h"
 #include "bigcache_key_removal.h"
 #include "bigcache_key_write.h"
-#include "bigcache_life.h"
 
 
 /* bytes of keys */
@@ -85,7 +88,7 @@ bigcache_key_removal_run(bigcache_store_t *store,
     bigcache_key_removal_t *removal, const bigcache_match_t *match,
     uint64_t *live, uint64_t *expired)
 {
-    uint8_t                locked[BIGCACHE_STORE_LOCKS];
+    uint8_t                locked[BIGCACHE_CORE_LOCKS];
     unsigned               i, n;
     uint64_t               nlive, nexpired;
     bigcache_rc_t          rc;
@@ -103,14 +106,14 @@ bigcache_key_removal_run(bigcache_store_t *store,
         write = &removal->writes[n];
         *write = removal->writes[i];
 
-        rc = bigcache_key_old(store, &write->key, &write->old);
+        rc = bigcache_key_read_locked(store, &write->key, &write->old);
 
         if (rc != BIGCACHE_OK || !write->old.found) {
             continue;
         }
 
-        if (!bigcache_key_matches(&write->old, match)) {
-            rc = bigcache_key_strip(store, &write->key, match);
+        if (!bigcache_key_read_matches(&write->old, match)) {
+            rc = bigcache_key_write_strip_locked(store, &write->key, match);
             continue;
         }
 
@@ -120,7 +123,7 @@ bigcache_key_removal_run(bigcache_store_t *store,
     }
 
     if (rc == BIGCACHE_OK && n) {
-        rc = bigcache_key_write(store, removal->writes, n);
+        rc = bigcache_key_write_locked(store, removal->writes, n);
     }
 
     bigcache_key_removal_unlock(store, locked);
@@ -145,13 +148,13 @@ bigcache_key_removal_lock(bigcache_store_t *store,
 {
     unsigned  i;
 
-    memset(locked, 0, BIGCACHE_STORE_LOCKS);
+    memset(locked, 0, BIGCACHE_CORE_LOCKS);
 
     for (i = 0; i < removal->n; i++) {
-        locked[bigcache_key_hash(&removal->writes[i].key)] = 1;
+        locked[bigcache_key_read_slot(&removal->writes[i].key)] = 1;
     }
 
-    for (i = 0; i < BIGCACHE_STORE_LOCKS; i++) {
+    for (i = 0; i < BIGCACHE_CORE_LOCKS; i++) {
         if (locked[i]) {
             (void) pthread_mutex_lock(&store->keys[i]);
         }
@@ -164,7 +167,7 @@ bigcache_key_removal_unlock(bigcache_store_t *store, const uint8_t *locked)
 {
     unsigned  i;
 
-    for (i = 0; i < BIGCACHE_STORE_LOCKS; i++) {
+    for (i = 0; i < BIGCACHE_CORE_LOCKS; i++) {
         if (locked[i]) {
             (void) pthread_mutex_unlock(&store->keys[i]);
         }

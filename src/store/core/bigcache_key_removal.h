@@ -15,7 +15,7 @@
 #define _BIGCACHE_KEY_REMOVAL_H_INCLUDED_
 
 
-#include "bigcache_key.h"
+#include "bigcache_key_read.h"
 
 
 typedef struct bigcache_key_removal_s  bigcache_key_removal_t;

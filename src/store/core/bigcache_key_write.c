@@ -4,13 +4,18 @@
  */
 
 
+/* records, expiry times and counts change in one write to the index */
+
+
 #include <stdlib.h>
 #include <string.h>
 
+#include "bigcache_core.h"
+#include "bigcache_fault.h"
 #include "bigcache_key_write.h"
-#include "bigcache_life.h"
+#include "bigcache_names.h"
 #include "bigcache_previous.h"
-#include "bigcache_time.h"
+#include "bigcache_sync.h"
 
 
 /* the record, the old expiry time, the new one */
@@ -18,132 +23,22 @@
 #define BIGCACHE_KEY_CHANGES  3
 
 
-static bigcache_rc_t bigcache_key_bytes(const bigcache_record_t *record,
+static bigcache_rc_t bigcache_key_write_bytes(const bigcache_record_t *record,
     bigcache_str_t *bytes);
-static bigcache_rc_t bigcache_key_strip_bytes(const bigcache_old_t *old,
+static bigcache_rc_t bigcache_key_write_strip_bytes(const bigcache_old_t *old,
     const bigcache_match_t *match, bigcache_str_t *bytes);
-static int bigcache_key_replaced(const bigcache_str_t *carried,
+static int bigcache_key_write_replaced(const bigcache_str_t *carried,
     const bigcache_match_t *match, bigcache_record_t *record);
-static unsigned bigcache_key_changes(bigcache_change_t *changes,
+static unsigned bigcache_key_write_changes(bigcache_change_t *changes,
     const bigcache_key_write_t *write);
-static void bigcache_key_begin(bigcache_store_t *store,
+static void bigcache_key_write_begin(bigcache_store_t *store,
     bigcache_key_write_t *write);
-static void bigcache_key_account(bigcache_store_t *store,
+static void bigcache_key_write_account(bigcache_store_t *store,
     const bigcache_key_write_t *write);
 
 
-/* FNV-1a, of Fowler, Noll and Vo */
-
-unsigned
-bigcache_key_hash(const bigcache_str_t *key)
-{
-    size_t    i;
-    uint32_t  hash;
-
-    hash = 2166136261u;
-
-    for (i = 0; i < key->len; i++) {
-        hash = (hash ^ key->data[i]) * 16777619u;
-    }
-
-    return (hash ^ (hash >> 16)) % BIGCACHE_STORE_LOCKS;
-}
-
-
 bigcache_rc_t
-bigcache_key_old(bigcache_store_t *store, const bigcache_str_t *key,
-    bigcache_old_t *old)
-{
-    bigcache_rc_t   rc;
-    bigcache_str_t  value;
-
-    rc = bigcache_key_read(store, key, old, &value);
-
-    if (value.data) {
-        bigcache_index_free(&value);
-    }
-
-    return rc;
-}
-
-
-bigcache_rc_t
-bigcache_key_read(bigcache_store_t *store, const bigcache_str_t *key,
-    bigcache_old_t *old, bigcache_str_t *value)
-{
-    char           error[BIGCACHE_ERROR_LEN];
-    bigcache_rc_t  rc;
-
-    memset(old, 0, sizeof(bigcache_old_t));
-    value->data = NULL;
-    value->len = 0;
-
-    rc = bigcache_index_get(store->index, BIGCACHE_NAMES_KEY, key, value,
-                            error);
-
-    if (rc == BIGCACHE_MISS) {
-        return BIGCACHE_OK;
-    }
-
-    if (rc == BIGCACHE_ERROR) {
-        return bigcache_log_failed(&store->conf.log, store->conf.path, rc,
-                                   "read", error);
-    }
-
-    /* what cannot be read can still be written over, and removed */
-
-    old->found = 1;
-
-    if (rc != BIGCACHE_OK) {
-        return BIGCACHE_OK;
-    }
-
-    if (bigcache_record_decode(&old->record, value->data, value->len) == 0) {
-        old->expired = (old->record.expire <= bigcache_now());
-        old->live = !old->expired
-                    && !bigcache_purge_covers(&store->purges, key,
-                                              old->record.origin);
-    } else {
-        memset(&old->record, 0, sizeof(bigcache_record_t));
-    }
-
-    return BIGCACHE_OK;
-}
-
-
-int
-bigcache_key_matches(const bigcache_old_t *old, const bigcache_match_t *match)
-{
-    const bigcache_record_t  *record;
-
-    record = &old->record;
-
-    if (match->version && match->version != record->version) {
-        return 0;
-    }
-
-    if (match->before && match->before <= record->origin) {
-        return 0;
-    }
-
-    if (match->until && match->until < record->origin) {
-        return 0;
-    }
-
-    if (match->segment
-        && (match->segment != record->segment
-            || match->offset != record->offset
-            || !(record->flags & BIGCACHE_FLAG_SEGMENT)))
-    {
-        return 0;
-    }
-
-    return 1;
-}
-
-
-bigcache_rc_t
-bigcache_key_write(bigcache_store_t *store, bigcache_key_write_t *writes,
+bigcache_key_write_locked(bigcache_store_t *store, bigcache_key_write_t *writes,
     unsigned n)
 {
     char               error[BIGCACHE_ERROR_LEN];
@@ -152,7 +47,7 @@ bigcache_key_write(bigcache_store_t *store, bigcache_key_write_t *writes,
     bigcache_hot_t    *hot;
     bigcache_change_t  changes[BIGCACHE_KEY_CHANGES * BIGCACHE_KEY_WRITES];
 
-    rc = bigcache_store_broken(store);
+    rc = bigcache_fault_rc(store);
 
     if (rc != BIGCACHE_OK) {
         return rc;
@@ -171,10 +66,10 @@ bigcache_key_write(bigcache_store_t *store, bigcache_key_write_t *writes,
     i = 0;
 
     do {
-        nchanges += bigcache_key_changes(&changes[nchanges], &writes[i]);
+        nchanges += bigcache_key_write_changes(&changes[nchanges], &writes[i]);
 
         if (hot) {
-            bigcache_key_begin(store, &writes[i]);
+            bigcache_key_write_begin(store, &writes[i]);
         }
 
     } while (++i < n);
@@ -186,29 +81,21 @@ bigcache_key_write(bigcache_store_t *store, bigcache_key_write_t *writes,
     }
 
     if (rc != BIGCACHE_OK) {
-        return bigcache_store_unwritten(store, rc, error);
+        return bigcache_fault_write_failed(store, rc, error);
     }
 
     for (i = 0; i < n; i++) {
-        bigcache_key_account(store, &writes[i]);
+        bigcache_key_write_account(store, &writes[i]);
     }
 
     return BIGCACHE_OK;
 }
 
 
-int
-bigcache_key_torn(bigcache_store_t *store, const bigcache_record_t *record)
-{
-    return record->written <= atomic_load(&store->opened)
-           && record->written > atomic_load(&store->synced_before);
-}
-
-
 bigcache_rc_t
-bigcache_key_encode(bigcache_store_t *store, const bigcache_str_t *key,
-    const bigcache_record_t *record, uint64_t written,
-    const bigcache_old_t *old, const bigcache_str_t *value,
+bigcache_key_write_encode_locked(bigcache_store_t *store,
+    const bigcache_str_t *key, const bigcache_record_t *record,
+    uint64_t written, const bigcache_old_t *old, const bigcache_str_t *value,
     bigcache_str_t *bytes)
 {
     bigcache_rc_t        rc;
@@ -219,17 +106,17 @@ bigcache_key_encode(bigcache_store_t *store, const bigcache_str_t *key,
 
     if (!old->live) {
         next.flags &= ~BIGCACHE_FLAG_PREVIOUS;
-        return bigcache_key_bytes(&next, bytes);
+        return bigcache_key_write_bytes(&next, bytes);
     }
 
-    rc = bigcache_previous_carry(store, key, old, value, &previous);
+    rc = bigcache_previous_carry_locked(store, key, old, value, &previous);
 
     if (rc == BIGCACHE_OK) {
         next.flags |= BIGCACHE_FLAG_PREVIOUS;
         next.written = written;
         next.previous = previous.record;
 
-        rc = bigcache_key_bytes(&next, bytes);
+        rc = bigcache_key_write_bytes(&next, bytes);
     }
 
     bigcache_previous_free(&previous);
@@ -239,8 +126,8 @@ bigcache_key_encode(bigcache_store_t *store, const bigcache_str_t *key,
 
 
 bigcache_rc_t
-bigcache_key_strip(bigcache_store_t *store, const bigcache_str_t *key,
-    const bigcache_match_t *match)
+bigcache_key_write_strip_locked(bigcache_store_t *store,
+    const bigcache_str_t *key, const bigcache_match_t *match)
 {
     u_char                was[BIGCACHE_NAMES_MAX];
     u_char                will[BIGCACHE_NAMES_MAX];
@@ -248,10 +135,10 @@ bigcache_key_strip(bigcache_store_t *store, const bigcache_str_t *key,
     bigcache_str_t        value, bytes;
     bigcache_key_write_t  write;
 
-    rc = bigcache_key_read(store, key, &write.old, &value);
+    rc = bigcache_key_read_value_locked(store, key, &write.old, &value);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_key_strip_bytes(&write.old, match, &bytes);
+        rc = bigcache_key_write_strip_bytes(&write.old, match, &bytes);
     }
 
     if (rc != BIGCACHE_OK || bytes.data == NULL) {
@@ -266,7 +153,7 @@ bigcache_key_strip(bigcache_store_t *store, const bigcache_str_t *key,
 
     (void) atomic_fetch_add(&store->removals, 1);
 
-    rc = bigcache_key_write(store, &write, 1);
+    rc = bigcache_key_write_locked(store, &write, 1);
 
     (void) atomic_fetch_add(&store->removals_done, 1);
 
@@ -289,7 +176,7 @@ done:
  */
 
 static bigcache_rc_t
-bigcache_key_strip_bytes(const bigcache_old_t *old,
+bigcache_key_write_strip_bytes(const bigcache_old_t *old,
     const bigcache_match_t *match, bigcache_str_t *bytes)
 {
     bigcache_rc_t      rc;
@@ -304,24 +191,24 @@ bigcache_key_strip_bytes(const bigcache_old_t *old,
         return BIGCACHE_OK;
     }
 
-    if (bigcache_key_replaced(&record.previous, match, &first)) {
+    if (bigcache_key_write_replaced(&record.previous, match, &first)) {
         record.previous.len = 0;
-        return bigcache_key_bytes(&record, bytes);
+        return bigcache_key_write_bytes(&record, bytes);
     }
 
     if (record.previous.len == 0
-        || !bigcache_key_replaced(&first.previous, match, &second))
+        || !bigcache_key_write_replaced(&first.previous, match, &second))
     {
         return BIGCACHE_OK;
     }
 
     first.previous.len = 0;
 
-    rc = bigcache_key_bytes(&first, &layer);
+    rc = bigcache_key_write_bytes(&first, &layer);
 
     if (rc == BIGCACHE_OK) {
         record.previous = layer;
-        rc = bigcache_key_bytes(&record, bytes);
+        rc = bigcache_key_write_bytes(&record, bytes);
         free((void *) layer.data);
     }
 
@@ -332,7 +219,7 @@ bigcache_key_strip_bytes(const bigcache_old_t *old,
 /* decodes a carried record and tells whether a removal is for its page */
 
 static int
-bigcache_key_replaced(const bigcache_str_t *carried,
+bigcache_key_write_replaced(const bigcache_str_t *carried,
     const bigcache_match_t *match, bigcache_record_t *record)
 {
     bigcache_old_t  old;
@@ -347,14 +234,14 @@ bigcache_key_replaced(const bigcache_str_t *carried,
 
     old.record = *record;
 
-    return bigcache_key_matches(&old, match);
+    return bigcache_key_read_matches(&old, match);
 }
 
 
 /* encodes a record in a segment */
 
 static bigcache_rc_t
-bigcache_key_bytes(const bigcache_record_t *record, bigcache_str_t *bytes)
+bigcache_key_write_bytes(const bigcache_record_t *record, bigcache_str_t *bytes)
 {
     u_char  *p;
 
@@ -377,7 +264,7 @@ bigcache_key_bytes(const bigcache_record_t *record, bigcache_str_t *bytes)
 /* returns how many there are, of BIGCACHE_KEY_CHANGES at most */
 
 static unsigned
-bigcache_key_changes(bigcache_change_t *changes,
+bigcache_key_write_changes(bigcache_change_t *changes,
     const bigcache_key_write_t *write)
 {
     int64_t                       expire;
@@ -415,7 +302,7 @@ bigcache_key_changes(bigcache_change_t *changes,
 
 
 static void
-bigcache_key_begin(bigcache_store_t *store, bigcache_key_write_t *write)
+bigcache_key_write_begin(bigcache_store_t *store, bigcache_key_write_t *write)
 {
     write->hash = bigcache_hot_hash(store->conf.hot, &write->key);
 
@@ -431,7 +318,7 @@ bigcache_key_begin(bigcache_store_t *store, bigcache_key_write_t *write)
 /* what is in the index now counts */
 
 static void
-bigcache_key_account(bigcache_store_t *store,
+bigcache_key_write_account(bigcache_store_t *store,
     const bigcache_key_write_t *write)
 {
     uint64_t                  size;

@@ -16,7 +16,7 @@
 #define _BIGCACHE_KEY_WRITE_H_INCLUDED_
 
 
-#include "bigcache_key.h"
+#include "bigcache_key_read.h"
 
 
 /* keys of one write, at most */
@@ -37,57 +37,30 @@ typedef struct {
 } bigcache_key_write_t;
 
 
-/* returns which of the BIGCACHE_STORE_LOCKS in store->keys is the key's */
-
-unsigned bigcache_key_hash(const bigcache_str_t *key);
-
-/*
- * Tells what is there; BIGCACHE_OK, or BIGCACHE_ERROR, logged.
- * bigcache_key_read() gives the bytes of the record, too, which old->record
- * points into: the caller gives them to bigcache_index_free() if there are
- * any.
- */
-bigcache_rc_t bigcache_key_read(bigcache_store_t *store,
-    const bigcache_str_t *key, bigcache_old_t *old, bigcache_str_t *value);
-bigcache_rc_t bigcache_key_old(bigcache_store_t *store,
-    const bigcache_str_t *key, bigcache_old_t *old);
-
-/* returns 1 if what is there is what a removal is for, or 0 */
-
-int bigcache_key_matches(const bigcache_old_t *old,
-    const bigcache_match_t *match);
-
 /*
  * Encodes record, in a segment, to go over old, whose bytes are at value: with
  * what it has to carry, bigcache_previous.h.  written: a version not earlier
  * than this write.  Returns BIGCACHE_OK and *bytes, to be freed, or
  * BIGCACHE_NOMEM.
  */
-bigcache_rc_t bigcache_key_encode(bigcache_store_t *store,
+bigcache_rc_t bigcache_key_write_encode_locked(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_record_t *record,
     uint64_t written, const bigcache_old_t *old, const bigcache_str_t *value,
     bigcache_str_t *bytes);
 
 /*
- * Returns 1 if it may be that a crash kept the entry from the disk, but not
- * the record, or 0.  That stays so when store->synced moves on.
- */
-int bigcache_key_torn(bigcache_store_t *store,
-    const bigcache_record_t *record);
-
-/*
  * What is there is not what a removal is for, but may have replaced it: takes
  * that from the record, or a power cut could bring it back.  Returns
- * BIGCACHE_OK; BIGCACHE_NOMEM, or what bigcache_key_write() does.
+ * BIGCACHE_OK; BIGCACHE_NOMEM, or what bigcache_key_write_locked() does.
  */
-bigcache_rc_t bigcache_key_strip(bigcache_store_t *store,
+bigcache_rc_t bigcache_key_write_strip_locked(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_match_t *match);
 
 /*
  * Makes all n writes, 1 to BIGCACHE_KEY_WRITES, or none of them.  Returns
  * BIGCACHE_OK; or what writers are told, logged if it is new.
  */
-bigcache_rc_t bigcache_key_write(bigcache_store_t *store,
+bigcache_rc_t bigcache_key_write_locked(bigcache_store_t *store,
     bigcache_key_write_t *writes, unsigned n);
 
 

@@ -10,21 +10,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bigcache_key_write.h"
-#include "bigcache_life.h"
+#include "bigcache_core.h"
+#include "bigcache_key_read.h"
 #include "bigcache_previous.h"
+#include "bigcache_version.h"
 
 
-static int bigcache_previous_alone(bigcache_store_t *store,
+static int bigcache_previous_alone_locked(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_record_t *record);
 static bigcache_rc_t bigcache_previous_encode(const bigcache_record_t *record,
     const bigcache_str_t *carried, u_char **memory, bigcache_str_t *bytes);
 
 
 bigcache_rc_t
-bigcache_previous_carry(bigcache_store_t *store, const bigcache_str_t *key,
-    const bigcache_old_t *old, const bigcache_str_t *value,
-    bigcache_previous_t *previous)
+bigcache_previous_carry_locked(bigcache_store_t *store,
+    const bigcache_str_t *key, const bigcache_old_t *old,
+    const bigcache_str_t *value, bigcache_previous_t *previous)
 {
     bigcache_rc_t             rc;
     bigcache_record_t         first;
@@ -40,7 +41,7 @@ bigcache_previous_carry(bigcache_store_t *store, const bigcache_str_t *key,
         return BIGCACHE_OK;
     }
 
-    if (bigcache_previous_alone(store, key, record)) {
+    if (bigcache_previous_alone_locked(store, key, record)) {
         return bigcache_previous_encode(record, NULL, &previous->memory[0],
                                         &previous->record);
     }
@@ -55,7 +56,7 @@ bigcache_previous_carry(bigcache_store_t *store, const bigcache_str_t *key,
     }
 
     if ((first.flags & BIGCACHE_FLAG_PREVIOUS)
-        && bigcache_previous_alone(store, key, &first))
+        && bigcache_previous_alone_locked(store, key, &first))
     {
         rc = bigcache_previous_encode(&first, NULL, &previous->memory[0],
                                       &previous->record);
@@ -66,7 +67,7 @@ bigcache_previous_carry(bigcache_store_t *store, const bigcache_str_t *key,
         first.flags = 0;
     }
 
-    if (record->written > store->cuts[bigcache_key_hash(key)]) {
+    if (record->written > store->cuts[bigcache_key_read_slot(key)]) {
 
         /* no round is under way, or not one of this record */
 
@@ -88,11 +89,11 @@ bigcache_previous_carry(bigcache_store_t *store, const bigcache_str_t *key,
 /* tells whether what a record carries is gone, or not needed any more */
 
 static int
-bigcache_previous_alone(bigcache_store_t *store, const bigcache_str_t *key,
-    const bigcache_record_t *record)
+bigcache_previous_alone_locked(bigcache_store_t *store,
+    const bigcache_str_t *key, const bigcache_record_t *record)
 {
     return record->previous.len == 0
-           || bigcache_previous_durable(store, key, record);
+           || bigcache_previous_durable_locked(store, key, record);
 }
 
 
@@ -140,11 +141,11 @@ bigcache_previous_encode(const bigcache_record_t *record,
 
 
 int
-bigcache_previous_durable(bigcache_store_t *store, const bigcache_str_t *key,
-    const bigcache_record_t *record)
+bigcache_previous_durable_locked(bigcache_store_t *store,
+    const bigcache_str_t *key, const bigcache_record_t *record)
 {
     return record->written <= atomic_load(&store->synced)
-           || record->written <= store->settled[bigcache_key_hash(key)];
+           || record->written <= store->settled[bigcache_key_read_slot(key)];
 }
 
 
@@ -153,9 +154,9 @@ bigcache_previous_begin(bigcache_store_t *store)
 {
     unsigned  i;
 
-    for (i = 0; i < BIGCACHE_STORE_LOCKS; i++) {
+    for (i = 0; i < BIGCACHE_CORE_LOCKS; i++) {
         (void) pthread_mutex_lock(&store->keys[i]);
-        store->cuts[i] = bigcache_store_latest(store);
+        store->cuts[i] = bigcache_version_latest(store);
         (void) pthread_mutex_unlock(&store->keys[i]);
     }
 }
@@ -166,7 +167,7 @@ bigcache_previous_end(bigcache_store_t *store, int durable)
 {
     unsigned  i;
 
-    for (i = 0; i < BIGCACHE_STORE_LOCKS; i++) {
+    for (i = 0; i < BIGCACHE_CORE_LOCKS; i++) {
         (void) pthread_mutex_lock(&store->keys[i]);
 
         if (durable) {
@@ -177,4 +178,12 @@ bigcache_previous_end(bigcache_store_t *store, int durable)
 
         (void) pthread_mutex_unlock(&store->keys[i]);
     }
+}
+
+
+int
+bigcache_previous_torn(bigcache_store_t *store, const bigcache_record_t *record)
+{
+    return record->written <= atomic_load(&store->opened)
+           && record->written > atomic_load(&store->synced_before);
 }

@@ -25,7 +25,7 @@
 #define _BIGCACHE_PREVIOUS_H_INCLUDED_
 
 
-#include "bigcache_key.h"
+#include "bigcache_key_read.h"
 
 
 /*
@@ -44,7 +44,7 @@ typedef struct {
  * value for as long as the result.  Returns BIGCACHE_OK or BIGCACHE_NOMEM; the
  * caller must call bigcache_previous_free() in any case.
  */
-bigcache_rc_t bigcache_previous_carry(bigcache_store_t *store,
+bigcache_rc_t bigcache_previous_carry_locked(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_old_t *old,
     const bigcache_str_t *value, bigcache_previous_t *previous);
 void bigcache_previous_free(bigcache_previous_t *previous);
@@ -54,7 +54,7 @@ void bigcache_previous_free(bigcache_previous_t *previous);
  * or 0.  The caller must hold the lock of the key, unless the keys are not
  * counted yet.
  */
-int bigcache_previous_durable(bigcache_store_t *store,
+int bigcache_previous_durable_locked(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_record_t *record);
 
 /*
@@ -64,6 +64,13 @@ int bigcache_previous_durable(bigcache_store_t *store,
  */
 void bigcache_previous_begin(bigcache_store_t *store);
 void bigcache_previous_end(bigcache_store_t *store, int durable);
+
+/*
+ * Returns 1 if it may be that a crash kept the entry from the disk, but not
+ * the record, or 0.  That stays so when store->synced moves on.
+ */
+int bigcache_previous_torn(bigcache_store_t *store,
+    const bigcache_record_t *record);
 
 
 #endif /* _BIGCACHE_PREVIOUS_H_INCLUDED_ */

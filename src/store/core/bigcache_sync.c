@@ -18,18 +18,20 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "bigcache_adopt.h"
+#include "bigcache_bytes.h"
+#include "bigcache_core.h"
 #include "bigcache_dir.h"
+#include "bigcache_fault.h"
 #include "bigcache_fsync.h"
-#include "bigcache_key.h"
-#include "bigcache_life.h"
-#include "bigcache_open.h"
+#include "bigcache_names.h"
 #include "bigcache_previous.h"
 #include "bigcache_sync.h"
 #include "bigcache_time.h"
+#include "bigcache_version.h"
 
 
 /* milliseconds between two lines that say that a sync failed */
@@ -41,7 +43,45 @@
 #define BIGCACHE_SYNC_RETRY   1000
 
 
-static bigcache_rc_t bigcache_sync_create(bigcache_sync_rounds_t *rounds,
+/* more segments than that are taken for all */
+
+#define BIGCACHE_SYNC_IDS  64
+
+
+/* one thread, and those that wait for its rounds, by number */
+
+typedef struct {
+    bigcache_store_t       *store;
+    pthread_t               thread;
+    uint64_t                wanted;     /* the last that came */
+    uint64_t                done;       /* the last that had its round */
+    uint64_t                failed;     /* the last whose round failed, or 0 */
+    bigcache_rc_t           rc;         /* of that round */
+    unsigned                started:1;
+} bigcache_sync_rounds_t;
+
+/*
+ * All of it is under the mutex, but for started, which the threads find set,
+ * ids, nids and named, which are for rounds of all, and lost, under logs.
+ */
+
+struct bigcache_sync_s {
+    pthread_mutex_t         mutex;
+    pthread_cond_t          cond;
+    bigcache_sync_rounds_t  index;
+    bigcache_sync_rounds_t  all;
+    uint64_t                ids[BIGCACHE_SYNC_IDS];
+    size_t                  nids;       /* segments that could not be synced */
+    pthread_mutex_t         logs;       /* one syncs them at a time */
+    int64_t                 retry_at;   /* after a failure, monotonic ms */
+    int64_t                 logged_at;  /* likewise, 0: none was */
+    int                     stopping;
+    int                     named;      /* so are the names in the directory */
+    int                     lost;       /* a sync of the logs failed */
+};
+
+
+static bigcache_rc_t bigcache_sync_begin(bigcache_sync_rounds_t *rounds,
     char *error);
 static void bigcache_sync_join(bigcache_sync_rounds_t *rounds);
 static void *bigcache_sync_thread(void *data);
@@ -55,6 +95,8 @@ static bigcache_rc_t bigcache_sync_run_all(bigcache_store_t *store,
     char *error);
 static int bigcache_sync_counted(bigcache_store_t *store);
 static void bigcache_sync_remember(bigcache_store_t *store);
+static bigcache_rc_t bigcache_sync_keep_unsynced(bigcache_store_t *store,
+    const uint64_t *ids, size_t n, char *error);
 static bigcache_rc_t bigcache_sync_logs(bigcache_store_t *store,
     char *error);
 static bigcache_rc_t bigcache_sync_names(bigcache_store_t *store,
@@ -63,10 +105,16 @@ static bigcache_rc_t bigcache_sync_failed(bigcache_store_t *store,
     bigcache_rc_t rc, const char *error);
 
 
-void
-bigcache_sync_init(bigcache_sync_t *sync, bigcache_store_t *store)
+bigcache_sync_t *
+bigcache_sync_create(bigcache_store_t *store)
 {
-    pthread_condattr_t  attr;
+    bigcache_sync_t     *sync;
+    pthread_condattr_t   attr;
+
+    sync = calloc(1, sizeof(bigcache_sync_t));
+    if (sync == NULL) {
+        return NULL;
+    }
 
     sync->index.store = store;
     sync->all.store = store;
@@ -78,6 +126,8 @@ bigcache_sync_init(bigcache_sync_t *sync, bigcache_store_t *store)
     (void) pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     (void) pthread_cond_init(&sync->cond, &attr);
     (void) pthread_condattr_destroy(&attr);
+
+    return sync;
 }
 
 
@@ -87,6 +137,8 @@ bigcache_sync_destroy(bigcache_sync_t *sync)
     (void) pthread_cond_destroy(&sync->cond);
     (void) pthread_mutex_destroy(&sync->logs);
     (void) pthread_mutex_destroy(&sync->mutex);
+
+    free(sync);
 }
 
 
@@ -97,7 +149,7 @@ bigcache_sync_start(bigcache_store_t *store, char *error)
     bigcache_rc_t     rc;
     bigcache_sync_t  *sync;
 
-    sync = &store->sync;
+    sync = store->sync;
 
     sync->stopping = 0;
     sync->named = 0;
@@ -121,10 +173,10 @@ bigcache_sync_start(bigcache_store_t *store, char *error)
     (void) atomic_fetch_add(&store->removals, 1);
     (void) atomic_fetch_add(&store->removals_done, 1);
 
-    rc = bigcache_sync_create(&sync->index, error);
+    rc = bigcache_sync_begin(&sync->index, error);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_sync_create(&sync->all, error);
+        rc = bigcache_sync_begin(&sync->all, error);
     }
 
     if (rc != BIGCACHE_OK) {
@@ -140,7 +192,7 @@ bigcache_sync_stop(bigcache_store_t *store)
 {
     bigcache_sync_t  *sync;
 
-    sync = &store->sync;
+    sync = store->sync;
 
     (void) pthread_mutex_lock(&sync->mutex);
     sync->stopping = 1;
@@ -155,7 +207,7 @@ bigcache_sync_stop(bigcache_store_t *store)
 /* it inherits the mask of the store's thread, which takes no signals */
 
 static bigcache_rc_t
-bigcache_sync_create(bigcache_sync_rounds_t *rounds, char *error)
+bigcache_sync_begin(bigcache_sync_rounds_t *rounds, char *error)
 {
     int   err;
     char  text[128];
@@ -194,7 +246,7 @@ bigcache_sync_note(bigcache_store_t *store)
     bigcache_sync_t  *sync;
 
     none = 0;
-    sync = &store->sync;
+    sync = store->sync;
 
     if (atomic_load(&store->shared->unsynced) != 0
         || !atomic_compare_exchange_strong(&store->shared->unsynced, &none,
@@ -215,7 +267,7 @@ bigcache_sync_note(bigcache_store_t *store)
 bigcache_rc_t
 bigcache_sync_index(bigcache_store_t *store)
 {
-    return bigcache_sync_wait(&store->sync.index);
+    return bigcache_sync_wait(&store->sync->index);
 }
 
 
@@ -228,7 +280,7 @@ bigcache_sync_all(bigcache_store_t *store)
         return BIGCACHE_OK;
     }
 
-    return bigcache_sync_wait(&store->sync.all);
+    return bigcache_sync_wait(&store->sync->all);
 }
 
 
@@ -253,7 +305,7 @@ bigcache_sync_segments(bigcache_store_t *store)
      * that round when another one has ended, and is on the disk.
      */
 
-    rc = bigcache_sync_wait(&store->sync.all);
+    rc = bigcache_sync_wait(&store->sync->all);
 
     return (rc == BIGCACHE_OK) ? bigcache_generation_sync(store->lock) : rc;
 }
@@ -306,7 +358,7 @@ bigcache_sync_thread(void *data)
     bigcache_rc_t     rc;
     bigcache_sync_t  *sync;
 
-    sync = &rounds->store->sync;
+    sync = rounds->store->sync;
 
     (void) pthread_mutex_lock(&sync->mutex);
 
@@ -346,7 +398,7 @@ bigcache_sync_await_locked(bigcache_sync_rounds_t *rounds)
     struct timespec   ts;
     bigcache_sync_t  *sync;
 
-    sync = &rounds->store->sync;
+    sync = rounds->store->sync;
 
     for ( ;; ) {
 
@@ -384,15 +436,15 @@ bigcache_sync_due_locked(bigcache_sync_rounds_t *rounds)
     store = rounds->store;
     since = atomic_load(&store->shared->unsynced);
 
-    if (rounds != &store->sync.all || since == 0 || store->conf.sync == 0
-        || store->sync.stopping)
+    if (rounds != &store->sync->all || since == 0 || store->conf.sync == 0
+        || store->sync->stopping)
     {
         return INT64_MAX;
     }
 
     due = since + (int64_t) store->conf.sync;
 
-    return (due > store->sync.retry_at) ? due : store->sync.retry_at;
+    return (due > store->sync->retry_at) ? due : store->sync->retry_at;
 }
 
 
@@ -403,7 +455,7 @@ bigcache_sync_wait(bigcache_sync_rounds_t *rounds)
     bigcache_rc_t     rc;
     bigcache_sync_t  *sync;
 
-    sync = &rounds->store->sync;
+    sync = rounds->store->sync;
 
     if (!rounds->started) {
         return bigcache_sync_run(rounds);
@@ -438,7 +490,7 @@ bigcache_sync_run(bigcache_sync_rounds_t *rounds)
 
     (void) atomic_fetch_add(&store->shared->syncs, 1);
 
-    rc = (rounds == &store->sync.all) ? bigcache_sync_run_all(store, error)
+    rc = (rounds == &store->sync->all) ? bigcache_sync_run_all(store, error)
                                       : bigcache_sync_run_index(store, error);
 
     if (rc == BIGCACHE_OK) {
@@ -491,7 +543,7 @@ bigcache_sync_run_all(bigcache_store_t *store, char *error)
 
     counted = bigcache_sync_counted(store);
 
-    version = bigcache_store_latest(store);
+    version = bigcache_version_latest(store);
     bigcache_previous_begin(store);
 
     rc = bigcache_segments_sync(store->segments, error);
@@ -535,7 +587,7 @@ bigcache_sync_remember(bigcache_store_t *store)
     uint64_t          ids[BIGCACHE_SYNC_IDS];
     bigcache_sync_t  *sync;
 
-    sync = &store->sync;
+    sync = store->sync;
 
     n = bigcache_segments_unsynced(store->segments, ids, BIGCACHE_SYNC_IDS);
 
@@ -548,15 +600,42 @@ bigcache_sync_remember(bigcache_store_t *store)
         return;
     }
 
-    if (bigcache_open_keep_unsynced(store->index, ids, n, error)
-        != BIGCACHE_OK)
-    {
+    if (bigcache_sync_keep_unsynced(store, ids, n, error) != BIGCACHE_OK) {
         (void) bigcache_log_failed(&store->conf.log, store->conf.path,
                                    BIGCACHE_ERROR, "write", error);
     }
 
     memcpy(sync->ids, ids, n * sizeof(uint64_t));
     sync->nids = n;
+}
+
+
+/*
+ * Keeps the ids of the n segments that could not be synced in the index; 0 as
+ * the only one means all.
+ */
+
+static bigcache_rc_t
+bigcache_sync_keep_unsynced(bigcache_store_t *store, const uint64_t *ids,
+    size_t n, char *error)
+{
+    size_t             i;
+    u_char            *p, buf[BIGCACHE_SYNC_IDS * sizeof(uint64_t)];
+    bigcache_str_t     value;
+    bigcache_change_t  change;
+
+    for (p = buf, i = 0; i < n; i++) {
+        p = bigcache_put64(p, ids[i]);
+    }
+
+    value.data = buf;
+    value.len = (size_t) (p - buf);
+
+    change.space = BIGCACHE_NAMES_META;
+    change.key = bigcache_names_unsynced;
+    change.value = n ? &value : NULL;
+
+    return bigcache_index_write(store->index, &change, 1, error);
 }
 
 
@@ -583,7 +662,7 @@ bigcache_sync_logs(bigcache_store_t *store, char *error)
     bigcache_rc_t     rc;
     bigcache_sync_t  *sync;
 
-    sync = &store->sync;
+    sync = store->sync;
 
     /*
      * A failure is reported once.  Until the store has been opened anew no
@@ -609,12 +688,11 @@ bigcache_sync_logs(bigcache_store_t *store, char *error)
         return BIGCACHE_ERROR;
     }
 
-    if (rc == BIGCACHE_OK
-        && atomic_load(&store->import.state) != BIGCACHE_IMPORT_NONE)
-    {
+    if (rc == BIGCACHE_OK && !atomic_load(&store->imported)) {
+
         /* what was deleted from the original, too */
 
-        (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_ADOPT_IMPORT,
+        (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_IMPORT,
                         store->conf.path);
 
         rc = bigcache_fsync_logs(name, &lost, error);
@@ -629,7 +707,7 @@ bigcache_sync_logs(bigcache_store_t *store, char *error)
         /* what LevelDB has in memory goes to a table, then to another log */
 
         sync->lost = 1;
-        bigcache_store_break(store, rc);
+        bigcache_fault_break(store, rc);
     }
 
     (void) pthread_mutex_unlock(&sync->logs);
@@ -646,13 +724,13 @@ bigcache_sync_names(bigcache_store_t *store, char *error)
     char           name[PATH_MAX], ignored[BIGCACHE_ERROR_LEN];
     bigcache_rc_t  rc;
 
-    if (store->sync.named) {
+    if (store->sync->named) {
         return BIGCACHE_OK;
     }
 
     rc = bigcache_fsync_dir(store->conf.path, error);
 
-    store->sync.named = (rc == BIGCACHE_OK);
+    store->sync->named = (rc == BIGCACHE_OK);
 
     /* the one above may not be readable for us; most often it is old */
 
@@ -671,7 +749,7 @@ bigcache_sync_failed(bigcache_store_t *store, bigcache_rc_t rc,
     bigcache_sync_t  *sync;
 
     now = bigcache_monotonic();
-    sync = &store->sync;
+    sync = store->sync;
 
     (void) pthread_mutex_lock(&sync->mutex);
 

@@ -32,53 +32,12 @@
 #define _BIGCACHE_SYNC_H_INCLUDED_
 
 
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdint.h>
-
-#include "bigcache_conf.h"
-#include "bigcache_rc.h"
+#include "bigcache_core.h"
 
 
-/* more segments than that are taken for all */
+/* returns that of a store, with no threads, or NULL if there is no memory */
 
-#define BIGCACHE_SYNC_IDS  64
-
-
-/* one thread, and those that wait for its rounds, by number */
-
-typedef struct {
-    bigcache_store_t       *store;
-    pthread_t               thread;
-    uint64_t                wanted;     /* the last that came */
-    uint64_t                done;       /* the last that had its round */
-    uint64_t                failed;     /* the last whose round failed, or 0 */
-    bigcache_rc_t           rc;         /* of that round */
-    unsigned                started:1;
-} bigcache_sync_rounds_t;
-
-/*
- * All of it is under the mutex, but for started, which the threads find set,
- * ids, nids and named, which are for rounds of all, and lost, under logs.
- */
-
-typedef struct {
-    pthread_mutex_t         mutex;
-    pthread_cond_t          cond;
-    bigcache_sync_rounds_t  index;
-    bigcache_sync_rounds_t  all;
-    uint64_t                ids[BIGCACHE_SYNC_IDS];
-    size_t                  nids;       /* segments that could not be synced */
-    pthread_mutex_t         logs;       /* one syncs them at a time */
-    int64_t                 retry_at;   /* after a failure, monotonic ms */
-    int64_t                 logged_at;  /* likewise, 0: none was */
-    int                     stopping;
-    int                     named;      /* so are the names in the directory */
-    int                     lost;       /* a sync of the logs failed */
-} bigcache_sync_t;
-
-
-void bigcache_sync_init(bigcache_sync_t *sync, bigcache_store_t *store);
+bigcache_sync_t *bigcache_sync_create(bigcache_store_t *store);
 void bigcache_sync_destroy(bigcache_sync_t *sync);
 
 /*

@@ -39,6 +39,7 @@
 #define BIGCACHE_DIR_INDEX  "index"
 #define BIGCACHE_DIR_PAGES  "pages"
 #define BIGCACHE_DIR_SOCKET "owner.sock"
+#define BIGCACHE_DIR_IMPORT "import"
 
 
 /*

@@ -20,10 +20,11 @@
 #include "bigcache_adopt.h"
 #include "bigcache_dir.h"
 #include "bigcache_fsync.h"
+#include "bigcache_names.h"
 #include "bigcache_recover.h"
 
 
-#define BIGCACHE_ADOPT_NEW     BIGCACHE_ADOPT_IMPORT ".new"
+#define BIGCACHE_ADOPT_NEW     BIGCACHE_DIR_IMPORT ".new"
 #define BIGCACHE_ADOPT_MEMORY  (4 * 1024 * 1024)
 
 
@@ -105,7 +106,7 @@ bigcache_adopt(const char *path, char *error)
     bigcache_recover_remove(path, BIGCACHE_ADOPT_NEW);
 
     (void) snprintf(from, PATH_MAX, "%s/" BIGCACHE_ADOPT_NEW, path);
-    (void) snprintf(to, PATH_MAX, "%s/" BIGCACHE_ADOPT_IMPORT, path);
+    (void) snprintf(to, PATH_MAX, "%s/" BIGCACHE_DIR_IMPORT, path);
 
     if (mkdir(from, 0700) == -1) {
         return bigcache_adopt_failed("make", path, BIGCACHE_ADOPT_NEW, error);
@@ -175,10 +176,10 @@ bigcache_adopt_due(const char *path, char *error)
 {
     bigcache_rc_t  rc;
 
-    rc = bigcache_recover_restore(path, BIGCACHE_ADOPT_IMPORT, error);
+    rc = bigcache_recover_restore(path, BIGCACHE_DIR_IMPORT, error);
 
     return (rc == BIGCACHE_OK)
-           ? bigcache_adopt_exists(path, BIGCACHE_ADOPT_IMPORT, error) : rc;
+           ? bigcache_adopt_exists(path, BIGCACHE_DIR_IMPORT, error) : rc;
 }
 
 
@@ -195,7 +196,7 @@ bigcache_adopt_end(const char *path, int keep, uint64_t stamp, char *error)
         }
     }
 
-    rc = bigcache_dir_discard(path, BIGCACHE_ADOPT_IMPORT, stamp, error);
+    rc = bigcache_dir_discard(path, BIGCACHE_DIR_IMPORT, stamp, error);
 
     /*
      * before /clear removes the index: alone, import/ is not known to be ours,
@@ -215,7 +216,7 @@ bigcache_adopt_wanted(const char *path, char *error)
     bigcache_rc_t  rc;
 
     static const char *const  names[] = {
-        BIGCACHE_DIR_INDEX, BIGCACHE_ADOPT_IMPORT
+        BIGCACHE_DIR_INDEX, BIGCACHE_DIR_IMPORT
     };
 
     rc = bigcache_adopt_exists(path, "CURRENT", error);
@@ -249,7 +250,7 @@ bigcache_adopt_settled(const char *path, char *error)
         return rc;
     }
 
-    rc = bigcache_adopt_exists(path, BIGCACHE_ADOPT_IMPORT, error);
+    rc = bigcache_adopt_exists(path, BIGCACHE_DIR_IMPORT, error);
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_fsync_dir(path, error);

@@ -28,9 +28,6 @@
 #include "bigcache_index.h"
 
 
-#define BIGCACHE_ADOPT_IMPORT  "import"
-
-
 /* tells whether the name is one of LevelDB's files */
 
 int bigcache_adopt_named(const char *name);

@@ -11,15 +11,19 @@
 
 #include "bigcache_adopt.h"
 #include "bigcache_answer.h"
+#include "bigcache_core.h"
 #include "bigcache_dir.h"
+#include "bigcache_fault.h"
 #include "bigcache_import.h"
 #include "bigcache_json.h"
 #include "bigcache_key.h"
-#include "bigcache_life.h"
 #include "bigcache_lifetime.h"
+#include "bigcache_names.h"
 #include "bigcache_original.h"
-#include "bigcache_room.h"
+#include "bigcache_place.h"
+#include "bigcache_sync.h"
 #include "bigcache_time.h"
+#include "bigcache_version.h"
 
 
 /* a slice, in keys and in bytes, for the thread has other things to do */
@@ -109,25 +113,37 @@ static bigcache_rc_t bigcache_import_purge_key(void *data,
     const bigcache_str_t *key, const bigcache_str_t *value);
 
 
-void
-bigcache_import_init(bigcache_import_t *import)
+bigcache_import_t *
+bigcache_import_create(void)
 {
-    (void) pthread_mutex_init(&import->mutex, NULL);
+    bigcache_import_t  *import;
+
+    import = calloc(1, sizeof(bigcache_import_t));
+
+    if (import) {
+        (void) pthread_mutex_init(&import->mutex, NULL);
+    }
+
+    return import;
 }
 
 
 void
 bigcache_import_destroy(bigcache_import_t *import)
 {
-    bigcache_import_close(import);
-
     (void) pthread_mutex_destroy(&import->mutex);
+
+    free(import);
 }
 
 
 void
-bigcache_import_close(bigcache_import_t *import)
+bigcache_import_close(bigcache_store_t *store)
 {
+    bigcache_import_t  *import;
+
+    import = store->import;
+
     (void) pthread_mutex_lock(&import->mutex);
 
     if (import->index) {
@@ -149,9 +165,23 @@ bigcache_import_close(bigcache_import_t *import)
     import->told = 0;
     import->retry_at = 0;
 
-    atomic_store(&import->state, BIGCACHE_IMPORT_UNKNOWN);
+    atomic_store(&store->imported, 0);
 
     (void) pthread_mutex_unlock(&import->mutex);
+}
+
+
+void
+bigcache_import_lock(bigcache_store_t *store)
+{
+    (void) pthread_mutex_lock(&store->import->mutex);
+}
+
+
+void
+bigcache_import_unlock(bigcache_store_t *store)
+{
+    (void) pthread_mutex_unlock(&store->import->mutex);
 }
 
 
@@ -161,11 +191,11 @@ bigcache_import_work(bigcache_store_t *store)
     bigcache_rc_t       rc;
     bigcache_import_t  *import;
 
-    import = &store->import;
+    import = store->import;
 
     /* to open the database of the original may take long */
 
-    if (atomic_load(&import->state) == BIGCACHE_IMPORT_NONE
+    if (atomic_load(&store->imported)
         || atomic_load(&store->draining))
     {
         return 0;
@@ -201,9 +231,9 @@ bigcache_import_forget(bigcache_store_t *store, const bigcache_str_t *key)
     bigcache_rc_t       rc;
     bigcache_import_t  *import;
 
-    import = &store->import;
+    import = store->import;
 
-    if (atomic_load(&import->state) == BIGCACHE_IMPORT_NONE) {
+    if (atomic_load(&store->imported)) {
         return BIGCACHE_MISS;
     }
 
@@ -229,9 +259,9 @@ bigcache_import_replaced(bigcache_store_t *store, const bigcache_str_t *key)
     bigcache_str_t      value;
     bigcache_import_t  *import;
 
-    import = &store->import;
+    import = store->import;
 
-    if (atomic_load(&import->state) == BIGCACHE_IMPORT_NONE) {
+    if (atomic_load(&store->imported)) {
         return;
     }
 
@@ -268,7 +298,7 @@ bigcache_import_purge(bigcache_store_t *store, const bigcache_str_t *prefix,
 
     *n = 0;
 
-    if (atomic_load(&store->import.state) == BIGCACHE_IMPORT_NONE) {
+    if (atomic_load(&store->imported)) {
         return BIGCACHE_OK;
     }
 
@@ -278,9 +308,9 @@ bigcache_import_purge(bigcache_store_t *store, const bigcache_str_t *prefix,
 
     /* the walk is over what lies behind the prefix */
 
-    (void) pthread_mutex_lock(&store->import.mutex);
-    passed = bigcache_import_passed(&store->import.last, prefix);
-    (void) pthread_mutex_unlock(&store->import.mutex);
+    (void) pthread_mutex_lock(&store->import->mutex);
+    passed = bigcache_import_passed(&store->import->last, prefix);
+    (void) pthread_mutex_unlock(&store->import->mutex);
 
     rc = bigcache_import_forget(store, prefix);
 
@@ -324,7 +354,7 @@ bigcache_import_clear(bigcache_store_t *store, char *error)
     }
 
     return bigcache_adopt_end(store->conf.path, 0,
-                              bigcache_store_version(store), error);
+                              bigcache_version_next(store), error);
 }
 
 
@@ -342,7 +372,7 @@ bigcache_import_ready(bigcache_store_t *store)
     bigcache_rc_t       rc;
     bigcache_import_t  *import;
 
-    import = &store->import;
+    import = store->import;
 
     if (import->index && !import->broken) {
         return BIGCACHE_OK;
@@ -361,7 +391,7 @@ bigcache_import_ready(bigcache_store_t *store)
         import->broken = 0;
     }
 
-    if (atomic_load(&import->state) == BIGCACHE_IMPORT_NONE) {
+    if (atomic_load(&store->imported)) {
         return BIGCACHE_MISS;
     }
 
@@ -372,15 +402,13 @@ bigcache_import_ready(bigcache_store_t *store)
     rc = bigcache_adopt_due(store->conf.path, error);
 
     if (rc == BIGCACHE_MISS) {
-        atomic_store(&import->state, BIGCACHE_IMPORT_NONE);
+        atomic_store(&store->imported, 1);
         return rc;
     }
 
     if (rc != BIGCACHE_OK) {
         return bigcache_import_later(store, error);
     }
-
-    atomic_store(&import->state, BIGCACHE_IMPORT_DUE);
 
     rc = bigcache_import_load(store, &stage, error);
 
@@ -407,7 +435,7 @@ bigcache_import_load(bigcache_store_t *store, u_char *stage, char *error)
     bigcache_str_t      value, key;
     bigcache_import_t  *import;
 
-    import = &store->import;
+    import = store->import;
     *stage = BIGCACHE_IMPORT_RUNS;
 
     rc = bigcache_index_get(store->index, BIGCACHE_NAMES_META,
@@ -449,7 +477,7 @@ bigcache_import_keep(bigcache_store_t *store)
     bigcache_str_t      key;
     bigcache_import_t  *import;
 
-    import = &store->import;
+    import = store->import;
     now = bigcache_monotonic();
 
     if (now - import->kept_at < BIGCACHE_IMPORT_KEEP
@@ -504,9 +532,9 @@ bigcache_import_write(bigcache_store_t *store, u_char stage)
     bigcache_change_t   change;
     bigcache_import_t  *import;
 
-    import = &store->import;
+    import = store->import;
 
-    rc = bigcache_store_broken(store);
+    rc = bigcache_fault_rc(store);
 
     if (rc != BIGCACHE_OK) {
         return rc;
@@ -535,7 +563,7 @@ bigcache_import_write(bigcache_store_t *store, u_char stage)
     free(buf);
 
     if (rc != BIGCACHE_OK) {
-        return bigcache_store_unwritten(store, rc, error);
+        return bigcache_fault_write_failed(store, rc, error);
     }
 
     bigcache_sync_note(store);
@@ -550,9 +578,9 @@ bigcache_import_open(bigcache_store_t *store, char *error)
     bigcache_rc_t       rc;
     bigcache_import_t  *import;
 
-    import = &store->import;
+    import = store->import;
 
-    rc = bigcache_adopt_open(store->conf.path, BIGCACHE_ADOPT_IMPORT, 0,
+    rc = bigcache_adopt_open(store->conf.path, BIGCACHE_DIR_IMPORT, 0,
                              &import->index, error);
 
     if (rc == BIGCACHE_DAMAGED) {
@@ -561,7 +589,7 @@ bigcache_import_open(bigcache_store_t *store, char *error)
 
         bigcache_import_damaged(store, error);
 
-        rc = bigcache_adopt_open(store->conf.path, BIGCACHE_ADOPT_IMPORT, 1,
+        rc = bigcache_adopt_open(store->conf.path, BIGCACHE_DIR_IMPORT, 1,
                                  &import->index, error);
     }
 
@@ -598,11 +626,11 @@ bigcache_import_open(bigcache_store_t *store, char *error)
 static void
 bigcache_import_damaged(bigcache_store_t *store, const char *error)
 {
-    if (store->import.damaged) {
+    if (store->import->damaged) {
         return;
     }
 
-    store->import.damaged = 1;
+    store->import->damaged = 1;
 
     bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
                  "store \"%s\": the database of the original is damaged, what "
@@ -616,7 +644,7 @@ bigcache_import_later(bigcache_store_t *store, const char *error)
 {
     bigcache_import_t  *import;
 
-    import = &store->import;
+    import = store->import;
 
     if (!import->told) {
         import->told = 1;
@@ -644,7 +672,7 @@ bigcache_import_slice(bigcache_store_t *store)
     bigcache_import_t       *import;
     bigcache_import_slice_t  slice;
 
-    import = &store->import;
+    import = store->import;
 
     memset(&slice, 0, sizeof(bigcache_import_slice_t));
 
@@ -705,7 +733,7 @@ bigcache_import_begin(bigcache_import_slice_t *slice)
     bigcache_str_t      last;
     bigcache_import_t  *import;
 
-    import = &slice->store->import;
+    import = slice->store->import;
     rc = BIGCACHE_OK;
 
     (void) pthread_mutex_lock(&import->mutex);
@@ -744,7 +772,7 @@ bigcache_import_again(bigcache_import_slice_t *slice)
     bigcache_import_t     *import;
     bigcache_import_key_t  last;
 
-    import = &slice->store->import;
+    import = slice->store->import;
 
     last = import->last;
     import->last = slice->first;
@@ -763,7 +791,7 @@ bigcache_import_end(bigcache_import_slice_t *slice)
     bigcache_import_t  *import;
 
     rc = slice->rc;
-    import = &slice->store->import;
+    import = slice->store->import;
 
     if (slice->n) {
         bigcache_import_note(slice->store);
@@ -796,7 +824,7 @@ bigcache_import_entry(void *data, const bigcache_str_t *key,
     bigcache_rc_t       rc;
     bigcache_import_t  *import;
 
-    import = &slice->store->import;
+    import = slice->store->import;
 
     if (atomic_load(&slice->store->draining)) {
         rc = BIGCACHE_UNAVAILABLE;
@@ -827,12 +855,12 @@ bigcache_import_one(bigcache_import_slice_t *slice,
     bigcache_import_t  *import;
 
     store = slice->store;
-    import = &store->import;
+    import = store->import;
 
     /* any version but a purge's own is earlier than one on the list */
 
     if (bigcache_import_possible(store, key)
-        && !bigcache_purge_covers(&store->purges, key, 0))
+        && !bigcache_purges_covers(&store->purges, key, 0))
     {
         rc = bigcache_import_gone(slice, key);
 
@@ -865,7 +893,7 @@ bigcache_import_gone(bigcache_import_slice_t *slice,
     bigcache_str_t      value;
     bigcache_import_t  *import;
 
-    import = &slice->store->import;
+    import = slice->store->import;
 
     if (slice->deleted == import->deleted) {
         return BIGCACHE_OK;
@@ -900,7 +928,7 @@ bigcache_import_page(bigcache_store_t *store, const bigcache_str_t *key,
     case BIGCACHE_ORIGINAL_JSON:
 
         if (ms <= bigcache_now()) {
-            store->import.expired++;
+            store->import->expired++;
             return BIGCACHE_OK;
         }
 
@@ -982,24 +1010,24 @@ bigcache_import_put(bigcache_store_t *store, const bigcache_put_t *put)
     bigcache_rc_t     rc;
     bigcache_draft_t  draft;
 
-    rc = bigcache_store_writable(store);
+    rc = bigcache_fault_writable(store);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_body_write(&store->pages, put, 0, &draft);
+        rc = bigcache_body_write(&store->bodies, put, 0, &draft);
     }
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_key_replace(store, &put->key, BIGCACHE_EXPECT_NONE, 0,
                                   &draft);
-        bigcache_body_done(&store->pages, &draft);
+        bigcache_body_done(&store->bodies, &draft);
     }
 
     if (rc == BIGCACHE_OK) {
-        store->import.imported++;
+        store->import->imported++;
     }
 
     if (rc == BIGCACHE_FULL) {
-        bigcache_store_full(store);
+        bigcache_fault_set_full(store);
     }
 
     /* what is there is newer */
@@ -1019,7 +1047,7 @@ bigcache_import_possible(bigcache_store_t *store, const bigcache_str_t *key)
         return 1;
     }
 
-    if (store->import.bad++ < BIGCACHE_IMPORT_LINES) {
+    if (store->import->bad++ < BIGCACHE_IMPORT_LINES) {
         bigcache_log(&store->conf.log, BIGCACHE_LOG_WARN,
                      "store \"%s\": a key of %llu bytes is not imported, it "
                      "%s: \"%.*s\"", store->conf.path,
@@ -1089,7 +1117,7 @@ bigcache_import_finish(bigcache_store_t *store, int keep)
     bigcache_rc_t       rc;
     bigcache_import_t  *import;
 
-    import = &store->import;
+    import = store->import;
 
     rc = bigcache_sync_all(store);
 
@@ -1113,13 +1141,13 @@ bigcache_import_finish(bigcache_store_t *store, int keep)
     }
 
     rc = bigcache_adopt_end(store->conf.path, keep,
-                            bigcache_store_version(store), error);
+                            bigcache_version_next(store), error);
 
     if (rc != BIGCACHE_OK) {
         return bigcache_import_later(store, error);
     }
 
-    atomic_store(&import->state, BIGCACHE_IMPORT_NONE);
+    atomic_store(&store->imported, 1);
 
     bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
                  "store \"%s\": import done: %llu entries read, %llu "
@@ -1141,7 +1169,7 @@ bigcache_import_note(bigcache_store_t *store)
     int64_t             now;
     bigcache_import_t  *import;
 
-    import = &store->import;
+    import = store->import;
     now = bigcache_monotonic();
 
     if (now - import->noted_at < BIGCACHE_IMPORT_PERIOD
@@ -1175,7 +1203,7 @@ bigcache_import_delete(bigcache_store_t *store, const bigcache_str_t *key)
     bigcache_change_t   change;
     bigcache_import_t  *import;
 
-    import = &store->import;
+    import = store->import;
 
     if (bigcache_import_passed(&import->kept, key)) {
         return BIGCACHE_MISS;
@@ -1226,7 +1254,7 @@ bigcache_import_purge_slice(bigcache_store_t *store,
     bigcache_rc_t       rc;
     bigcache_import_t  *import;
 
-    import = &store->import;
+    import = store->import;
 
     purge->n = 0;
     purge->more = 0;
@@ -1294,7 +1322,7 @@ bigcache_import_purge_key(void *data, const bigcache_str_t *key,
     /* what has been taken in is counted where it is now */
 
     purge->found += (rc == BIGCACHE_OK
-                     && !bigcache_import_passed(&purge->store->import.last,
+                     && !bigcache_import_passed(&purge->store->import->last,
                                                 key));
     purge->failed = (rc != BIGCACHE_OK && rc != BIGCACHE_MISS);
 

@@ -34,10 +34,7 @@
 #define _BIGCACHE_IMPORT_H_INCLUDED_
 
 
-#include <pthread.h>
-#include <stdatomic.h>
-
-#include "bigcache_conf.h"
+#include "bigcache_core.h"
 
 
 /* milliseconds, and entries, after which the index is told how far it is */
@@ -51,12 +48,6 @@
 #define BIGCACHE_IMPORT_KEPT     'K'    /* done, the files are to stay */
 
 
-typedef enum {
-    BIGCACHE_IMPORT_UNKNOWN = 0,
-    BIGCACHE_IMPORT_NONE,
-    BIGCACHE_IMPORT_DUE
-} bigcache_import_e;
-
 /* a key, and all before it */
 
 typedef struct {
@@ -66,11 +57,10 @@ typedef struct {
     unsigned             set:1;      /* there is one */
 } bigcache_import_key_t;
 
-/* all under the mutex, but for the state */
+/* all of it is under the mutex; bigcache_import_work() reads some without */
 
-typedef struct {
+struct bigcache_import_s {
     pthread_mutex_t      mutex;
-    _Atomic int          state;      /* bigcache_import_e */
     bigcache_index_t    *index;      /* of import/, NULL: not open */
     uint64_t             deleted;    /* keys, from it, since it was opened */
 
@@ -92,15 +82,22 @@ typedef struct {
     uint64_t             bad;
     uint64_t             noted;      /* of read, at the last line */
     int64_t              noted_at;   /* monotonic ms */
-} bigcache_import_t;
+};
 
 
-void bigcache_import_init(bigcache_import_t *import);
+/* returns the import of a store, or NULL if there is no memory */
+
+bigcache_import_t *bigcache_import_create(void);
 void bigcache_import_destroy(bigcache_import_t *import);
 
 /* closes the database, when nobody is inside the store */
 
-void bigcache_import_close(bigcache_import_t *import);
+void bigcache_import_close(bigcache_store_t *store);
+
+/* while a thread holds the lock, no entry is taken in, and no purge begins */
+
+void bigcache_import_lock(bigcache_store_t *store);
+void bigcache_import_unlock(bigcache_store_t *store);
 
 /*
  * Takes in some entries; for the store's thread, before it ends purges.
@@ -126,10 +123,10 @@ void bigcache_import_replaced(bigcache_store_t *store,
     const bigcache_str_t *key);
 
 /*
- * Forgets the entries whose keys begin with prefix, for a purge that is on
- * the list; it was put there under import->mutex.  Returns BIGCACHE_OK, and
- * in *n how many had not been taken in; BIGCACHE_UNAVAILABLE if the store is
- * drained, or the database cannot be opened now.
+ * Forgets the entries whose keys begin with prefix, for a purge that was put
+ * on the list under bigcache_import_lock().  Returns BIGCACHE_OK, and in *n how
+ * many had not been taken in; BIGCACHE_UNAVAILABLE if the store is drained, or
+ * the database cannot be opened now.
  */
 bigcache_rc_t bigcache_import_purge(bigcache_store_t *store,
     const bigcache_str_t *prefix, uint64_t *n);

@@ -4,144 +4,41 @@
  */
 
 
-/*
- * The directory is let go: on demand, to another process, or for good; and it
- * is opened again, or cleared, on demand.
- */
+/* the index is closed, and the store is closed or cleared on demand */
 
 
 #include <stdio.h>
 #include <string.h>
 
+#include "bigcache_close.h"
+#include "bigcache_core.h"
 #include "bigcache_dir.h"
 #include "bigcache_fsync.h"
-#include "bigcache_life.h"
+#include "bigcache_import.h"
 #include "bigcache_open.h"
+#include "bigcache_sync.h"
+#include "bigcache_version.h"
 
 
-static void bigcache_life_cool(bigcache_store_t *store, int unlock);
-static bigcache_rc_t bigcache_life_discard(bigcache_store_t *store);
-
-
-void
-bigcache_store_stop(bigcache_store_t *store)
-{
-    (void) pthread_mutex_lock(&store->mutex);
-
-    if (!store->started) {
-        (void) pthread_mutex_unlock(&store->mutex);
-        return;
-    }
-
-    if (store->stopping) {
-
-        while (store->started) {
-            (void) bigcache_life_wait(store, INT64_MAX);
-        }
-
-        (void) pthread_mutex_unlock(&store->mutex);
-        return;
-    }
-
-    store->stopping = 1;
-
-    while (store->state == BIGCACHE_STATE_DRAINING) {
-        (void) bigcache_life_wait(store, INT64_MAX);
-    }
-
-    (void) snprintf(store->reason, BIGCACHE_ERROR_LEN,
-                    "this worker process is shutting down");
-
-    bigcache_life_state(store, BIGCACHE_STATE_STOPPED);
-    bigcache_life_wake(store);
-
-    while (store->calls || store->waiting) {
-        (void) bigcache_life_wait(store, INT64_MAX);
-    }
-
-    (void) pthread_mutex_unlock(&store->mutex);
-
-    (void) pthread_join(store->thread, NULL);
-
-    bigcache_life_close(store, 1, 1);
-
-    (void) pthread_mutex_lock(&store->mutex);
-    store->started = 0;
-    (void) pthread_cond_broadcast(&store->cond);
-    (void) pthread_mutex_unlock(&store->mutex);
-}
-
-
-void
-bigcache_store_quit(bigcache_store_t *store)
-{
-    (void) pthread_mutex_lock(&store->mutex);
-    store->quitting = 1;
-    (void) pthread_mutex_unlock(&store->mutex);
-}
-
-
-void
-bigcache_store_resign(bigcache_store_t *store)
-{
-    (void) pthread_mutex_lock(&store->mutex);
-
-    /* if it is being opened anew, then when that is done */
-
-    store->resigning = 1;
-
-    /* what runs long makes way */
-
-    atomic_store(&store->draining, 1);
-    (void) pthread_cond_broadcast(&store->cond);
-
-    (void) pthread_mutex_unlock(&store->mutex);
-}
-
-
-int
-bigcache_store_held(bigcache_store_t *store, int held)
-{
-    int  going;
-
-    (void) pthread_mutex_lock(&store->mutex);
-
-    going = (store->state != BIGCACHE_STATE_STOPPED);
-
-    if (going) {
-        store->resigning = 0;
-        bigcache_life_state(store, held ? BIGCACHE_STATE_HELD
-                                        : BIGCACHE_STATE_OPENING);
-    }
-
-    (void) pthread_mutex_unlock(&store->mutex);
-
-    return going;
-}
-
-
-int
-bigcache_store_closed(bigcache_store_t *store)
-{
-    return atomic_load(&store->shared->closed) != 0;
-}
+static void bigcache_close_hot(bigcache_store_t *store, int unlock);
+static bigcache_rc_t bigcache_close_discard(bigcache_store_t *store);
 
 
 bigcache_rc_t
-bigcache_store_close(bigcache_store_t *store)
+bigcache_close(bigcache_store_t *store)
 {
     bigcache_rc_t  rc;
 
     /* nearly all of what is to be synced is so before requests wait */
 
-    if (bigcache_store_inside(store)) {
+    if (bigcache_core_try_enter(store)) {
         (void) bigcache_sync_all(store);
-        bigcache_store_leave(store);
+        bigcache_core_leave(store);
     }
 
     (void) pthread_mutex_lock(&store->mutex);
 
-    rc = bigcache_life_drain(store);
+    rc = bigcache_core_drain_locked(store);
 
     if (rc == BIGCACHE_OK) {
 
@@ -151,14 +48,14 @@ bigcache_store_close(bigcache_store_t *store)
 
         (void) pthread_mutex_unlock(&store->mutex);
 
-        bigcache_life_close(store, 1, 1);
+        bigcache_close_index(store, 1, 1);
 
         bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
                      "store \"%s\" closed on demand", store->conf.path);
 
         (void) pthread_mutex_lock(&store->mutex);
 
-        bigcache_life_state(store, BIGCACHE_STATE_CLOSED);
+        bigcache_core_set_state_locked(store, BIGCACHE_STATE_CLOSED);
 
     } else if (rc == BIGCACHE_CLOSED) {
         rc = BIGCACHE_OK;
@@ -171,40 +68,13 @@ bigcache_store_close(bigcache_store_t *store)
 
 
 bigcache_rc_t
-bigcache_store_open(bigcache_store_t *store)
-{
-    bigcache_rc_t  rc;
-
-    (void) pthread_mutex_lock(&store->mutex);
-
-    do {
-        atomic_store(&store->shared->closed, 0);
-
-        rc = bigcache_life_enter_locked(store);
-
-        /* it was being closed when this call came */
-
-    } while (rc == BIGCACHE_CLOSED);
-
-    if (rc == BIGCACHE_OK) {
-        store->calls--;
-        (void) pthread_cond_broadcast(&store->cond);
-    }
-
-    (void) pthread_mutex_unlock(&store->mutex);
-
-    return rc;
-}
-
-
-bigcache_rc_t
-bigcache_store_clear(bigcache_store_t *store)
+bigcache_close_clear(bigcache_store_t *store)
 {
     bigcache_rc_t  rc, discarded;
 
     (void) pthread_mutex_lock(&store->mutex);
 
-    rc = bigcache_life_drain(store);
+    rc = bigcache_core_drain_locked(store);
 
     if (rc != BIGCACHE_OK) {
         (void) pthread_mutex_unlock(&store->mutex);
@@ -213,14 +83,14 @@ bigcache_store_clear(bigcache_store_t *store)
 
     (void) pthread_mutex_unlock(&store->mutex);
 
-    bigcache_life_close(store, 0, 0);
-    discarded = bigcache_life_discard(store);
+    bigcache_close_index(store, 0, 0);
+    discarded = bigcache_close_discard(store);
 
     (void) pthread_mutex_lock(&store->mutex);
 
-    bigcache_life_state(store, BIGCACHE_STATE_OPENING);
+    bigcache_core_set_state_locked(store, BIGCACHE_STATE_OPENING);
 
-    rc = bigcache_life_enter_locked(store);
+    rc = bigcache_core_enter_locked(store);
 
     if (rc == BIGCACHE_OK) {
         store->calls--;
@@ -234,30 +104,8 @@ bigcache_store_clear(bigcache_store_t *store)
 }
 
 
-bigcache_rc_t
-bigcache_life_drain(bigcache_store_t *store)
-{
-    bigcache_rc_t  rc;
-
-    rc = bigcache_life_enter_locked(store);
-    if (rc != BIGCACHE_OK) {
-        return rc;
-    }
-
-    store->calls--;
-
-    bigcache_life_state(store, BIGCACHE_STATE_DRAINING);
-
-    while (store->calls) {
-        (void) bigcache_life_wait(store, INT64_MAX);
-    }
-
-    return BIGCACHE_OK;
-}
-
-
 void
-bigcache_life_close(bigcache_store_t *store, int unlock, int keep)
+bigcache_close_index(bigcache_store_t *store, int unlock, int keep)
 {
     int              counted;
     bigcache_open_t  open;
@@ -268,7 +116,7 @@ bigcache_life_close(bigcache_store_t *store, int unlock, int keep)
     counted = store->counted;
     (void) pthread_mutex_unlock(&store->mutex);
 
-    bigcache_life_cool(store, unlock);
+    bigcache_close_hot(store, unlock);
 
     /* who waits is to see that it was opened anew: loans end with it */
 
@@ -276,7 +124,7 @@ bigcache_life_close(bigcache_store_t *store, int unlock, int keep)
         store->conf.hooks.closing(store->conf.hooks.data);
     }
 
-    bigcache_loans_forget(&store->loans, store->segments);
+    bigcache_granted_forget(&store->granted, store->segments);
 
     memset(&open, 0, sizeof(bigcache_open_t));
 
@@ -295,11 +143,11 @@ bigcache_life_close(bigcache_store_t *store, int unlock, int keep)
 
     bigcache_sync_stop(store);
 
-    bigcache_import_close(&store->import);
+    bigcache_import_close(store);
     bigcache_open_close(&store->conf, &open, counted);
 
     bigcache_files_close(store->files);
-    bigcache_purge_forget(&store->purges);
+    bigcache_purges_forget(&store->purges);
 
     if (unlock) {
         store->lock = -1;
@@ -314,7 +162,7 @@ bigcache_life_close(bigcache_store_t *store, int unlock, int keep)
 /* what the hot index knows stays true until somebody opens the directory */
 
 static void
-bigcache_life_cool(bigcache_store_t *store, int unlock)
+bigcache_close_hot(bigcache_store_t *store, int unlock)
 {
     /* a caller that ends has nothing to say of what is another's */
 
@@ -324,7 +172,7 @@ bigcache_life_cool(bigcache_store_t *store, int unlock)
 
     if (unlock
         && atomic_load(&store->broken) == BIGCACHE_OK
-        && !bigcache_store_closed(store))
+        && !bigcache_core_closed(store))
     {
         bigcache_hot_hand_over(store->conf.hot, store->generation.own);
 
@@ -335,13 +183,13 @@ bigcache_life_cool(bigcache_store_t *store, int unlock)
 
 
 static bigcache_rc_t
-bigcache_life_discard(bigcache_store_t *store)
+bigcache_close_discard(bigcache_store_t *store)
 {
     char           error[BIGCACHE_ERROR_LEN];
     uint64_t       stamp;
     bigcache_rc_t  rc;
 
-    stamp = bigcache_store_version(store);
+    stamp = bigcache_version_next(store);
 
     /* what is not imported yet, or the new index would have it again */
 

@@ -9,10 +9,15 @@
 #include <unistd.h>
 
 #include "bigcache_compact.h"
+#include "bigcache_core.h"
+#include "bigcache_damaged.h"
 #include "bigcache_dir.h"
+#include "bigcache_fault.h"
+#include "bigcache_key.h"
 #include "bigcache_key_write.h"
-#include "bigcache_life.h"
-#include "bigcache_lost.h"
+#include "bigcache_place.h"
+#include "bigcache_previous.h"
+#include "bigcache_sync.h"
 
 
 #define BIGCACHE_COMPACT_IDLE  500
@@ -214,7 +219,7 @@ bigcache_compact_entry(void *data, const bigcache_entry_t *entry,
 
     ctx->from.offset = offset;
 
-    rc = bigcache_key_look(ctx->store, &entry->key, &old);
+    rc = bigcache_key_read(ctx->store, &entry->key, &old);
 
     if (rc != BIGCACHE_OK) {
         return rc;
@@ -250,7 +255,7 @@ bigcache_compact_room(bigcache_store_t *store)
     uint64_t  room, index;
 
     room = bigcache_dir_free(store->conf.path);
-    index = bigcache_life_index_room(store);
+    index = bigcache_place_index_room(store);
 
     return (room > index) ? room - index : 0;
 }
@@ -364,7 +369,7 @@ bigcache_compact_damaged(bigcache_compact_t *ctx, const bigcache_str_t *key,
 {
     bigcache_rc_t  rc;
 
-    rc = bigcache_key_lost(ctx->store, key, BIGCACHE_DAMAGED, record);
+    rc = bigcache_damaged_page(ctx->store, key, BIGCACHE_DAMAGED, record);
 
     return (rc == BIGCACHE_MISS || rc == BIGCACHE_MISMATCH) ? BIGCACHE_OK
                                                             : rc;
@@ -451,7 +456,7 @@ bigcache_compact_lost(bigcache_compact_t *ctx)
     rc = bigcache_index_walk(walk, bigcache_compact_lost_key, ctx, error);
 
     if (rc == BIGCACHE_DAMAGED) {
-        bigcache_store_break(store, rc);
+        bigcache_fault_break(store, rc);
         return rc;
     }
 
@@ -525,7 +530,7 @@ bigcache_compact_lost_key(void *data, const bigcache_str_t *key,
     /* what a crash has left is no damage */
 
     ctx->lost += (rc == BIGCACHE_OK
-                  && !bigcache_key_torn(ctx->store, &record));
+                  && !bigcache_previous_torn(ctx->store, &record));
 
     return bigcache_compact_failed(rc) ? rc : BIGCACHE_OK;
 }

@@ -11,9 +11,12 @@
 #include <sys/statvfs.h>
 
 #include "bigcache_compact.h"
+#include "bigcache_core.h"
 #include "bigcache_dir.h"
 #include "bigcache_evict.h"
-#include "bigcache_life.h"
+#include "bigcache_key.h"
+#include "bigcache_place.h"
+#include "bigcache_sync.h"
 
 
 #define BIGCACHE_EVICT_IDLE   500
@@ -133,7 +136,8 @@ bigcache_evict_over(bigcache_store_t *store)
     }
 
     atomic_store(&store->inline_room,
-                 (int64_t) (limit / BIGCACHE_EVICT_SHARE) - (int64_t) index);
+                 (int64_t) (limit / BIGCACHE_PLACE_INLINE_SHARE)
+                 - (int64_t) index);
 
     return over;
 }

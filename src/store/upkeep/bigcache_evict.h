@@ -20,11 +20,6 @@
 #include "bigcache_conf.h"
 
 
-/* small pages lie in the index while it takes less than that part */
-
-#define BIGCACHE_EVICT_SHARE  4
-
-
 /*
  * Evicts one segment, if it must be; for the store's thread, which gives up
  * when the store is drained and goes on later.  Returns the milliseconds

@@ -6,9 +6,10 @@
 
 #include <string.h>
 
+#include "bigcache_core.h"
 #include "bigcache_expire.h"
+#include "bigcache_fault.h"
 #include "bigcache_key.h"
-#include "bigcache_life.h"
 #include "bigcache_names.h"
 #include "bigcache_time.h"
 
@@ -63,7 +64,7 @@ bigcache_expire_work(bigcache_store_t *store)
     rc = bigcache_index_walk(walk, bigcache_expire_key, &ctx, error);
 
     if (rc == BIGCACHE_DAMAGED) {
-        bigcache_store_break(store, rc);
+        bigcache_fault_break(store, rc);
     }
 
     if (ctx.expired && store->conf.removed) {
@@ -103,7 +104,7 @@ bigcache_expire_key(void *data, const bigcache_str_t *name,
         return BIGCACHE_MISS;
     }
 
-    rc = bigcache_key_look(ctx->store, &key, &old);
+    rc = bigcache_key_read(ctx->store, &key, &old);
 
     if (rc != BIGCACHE_OK) {
         return rc;

@@ -12,14 +12,21 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 
+#include "bigcache_close.h"
 #include "bigcache_compact.h"
+#include "bigcache_core.h"
 #include "bigcache_dir.h"
 #include "bigcache_evict.h"
 #include "bigcache_expire.h"
-#include "bigcache_life.h"
+#include "bigcache_fault.h"
+#include "bigcache_import.h"
+#include "bigcache_keeper.h"
+#include "bigcache_place.h"
+#include "bigcache_purge.h"
 #include "bigcache_recount.h"
-#include "bigcache_room.h"
+#include "bigcache_sync.h"
 #include "bigcache_take.h"
 #include "bigcache_time.h"
 
@@ -40,13 +47,13 @@ static void bigcache_keeper_shed(bigcache_store_t *store);
 
 
 int
-bigcache_store_start(bigcache_store_t *store)
+bigcache_keeper_start(bigcache_store_t *store)
 {
     int       err;
     sigset_t  set, old;
 
     store->started = 1;
-    store->since = bigcache_monotonic();
+    store->opening_at = bigcache_monotonic();
     store->state = BIGCACHE_STATE_OPENING;
 
     /* signals are for the main thread, LevelDB's thread inherits that */
@@ -71,6 +78,55 @@ bigcache_store_start(bigcache_store_t *store)
 }
 
 
+void
+bigcache_keeper_stop(bigcache_store_t *store)
+{
+    (void) pthread_mutex_lock(&store->mutex);
+
+    if (!store->started) {
+        (void) pthread_mutex_unlock(&store->mutex);
+        return;
+    }
+
+    if (store->stopping) {
+
+        while (store->started) {
+            (void) bigcache_core_wait_locked(store, INT64_MAX);
+        }
+
+        (void) pthread_mutex_unlock(&store->mutex);
+        return;
+    }
+
+    store->stopping = 1;
+
+    while (store->state == BIGCACHE_STATE_DRAINING) {
+        (void) bigcache_core_wait_locked(store, INT64_MAX);
+    }
+
+    (void) snprintf(store->reason, BIGCACHE_ERROR_LEN,
+                    "this worker process is shutting down");
+
+    bigcache_core_set_state_locked(store, BIGCACHE_STATE_STOPPED);
+    bigcache_core_wake_held(store);
+
+    while (store->calls || store->waiting) {
+        (void) bigcache_core_wait_locked(store, INT64_MAX);
+    }
+
+    (void) pthread_mutex_unlock(&store->mutex);
+
+    (void) pthread_join(store->thread, NULL);
+
+    bigcache_close_index(store, 1, 1);
+
+    (void) pthread_mutex_lock(&store->mutex);
+    store->started = 0;
+    (void) pthread_cond_broadcast(&store->cond);
+    (void) pthread_mutex_unlock(&store->mutex);
+}
+
+
 static void *
 bigcache_keeper(void *data)
 {
@@ -87,8 +143,8 @@ bigcache_keeper(void *data)
         case BIGCACHE_STATE_OPENING:
         case BIGCACHE_STATE_FAILED:
 
-            if (bigcache_store_closed(store)) {
-                bigcache_life_state(store, BIGCACHE_STATE_CLOSED);
+            if (bigcache_core_closed(store)) {
+                bigcache_core_set_state_locked(store, BIGCACHE_STATE_CLOSED);
                 continue;
             }
 
@@ -109,8 +165,8 @@ bigcache_keeper(void *data)
 
             /* another process may open it */
 
-            if (!bigcache_store_closed(store)) {
-                bigcache_life_state(store, BIGCACHE_STATE_OPENING);
+            if (!bigcache_core_closed(store)) {
+                bigcache_core_set_state_locked(store, BIGCACHE_STATE_OPENING);
                 continue;
             }
 
@@ -120,12 +176,13 @@ bigcache_keeper(void *data)
             break;
 
         default:
-            (void) bigcache_life_wait(store, INT64_MAX);
+            (void) bigcache_core_wait_locked(store, INT64_MAX);
             continue;
         }
 
         if (delay && store->state != BIGCACHE_STATE_STOPPED) {
-            (void) bigcache_life_wait(store, bigcache_monotonic() + delay);
+            (void) bigcache_core_wait_locked(store,
+                                             bigcache_monotonic() + delay);
         }
     }
 
@@ -176,13 +233,13 @@ bigcache_keeper_resign(bigcache_store_t *store)
 
     store->resigning = 0;
 
-    if (bigcache_life_drain(store) != BIGCACHE_OK) {
+    if (bigcache_core_drain_locked(store) != BIGCACHE_OK) {
         return;
     }
 
     (void) pthread_mutex_unlock(&store->mutex);
 
-    bigcache_life_close(store, 1, 1);
+    bigcache_close_index(store, 1, 1);
 
     bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
                  "store \"%s\" handed over", store->conf.path);
@@ -190,7 +247,7 @@ bigcache_keeper_resign(bigcache_store_t *store)
     (void) pthread_mutex_lock(&store->mutex);
 
     store->resigning = 0;
-    bigcache_life_state(store, BIGCACHE_STATE_OPENING);
+    bigcache_core_set_state_locked(store, BIGCACHE_STATE_OPENING);
 }
 
 
@@ -293,7 +350,7 @@ bigcache_keeper_space(bigcache_store_t *store)
 }
 
 
-/* ends what bigcache_store_full() began, and keeps room for the next time */
+/* ends what bigcache_fault_set_full() began, and makes the ballast again */
 
 static void
 bigcache_keeper_room(bigcache_store_t *store)
@@ -307,20 +364,20 @@ bigcache_keeper_room(bigcache_store_t *store)
     room = bigcache_dir_free(store->conf.path);
 
     if (room < bigcache_dir_reserve_size(store->conf.path,
-                                         bigcache_store_spare(store))
-               + 2 * BIGCACHE_LIFE_ROOM
+                                         bigcache_place_ballast_size(store))
+               + 2 * BIGCACHE_PLACE_INDEX_MIN
         || bigcache_dir_crowded(store->conf.path))
     {
         bigcache_dir_spare(store->conf.path);
-        bigcache_store_tell_full(store);
+        bigcache_fault_log_full(store);
         return;
     }
 
-    bigcache_life_reserve(store);
+    bigcache_place_keep_ballast(store);
 
     atomic_store(&store->full, 0);
 
-    if (!atomic_exchange(&store->full_told, 0)) {
+    if (!atomic_exchange(&store->full_logged, 0)) {
         return;
     }
 
@@ -352,8 +409,8 @@ bigcache_keeper_reopen(bigcache_store_t *store)
         bigcache_keeper_shed(store);
     }
 
-    if (bigcache_dir_free(store->conf.path) >= BIGCACHE_LIFE_ROOM
-        && bigcache_life_drain(store) == BIGCACHE_OK)
+    if (bigcache_dir_free(store->conf.path) >= BIGCACHE_PLACE_INDEX_MIN
+        && bigcache_core_drain_locked(store) == BIGCACHE_OK)
     {
         (void) pthread_mutex_unlock(&store->mutex);
 
@@ -361,19 +418,19 @@ bigcache_keeper_reopen(bigcache_store_t *store)
             bigcache_index_flush(store->index);
         }
 
-        bigcache_life_close(store, 0, 1);
+        bigcache_close_index(store, 0, 1);
 
         (void) pthread_mutex_lock(&store->mutex);
 
-        bigcache_life_state(store, BIGCACHE_STATE_OPENING);
+        bigcache_core_set_state_locked(store, BIGCACHE_STATE_OPENING);
         store->repair = (why == BIGCACHE_DAMAGED);
 
         return 0;
     }
 
-    store->heal_at = bigcache_monotonic() + BIGCACHE_LIFE_RETRY;
+    store->heal_at = bigcache_monotonic() + BIGCACHE_CORE_RETRY;
 
-    return BIGCACHE_LIFE_RETRY;
+    return BIGCACHE_CORE_RETRY;
 }
 
 

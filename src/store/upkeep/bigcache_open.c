@@ -16,11 +16,12 @@
 #include "bigcache_bytes.h"
 #include "bigcache_dir.h"
 #include "bigcache_fsync.h"
+#include "bigcache_generation.h"
 #include "bigcache_names.h"
 #include "bigcache_open.h"
 #include "bigcache_recover.h"
+#include "bigcache_sync.h"
 #include "bigcache_time.h"
-#include "bigcache_generation.h"
 
 
 typedef struct {
@@ -93,7 +94,7 @@ bigcache_open(const bigcache_store_conf_t *conf, bigcache_open_t *open,
         rc = bigcache_recover_restore(conf->path, BIGCACHE_DIR_INDEX, error);
 
         if (rc == BIGCACHE_OK) {
-            rc = bigcache_recover_restore(conf->path, BIGCACHE_ADOPT_IMPORT,
+            rc = bigcache_recover_restore(conf->path, BIGCACHE_DIR_IMPORT,
                                           error);
         }
 
@@ -576,41 +577,6 @@ bigcache_open_unsynced(bigcache_open_t *open, char *error)
     bigcache_index_free(&value);
 
     return BIGCACHE_OK;
-}
-
-
-bigcache_rc_t
-bigcache_open_keep_unsynced(bigcache_index_t *index, const uint64_t *ids,
-    size_t n, char *error)
-{
-    size_t          i;
-    u_char         *p, *buf;
-    bigcache_rc_t   rc;
-    bigcache_str_t  value;
-
-    if (n == 0) {
-        return bigcache_open_put(index, &bigcache_names_unsynced, NULL, error);
-    }
-
-    buf = malloc(n * sizeof(uint64_t));
-
-    if (buf == NULL) {
-        (void) snprintf(error, BIGCACHE_ERROR_LEN, "out of memory");
-        return BIGCACHE_NOMEM;
-    }
-
-    for (p = buf, i = 0; i < n; i++) {
-        p = bigcache_put64(p, ids[i]);
-    }
-
-    value.data = buf;
-    value.len = (size_t) (p - buf);
-
-    rc = bigcache_open_put(index, &bigcache_names_unsynced, &value, error);
-
-    free(buf);
-
-    return rc;
 }
 
 

@@ -51,12 +51,5 @@ bigcache_rc_t bigcache_open(const bigcache_store_conf_t *conf,
 void bigcache_open_close(const bigcache_store_conf_t *conf,
     bigcache_open_t *open, int counted);
 
-/*
- * Keeps the ids of the n segments that could not be synced for the openings to
- * come.  Returns BIGCACHE_OK, BIGCACHE_FULL or BIGCACHE_ERROR, and the reason.
- */
-bigcache_rc_t bigcache_open_keep_unsynced(bigcache_index_t *index,
-    const uint64_t *ids, size_t n, char *error);
-
 
 #endif /* _BIGCACHE_OPEN_H_INCLUDED_ */

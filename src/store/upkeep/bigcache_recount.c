@@ -7,11 +7,13 @@
 #include <unistd.h>
 
 #include "bigcache_adopt.h"
+#include "bigcache_core.h"
+#include "bigcache_damaged.h"
+#include "bigcache_fault.h"
 #include "bigcache_key_write.h"
-#include "bigcache_life.h"
-#include "bigcache_lost.h"
 #include "bigcache_previous.h"
 #include "bigcache_recount.h"
+#include "bigcache_version.h"
 
 
 /*
@@ -69,7 +71,7 @@ bigcache_recount(bigcache_store_t *store)
     if (rc != BIGCACHE_OK) {
         (void) bigcache_log_failed(&store->conf.log, store->conf.path, rc,
                                    "count", error);
-        bigcache_store_break(store, rc == BIGCACHE_DAMAGED
+        bigcache_fault_break(store, rc == BIGCACHE_DAMAGED
                                     ? BIGCACHE_DAMAGED : BIGCACHE_ERROR);
         return -1;
     }
@@ -129,7 +131,7 @@ bigcache_recount_key(void *data, const bigcache_str_t *key,
 
     if (bigcache_record_decode(&record, value->data, value->len) == 0) {
 
-        bigcache_store_passed(ctx->store, record.written);
+        bigcache_version_advance(ctx->store, record.written);
 
         if (record.written > ctx->last) {
             ctx->last = record.written;
@@ -144,7 +146,7 @@ bigcache_recount_key(void *data, const bigcache_str_t *key,
         }
     }
 
-    return bigcache_life_yields(ctx->store) ? BIGCACHE_UNAVAILABLE
+    return bigcache_core_yields(ctx->store) ? BIGCACHE_UNAVAILABLE
                                             : BIGCACHE_OK;
 }
 
@@ -164,7 +166,7 @@ bigcache_recount_verify(bigcache_recount_t *ctx, const bigcache_str_t *key,
 
     store = ctx->store;
 
-    if (bigcache_previous_durable(store, key, record)
+    if (bigcache_previous_durable_locked(store, key, record)
         || (record->previous.len == 0 && !ctx->all))
     {
         return;
@@ -176,7 +178,7 @@ bigcache_recount_verify(bigcache_recount_t *ctx, const bigcache_str_t *key,
         if (rc == BIGCACHE_OK
             || rc == BIGCACHE_MISS
             || rc == BIGCACHE_MISMATCH
-            || bigcache_life_yields(store))
+            || bigcache_core_yields(store))
         {
             return;
         }
@@ -202,11 +204,11 @@ bigcache_recount_read(bigcache_store_t *store, const bigcache_str_t *key,
     bigcache_page_clear(&page);
     page.record = *record;
 
-    rc = bigcache_body_probe(&store->pages, key, bigcache_life_yields, store,
+    rc = bigcache_body_probe(&store->bodies, key, bigcache_core_yields, store,
                              &page);
 
     bigcache_page_free(&page);
 
     return (rc == BIGCACHE_OK) ? rc
-                               : bigcache_key_lost(store, key, rc, record);
+                               : bigcache_damaged_page(store, key, rc, record);
 }

@@ -7,12 +7,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bigcache_core.h"
 #include "bigcache_dir.h"
-#include "bigcache_life.h"
+#include "bigcache_fault.h"
 #include "bigcache_open.h"
-#include "bigcache_room.h"
+#include "bigcache_place.h"
+#include "bigcache_sync.h"
 #include "bigcache_take.h"
 #include "bigcache_time.h"
+#include "bigcache_version.h"
 
 
 /* milliseconds until the next look, for what should take but a moment */
@@ -78,7 +81,7 @@ bigcache_take(bigcache_store_t *store)
     }
 
     return (rc == BIGCACHE_UNAVAILABLE) ? BIGCACHE_TAKE_RETRY
-                                        : BIGCACHE_LIFE_RETRY;
+                                        : BIGCACHE_CORE_RETRY;
 }
 
 
@@ -155,7 +158,7 @@ bigcache_take_allowed(bigcache_store_t *store)
 
     return !store->quitting
            || (store->waiting
-               && bigcache_monotonic() - store->since
+               && bigcache_monotonic() - store->opening_at
                   >= BIGCACHE_TAKE_TURN);
 }
 
@@ -210,7 +213,7 @@ bigcache_take_open(bigcache_store_t *store, bigcache_open_t *open,
 
         /* the reserve is for this */
 
-        bigcache_store_full(store);
+        bigcache_fault_set_full(store);
         bigcache_dir_release(store->conf.path);
 
         open->lock = -1;
@@ -238,10 +241,10 @@ bigcache_take_open(bigcache_store_t *store, bigcache_open_t *open,
 
     /* what is left of an earlier opening may have ended in another process */
 
-    bigcache_purge_forget(&store->purges);
+    bigcache_purges_forget(&store->purges);
 
-    rc = bigcache_purge_load(&store->purges, store->index, 1, &version,
-                             error);
+    rc = bigcache_purges_load(&store->purges, store->index, 1, &version,
+                              error);
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_take_sync(store, open, error);
@@ -253,7 +256,7 @@ bigcache_take_open(bigcache_store_t *store, bigcache_open_t *open,
 
     if (rc != BIGCACHE_OK) {
         bigcache_sync_stop(store);
-        bigcache_purge_forget(&store->purges);
+        bigcache_purges_forget(&store->purges);
         bigcache_open_close(&store->conf, open, open->walk == NULL);
         store->segments = NULL;
         store->index = NULL;
@@ -263,20 +266,20 @@ bigcache_take_open(bigcache_store_t *store, bigcache_open_t *open,
 
             /* there is no socket without an inode, at the next try there is */
 
-            bigcache_store_full(store);
+            bigcache_fault_set_full(store);
             bigcache_dir_release(store->conf.path);
         }
 
         return BIGCACHE_ERROR;
     }
 
-    bigcache_store_passed(store, version);
+    bigcache_version_advance(store, version);
 
     if (atomic_load(&store->full)) {
         bigcache_dir_spare(store->conf.path);
 
     } else {
-        bigcache_life_reserve(store);
+        bigcache_place_keep_ballast(store);
     }
 
     return BIGCACHE_OK;
@@ -301,8 +304,8 @@ bigcache_take_sync(bigcache_store_t *store, bigcache_open_t *open,
      * power cut.  So nobody knows yet how late what a crash has left can be.
      */
 
-    bigcache_store_passed(store, open->version);
-    bigcache_store_passed(store, open->synced);
+    bigcache_version_advance(store, open->version);
+    bigcache_version_advance(store, open->synced);
 
     memset(store->cuts, 0, sizeof(store->cuts));
     memset(store->settled, 0, sizeof(store->settled));
@@ -310,7 +313,7 @@ bigcache_take_sync(bigcache_store_t *store, bigcache_open_t *open,
     atomic_store(&store->synced, open->synced);
     atomic_store(&store->synced_before, open->synced);
     atomic_store(&store->opened, open->walk ? UINT64_MAX
-                                            : bigcache_store_version(store));
+                                            : bigcache_version_next(store));
 
     /* what fails from now on counts for this opening */
 
@@ -329,7 +332,7 @@ bigcache_take_adopt(bigcache_store_t *store, bigcache_open_t *open)
     store->counted = (open->walk == NULL);
     store->trash = 1;
 
-    bigcache_body_reset(&store->pages);
+    bigcache_body_reset(&store->bodies);
 
     atomic_store(&store->shared->told, 0);
     (void) atomic_fetch_add(&store->shared->openings, 1);
@@ -348,7 +351,7 @@ bigcache_take_adopt(bigcache_store_t *store, bigcache_open_t *open)
             bigcache_hot_open(store->conf.hot, before, store->generation.own);
         }
 
-        bigcache_life_state(store, BIGCACHE_STATE_OPEN);
+        bigcache_core_set_state_locked(store, BIGCACHE_STATE_OPEN);
 
         bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
                      "store \"%s\" open", store->conf.path);
@@ -366,7 +369,7 @@ bigcache_take_failed(bigcache_store_t *store, bigcache_rc_t rc,
     /* another process has the lock: it does what this one could not do */
 
     if (rc == BIGCACHE_UNAVAILABLE && store->state == BIGCACHE_STATE_FAILED) {
-        bigcache_life_state(store, BIGCACHE_STATE_OPENING);
+        bigcache_core_set_state_locked(store, BIGCACHE_STATE_OPENING);
     }
 
     news = (strcmp(store->reason, error) != 0);
@@ -377,22 +380,22 @@ bigcache_take_failed(bigcache_store_t *store, bigcache_rc_t rc,
 
     if (rc != BIGCACHE_UNAVAILABLE) {
         level = BIGCACHE_LOG_CRIT;
-        bigcache_life_state(store, BIGCACHE_STATE_FAILED);
+        bigcache_core_set_state_locked(store, BIGCACHE_STATE_FAILED);
 
     } else {
 
         /* the usual thing for a moment when a new worker takes over */
 
         level = BIGCACHE_LOG_WARN;
-        news = !store->told
-               && bigcache_monotonic() - store->since > store->conf.wait;
+        news = !store->logged
+               && bigcache_monotonic() - store->opening_at > store->conf.wait;
     }
 
     if (!news) {
         return;
     }
 
-    store->told = 1;
+    store->logged = 1;
 
     /* each process tries, one of them says so */
 

@@ -10,11 +10,12 @@
  */
 
 
-#ifndef _BIGCACHE_LOST_H_INCLUDED_
-#define _BIGCACHE_LOST_H_INCLUDED_
+#ifndef _BIGCACHE_DAMAGED_H_INCLUDED_
+#define _BIGCACHE_DAMAGED_H_INCLUDED_
 
 
 #include "bigcache_conf.h"
+#include "bigcache_record.h"
 
 
 /*
@@ -23,14 +24,14 @@
  * no longer names the entry that record says, that is no damage: returns
  * BIGCACHE_MISMATCH, else BIGCACHE_MISS.
  */
-bigcache_rc_t bigcache_key_lost(bigcache_store_t *store,
+bigcache_rc_t bigcache_damaged_page(bigcache_store_t *store,
     const bigcache_str_t *key, bigcache_rc_t rc,
     const bigcache_record_t *record);
 
 /* removes a page of that version, BIGCACHE_EXPECT_ANY: of any, and logs what */
 
-void bigcache_key_damaged(bigcache_store_t *store, const bigcache_str_t *key,
+void bigcache_damaged_record(bigcache_store_t *store, const bigcache_str_t *key,
     uint64_t version, const char *what);
 
 
-#endif /* _BIGCACHE_LOST_H_INCLUDED_ */
+#endif /* _BIGCACHE_DAMAGED_H_INCLUDED_ */

@@ -4,21 +4,24 @@
  */
 
 
+/* pages that cannot be read come back as they were before, or go */
+
+
 #include <string.h>
 
+#include "bigcache_core.h"
+#include "bigcache_damaged.h"
 #include "bigcache_key.h"
-#include "bigcache_key_write.h"
-#include "bigcache_life.h"
-#include "bigcache_lost.h"
+#include "bigcache_previous.h"
 
 
-static void bigcache_key_drop(bigcache_store_t *store,
+static void bigcache_damaged_drop(bigcache_store_t *store,
     const bigcache_str_t *key, uint64_t version, int level, const char *state,
     const char *what);
 
 
 bigcache_rc_t
-bigcache_key_lost(bigcache_store_t *store, const bigcache_str_t *key,
+bigcache_damaged_page(bigcache_store_t *store, const bigcache_str_t *key,
     bigcache_rc_t rc, const bigcache_record_t *record)
 {
     int             gone;
@@ -30,17 +33,13 @@ bigcache_key_lost(bigcache_store_t *store, const bigcache_str_t *key,
         return rc;
     }
 
-    rc = bigcache_key_look(store, key, &old);
+    rc = bigcache_key_read(store, key, &old);
 
     if (rc != BIGCACHE_OK) {
         return rc;
     }
 
-    if (!old.found
-        || old.record.version != record->version
-        || old.record.segment != record->segment
-        || old.record.offset != record->offset)
-    {
+    if (!bigcache_key_read_same(&old, record)) {
         return BIGCACHE_MISMATCH;
     }
 
@@ -60,33 +59,32 @@ bigcache_key_lost(bigcache_store_t *store, const bigcache_str_t *key,
         return rc;
     }
 
-    if (bigcache_key_torn(store, &old.record)) {
-        bigcache_key_drop(store, key, record->version, BIGCACHE_LOG_WARN,
-                          "had not reached the disk whole and will be removed",
-                          "");
+    if (bigcache_previous_torn(store, &old.record)) {
+        bigcache_damaged_drop(store, key, record->version, BIGCACHE_LOG_WARN,
+                              "had not reached the disk whole and will be "
+                              "removed", "");
         return BIGCACHE_MISS;
     }
 
-    bigcache_key_damaged(store, key, record->version,
-                           gone
-                           ? "its segment is gone"
-                           : "its entry in the segment fails its check");
+    bigcache_damaged_record(store, key, record->version,
+                            gone ? "its segment is gone"
+                                 : "its entry in the segment fails its check");
 
     return BIGCACHE_MISS;
 }
 
 
 void
-bigcache_key_damaged(bigcache_store_t *store, const bigcache_str_t *key,
+bigcache_damaged_record(bigcache_store_t *store, const bigcache_str_t *key,
     uint64_t version, const char *what)
 {
-    bigcache_key_drop(store, key, version, BIGCACHE_LOG_CRIT,
-                      "is damaged and will be removed: ", what);
+    bigcache_damaged_drop(store, key, version, BIGCACHE_LOG_CRIT,
+                          "is damaged and will be removed: ", what);
 }
 
 
 static void
-bigcache_key_drop(bigcache_store_t *store, const bigcache_str_t *key,
+bigcache_damaged_drop(bigcache_store_t *store, const bigcache_str_t *key,
     uint64_t version, int level, const char *state, const char *what)
 {
     uint64_t          hash;

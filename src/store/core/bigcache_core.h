@@ -1,0 +1,228 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * The store as its own parts see it: its state, and which calls are inside.
+ * The callers of bigcache_store.h do not need this header.
+ *
+ *                +--> FAILED <--+
+ *                v              |
+ *     start --> OPENING ------> + ------> OPEN --> DRAINING --> CLOSED
+ *                ^ ^                                  |            |
+ *                | +-- clear, reopen, resign ---------+     open --+
+ *                +--> HELD, while another process has it
+ *
+ * A call enters, which makes it wait for OPEN, and leaves.  A thread that needs
+ * the index for itself drains the store: new calls wait, and the thread waits
+ * for the calls inside.  STOPPED, from any state, is final.  The state changes
+ * under the mutex.  The index is opened and closed without it: by the keeper,
+ * the store's own thread, in OPENING, or by the thread that has drained the
+ * store.
+ */
+
+
+#ifndef _BIGCACHE_CORE_H_INCLUDED_
+#define _BIGCACHE_CORE_H_INCLUDED_
+
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "bigcache_body.h"
+#include "bigcache_conf.h"
+#include "bigcache_generation.h"
+#include "bigcache_granted.h"
+#include "bigcache_purges.h"
+#include "bigcache_segments.h"
+
+
+#define BIGCACHE_CORE_LOCKS  256
+
+/* milliseconds until a store that failed is opened again */
+
+#define BIGCACHE_CORE_RETRY  1000
+
+
+typedef enum {
+    BIGCACHE_STATE_OPENING = 0,
+    BIGCACHE_STATE_FAILED,
+    BIGCACHE_STATE_HELD,
+    BIGCACHE_STATE_OPEN,
+    BIGCACHE_STATE_DRAINING,
+    BIGCACHE_STATE_CLOSED,
+    BIGCACHE_STATE_STOPPED
+} bigcache_state_e;
+
+/* bigcache_import.h and bigcache_sync.h define them */
+
+typedef struct bigcache_import_s  bigcache_import_t;
+typedef struct bigcache_sync_s  bigcache_sync_t;
+
+
+struct bigcache_store_s {
+
+    /*
+     * Set by bigcache_store_create() and constant from then on: any thread.
+     * What the pointers lead to has locks of its own.
+     */
+    bigcache_store_conf_t         conf;
+    char                          index_path[PATH_MAX];
+    char                          pages_path[PATH_MAX];
+    bigcache_files_t             *files;
+    bigcache_store_shared_t      *shared;    /* conf.shared, or own */
+    bigcache_store_shared_t       own;
+    bigcache_import_t            *import;
+    bigcache_sync_t              *sync;
+
+    /* any thread: each has a lock of its own */
+    bigcache_bodies_t             bodies;    /* written inside the store */
+    bigcache_bodies_t             outside;   /* large, bigcache_large.h */
+    bigcache_purges_t             purges;
+    bigcache_granted_t            granted;
+
+    /* the mutex; each change of what is under it broadcasts cond */
+    pthread_mutex_t               mutex;
+    pthread_cond_t                cond;
+
+    /* under the mutex: any thread */
+    bigcache_state_e              state;
+    unsigned                      calls;     /* inside */
+    unsigned                      waiting;   /* calls that wait to enter */
+    int64_t                       opening_at; /* OPENING began, monotonic ms */
+    int64_t                       heal_at;   /* reopen then, monotonic ms */
+    char                          reason[BIGCACHE_ERROR_LEN];
+    unsigned                      patience;  /* looks until it is taken */
+    unsigned                      started:1;
+    unsigned                      stopping:1;
+    unsigned                      quitting:1;
+    unsigned                      resigning:1;
+    unsigned                      counted:1; /* count and live bytes hold */
+    unsigned                      logged:1;  /* why it could not be opened */
+    unsigned                      repair:1;  /* the index, when opening */
+    unsigned                      trash:1;   /* it may not be empty */
+
+    /* written by bigcache_keeper_start(), read by bigcache_keeper_stop() */
+    pthread_t                     thread;
+
+    /*
+     * The opening.  Written only while no call is inside, by the keeper in
+     * OPENING or by the thread that has drained the store; read by any thread
+     * inside, without a lock.  walk is the keeper's.
+     */
+    int                           lock;
+    bigcache_generation_t         generation;
+    bigcache_index_t             *index;
+    bigcache_segments_t          *segments;
+    bigcache_index_walk_t        *walk;      /* counts the keys, or NULL */
+
+    /* the keeper only: bytes of the files of the index, when last seen */
+    uint64_t                      index_size;
+
+    /*
+     * What follows is atomic: any thread, without a lock.
+     *
+     * draining: long work inside the store has to make way.  broken: a
+     * bigcache_rc_t, why nothing can be written.  newest: id of the segment
+     * that was written to last.  inline_room: bytes of bodies that the index
+     * may still take, bigcache_evict.h.  imported: nothing of the original is
+     * left to import.
+     */
+    _Atomic int                   draining;
+    _Atomic int                   broken;
+    _Atomic int                   imported;
+    _Atomic uint64_t              newest;
+    _Atomic int64_t               inline_room;
+
+    /* the disk is full: no page is stored, but removals go on */
+    _Atomic int                   full;
+    _Atomic int64_t               full_logged_at; /* monotonic ms, 0: never */
+    _Atomic int                   full_logged; /* its end is to be logged */
+
+    _Atomic int64_t               count;     /* of keys */
+    _Atomic uint64_t              version;   /* the latest */
+
+    /* records that were written until then are durable; at the opening */
+    _Atomic uint64_t              synced;
+    _Atomic uint64_t              synced_before;
+
+    /*
+     * Records that were written until then are of an earlier opening; all are
+     * taken to be so, until the keys are counted.
+     */
+    _Atomic uint64_t              opened;
+
+    /* removals of records: begun, in the index, durable */
+    _Atomic uint64_t              removals;
+    _Atomic uint64_t              removals_done;
+    _Atomic uint64_t              removals_synced;
+
+    /* the locks of the keys, bigcache_key_read_slot(): any thread inside */
+    pthread_mutex_t               keys[BIGCACHE_CORE_LOCKS];
+
+    /* each under the lock of the same number, see bigcache_previous.h */
+    uint64_t                      cuts[BIGCACHE_CORE_LOCKS];
+    uint64_t                      settled[BIGCACHE_CORE_LOCKS];
+};
+
+
+/*
+ * Waits, at most conf.wait milliseconds, until the store is open.  Returns
+ * BIGCACHE_OK, then the caller must call bigcache_core_leave(); or
+ * BIGCACHE_CLOSED, BIGCACHE_HELD or BIGCACHE_UNAVAILABLE.
+ */
+bigcache_rc_t bigcache_core_enter(bigcache_store_t *store);
+bigcache_rc_t bigcache_core_enter_locked(bigcache_store_t *store);
+void bigcache_core_leave(bigcache_store_t *store);
+
+/* enters only if the store is open; returns 1, or 0.  Never waits for it. */
+
+int bigcache_core_try_enter(bigcache_store_t *store);
+
+/*
+ * Waits, inside the store, until the keys are counted.  Returns BIGCACHE_OK,
+ * or BIGCACHE_UNAVAILABLE if they are not within wait milliseconds.
+ */
+bigcache_rc_t bigcache_core_wait_counted(bigcache_store_t *store,
+    unsigned wait);
+
+/* returns 1 if the store was closed on demand, by any process, or 0 */
+
+int bigcache_core_closed(bigcache_store_t *store);
+
+/* changes the state and wakes all threads that wait for a change */
+
+void bigcache_core_set_state_locked(bigcache_store_t *store,
+    bigcache_state_e state);
+
+/*
+ * Waits for any change.  Returns 0 if the deadline, monotonic ms or INT64_MAX,
+ * has passed, else 1.
+ */
+int bigcache_core_wait_locked(bigcache_store_t *store, int64_t deadline);
+
+/*
+ * Sets the state DRAINING and waits until no call is inside.  Returns
+ * BIGCACHE_OK, or what bigcache_core_enter() does: then nothing has changed.
+ */
+bigcache_rc_t bigcache_core_drain_locked(bigcache_store_t *store);
+
+/* ends the wait of hooks.held */
+
+void bigcache_core_wake_held(bigcache_store_t *store);
+
+/* has the keeper look for work at once */
+
+void bigcache_core_wake(bigcache_store_t *store);
+
+/*
+ * A bigcache_body_stop_pt whose data is the store: returns 1 if long work has
+ * to make way, since the store is drained or has to be opened anew, or 0.
+ */
+int bigcache_core_yields(void *data);
+
+
+#endif /* _BIGCACHE_CORE_H_INCLUDED_ */

@@ -1,0 +1,92 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * What is stored under a key, read with the lock of the key or without it.
+ * Threads inside the store; all calls but bigcache_key_read_slot() and
+ * bigcache_key_read_matches() block on the disk.
+ */
+
+
+#ifndef _BIGCACHE_KEY_READ_H_INCLUDED_
+#define _BIGCACHE_KEY_READ_H_INCLUDED_
+
+
+#include <pthread.h>
+
+#include "bigcache_conf.h"
+#include "bigcache_record.h"
+
+
+/* what was found under the key */
+
+typedef struct {
+    bigcache_record_t   record;
+    unsigned            found:1;      /* there is a record, a bad one too */
+    unsigned            live:1;       /* neither expired nor purged */
+    unsigned            expired:1;
+} bigcache_old_t;
+
+/* the same, its bytes, which old.record points into, and the lock of the key */
+
+typedef struct {
+    bigcache_old_t      old;
+    bigcache_str_t      value;
+    pthread_mutex_t    *lock;
+} bigcache_key_read_t;
+
+/* which record a removal is for: a member that is 0 matches any */
+
+typedef struct {
+    uint64_t            version;      /* of this version */
+    uint64_t            before;       /* of an earlier origin, purged */
+    uint64_t            until;        /* of no later origin */
+    uint64_t            segment;      /* in this segment, at offset */
+    uint64_t            offset;
+} bigcache_match_t;
+
+
+/* returns which of the BIGCACHE_CORE_LOCKS in store->keys is the key's */
+
+unsigned bigcache_key_read_slot(const bigcache_str_t *key);
+
+/*
+ * Reads what is stored under the key.  The strings of old->record are gone.
+ * Returns BIGCACHE_OK, also if there is nothing or the record is damaged; or
+ * BIGCACHE_ERROR, logged.
+ */
+bigcache_rc_t bigcache_key_read(bigcache_store_t *store,
+    const bigcache_str_t *key, bigcache_old_t *old);
+bigcache_rc_t bigcache_key_read_locked(bigcache_store_t *store,
+    const bigcache_str_t *key, bigcache_old_t *old);
+
+/*
+ * Takes the lock of the key and reads what is there.  Returns the same; in any
+ * case the caller must call bigcache_key_read_end().
+ */
+bigcache_rc_t bigcache_key_read_begin(bigcache_store_t *store,
+    const bigcache_str_t *key, bigcache_key_read_t *read);
+void bigcache_key_read_end(bigcache_key_read_t *read);
+
+/*
+ * As bigcache_key_read_locked(), and gives the bytes of the record in *value:
+ * the caller must pass them to bigcache_index_free() if value->data is set.
+ */
+bigcache_rc_t bigcache_key_read_value_locked(bigcache_store_t *store,
+    const bigcache_str_t *key, bigcache_old_t *old, bigcache_str_t *value);
+
+/* returns 1 if what is there is what a removal is for, or 0 */
+
+int bigcache_key_read_matches(const bigcache_old_t *old,
+    const bigcache_match_t *match);
+
+/* returns 1 if what is there is the entry that record names, or 0 */
+
+int bigcache_key_read_same(const bigcache_old_t *old,
+    const bigcache_record_t *record);
+
+
+#endif /* _BIGCACHE_KEY_READ_H_INCLUDED_ */

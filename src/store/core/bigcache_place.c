@@ -1,0 +1,121 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/* places in segments, and the ballast */
+
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bigcache_core.h"
+#include "bigcache_dir.h"
+#include "bigcache_place.h"
+#include "bigcache_time.h"
+
+
+/* milliseconds between two looks at the limit */
+
+#define BIGCACHE_PLACE_PAUSE  2
+
+/* the ballast is that part of max_size at most */
+
+#define BIGCACHE_PLACE_BALLAST_SHARE  16
+
+
+void
+bigcache_place_limit(bigcache_store_t *store)
+{
+    int64_t  deadline;
+
+    if (store->conf.max_size == 0
+        || bigcache_segments_size(store->segments) < store->conf.max_size)
+    {
+        return;
+    }
+
+    deadline = bigcache_monotonic() + store->conf.wait;
+
+    do {
+        bigcache_core_wake(store);
+        (void) usleep(BIGCACHE_PLACE_PAUSE * 1000);
+
+    } while (bigcache_segments_size(store->segments) >= store->conf.max_size
+             && bigcache_monotonic() < deadline
+             && !atomic_load(&store->draining));
+}
+
+
+bigcache_rc_t
+bigcache_place_reserve(void *data, uint64_t size, bigcache_place_t *place)
+{
+    bigcache_store_t *store = data;
+
+    bigcache_rc_t  rc;
+
+    rc = bigcache_segments_reserve(store->segments, size, place);
+
+    if (rc != BIGCACHE_OK) {
+        return bigcache_log_failed(&store->conf.log, store->conf.path, rc,
+                                   "begin a segment", strerror(errno));
+    }
+
+    /* the keeper looks at the limits when a segment was begun */
+
+    if (atomic_exchange(&store->newest, place->id) != place->id) {
+        bigcache_core_wake(store);
+    }
+
+    return BIGCACHE_OK;
+}
+
+
+void
+bigcache_place_release(void *data, const bigcache_place_t *place)
+{
+    bigcache_store_t *store = data;
+
+    bigcache_segments_done(store->segments, place);
+}
+
+
+uint64_t
+bigcache_place_ballast_size(bigcache_store_t *store)
+{
+    uint64_t  size, most;
+
+    size = bigcache_place_index_room(store)
+           + bigcache_dir_segment_size(store->conf.path,
+                                       store->conf.segment_size);
+
+    most = store->conf.max_size / BIGCACHE_PLACE_BALLAST_SHARE;
+
+    return (most && most < size) ? most : size;
+}
+
+
+void
+bigcache_place_keep_ballast(bigcache_store_t *store)
+{
+    char  error[BIGCACHE_ERROR_LEN];
+
+    if (bigcache_dir_reserve(store->conf.path,
+                             bigcache_place_ballast_size(store), error)
+        == BIGCACHE_ERROR)
+    {
+        bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
+                     "store \"%s\": no room is kept for when the disk is "
+                     "full: %s", store->conf.path, error);
+    }
+}
+
+
+uint64_t
+bigcache_place_index_room(bigcache_store_t *store)
+{
+    return 4 * BIGCACHE_PLACE_INDEX_MIN
+           + 2 * (uint64_t) store->conf.index.write_buffer;
+}

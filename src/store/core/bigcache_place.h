@@ -1,0 +1,61 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * Places in segments for what is stored, and the ballast, a file that keeps
+ * space on the disk for when it is full.  Threads inside the store; all calls
+ * may block.
+ */
+
+
+#ifndef _BIGCACHE_PLACE_H_INCLUDED_
+#define _BIGCACHE_PLACE_H_INCLUDED_
+
+
+#include "bigcache_conf.h"
+#include "bigcache_segments.h"
+
+
+/* bytes that LevelDB needs to begin with, whatever it holds */
+
+#define BIGCACHE_PLACE_INDEX_MIN     (1024 * 1024)
+
+/* bodies in the index take that part of max_size at most */
+
+#define BIGCACHE_PLACE_INLINE_SHARE  4
+
+
+/*
+ * If the store has reached max_size, waits until something is evicted, at most
+ * conf.wait milliseconds.
+ */
+void bigcache_place_limit(bigcache_store_t *store);
+
+/*
+ * Reserves size bytes, as bigcache_segments_reserve() does, and wakes the
+ * keeper if a segment was begun.  A failure is logged.  This and
+ * bigcache_place_release() are those of bigcache_bodies_t: data is the store.
+ */
+bigcache_rc_t bigcache_place_reserve(void *data, uint64_t size,
+    bigcache_place_t *place);
+void bigcache_place_release(void *data, const bigcache_place_t *place);
+
+/* returns the bytes that the index may need on a full disk */
+
+uint64_t bigcache_place_index_room(bigcache_store_t *store);
+
+/*
+ * Returns the bytes of the ballast: what the index and the compaction of a
+ * segment need, but a part of max_size at most.
+ */
+uint64_t bigcache_place_ballast_size(bigcache_store_t *store);
+
+/* makes the ballast if it is not there; logs why it cannot */
+
+void bigcache_place_keep_ballast(bigcache_store_t *store);
+
+
+#endif /* _BIGCACHE_PLACE_H_INCLUDED_ */
