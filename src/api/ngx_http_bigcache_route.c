@@ -36,7 +36,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       NGX_HTTP_BIGCACHE_PREFIX
       |NGX_HTTP_BIGCACHE_PAGE
       |NGX_HTTP_BIGCACHE_READS,
-      bigcache_op_peek_json,
+      bigcache_op_get_peek_json,
       bigcache_op_get_json,
       ngx_string("HIT"),
       ngx_http_bigcache_reply_page },
@@ -74,7 +74,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       |NGX_HTTP_BIGCACHE_OWN_SITE
       |NGX_HTTP_BIGCACHE_CONDITIONS,
       NULL,
-      bigcache_op_touch,
+      bigcache_op_rewrite_touch,
       ngx_string("TOUCHED"),
       ngx_http_bigcache_reply_stored },
 
@@ -84,7 +84,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       NGX_HTTP_BIGCACHE_PREFIX
       |NGX_HTTP_BIGCACHE_PAGE
       |NGX_HTTP_BIGCACHE_READS,
-      bigcache_op_peek_raw,
+      bigcache_op_get_peek_raw,
       bigcache_op_get_raw,
       ngx_string("HIT"),
       ngx_http_bigcache_reply_raw },
@@ -123,7 +123,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       |NGX_HTTP_BIGCACHE_OWN_SITE
       |NGX_HTTP_BIGCACHE_CONDITIONS,
       NULL,
-      bigcache_op_touch,
+      bigcache_op_rewrite_touch,
       ngx_string("TOUCHED"),
       ngx_http_bigcache_reply_stored },
 
@@ -135,7 +135,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       |NGX_HTTP_BIGCACHE_OWN_SITE
       |NGX_HTTP_BIGCACHE_CONDITIONS,
       NULL,
-      bigcache_op_incr,
+      bigcache_op_rewrite_incr,
       ngx_string("STORED"),
       ngx_http_bigcache_reply_stored },
 
@@ -173,7 +173,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       |NGX_HTTP_BIGCACHE_OWN_SITE
       |NGX_HTTP_BIGCACHE_REMOVES,
       NULL,
-      bigcache_op_purge,
+      bigcache_op_delete_prefix,
       ngx_string("PURGED"),
       ngx_http_bigcache_reply_purged },
 
@@ -182,7 +182,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       BIGCACHE_METRIC_OTHER,
       NGX_HTTP_BIGCACHE_LONG,
       NULL,
-      bigcache_op_count,
+      bigcache_op_admin_count,
       ngx_null_string,
       ngx_http_bigcache_reply_count },
 
@@ -191,7 +191,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       BIGCACHE_METRIC_OTHER,
       NGX_HTTP_BIGCACHE_IMPATIENT,
       NULL,
-      bigcache_op_gauges,
+      bigcache_op_admin_gauges,
       ngx_null_string,
       ngx_http_bigcache_metrics },
 
@@ -211,7 +211,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       |NGX_HTTP_BIGCACHE_LONG
       |NGX_HTTP_BIGCACHE_FIRST,
       NULL,
-      bigcache_op_clear,
+      bigcache_op_admin_clear,
       ngx_string("CLEARED"),
       ngx_http_bigcache_reply_cleared },
 
@@ -233,7 +233,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       |NGX_HTTP_BIGCACHE_LONG
       |NGX_HTTP_BIGCACHE_FIRST,
       NULL,
-      bigcache_op_close,
+      bigcache_op_admin_close,
       ngx_null_string,
       ngx_http_bigcache_reply_closed },
 
@@ -253,7 +253,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       |NGX_HTTP_BIGCACHE_LONG
       |NGX_HTTP_BIGCACHE_FIRST,
       NULL,
-      bigcache_op_open,
+      bigcache_op_admin_open,
       ngx_null_string,
       ngx_http_bigcache_reply_opened },
 

@@ -142,23 +142,23 @@ void bigcache_op_get_raw(bigcache_op_t *op);
 void bigcache_op_put_json(bigcache_op_t *op);
 void bigcache_op_put_raw(bigcache_op_t *op);
 void bigcache_op_delete(bigcache_op_t *op);
-void bigcache_op_purge(bigcache_op_t *op);
-void bigcache_op_touch(bigcache_op_t *op);
-void bigcache_op_incr(bigcache_op_t *op);
+void bigcache_op_delete_prefix(bigcache_op_t *op);
+void bigcache_op_rewrite_touch(bigcache_op_t *op);
+void bigcache_op_rewrite_incr(bigcache_op_t *op);
 void bigcache_op_list(bigcache_op_t *op);
 void bigcache_op_batch(bigcache_op_t *op);
-void bigcache_op_count(bigcache_op_t *op);
-void bigcache_op_gauges(bigcache_op_t *op);
-void bigcache_op_clear(bigcache_op_t *op);
-void bigcache_op_close(bigcache_op_t *op);
-void bigcache_op_open(bigcache_op_t *op);
+void bigcache_op_admin_count(bigcache_op_t *op);
+void bigcache_op_admin_gauges(bigcache_op_t *op);
+void bigcache_op_admin_clear(bigcache_op_t *op);
+void bigcache_op_admin_close(bigcache_op_t *op);
+void bigcache_op_admin_open(bigcache_op_t *op);
 
 /*
  * get_json and get_raw without waiting, for an event loop.  Return 1 if the
  * operation is over, as if it had been run; or 0, then it is to be run.
  */
-int bigcache_op_peek_json(bigcache_op_t *op);
-int bigcache_op_peek_raw(bigcache_op_t *op);
+int bigcache_op_get_peek_json(bigcache_op_t *op);
+int bigcache_op_get_peek_raw(bigcache_op_t *op);
 
 /*
  * Returns the HTTP status of an op->rc that is not BIGCACHE_OK, and what there
@@ -177,10 +177,32 @@ void bigcache_op_get_within(bigcache_op_t *op, int look);
 
 void bigcache_op_free(bigcache_op_t *op);
 
-/*
- * For the operations: sets op->rc, and the reason that goes with it.
- */
+
+/* for the operations themselves, inside src/op only */
+
+/* sets op->rc, and the reason that goes with it */
+
 void bigcache_op_finish(bigcache_op_t *op, bigcache_rc_t rc);
+
+/* returns BIGCACHE_INVALID, and says why to op; the texts are static */
+
+bigcache_rc_t bigcache_op_invalid(bigcache_op_t *op, const char *in,
+    const char *name, const char *msg, const char *type);
+
+/*
+ * Unpacks the body of a record, which is a gzip file.  Returns BIGCACHE_OK,
+ * and *memory, for free(); BIGCACHE_NOMEM; or BIGCACHE_ERROR.
+ */
+bigcache_rc_t bigcache_op_unpack(bigcache_op_t *op,
+    const bigcache_record_t *record, u_char **memory);
+
+/*
+ * Counts size bytes of memory that the reply of op holds, until
+ * bigcache_op_free().  Returns 0 if all replies would hold too much; may_hold
+ * tells that without counting.
+ */
+int bigcache_op_hold(bigcache_op_t *op, uint64_t size);
+int bigcache_op_may_hold(uint64_t size);
 
 
 #endif /* _BIGCACHE_OP_H_INCLUDED_ */

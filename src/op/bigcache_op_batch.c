@@ -25,7 +25,7 @@
 #include <string.h>
 
 #include "bigcache_json.h"
-#include "bigcache_op_batch.h"
+#include "bigcache_op_batch_result.h"
 #include "bigcache_time.h"
 
 
@@ -101,7 +101,7 @@ bigcache_op_batch(bigcache_op_t *op)
 
     op->tally = malloc(BIGCACHE_OP_BATCH_TALLY * sizeof(bigcache_op_tally_t));
 
-    rc = op->tally ? bigcache_op_view(op, &batch.view, &op->body)
+    rc = op->tally ? bigcache_op_write_view(op, &batch.view, &op->body)
                    : BIGCACHE_NOMEM;
 
     if (rc == BIGCACHE_OK) {
@@ -120,7 +120,7 @@ bigcache_op_batch(bigcache_op_t *op)
         rc = bigcache_cache_sync(op->cache);
     }
 
-    bigcache_op_view_free(&batch.view);
+    bigcache_op_write_view_free(&batch.view);
 
     op->memory = batch.text.data;
     op->reply[0] = bigcache_data_bytes(batch.text.data, batch.text.len);
@@ -144,9 +144,10 @@ bigcache_op_batch_items(bigcache_op_batch_t *batch, bigcache_str_t *items)
     op = batch->op;
     text = &batch->view.text;
 
-    rc = bigcache_op_scanned(op, bigcache_json_members(text->data, text->len,
-                                                       &named, 1, &err),
-                             &err);
+    rc = bigcache_op_write_scanned(op,
+                                   bigcache_json_members(text->data, text->len,
+                                                         &named, 1, &err),
+                                   &err);
     if (rc != BIGCACHE_OK) {
         return rc;
     }
@@ -266,7 +267,8 @@ bigcache_op_batch_run(bigcache_op_batch_t *batch, const bigcache_str_t *item)
                               BIGCACHE_BATCH_MEMBERS, &err)
         != BIGCACHE_JSON_OK)
     {
-        bigcache_op_batch_invalid(batch, "the operation is not an object");
+        bigcache_op_batch_result_invalid(batch,
+                                         "the operation is not an object");
         return;
     }
 
@@ -286,8 +288,8 @@ bigcache_op_batch_run(bigcache_op_batch_t *batch, const bigcache_str_t *item)
     }
 
     if (known->name == NULL) {
-        bigcache_op_batch_invalid(batch,
-                                  "op is none of get, set, delete, touch");
+        bigcache_op_batch_result_invalid(batch,
+                                     "op is none of get, set, delete, touch");
         return;
     }
 
@@ -345,7 +347,7 @@ bigcache_op_batch_key(bigcache_op_batch_t *batch)
     }
 
     if (batch->key.data == NULL) {
-        bigcache_op_batch_invalid(batch, "key: field required");
+        bigcache_op_batch_result_invalid(batch, "key: field required");
         return 0;
     }
 
@@ -362,7 +364,8 @@ bigcache_op_batch_key(bigcache_op_batch_t *batch)
     }
 
     if (key->len > BIGCACHE_KEY_MAX) {
-        bigcache_op_batch_invalid(batch, "the key is longer than 8192 bytes");
+        bigcache_op_batch_result_invalid(batch,
+                                         "the key is longer than 8192 bytes");
         return 0;
     }
 
@@ -388,7 +391,7 @@ bigcache_op_batch_string(bigcache_op_batch_t *batch, unsigned i,
         return 0;
 
     default:
-        bigcache_op_batch_invalid(batch, msg);
+        bigcache_op_batch_result_invalid(batch, msg);
         return 0;
     }
 }
@@ -456,7 +459,7 @@ bigcache_op_batch_get(bigcache_op_batch_t *batch)
         return;
     }
 
-    bigcache_op_batch_answer(batch);
+    bigcache_op_batch_result_page(batch);
 }
 
 
@@ -470,7 +473,8 @@ bigcache_op_batch_set(bigcache_op_batch_t *batch)
     if (none_match->data && none_match->data[0] != 'n') {
 
         if (!bigcache_json_is(none_match, "*")) {
-            bigcache_op_batch_invalid(batch, "if_none_match is not \"*\"");
+            bigcache_op_batch_result_invalid(batch,
+                                             "if_none_match is not \"*\"");
             return;
         }
 
@@ -488,7 +492,8 @@ bigcache_op_batch_set(bigcache_op_batch_t *batch)
     }
 
     if (batch->named[BIGCACHE_BATCH_VALUE].extent.data) {
-        bigcache_op_batch_invalid(batch, "there is a value and base64, too");
+        bigcache_op_batch_result_invalid(batch,
+                                         "there is a value and base64, too");
         return;
     }
 
@@ -545,8 +550,9 @@ bigcache_op_batch_bytes(bigcache_op_batch_t *batch)
     if (batch->named[BIGCACHE_BATCH_BASE64].extent.len
         > BIGCACHE_OP_BATCH_BYTES)
     {
-        bigcache_op_batch_failure(batch, 413, "the page is too large to be "
-                                  "one of many, store it alone");
+        bigcache_op_batch_result_failure(batch, 413,
+                                         "the page is too large to be "
+                                         "one of many, store it alone");
         return 0;
     }
 
@@ -562,7 +568,8 @@ bigcache_op_batch_bytes(bigcache_op_batch_t *batch)
         : -1;
 
     if (n == -1) {
-        bigcache_op_batch_invalid(batch, "base64 is not base64 with padding");
+        bigcache_op_batch_result_invalid(batch,
+                                         "base64 is not base64 with padding");
         return 0;
     }
 
@@ -589,7 +596,7 @@ bigcache_op_batch_delete(bigcache_op_batch_t *batch)
 static void
 bigcache_op_batch_touch(bigcache_op_batch_t *batch)
 {
-    bigcache_op_touch(&batch->one);
+    bigcache_op_rewrite_touch(&batch->one);
 
     bigcache_op_batch_result(batch);
 }

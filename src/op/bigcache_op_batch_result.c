@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bigcache_op_batch.h"
+#include "bigcache_op_batch_result.h"
 
 
 /* a name, a colon, and what is wrong with it */
@@ -27,7 +27,7 @@ static void bigcache_op_batch_tally(bigcache_op_batch_t *batch,
 
 
 void
-bigcache_op_batch_invalid(bigcache_op_batch_t *batch, const char *msg)
+bigcache_op_batch_result_invalid(bigcache_op_batch_t *batch, const char *msg)
 {
     batch->one.rc = BIGCACHE_INVALID;
     batch->one.invalid.msg = msg;
@@ -55,7 +55,7 @@ bigcache_op_batch_result(bigcache_op_batch_t *batch)
             detail = text;
         }
 
-        bigcache_op_batch_failure(batch, status, detail);
+        bigcache_op_batch_result_failure(batch, status, detail);
         return;
     }
 
@@ -73,7 +73,7 @@ bigcache_op_batch_result(bigcache_op_batch_t *batch)
 
 
 void
-bigcache_op_batch_answer(bigcache_op_batch_t *batch)
+bigcache_op_batch_result_page(bigcache_op_batch_t *batch)
 {
     u_char           *memory;
     bigcache_op_t    *one;
@@ -172,7 +172,7 @@ bigcache_op_batch_expire(bigcache_op_batch_t *batch)
 
 
 void
-bigcache_op_batch_failure(bigcache_op_batch_t *batch, unsigned status,
+bigcache_op_batch_result_failure(bigcache_op_batch_t *batch, unsigned status,
     const char *detail)
 {
     bigcache_str_t  text;

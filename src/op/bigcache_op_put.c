@@ -4,28 +4,23 @@
  */
 
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include <sys/mman.h>
+/* The operations that store what a request brings. */
 
-#include "bigcache_op_store.h"
+
+#include <string.h>
+
 #include "bigcache_answer.h"
 #include "bigcache_json.h"
+#include "bigcache_op_write.h"
 #include "bigcache_time.h"
 
 
-static bigcache_rc_t bigcache_op_document(bigcache_op_put_t *put);
-static bigcache_rc_t bigcache_op_write_json(bigcache_op_put_t *put,
-    const bigcache_answer_t *answer);
-static bigcache_rc_t bigcache_op_raw_type(bigcache_op_t *op);
-static bigcache_rc_t bigcache_op_raw_lifetime(bigcache_op_put_t *put);
-static bigcache_str_t bigcache_op_expire_text(bigcache_op_put_t *put,
-    const bigcache_str_t *none);
+static bigcache_rc_t bigcache_op_put_document(bigcache_op_put_t *put);
+static bigcache_rc_t bigcache_op_put_raw_type(bigcache_op_t *op);
+static bigcache_rc_t bigcache_op_put_raw_lifetime(bigcache_op_put_t *put);
 
 
-static const bigcache_str_t  bigcache_op_not_set =
+static const bigcache_str_t  bigcache_op_put_not_set =
     bigcache_string("\"not set\"");
 
 
@@ -40,25 +35,25 @@ bigcache_op_put_json(bigcache_op_t *op)
     put.op = op;
     put.body = op->body;
 
-    rc = bigcache_op_view(op, &put.view, &put.body);
+    rc = bigcache_op_write_view(op, &put.view, &put.body);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_op_document(&put);
+        rc = bigcache_op_put_document(&put);
     }
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_op_lifetime(&put);
+        rc = bigcache_op_write_lifetime(&put);
     }
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_op_store_json(&put);
+        rc = bigcache_op_write_json(&put);
     }
 
     if (rc == BIGCACHE_OK && op->minimal) {
-        rc = bigcache_op_reply(&put, &bigcache_answer_null);
+        rc = bigcache_op_write_reply(&put, &bigcache_answer_null);
     }
 
-    bigcache_op_view_free(&put.view);
+    bigcache_op_write_view_free(&put.view);
 
     bigcache_op_finish(op, rc);
 }
@@ -77,10 +72,10 @@ bigcache_op_put_raw(bigcache_op_t *op)
     put.op = op;
     put.body = op->body;
 
-    rc = bigcache_op_raw_type(op);
+    rc = bigcache_op_put_raw_type(op);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_op_raw_lifetime(&put);
+        rc = bigcache_op_put_raw_lifetime(&put);
     }
 
     if (rc == BIGCACHE_OK) {
@@ -90,87 +85,19 @@ bigcache_op_put_raw(bigcache_op_t *op)
         page.data = &put.body;
         page.n = 1;
 
-        rc = bigcache_op_put(&put, &page);
+        rc = bigcache_op_write(&put, &page);
     }
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_op_reply(&put, &bigcache_op_not_set);
+        rc = bigcache_op_write_reply(&put, &bigcache_op_put_not_set);
     }
 
     bigcache_op_finish(op, rc);
 }
 
 
-bigcache_rc_t
-bigcache_op_view(const bigcache_op_t *op, bigcache_op_view_t *view,
-    const bigcache_data_t *body)
-{
-    off_t   slack;
-    size_t  len;
-
-    if (body->fd == -1) {
-        view->text = body->bytes;
-        return BIGCACHE_OK;
-    }
-
-    len = (size_t) body->length;
-
-    view->text.len = len;
-
-    if (len <= BIGCACHE_STORE_LARGE) {
-
-        view->memory = malloc(len ? len : 1);
-        if (view->memory == NULL) {
-            return BIGCACHE_NOMEM;
-        }
-
-        view->text.data = view->memory;
-
-        if (bigcache_data_read(view->memory, body, 1) == -1) {
-            return bigcache_cache_failed(op->cache, "read a body",
-                                         strerror(errno));
-        }
-
-        return BIGCACHE_OK;
-    }
-
-    /*
-     * The page cache holds it already, so it costs no memory of ours.  It is
-     * nginx's file, which nobody cuts short: that would be SIGBUS.
-     */
-
-    slack = body->offset % sysconf(_SC_PAGESIZE);
-
-    view->map_len = len + (size_t) slack;
-    view->map = mmap(NULL, view->map_len, PROT_READ, MAP_PRIVATE, body->fd,
-                     body->offset - slack);
-
-    if (view->map == MAP_FAILED) {
-        view->map = NULL;
-        return BIGCACHE_NOMEM;
-    }
-
-    (void) madvise(view->map, view->map_len, MADV_SEQUENTIAL);
-
-    view->text.data = (u_char *) view->map + slack;
-
-    return BIGCACHE_OK;
-}
-
-
-void
-bigcache_op_view_free(bigcache_op_view_t *view)
-{
-    if (view->map) {
-        (void) munmap(view->map, view->map_len);
-    }
-
-    free(view->memory);
-}
-
-
 static bigcache_rc_t
-bigcache_op_document(bigcache_op_put_t *put)
+bigcache_op_put_document(bigcache_op_put_t *put)
 {
     bigcache_rc_t           rc;
     bigcache_op_t          *op;
@@ -178,10 +105,10 @@ bigcache_op_document(bigcache_op_put_t *put)
 
     op = put->op;
 
-    rc = bigcache_op_scanned(op, bigcache_json_scan(put->view.text.data,
-                                                    put->view.text.len,
-                                                    &put->doc, &err),
-                             &err);
+    rc = bigcache_op_write_scanned(op, bigcache_json_scan(put->view.text.data,
+                                                          put->view.text.len,
+                                                          &put->doc, &err),
+                                   &err);
 
     if (rc != BIGCACHE_OK) {
         return rc;
@@ -196,75 +123,10 @@ bigcache_op_document(bigcache_op_put_t *put)
 }
 
 
-bigcache_rc_t
-bigcache_op_scanned(bigcache_op_t *op, int rc,
-    const bigcache_json_error_t *err)
-{
-    switch (rc) {
-
-    case BIGCACHE_JSON_OK:
-        return BIGCACHE_OK;
-
-    case BIGCACHE_JSON_EMPTY:
-        return bigcache_op_invalid(op, "body", NULL, "field required",
-                                   "value_error.missing");
-
-    case BIGCACHE_JSON_NOT_OBJECT:
-        return bigcache_op_invalid(op, "body", NULL,
-                                   "value is not a valid dict",
-                                   "type_error.dict");
-
-    default:
-        op->invalid.syntax = 1;
-        op->invalid.offset = err->offset;
-
-        return bigcache_op_invalid(op, "body", NULL, err->msg,
-                                   "value_error.jsondecode");
-    }
-}
-
-
-bigcache_rc_t
-bigcache_op_lifetime(bigcache_op_put_t *put)
-{
-    int          rc;
-    int64_t      ms;
-    const char  *msg;
-
-    put->expire = BIGCACHE_NEVER;
-
-    rc = bigcache_json_expire(&put->doc.expire, &ms, &msg);
-
-    if (rc == BIGCACHE_JSON_OK) {
-        put->expire = ms;
-
-    } else if (rc != BIGCACHE_JSON_NULL) {
-        return (rc == BIGCACHE_JSON_NOMEM)
-               ? BIGCACHE_NOMEM
-               : bigcache_op_invalid(put->op, "body", "expire", msg,
-                                     "type_error.float");
-    }
-
-    rc = bigcache_json_duration(&put->doc.duration, &ms, &msg);
-
-    if (rc == BIGCACHE_JSON_OK) {
-        put->expire = bigcache_now() + ms;
-
-    } else if (rc != BIGCACHE_JSON_NULL) {
-        return (rc == BIGCACHE_JSON_NOMEM)
-               ? BIGCACHE_NOMEM
-               : bigcache_op_invalid(put->op, "body", "duration", msg,
-                                     "value_error.duration");
-    }
-
-    return BIGCACHE_OK;
-}
-
-
 /* it is sent as a header some day, which holds no control characters */
 
 static bigcache_rc_t
-bigcache_op_raw_type(bigcache_op_t *op)
+bigcache_op_put_raw_type(bigcache_op_t *op)
 {
     size_t  i;
     u_char  c;
@@ -291,7 +153,7 @@ bigcache_op_raw_type(bigcache_op_t *op)
 
 
 static bigcache_rc_t
-bigcache_op_raw_lifetime(bigcache_op_put_t *put)
+bigcache_op_put_raw_lifetime(bigcache_op_put_t *put)
 {
     int64_t         ms;
     bigcache_op_t  *op;
@@ -324,157 +186,4 @@ bigcache_op_raw_lifetime(bigcache_op_put_t *put)
     }
 
     return BIGCACHE_OK;
-}
-
-
-/*
- * What is stored is what GET is to send: the key, the value, the lifetime.
- * The answer to POST is the same up to the duration.
- */
-
-bigcache_rc_t
-bigcache_op_store_json(bigcache_op_put_t *put)
-{
-    bigcache_op_t      *op;
-    bigcache_answer_t   answer;
-
-    op = put->op;
-
-    memset(&answer, 0, sizeof(bigcache_answer_t));
-
-    answer.key = op->key;
-    answer.value = put->doc.value;
-    answer.expire = bigcache_op_expire_text(put, &bigcache_answer_null);
-    answer.duration = put->doc.duration;
-
-    /* a value in a file stays there, if the document is large by it alone */
-
-    if (put->view.map && put->doc.value.len > BIGCACHE_STORE_LARGE) {
-        put->value_at = (uint64_t) (put->doc.value.data
-                                    - put->view.text.data);
-        put->doc.value.data = NULL;
-    }
-
-    answer.external = (put->doc.value.data == NULL);
-
-    if (bigcache_answer(&answer) == -1) {
-        return BIGCACHE_NOMEM;
-    }
-
-    op->memory = answer.memory;
-
-    return bigcache_op_write_json(put, &answer);
-}
-
-
-static bigcache_rc_t
-bigcache_op_write_json(bigcache_op_put_t *put,
-    const bigcache_answer_t *answer)
-{
-    size_t            shown;
-    bigcache_rc_t     rc;
-    bigcache_op_t    *op;
-    bigcache_put_t    page;
-    bigcache_data_t   data[3];
-
-    op = put->op;
-
-    memset(&page, 0, sizeof(bigcache_put_t));
-
-    data[0] = bigcache_data_bytes(answer->memory, answer->size);
-
-    page.kind = BIGCACHE_KIND_JSON;
-    page.head = (uint32_t) answer->head;
-    page.expire = put->expire;
-    page.data = data;
-    page.n = 1;
-
-    if (answer->external) {
-        data[0].bytes.len = answer->body;
-
-        data[1] = bigcache_data_range(put->body.fd,
-                                      put->body.offset
-                                      + (off_t) put->value_at,
-                                      put->doc.value.len);
-
-        data[2] = bigcache_data_bytes(answer->memory + answer->body,
-                                      answer->size - answer->body);
-        page.n = 3;
-    }
-
-    rc = bigcache_op_put(put, &page);
-
-    if (rc != BIGCACHE_OK) {
-        return rc;
-    }
-
-    shown = answer->body + put->doc.value.len + answer->shown;
-
-    op->reply[0] = (op->page.fd != -1)
-                   ? bigcache_data_range(op->page.fd, op->page.offset, shown)
-                   : bigcache_data_bytes(op->memory, shown);
-
-    op->reply[1] = bigcache_data_bytes(bigcache_answer_end.data,
-                                       bigcache_answer_end.len);
-    op->nreply = 2;
-
-    return BIGCACHE_OK;
-}
-
-
-/* without the value: {"key":...,"expire":...} */
-
-bigcache_rc_t
-bigcache_op_reply(bigcache_op_put_t *put, const bigcache_str_t *none)
-{
-    bigcache_op_t      *op;
-    bigcache_answer_t   answer;
-
-    op = put->op;
-
-    memset(&answer, 0, sizeof(bigcache_answer_t));
-
-    answer.key = op->key;
-    answer.expire = bigcache_op_expire_text(put, none);
-
-    if (bigcache_answer_short(&answer) == -1) {
-        return BIGCACHE_NOMEM;
-    }
-
-    free(op->memory);
-    op->memory = answer.memory;
-
-    op->reply[0] = bigcache_data_bytes(answer.memory, answer.size);
-    op->nreply = 1;
-
-    return BIGCACHE_OK;
-}
-
-
-static bigcache_str_t
-bigcache_op_expire_text(bigcache_op_put_t *put, const bigcache_str_t *none)
-{
-    bigcache_str_t  text;
-
-    if (put->expire == BIGCACHE_NEVER) {
-        return *none;
-    }
-
-    text.data = put->time;
-    text.len = bigcache_lifetime_print(put->time, put->expire);
-
-    return text;
-}
-
-
-bigcache_rc_t
-bigcache_op_invalid(bigcache_op_t *op, const char *in, const char *name,
-    const char *msg, const char *type)
-{
-    op->invalid.in = in;
-    op->invalid.name = name;
-    op->invalid.msg = msg;
-    op->invalid.type = type;
-
-    return BIGCACHE_INVALID;
 }

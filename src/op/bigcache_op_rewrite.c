@@ -18,7 +18,7 @@
 
 #include "bigcache_answer.h"
 #include "bigcache_json.h"
-#include "bigcache_op_store.h"
+#include "bigcache_op_write.h"
 
 
 #define BIGCACHE_OP_DIGITS  sizeof("-9223372036854775808")
@@ -49,11 +49,16 @@ struct bigcache_op_rewrite_s {
 };
 
 
+static void bigcache_op_rewrite_run(bigcache_op_t *op,
+    bigcache_rc_t (*parse)(bigcache_op_rewrite_t *rw),
+    bigcache_op_rewrite_pt handler);
 static bigcache_rc_t bigcache_op_rewrite(bigcache_op_rewrite_t *rw);
 static bigcache_rc_t bigcache_op_rewrite_once(bigcache_op_rewrite_t *rw,
     int *again);
 static bigcache_rc_t bigcache_op_touched(bigcache_op_rewrite_t *rw);
 static bigcache_rc_t bigcache_op_touch_page(bigcache_op_rewrite_t *rw,
+    bigcache_page_t *page);
+static bigcache_rc_t bigcache_op_touch_raw(bigcache_op_put_t *put,
     bigcache_page_t *page);
 static bigcache_rc_t bigcache_op_counter(bigcache_op_rewrite_t *rw);
 static bigcache_rc_t bigcache_op_number(bigcache_op_t *op,
@@ -74,38 +79,23 @@ static bigcache_rc_t bigcache_op_stored_text(bigcache_op_put_t *put,
 
 
 void
-bigcache_op_touch(bigcache_op_t *op)
+bigcache_op_rewrite_touch(bigcache_op_t *op)
 {
-    bigcache_rc_t          rc;
-    bigcache_op_rewrite_t  rw;
-
-    memset(&rw, 0, sizeof(bigcache_op_rewrite_t));
-
-    rw.put.op = op;
-    rw.handler = bigcache_op_touch_page;
-
-    rc = bigcache_op_view(op, &rw.view, &op->body);
-
-    if (rc == BIGCACHE_OK) {
-        rc = bigcache_op_touched(&rw);
-    }
-
-    if (rc == BIGCACHE_OK) {
-        rc = bigcache_op_rewrite(&rw);
-    }
-
-    if (rc == BIGCACHE_OK) {
-        rc = bigcache_op_reply(&rw.put, &bigcache_answer_null);
-    }
-
-    bigcache_op_view_free(&rw.view);
-
-    bigcache_op_finish(op, rc);
+    bigcache_op_rewrite_run(op, bigcache_op_touched, bigcache_op_touch_page);
 }
 
 
 void
-bigcache_op_incr(bigcache_op_t *op)
+bigcache_op_rewrite_incr(bigcache_op_t *op)
+{
+    bigcache_op_rewrite_run(op, bigcache_op_counter, bigcache_op_count_page);
+}
+
+
+static void
+bigcache_op_rewrite_run(bigcache_op_t *op,
+    bigcache_rc_t (*parse)(bigcache_op_rewrite_t *rw),
+    bigcache_op_rewrite_pt handler)
 {
     bigcache_rc_t          rc;
     bigcache_op_rewrite_t  rw;
@@ -113,19 +103,19 @@ bigcache_op_incr(bigcache_op_t *op)
     memset(&rw, 0, sizeof(bigcache_op_rewrite_t));
 
     rw.put.op = op;
-    rw.handler = bigcache_op_count_page;
+    rw.handler = handler;
 
-    rc = bigcache_op_view(op, &rw.view, &op->body);
+    rc = bigcache_op_write_view(op, &rw.view, &op->body);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_op_counter(&rw);
+        rc = parse(&rw);
     }
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_op_rewrite(&rw);
     }
 
-    bigcache_op_view_free(&rw.view);
+    bigcache_op_write_view_free(&rw.view);
 
     bigcache_op_finish(op, rc);
 }
@@ -210,7 +200,7 @@ bigcache_op_rewrite_once(bigcache_op_rewrite_t *rw, int *again)
         return rc;
     }
 
-    if (!bigcache_op_accepts(op, live, page.record.version)) {
+    if (!bigcache_op_write_accepts(op, live, page.record.version)) {
         bigcache_page_free(&page);
         return BIGCACHE_MISMATCH;
     }
@@ -233,7 +223,7 @@ bigcache_op_rewrite_once(bigcache_op_rewrite_t *rw, int *again)
 
     put->expect = NULL;
 
-    bigcache_op_view_free(&put->view);
+    bigcache_op_write_view_free(&put->view);
     memset(&put->view, 0, sizeof(bigcache_op_view_t));
 
     bigcache_page_free(&page);
@@ -255,10 +245,10 @@ bigcache_op_touched(bigcache_op_rewrite_t *rw)
     put = &rw->put;
     op = put->op;
 
-    rc = bigcache_op_scanned(op, bigcache_json_scan(rw->view.text.data,
-                                                    rw->view.text.len,
-                                                    &put->doc, &err),
-                             &err);
+    rc = bigcache_op_write_scanned(op, bigcache_json_scan(rw->view.text.data,
+                                                          rw->view.text.len,
+                                                          &put->doc, &err),
+                                   &err);
 
     if (rc != BIGCACHE_OK) {
         return rc;
@@ -269,7 +259,7 @@ bigcache_op_touched(bigcache_op_rewrite_t *rw)
                                    "value_error.missing");
     }
 
-    rc = bigcache_op_lifetime(put);
+    rc = bigcache_op_write_lifetime(put);
 
     rw->doc = put->doc;
     rw->expire = put->expire;
@@ -282,33 +272,41 @@ static bigcache_rc_t
 bigcache_op_touch_page(bigcache_op_rewrite_t *rw, bigcache_page_t *page)
 {
     bigcache_rc_t       rc;
-    bigcache_put_t      raw;
     bigcache_op_put_t  *put;
 
     put = &rw->put;
+    put->expire = rw->expire;
 
     if (page->record.kind == BIGCACHE_KIND_JSON) {
-
         rc = bigcache_op_stored_value(put, page);
 
-        if (rc != BIGCACHE_OK) {
-            return rc;
+        if (rc == BIGCACHE_OK) {
+            put->doc.duration = rw->doc.duration;
+            rc = bigcache_op_write_json(put);
         }
 
-        put->expire = rw->expire;
-        put->doc.duration = rw->doc.duration;
-
-        return bigcache_op_store_json(put);
+    } else {
+        rc = bigcache_op_touch_raw(put, page);
     }
 
-    /* as it lies there, packed or not: only the index says how long */
+    return (rc == BIGCACHE_OK)
+           ? bigcache_op_write_reply(put, &bigcache_answer_null) : rc;
+}
+
+
+/* as it lies there, packed or not: only the index says how long */
+
+static bigcache_rc_t
+bigcache_op_touch_raw(bigcache_op_put_t *put, bigcache_page_t *page)
+{
+    bigcache_put_t  raw;
 
     bigcache_op_stored(put, page);
 
     memset(&raw, 0, sizeof(bigcache_put_t));
 
     raw.kind = BIGCACHE_KIND_RAW;
-    raw.expire = rw->expire;
+    raw.expire = put->expire;
     raw.type = page->record.type;
     raw.data = &put->body;
     raw.n = 1;
@@ -317,7 +315,7 @@ bigcache_op_touch_page(bigcache_op_rewrite_t *rw, bigcache_page_t *page)
         raw.unpacked = page->record.unpacked;
     }
 
-    return bigcache_op_put(put, &raw);
+    return bigcache_op_write(put, &raw);
 }
 
 
@@ -348,7 +346,7 @@ bigcache_op_counter(bigcache_op_rewrite_t *rw)
         return BIGCACHE_OK;
     }
 
-    rc = (int) bigcache_op_scanned(op, rc, &err);
+    rc = (int) bigcache_op_write_scanned(op, rc, &err);
 
     if (rc == BIGCACHE_OK && named[0].extent.data) {
         rc = (int) bigcache_op_number(op, &named[0], &rw->delta);
@@ -368,7 +366,7 @@ bigcache_op_counter(bigcache_op_rewrite_t *rw)
     put->doc.expire = named[2].extent;
     put->doc.duration = named[3].extent;
 
-    rc = (int) bigcache_op_lifetime(put);
+    rc = (int) bigcache_op_write_lifetime(put);
 
     rw->doc = put->doc;
     rw->expire = put->expire;
@@ -448,7 +446,7 @@ bigcache_op_store_number(bigcache_op_rewrite_t *rw, int64_t n)
     put->doc.value.data = (u_char *) rw->digits;
     put->doc.value.len = strlen(rw->digits);
 
-    return bigcache_op_store_json(put);
+    return bigcache_op_write_json(put);
 }
 
 
@@ -485,7 +483,7 @@ bigcache_op_stored_unpacked(bigcache_op_put_t *put, bigcache_page_t *page)
         return BIGCACHE_OK;
     }
 
-    rc = bigcache_op_unpacked(put->op, record, &put->view.memory);
+    rc = bigcache_op_unpack(put->op, record, &put->view.memory);
 
     if (rc == BIGCACHE_OK) {
         put->body = bigcache_data_bytes(put->view.memory,

@@ -68,8 +68,8 @@ static const struct {
     { "put_json", bigcache_op_put_json, "{\"value\":1}", 1 },
     { "put_raw", bigcache_op_put_raw, "bytes", 1 },
     { "delete", bigcache_op_delete, "", 1 },
-    { "touch", bigcache_op_touch, "{\"duration\":\"1d\"}", 0 },
-    { "incr", bigcache_op_incr, "", 0 }
+    { "touch", bigcache_op_rewrite_touch, "{\"duration\":\"1d\"}", 0 },
+    { "incr", bigcache_op_rewrite_incr, "", 0 }
 };
 
 #define WRITERS  (sizeof(writers) / sizeof(writers[0]))
@@ -395,7 +395,7 @@ test_touch_packed(void)
 {
     pack(BIGCACHE_KIND_RAW, NULL);
     answers(0, 0, BIGCACHE_OK);
-    run(bigcache_op_touch, "{\"duration\":\"1d\"}", 0);
+    run(bigcache_op_rewrite_touch, "{\"duration\":\"1d\"}", 0);
 
     is_int(op.rc, BIGCACHE_OK, "touch: packed bytes");
     is_int(put_unpacked, LONG, "touch: stored as the gzip file that they are");
@@ -406,7 +406,7 @@ test_touch_packed(void)
 
     pack(BIGCACHE_KIND_JSON, NULL);
     answers(0, 0, BIGCACHE_OK);
-    run(bigcache_op_touch, "{\"expire\":null}", 0);
+    run(bigcache_op_rewrite_touch, "{\"expire\":null}", 0);
 
     is_int(op.rc, BIGCACHE_OK, "touch: a packed document");
     is_int(put_unpacked, 0, "touch: is packed anew");
@@ -424,7 +424,9 @@ static void
 test_lock(void)
 {
     unsigned        i;
-    bigcache_op_pt  handlers[] = { bigcache_op_touch, bigcache_op_incr };
+    bigcache_op_pt  handlers[] = {
+        bigcache_op_rewrite_touch, bigcache_op_rewrite_incr
+    };
 
     for (i = 0; i < 2; i++) {
         for (briefly = 0; briefly < 2; briefly++) {
@@ -447,7 +449,7 @@ test_incr_packed(void)
 {
     pack(BIGCACHE_KIND_JSON, NULL);
     answers(0, 0, BIGCACHE_OK);
-    run(bigcache_op_incr, "", 0);
+    run(bigcache_op_rewrite_incr, "", 0);
 
     is_int(op.rc, BIGCACHE_NUMBER, "incr: a long document is no number");
     is_int(op.work, 0, "incr: and not unpacked to find out");
@@ -456,7 +458,7 @@ test_incr_packed(void)
 
     pack(BIGCACHE_KIND_JSON, "41");
     answers(0, 0, BIGCACHE_OK);
-    run(bigcache_op_incr, "", 0);
+    run(bigcache_op_rewrite_incr, "", 0);
 
     is_int(op.rc, BIGCACHE_OK, "incr: a packed number");
     bigcache_op_free(&op);

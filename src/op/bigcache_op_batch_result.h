@@ -12,13 +12,13 @@
  */
 
 
-#ifndef _BIGCACHE_OP_BATCH_H_INCLUDED_
-#define _BIGCACHE_OP_BATCH_H_INCLUDED_
+#ifndef _BIGCACHE_OP_BATCH_RESULT_H_INCLUDED_
+#define _BIGCACHE_OP_BATCH_RESULT_H_INCLUDED_
 
 
 #include "bigcache_json.h"
 #include "bigcache_json_text.h"
-#include "bigcache_op_store.h"
+#include "bigcache_op_write.h"
 
 
 /* operations and what they may come to, more than there are */
@@ -70,16 +70,17 @@ void bigcache_op_batch_result(bigcache_op_batch_t *batch);
 
 /* the page that was read; if its file cannot be, that is the answer */
 
-void bigcache_op_batch_answer(bigcache_op_batch_t *batch);
+void bigcache_op_batch_result_page(bigcache_op_batch_t *batch);
 
 /* 422, and why; msg is static */
 
-void bigcache_op_batch_invalid(bigcache_op_batch_t *batch, const char *msg);
+void bigcache_op_batch_result_invalid(bigcache_op_batch_t *batch,
+    const char *msg);
 
 /* an HTTP status, and what there is to say of it */
 
-void bigcache_op_batch_failure(bigcache_op_batch_t *batch, unsigned status,
-    const char *detail);
+void bigcache_op_batch_result_failure(bigcache_op_batch_t *batch,
+    unsigned status, const char *detail);
 
 
-#endif /* _BIGCACHE_OP_BATCH_H_INCLUDED_ */
+#endif /* _BIGCACHE_OP_BATCH_RESULT_H_INCLUDED_ */

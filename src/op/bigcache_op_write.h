@@ -9,8 +9,8 @@
  */
 
 
-#ifndef _BIGCACHE_OP_STORE_H_INCLUDED_
-#define _BIGCACHE_OP_STORE_H_INCLUDED_
+#ifndef _BIGCACHE_OP_WRITE_H_INCLUDED_
+#define _BIGCACHE_OP_WRITE_H_INCLUDED_
 
 
 #include "bigcache_json_scan.h"
@@ -53,56 +53,52 @@ typedef struct {
 /*
  * A view of a body of the request: what lies in a file may be mapped, so it
  * is to be a file that nobody else writes.  Returns BIGCACHE_OK, and
- * bigcache_op_view_free() is owed in any case.
+ * bigcache_op_write_view_free() is owed in any case.
  */
 
-bigcache_rc_t bigcache_op_view(const bigcache_op_t *op,
+bigcache_rc_t bigcache_op_write_view(const bigcache_op_t *op,
     bigcache_op_view_t *view, const bigcache_data_t *body);
-void bigcache_op_view_free(bigcache_op_view_t *view);
+void bigcache_op_write_view_free(bigcache_op_view_t *view);
 
 /* BIGCACHE_INVALID with what bigcache_json_members() found, or BIGCACHE_OK */
 
-bigcache_rc_t bigcache_op_scanned(bigcache_op_t *op, int rc,
+bigcache_rc_t bigcache_op_write_scanned(bigcache_op_t *op, int rc,
     const bigcache_json_error_t *err);
 
 /* sets put->expire to what put->doc says */
 
-bigcache_rc_t bigcache_op_lifetime(bigcache_op_put_t *put);
+bigcache_rc_t bigcache_op_write_lifetime(bigcache_op_put_t *put);
 
 /*
  * Stores the document of put->doc.value, put->expire and put->doc.duration,
  * under the conditions of put->op, whose reply then shows it.
  */
-bigcache_rc_t bigcache_op_store_json(bigcache_op_put_t *put);
+bigcache_rc_t bigcache_op_write_json(bigcache_op_put_t *put);
 
 /*
  * Stores the page under the key of put->op, if what is there is put->expect,
  * or what the lists accept.  Returns what it came to.
  */
-bigcache_rc_t bigcache_op_put(bigcache_op_put_t *put, bigcache_put_t *page);
+bigcache_rc_t bigcache_op_write(bigcache_op_put_t *put, bigcache_put_t *page);
 
 /* has the reply be without the value: {"key":...,"expire":...} */
 
-bigcache_rc_t bigcache_op_reply(bigcache_op_put_t *put,
+bigcache_rc_t bigcache_op_write_reply(bigcache_op_put_t *put,
     const bigcache_str_t *none);
-
-/* returns BIGCACHE_INVALID, and says why to op */
-
-bigcache_rc_t bigcache_op_invalid(bigcache_op_t *op, const char *in,
-    const char *name, const char *msg, const char *type);
 
 /*
  * Returns 1 if both lists of op accept what is there: the live page of that
  * version, or none.
  */
-int bigcache_op_accepts(const bigcache_op_t *op, int live, uint64_t version);
+int bigcache_op_write_accepts(const bigcache_op_t *op, int live,
+    uint64_t version);
 
 /*
- * Unpacks the body of a record, which is a gzip file; *memory is for free().
- * Returns BIGCACHE_OK, BIGCACHE_NOMEM, or BIGCACHE_ERROR.
+ * Looks at what is stored now.  Returns BIGCACHE_OK and what the cache is to
+ * expect, BIGCACHE_EXPECT_* or a version; BIGCACHE_MISMATCH if the lists of op
+ * do not accept that; or what bigcache_cache_get() returned.
  */
-bigcache_rc_t bigcache_op_unpacked(bigcache_op_t *op,
-    const bigcache_record_t *record, u_char **memory);
+bigcache_rc_t bigcache_op_write_expect(bigcache_op_t *op, uint64_t *expect);
 
 
-#endif /* _BIGCACHE_OP_STORE_H_INCLUDED_ */
+#endif /* _BIGCACHE_OP_WRITE_H_INCLUDED_ */

@@ -1,0 +1,296 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/* The operations that read a page: /cache/ and /pickle/, and a batch's get. */
+
+
+#include "bigcache_op.h"
+
+
+/* bytes that are unpacked in the event loop: some 0.2 ms, see docs/hot.md */
+
+#define BIGCACHE_OP_UNPACK  (256 * 1024)
+
+
+static bigcache_rc_t bigcache_op_get_page(bigcache_op_t *op);
+static int bigcache_op_get_fits(const bigcache_op_t *op);
+static int bigcache_op_get_peek(bigcache_op_t *op, int raw);
+static void bigcache_op_get_found(bigcache_op_t *op);
+static void bigcache_op_get_document(bigcache_op_t *op);
+static void bigcache_op_get_bytes(bigcache_op_t *op);
+static void bigcache_op_get_unpack(bigcache_op_t *op);
+
+
+static const u_char  bigcache_op_get_brace[] = "{";
+
+
+void
+bigcache_op_get_json(bigcache_op_t *op)
+{
+    if (bigcache_op_get_page(op) == BIGCACHE_OK) {
+        bigcache_op_get_document(op);
+    }
+}
+
+
+void
+bigcache_op_get_raw(bigcache_op_t *op)
+{
+    if (bigcache_op_get_page(op) == BIGCACHE_OK) {
+        bigcache_op_get_bytes(op);
+    }
+}
+
+
+int
+bigcache_op_get_peek_json(bigcache_op_t *op)
+{
+    if (!bigcache_op_get_peek(op, 0)) {
+        return 0;
+    }
+
+    if (op->rc == BIGCACHE_OK) {
+        bigcache_op_get_document(op);
+    }
+
+    return 1;
+}
+
+
+int
+bigcache_op_get_peek_raw(bigcache_op_t *op)
+{
+    if (!bigcache_op_get_peek(op, 1)) {
+        return 0;
+    }
+
+    if (op->rc == BIGCACHE_OK) {
+        bigcache_op_get_bytes(op);
+    }
+
+    return 1;
+}
+
+
+void
+bigcache_op_get_within(bigcache_op_t *op, int look)
+{
+    bigcache_rc_t  rc;
+
+    rc = bigcache_cache_get(op->cache, &op->key,
+                            look ? BIGCACHE_BODY_NONE : BIGCACHE_BODY_SMALL,
+                            &op->page);
+
+    if (rc == BIGCACHE_OK && bigcache_op_get_fits(op)
+        && (look || op->page.record.length > BIGCACHE_STORE_LARGE))
+    {
+        bigcache_page_free(&op->page);
+
+        rc = bigcache_cache_get(op->cache, &op->key, BIGCACHE_BODY,
+                                &op->page);
+    }
+
+    op->expired = (rc == BIGCACHE_EXPIRED);
+
+    if (rc == BIGCACHE_OK && !bigcache_op_get_fits(op)) {
+        rc = BIGCACHE_TOO_LARGE;
+    }
+
+    bigcache_op_finish(op, rc);
+
+    if (rc == BIGCACHE_OK) {
+        bigcache_op_get_found(op);
+        bigcache_op_get_bytes(op);
+    }
+}
+
+
+static bigcache_rc_t
+bigcache_op_get_page(bigcache_op_t *op)
+{
+    bigcache_rc_t  rc;
+
+    rc = bigcache_cache_get(op->cache, &op->key,
+                            op->brief ? BIGCACHE_BODY_KNOWN : BIGCACHE_BODY,
+                            &op->page);
+
+    if (rc == BIGCACHE_OK) {
+        bigcache_op_get_found(op);
+    }
+
+    op->expired = (rc == BIGCACHE_EXPIRED);
+
+    bigcache_op_finish(op, rc);
+
+    return rc;
+}
+
+
+/* as a batch has it: the document behind its key, or bytes in base64 */
+
+static int
+bigcache_op_get_fits(const bigcache_op_t *op)
+{
+    uint64_t                  size;
+    const bigcache_record_t  *record;
+
+    record = &op->page.record;
+
+    size = (record->kind == BIGCACHE_KIND_JSON)
+           ? record->unpacked - record->head
+           : (record->unpacked + 2) / 3 * 4;
+
+    return size <= op->most;
+}
+
+
+static int
+bigcache_op_get_peek(bigcache_op_t *op, int raw)
+{
+    bigcache_record_t  *record;
+
+    op->rc = bigcache_cache_peek(op->cache, &op->key, &op->page);
+
+    if (op->rc == BIGCACHE_AGAIN) {
+        return 0;
+    }
+
+    if (op->rc == BIGCACHE_OK) {
+        bigcache_op_get_found(op);
+
+        record = &op->page.record;
+
+        if (op->packed && record->unpacked > BIGCACHE_OP_UNPACK
+            && (!op->gzip || (raw && record->kind == BIGCACHE_KIND_JSON))
+            && !op->head
+            && (!op->pieces || bigcache_op_may_hold(record->unpacked)))
+        {
+            bigcache_page_free(&op->page);
+            op->nreply = 0;
+            op->packed = 0;
+            op->varies = 0;
+
+            return 0;
+        }
+    }
+
+    bigcache_cache_peeked(op->cache);
+
+    return 1;
+}
+
+
+static void
+bigcache_op_get_found(bigcache_op_t *op)
+{
+    bigcache_page_t  *page;
+
+    page = &op->page;
+
+    op->nreply = 1;
+
+    op->reply[0] = (page->fd != -1)
+                   ? bigcache_data_range(page->fd, page->offset,
+                                         page->record.length)
+                   : bigcache_data_bytes(page->record.body.data,
+                                         page->record.body.len);
+
+    op->packed = ((page->record.flags & BIGCACHE_FLAG_GZIP) != 0);
+    op->varies = op->packed;
+}
+
+
+static void
+bigcache_op_get_document(bigcache_op_t *op)
+{
+    if (op->page.record.kind != BIGCACHE_KIND_JSON) {
+        op->nreply = 0;
+        op->rc = BIGCACHE_RAW;
+        return;
+    }
+
+    if (!op->gzip) {
+        bigcache_op_get_unpack(op);
+    }
+}
+
+
+static void
+bigcache_op_get_bytes(bigcache_op_t *op)
+{
+    uint32_t          head;
+    bigcache_data_t  *body;
+
+    if (op->page.record.kind == BIGCACHE_KIND_RAW) {
+
+        if (!op->gzip) {
+            bigcache_op_get_unpack(op);
+        }
+
+        return;
+    }
+
+    /* the document is what is stored, without the key in front of it */
+
+    bigcache_op_get_unpack(op);
+
+    if (op->rc != BIGCACHE_OK) {
+        return;
+    }
+
+    head = op->page.record.head;
+
+    op->reply[1] = op->reply[0];
+    op->reply[0] = bigcache_data_bytes(bigcache_op_get_brace, 1);
+    op->nreply = 2;
+
+    if (op->unpack) {
+        op->skip = head;
+        op->length = op->page.record.unpacked - head + 1;
+        return;
+    }
+
+    body = &op->reply[1];
+
+    if (body->fd == -1) {
+        body->bytes.data += head;
+        body->bytes.len -= head;
+
+    } else {
+        body->offset += head;
+        body->length -= head;
+    }
+}
+
+
+/* only what is in memory is ever packed */
+
+static void
+bigcache_op_get_unpack(bigcache_op_t *op)
+{
+    size_t  size;
+
+    if (!op->packed) {
+        return;
+    }
+
+    size = (size_t) op->page.record.unpacked;
+
+    if (op->head || (op->pieces && !bigcache_op_hold(op, size))) {
+        op->length = size;
+        op->unpack = 1;
+        op->packed = 0;
+
+        return;
+    }
+
+    op->rc = bigcache_op_unpack(op, &op->page.record, &op->memory);
+
+    if (op->rc == BIGCACHE_OK) {
+        op->reply[0] = bigcache_data_bytes(op->memory, size);
+        op->packed = 0;
+    }
+}
