@@ -4,6 +4,12 @@
  */
 
 
+/*
+ * The directive bigcache_path: a row for each parameter, and what must be true
+ * of the directory before nginx gives it to the user of the workers.
+ */
+
+
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
@@ -15,79 +21,118 @@
 
 #define NGX_HTTP_BIGCACHE_PATH_MAX     1024
 
-#define NGX_HTTP_BIGCACHE_BUFFER_MIN   (64 * 1024)
-#define NGX_HTTP_BIGCACHE_BUFFER_MAX   (1024 * 1024 * 1024)
-
-#define NGX_HTTP_BIGCACHE_SEGMENT_MIN  (1024 * 1024)
-#define NGX_HTTP_BIGCACHE_SEGMENT_MAX  ((uint64_t) 16 * 1024 * 1024 * 1024)
+#define NGX_HTTP_BIGCACHE_KB           1024
+#define NGX_HTTP_BIGCACHE_MB           (1024 * 1024)
+#define NGX_HTTP_BIGCACHE_GB           (1024 * 1024 * 1024)
+#define NGX_HTTP_BIGCACHE_HOUR         (3600 * 1000)
 
 /* a limit of fewer segments could not be kept to */
 
 #define NGX_HTTP_BIGCACHE_SEGMENTS     8
 
 
-typedef char *(*ngx_http_bigcache_parameter_pt)(ngx_conf_t *cf,
-    ngx_http_bigcache_zone_t *zone, ngx_str_t *value);
+typedef enum {
+    NGX_HTTP_BIGCACHE_PATH_ZONE = 0,
+    NGX_HTTP_BIGCACHE_PATH_POOL,
+    NGX_HTTP_BIGCACHE_PATH_FLAG,        /* ngx_flag_t */
+    NGX_HTTP_BIGCACHE_PATH_TIME,        /* unsigned, milliseconds */
+    NGX_HTTP_BIGCACHE_PATH_SIZE,        /* size_t */
+    NGX_HTTP_BIGCACHE_PATH_BYTES        /* uint64_t */
+} ngx_http_bigcache_path_kind_e;
+
+/* a time with a min may be "off", too, which is 0 */
 
 typedef struct {
-    ngx_str_t                       name;
-    ngx_http_bigcache_parameter_pt  handler;
+    ngx_str_t                      name;
+    ngx_http_bigcache_path_kind_e  kind;
+    size_t                         offset;      /* in the zone */
+    uint64_t                       min;
+    uint64_t                       max;
+    uint64_t                       init;        /* if it is not given */
 } ngx_http_bigcache_parameter_t;
 
 
-static char *ngx_http_bigcache_parameter(ngx_conf_t *cf,
+static void ngx_http_bigcache_path_init(ngx_http_bigcache_zone_t *zone);
+static char *ngx_http_bigcache_path_parameter(ngx_conf_t *cf,
     ngx_http_bigcache_zone_t *zone, ngx_str_t *value);
-static char *ngx_http_bigcache_zone(ngx_conf_t *cf,
+static char *ngx_http_bigcache_path_value(ngx_conf_t *cf,
+    ngx_http_bigcache_zone_t *zone,
+    const ngx_http_bigcache_parameter_t *parameter, ngx_str_t *value);
+static void ngx_http_bigcache_path_set(ngx_http_bigcache_zone_t *zone,
+    const ngx_http_bigcache_parameter_t *parameter, uint64_t n);
+static char *ngx_http_bigcache_path_zone(ngx_conf_t *cf,
     ngx_http_bigcache_zone_t *zone, ngx_str_t *value);
-static ngx_http_bigcache_pool_t *ngx_http_bigcache_share_pool(ngx_conf_t *cf,
-    ngx_array_t *zones, ngx_thread_pool_t *thread_pool);
-static char *ngx_http_bigcache_thread_pool(ngx_conf_t *cf,
-    ngx_http_bigcache_zone_t *zone, ngx_str_t *value);
-static char *ngx_http_bigcache_block_cache(ngx_conf_t *cf,
-    ngx_http_bigcache_zone_t *zone, ngx_str_t *value);
-static char *ngx_http_bigcache_write_buffer(ngx_conf_t *cf,
-    ngx_http_bigcache_zone_t *zone, ngx_str_t *value);
-static char *ngx_http_bigcache_wait(ngx_conf_t *cf,
-    ngx_http_bigcache_zone_t *zone, ngx_str_t *value);
-static char *ngx_http_bigcache_sync(ngx_conf_t *cf,
-    ngx_http_bigcache_zone_t *zone, ngx_str_t *value);
-static char *ngx_http_bigcache_max_size(ngx_conf_t *cf,
-    ngx_http_bigcache_zone_t *zone, ngx_str_t *value);
-static char *ngx_http_bigcache_min_free(ngx_conf_t *cf,
-    ngx_http_bigcache_zone_t *zone, ngx_str_t *value);
-static char *ngx_http_bigcache_segment_size(ngx_conf_t *cf,
-    ngx_http_bigcache_zone_t *zone, ngx_str_t *value);
-static char *ngx_http_bigcache_inline_size(ngx_conf_t *cf,
-    ngx_http_bigcache_zone_t *zone, ngx_str_t *value);
-static char *ngx_http_bigcache_gzip(ngx_conf_t *cf,
-    ngx_http_bigcache_zone_t *zone, ngx_str_t *value);
-static char *ngx_http_bigcache_gzip_min(ngx_conf_t *cf,
-    ngx_http_bigcache_zone_t *zone, ngx_str_t *value);
-static char *ngx_http_bigcache_size(ngx_str_t *value, uint64_t min,
-    uint64_t max, uint64_t *size);
-static char *ngx_http_bigcache_buffer(ngx_str_t *value, size_t *size);
-static char *ngx_http_bigcache_defaults(ngx_conf_t *cf,
+static char *ngx_http_bigcache_path_flag(ngx_str_t *value, uint64_t *n);
+static char *ngx_http_bigcache_path_time(
+    const ngx_http_bigcache_parameter_t *parameter, ngx_str_t *value,
+    uint64_t *n);
+static char *ngx_http_bigcache_path_size(
+    const ngx_http_bigcache_parameter_t *parameter, ngx_str_t *value,
+    uint64_t *n);
+static ngx_http_bigcache_pool_t *ngx_http_bigcache_path_share_pool(
+    ngx_conf_t *cf, ngx_array_t *zones, ngx_thread_pool_t *thread_pool);
+static char *ngx_http_bigcache_path_check(ngx_conf_t *cf,
     ngx_http_bigcache_zone_t *zone);
-static char *ngx_http_bigcache_directory(ngx_conf_t *cf,
+static char *ngx_http_bigcache_path_directory(ngx_conf_t *cf,
     ngx_http_bigcache_zone_t *zone);
-static char *ngx_http_bigcache_trusted(ngx_conf_t *cf, ngx_str_t *path);
-static ngx_uint_t ngx_http_bigcache_planted(u_char *name, ngx_uid_t *uid);
+static char *ngx_http_bigcache_path_trusted(ngx_conf_t *cf, ngx_str_t *path);
+static ngx_uint_t ngx_http_bigcache_path_planted(u_char *name,
+    ngx_uid_t *uid);
 
 
-static ngx_http_bigcache_parameter_t  ngx_http_bigcache_parameters[] = {
-    { ngx_string("zone="), ngx_http_bigcache_zone },
-    { ngx_string("thread_pool="), ngx_http_bigcache_thread_pool },
-    { ngx_string("block_cache="), ngx_http_bigcache_block_cache },
-    { ngx_string("write_buffer="), ngx_http_bigcache_write_buffer },
-    { ngx_string("wait="), ngx_http_bigcache_wait },
-    { ngx_string("sync="), ngx_http_bigcache_sync },
-    { ngx_string("max_size="), ngx_http_bigcache_max_size },
-    { ngx_string("min_free="), ngx_http_bigcache_min_free },
-    { ngx_string("segment_size="), ngx_http_bigcache_segment_size },
-    { ngx_string("inline_size="), ngx_http_bigcache_inline_size },
-    { ngx_string("gzip="), ngx_http_bigcache_gzip },
-    { ngx_string("gzip_min="), ngx_http_bigcache_gzip_min },
-    { ngx_null_string, NULL }
+static const ngx_http_bigcache_parameter_t  ngx_http_bigcache_parameters[] = {
+
+    { ngx_string("zone="), NGX_HTTP_BIGCACHE_PATH_ZONE, 0, 0, 0, 0 },
+
+    { ngx_string("thread_pool="), NGX_HTTP_BIGCACHE_PATH_POOL, 0, 0, 0, 0 },
+
+    { ngx_string("block_cache="), NGX_HTTP_BIGCACHE_PATH_SIZE,
+      offsetof(ngx_http_bigcache_zone_t, conf.index.block_cache),
+      64 * NGX_HTTP_BIGCACHE_KB, NGX_HTTP_BIGCACHE_GB,
+      8 * NGX_HTTP_BIGCACHE_MB },
+
+    { ngx_string("write_buffer="), NGX_HTTP_BIGCACHE_PATH_SIZE,
+      offsetof(ngx_http_bigcache_zone_t, conf.index.write_buffer),
+      64 * NGX_HTTP_BIGCACHE_KB, NGX_HTTP_BIGCACHE_GB,
+      16 * NGX_HTTP_BIGCACHE_MB },
+
+    { ngx_string("wait="), NGX_HTTP_BIGCACHE_PATH_TIME,
+      offsetof(ngx_http_bigcache_zone_t, conf.wait),
+      0, NGX_HTTP_BIGCACHE_HOUR, 5000 },
+
+    { ngx_string("sync="), NGX_HTTP_BIGCACHE_PATH_TIME,
+      offsetof(ngx_http_bigcache_zone_t, conf.sync),
+      1, NGX_HTTP_BIGCACHE_HOUR, 5000 },
+
+    { ngx_string("max_size="), NGX_HTTP_BIGCACHE_PATH_BYTES,
+      offsetof(ngx_http_bigcache_zone_t, conf.max_size),
+      NGX_HTTP_BIGCACHE_SEGMENTS * NGX_HTTP_BIGCACHE_MB,
+      NGX_MAX_OFF_T_VALUE, 0 },
+
+    { ngx_string("min_free="), NGX_HTTP_BIGCACHE_PATH_BYTES,
+      offsetof(ngx_http_bigcache_zone_t, conf.min_free),
+      0, NGX_MAX_OFF_T_VALUE, 0 },
+
+    /* its default depends on max_size */
+
+    { ngx_string("segment_size="), NGX_HTTP_BIGCACHE_PATH_BYTES,
+      offsetof(ngx_http_bigcache_zone_t, conf.segment_size),
+      NGX_HTTP_BIGCACHE_MB, (uint64_t) 16 * NGX_HTTP_BIGCACHE_GB, 0 },
+
+    /* LevelDB rewrites these pages at every level: they should be small */
+
+    { ngx_string("inline_size="), NGX_HTTP_BIGCACHE_PATH_SIZE,
+      offsetof(ngx_http_bigcache_zone_t, conf.inline_size),
+      0, BIGCACHE_INLINE_MAX, 0 },
+
+    { ngx_string("gzip="), NGX_HTTP_BIGCACHE_PATH_FLAG,
+      offsetof(ngx_http_bigcache_zone_t, gzip), 0, 1, 1 },
+
+    { ngx_string("gzip_min="), NGX_HTTP_BIGCACHE_PATH_SIZE,
+      offsetof(ngx_http_bigcache_zone_t, conf.gzip_min),
+      0, BIGCACHE_STORE_LARGE, 1024 },
+
+    { ngx_null_string, NGX_HTTP_BIGCACHE_PATH_ZONE, 0, 0, 0, 0 }
 };
 
 
@@ -106,11 +151,13 @@ ngx_http_bigcache_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    ngx_http_bigcache_path_init(zone);
+
     value = cf->args->elts;
     zone->path = value[1];
 
     for (i = 2; i < cf->args->nelts; i++) {
-        rv = ngx_http_bigcache_parameter(cf, zone, &value[i]);
+        rv = ngx_http_bigcache_path_parameter(cf, zone, &value[i]);
 
         if (rv != NGX_CONF_OK) {
             return rv;
@@ -134,14 +181,14 @@ ngx_http_bigcache_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    rv = ngx_http_bigcache_defaults(cf, zone);
+    rv = ngx_http_bigcache_path_check(cf, zone);
 
     if (rv != NGX_CONF_OK) {
         return rv;
     }
 
-    zone->pool = ngx_http_bigcache_share_pool(cf, &bmcf->zones,
-                                              zone->thread_pool);
+    zone->pool = ngx_http_bigcache_path_share_pool(cf, &bmcf->zones,
+                                                   zone->thread_pool);
     if (zone->pool == NULL) {
         return NGX_CONF_ERROR;
     }
@@ -153,83 +200,37 @@ ngx_http_bigcache_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     *zonep = zone;
 
-    return ngx_http_bigcache_directory(cf, zone);
+    return ngx_http_bigcache_path_directory(cf, zone);
 }
 
 
-/* stores that have the threads in common take turns with all of them */
+/* sets all parameters to what they are if they are not given */
 
-static ngx_http_bigcache_pool_t *
-ngx_http_bigcache_share_pool(ngx_conf_t *cf, ngx_array_t *zones,
-    ngx_thread_pool_t *thread_pool)
+static void
+ngx_http_bigcache_path_init(ngx_http_bigcache_zone_t *zone)
 {
-    ngx_uint_t                  i;
-    ngx_http_bigcache_zone_t  **zone;
-
-    zone = zones->elts;
-
-    for (i = 0; i < zones->nelts; i++) {
-        if (zone[i]->thread_pool == thread_pool) {
-            return zone[i]->pool;
-        }
-    }
-
-    return ngx_http_bigcache_turn_create_pool(cf->pool);
-}
-
-
-/* what was not said, and what was said does not go together */
-
-static char *
-ngx_http_bigcache_defaults(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone)
-{
-    uint64_t                size;
-    bigcache_store_conf_t  *conf;
-
-    conf = &zone->conf;
-
-    ngx_conf_init_size_value(conf->inline_size, 0);
-    ngx_conf_init_size_value(conf->gzip_min, 1024);
-
-    if (zone->gzip == 0) {
-        conf->gzip_min = SIZE_MAX;
-    }
-
-    size = conf->max_size / NGX_HTTP_BIGCACHE_SEGMENTS;
-
-    if (conf->segment_size == 0) {
-
-        conf->segment_size = 256 * 1024 * 1024;
-
-        if (conf->max_size && size < conf->segment_size) {
-            conf->segment_size = size & ~(uint64_t) 4095;
-        }
-
-        return NGX_CONF_OK;
-    }
-
-    if (conf->max_size && size < conf->segment_size) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"max_size\" must be %d times \"segment_size\" "
-                           "at least", NGX_HTTP_BIGCACHE_SEGMENTS);
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_bigcache_parameter(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
-    ngx_str_t *value)
-{
-    char                           *rv;
-    ngx_str_t                       s;
-    ngx_uint_t                      bit;
-    ngx_http_bigcache_parameter_t  *parameter;
+    const ngx_http_bigcache_parameter_t  *parameter;
 
     for (parameter = ngx_http_bigcache_parameters;
-         parameter->handler;
+         parameter->name.len;
+         parameter++)
+    {
+        ngx_http_bigcache_path_set(zone, parameter, parameter->init);
+    }
+}
+
+
+static char *
+ngx_http_bigcache_path_parameter(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
+    ngx_str_t *value)
+{
+    char                                 *rv;
+    ngx_str_t                             s;
+    ngx_uint_t                            bit;
+    const ngx_http_bigcache_parameter_t  *parameter;
+
+    for (parameter = ngx_http_bigcache_parameters;
+         parameter->name.len;
          parameter++)
     {
         if (value->len < parameter->name.len
@@ -254,7 +255,7 @@ ngx_http_bigcache_parameter(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
         s.data = value->data + parameter->name.len;
         s.len = value->len - parameter->name.len;
 
-        rv = parameter->handler(cf, zone, &s);
+        rv = ngx_http_bigcache_path_value(cf, zone, parameter, &s);
 
         if (rv == NGX_CONF_OK || rv == NGX_CONF_ERROR) {
             return rv;
@@ -272,8 +273,85 @@ ngx_http_bigcache_parameter(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
 }
 
 
+/* returns what is wrong with the value; NGX_CONF_ERROR if that was logged */
+
 static char *
-ngx_http_bigcache_zone(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
+ngx_http_bigcache_path_value(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
+    const ngx_http_bigcache_parameter_t *parameter, ngx_str_t *value)
+{
+    char      *rv;
+    uint64_t   n;
+
+    n = 0;
+
+    switch (parameter->kind) {
+
+    case NGX_HTTP_BIGCACHE_PATH_ZONE:
+        return ngx_http_bigcache_path_zone(cf, zone, value);
+
+    case NGX_HTTP_BIGCACHE_PATH_POOL:
+        if (value->len == 0) {
+            return "it needs a name";
+        }
+
+        zone->thread_pool = ngx_thread_pool_add(cf, value);
+
+        return zone->thread_pool ? NGX_CONF_OK : NGX_CONF_ERROR;
+
+    case NGX_HTTP_BIGCACHE_PATH_FLAG:
+        rv = ngx_http_bigcache_path_flag(value, &n);
+        break;
+
+    case NGX_HTTP_BIGCACHE_PATH_TIME:
+        rv = ngx_http_bigcache_path_time(parameter, value, &n);
+        break;
+
+    default: /* NGX_HTTP_BIGCACHE_PATH_SIZE, NGX_HTTP_BIGCACHE_PATH_BYTES */
+        rv = ngx_http_bigcache_path_size(parameter, value, &n);
+    }
+
+    if (rv == NGX_CONF_OK) {
+        ngx_http_bigcache_path_set(zone, parameter, n);
+    }
+
+    return rv;
+}
+
+
+static void
+ngx_http_bigcache_path_set(ngx_http_bigcache_zone_t *zone,
+    const ngx_http_bigcache_parameter_t *parameter, uint64_t n)
+{
+    void  *field;
+
+    field = (u_char *) zone + parameter->offset;
+
+    switch (parameter->kind) {
+
+    case NGX_HTTP_BIGCACHE_PATH_FLAG:
+        *(ngx_flag_t *) field = (ngx_flag_t) n;
+        break;
+
+    case NGX_HTTP_BIGCACHE_PATH_TIME:
+        *(unsigned *) field = (unsigned) n;
+        break;
+
+    case NGX_HTTP_BIGCACHE_PATH_SIZE:
+        *(size_t *) field = (size_t) n;
+        break;
+
+    case NGX_HTTP_BIGCACHE_PATH_BYTES:
+        *(uint64_t *) field = n;
+        break;
+
+    default:
+        break;
+    }
+}
+
+
+static char *
+ngx_http_bigcache_path_zone(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
     ngx_str_t *value)
 {
     u_char     *p;
@@ -322,209 +400,128 @@ ngx_http_bigcache_zone(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
 
 
 static char *
-ngx_http_bigcache_thread_pool(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
-    ngx_str_t *value)
+ngx_http_bigcache_path_flag(ngx_str_t *value, uint64_t *n)
 {
-    if (value->len == 0) {
-        return "it needs a name";
-    }
+    *n = (value->len == 2 && ngx_strncmp(value->data, "on", 2) == 0);
 
-    zone->thread_pool = ngx_thread_pool_add(cf, value);
-
-    return zone->thread_pool ? NGX_CONF_OK : NGX_CONF_ERROR;
+    return (*n || (value->len == 3 && ngx_strncmp(value->data, "off", 3) == 0))
+           ? NGX_CONF_OK : "it must be \"on\" or \"off\"";
 }
 
 
 static char *
-ngx_http_bigcache_block_cache(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
-    ngx_str_t *value)
-{
-    return ngx_http_bigcache_buffer(value, &zone->conf.index.block_cache);
-}
-
-
-static char *
-ngx_http_bigcache_write_buffer(ngx_conf_t *cf,
-    ngx_http_bigcache_zone_t *zone, ngx_str_t *value)
-{
-    return ngx_http_bigcache_buffer(value, &zone->conf.index.write_buffer);
-}
-
-
-static char *
-ngx_http_bigcache_wait(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
-    ngx_str_t *value)
+ngx_http_bigcache_path_time(const ngx_http_bigcache_parameter_t *parameter,
+    ngx_str_t *value, uint64_t *n)
 {
     ngx_int_t  ms;
 
-    ms = ngx_parse_time(value, 0);
-
-    if (ms == NGX_ERROR) {
-        return "invalid time";
-    }
-
-    if (ms > 3600 * 1000) {
-        return "it can be an hour at most";
-    }
-
-    zone->conf.wait = (unsigned) ms;
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_bigcache_sync(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
-    ngx_str_t *value)
-{
-    ngx_int_t  ms;
-
-    if (value->len == 3 && ngx_strncmp(value->data, "off", 3) == 0) {
-        zone->conf.sync = 0;
+    if (parameter->min && value->len == 3
+        && ngx_strncmp(value->data, "off", 3) == 0)
+    {
         return NGX_CONF_OK;
     }
 
     ms = ngx_parse_time(value, 0);
 
     if (ms == NGX_ERROR) {
-        return "it must be a time or \"off\"";
+        return parameter->min ? "it must be a time or \"off\""
+                              : "invalid time";
     }
 
-    if (ms == 0) {
+    if ((uint64_t) ms < parameter->min) {
         return "it must be 1ms at least, or \"off\"";
     }
 
-    if (ms > 3600 * 1000) {
+    if ((uint64_t) ms > parameter->max) {
         return "it can be an hour at most";
     }
 
-    zone->conf.sync = (unsigned) ms;
+    *n = (uint64_t) ms;
 
     return NGX_CONF_OK;
 }
 
 
 static char *
-ngx_http_bigcache_max_size(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
-    ngx_str_t *value)
+ngx_http_bigcache_path_size(const ngx_http_bigcache_parameter_t *parameter,
+    ngx_str_t *value, uint64_t *n)
 {
-    return ngx_http_bigcache_size(value, NGX_HTTP_BIGCACHE_SEGMENTS
-                                         * NGX_HTTP_BIGCACHE_SEGMENT_MIN,
-                                  NGX_MAX_OFF_T_VALUE, &zone->conf.max_size);
-}
+    off_t  size;
 
+    size = ngx_parse_offset(value);
 
-static char *
-ngx_http_bigcache_min_free(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
-    ngx_str_t *value)
-{
-    return ngx_http_bigcache_size(value, 0, NGX_MAX_OFF_T_VALUE,
-                                  &zone->conf.min_free);
-}
-
-
-static char *
-ngx_http_bigcache_segment_size(ngx_conf_t *cf,
-    ngx_http_bigcache_zone_t *zone, ngx_str_t *value)
-{
-    return ngx_http_bigcache_size(value, NGX_HTTP_BIGCACHE_SEGMENT_MIN,
-                                  NGX_HTTP_BIGCACHE_SEGMENT_MAX,
-                                  &zone->conf.segment_size);
-}
-
-
-static char *
-ngx_http_bigcache_inline_size(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
-    ngx_str_t *value)
-{
-    char      *rv;
-    uint64_t   size;
-
-    /* what LevelDB rewrites at every level should be small */
-
-    rv = ngx_http_bigcache_size(value, 0, BIGCACHE_INLINE_MAX, &size);
-
-    if (rv == NGX_CONF_OK) {
-        zone->conf.inline_size = (size_t) size;
-    }
-
-    return rv;
-}
-
-
-static char *
-ngx_http_bigcache_gzip(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
-    ngx_str_t *value)
-{
-    if (value->len == 2 && ngx_strncmp(value->data, "on", 2) == 0) {
-        zone->gzip = 1;
-
-    } else if (value->len == 3 && ngx_strncmp(value->data, "off", 3) == 0) {
-        zone->gzip = 0;
-
-    } else {
-        return "it must be \"on\" or \"off\"";
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_bigcache_gzip_min(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
-    ngx_str_t *value)
-{
-    char      *rv;
-    uint64_t   size;
-
-    rv = ngx_http_bigcache_size(value, 0, BIGCACHE_STORE_LARGE, &size);
-
-    if (rv == NGX_CONF_OK) {
-        zone->conf.gzip_min = (size_t) size;
-    }
-
-    return rv;
-}
-
-
-static char *
-ngx_http_bigcache_buffer(ngx_str_t *value, size_t *size)
-{
-    char      *rv;
-    uint64_t   n;
-
-    rv = ngx_http_bigcache_size(value, NGX_HTTP_BIGCACHE_BUFFER_MIN,
-                                NGX_HTTP_BIGCACHE_BUFFER_MAX, &n);
-
-    if (rv == NGX_CONF_OK) {
-        *size = (size_t) n;
-    }
-
-    return rv;
-}
-
-
-static char *
-ngx_http_bigcache_size(ngx_str_t *value, uint64_t min, uint64_t max,
-    uint64_t *size)
-{
-    off_t  n;
-
-    n = ngx_parse_offset(value);
-
-    if (n == NGX_ERROR) {
+    if (size == NGX_ERROR) {
         return "invalid size";
     }
 
-    if ((uint64_t) n < min) {
+    if ((uint64_t) size < parameter->min) {
         return "it is too small";
     }
 
-    if ((uint64_t) n > max) {
+    if ((uint64_t) size > parameter->max) {
         return "it is too large";
     }
 
-    *size = (uint64_t) n;
+    *n = (uint64_t) size;
+
+    return NGX_CONF_OK;
+}
+
+
+/* stores that have the threads in common take turns with all of them */
+
+static ngx_http_bigcache_pool_t *
+ngx_http_bigcache_path_share_pool(ngx_conf_t *cf, ngx_array_t *zones,
+    ngx_thread_pool_t *thread_pool)
+{
+    ngx_uint_t                  i;
+    ngx_http_bigcache_zone_t  **zone;
+
+    zone = zones->elts;
+
+    for (i = 0; i < zones->nelts; i++) {
+        if (zone[i]->thread_pool == thread_pool) {
+            return zone[i]->pool;
+        }
+    }
+
+    return ngx_http_bigcache_turn_create_pool(cf->pool);
+}
+
+
+/* what the parameters say together */
+
+static char *
+ngx_http_bigcache_path_check(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone)
+{
+    uint64_t                size;
+    bigcache_store_conf_t  *conf;
+
+    conf = &zone->conf;
+
+    if (!zone->gzip) {
+        conf->gzip_min = SIZE_MAX;
+    }
+
+    size = conf->max_size / NGX_HTTP_BIGCACHE_SEGMENTS;
+
+    if (conf->segment_size == 0) {
+
+        conf->segment_size = 256 * 1024 * 1024;
+
+        if (conf->max_size && size < conf->segment_size) {
+            conf->segment_size = size & ~(uint64_t) 4095;
+        }
+
+        return NGX_CONF_OK;
+    }
+
+    if (conf->max_size && size < conf->segment_size) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"max_size\" must be %d times \"segment_size\" "
+                           "at least", NGX_HTTP_BIGCACHE_SEGMENTS);
+        return NGX_CONF_ERROR;
+    }
 
     return NGX_CONF_OK;
 }
@@ -533,7 +530,7 @@ ngx_http_bigcache_size(ngx_str_t *value, uint64_t min, uint64_t max,
 /* nginx makes the directory and gives it to the user of the workers */
 
 static char *
-ngx_http_bigcache_directory(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone)
+ngx_http_bigcache_path_directory(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone)
 {
     ngx_path_t       *path;
     ngx_file_info_t   fi;
@@ -563,7 +560,7 @@ ngx_http_bigcache_directory(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone)
     }
 
     if (geteuid() == 0
-        && ngx_http_bigcache_trusted(cf, &zone->path) != NGX_CONF_OK)
+        && ngx_http_bigcache_path_trusted(cf, &zone->path) != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -596,7 +593,7 @@ ngx_http_bigcache_directory(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone)
  */
 
 static char *
-ngx_http_bigcache_trusted(ngx_conf_t *cf, ngx_str_t *path)
+ngx_http_bigcache_path_trusted(ngx_conf_t *cf, ngx_str_t *path)
 {
     u_char           *p;
     ngx_uid_t         uid;
@@ -612,7 +609,7 @@ ngx_http_bigcache_trusted(ngx_conf_t *cf, ngx_str_t *path)
         }
 
         *p = '\0';
-        planted = ngx_http_bigcache_planted(path->data, &uid);
+        planted = ngx_http_bigcache_path_planted(path->data, &uid);
 
         if (planted) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -657,7 +654,7 @@ ngx_http_bigcache_trusted(ngx_conf_t *cf, ngx_str_t *path)
 
 
 static ngx_uint_t
-ngx_http_bigcache_planted(u_char *name, ngx_uid_t *uid)
+ngx_http_bigcache_path_planted(u_char *name, ngx_uid_t *uid)
 {
     struct stat  st;
 

@@ -45,17 +45,9 @@ ngx_http_bigcache_zone_create(ngx_conf_t *cf)
 
     zone->cycle = cf->cycle;
 
-    zone->conf.wait = 5000;
-    zone->conf.sync = 5000;
-    zone->conf.index.block_cache = 8 * 1024 * 1024;
-    zone->conf.index.write_buffer = 16 * 1024 * 1024;
     zone->conf.log.handler = ngx_http_bigcache_log;
     zone->conf.removed = ngx_http_bigcache_removed;
     zone->conf.data = zone;
-
-    zone->conf.inline_size = NGX_CONF_UNSET_SIZE;
-    zone->conf.gzip_min = NGX_CONF_UNSET_SIZE;
-    zone->gzip = NGX_CONF_UNSET;
 
     return zone;
 }
