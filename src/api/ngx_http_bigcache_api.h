@@ -151,19 +151,13 @@ ngx_int_t ngx_http_bigcache_reply_stored(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 ngx_int_t ngx_http_bigcache_reply_document(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
-ngx_int_t ngx_http_bigcache_reply_deleted(ngx_http_request_t *r,
+ngx_int_t ngx_http_bigcache_reply_done(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 ngx_int_t ngx_http_bigcache_reply_purged(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 ngx_int_t ngx_http_bigcache_reply_count(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 ngx_int_t ngx_http_bigcache_reply_stat(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx);
-ngx_int_t ngx_http_bigcache_reply_cleared(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx);
-ngx_int_t ngx_http_bigcache_reply_closed(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx);
-ngx_int_t ngx_http_bigcache_reply_opened(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 
 /* {"message":...}, a name in the middle of it */

@@ -43,7 +43,11 @@ ngx_http_bigcache_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    if (ctx->op.cache == NULL && ctx->route->op) {
+    ctx->idle = (ctx->route->op == NULL
+                 || (r->method == NGX_HTTP_HEAD
+                     && (ctx->route->flags & NGX_HTTP_BIGCACHE_OWN_SITE)));
+
+    if (ctx->op.cache == NULL && !ctx->idle) {
         return ngx_http_bigcache_handler_no_store(r, ctx);
     }
 
@@ -51,7 +55,7 @@ ngx_http_bigcache_handler(ngx_http_request_t *r)
         return ngx_http_bigcache_handler_read_body(r, ctx);
     }
 
-    if (ctx->route->op == NULL
+    if (ctx->idle
         || (ctx->route->peek && ctx->route->peek(&ctx->op)))
     {
         return ngx_http_bigcache_reply(r);

@@ -4,6 +4,9 @@
  */
 
 
+/* The answers: a status, headers and JSON for what came of an operation. */
+
+
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
@@ -18,7 +21,6 @@ static ngx_int_t ngx_http_bigcache_invalid(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 
 
-static const bigcache_str_t  ngx_http_bigcache_no_name = bigcache_string("");
 static ngx_str_t  ngx_http_bigcache_retry_after = ngx_string("1");
 
 
@@ -137,11 +139,15 @@ ngx_http_bigcache_reply_document(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_bigcache_reply_deleted(ngx_http_request_t *r,
+ngx_http_bigcache_reply_done(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx)
 {
-    return ngx_http_bigcache_reply_message(r, NGX_HTTP_OK, "'", &ctx->op.key,
-                                           "' removed from cache.");
+    const char  *before;
+
+    before = (ctx->route->flags & NGX_HTTP_BIGCACHE_PREFIX) ? "'" : "";
+
+    return ngx_http_bigcache_reply_message(r, NGX_HTTP_OK, before,
+                                           &ctx->op.key, ctx->route->message);
 }
 
 
@@ -225,36 +231,6 @@ ngx_http_bigcache_reply_stat(ngx_http_request_t *r,
                - text;
 
     return ngx_http_bigcache_send_json(r, NGX_HTTP_OK, &body);
-}
-
-
-ngx_int_t
-ngx_http_bigcache_reply_cleared(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx)
-{
-    return ngx_http_bigcache_reply_message(r, NGX_HTTP_OK,
-                                           "All cache deleted.",
-                                           &ngx_http_bigcache_no_name, "");
-}
-
-
-ngx_int_t
-ngx_http_bigcache_reply_closed(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx)
-{
-    return ngx_http_bigcache_reply_message(r, NGX_HTTP_OK,
-                                           "DB connection closed.",
-                                           &ngx_http_bigcache_no_name, "");
-}
-
-
-ngx_int_t
-ngx_http_bigcache_reply_opened(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx)
-{
-    return ngx_http_bigcache_reply_message(r, NGX_HTTP_OK,
-                                           "DB connection opened.",
-                                           &ngx_http_bigcache_no_name, "");
 }
 
 

@@ -26,7 +26,10 @@ static ngx_uint_t ngx_http_bigcache_route_same_path(
     const ngx_http_bigcache_route_t *two);
 
 
-/* the rows of one path stand together */
+/*
+ * The rows of one path stand together.  A HEAD of what changes something does
+ * not do it, and is answered as if it had been done.
+ */
 
 static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
 
@@ -39,7 +42,8 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       bigcache_op_get_peek_json,
       bigcache_op_get_json,
       ngx_string("HIT"),
-      ngx_http_bigcache_reply_page },
+      ngx_http_bigcache_reply_page,
+      NULL },
 
     { NGX_HTTP_BIGCACHE_WRITE,
       ngx_string("/cache/"),
@@ -52,7 +56,8 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       NULL,
       bigcache_op_put_json,
       ngx_string("STORED"),
-      ngx_http_bigcache_reply_stored },
+      ngx_http_bigcache_reply_stored,
+      NULL },
 
     { NGX_HTTP_DELETE,
       ngx_string("/cache/"),
@@ -64,7 +69,8 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       NULL,
       bigcache_op_delete,
       ngx_string("DELETED"),
-      ngx_http_bigcache_reply_deleted },
+      ngx_http_bigcache_reply_done,
+      "' removed from cache." },
 
     { NGX_HTTP_PATCH,
       ngx_string("/cache/"),
@@ -76,7 +82,8 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       NULL,
       bigcache_op_rewrite_touch,
       ngx_string("TOUCHED"),
-      ngx_http_bigcache_reply_stored },
+      ngx_http_bigcache_reply_stored,
+      NULL },
 
     { NGX_HTTP_BIGCACHE_READ,
       ngx_string("/pickle/"),
@@ -87,7 +94,8 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       bigcache_op_get_peek_raw,
       bigcache_op_get_raw,
       ngx_string("HIT"),
-      ngx_http_bigcache_reply_raw },
+      ngx_http_bigcache_reply_raw,
+      NULL },
 
     { NGX_HTTP_BIGCACHE_WRITE,
       ngx_string("/pickle/"),
@@ -101,7 +109,8 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       NULL,
       bigcache_op_put_raw,
       ngx_string("STORED"),
-      ngx_http_bigcache_reply_stored },
+      ngx_http_bigcache_reply_stored,
+      NULL },
 
     { NGX_HTTP_DELETE,
       ngx_string("/pickle/"),
@@ -113,7 +122,8 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       NULL,
       bigcache_op_delete,
       ngx_string("DELETED"),
-      ngx_http_bigcache_reply_deleted },
+      ngx_http_bigcache_reply_done,
+      "' removed from cache." },
 
     { NGX_HTTP_PATCH,
       ngx_string("/pickle/"),
@@ -125,7 +135,8 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       NULL,
       bigcache_op_rewrite_touch,
       ngx_string("TOUCHED"),
-      ngx_http_bigcache_reply_stored },
+      ngx_http_bigcache_reply_stored,
+      NULL },
 
     { NGX_HTTP_POST,
       ngx_string("/incr/"),
@@ -137,7 +148,8 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       NULL,
       bigcache_op_rewrite_incr,
       ngx_string("STORED"),
-      ngx_http_bigcache_reply_stored },
+      ngx_http_bigcache_reply_stored,
+      NULL },
 
     { NGX_HTTP_POST,
       ngx_string("/batch"),
@@ -149,7 +161,8 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       NULL,
       bigcache_op_batch,
       ngx_null_string,
-      ngx_http_bigcache_reply_document },
+      ngx_http_bigcache_reply_document,
+      NULL },
 
     { NGX_HTTP_BIGCACHE_READ,
       ngx_string("/keys/"),
@@ -161,7 +174,8 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       NULL,
       bigcache_op_list,
       ngx_null_string,
-      ngx_http_bigcache_reply_document },
+      ngx_http_bigcache_reply_document,
+      NULL },
 
     { NGX_HTTP_DELETE,
       ngx_string("/prefix/"),
@@ -175,7 +189,8 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       NULL,
       bigcache_op_delete_prefix,
       ngx_string("PURGED"),
-      ngx_http_bigcache_reply_purged },
+      ngx_http_bigcache_reply_purged,
+      NULL },
 
     { NGX_HTTP_BIGCACHE_READ,
       ngx_string("/stat/count"),
@@ -184,7 +199,8 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       NULL,
       bigcache_op_admin_count,
       ngx_null_string,
-      ngx_http_bigcache_reply_count },
+      ngx_http_bigcache_reply_count,
+      NULL },
 
     { NGX_HTTP_BIGCACHE_READ,
       ngx_string("/metrics"),
@@ -193,7 +209,8 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       NULL,
       bigcache_op_admin_gauges,
       ngx_null_string,
-      ngx_http_bigcache_metrics },
+      ngx_http_bigcache_metrics,
+      NULL },
 
     { NGX_HTTP_BIGCACHE_READ,
       ngx_string("/stat"),
@@ -202,9 +219,10 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       NULL,
       NULL,
       ngx_null_string,
-      ngx_http_bigcache_reply_stat },
+      ngx_http_bigcache_reply_stat,
+      NULL },
 
-    { NGX_HTTP_GET|NGX_HTTP_POST,
+    { NGX_HTTP_BIGCACHE_READ|NGX_HTTP_POST,
       ngx_string("/clear"),
       BIGCACHE_METRIC_OTHER,
       NGX_HTTP_BIGCACHE_OWN_SITE
@@ -213,20 +231,10 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       NULL,
       bigcache_op_admin_clear,
       ngx_string("CLEARED"),
-      ngx_http_bigcache_reply_cleared },
+      ngx_http_bigcache_reply_done,
+      "All cache deleted." },
 
-    /* a HEAD asks what GET would say, it must not do it */
-
-    { NGX_HTTP_HEAD,
-      ngx_string("/clear"),
-      BIGCACHE_METRIC_OTHER,
-      NGX_HTTP_BIGCACHE_OWN_SITE,
-      NULL,
-      NULL,
-      ngx_null_string,
-      ngx_http_bigcache_reply_cleared },
-
-    { NGX_HTTP_GET|NGX_HTTP_POST,
+    { NGX_HTTP_BIGCACHE_READ|NGX_HTTP_POST,
       ngx_string("/close"),
       BIGCACHE_METRIC_OTHER,
       NGX_HTTP_BIGCACHE_OWN_SITE
@@ -235,16 +243,8 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       NULL,
       bigcache_op_admin_close,
       ngx_null_string,
-      ngx_http_bigcache_reply_closed },
-
-    { NGX_HTTP_HEAD,
-      ngx_string("/close"),
-      BIGCACHE_METRIC_OTHER,
-      NGX_HTTP_BIGCACHE_OWN_SITE,
-      NULL,
-      NULL,
-      ngx_null_string,
-      ngx_http_bigcache_reply_closed },
+      ngx_http_bigcache_reply_done,
+      "DB connection closed." },
 
     { NGX_HTTP_POST,
       ngx_string("/open"),
@@ -255,9 +255,10 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       NULL,
       bigcache_op_admin_open,
       ngx_null_string,
-      ngx_http_bigcache_reply_opened },
+      ngx_http_bigcache_reply_done,
+      "DB connection opened." },
 
-    { 0, ngx_null_string, 0, 0, NULL, NULL, ngx_null_string, NULL }
+    { 0, ngx_null_string, 0, 0, NULL, NULL, ngx_null_string, NULL, NULL }
 };
 
 

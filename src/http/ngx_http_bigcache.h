@@ -150,6 +150,7 @@ typedef struct {
     bigcache_op_pt                    op;     /* NULL: reply at once */
     ngx_str_t                         done;   /* $bigcache_status */
     ngx_http_bigcache_reply_pt        reply;
+    const char                       *message;    /* of that, or NULL */
 } ngx_http_bigcache_route_t;
 
 
@@ -165,6 +166,7 @@ struct ngx_http_bigcache_ctx_s {
     int64_t                           start;      /* monotonic us */
     ngx_uint_t                        said;       /* status, meant to be sent */
     ngx_http_bigcache_unpack_t       *unpack;     /* its reply, or NULL */
+    unsigned                          idle:1;     /* no operation is run */
     unsigned                          waiting:1;  /* for a thread */
     unsigned                          large:1;    /* the page turned out so */
     unsigned                          answered:1; /* the answer is ours */

@@ -54,7 +54,8 @@ ngx_http_bigcache_status(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
     static ngx_str_t  hit = ngx_string("bigcache; hit");
 
     status = &ngx_http_bigcache_statuses[ctx->op.rc];
-    ctx->status = (ctx->op.rc == BIGCACHE_OK) ? ctx->route->done : *status;
+    ctx->status = (ctx->op.rc == BIGCACHE_OK && !ctx->idle) ? ctx->route->done
+                                                            : *status;
 
     ngx_http_bigcache_count(ctx);
 
