@@ -4,6 +4,9 @@
  */
 
 
+/* The module: its directives, and where nginx calls it. */
+
+
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>

@@ -4,7 +4,7 @@
  */
 
 
-/* Tells requests of pages on other sites from those that may be carried out. */
+/* Tells requests that pages of other sites send from those that may pass. */
 
 
 #define _GNU_SOURCE

@@ -6,12 +6,13 @@
 
 /*
  * A page on another site must not be able to change the cache through its
- * visitor's browser: by a form that posts to it, by an image whose address is
- * "/clear".  Browsers say where a request comes from; programs say nothing of
- * the kind, and are let in.
+ * visitor's browser: by a form that posts to it, or by an image whose address
+ * is "/clear".  Browsers say where a request comes from; programs do not, and
+ * may pass.
  *
- * begin and header note what a request says of itself, check decides.  All of
- * it is pure: no memory is allocated, what is noted points into the request.
+ * begin and header note what a request says of itself, check decides.  They
+ * allocate no memory: what they note points into the request, which must
+ * outlive the struct.
  */
 
 
@@ -25,7 +26,7 @@
 
 
 typedef enum {
-    BIGCACHE_BROWSER_ANY = 0,           /* of a site: whatever is asked */
+    BIGCACHE_BROWSER_ANY = 0,           /* of a site: matches both */
     BIGCACHE_BROWSER_HTTP = 80,
     BIGCACHE_BROWSER_HTTPS = 443
 } bigcache_browser_scheme_e;
@@ -45,7 +46,7 @@ typedef struct {
 typedef enum {
     BIGCACHE_BROWSER_PASS = 0,
     BIGCACHE_BROWSER_OTHER_SITE,        /* a page on another site sent it */
-    BIGCACHE_BROWSER_GET                /* a browser may do this by POST only */
+    BIGCACHE_BROWSER_GET                /* a browser must use POST for this */
 } bigcache_browser_e;
 
 
@@ -55,7 +56,7 @@ typedef struct {
     bigcache_str_t              host;
 
     /* of the headers */
-    unsigned                    browser;     /* no program sends these */
+    unsigned                    browser;     /* only browsers send these */
     unsigned                    other;       /* Sec-Fetch-Site says so */
     unsigned                    origins;
     unsigned                    referers;
@@ -65,9 +66,9 @@ typedef struct {
 
 
 /*
- * Begins to note a request that changes something.  get: by a method that any
- * link and any image can have; tls: over TLS, which the other end of the
- * connection has too; host: the Host header, empty if there is none.
+ * Begins to note a request that changes something.  get: its method is one
+ * that any link and any image can have; tls: it came over TLS; host: the Host
+ * header, empty if there is none.
  */
 void bigcache_browser_begin(bigcache_browser_t *browser, int get, int tls,
     const bigcache_str_t *host);
@@ -78,15 +79,15 @@ void bigcache_browser_header(bigcache_browser_t *browser,
     const bigcache_str_t *name, const bigcache_str_t *value);
 
 /*
- * Decides whether the request may be carried out: if its Origin, or without
- * one its Referer, is of the site that Host names, or is one of n sites, or
- * if it has neither, and is not a GET of a browser.
+ * Decides whether the request may be carried out.  It may if its Origin, or
+ * its Referer if it has no Origin, is of the site that Host names or is one of
+ * n sites; and if it has neither and is not a GET of a browser.
  */
 bigcache_browser_e bigcache_browser_check(const bigcache_browser_t *browser,
     const bigcache_browser_site_t *sites, unsigned n);
 
 /*
- * Reads a site that is to be let in: an origin, "https://host:port", or a host
+ * Reads a site whose pages may pass: an origin, "https://host:port", or a host
  * with or without a port.  Returns 0 if the text is neither, and for "null".
  */
 int bigcache_browser_site(const bigcache_str_t *text,

@@ -80,8 +80,8 @@ char *ngx_http_bigcache_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /*
  * Decides whether a request that changes something may be carried out.
- * Returns NULL, or why not: it is of a page on another site, or of a browser
- * that may do it by another method only.
+ * Returns NULL, or why not: a page of another site sent it, or a browser that
+ * must use another method.
  */
 const char *ngx_http_bigcache_origin_refused(ngx_http_request_t *r);
 
@@ -107,12 +107,11 @@ const char *ngx_http_bigcache_key_list_args(ngx_http_request_t *r,
 /* location */
 
 /*
- * Tells whether the location that nginx has chosen for the path of the request
- * is the one that it chooses for the usual spelling of the key: only then have
- * the access rules of the key been applied.  raw: the path is as it was sent.
- * Of a path that was rewritten only the usual spelling passes.  Returns NGX_OK;
- * NGX_DECLINED if it is another location, or may be, then the request is to be
- * refused; or NGX_ERROR.
+ * Tells whether nginx has chosen the location that it would choose for the
+ * usual spelling of the key: only then have the access rules of the key been
+ * applied.  raw: the path is as it was sent; of a path that was rewritten only
+ * the usual spelling passes.  Returns NGX_OK; NGX_DECLINED if it is another
+ * location, or may be: the caller must refuse the request; or NGX_ERROR.
  */
 ngx_int_t ngx_http_bigcache_location(ngx_http_request_t *r, ngx_uint_t raw,
     const ngx_http_bigcache_route_t *route, bigcache_str_t *key);
@@ -121,15 +120,15 @@ ngx_int_t ngx_http_bigcache_location(ngx_http_request_t *r, ngx_uint_t raw,
 /* headers */
 
 /*
- * Reads what the route wants to know of the request header into ctx->op.
- * Returns NULL, or what is wrong with it.
+ * Reads those headers into ctx->op that the flags of the route ask for.
+ * Returns NULL, or what is wrong with one of them.
  */
 const char *ngx_http_bigcache_headers(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 
 /*
- * Returns the next header line of a request, or NULL behind the last one;
- * *part is its first part in the beginning, and *i is 0.
+ * Returns the next header line of a request, or NULL after the last one.  At
+ * first the caller must set *part to the first part of the list, and *i to 0.
  */
 ngx_table_elt_t *ngx_http_bigcache_headers_next(ngx_list_part_t **part,
     ngx_uint_t *i);
@@ -138,8 +137,8 @@ ngx_table_elt_t *ngx_http_bigcache_headers_next(ngx_list_part_t **part,
 /* reply */
 
 /*
- * Answers with what came of ctx->op, by the route's own reply if that is
- * well.  Returns what the request is to be finalized with.
+ * Answers with what came of ctx->op: by the reply of the route if that is
+ * BIGCACHE_OK.  Returns what the request must be finalized with.
  */
 ngx_int_t ngx_http_bigcache_reply(ngx_http_request_t *r);
 

@@ -5,10 +5,10 @@
 
 
 /*
- * Clients of the API parse JSON.  Where nginx itself refuses a request to a
- * bigcache location (too large, denied, a bad chunk), this filter, which
- * stands before all others, puts a JSON body in the place of nginx's HTML.
- * An error_page of the user's that serves from elsewhere stays as it is.
+ * Clients of the API parse JSON.  If nginx itself refuses a request to a
+ * bigcache location (too large, denied, a bad chunk), this filter replaces
+ * nginx's HTML by JSON.  It runs before all other filters.  An error_page that
+ * serves from elsewhere stays as it is.
  */
 
 
@@ -188,8 +188,9 @@ ngx_http_bigcache_error_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
 
 /*
- * A request line that nginx refuses never comes to a location: it is for the
- * cache if its server has one, and if it begins as our paths do.
+ * A request line that nginx refuses never reaches a location.  It is taken to
+ * be for the cache if its server has a bigcache location and the path begins
+ * as one of the endpoints does.
  */
 
 static ngx_uint_t

@@ -4,6 +4,9 @@
  */
 
 
+/* What the header of a request says: lifetimes, preferences, conditions. */
+
+
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
@@ -83,9 +86,8 @@ ngx_http_bigcache_headers(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
     blcf = ngx_http_get_module_loc_conf(r, ngx_http_bigcache_module);
 
     /*
-     * ranges are those of the page, not of a gzip file; and it is the text
-     * that may have to be recoded for what a backend has sent in
-     * X-Accel-Charset
+     * Ranges are those of the page, not of a gzip file.  And the charset
+     * filter recodes text, if a backend has sent X-Accel-Charset.
      */
 
     if ((ctx->route->flags & NGX_HTTP_BIGCACHE_PAGE)

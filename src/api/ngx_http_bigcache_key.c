@@ -4,6 +4,9 @@
  */
 
 
+/* The key of a request, out of its path and query string. */
+
+
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
@@ -178,7 +181,7 @@ ngx_http_bigcache_arg(ngx_http_request_t *r, const char *name,
 }
 
 
-/* not ngx_unescape_uri(), which takes broken escapes for something */
+/* not ngx_unescape_uri(), which accepts broken escapes */
 
 static const char *
 ngx_http_bigcache_decode(u_char **dst, u_char *src, size_t len)

@@ -14,15 +14,15 @@
  * one key, and "location = /cache/k { deny all; }" is chosen for the first of
  * them only.
  *
- * So the location is looked up for the path that the key would have if it were
- * sent in the usual way.  If that is another location than the one of r->uri,
- * the request is to be refused.  With one location for all keys it never is,
- * and for a path that is the usual one nothing is looked up.
+ * So the location is looked up for the usual path of the key.  If that is
+ * another location than the one of r->uri, the request must be refused.  With
+ * one location for all keys that never happens, and for a path that is the
+ * usual one nothing is looked up.
  *
- * Where the path that was sent is rewritten into the one of a key, its own
- * location has rules too, and those that it was led through on the way.  None
- * of them can be looked up for another spelling, since nobody knows what would
- * have been sent then.  So only the usual path of a key passes there.
+ * If the path that was sent is rewritten into the one of a key, the location
+ * of the path has rules too, and so have those in between.  They cannot be
+ * looked up for another spelling: what the client would have sent is not known.
+ * So only the usual path of a key passes there.
  */
 
 
@@ -33,7 +33,7 @@
 #include "ngx_http_bigcache_api.h"
 
 
-/* Angie has what is looked for apart from the configuration of the place */
+/* Angie keeps what is searched apart from the configuration of a location */
 
 #ifdef ANGIE_VERSION
 

@@ -33,9 +33,9 @@ ngx_http_bigcache_reply(ngx_http_request_t *r)
     ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_module);
 
     /*
-     * a body that was not asked for; not any earlier, since nginx would
-     * finalize a request whose client leaves meanwhile, thread or no thread;
-     * and not here if an error_page may have another server read it
+     * Discards a body that the operation does not use.  Not earlier: nginx
+     * would finalize a request whose client leaves while a thread works on it.
+     * Not for errors: an error_page may pass the body on.
      */
 
     if (ctx->op.rc == BIGCACHE_OK) {
@@ -59,7 +59,7 @@ ngx_http_bigcache_reply(ngx_http_request_t *r)
 
     if (rc == NGX_ERROR && r->connection->error && r->connection->sent == 0) {
 
-        /* nginx would log the status that the client did not get */
+        /* nginx would log a status that the client never got */
 
         return NGX_HTTP_CLIENT_CLOSED_REQUEST;
     }

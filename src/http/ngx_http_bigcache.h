@@ -52,13 +52,13 @@ typedef struct {
 } ngx_http_bigcache_shm_t;
 
 
-/* long operations in the threads of a pool, of a worker process */
+/* the long operations of a pool of threads, in a worker process */
 
 typedef struct {
     ngx_queue_t                       waiting;    /* for a turn */
     ngx_uint_t                        nwaiting;
     ngx_uint_t                        taken;      /* turns */
-    _Atomic ngx_uint_t                threads;    /* that have worked */
+    _Atomic ngx_uint_t                threads;    /* that ever ran one */
 } ngx_http_bigcache_pool_t;
 
 typedef enum {
@@ -113,7 +113,7 @@ typedef struct {
     ngx_http_bigcache_zone_t         *zone;
     ngx_str_t                         base;
     ngx_flag_t                        key_args;
-    ngx_flag_t                        send_gzip;  /* to those who take it */
+    ngx_flag_t                        send_gzip;  /* if the client accepts it */
     ngx_array_t                      *origins;    /* other sites that may
                                                      change something */
     ngx_uint_t                        server;     /* has such a location */
@@ -164,7 +164,7 @@ struct ngx_http_bigcache_ctx_s {
     ngx_str_t                         error;      /* of the error filter */
     ngx_table_elt_t                  *cache_status;
     int64_t                           start;      /* monotonic us */
-    ngx_uint_t                        said;       /* status, meant to be sent */
+    ngx_uint_t                        said;       /* status, as it was meant */
     ngx_http_bigcache_unpack_t       *unpack;     /* its reply, or NULL */
     unsigned                          idle:1;     /* no operation is run */
     unsigned                          waiting:1;  /* for a thread */
@@ -240,42 +240,41 @@ ngx_http_bigcache_pool_t *ngx_http_bigcache_turn_create_pool(
 void ngx_http_bigcache_turn_count_thread(ngx_http_bigcache_pool_t *pool);
 
 /*
- * Takes a turn, or has it wait, in front of the others if first.  Returns
- * NGX_OK; NGX_AGAIN: turn->event, which the caller has set, is posted when the
- * turn is taken; or NGX_BUSY if too many wait.  The caller must call
- * ngx_http_bigcache_turn_end() when the operation is over or is given up.
+ * Takes a turn, or waits for one without blocking, in front of the others if
+ * first.  Returns NGX_OK; NGX_AGAIN: turn->event, which the caller must set
+ * before, is posted when the turn is taken; or NGX_BUSY if too many wait.  The
+ * caller must call ngx_http_bigcache_turn_end() when the operation is over or
+ * is given up.
  */
 ngx_int_t ngx_http_bigcache_turn_take(ngx_http_bigcache_pool_t *pool,
     ngx_http_bigcache_turn_t *turn, ngx_uint_t first);
 
-/* ends a turn, which may be waited for, taken or none, and lets others begin */
+/* ends a turn, whether taken, waited for, or none, and lets others begin */
 
 void ngx_http_bigcache_turn_end(ngx_http_bigcache_turn_t *turn);
 
 
-/* send: all return what the request is to be finalized with */
+/* send: all return what the request must be finalized with */
 
-/* ctx->op.reply, with the ETag and the date of the page */
+/* sends ctx->op.reply, with the ETag and the date of the page */
 
 ngx_int_t ngx_http_bigcache_send_page(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 
-/* ctx->op.reply as it is */
+/* sends ctx->op.reply as it is */
 
 ngx_int_t ngx_http_bigcache_send_reply(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 
 /*
- * Tells whether nginx is to be given the status of an error alone: where an
- * error_page of the location takes it over, and in a subrequest.  Then the
- * answer is to have no headers, and the body of the request is to be left
- * alone.
+ * Tells whether an error must be left to nginx, as a status and nothing else:
+ * if an error_page of the location takes it over, and in a subrequest.  Then
+ * the caller must add no headers, and not read the body of the request.
  */
-
 ngx_uint_t ngx_http_bigcache_send_status_only(ngx_http_request_t *r,
     ngx_uint_t status);
 
-/* a document, which is copied */
+/* sends a document, which is copied */
 
 ngx_int_t ngx_http_bigcache_send_json(ngx_http_request_t *r,
     ngx_uint_t status, ngx_str_t *body);
@@ -286,19 +285,16 @@ ngx_table_elt_t *ngx_http_bigcache_send_add_header(ngx_http_request_t *r,
     const char *name, ngx_str_t *value);
 
 /*
- * Forgets what an earlier handler, which gave the request away, has said of
- * the body that it did not send: a backend by X-Accel-Redirect, for one.  What
- * it said of anything else stays, as it does with nginx's static files:
- * cookies, how long to keep the answer, what comes with a status.
+ * Forgets what an earlier handler, which passed the request on, has said of a
+ * body that it did not send: a backend by X-Accel-Redirect, for example.  What
+ * it said of anything else stays, as with nginx's static files: cookies, how
+ * long to keep the answer.
  */
-
 void ngx_http_bigcache_send_forget(ngx_http_request_t *r);
 
 /*
- * Sets the content type, which is kept as it is, and its charset, or none if
- * it does not name one.
+ * Sets the content type, as it is, and the charset that it names, or none.
  */
-
 void ngx_http_bigcache_send_type(ngx_http_request_t *r, ngx_str_t *type);
 
 void ngx_http_bigcache_send_json_type(ngx_http_request_t *r);
@@ -309,22 +305,19 @@ void ngx_http_bigcache_send_json_type(ngx_http_request_t *r);
 void ngx_http_bigcache_unpack_init(void);
 
 /*
- * Sends before, which may be NULL, and what is in the gzip file of ctx->op
- * behind that, from ctx->op.skip on.  Returns what ngx_http_output_filter()
- * does.
+ * Sends before, which may be NULL, and then the unpacked bytes of a gzip file
+ * from ctx->op.skip on.  Returns what ngx_http_output_filter() does.
  */
 ngx_int_t ngx_http_bigcache_unpack(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx, ngx_chain_t *before, bigcache_str_t *file);
 
 
 /*
- * text: where pages are not sent packed, since a filter works on their text
- *
- * add, for each location of bigcache when it is merged; then init, when all of
- * the configuration is, which clears send_gzip in those that have such a
- * filter.  Both return NGX_ERROR if there is no memory.
+ * text: clears send_gzip in locations where a filter works on the text of
+ * pages.  add must be called for each location of bigcache when it is merged,
+ * init when all of the configuration is.  Both return NGX_ERROR if there is no
+ * memory.
  */
-
 ngx_int_t ngx_http_bigcache_text_add(ngx_conf_t *cf,
     ngx_http_bigcache_loc_conf_t *blcf);
 ngx_int_t ngx_http_bigcache_text_init(ngx_conf_t *cf);
@@ -337,7 +330,7 @@ char *ngx_http_bigcache_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* zone: the shared memory of a store */
 
-/* makes the zone of a bigcache_path line, with what is not set by it */
+/* makes the zone of a bigcache_path line, which must set the parameters */
 
 ngx_http_bigcache_zone_t *ngx_http_bigcache_zone_create(ngx_conf_t *cf);
 

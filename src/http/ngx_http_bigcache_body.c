@@ -4,6 +4,9 @@
  */
 
 
+/* The body of a request, as an operation wants it. */
+
+
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>

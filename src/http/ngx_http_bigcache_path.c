@@ -468,7 +468,7 @@ ngx_http_bigcache_path_size(const ngx_http_bigcache_parameter_t *parameter,
 }
 
 
-/* stores that have the threads in common take turns with all of them */
+/* stores that share a thread pool share its turns, too */
 
 static ngx_http_bigcache_pool_t *
 ngx_http_bigcache_path_share_pool(ngx_conf_t *cf, ngx_array_t *zones,
@@ -589,7 +589,8 @@ ngx_http_bigcache_path_directory(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone)
 
 /*
  * The master, as root, is about to give the directory to the user of the
- * workers: not where another user has put a link, or a directory of his own.
+ * workers.  It must not follow a link that another user has put there, nor
+ * take a directory that belongs to another user.
  */
 
 static char *

@@ -4,6 +4,9 @@
  */
 
 
+/* Sends answers: their header and the pieces of their body. */
+
+
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
@@ -155,7 +158,7 @@ ngx_http_bigcache_send_json(ngx_http_request_t *r, ngx_uint_t status,
 }
 
 
-/* what is counted, whatever nginx makes of it */
+/* the status that is counted, whatever nginx makes of it */
 
 static void
 ngx_http_bigcache_say(ngx_http_request_t *r, ngx_uint_t status)
@@ -301,7 +304,7 @@ ngx_http_bigcache_charset(ngx_http_request_t *r, u_char *p, u_char *last)
 }
 
 
-/* lets the error filter know that the answer is not one of nginx's */
+/* tells the error filter that the answer is not one of nginx's */
 
 static ngx_int_t
 ngx_http_bigcache_send_header(ngx_http_request_t *r)
@@ -429,12 +432,12 @@ ngx_http_bigcache_buf(ngx_http_request_t *r, bigcache_data_t *data)
 
 /*
  * An error_page in the location itself is meant for the cache: "error_page
- * 404 = @backend", for one.  What is inherited from the server is meant for
- * people, and clients of the API would not know what to make of it.
+ * 404 = @backend", for example.  One that is inherited from the server is
+ * meant for people, and clients of the API could not parse it.
  *
  * The client of a subrequest is nginx: SSI has a stub for one that fails,
- * auth_request and njs look at the status.  They get what they get of nginx's
- * own handlers, a status and nothing else.
+ * auth_request and njs look at the status.  They get what nginx's own handlers
+ * give them, a status and nothing else.
  */
 
 ngx_uint_t

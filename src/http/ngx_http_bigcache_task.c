@@ -5,15 +5,24 @@
 
 
 /*
- * The way into a thread and back, as nginx's own modules go it.  While the
- * operation runs, r->main->blocked keeps the request and its pool alive,
- * whatever the client does; the thread sees the operation and nothing else of
- * the request.  No other file posts tasks for requests or touches blocked.
+ * The way into a thread and back, as nginx's own modules do it:
  *
- * A long operation takes a turn before that.  While it waits for one, nothing
- * is blocked: if the client leaves, nginx ends the request, whose pool gives
- * the place in the queue up.  A client that closes its side only, to read the
- * answer on, cannot be told from one that leaves, and is taken for that.
+ *     post        in the event loop: takes a turn if the operation is long
+ *     run         puts the task into the queue of the thread pool, blocks the
+ *                 end of the request, sets a timer
+ *     handler     in a thread: runs the operation
+ *     event       in the event loop again: unblocks, ends the turn
+ *     resume      calls the front end's handler, and finalizes the request
+ *
+ * While the operation runs, r->main->blocked keeps the request and its pool
+ * alive, whatever the client does.  The thread sees the operation and nothing
+ * else of the request.  No other file posts tasks for requests or touches
+ * blocked.
+ *
+ * While a long operation waits for its turn, nothing is blocked: if the client
+ * leaves, nginx ends the request, and the cleanup of its pool leaves the queue.
+ * A client that only shuts its side down, and still reads, looks the same, and
+ * is treated the same.
  */
 
 
@@ -25,8 +34,8 @@
 
 
 /*
- * A worker that is to exit goes as soon as no timer keeps it: this one does,
- * for as long as the thread works, and is set again for that.
+ * A worker that must exit does so as soon as no timer keeps it.  This one
+ * does, and is set again for as long as the thread works.
  */
 
 #define NGX_HTTP_BIGCACHE_TASK_TIME  60000
@@ -123,7 +132,7 @@ ngx_http_bigcache_task_post(ngx_http_request_t *r,
 }
 
 
-/* that a page is large only a thread finds out, which leaves it at that */
+/* only a thread finds out that a page is large, and gives it up then */
 
 static ngx_uint_t
 ngx_http_bigcache_long(ngx_http_bigcache_ctx_t *ctx)
@@ -159,14 +168,14 @@ ngx_http_bigcache_wait(ngx_http_request_t *r, ngx_thread_task_t *task)
     if (r == r->main) {
         r->read_event_handler = ngx_http_test_reading;
 
-        /* it may have left already, then there is no other event */
+        /* the client may have left already: there is no other event then */
 
         if (rev->ready) {
             ngx_post_event(rev, &ngx_posted_events);
         }
     }
 
-    /* it keeps a worker that is to exit, too */
+    /* the timer keeps a worker that must exit, too */
 
     ngx_add_timer(&task->event, NGX_HTTP_BIGCACHE_TASK_TIME);
 
@@ -257,7 +266,7 @@ ngx_http_bigcache_task_event_handler(ngx_event_t *ev)
 
     if (ev->timedout) {
 
-        /* a purge or a gigabyte may take its time; nothing is cancelled */
+        /* a purge or a gigabyte takes long; nothing is cancelled */
 
         ev->timedout = 0;
         ngx_add_timer(ev, NGX_HTTP_BIGCACHE_TASK_TIME);
@@ -326,7 +335,7 @@ ngx_http_bigcache_turn_taken(ngx_http_request_t *r, ngx_thread_task_t *task)
 }
 
 
-/* the request has ended: it waits no more, if it still did */
+/* the request has ended, perhaps while it still waited */
 
 static void
 ngx_http_bigcache_turn_cleanup(void *data)
@@ -397,7 +406,7 @@ ngx_http_bigcache_resume(ngx_http_request_t *r)
 
         if (r->connection->error) {
 
-            /* it left meanwhile: a large page is not read for nobody */
+            /* the client has left: nobody needs the large page */
 
             ngx_http_finalize_request(r, NGX_HTTP_CLIENT_CLOSED_REQUEST);
             return;

@@ -11,11 +11,11 @@
  * without a thread.
  *
  * nginx does not tell modules how many threads a pool has.  So those are
- * counted that have worked: a thread that is idle for longest is the next to
- * work, hence all of them soon have, and until then fewer operations are long
- * at a time than might be.
+ * counted that have run an operation.  The thread that was idle for longest is
+ * the next to run one, so all of them soon have; until then fewer long
+ * operations run at a time than could.
  *
- * All of this is done in the event loop, but for counting a thread.
+ * All of this runs in the event loop, but for counting a thread.
  */
 
 
@@ -26,7 +26,7 @@
 #include "ngx_http_bigcache.h"
 
 
-/* a turn that cannot be waited for is refused at once */
+/* requests that may wait for a turn; others are refused at once */
 
 #define NGX_HTTP_BIGCACHE_TURNS  512
 
@@ -77,7 +77,7 @@ ngx_http_bigcache_turn_take(ngx_http_bigcache_pool_t *pool,
         return NGX_OK;
     }
 
-    /* who is to clear or close the cache has room behind all others */
+    /* requests to clear or close the cache have room beyond all others */
 
     if (pool->nwaiting >= (first ? 2 : 1) * NGX_HTTP_BIGCACHE_TURNS) {
         return NGX_BUSY;

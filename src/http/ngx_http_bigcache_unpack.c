@@ -12,7 +12,7 @@
  * zlib needs: no more than 110 KB beside the file.
  *
  * That is slower than unpacking all of a page at once, so it is done only if
- * those take too much memory already, see bigcache_op_get_unpack().
+ * unpacked pages take too much memory already, see bigcache_op_get_unpack().
  */
 
 

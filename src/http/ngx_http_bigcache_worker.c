@@ -5,15 +5,15 @@
 
 
 /*
- * The caches of a worker process.  They are opened by threads of their own,
- * never here: on a reload new workers start while the old ones still have the
- * directories open, and a worker whose init_process fails is not started
- * again.  If even that thread cannot be started the worker goes on without the
+ * The caches of a worker process.  Threads of their own open them, never
+ * init_process: nginx does not respawn a worker whose init_process failed, and
+ * on a reload new workers start while old ones still have the directories
+ * open.  If not even the thread can be started, the worker goes on without the
  * store, answers 503, and tries again.
  *
- * A worker that is told to quit may linger for as long as its slowest client,
- * but others are to have the store open then.  So it is told by way of an idle
- * connection, which nginx closes first of all.
+ * A worker that must quit may live as long as its slowest client, but another
+ * one must have the store open then.  It learns that it must quit from an idle
+ * connection of its own, which nginx closes first of all.
  */
 
 
@@ -50,7 +50,7 @@ static const char *ngx_http_bigcache_watch_quit(
 static void ngx_http_bigcache_quit_handler(ngx_event_t *ev);
 
 
-/* of the master that this one is to replace, if any */
+/* the master that this one replaces, or 0 */
 
 static ngx_pid_t  ngx_http_bigcache_earlier;
 
@@ -61,8 +61,8 @@ ngx_http_bigcache_worker_init_module(ngx_cycle_t *cycle)
     static ngx_uint_t  called;
 
     /*
-     * a new binary inherits the sockets of the master that has started it;
-     * later on, at a reload, that one may be gone
+     * A new binary inherits the sockets of the master that started it.  At a
+     * later reload that one may be gone.
      */
 
     if (!called && getenv(NGX_HTTP_BIGCACHE_VAR)) {
@@ -163,7 +163,7 @@ ngx_http_bigcache_worker_exit_process(ngx_cycle_t *cycle)
 }
 
 
-/* what fails here is tried again later */
+/* if something fails, the timer tries it again */
 
 static void
 ngx_http_bigcache_start(ngx_http_bigcache_zone_t *zone)

@@ -76,7 +76,7 @@ ngx_http_bigcache_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     if (ozone) {
         zone->shm = ozone->shm;
 
-        /* a reload opens what was closed on demand */
+        /* a reload opens a store that POST /close had closed */
 
         atomic_store(&zone->shm->shared.closed, 0);
 
@@ -103,7 +103,7 @@ ngx_http_bigcache_zone_init(ngx_shm_zone_t *shm_zone, void *data)
         return NGX_OK;
     }
 
-    /* workers that linger still keep it for the directory that it was of */
+    /* old workers that linger still use it for the former directory */
 
     if (ozone
         && (ozone->conf.hot == NULL
@@ -125,7 +125,7 @@ ngx_http_bigcache_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 }
 
 
-/* the hot index has all that is left of the zone, in one piece */
+/* the hot index gets the rest of the zone, in one piece */
 
 static void
 ngx_http_bigcache_init_hot(ngx_slab_pool_t *shpool,
@@ -148,7 +148,7 @@ ngx_http_bigcache_init_hot(ngx_slab_pool_t *shpool,
 
         if (p) {
 
-            /* else fresh pages are zero, and none is touched before its use */
+            /* otherwise fresh pages are zero, and touched at their first use */
 
 #if (NGX_DEBUG_MALLOC)
             ngx_memzero(p, size);

@@ -134,9 +134,9 @@ bigcache_op_finish(bigcache_op_t *op, bigcache_rc_t rc)
 
 
 /*
- * The reason is what the error log has, and may hold paths.  A client is told
- * what is wrong, not where: of a text with a path in it there remains what
- * stands behind the last colon, the error of the system most often.
+ * The reason is the text of the error log, which may name paths.  A client is
+ * told what is wrong, not where: if there is a path in the text, only the part
+ * after the last colon remains, most often an error of the system.
  */
 
 static void
@@ -241,7 +241,7 @@ bigcache_op_hold(bigcache_op_t *op, uint64_t size)
         return 0;
     }
 
-    /* a few threads may do so at once, and all be right */
+    /* a few threads may pass the check at once: it is no hard limit */
 
     atomic_fetch_add(&bigcache_op_held, size);
     op->held = size;

@@ -5,14 +5,14 @@
 
 
 /*
- * The operations: what one request makes of the store.  An operation is a
- * struct that goes in with the question and comes out with the answer, so
- * that a thread can run it without knowing of requests.
+ * The operations: what one request asks of the cache.  An operation is a
+ * struct that takes the question and gets the answer, so that a thread can run
+ * it without knowing of requests.
  *
- * The caller owns the struct and all that the question points to, and keeps
- * both until the operation is over and bigcache_op_free() has been called.
- * What the answer points to, its memory and its file, is the operation's
- * until then.  An operation is run once, by one thread; all of them block.
+ * The caller owns the struct and all that the question points to, and must
+ * keep both until the operation is over and it has called bigcache_op_free().
+ * What the answer points to, memory and a file, lives until then.  An operation
+ * is run once, by one thread.  All of them block, but for those that peek.
  */
 
 
@@ -67,7 +67,7 @@ typedef struct {
     bigcache_str_t            expire;   /* likewise */
     bigcache_op_list_t        match;
     bigcache_op_list_t        none_match;
-    unsigned                  minimal:1;
+    unsigned                  minimal:1; /* of put: answer without the value */
     unsigned                  gzip:1;   /* the answer may be packed */
     unsigned                  pieces:1; /* or be unpacked while it is sent */
     unsigned                  head:1;   /* only its length is needed */
@@ -77,7 +77,7 @@ typedef struct {
                                            page over BIGCACHE_STORE_LARGE would
                                            be read; it may be run again */
     uint64_t                  most;     /* of get_within: bytes of a reply */
-    bigcache_str_t            after;    /* of list: go on behind this key */
+    bigcache_str_t            after;    /* of list: greater keys only */
     unsigned                  limit;    /* of list: keys at most */
 
     /* the answer */
@@ -92,7 +92,7 @@ typedef struct {
     uint64_t                  length;   /* of such a reply, when it is sent */
     uint64_t                  skip;     /* bytes in that file that are not */
     uint64_t                  held;     /* of memory: counted for all */
-    unsigned                  varies:1; /* it would not be for others */
+    unsigned                  varies:1; /* clients without gzip get another */
     uint64_t                  n;        /* keys removed, or counted */
     uint64_t                  expired;  /* pages met that had expired */
     bigcache_stat_t           stat;     /* of gauges */
@@ -114,28 +114,28 @@ typedef int (*bigcache_op_peek_pt)(bigcache_op_t *op);
 
 
 /*
- * Each sets op->rc; BIGCACHE_OK: the reply is the body to be sent, for those
- * that have one.  BIGCACHE_UNAVAILABLE: the reason says why.  Those that store
- * or delete: BIGCACHE_BUSY and BIGCACHE_UNKNOWN, too, which are of this key
- * alone.
+ * Each sets op->rc.  BIGCACHE_OK: op->reply is the body to send, for those
+ * that have one.  BIGCACHE_UNAVAILABLE: op->reason says why.  Those that store
+ * or delete may also set BIGCACHE_BUSY and BIGCACHE_UNKNOWN, which concern this
+ * key alone.
  *
  * get_json, get_raw:  BIGCACHE_MISS, BIGCACHE_EXPIRED; BIGCACHE_RAW if
- *                     get_json meets a raw page.
+ *                     get_json finds a raw page.
  * put_json, put_raw:  BIGCACHE_INVALID, BIGCACHE_MISMATCH, BIGCACHE_FULL.
  *                     The body of put_json is a document with "value",
  *                     "expire", and "duration".
  * delete:             BIGCACHE_MISS, BIGCACHE_EXPIRED, BIGCACHE_MISMATCH,
  *                     BIGCACHE_FULL.
- * purge:              op->n is set in any case.
- * touch:              as get_raw and put_raw.  The body is a document with
+ * delete_prefix:      op->n is set in any case.
+ * rewrite_touch:      as get_raw and put_raw.  The body is a document with
  *                     "expire" or "duration".
- * incr:               the same, and BIGCACHE_NUMBER.  The body is a document
+ * rewrite_incr:       the same, and BIGCACHE_NUMBER.  The body is a document
  *                     with "delta", "initial", "expire", and "duration", or
  *                     empty.
- * gauges:             BIGCACHE_OK, op->up says whether op->stat is known.
- * list:               the keys behind op->after that begin with op->key.
+ * admin_gauges:       BIGCACHE_OK; op->up says whether op->stat is known.
+ * list:               keys greater than op->after that begin with op->key.
  * batch:              BIGCACHE_INVALID.  The body is a document with
- *                     "operations", each has a status of its own.
+ *                     "operations"; each has a status of its own.
  */
 void bigcache_op_get_json(bigcache_op_t *op);
 void bigcache_op_get_raw(bigcache_op_t *op);
@@ -154,22 +154,22 @@ void bigcache_op_admin_close(bigcache_op_t *op);
 void bigcache_op_admin_open(bigcache_op_t *op);
 
 /*
- * get_json and get_raw without waiting, for an event loop.  Return 1 if the
- * operation is over, as if it had been run; or 0, then it is to be run.
+ * get_json and get_raw for an event loop.  Never block.  Return 1 if the
+ * operation is over, as if it had been run; or 0: a thread must run it.
  */
 int bigcache_op_get_peek_json(bigcache_op_t *op);
 int bigcache_op_get_peek_raw(bigcache_op_t *op);
 
 /*
- * Returns the HTTP status of an op->rc that is not BIGCACHE_OK, and what there
- * is to say of it.
+ * Returns the HTTP status of an op->rc that is not BIGCACHE_OK, and in *detail
+ * a sentence for the client, which lives as long as op.
  */
 unsigned bigcache_op_failure(const bigcache_op_t *op, const char **detail);
 
 /*
  * get_raw for a batch: BIGCACHE_TOO_LARGE if the page takes more than op->most
- * bytes there, before it is unpacked or its file is read; look: before it is
- * read at all.
+ * bytes in its answer.  That is found out before the page is unpacked or its
+ * file is read; with look, before any of it is read.
  */
 void bigcache_op_get_within(bigcache_op_t *op, int look);
 

@@ -16,8 +16,8 @@
  *
  *     {"results":[{"status":200, ...},{"status":404,"detail":"cache miss"}]}
  *
- * An operation is given what a request of its own would be: its object is the
- * body of a set or a touch.
+ * Each runs as a request of its own would: its object is the body of a set or
+ * a touch.
  */
 
 
@@ -36,7 +36,7 @@
 #define BIGCACHE_OP_BATCH_ANSWER  (16 * 1024 * 1024)
 #define BIGCACHE_OP_BATCH_BYTES   (8 * 1024 * 1024)
 
-/* after so many bytes of op->work, or milliseconds, no operation is begun */
+/* no operation is begun after so many bytes of op->work, or milliseconds */
 
 #define BIGCACHE_OP_BATCH_WORK    (256 * 1024 * 1024)
 #define BIGCACHE_OP_BATCH_TIME    10000
@@ -190,7 +190,7 @@ bigcache_op_batch_all(bigcache_op_batch_t *batch, const bigcache_str_t *items)
 
     at = 0;
 
-    /* what nobody can be told of is not done */
+    /* an operation whose result cannot be told must not be run */
 
     for (n = 0;
          !batch->text.failed && bigcache_json_item(items, &at, &item);
@@ -237,7 +237,7 @@ bigcache_op_batch_item(bigcache_op_batch_t *batch, const bigcache_str_t *item)
     batch->op->expired += one->expired;
     batch->op->work += one->work;
 
-    /* a store that is not there: the others would wait for it, each in turn */
+    /* without a store each of the others would wait for it in turn */
 
     if (batch->ended == BIGCACHE_OK
         && (one->rc == BIGCACHE_UNAVAILABLE || one->rc == BIGCACHE_CLOSED
@@ -306,7 +306,7 @@ bigcache_op_batch_run(bigcache_op_batch_t *batch, const bigcache_str_t *item)
 }
 
 
-/* a batch that holds a thread for long would do so again, and again */
+/* a batch must not hold a thread for long */
 
 static void
 bigcache_op_batch_limit(bigcache_op_batch_t *batch)
@@ -333,7 +333,7 @@ bigcache_op_batch_limit(bigcache_op_batch_t *batch)
 }
 
 
-/* as it is, but for the slashes around it, which no key has */
+/* the key as it is, without the slashes around it, which no key has */
 
 static int
 bigcache_op_batch_key(bigcache_op_batch_t *batch)

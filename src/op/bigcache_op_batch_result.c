@@ -4,6 +4,9 @@
  */
 
 
+/* What each operation of a batch came to, as JSON. */
+
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

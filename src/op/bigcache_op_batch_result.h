@@ -44,10 +44,10 @@ typedef struct {
     bigcache_op_t           *op;        /* the whole */
     bigcache_op_view_t       view;      /* of its body */
     bigcache_json_text_t     text;      /* of the answer */
-    unsigned                 full:1;    /* a page did not fit any more */
+    unsigned                 full:1;    /* a page did not fit */
     unsigned                 deleted:1; /* there was a delete */
     int64_t                  end;       /* monotonic ms: no operation after */
-    bigcache_rc_t            ended;     /* if not OK: what the rest comes to */
+    bigcache_rc_t            ended;     /* if not OK: what all others get */
     char                     reason[BIGCACHE_ERROR_LEN];
 
     /* the one under way */

@@ -10,8 +10,8 @@
  *     {"keys":[{"key":K,"kind":"raw","size":N,"type":T,"stored":S,
  *               "expire":E}],"next":"K%20"}
  *
- * It is made of parts, bigcache_list.h, until there are as many keys as were
- * asked for, or the time is up: then the client goes on behind "next".
+ * It is made of parts, bigcache_list.h, until there are as many keys as the
+ * client wants, or the time is up; then the client passes "next" as "after".
  */
 
 
@@ -23,7 +23,7 @@
 #include "bigcache_time.h"
 
 
-/* milliseconds behind which no other part is begun */
+/* milliseconds after which no other part is begun */
 
 #define BIGCACHE_OP_LIST_TIME  2000
 
@@ -110,7 +110,7 @@ bigcache_op_list_parts(bigcache_op_t *op, bigcache_json_text_t *text,
         after.data = list->next;
         after.len = list->next_len;
 
-        /* behind a part without a row there may be many such parts */
+        /* after a part without a row there may be many such parts */
 
     } while (list->more && list->n && n < op->limit
              && bigcache_monotonic() < deadline);
@@ -154,7 +154,7 @@ bigcache_op_list_row(bigcache_json_text_t *text,
 }
 
 
-/* ready for a query string, since a key is any bytes and JSON is not */
+/* escaped as in a query string: a key may be bytes that JSON cannot hold */
 
 static void
 bigcache_op_list_next(bigcache_json_text_t *text,

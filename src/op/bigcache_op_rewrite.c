@@ -5,9 +5,9 @@
 
 
 /*
- * The operations that store a page anew out of what is stored: with another
- * lifetime, or with another number.  The page is read, and written if it is
- * still the same version; else both are done again.
+ * The operations that change a stored page: its lifetime (touch), or the
+ * number that it holds (incr).  They read the page and store another one if
+ * that is still the same version, or else begin again.
  */
 
 
@@ -136,8 +136,8 @@ bigcache_op_rewrite(bigcache_op_rewrite_t *rw)
     rc = BIGCACHE_MISMATCH;
 
     /*
-     * It only saves tries.  A thread that holds the lock for brief operations
-     * copies no large page, so threads without a turn never wait for that.
+     * The lock only saves tries.  A thread that holds it for a brief operation
+     * copies no large page, so threads without a turn never wait for one.
      */
 
     lock = bigcache_cache_lock(op->cache, &op->key, op->brief);
@@ -166,7 +166,7 @@ bigcache_op_rewrite(bigcache_op_rewrite_t *rw)
 }
 
 
-/* *again: it is a mismatch since the page was changed meanwhile */
+/* *again: a mismatch means that the page was changed meanwhile */
 
 static bigcache_rc_t
 bigcache_op_rewrite_once(bigcache_op_rewrite_t *rw, int *again)
@@ -215,7 +215,7 @@ bigcache_op_rewrite_once(bigcache_op_rewrite_t *rw, int *again)
     expect = live ? page.record.version : BIGCACHE_EXPECT_NONE;
     put->expect = &expect;
 
-    /* a purge or a removal of what this is made of is one of this, too */
+    /* a purge that removes the former page must remove this one, too */
 
     put->origin = live ? page.record.origin : 0;
 
@@ -232,7 +232,7 @@ bigcache_op_rewrite_once(bigcache_op_rewrite_t *rw, int *again)
 }
 
 
-/* what a touch says: a lifetime, of which one member has to be there */
+/* reads what a touch says: "expire" or "duration", at least one of them */
 
 static bigcache_rc_t
 bigcache_op_touched(bigcache_op_rewrite_t *rw)
@@ -294,7 +294,7 @@ bigcache_op_touch_page(bigcache_op_rewrite_t *rw, bigcache_page_t *page)
 }
 
 
-/* as it lies there, packed or not: only the index says how long */
+/* copies the page as it is, packed or not: the lifetime is in the index */
 
 static bigcache_rc_t
 bigcache_op_touch_raw(bigcache_op_put_t *put, bigcache_page_t *page)
@@ -411,7 +411,7 @@ bigcache_op_count_page(bigcache_op_rewrite_t *rw, bigcache_page_t *page)
         || bigcache_answer_value(page->record.head) + BIGCACHE_OP_DIGITS
            + BIGCACHE_OP_TAIL < page->record.unpacked)
     {
-        /* what is as large as this is no number: it need not be unpacked */
+        /* a page as large as this is no number, and need not be unpacked */
 
         return BIGCACHE_NUMBER;
     }
@@ -450,7 +450,7 @@ bigcache_op_store_number(bigcache_op_rewrite_t *rw, int64_t n)
 }
 
 
-/* has put->body be what is stored, as it lies there */
+/* sets put->body to what is stored, packed or not */
 
 static void
 bigcache_op_stored(bigcache_op_put_t *put, bigcache_page_t *page)
@@ -525,8 +525,8 @@ bigcache_op_stored_json(bigcache_op_put_t *put, bigcache_page_t *page)
 
 
 /*
- * The same with the value alone: it was checked when it was stored, so the
- * document is not looked at but for its end.  A large one stays in its file.
+ * The same with the value alone.  The document was checked when it was stored,
+ * so only its end is read here.  A large value stays in its file.
  */
 
 static bigcache_rc_t
@@ -581,7 +581,7 @@ bigcache_op_stored_value(bigcache_op_put_t *put, bigcache_page_t *page)
 }
 
 
-/* text->len bytes of the document from at on; of a file, they are put to buf */
+/* text->len bytes of the document from at on; those of a file go to buf */
 
 static bigcache_rc_t
 bigcache_op_stored_text(bigcache_op_put_t *put, uint64_t at, u_char *buf,

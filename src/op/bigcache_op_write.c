@@ -64,8 +64,9 @@ bigcache_op_write_view(const bigcache_op_t *op, bigcache_op_view_t *view,
     }
 
     /*
-     * The page cache holds it already, so it costs no memory of ours.  It is
-     * nginx's file, which nobody cuts short: that would be SIGBUS.
+     * The page cache holds the file already, so this takes no more memory.
+     * Only nginx has the file: if another process cut it short, reading it
+     * would be a SIGBUS.
      */
 
     slack = body->offset % sysconf(_SC_PAGESIZE);
@@ -164,8 +165,8 @@ bigcache_op_write_lifetime(bigcache_op_put_t *put)
 
 
 /*
- * What is stored is what GET is to send: the key, the value, the lifetime.
- * The answer to POST is the same up to the duration.
+ * Stores what GET will send: the key, the value, the lifetime.  The answer to
+ * POST is the same up to the duration.
  */
 
 bigcache_rc_t
@@ -183,7 +184,7 @@ bigcache_op_write_json(bigcache_op_put_t *put)
     answer.expire = bigcache_op_write_expire_text(put, &bigcache_answer_null);
     answer.duration = put->doc.duration;
 
-    /* a value in a file stays there, if the document is large by it alone */
+    /* a large value in a file stays there */
 
     if (put->view.map && put->doc.value.len > BIGCACHE_STORE_LARGE) {
         put->value_at = (uint64_t) (put->doc.value.data
@@ -332,7 +333,7 @@ bigcache_op_write(bigcache_op_put_t *put, bigcache_put_t *page)
 
         rc = bigcache_cache_put(op->cache, page, &op->page);
 
-        /* a mismatch now is a version that came meanwhile: look again */
+        /* another version was stored meanwhile: look again */
 
         if (rc != BIGCACHE_MISMATCH) {
             return rc;

@@ -5,7 +5,8 @@
 
 
 /*
- * What the operations that store pages share, inside src/op only.
+ * What the operations that store pages share, inside src/op only.  All of it
+ * runs in the thread of the operation, and may block.
  */
 
 
@@ -18,24 +19,24 @@
 #include "bigcache_op.h"
 
 
-/* a writer who loses the race this often is told so */
+/* a writer that loses a race so often gives up with BIGCACHE_BUSY */
 
 #define BIGCACHE_OP_TRIES  100
 
 
-/* a body as the scanner wants it, in one piece of memory */
+/* a body in one piece of memory, as the scanner needs it */
 
 typedef struct {
     bigcache_str_t        text;
-    u_char               *memory;       /* to be freed, or NULL */
-    void                 *map;          /* to be unmapped, or NULL */
+    u_char               *memory;       /* for free(), or NULL */
+    void                 *map;          /* for munmap(), or NULL */
     size_t                map_len;
 } bigcache_op_view_t;
 
 /*
- * view and doc are of the body, which may be the request's or a page's.  A
- * value that is not in view has no doc.value.data, but a length, and is in the
- * body, which is a file then.
+ * What is to be stored.  view and doc are those of body, which may be the
+ * request's or a page's.  A large value may stay in the file that body is then:
+ * doc.value.data is NULL, and value_at says where the value begins.
  */
 typedef struct {
     bigcache_op_t        *op;
@@ -51,16 +52,16 @@ typedef struct {
 
 
 /*
- * A view of a body of the request: what lies in a file may be mapped, so it
- * is to be a file that nobody else writes.  Returns BIGCACHE_OK, and
- * bigcache_op_write_view_free() is owed in any case.
+ * Makes a view of a body of the request.  A file may be mapped, so no other
+ * process must write to it.  Returns BIGCACHE_OK, BIGCACHE_NOMEM or
+ * BIGCACHE_ERROR; in any case the caller must call
+ * bigcache_op_write_view_free().
  */
-
 bigcache_rc_t bigcache_op_write_view(const bigcache_op_t *op,
     bigcache_op_view_t *view, const bigcache_data_t *body);
 void bigcache_op_write_view_free(bigcache_op_view_t *view);
 
-/* BIGCACHE_INVALID with what bigcache_json_members() found, or BIGCACHE_OK */
+/* makes a result of bigcache_json_members() one of the operation */
 
 bigcache_rc_t bigcache_op_write_scanned(bigcache_op_t *op, int rc,
     const bigcache_json_error_t *err);
@@ -71,23 +72,24 @@ bigcache_rc_t bigcache_op_write_lifetime(bigcache_op_put_t *put);
 
 /*
  * Stores the document of put->doc.value, put->expire and put->doc.duration,
- * under the conditions of put->op, whose reply then shows it.
+ * under the conditions of put->op, and makes the reply of it.
  */
 bigcache_rc_t bigcache_op_write_json(bigcache_op_put_t *put);
 
 /*
- * Stores the page under the key of put->op, if what is there is put->expect,
- * or what the lists accept.  Returns what it came to.
+ * Stores a page under the key of put->op, if put->expect, or if that is NULL
+ * the lists of op, accept what is stored now.  Returns what
+ * bigcache_cache_put() does, or BIGCACHE_BUSY.
  */
 bigcache_rc_t bigcache_op_write(bigcache_op_put_t *put, bigcache_put_t *page);
 
-/* has the reply be without the value: {"key":...,"expire":...} */
+/* makes a reply without the value: {"key":...,"expire":...} */
 
 bigcache_rc_t bigcache_op_write_reply(bigcache_op_put_t *put,
     const bigcache_str_t *none);
 
 /*
- * Returns 1 if both lists of op accept what is there: the live page of that
+ * Returns 1 if both lists of op accept what is stored: the live page of that
  * version, or none.
  */
 int bigcache_op_write_accepts(const bigcache_op_t *op, int live,
