@@ -20,7 +20,6 @@
 
 #define _GNU_SOURCE
 
-#include <ftw.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -32,6 +31,7 @@
 
 #include "bigcache_local.h"
 #include "bigcache_time.h"
+#include "dir.h"
 #include "tap.h"
 
 
@@ -82,8 +82,6 @@ static uint64_t rnd(worker_t *w);
 static void failed(const char *what, unsigned key, uint64_t one,
     uint64_t two);
 static void log_handler(void *data, int level, const char *text);
-static int rm(const char *path, const struct stat *st, int type,
-    struct FTW *ftw);
 
 
 static char                    path[64];
@@ -102,12 +100,7 @@ main(void)
     unsigned  i, quits, kills, bad;
     char     *seconds;
 
-    (void) snprintf(path, sizeof(path), "/tmp/bigcache-cache-XXXXXX");
-
-    if (mkdtemp(path) == NULL) {
-        perror("mkdtemp");
-        return 2;
-    }
+    make_dir(path);
 
     shared = mmap(NULL, sizeof(shared_t), PROT_READ|PROT_WRITE,
                   MAP_SHARED|MAP_ANONYMOUS, -1, 0);
@@ -181,7 +174,7 @@ main(void)
     verify();
     is_int(atomic_load(&shared->failures), 0, "nothing is wrong in the end");
 
-    (void) nftw(path, rm, 16, FTW_DEPTH|FTW_PHYS);
+    remove_dir(path);
 
     return done_testing();
 }
@@ -614,15 +607,4 @@ log_handler(void *data, int level, const char *text)
         printf("# log: %s\n", text);
         (void) fflush(stdout);
     }
-}
-
-
-static int
-rm(const char *file, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void) st;
-    (void) type;
-    (void) ftw;
-
-    return remove(file);
 }

@@ -27,7 +27,6 @@
 #include "bigcache_keeper.h"
 #include "fault.h"
 
-#include <ftw.h>
 #include <signal.h>
 #include <time.h>
 #include <sys/prctl.h>
@@ -41,6 +40,7 @@
 #include "bigcache_recover.h"
 #include "bigcache_store.h"
 #include "bigcache_time.h"
+#include "dir.h"
 #include "tap.h"
 
 
@@ -195,8 +195,6 @@ static uint64_t synced(void);
 static int exists(const char *name);
 static unsigned segments(void);
 static void copy(const char *from, const char *to);
-static int rm(const char *name, const struct stat *st, int type,
-    struct FTW *ftw);
 static void removed_handler(void *data, uint64_t expired, uint64_t purged);
 static void log_handler(void *data, int level, const char *text);
 static unsigned chance(unsigned n);
@@ -285,12 +283,7 @@ main(void)
     conf.log.handler = log_handler;
     conf.removed = removed_handler;
 
-    (void) snprintf(base, sizeof(base), "/tmp/bigcache-fault-XXXXXX");
-
-    if (mkdtemp(base) == NULL) {
-        perror("mkdtemp");
-        return 2;
-    }
+    make_dir(base);
 
     runs = mmap(NULL, JOBS * sizeof(run_t), PROT_READ|PROT_WRITE,
                 MAP_SHARED|MAP_ANONYMOUS, -1, 0);
@@ -328,7 +321,7 @@ main(void)
 
     jobs_run();
 
-    (void) nftw(base, rm, 16, FTW_DEPTH|FTW_PHYS);
+    remove_dir(base);
 
     return done_testing();
 }
@@ -732,7 +725,7 @@ crash_case(const char *name, void (*fill)(void), void (*handler)(void))
         fprintf(stderr, "# %s\n%s", run->why, run->log);
     }
 
-    (void) nftw(path, rm, 16, FTW_DEPTH|FTW_PHYS);
+    remove_dir(path);
 }
 
 
@@ -1421,7 +1414,7 @@ test_adopt(void)
     ok(in_child(adopt, PATIENCE) == 0 && !run->failed,
        "an adoption ends with a sync: %s", run->why);
 
-    (void) nftw(dir, rm, 16, FTW_DEPTH|FTW_PHYS);
+    remove_dir(dir);
     memset(run, 0, sizeof(run_t));
 }
 
@@ -1978,10 +1971,10 @@ job_run(const job_t *job, run_t *r, const char *dir)
     }
 
     if (!run->failed) {
-        (void) nftw(dir, rm, 16, FTW_DEPTH|FTW_PHYS);
+        remove_dir(dir);
 
     } else if (getenv("BIGCACHE_KEEP") == NULL) {
-        (void) nftw(dir, rm, 16, FTW_DEPTH|FTW_PHYS);
+        remove_dir(dir);
     }
 }
 
@@ -2590,7 +2583,7 @@ copy(const char *from, const char *to)
 {
     char  command[512];
 
-    (void) nftw(to, rm, 16, FTW_DEPTH|FTW_PHYS);
+    remove_dir(to);
 
     (void) snprintf(command, sizeof(command),
                     "cp -R '%s' '%s' && rm -f '%s/reserve'", from, to, to);
@@ -2598,17 +2591,6 @@ copy(const char *from, const char *to)
     if (system(command) != 0) {
         fail("cannot copy");
     }
-}
-
-
-static int
-rm(const char *name, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void) st;
-    (void) type;
-    (void) ftw;
-
-    return remove(name);
 }
 
 

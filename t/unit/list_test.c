@@ -17,7 +17,6 @@
 
 #include <dirent.h>
 #include <dlfcn.h>
-#include <ftw.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <time.h>
@@ -29,10 +28,10 @@
 #include "bigcache_op.h"
 #include "bigcache_store.h"
 #include "bigcache_time.h"
+#include "store.h"
 #include "tap.h"
 
 
-#define SEGMENT  (4 * 1024 * 1024)
 #define KEYS     300
 #define PIECE    100000                 /* bytes, of a page that fills */
 
@@ -53,14 +52,7 @@ static void fill(bigcache_store_t *store, unsigned n, size_t len,
     const char *type);
 static bigcache_rc_t put(bigcache_store_t *store, const char *key, size_t len,
     const char *type);
-static bigcache_store_t *start(void);
-static void stop(bigcache_store_t *store);
 static void segment_name(char *dst, size_t len);
-static bigcache_str_t str(const char *s);
-static void log_handler(void *data, int level, const char *text);
-static void fresh(void);
-static int rm(const char *name, const struct stat *st, int type,
-    struct FTW *ftw);
 
 
 /* its own clock: when it began, ms that a look takes, that have passed */
@@ -72,9 +64,7 @@ static _Thread_local int64_t   began, slow, passed;
 static _Thread_local void    (*meanwhile)(void);
 static _Thread_local unsigned  reads;
 
-static char                    path[64];
 static u_char                  body[PIECE];
-static bigcache_store_conf_t   conf;
 static bigcache_store_t       *moving;
 static bigcache_list_t         list;
 
@@ -84,14 +74,8 @@ static const bigcache_str_t    none = { 0, NULL };
 int
 main(void)
 {
-    conf.path = path;
-    conf.wait = 2000;
-    conf.index.block_cache = 1024 * 1024;
-    conf.index.write_buffer = 1024 * 1024;
-    conf.segment_size = SEGMENT;
+    usual_conf();
     conf.inline_size = 64;
-    conf.gzip_min = SIZE_MAX;
-    conf.log.handler = log_handler;
 
     test_receive();
     test_receive_next();
@@ -100,7 +84,7 @@ main(void)
     test_moved();
     test_request();
 
-    (void) nftw(path, rm, 16, FTW_DEPTH|FTW_PHYS);
+    remove_dir(path);
 
     return done_testing();
 }
@@ -576,26 +560,6 @@ put(bigcache_store_t *store, const char *key, size_t len, const char *type)
 }
 
 
-static bigcache_store_t *
-start(void)
-{
-    bigcache_store_t  *store;
-
-    store = bigcache_store_create(&conf);
-    (void) bigcache_keeper_start(store);
-
-    return store;
-}
-
-
-static void
-stop(bigcache_store_t *store)
-{
-    bigcache_keeper_stop(store);
-    bigcache_store_destroy(store);
-}
-
-
 /* the file of the first one */
 
 static void
@@ -622,54 +586,6 @@ segment_name(char *dst, size_t len)
     if (n >= 0) {
         free(names);
     }
-}
-
-
-static bigcache_str_t
-str(const char *s)
-{
-    bigcache_str_t  string;
-
-    string.data = (const u_char *) s;
-    string.len = strlen(s);
-
-    return string;
-}
-
-
-static void
-log_handler(void *data, int level, const char *text)
-{
-    (void) data;
-
-    (void) printf("# log %d: %s\n", level, text);
-}
-
-
-static void
-fresh(void)
-{
-    if (path[0]) {
-        (void) nftw(path, rm, 16, FTW_DEPTH|FTW_PHYS);
-    }
-
-    (void) strcpy(path, "/tmp/bigcache-list-XXXXXX");
-
-    if (mkdtemp(path) == NULL) {
-        perror("mkdtemp");
-        exit(2);
-    }
-}
-
-
-static int
-rm(const char *name, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void) st;
-    (void) type;
-    (void) ftw;
-
-    return remove(name);
 }
 
 

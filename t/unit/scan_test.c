@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -28,6 +27,7 @@
 #include "bigcache_scan.h"
 #include "bigcache_store.h"
 #include "bigcache_time.h"
+#include "dir.h"
 #include "tap.h"
 
 
@@ -49,14 +49,12 @@ static bigcache_rc_t put(bigcache_store_t *store, const char *name,
     size_t len);
 static int holds(bigcache_store_t *store, const char *name, size_t len);
 static void log_handler(void *data, int level, const char *text);
-static int rm(const char *file, const struct stat *st, int type,
-    struct FTW *ftw);
 static size_t entry(u_char *dst, const char *key, size_t len);
 static bigcache_rc_t found(void *data, const bigcache_entry_t *entry,
     uint64_t offset, uint64_t size);
 
 
-static char                path[] = "/tmp/bigcache-scan-XXXXXX";
+static char                path[64];
 
 /*
  * When so many bytes are left to be read somebody comes to wait: "stop" is set,
@@ -170,10 +168,7 @@ test_stop(void)
     int   fd;
     char  seen[64] = "";
 
-    if (mkdtemp(path) == NULL) {
-        perror("mkdtemp");
-        exit(2);
-    }
+    make_dir(path);
 
     /* nothing is written there: no entry is found in all of it */
 
@@ -303,7 +298,7 @@ test_stop_compaction(void)
     bigcache_keeper_stop(store);
     bigcache_store_destroy(store);
 
-    (void) nftw(path, rm, 16, FTW_DEPTH|FTW_PHYS);
+    remove_dir(path);
 }
 
 
@@ -421,15 +416,4 @@ log_handler(void *data, int level, const char *text)
     if (level < BIGCACHE_LOG_NOTICE) {
         ok(0, "the log has: %s", text);
     }
-}
-
-
-static int
-rm(const char *file, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void) st;
-    (void) type;
-    (void) ftw;
-
-    return remove(file);
 }

@@ -36,7 +36,6 @@
 #include <dirent.h>
 #include <endian.h>
 #include <errno.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -52,6 +51,7 @@
 #include "bigcache_segment.h"
 #include "bigcache_local.h"
 #include "bigcache_time.h"
+#include "store.h"
 #include "tap.h"
 
 
@@ -204,25 +204,19 @@ static size_t body(u_char *dst, unsigned id, uint64_t writer, uint64_t seq);
 static unsigned body_kind(unsigned id, uint64_t seq);
 static int64_t expire_of(worker_t *w);
 static char *key_name(char *dst, unsigned id);
-static bigcache_str_t str(const char *s);
 static int tolerated(bigcache_rc_t rc);
 static uint64_t tick(void);
 static uint64_t mix(uint64_t n);
 static unsigned rnd(worker_t *w, unsigned n);
 static worker_t *worker_create(unsigned id, uint64_t seed);
 static void worker_destroy(worker_t *w);
-static void start(void);
-static void stop(void);
+static void begin(void);
+static void end(void);
 static void failed(const char *fmt, ...)
     __attribute__((format(printf, 1, 2)));
 static void log_handler(void *data, int level, const char *text);
-static void fresh(void);
-static int rm(const char *name, const struct stat *st, int type,
-    struct FTW *ftw);
 
 
-static char                   path[64];
-static bigcache_store_conf_t  conf;
 static bigcache_cache_t      *store;
 
 static unsigned               options;
@@ -258,9 +252,8 @@ main(void)
 
     (void) printf("# seed %llu\n", (unsigned long long) seed);
 
-    conf.path = path;
+    usual_conf();
     conf.wait = 60000;
-    conf.index.block_cache = MEGABYTE;
     conf.index.write_buffer = 256 * 1024;
     conf.inline_size = INLINE;
     conf.gzip_min = 1024;
@@ -281,7 +274,7 @@ main(void)
     conf.segment_size = 4 * MEGABYTE;
     hammer("large among others", CLOSE, time / 4);
 
-    (void) nftw(path, rm, 16, FTW_DEPTH|FTW_PHYS);
+    remove_dir(path);
 
     return done_testing();
 }
@@ -316,7 +309,7 @@ hammer(const char *name, unsigned flags, int64_t time)
         shared[i].removed = 0;
     }
 
-    start();
+    begin();
 
     deadline = bigcache_monotonic() + time;
 
@@ -1155,9 +1148,9 @@ verify(const char *name)
     (void) usleep((SOON + 50) * 1000);
 
     if (options & EVICT) {
-        stop();
+        end();
         conf.max_size = 0;
-        start();
+        begin();
     }
 
     if (options & CLOSE) {
@@ -1178,18 +1171,18 @@ verify(const char *name)
     ok(wrong == 0, "%s: no increment is lost", name);
 
     ok(verify_count(keys, &live), "%s: the count", name);
-    stop();
+    end();
     ok(verify_index(keys, 1), "%s: the index", name);
 
-    start();
+    begin();
     ok(verify_count(keys, &again), "%s: counted anew", name);
     is_int(verify_keys(), keys, "%s: the keys are still there", name);
-    stop();
+    end();
     ok(verify_index(keys, 0), "%s: the index, counted anew", name);
 
-    start();
+    begin();
     is_int(verify_keys(), keys, "%s: and after another start", name);
-    stop();
+    end();
 
     ok(failures == 0, "%s: nothing else is wrong", name);
 }
@@ -1619,7 +1612,7 @@ kill_child(uint64_t n)
 {
     unsigned  i;
 
-    start();
+    begin();
 
     for (i = 0; i < THREADS; i++) {
         n = mix(n);
@@ -1775,7 +1768,7 @@ kill_verify(void)
     bigcache_rc_t      rc;
     bigcache_record_t  record;
 
-    start();
+    begin();
 
     w = worker_create(0, 0);
     keys = 0;
@@ -1845,7 +1838,7 @@ kill_verify(void)
     }
 
     good = verify_count(keys, &live);
-    stop();
+    end();
 
     /*
      * a purge that was under way is left for two seconds to whoever had asked
@@ -1853,9 +1846,9 @@ kill_verify(void)
      */
 
     for (i = 0; i < 5 && purges_left(); i++) {
-        start();
+        begin();
         (void) usleep(2500000);
-        stop();
+        end();
     }
 
     good &= verify_index(keys, 0);
@@ -2140,18 +2133,6 @@ key_name(char *dst, unsigned id)
 }
 
 
-static bigcache_str_t
-str(const char *s)
-{
-    bigcache_str_t  string;
-
-    string.data = (const u_char *) s;
-    string.len = strlen(s);
-
-    return string;
-}
-
-
 /* a store that is closed, or being closed, does nothing; that is no fault */
 
 static int
@@ -2237,7 +2218,7 @@ worker_destroy(worker_t *w)
 
 
 static void
-start(void)
+begin(void)
 {
     bigcache_local_conf_t  cache_conf;
 
@@ -2256,7 +2237,7 @@ start(void)
 
 
 static void
-stop(void)
+end(void)
 {
     bigcache_cache_stop(store);
     bigcache_cache_destroy(store);
@@ -2293,31 +2274,4 @@ log_handler(void *data, int level, const char *text)
     }
 
     failed("log %d: %s", level, text);
-}
-
-
-static void
-fresh(void)
-{
-    if (path[0]) {
-        (void) nftw(path, rm, 16, FTW_DEPTH|FTW_PHYS);
-    }
-
-    (void) strcpy(path, "/tmp/bigcache-hammer-XXXXXX");
-
-    if (mkdtemp(path) == NULL) {
-        perror("mkdtemp");
-        exit(2);
-    }
-}
-
-
-static int
-rm(const char *name, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void) st;
-    (void) type;
-    (void) ftw;
-
-    return remove(name);
 }

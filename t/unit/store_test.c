@@ -12,7 +12,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -31,6 +30,7 @@
 #include "bigcache_segment.h"
 #include "bigcache_store.h"
 #include "bigcache_time.h"
+#include "store.h"
 #include "tap.h"
 
 
@@ -74,8 +74,6 @@ static void *purge_thread(void *data);
 static void *large_thread(void *data);
 static void *stop_thread(void *data);
 static unsigned long long size_of(const char *name);
-static bigcache_store_t *start(void);
-static void stop(bigcache_store_t *store);
 static bigcache_rc_t put(bigcache_store_t *store, const char *key,
     const char *body, size_t len, int64_t expire, uint64_t expect);
 static bigcache_rc_t purge(bigcache_store_t *store,
@@ -94,32 +92,21 @@ static int eventually(int (*check)(const char *, unsigned), const char *name,
     unsigned n);
 static unsigned files(const char *name);
 static long long format(const char *name, uint64_t set);
-static bigcache_str_t str(const char *s);
 static void log_handler(void *data, int level, const char *text);
 static void removed_handler(void *data, uint64_t expired, uint64_t purged);
-static void fresh(void);
-static int rm(const char *name, const struct stat *st, int type,
-    struct FTW *ftw);
 
 
-static char                   path[64];
 static unsigned               crit, swept;
 static _Atomic unsigned       unsynced, uncompacted, unremoved, evictions;
 static _Atomic int            unseen;
 static _Atomic unsigned       large_done;
-static bigcache_store_conf_t  conf;
 
 
 int
 main(void)
 {
-    conf.path = path;
-    conf.wait = 2000;
-    conf.index.block_cache = 1024 * 1024;
-    conf.index.write_buffer = 1024 * 1024;
-    conf.segment_size = SEGMENT;
+    usual_conf();
     conf.inline_size = 64;
-    conf.gzip_min = SIZE_MAX;
     conf.log.handler = log_handler;
     conf.removed = removed_handler;
 
@@ -156,7 +143,7 @@ main(void)
     test_compact_later();
     test_evict_unseen();
 
-    (void) nftw(path, rm, 16, FTW_DEPTH|FTW_PHYS);
+    remove_dir(path);
 
     return done_testing();
 }
@@ -1776,26 +1763,6 @@ opendir(const char *name)
 }
 
 
-static bigcache_store_t *
-start(void)
-{
-    bigcache_store_t  *store;
-
-    store = bigcache_store_create(&conf);
-    (void) bigcache_keeper_start(store);
-
-    return store;
-}
-
-
-static void
-stop(bigcache_store_t *store)
-{
-    bigcache_keeper_stop(store);
-    bigcache_store_destroy(store);
-}
-
-
 static bigcache_rc_t
 put(bigcache_store_t *store, const char *key, const char *body, size_t len,
     int64_t expire, uint64_t expect)
@@ -2065,18 +2032,6 @@ size_of(const char *name)
 }
 
 
-static bigcache_str_t
-str(const char *s)
-{
-    bigcache_str_t  string;
-
-    string.data = (const u_char *) s;
-    string.len = strlen(s);
-
-    return string;
-}
-
-
 static void
 log_handler(void *data, int level, const char *text)
 {
@@ -2111,31 +2066,4 @@ removed_handler(void *data, uint64_t expired, uint64_t purged)
     (void) purged;
 
     swept += (unsigned) expired;
-}
-
-
-static void
-fresh(void)
-{
-    if (path[0]) {
-        (void) nftw(path, rm, 16, FTW_DEPTH|FTW_PHYS);
-    }
-
-    (void) strcpy(path, "/tmp/bigcache-store-XXXXXX");
-
-    if (mkdtemp(path) == NULL) {
-        perror("mkdtemp");
-        exit(2);
-    }
-}
-
-
-static int
-rm(const char *name, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void) st;
-    (void) type;
-    (void) ftw;
-
-    return remove(name);
 }

@@ -16,7 +16,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -32,6 +31,7 @@
 #include "bigcache_store.h"
 #include "bigcache_sync.h"
 #include "bigcache_time.h"
+#include "store.h"
 #include "tap.h"
 
 
@@ -58,15 +58,9 @@ static int moved(bigcache_store_t *store);
 static int eventually(bigcache_store_t *store,
     int (*check)(bigcache_store_t *store));
 static int named(int fd, const char *suffix, char *name);
-static bigcache_store_t *start(void);
-static void stop(bigcache_store_t *store);
 static bigcache_rc_t put(bigcache_store_t *store, unsigned n);
 static int has(bigcache_store_t *store, unsigned n);
 static bigcache_str_t key_of(unsigned n, char *buf);
-static void log_handler(void *data, int level, const char *text);
-static void fresh(void);
-static int rm(const char *name, const struct stat *st, int type,
-    struct FTW *ftw);
 
 
 /* the calls that are to fail, and what has been called */
@@ -75,10 +69,8 @@ static _Atomic int              segments_fail, logs_fail, opens_fail;
 static _Atomic int              logs_held;
 static _Atomic unsigned         logs_done, logs_waiting;
 
-static char                     path[64];
 static char                     failed[SEGMENTS][512];
 static _Atomic unsigned         nfailed;    /* segments, by name */
-static bigcache_store_conf_t    conf;
 static bigcache_store_shared_t  shared;
 
 
@@ -159,14 +151,10 @@ open(const char *name, int flags, ...)
 int
 main(void)
 {
-    conf.path = path;
+    usual_conf();
     conf.wait = 5000;
     conf.sync = 20;
-    conf.index.block_cache = 1024 * 1024;
-    conf.index.write_buffer = 1024 * 1024;
     conf.segment_size = SEGMENT;
-    conf.gzip_min = SIZE_MAX;
-    conf.log.handler = log_handler;
     conf.shared = &shared;
 
     test_segments();
@@ -176,7 +164,7 @@ main(void)
     test_purged();
     test_carried();
 
-    (void) nftw(path, rm, 16, FTW_DEPTH|FTW_PHYS);
+    remove_dir(path);
 
     return done_testing();
 }
@@ -190,6 +178,7 @@ test_segments(void)
     bigcache_store_t  *store;
 
     fresh();
+    atomic_store(&nfailed, 0);
     store = start();
 
     atomic_store(&segments_fail, 2);
@@ -214,6 +203,7 @@ test_not_tried(void)
     bigcache_store_t  *store;
 
     fresh();
+    atomic_store(&nfailed, 0);
     store = start();
 
     atomic_store(&opens_fail, 3);
@@ -236,6 +226,7 @@ test_known(void)
     bigcache_store_t  *store;
 
     fresh();
+    atomic_store(&nfailed, 0);
 
     conf.sync = 0;
     store = start();
@@ -273,6 +264,7 @@ test_logs(void)
     bigcache_store_t  *store;
 
     fresh();
+    atomic_store(&nfailed, 0);
     conf.sync = 0;
     store = start();
     fill(store);
@@ -318,6 +310,7 @@ test_carried(void)
     bigcache_store_t  *store;
 
     fresh();
+    atomic_store(&nfailed, 0);
     conf.sync = 0;
     store = start();
 
@@ -455,6 +448,7 @@ test_purged(void)
     bigcache_store_t  *store;
 
     fresh();
+    atomic_store(&nfailed, 0);
     conf.sync = 0;
     store = start();
     fill(store);
@@ -603,28 +597,6 @@ named(int fd, const char *suffix, char *name)
 }
 
 
-static bigcache_store_t *
-start(void)
-{
-    bigcache_store_t  *store;
-
-    memset(&shared, 0, sizeof(bigcache_store_shared_t));
-
-    store = bigcache_store_create(&conf);
-    (void) bigcache_keeper_start(store);
-
-    return store;
-}
-
-
-static void
-stop(bigcache_store_t *store)
-{
-    bigcache_keeper_stop(store);
-    bigcache_store_destroy(store);
-}
-
-
 static bigcache_rc_t
 put(bigcache_store_t *store, unsigned n)
 {
@@ -697,42 +669,4 @@ key_of(unsigned n, char *buf)
     key.len = (size_t) sprintf(buf, "key/%u", n);
 
     return key;
-}
-
-
-static void
-log_handler(void *data, int level, const char *text)
-{
-    (void) data;
-
-    (void) printf("# log %d: %s\n", level, text);
-}
-
-
-static void
-fresh(void)
-{
-    atomic_store(&nfailed, 0);
-
-    if (path[0]) {
-        (void) nftw(path, rm, 16, FTW_DEPTH|FTW_PHYS);
-    }
-
-    (void) strcpy(path, "/tmp/bigcache-sync-XXXXXX");
-
-    if (mkdtemp(path) == NULL) {
-        perror("mkdtemp");
-        exit(2);
-    }
-}
-
-
-static int
-rm(const char *name, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void) st;
-    (void) type;
-    (void) ftw;
-
-    return remove(name);
 }
