@@ -16,43 +16,42 @@ use Test::More;
 use constant N => $ENV{BIGCACHE_ABORT} || 100;
 
 my $t = Bigcache::Test->new;
-$t->conf(<<'CONF')->start;
-%%MODULE%%
-worker_processes 1;
-thread_pool bigcache threads=1;
-events { worker_connections 4096; }
-http {
-    %%HTTP%%
-    client_max_body_size 64m;
-    client_body_buffer_size 8k;
-    keepalive_requests 100000;
+$t->conf(
+    main => q{
+        worker_processes 1;
+        thread_pool bigcache threads=1;
+    },
+    events => 'worker_connections 4096;',
+    path => q{
+        thread_pool=bigcache write_buffer=64k block_cache=64k wait=60s
+    },
+    http => q{
+        client_max_body_size 64m;
+        client_body_buffer_size 8k;
+        keepalive_requests 100000;
 
-    # nginx notices some of those who leave in the middle of a body that it
-    # discards no earlier than this
+        # nginx notices some of those who leave in the middle of a body that it
+        # discards no earlier than this
 
-    keepalive_timeout 1s;
-    http2_max_concurrent_streams 1000;
-    bigcache_path %%DIR%%/store zone=main:1m thread_pool=bigcache
-                  write_buffer=64k block_cache=64k wait=60s;
-    server {
-        listen 127.0.0.1:%%PORT_0%% sndbuf=8k;
-        location / { bigcache main; }
-    }
-    server {
-        listen 127.0.0.1:%%PORT_1%% http2;
-        location / { bigcache main; }
-    }
-    server {
-        listen 127.0.0.1:%%PORT_2%%;
-        location / { stub_status; }
-    }
-    server {
-        listen 127.0.0.1:%%PORT_3%%;
-        location / { bigcache main; }
-        location /parts/ { ssi on; root %%DIR%%; }
-    }
-}
-CONF
+        keepalive_timeout 1s;
+        http2_max_concurrent_streams 1000;
+    },
+    listen => 'sndbuf=8k',
+    servers => q{
+        server {
+            listen 127.0.0.1:%%PORT_1%% http2;
+            location / { bigcache main; }
+        }
+        server {
+            listen 127.0.0.1:%%PORT_2%%;
+            location / { stub_status; }
+        }
+        server {
+            listen 127.0.0.1:%%PORT_3%%;
+            location / { bigcache main; }
+            location /parts/ { ssi on; root %%DIR%%; }
+        }
+    })->start;
 
 my $large = join '', map { sprintf "%07x\n", $_ } 1 .. 3 * 131072;
 my %expected;

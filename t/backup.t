@@ -21,42 +21,23 @@ use constant { PAGES => 300, WRITERS => 3 };
 
 my $tool = $ENV{BIGCACHE_TOOL} || "$FindBin::Bin/../build/bigcache";
 
-my $conf = <<'END';
-%%MODULE%%
-worker_processes 2;
+my $conf = Bigcache::Test->default_conf(
+    main => 'worker_processes 2;',
+    path => 'segment_size=1m write_buffer=64k wait=10s',
+    http => 'client_max_body_size 10m;',
+    servers => q{
+        server {
+            listen 127.0.0.1:%%PORT_1%%;
 
-events {
-}
+            location / {
+                bigcache main;
+            }
 
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m segment_size=1m write_buffer=64k
-                  wait=10s;
-
-    client_max_body_size 10m;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
+            location = /close {
+                return 403;
+            }
         }
-    }
-
-    server {
-        listen 127.0.0.1:%%PORT_1%%;
-
-        location / {
-            bigcache main;
-        }
-
-        location = /close {
-            return 403;
-        }
-    }
-}
-END
+    });
 
 my $t = Bigcache::Test->new->conf($conf)->start;
 my $store = $t->dir . '/store';

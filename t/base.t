@@ -11,25 +11,10 @@ use lib "$FindBin::Bin/lib";
 use Bigcache::Test;
 use Test::More;
 
-my $t = Bigcache::Test->new->conf(<<'END')->start;
-%%MODULE%%
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m;
-    bigcache_base /all/;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
+my $t = Bigcache::Test->new->conf(
+    http => 'bigcache_base /all/;',
+    server => q{
         bigcache_base /some/prefix;
-
-        location / {
-            bigcache main;
-        }
 
         location /v1/ {
             bigcache_base /v1/;
@@ -41,22 +26,21 @@ http {
             rewrite ^/root(/.*)$ $1 break;
             bigcache main;
         }
-    }
+    },
+    servers => q{
+        server {
+            listen 127.0.0.1:%%PORT_1%%;
 
-    server {
-        listen 127.0.0.1:%%PORT_1%%;
+            location / {
+                bigcache main;
+            }
 
-        location / {
-            bigcache main;
+            location /cache/ {
+                bigcache_base "";
+                bigcache main;
+            }
         }
-
-        location /cache/ {
-            bigcache_base "";
-            bigcache main;
-        }
-    }
-}
-END
+    })->start;
 
 my $r = $t->request('POST', '/some/prefix/cache/k', '{"value":1}');
 $t->json_is($r, 200, { key => 'k', value => 1, expire => undef }, 'stores');

@@ -11,29 +11,9 @@ use MIME::Base64;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $t = Bigcache::Test->new->conf(<<'EOF')->start;
-%%MODULE%%
-
-worker_processes 2;
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m;
-    client_max_body_size 100m;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-EOF
+my $t = Bigcache::Test->new->conf(
+    main => 'worker_processes 2;',
+    http => 'client_max_body_size 100m;')->start;
 
 sub batch { $t->request('POST', '/batch', qq({"operations":[$_[0]]})) }
 sub results { batch(@_)->json->{results} }

@@ -12,32 +12,17 @@ use lib "$FindBin::Bin/lib";
 use Bigcache::Test;
 use Test::More;
 
-my $t = Bigcache::Test->new(user => 'nobody nogroup')->conf(<<'END')->start;
-%%MODULE%%
-worker_processes 1;
-worker_rlimit_nofile 64;
-
-events {
-    worker_connections 1000;
-}
-
-http {
-    %%HTTP%%
-
-    client_max_body_size 8m;
-    client_body_buffer_size 4m;
-
-    bigcache_path %%DIR%%/store zone=main:1m segment_size=1m gzip=off;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-END
+my $t = Bigcache::Test->new(user => 'nobody nogroup')->conf(
+    main => q{
+        worker_processes 1;
+        worker_rlimit_nofile 64;
+    },
+    events => 'worker_connections 1000;',
+    path => 'segment_size=1m gzip=off',
+    http => q{
+        client_max_body_size 8m;
+        client_body_buffer_size 4m;
+    })->start;
 
 my $pages = $t->dir . '/store/pages';
 

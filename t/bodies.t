@@ -17,50 +17,43 @@ my %port = (
 );
 
 my $t = Bigcache::Test->new;
-$t->conf(<<'CONF')->start;
-%%MODULE%%
-thread_pool bigcache threads=4;
-events { }
-http {
-    %%HTTP%%
-    client_max_body_size 64m;
-    keepalive_requests 100000;
-    bigcache_path %%DIR%%/store zone=main:1m thread_pool=bigcache
-                  write_buffer=1m;
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-        client_body_buffer_size 1k;
-        location / { bigcache main; }
-    }
-    server {
-        listen 127.0.0.1:%%PORT_1%%;
-        client_body_buffer_size 8k;
-        location / { bigcache main; }
-    }
-    server {
-        listen 127.0.0.1:%%PORT_2%%;
-        client_body_buffer_size 16k;
-        location / { bigcache main; }
-    }
-    server {
-        listen 127.0.0.1:%%PORT_3%%;
-        client_body_in_file_only on;
-        client_body_temp_path %%DIR%%/kept;
-        location / { bigcache main; }
-    }
-    server {
-        listen 127.0.0.1:%%PORT_4%%;
-        client_body_in_file_only clean;
-        location / { bigcache main; }
-    }
-    server {
-        listen 127.0.0.1:%%PORT_5%%;
-        client_body_in_single_buffer on;
-        client_body_buffer_size 4m;
-        location / { bigcache main; }
-    }
-}
-CONF
+$t->conf(
+    main => 'thread_pool bigcache threads=4;',
+    path => 'thread_pool=bigcache write_buffer=1m',
+    http => q{
+        client_max_body_size 64m;
+        keepalive_requests 100000;
+    },
+    server => 'client_body_buffer_size 1k;',
+    servers => q{
+        server {
+            listen 127.0.0.1:%%PORT_1%%;
+            client_body_buffer_size 8k;
+            location / { bigcache main; }
+        }
+        server {
+            listen 127.0.0.1:%%PORT_2%%;
+            client_body_buffer_size 16k;
+            location / { bigcache main; }
+        }
+        server {
+            listen 127.0.0.1:%%PORT_3%%;
+            client_body_in_file_only on;
+            client_body_temp_path %%DIR%%/kept;
+            location / { bigcache main; }
+        }
+        server {
+            listen 127.0.0.1:%%PORT_4%%;
+            client_body_in_file_only clean;
+            location / { bigcache main; }
+        }
+        server {
+            listen 127.0.0.1:%%PORT_5%%;
+            client_body_in_single_buffer on;
+            client_body_buffer_size 4m;
+            location / { bigcache main; }
+        }
+    })->start;
 
 my ($kib, $mib) = (1024, 1024 * 1024);
 my %buffer = ('1k' => $kib, '8k' => 8 * $kib, '16k' => 16 * $kib);

@@ -26,94 +26,76 @@ my $tls = $version =~ /http_ssl_module/
 my $ssl = $tls ? 'ssl' : '';
 my $http2 = $tls && $version =~ /http_v2_module/ ? 'http2' : '';
 
-$t->conf(<<"END")->start;
-%%MODULE%%
+$t->conf(
+    http => 'bigcache_origin http://outer.example http://both.example;',
+    server => 'bigcache_origin off;',
+    servers => qq{
+        # behind the proxies below: none is named, and the second one is
 
-events {
-}
+        server {
+            listen 127.0.0.1:%%PORT_1%%;
+            bigcache_origin http://127.0.0.1:%%PORT_3%% inner.example:81;
 
-http {
-    %%HTTP%%
+            location / {
+                bigcache main;
+            }
 
-    bigcache_path %%DIR%%/store zone=main:1m;
-    bigcache_origin http://outer.example http://both.example;
+            location /http/ {
+                bigcache main;
+                bigcache_base /http;
+                bigcache_origin https://location.example;
 
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-        bigcache_origin off;
+                if (\$arg_if) {
+                    add_header X-If yes;
+                }
+            }
 
-        location / {
-            bigcache main;
-        }
-    }
-
-    # behind the proxies below: none is named, and the second one is
-
-    server {
-        listen 127.0.0.1:%%PORT_1%%;
-        bigcache_origin http://127.0.0.1:%%PORT_3%% inner.example:81;
-
-        location / {
-            bigcache main;
-        }
-
-        location /http/ {
-            bigcache main;
-            bigcache_base /http;
-            bigcache_origin https://location.example;
-
-            if (\$arg_if) {
-                add_header X-If yes;
+            location /off/ {
+                bigcache main;
+                bigcache_base /off;
+                bigcache_origin off;
             }
         }
 
-        location /off/ {
-            bigcache main;
-            bigcache_base /off;
-            bigcache_origin off;
+        server {
+            listen 127.0.0.1:%%PORT_2%%;
+
+            location / {
+                proxy_pass http://127.0.0.1:%%PORT_0%%;
+            }
+
+            location /inherits/ {
+                bigcache main;
+                bigcache_base /inherits;
+            }
         }
-    }
 
-    server {
-        listen 127.0.0.1:%%PORT_2%%;
+        server {
+            listen 127.0.0.1:%%PORT_3%%;
 
-        location / {
-            proxy_pass http://127.0.0.1:%%PORT_0%%;
+            location / {
+                proxy_pass http://127.0.0.1:%%PORT_1%%;
+            }
         }
 
-        location /inherits/ {
-            bigcache main;
-            bigcache_base /inherits;
+        server {
+            listen 127.0.0.1:%%PORT_4%% $ssl;
+            $tls
+
+            location / {
+                bigcache main;
+            }
         }
-    }
 
-    server {
-        listen 127.0.0.1:%%PORT_3%%;
+        server {
+            listen 127.0.0.1:%%PORT_5%% $ssl $http2;
+            $tls
 
-        location / {
-            proxy_pass http://127.0.0.1:%%PORT_1%%;
+            location / {
+                bigcache main;
+            }
         }
-    }
-
-    server {
-        listen 127.0.0.1:%%PORT_4%% $ssl;
-        $tls
-
-        location / {
-            bigcache main;
-        }
-    }
-
-    server {
-        listen 127.0.0.1:%%PORT_5%% $ssl $http2;
-        $tls
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-END
+    })->start;
 
 my $own = 'http://127.0.0.1:' . $t->port;
 my @host = (Host => '127.0.0.1:' . $t->port);

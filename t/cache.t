@@ -8,37 +8,18 @@ use warnings;
 use Bigcache::Test;
 use Test::More;
 
-my $t = Bigcache::Test->new->conf(<<'EOF')->start;
-%%MODULE%%
+my $t = Bigcache::Test->new->conf(
+    http => 'client_max_body_size 10m;',
+    servers => q{
+        server {
+            listen 127.0.0.1:%%PORT_1%%;
+            client_body_in_file_only clean;
 
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m;
-
-    client_max_body_size 10m;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
+            location / {
+                bigcache main;
+            }
         }
-    }
-
-    server {
-        listen 127.0.0.1:%%PORT_1%%;
-        client_body_in_file_only clean;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-EOF
+    })->start;
 
 sub answer {
     my ($r) = @_;

@@ -11,28 +11,7 @@ use Digest::MD5;
 use File::Find;
 use Test::More;
 
-my $conf = <<'EOF';
-%%MODULE%%
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m;
-
-    client_max_body_size 10m;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-EOF
+my $conf = Bigcache::Test->default_conf(http => 'client_max_body_size 10m;');
 
 my $t = Bigcache::Test->new->conf($conf)->start;
 

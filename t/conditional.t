@@ -10,26 +10,7 @@ use Bigcache::Test;
 use POSIX ();
 use Test::More;
 
-my $t = Bigcache::Test->new->conf(<<'EOF')->start;
-%%MODULE%%
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-EOF
+my $t = Bigcache::Test->new->conf->start;
 
 my %bodies = (cache => '{"value":1}', pickle => 'raw');
 my $other = '"0123456789abcdef"';

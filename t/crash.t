@@ -30,33 +30,19 @@ alarm($ENV{BIGCACHE_TIMEOUT} || 300 + 5 * ROUNDS);
 my $seed = $ENV{BIGCACHE_SEED} || time ^ $$ << 8;
 srand $seed;
 
-my $t = Bigcache::Test->new->conf(<<'END')->start;
-%%MODULE%%
+my $t = Bigcache::Test->new->conf(
+    main => q{
+        worker_rlimit_core 0;
 
-worker_rlimit_core 0;
-
-thread_pool bigcache threads=8;
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m thread_pool=bigcache wait=20s
-                  segment_size=1m write_buffer=64k;
-    client_max_body_size 2m;
-    keepalive_requests 1000000;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-END
+        thread_pool bigcache threads=8;
+    },
+    path => q{
+        thread_pool=bigcache wait=20s segment_size=1m write_buffer=64k
+    },
+    http => q{
+        client_max_body_size 2m;
+        keepalive_requests 1000000;
+    })->start;
 
 $t->expect_log(qr/worker process \d+ exited on signal 9/);
 

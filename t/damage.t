@@ -14,29 +14,9 @@ use File::Path qw(make_path remove_tree);
 use Test::More;
 use Time::HiRes qw(sleep);
 
-my $conf = <<'END';
-%%MODULE%%
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    client_max_body_size 8m;
-
-    bigcache_path %%DIR%%/store zone=main:1m wait=3s inline_size=1k
-                  sync=10ms;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-END
+my $conf = Bigcache::Test->default_conf(
+    path => 'wait=3s inline_size=1k sync=10ms',
+    http => 'client_max_body_size 8m;');
 
 my %large = (one => 'x' x 1_200_000, two => 'y' x 1_300_000);
 my $crit = qr/\[crit\] .*bigcache (?:store|segment) /;

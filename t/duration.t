@@ -9,26 +9,7 @@ use Bigcache::Test;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-my $t = Bigcache::Test->new->conf(<<'EOF')->start;
-%%MODULE%%
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-EOF
+my $t = Bigcache::Test->new->conf->start;
 
 sub post {
     my ($members) = @_;

@@ -9,26 +9,10 @@ use warnings;
 use Bigcache::Test;
 use Test::More;
 
-my $t = Bigcache::Test->new->conf(<<'EOF')->start;
-%%MODULE%%
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m;
-
-    limit_req_zone $binary_remote_addr zone=one:1m rate=1r/m;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
+my $t = Bigcache::Test->new->conf(
+    http => 'limit_req_zone $binary_remote_addr zone=one:1m rate=1r/m;',
+    server => q{
         client_max_body_size 1k;
-
-        location / {
-            bigcache main;
-        }
 
         location /cache/denied {
             bigcache main;
@@ -60,16 +44,15 @@ http {
         location /files/ {
             client_max_body_size 1;
         }
-    }
+    },
+    servers => q{
+        server {
+            listen 127.0.0.1:%%PORT_1%%;
 
-    server {
-        listen 127.0.0.1:%%PORT_1%%;
-
-        location / {
+            location / {
+            }
         }
-    }
-}
-EOF
+    })->start;
 
 sub detail {
     my ($r, $status, $name) = @_;

@@ -14,31 +14,15 @@ use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-my $t = Bigcache::Test->new->conf(<<'END')->start;
-%%MODULE%%
-
-thread_pool bigcache threads=16;
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m thread_pool=bigcache
-                  segment_size=1m write_buffer=64k inline_size=500;
-    client_max_body_size 8m;
-    keepalive_requests 1000000;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-END
+my $t = Bigcache::Test->new->conf(
+    main => 'thread_pool bigcache threads=16;',
+    path => q{
+        thread_pool=bigcache segment_size=1m write_buffer=64k inline_size=500
+    },
+    http => q{
+        client_max_body_size 8m;
+        keepalive_requests 1000000;
+    })->start;
 
 my $noise = join '', map { pack 'N', rand 2 ** 32 } 1 .. 500_000;
 

@@ -15,29 +15,14 @@ use Test::More;
 
 use constant MIB => 1024 * 1024;
 
-my $t = Bigcache::Test->new->conf(<<'END')->start;
-%%MODULE%%
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    client_max_body_size 8m;
-
-    bigcache_path %%DIR%%/store zone=main:1m;
-    bigcache_path %%DIR%%/off zone=off:1m gzip=off;
-    bigcache_path %%DIR%%/min zone=min:1m gzip_min=5000 gzip=on;
-    bigcache_path %%DIR%%/all zone=all:1m gzip_min=0 inline_size=0;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-
+my $t = Bigcache::Test->new->conf(
+    http => q{
+        client_max_body_size 8m;
+        bigcache_path %%DIR%%/off zone=off:1m gzip=off;
+        bigcache_path %%DIR%%/min zone=min:1m gzip_min=5000 gzip=on;
+        bigcache_path %%DIR%%/all zone=all:1m gzip_min=0 inline_size=0;
+    },
+    server => q{
         location /gzip/ {
             bigcache_base /gzip;
             bigcache main;
@@ -95,9 +80,7 @@ http {
             bigcache_base /all;
             bigcache all;
         }
-    }
-}
-END
+    })->start;
 
 my @gzip = ('Accept-Encoding' => 'gzip');
 my $html = join "\n", map { "<li class=\"item\">item $_</li>" } 1 .. 4000;

@@ -21,42 +21,22 @@ use Time::HiRes qw(sleep time);
 use constant ROUNDS => $ENV{BIGCACHE_ROUNDS} || 1;
 use constant WAIT => 10;
 
-my $conf = <<'END';
-%%MODULE%%
-worker_processes %%WORKERS%%;
-%%TOP%%
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    client_max_body_size 100m;
-
-    bigcache_path %%DIR%%/store zone=main:1m wait=10s segment_size=16m;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%% sndbuf=32k;
-
-        location / {
-            bigcache main;
-        }
-
-        location /slow/ {
-            bigcache_base /slow;
-            limit_rate 200k;
-            bigcache main;
-        }
-    }
-}
-END
-
 
 sub conf {
     my ($workers, $top) = @_;
 
-    return $conf =~ s/%%WORKERS%%/$workers/r =~ s/%%TOP%%/$top \/\/ ''/er;
+    return Bigcache::Test->default_conf(
+        main => "worker_processes $workers; " . ($top // ''),
+        http => 'client_max_body_size 100m;',
+        path => 'wait=10s segment_size=16m',
+        listen => 'sndbuf=32k',
+        server => q{
+            location /slow/ {
+                bigcache_base /slow;
+                limit_rate 200k;
+                bigcache main;
+            }
+        });
 }
 
 

@@ -25,27 +25,12 @@ system("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
     . " -keyout $dir/key.pem -out $dir/cert.pem >$dir/out 2>&1") == 0
     or die "openssl: " . $t->read_file('out');
 
-$t->conf(<<'END')->start;
-%%MODULE%%
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m;
-    client_max_body_size 10m;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%% ssl http2;
-
+$t->conf(
+    http => 'client_max_body_size 10m;',
+    listen => 'ssl http2',
+    server => q{
         ssl_certificate %%DIR%%/cert.pem;
         ssl_certificate_key %%DIR%%/key.pem;
-
-        location / {
-            bigcache main;
-        }
 
         location /small/ {
             client_max_body_size 10;
@@ -58,9 +43,7 @@ http {
             bigcache_base /unbuffered;
             bigcache main;
         }
-    }
-}
-END
+    })->start;
 
 my $url = 'https://127.0.0.1:' . $t->port;
 

@@ -28,27 +28,23 @@ if ($ENV{BIGCACHE_HUGE}) {
 
 plan skip_all => 'less than 1 GB of disk is free' if $free < MIB;
 
-$t->conf(<<'CONF')->start;
-%%MODULE%%
-worker_processes 1;
-thread_pool bigcache threads=4;
-events { }
-http {
-    %%HTTP%%
-    client_max_body_size 2g;
-    sendfile on;
-    bigcache_path %%DIR%%/store zone=main:1m thread_pool=bigcache;
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-        location / { bigcache main; }
-    }
-    server {
-        listen 127.0.0.1:%%PORT_1%%;
-        sendfile off;
-        location / { bigcache main; }
-    }
-}
-CONF
+$t->conf(
+    main => q{
+        worker_processes 1;
+        thread_pool bigcache threads=4;
+    },
+    path => 'thread_pool=bigcache',
+    http => q{
+        client_max_body_size 2g;
+        sendfile on;
+    },
+    servers => q{
+        server {
+            listen 127.0.0.1:%%PORT_1%%;
+            sendfile off;
+            location / { bigcache main; }
+        }
+    })->start;
 
 my $worker = $t->wait_for(sub { ($t->worker_pids)[0] });
 

@@ -22,32 +22,14 @@ use constant MANY => 120_000;
 plan skip_all => 'no python3-plyvel'
     if system(PYTHON . ' -c "import plyvel" 2>/dev/null') != 0;
 
-my $conf = <<'END';
-%%MODULE%%
-
-thread_pool bigcache threads=4;
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    client_max_body_size 8m;
-    keepalive_requests 1000000;
-    large_client_header_buffers 4 64k;
-
-    bigcache_path %%DIR%%/store zone=main:1m thread_pool=bigcache wait=3s;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-END
+my $conf = Bigcache::Test->default_conf(
+    main => 'thread_pool bigcache threads=4;',
+    path => 'thread_pool=bigcache wait=3s',
+    http => q{
+        client_max_body_size 8m;
+        keepalive_requests 1000000;
+        large_client_header_buffers 4 64k;
+    });
 
 my $now = time;
 my $later = int($now) + 100_000;

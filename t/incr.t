@@ -10,28 +10,7 @@ use POSIX ();
 use Test::More;
 use Time::HiRes qw(time);
 
-my $t = Bigcache::Test->new->conf(<<'EOF')->start;
-%%MODULE%%
-
-worker_processes 3;
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-EOF
+my $t = Bigcache::Test->new->conf(main => 'worker_processes 3;')->start;
 
 sub incr { $t->request('POST', "/incr/$_[0]", $_[1] // '') }
 

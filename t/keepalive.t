@@ -11,38 +11,22 @@ use lib "$FindBin::Bin/lib";
 use Bigcache::Test;
 use Test::More;
 
-my $t = Bigcache::Test->new->conf(<<'END')->start;
-%%MODULE%%
+my $t = Bigcache::Test->new->conf(
+    http => q{
+        keepalive_requests 10000;
+        large_client_header_buffers 4 16k;
+    },
+    servers => q{
+        server {
+            listen 127.0.0.1:%%PORT_1%%;
+            keepalive_requests 3;
+            lingering_close off;
 
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m;
-    keepalive_requests 10000;
-    large_client_header_buffers 4 16k;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
+            location / {
+                bigcache main;
+            }
         }
-    }
-
-    server {
-        listen 127.0.0.1:%%PORT_1%%;
-        keepalive_requests 3;
-        lingering_close off;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-END
+    })->start;
 
 my $host = "Host: localhost\r\n";
 

@@ -8,37 +8,18 @@ use warnings;
 use Bigcache::Test;
 use Test::More;
 
-my $t = Bigcache::Test->new->conf(<<'EOF')->start;
-%%MODULE%%
+my $t = Bigcache::Test->new->conf(
+    http => 'large_client_header_buffers 4 64k;',
+    servers => q{
+        server {
+            listen 127.0.0.1:%%PORT_1%%;
+            bigcache_key_args off;
 
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m;
-
-    large_client_header_buffers 4 64k;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
+            location / {
+                bigcache main;
+            }
         }
-    }
-
-    server {
-        listen 127.0.0.1:%%PORT_1%%;
-        bigcache_key_args off;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-EOF
+    })->start;
 
 my $n = 0;
 

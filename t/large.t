@@ -10,28 +10,9 @@ use Bigcache::Test;
 use Digest::MD5 qw(md5 md5_hex);
 use Test::More;
 
-my $t = Bigcache::Test->new->conf(<<'EOF')->start;
-%%MODULE%%
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m segment_size=1m gzip=off;
-
-    client_max_body_size 100m;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-EOF
+my $t = Bigcache::Test->new->conf(
+    path => 'segment_size=1m gzip=off',
+    http => 'client_max_body_size 100m;')->start;
 
 use constant MIB => 1024 * 1024;
 

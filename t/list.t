@@ -9,28 +9,9 @@ use Bigcache::Test;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-my $t = Bigcache::Test->new->conf(<<'EOF')->start;
-%%MODULE%%
-
-worker_processes 3;
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m inline_size=100;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-EOF
+my $t = Bigcache::Test->new->conf(
+    main => 'worker_processes 3;',
+    path => 'inline_size=100')->start;
 
 # path(KEY): percent-encoded
 

@@ -16,28 +16,12 @@ use Time::HiRes qw(sleep time);
 
 use constant { MIB => 1024 * 1024, SIZE => 50_000 };
 
-my $conf = <<'END';
-%%MODULE%%
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m PARAMETERS;
-    client_max_body_size 64m;
-    keepalive_requests 1000000;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-END
+my $conf = Bigcache::Test->default_conf(
+    path => 'PARAMETERS',
+    http => q{
+        client_max_body_size 64m;
+        keepalive_requests 1000000;
+    });
 
 my $noise = join '', map { pack 'N', rand 2 ** 32 } 1 .. 300_000;
 my ($t, $mount);

@@ -11,30 +11,16 @@ use Socket qw(SOL_SOCKET SO_LINGER);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-my $t = Bigcache::Test->new->conf(<<'EOF')->start;
-%%MODULE%%
-
-worker_processes 4;
-thread_pool tight threads=2 max_queue=1;
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    log_format status '$request_method $uri $status $pid';
-
-    bigcache_path %%DIR%%/store zone=main:1m thread_pool=tight;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
+my $t = Bigcache::Test->new->conf(
+    main => q{
+        worker_processes 4;
+        thread_pool tight threads=2 max_queue=1;
+    },
+    path => 'thread_pool=tight',
+    http => q{log_format status '$request_method $uri $status $pid';},
+    server => q{
         add_header X-Worker $pid always;
         access_log %%DIR%%/access.log status;
-
-        location / {
-            bigcache main;
-        }
 
         location = /redirected {
             rewrite ^ /cache/none break;
@@ -45,9 +31,7 @@ http {
         location @other {
             return 200 other;
         }
-    }
-}
-EOF
+    })->start;
 
 # metrics(): the samples by name and labels, after a look at the format
 

@@ -20,27 +20,7 @@ my $so = $t->dir . '/module.so';
 copy($t->module, $so) or die "$so: $!\n";
 local $ENV{BIGCACHE_MODULE} = $so;
 
-$t->conf(<<'END')->start;
-%%MODULE%%
-worker_processes 1;
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-END
+$t->conf(main => 'worker_processes 1;')->start;
 
 
 # loaded: the inodes of the module in the master and in its workers

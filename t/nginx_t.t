@@ -13,26 +13,7 @@ use Test::More;
 
 my $t = Bigcache::Test->new;
 
-$t->conf(<<'END')->start;
-%%MODULE%%
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m wait=1s;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-END
+$t->conf(path => 'wait=1s')->start;
 
 
 # nginx(OPTION): its exit code, with the configuration that runs

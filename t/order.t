@@ -15,23 +15,15 @@ use constant SECONDS => $ENV{BIGCACHE_ORDER} || 5;
 use constant CONNECTIONS => 200;
 
 my $t = Bigcache::Test->new;
-$t->conf(<<'CONF')->start;
-%%MODULE%%
-thread_pool bigcache threads=8;
-events { worker_connections 1024; }
-http {
-    %%HTTP%%
-    client_max_body_size 64m;
-    client_body_buffer_size 8k;
-    keepalive_requests 1000000;
-    bigcache_path %%DIR%%/store zone=main:1m thread_pool=bigcache
-                  write_buffer=1m;
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-        location / { bigcache main; }
-    }
-}
-CONF
+$t->conf(
+    main => 'thread_pool bigcache threads=8;',
+    events => 'worker_connections 1024;',
+    path => 'thread_pool=bigcache write_buffer=1m',
+    http => q{
+        client_max_body_size 64m;
+        client_body_buffer_size 8k;
+        keepalive_requests 1000000;
+    })->start;
 
 $t->wait_for(sub { $t->get('/stat')->status == 200 });
 my $number = $ENV{BIGCACHE_WORKERS} || 1;

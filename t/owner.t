@@ -26,28 +26,10 @@ use constant {
 
 my $t = Bigcache::Test->new;
 
-my $conf = <<'END';
-%%MODULE%%
-worker_processes 4;
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m wait=2s;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-        add_header X-Worker $pid always;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-END
+my $conf = Bigcache::Test->default_conf(
+    main => 'worker_processes 4;',
+    path => 'wait=2s',
+    server => 'add_header X-Worker $pid always;');
 
 my $n = 0;
 

@@ -13,27 +13,8 @@ use POSIX qw(mkfifo);
 use Socket qw(SOCK_SEQPACKET);
 use Test::More;
 
-my $conf = <<'EOF';
-%%MODULE%%
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m wait=200ms
-                  segment_size=1m write_buffer=64k;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-EOF
+my $conf = Bigcache::Test->default_conf(
+    path => 'wait=200ms segment_size=1m write_buffer=64k');
 
 my $precious = 'precious ' x 100;
 my $root = $> == 0;

@@ -16,32 +16,17 @@ use Time::HiRes qw(sleep time);
 
 use constant { KEYS => 20_000, WRITERS => 4 };
 
-my $t = Bigcache::Test->new->conf(<<'END')->start;
-%%MODULE%%
+my $t = Bigcache::Test->new->conf(
+    main => q{
+        worker_rlimit_core 0;
 
-worker_rlimit_core 0;
-
-thread_pool bigcache threads=16;
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m thread_pool=bigcache wait=20s
-                  write_buffer=1m segment_size=1m inline_size=200;
-    keepalive_requests 1000000;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-END
+        thread_pool bigcache threads=16;
+    },
+    path => q{
+        thread_pool=bigcache wait=20s write_buffer=1m segment_size=1m
+        inline_size=200
+    },
+    http => 'keepalive_requests 1000000;')->start;
 
 my @async = (Prefer => 'respond-async');
 

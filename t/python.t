@@ -17,38 +17,18 @@ use constant PYTHON => '/usr/bin/python3';
 plan skip_all => 'no python3-django'
     if system(PYTHON . ' -c "import django" 2>/dev/null') != 0;
 
-my $t = Bigcache::Test->new->conf(<<'EOF')->start;
-%%MODULE%%
+my $t = Bigcache::Test->new->conf(
+    main => 'worker_processes 2;',
+    server => 'client_max_body_size 100m;',
+    servers => q{
+        server {
+            listen 127.0.0.1:%%PORT_1%%;
 
-worker_processes 2;
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        client_max_body_size 100m;
-
-        location / {
-            bigcache main;
+            location / {
+                bigcache main;
+            }
         }
-    }
-
-    server {
-        listen 127.0.0.1:%%PORT_1%%;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-EOF
+    })->start;
 
 my $python = "$FindBin::Bin/../clients/python";
 

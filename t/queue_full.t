@@ -12,32 +12,14 @@ use lib "$FindBin::Bin/lib";
 use Bigcache::Test;
 use Test::More;
 
-my $t = Bigcache::Test->new->conf(<<'END')->start;
-%%MODULE%%
-
-thread_pool tight threads=1 max_queue=2;
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    log_format status '$status $bigcache_status';
-    client_max_body_size 8m;
-
-    bigcache_path %%DIR%%/store zone=main:1m thread_pool=tight;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-        access_log %%DIR%%/access.log status;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-END
+my $t = Bigcache::Test->new->conf(
+    main => 'thread_pool tight threads=1 max_queue=2;',
+    path => 'thread_pool=tight',
+    http => q{
+        log_format status '$status $bigcache_status';
+        client_max_body_size 8m;
+    },
+    server => 'access_log %%DIR%%/access.log status;')->start;
 
 $t->expect_log(qr/thread pool "tight" queue overflow/);
 

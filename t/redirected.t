@@ -14,32 +14,19 @@ use Test::More;
 
 my $t = Bigcache::Test->new;
 
-$t->conf(<<'END');
-%%MODULE%%
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    charset_map koi8-r utf-8 {
-        C1 D0B0;
-    }
-
-    map $uri $target {
-        ~^/to(?<rest>/.*)$ $rest;
-    }
-
-    bigcache_path %%DIR%%/store zone=main:1m;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
+$t->conf(
+    http => q{
+        charset_map koi8-r utf-8 {
+            C1 D0B0;
         }
 
+        map $uri $target {
+            ~^/to(?<rest>/.*)$ $rest;
+        }
+
+        proxy_cache_path %%DIR%%/cache keys_zone=cached:1m;
+    },
+    server => q{
         location /files/ {
             root %%DIR%%;
         }
@@ -87,45 +74,42 @@ http {
             return 301 /there;
             error_page 301 /pickle/page;
         }
-    }
+    },
+    servers => q{
+        # the backend: whatever it can say, and where to go on
 
-    proxy_cache_path %%DIR%%/cache keys_zone=cached:1m;
+        server {
+            listen 127.0.0.1:%%PORT_1%%;
 
-    # the backend: whatever it can say, and where to go on
+            charset utf-8;
+            default_type text/html;
 
-    server {
-        listen 127.0.0.1:%%PORT_1%%;
+            location / {
+                add_header X-Accel-Redirect $target;
+                add_header X-Accel-Charset $arg_charset;
+                add_header Accept-Ranges none;
+                add_header Cache-Control "private, max-age=5";
+                add_header Content-Disposition "attachment; filename=x";
+                add_header Content-Encoding br;
+                add_header Content-Range "bytes 0-3/9";
+                add_header ETag '"backend"';
+                add_header Expires "Thu, 01 Jan 2099 00:00:00 GMT";
+                add_header Last-Modified "Thu, 01 Jan 1998 00:00:00 GMT";
+                add_header Link "</x>; rel=preload";
+                add_header Location /elsewhere;
+                add_header Refresh "5";
+                add_header Set-Cookie a=b;
+                add_header Vary Cookie;
+                add_header WWW-Authenticate Basic;
+                add_header X-Backend yes;
+                return 200 "backend";
+            }
 
-        charset utf-8;
-        default_type text/html;
-
-        location / {
-            add_header X-Accel-Redirect $target;
-            add_header X-Accel-Charset $arg_charset;
-            add_header Accept-Ranges none;
-            add_header Cache-Control "private, max-age=5";
-            add_header Content-Disposition "attachment; filename=x";
-            add_header Content-Encoding br;
-            add_header Content-Range "bytes 0-3/9";
-            add_header ETag '"backend"';
-            add_header Expires "Thu, 01 Jan 2099 00:00:00 GMT";
-            add_header Last-Modified "Thu, 01 Jan 1998 00:00:00 GMT";
-            add_header Link "</x>; rel=preload";
-            add_header Location /elsewhere;
-            add_header Refresh "5";
-            add_header Set-Cookie a=b;
-            add_header Vary Cookie;
-            add_header WWW-Authenticate Basic;
-            add_header X-Backend yes;
-            return 200 "backend";
+            location /plain/ {
+                root %%DIR%%/none;
+            }
         }
-
-        location /plain/ {
-            root %%DIR%%/none;
-        }
-    }
-}
-END
+    });
 
 mkdir $t->dir . '/files';
 $t->write_file('files/file.html', 'a file');

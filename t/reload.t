@@ -15,34 +15,17 @@ use Time::HiRes qw(sleep time);
 
 my $t = Bigcache::Test->new;
 
-my $conf = <<'END';
-%%MODULE%%
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    client_max_body_size 10m;
-
-    bigcache_path %%DIR%%/store zone=main:1m wait=4s;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%% sndbuf=32k;
-
-        location / {
-            bigcache main;
-        }
-
+my $conf = Bigcache::Test->default_conf(
+    path => 'wait=4s',
+    http => 'client_max_body_size 10m;',
+    listen => 'sndbuf=32k',
+    server => q{
         location /slow/ {
             bigcache_base /slow;
             limit_rate 1m;
             bigcache main;
         }
-    }
-}
-END
+    });
 
 $t->conf($conf)->start;
 

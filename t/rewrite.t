@@ -12,25 +12,9 @@ use lib "$FindBin::Bin/lib";
 use Bigcache::Test;
 use Test::More;
 
-my $t = Bigcache::Test->new->conf(<<'END')->start;
-%%MODULE%%
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m;
-    client_max_body_size 2m;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-
+my $t = Bigcache::Test->new->conf(
+    http => 'client_max_body_size 2m;',
+    server => q{
         location /old/ {
             rewrite ^/old/(.*)$ /cache/$1 break;
             bigcache main;
@@ -75,7 +59,6 @@ http {
             root %%DIR%%;
         }
 
-
         location /mirror-body/ {
             mirror /mirror;
             proxy_pass http://127.0.0.1:%%PORT_1%%;
@@ -86,17 +69,16 @@ http {
             rewrite ^ /pickle/mirrored break;
             bigcache main;
         }
-    }
+    },
+    servers => q{
+        server {
+            listen 127.0.0.1:%%PORT_1%%;
 
-    server {
-        listen 127.0.0.1:%%PORT_1%%;
-
-        location / {
-            return 204;
+            location / {
+                return 204;
+            }
         }
-    }
-}
-END
+    })->start;
 
 # rewrite ... break
 

@@ -26,30 +26,13 @@ my $workers = $ENV{BIGCACHE_WORKERS} || 4;
 my $t = Bigcache::Test->new;
 
 $t->expect_log(qr/exited on signal 9/);
-$t->conf(<<"END")->start;
-%%MODULE%%
-worker_processes $workers;
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    client_max_body_size 10m;
-    client_body_buffer_size 128k;
-
-    bigcache_path %%DIR%%/store zone=main:1m wait=10s segment_size=16m;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-END
+$t->conf(
+    main => qq{worker_processes $workers;},
+    path => 'wait=10s segment_size=16m',
+    http => q{
+        client_max_body_size 10m;
+        client_body_buffer_size 128k;
+    })->start;
 
 my $load = Bigcache::Test::Load->new($t, clients => 4, keepalive => 0.5,
     kills => 1, pause => 0.001)->start;

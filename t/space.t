@@ -17,39 +17,25 @@ use Time::HiRes qw(sleep time);
 
 use constant MIB => 1024 * 1024;
 
-my $t = Bigcache::Test->new->conf(<<'END')->start;
-%%MODULE%%
-
-thread_pool bigcache threads=8;
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m thread_pool=bigcache
-                  segment_size=1m write_buffer=64k gzip=off;
-    bigcache_path %%DIR%%/packed zone=packed:1m segment_size=1m
-                  write_buffer=64k;
-    client_max_body_size 64m;
-    keepalive_requests 1000000;
-    send_timeout 60s;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%% sndbuf=16k;
-
-        location / {
-            bigcache main;
-        }
-
+my $t = Bigcache::Test->new->conf(
+    main => 'thread_pool bigcache threads=8;',
+    path => q{
+        thread_pool=bigcache segment_size=1m write_buffer=64k gzip=off
+    },
+    http => q{
+        bigcache_path %%DIR%%/packed zone=packed:1m segment_size=1m
+                      write_buffer=64k;
+        client_max_body_size 64m;
+        keepalive_requests 1000000;
+        send_timeout 60s;
+    },
+    listen => 'sndbuf=16k',
+    server => q{
         location /packed/ {
             bigcache_base /packed;
             bigcache packed;
         }
-    }
-}
-END
+    })->start;
 
 my $noise = join '', map { pack 'N', rand 2 ** 32 } 1 .. 1_000_000;
 

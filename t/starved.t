@@ -12,34 +12,19 @@ use lib "$FindBin::Bin/lib";
 use Bigcache::Test;
 use Test::More;
 
-my $conf = <<'EOF';
-%%MODULE%%
-worker_processes 2;
-env STARVE;
+my $conf = Bigcache::Test->default_conf(
+    main => q{
+        worker_processes 2;
+        env STARVE;
 
-thread_pool default threads=4;
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m wait=300ms;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-
+        thread_pool default threads=4;
+    },
+    path => 'wait=300ms',
+    server => q{
         location /static/ {
             alias %%DIR%%/static/;
         }
-    }
-}
-EOF
+    });
 
 my $built = Bigcache::Test->new;
 my $library = $built->dir . '/starve.so';

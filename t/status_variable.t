@@ -11,28 +11,11 @@ use lib "$FindBin::Bin/lib";
 use Bigcache::Test;
 use Test::More;
 
-my $t = Bigcache::Test->new->conf(<<'END')->start;
-%%MODULE%%
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    log_format status '$http_x_id $status $bigcache_status';
-
-    bigcache_path %%DIR%%/store zone=main:1m;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
+my $t = Bigcache::Test->new->conf(
+    http => q{log_format status '$http_x_id $status $bigcache_status';},
+    server => q{
         access_log %%DIR%%/access.log status;
         client_max_body_size 1000;
-
-        location / {
-            bigcache main;
-            add_header X-Status $bigcache_status;
-        }
 
         location /site/ {
             return 200 "$bigcache_status";
@@ -66,23 +49,23 @@ http {
             deny all;
             bigcache main;
         }
-    }
+    },
+    location => 'add_header X-Status $bigcache_status;',
+    servers => q{
+        server {
+            listen 127.0.0.1:%%PORT_1%%;
 
-    server {
-        listen 127.0.0.1:%%PORT_1%%;
+            location / {
+                return 200 "backend";
+            }
 
-        location / {
-            return 200 "backend";
+            location /chain/ {
+                add_header Cache-Status "origin; fwd=miss";
+                add_header Cache-Status "middle; hit";
+                return 200 "chain";
+            }
         }
-
-        location /chain/ {
-            add_header Cache-Status "origin; fwd=miss";
-            add_header Cache-Status "middle; hit";
-            return 200 "chain";
-        }
-    }
-}
-END
+    })->start;
 
 my $id = 0;
 

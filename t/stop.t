@@ -15,30 +15,13 @@ use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-my $t = Bigcache::Test->new->conf(<<'END')->start;
-%%MODULE%%
-
-worker_rlimit_core 0;
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m segment_size=4m;
-    client_max_body_size 2m;
-    keepalive_requests 1000000;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-END
+my $t = Bigcache::Test->new->conf(
+    main => 'worker_rlimit_core 0;',
+    path => 'segment_size=4m',
+    http => q{
+        client_max_body_size 2m;
+        keepalive_requests 1000000;
+    })->start;
 
 my $size = 2000;
 my $large = 1_100_000;

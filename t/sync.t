@@ -13,28 +13,9 @@ use lib "$FindBin::Bin/lib";
 use Bigcache::Test;
 use Test::More;
 
-my $conf = <<'END';
-%%MODULE%%
-
-worker_processes %%WORKERS%%;
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m %%SYNC%%;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-END
+my $conf = Bigcache::Test->default_conf(
+    main => 'worker_processes %%WORKERS%%;',
+    path => '%%SYNC%%');
 
 sub metric {
     my ($t, $name) = @_;

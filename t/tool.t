@@ -18,29 +18,10 @@ my $tool = $ENV{BIGCACHE_TOOL} || "$FindBin::Bin/../build/bigcache";
 
 plan skip_all => "no $tool" if !-x $tool;
 
-my $conf = <<'END';
-%%MODULE%%
-worker_processes 1;
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    client_max_body_size 8m;
-
-    bigcache_path %%DIR%%/store zone=main:1m wait=3s;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-END
+my $conf = Bigcache::Test->default_conf(
+    main => 'worker_processes 1;',
+    path => 'wait=3s',
+    http => 'client_max_body_size 8m;');
 
 
 # -- helpers

@@ -17,22 +17,13 @@ use Test::More;
 use constant SECONDS => $ENV{BIGCACHE_TORN} || 4;
 
 my $t = Bigcache::Test->new;
-$t->conf(<<'CONF')->start;
-%%MODULE%%
-thread_pool bigcache threads=8;
-events { }
-http {
-    %%HTTP%%
-    client_max_body_size 64m;
-    keepalive_requests 1000000;
-    bigcache_path %%DIR%%/store zone=main:1m thread_pool=bigcache
-                  write_buffer=1m wait=30s;
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-        location / { bigcache main; }
-    }
-}
-CONF
+$t->conf(
+    main => 'thread_pool bigcache threads=8;',
+    path => 'thread_pool=bigcache write_buffer=1m wait=30s',
+    http => q{
+        client_max_body_size 64m;
+        keepalive_requests 1000000;
+    })->start;
 
 # around the boundary between index and page files, and far from it
 

@@ -9,29 +9,9 @@ use Bigcache::Test;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-my $t = Bigcache::Test->new->conf(<<'EOF')->start;
-%%MODULE%%
-
-worker_processes 2;
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m;
-    client_max_body_size 10m;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-EOF
+my $t = Bigcache::Test->new->conf(
+    main => 'worker_processes 2;',
+    http => 'client_max_body_size 10m;')->start;
 
 # pages of all sorts
 

@@ -12,29 +12,9 @@ use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-my $t = Bigcache::Test->new->conf(<<'EOF')->start;
-%%MODULE%%
-
-worker_processes 3;
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-        add_header X-Worker $pid always;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-EOF
+my $t = Bigcache::Test->new->conf(
+    main => 'worker_processes 3;',
+    server => 'add_header X-Worker $pid always;')->start;
 
 my $touches = '{"operations":[' . join(',', ('{"op":"touch","key":"p/k",'
     . '"duration":"1h"}') x 10) . ']}';

@@ -22,23 +22,13 @@ use constant HELD => 40;
 
 my $t = Bigcache::Test->new;
 
-$t->conf(<<'END')->start;
-%%MODULE%%
-worker_processes 1;
-events { worker_connections 4096; }
-http {
-    %%HTTP%%
-    client_max_body_size 8m;
-
-    bigcache_path %%DIR%%/store zone=main:1m;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%% sndbuf=32k;
+$t->conf(
+    main => 'worker_processes 1;',
+    events => 'worker_connections 4096;',
+    http => 'client_max_body_size 8m;',
+    listen => 'sndbuf=32k',
+    server => q{
         listen 127.0.0.1:%%PORT_1%% http2;
-
-        location / {
-            bigcache main;
-        }
 
         location /parts/ {
             ssi on;
@@ -58,9 +48,7 @@ http {
             bigcache_base /limited;
             limit_rate 4m;
         }
-    }
-}
-END
+    })->start;
 
 # text that packs well, and is not the same anywhere
 

@@ -51,27 +51,7 @@ is JSON::PP::decode_json(slurp('web/openapi.json'))->{info}{version}, $version,
 
 # -- who tells it
 
-my $conf = <<'END';
-%%MODULE%%
-worker_processes 2;
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-END
+my $conf = Bigcache::Test->default_conf(main => 'worker_processes 2;');
 
 my $t = Bigcache::Test->new->conf($conf);
 my ($status, $output) = $t->nginx_t($conf);

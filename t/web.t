@@ -29,72 +29,57 @@ $t->expect_log(qr/access forbidden by rule|no user\/password was provided/);
 $t->expect_log(qr/limiting requests|too large body/);
 $t->expect_log(qr/neither empty nor a bigcache store/);
 
-$t->conf(<<"END")->start;
-%%MODULE%%
+$t->conf(
+    main => 'thread_pool bigcache threads=4;',
+    path => 'thread_pool=bigcache',
+    http => qq{
+        large_client_header_buffers 4 64k;
 
-thread_pool bigcache threads=4;
+        # those that refuse: 401, 403, 429, and 503 of a store that nobody can
+        # open
 
-events { }
+        limit_req_zone \$server_port zone=often:32k rate=1r/m;
+        limit_req_status 429;
+        bigcache_path %%DIR%%/away zone=away:1m wait=100ms;
+    },
+    server => qq{include $top/build/web/locations.conf;},
+    servers => q{
+        server {
+            listen 127.0.0.1:%%PORT_1%%;
+            auth_basic bigcache;
+            auth_basic_user_file %%DIR%%/users;
 
-http {
-    %%HTTP%%
-    bigcache_path %%DIR%%/store zone=main:1m thread_pool=bigcache;
-
-    large_client_header_buffers 4 64k;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
+            location / {
+                bigcache main;
+            }
         }
 
-        include $top/build/web/locations.conf;
-    }
+        server {
+            listen 127.0.0.1:%%PORT_2%%;
+            deny all;
 
-    # those that refuse: 401, 403, 429, and 503 of a store that nobody can open
-
-    limit_req_zone \$server_port zone=often:32k rate=1r/m;
-    limit_req_status 429;
-    bigcache_path %%DIR%%/away zone=away:1m wait=100ms;
-
-    server {
-        listen 127.0.0.1:%%PORT_1%%;
-        auth_basic bigcache;
-        auth_basic_user_file %%DIR%%/users;
-
-        location / {
-            bigcache main;
+            location / {
+                bigcache main;
+            }
         }
-    }
 
-    server {
-        listen 127.0.0.1:%%PORT_2%%;
-        deny all;
+        server {
+            listen 127.0.0.1:%%PORT_3%%;
+            limit_req zone=often;
 
-        location / {
-            bigcache main;
+            location / {
+                bigcache main;
+            }
         }
-    }
 
-    server {
-        listen 127.0.0.1:%%PORT_3%%;
-        limit_req zone=often;
+        server {
+            listen 127.0.0.1:%%PORT_4%%;
 
-        location / {
-            bigcache main;
+            location / {
+                bigcache away;
+            }
         }
-    }
-
-    server {
-        listen 127.0.0.1:%%PORT_4%%;
-
-        location / {
-            bigcache away;
-        }
-    }
-}
-END
+    })->start;
 
 my $utf8 = JSON::PP->new->utf8->allow_nonref->canonical;
 

@@ -145,26 +145,7 @@ SKIP: {
 
 $ENV{BIGCACHE_MODULE} = $so;
 
-my $conf = <<'END';
-%%MODULE%%
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-END
+my $conf = Bigcache::Test->default_conf;
 
 $t->conf($conf)->start;
 is $t->request('POST', '/cache/k', '{"value":[1.0]}')->body,

@@ -28,27 +28,9 @@ my ($bigcache, $site) = ($t->port(0), $t->port(1));
 
 my $pages = "$top/build/web/locations.conf";
 
-$t->conf(<<"END")->start;
-%%MODULE%%
-
-events { }
-
-http {
-    %%HTTP%%
-    client_header_timeout 2s;
-    bigcache_path %%DIR%%/store zone=main:1m;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-
-        include $pages;
-    }
-}
-END
+$t->conf(
+    http => 'client_header_timeout 2s;',
+    server => qq{include $pages;})->start;
 
 # the blocks of the document, by what is in them
 

@@ -28,30 +28,9 @@ my ($source) = glob "$dir/*.orig.tar.*";
 
 plan skip_all => "no source of Django: $said" if !defined $source;
 
-$t->conf(<<'EOF2')->start;
-%%MODULE%%
-
-worker_processes 2;
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        client_max_body_size 100m;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-EOF2
+$t->conf(
+    main => 'worker_processes 2;',
+    server => 'client_max_body_size 100m;')->start;
 
 is system("tar -xf '$source' -C '$dir' --strip-components=2 "
     . "--wildcards '*/tests/cache'"), 0, 'they are unpacked';

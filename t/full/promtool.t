@@ -16,26 +16,7 @@ my $promtool = '/usr/bin/promtool';
 
 -x $promtool or plan skip_all => 'no promtool, package prometheus';
 
-my $t = Bigcache::Test->new->conf(<<'EOF')->start;
-%%MODULE%%
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/store zone=main:1m;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-EOF
+my $t = Bigcache::Test->new->conf->start;
 
 sub check {
     my ($name) = @_;

@@ -69,16 +69,57 @@ sub new {
 
 # -- configuration
 
-# conf(TEXT): nginx.conf, in which %%MODULE%% (load_module and what else is
-# needed at the top), %%HTTP%% (temporary paths, no access log), %%DIR%% and
-# %%PORT_0%% .. %%PORT_9%% are replaced; may be called again before a reload
+# conf(TEXT), or conf(NAME => TEXT, ...) as of default_conf(): nginx.conf, in
+# which %%MODULE%% (load_module and what else is needed at the top), %%HTTP%%
+# (temporary paths, no access log), %%DIR%% and %%PORT_0%% .. %%PORT_9%% are
+# replaced; may be called again before a reload
 
 sub conf {
-    my ($self, $text) = @_;
+    my ($self, @text) = @_;
 
-    $self->write_file('nginx.conf', $self->expand($text));
+    $self->write_file('nginx.conf',
+        $self->expand(@text == 1 ? $text[0] : $self->default_conf(@text)));
 
     return $self;
+}
+
+
+# default_conf(NAME => TEXT, ...): a configuration with one store and one
+# server.  "main", "events", "http", "server" and "location" are directives of
+# that block, "path" parameters of bigcache_path, "listen" of listen, "size" that
+# of the zone, and "servers" are blocks after the server
+
+sub default_conf {
+    my ($class, %of) = @_;
+
+    my %default = (size => '1m', map { $_ => '' }
+        qw(main events http path listen server location servers));
+
+    exists $default{$_} or die "no \"$_\" in a configuration\n" for keys %of;
+    %of = (%default, %of);
+    $of{$_} = " $of{$_}" for grep { $of{$_} ne '' } qw(path listen);
+
+    return <<"END" =~ s/^\s*\n//gmr;
+%%MODULE%%
+$of{main}
+events {
+    $of{events}
+}
+http {
+    %%HTTP%%
+    $of{http}
+    bigcache_path %%DIR%%/store zone=main:$of{size}$of{path};
+    server {
+        listen 127.0.0.1:%%PORT_0%%$of{listen};
+        $of{server}
+        location / {
+            bigcache main;
+            $of{location}
+        }
+    }
+    $of{servers}
+}
+END
 }
 
 
