@@ -25,6 +25,7 @@
 
 #include "bigcache_data.h"
 #include "bigcache_dir.h"
+#include "bigcache_layout.h"
 #include "bigcache_open.h"
 #include "bigcache_release.h"
 #include "bigcache_time.h"
@@ -260,7 +261,7 @@ bigcache_tool_lock(bigcache_tool_t *tool)
     char         name[PATH_MAX];
     struct stat  st;
 
-    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_INDEX, tool->path);
+    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_LAYOUT_INDEX, tool->path);
 
     if (stat(name, &st) == -1) {
         if (errno != ENOENT && errno != ENOTDIR) {
@@ -404,7 +405,7 @@ bigcache_tool_stat_print(const bigcache_tool_stat_t *stat)
 
     (void) bigcache_segments_usage(tool->segments, usage, n);
 
-    index = bigcache_tool_size(tool->path, BIGCACHE_DIR_INDEX);
+    index = bigcache_tool_size(tool->path, BIGCACHE_LAYOUT_INDEX);
 
     (void) printf("keys: %llu\nlive: %llu\nexpired: %llu\npurged: %llu\n"
                   "damaged: %llu\n",

@@ -4,7 +4,6 @@
  */
 
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -19,6 +18,7 @@
 #include "bigcache_data.h"
 #include "bigcache_dir.h"
 #include "bigcache_gzip.h"
+#include "bigcache_layout.h"
 #include "bigcache_names.h"
 #include "bigcache_open.h"
 #include "bigcache_store.h"
@@ -54,7 +54,7 @@ bigcache_tool_open(bigcache_tool_t *tool)
     bigcache_rc_t          rc;
     bigcache_index_conf_t  conf;
 
-    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_PAGES, tool->path);
+    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_LAYOUT_PAGES, tool->path);
 
     tool->files = bigcache_files_create(name);
 
@@ -70,7 +70,7 @@ bigcache_tool_open(bigcache_tool_t *tool)
         return rc;
     }
 
-    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_INDEX, tool->path);
+    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_LAYOUT_INDEX, tool->path);
 
     memset(&conf, 0, sizeof(bigcache_index_conf_t));
 
@@ -225,36 +225,11 @@ bigcache_tool_page_free(bigcache_tool_t *tool, bigcache_tool_page_t *page)
 uint64_t
 bigcache_tool_size(const char *path, const char *name)
 {
-    DIR            *dir;
-    char            full[PATH_MAX];
-    uint64_t        size;
-    struct stat     st;
-    struct dirent  *de;
+    char      full[PATH_MAX];
+    uint64_t  size;
 
     (void) snprintf(full, PATH_MAX, "%s/%s", path, name);
-
-    dir = opendir(full);
-    if (dir == NULL) {
-        return 0;
-    }
-
-    size = 0;
-
-    for ( ;; ) {
-        de = readdir(dir);
-
-        if (de == NULL) {
-            break;
-        }
-
-        if (fstatat(dirfd(dir), de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0
-            && S_ISREG(st.st_mode))
-        {
-            size += (uint64_t) st.st_size;
-        }
-    }
-
-    (void) closedir(dir);
+    (void) bigcache_dir_size(full, &size);
 
     return size;
 }

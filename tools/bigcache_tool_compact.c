@@ -18,6 +18,7 @@
 #include "bigcache_core.h"
 #include "bigcache_dir.h"
 #include "bigcache_expire.h"
+#include "bigcache_layout.h"
 #include "bigcache_open.h"
 #include "bigcache_purge.h"
 #include "bigcache_recount.h"
@@ -208,6 +209,6 @@ bigcache_tool_store_close(bigcache_store_t *store)
 static uint64_t
 bigcache_tool_bytes(const bigcache_tool_t *tool)
 {
-    return bigcache_tool_size(tool->path, BIGCACHE_DIR_INDEX)
-           + bigcache_tool_size(tool->path, BIGCACHE_DIR_PAGES);
+    return bigcache_tool_size(tool->path, BIGCACHE_LAYOUT_INDEX)
+           + bigcache_tool_size(tool->path, BIGCACHE_LAYOUT_PAGES);
 }

@@ -25,6 +25,7 @@
 #include <sys/un.h>
 
 #include "bigcache_dir.h"
+#include "bigcache_layout.h"
 #include "bigcache_plain.h"
 #include "bigcache_socket.h"
 
@@ -70,7 +71,7 @@ bigcache_socket_remove(const char *path)
 {
     char  name[PATH_MAX];
 
-    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_SOCKET, path);
+    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_LAYOUT_SOCKET, path);
     (void) unlink(name);
 }
 
@@ -99,7 +100,7 @@ bigcache_socket_connect(const char *path, int msec)
 
     (void) setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
 
-    dir = bigcache_socket_address(path, BIGCACHE_DIR_SOCKET, &sun);
+    dir = bigcache_socket_address(path, BIGCACHE_LAYOUT_SOCKET, &sun);
 
     rc = connect(fd, (struct sockaddr *) &sun, sizeof(sun));
     err = errno;
@@ -264,12 +265,12 @@ bigcache_socket_bind(int fd, const char *path, char *error)
     char                from[PATH_MAX], to[PATH_MAX];
     struct sockaddr_un  sun;
 
-    (void) snprintf(from, PATH_MAX, "%s/" BIGCACHE_DIR_SOCKET ".new", path);
-    (void) snprintf(to, PATH_MAX, "%s/" BIGCACHE_DIR_SOCKET, path);
+    (void) snprintf(from, PATH_MAX, "%s/" BIGCACHE_LAYOUT_SOCKET ".new", path);
+    (void) snprintf(to, PATH_MAX, "%s/" BIGCACHE_LAYOUT_SOCKET, path);
 
     (void) unlink(from);
 
-    dir = bigcache_socket_address(path, BIGCACHE_DIR_SOCKET ".new", &sun);
+    dir = bigcache_socket_address(path, BIGCACHE_LAYOUT_SOCKET ".new", &sun);
 
     rc = bind(fd, (struct sockaddr *) &sun, sizeof(sun));
 
@@ -306,7 +307,7 @@ bigcache_socket_plain(const char *path)
         return 0;
     }
 
-    rc = fstatat(dir, BIGCACHE_DIR_SOCKET, &st, AT_SYMLINK_NOFOLLOW);
+    rc = fstatat(dir, BIGCACHE_LAYOUT_SOCKET, &st, AT_SYMLINK_NOFOLLOW);
 
     (void) close(dir);
 

@@ -18,6 +18,7 @@
 #include "bigcache_import.h"
 #include "bigcache_key.h"
 #include "bigcache_large.h"
+#include "bigcache_layout.h"
 #include "bigcache_place.h"
 #include "bigcache_remote.h"
 #include "bigcache_store.h"
@@ -60,9 +61,9 @@ bigcache_store_create(const bigcache_store_conf_t *conf)
                                         / BIGCACHE_PLACE_INLINE_SHARE);
     }
 
-    (void) snprintf(store->index_path, PATH_MAX, "%s/" BIGCACHE_DIR_INDEX,
+    (void) snprintf(store->index_path, PATH_MAX, "%s/" BIGCACHE_LAYOUT_INDEX,
                     conf->path);
-    (void) snprintf(store->pages_path, PATH_MAX, "%s/" BIGCACHE_DIR_PAGES,
+    (void) snprintf(store->pages_path, PATH_MAX, "%s/" BIGCACHE_LAYOUT_PAGES,
                     conf->path);
     (void) snprintf(store->reason, BIGCACHE_ERROR_LEN,
                     "the store is being opened");

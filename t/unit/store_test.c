@@ -13,12 +13,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "bigcache_bytes.h"
@@ -1736,30 +1738,27 @@ test_evict_unseen(void)
 
 /* in front of that of the C library: too many files are open, now and then */
 
-DIR *
-opendir(const char *name)
+int
+openat(int dir, const char *name, int flags, ...)
 {
-    int      fd;
-    DIR     *dir;
+    int      mode;
     size_t   len;
+    va_list  args;
 
     len = strlen(name);
 
-    if (atomic_load(&unseen) && len > 6
+    if (atomic_load(&unseen) && (flags & O_DIRECTORY) && len > 6
         && strcmp(name + len - 6, "/index") == 0)
     {
         errno = EMFILE;
-        return NULL;
+        return -1;
     }
 
-    fd = open(name, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
-    dir = (fd == -1) ? NULL : fdopendir(fd);
+    va_start(args, flags);
+    mode = va_arg(args, int);
+    va_end(args);
 
-    if (dir == NULL && fd != -1) {
-        (void) close(fd);
-    }
-
-    return dir;
+    return (int) syscall(SYS_openat, dir, name, flags, mode);
 }
 
 

@@ -102,7 +102,7 @@ bigcache_place_keep_ballast(bigcache_store_t *store)
 {
     char  error[BIGCACHE_ERROR_LEN];
 
-    if (bigcache_dir_reserve(store->conf.path,
+    if (bigcache_dir_ballast(store->conf.path,
                              bigcache_place_ballast_size(store), error)
         == BIGCACHE_ERROR)
     {

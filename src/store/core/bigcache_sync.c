@@ -27,6 +27,7 @@
 #include "bigcache_dir.h"
 #include "bigcache_fault.h"
 #include "bigcache_fsync.h"
+#include "bigcache_layout.h"
 #include "bigcache_names.h"
 #include "bigcache_previous.h"
 #include "bigcache_sync.h"
@@ -692,7 +693,7 @@ bigcache_sync_logs(bigcache_store_t *store, char *error)
 
         /* what was deleted from the original, too */
 
-        (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_IMPORT,
+        (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_LAYOUT_IMPORT,
                         store->conf.path);
 
         rc = bigcache_fsync_logs(name, &lost, error);

@@ -8,7 +8,6 @@
 #define _GNU_SOURCE     /* fallocate(), the strerror_r() of a string */
 #endif
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -20,17 +19,13 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#include "bigcache_adopt.h"
 #include "bigcache_dir.h"
 #include "bigcache_fsync.h"
+#include "bigcache_index.h"
+#include "bigcache_layout.h"
 #include "bigcache_plain.h"
-#include "bigcache_recover.h"
 #include "bigcache_generation.h"
 
-
-#define BIGCACHE_DIR_TRASH      "trash"
-#define BIGCACHE_DIR_RESERVE    "reserve"
-#define BIGCACHE_DIR_SPARE      "spare"
 
 /*
  * Files that are kept for when there can be no others, and those that others
@@ -48,19 +43,37 @@
 #define BIGCACHE_DIR_SEGMENT    (1024 * 1024)
 
 
+typedef struct {
+    unsigned      current:1;
+    unsigned      files:1;              /* others of LevelDB */
+    char          other[NAME_MAX + 1];  /* a name that no store has, or "" */
+} bigcache_dir_check_t;
+
+typedef struct {
+    _Atomic int  *stop;
+    int           all;
+} bigcache_dir_remove_t;
+
+
 static uint64_t bigcache_dir_share(const char *path, uint64_t share,
     uint64_t size);
 static int bigcache_dir_open(const char *path, const char *name, int flags,
     char *error);
 static bigcache_rc_t bigcache_dir_check(const char *path, char *error);
+static bigcache_rc_t bigcache_dir_check_entry(void *data, int dir,
+    const char *name);
 static bigcache_rc_t bigcache_dir_inside(const char *path, char *error);
 static int bigcache_dir_known(const char *name);
 static bigcache_rc_t bigcache_dir_rename(const char *from, int dir,
     const char *to, char *error);
 static bigcache_rc_t bigcache_dir_failed(const char *what, const char *name,
     char *error);
-static int bigcache_dir_remove(int parent, const char *name,
+static int bigcache_dir_remove_at(int parent, const char *name,
     _Atomic int *stop);
+static bigcache_rc_t bigcache_dir_remove_entry(void *data, int dir,
+    const char *name);
+static bigcache_rc_t bigcache_dir_add_size(void *data, int dir,
+    const char *name);
 
 
 bigcache_rc_t
@@ -73,7 +86,7 @@ bigcache_dir_lock(const char *path, int *fd, char *error)
         return rc;
     }
 
-    *fd = bigcache_dir_open(path, BIGCACHE_DIR_LOCK, O_RDWR|O_CREAT, error);
+    *fd = bigcache_dir_open(path, BIGCACHE_LAYOUT_LOCK, O_RDWR|O_CREAT, error);
     if (*fd == -1) {
         return BIGCACHE_ERROR;
     }
@@ -92,7 +105,7 @@ bigcache_dir_lock(const char *path, int *fd, char *error)
         rc = BIGCACHE_UNAVAILABLE;
 
     } else {
-        rc = bigcache_dir_failed("lock", BIGCACHE_DIR_LOCK, error);
+        rc = bigcache_dir_failed("lock", BIGCACHE_LAYOUT_LOCK, error);
     }
 
     (void) close(*fd);
@@ -110,7 +123,7 @@ bigcache_dir_discard(const char *path, const char *name, uint64_t stamp,
     char           from[PATH_MAX], to[PATH_MAX];
     bigcache_rc_t  rc;
 
-    (void) snprintf(to, PATH_MAX, "%s/" BIGCACHE_DIR_TRASH, path);
+    (void) snprintf(to, PATH_MAX, "%s/" BIGCACHE_LAYOUT_TRASH, path);
 
     if (mkdir(to, 0700) == -1 && errno != EEXIST) {
         return bigcache_dir_failed("make", to, error);
@@ -151,15 +164,16 @@ bigcache_dir_set_aside(const char *path, const char *name, uint64_t stamp,
 
 
 bigcache_rc_t
-bigcache_dir_reserve(const char *path, uint64_t size, char *error)
+bigcache_dir_ballast(const char *path, uint64_t size, char *error)
 {
     int          fd;
     char         name[PATH_MAX];
     struct stat  st;
 
-    size = bigcache_dir_reserve_size(path, size);
+    size = bigcache_dir_ballast_size(path, size);
 
-    fd = bigcache_dir_open(path, BIGCACHE_DIR_RESERVE, O_RDWR|O_CREAT, error);
+    fd = bigcache_dir_open(path, BIGCACHE_LAYOUT_BALLAST, O_RDWR|O_CREAT,
+                           error);
 
     if (fd == -1) {
         return (errno == ENOSPC || errno == EDQUOT) ? BIGCACHE_FULL
@@ -172,7 +186,7 @@ bigcache_dir_reserve(const char *path, uint64_t size, char *error)
         && (uint64_t) st.st_size < size
         && fallocate(fd, 0, 0, (off_t) size) == -1)
     {
-        (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_RESERVE, path);
+        (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_LAYOUT_BALLAST, path);
         (void) unlink(name);
     }
 
@@ -187,7 +201,7 @@ bigcache_dir_reserve(const char *path, uint64_t size, char *error)
 
 
 uint64_t
-bigcache_dir_reserve_size(const char *path, uint64_t size)
+bigcache_dir_ballast_size(const char *path, uint64_t size)
 {
     return bigcache_dir_share(path, BIGCACHE_DIR_SHARE, size);
 }
@@ -219,19 +233,16 @@ bigcache_dir_share(const char *path, uint64_t share, uint64_t size)
 
 
 void
-bigcache_dir_release(const char *path)
+bigcache_dir_drop_ballast(const char *path)
 {
-    char         name[PATH_MAX];
-    _Atomic int  never;
+    char  name[PATH_MAX];
 
-    atomic_init(&never, 0);
-
-    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_RESERVE, path);
+    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_LAYOUT_BALLAST, path);
     (void) unlink(name);
 
     if (bigcache_dir_crowded(path)) {
-        (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_SPARE, path);
-        (void) bigcache_dir_remove(AT_FDCWD, name, &never);
+        (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_LAYOUT_SPARE, path);
+        bigcache_dir_remove(name);
     }
 }
 
@@ -245,7 +256,7 @@ bigcache_dir_spare(const char *path)
     char      name[PATH_MAX];
     unsigned  i;
 
-    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_SPARE, path);
+    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_LAYOUT_SPARE, path);
     (void) mkdir(name, 0700);
 
     dir = bigcache_plain_dir(name, 0, NULL);
@@ -296,12 +307,46 @@ bigcache_dir_free(const char *path)
 }
 
 
-struct dirent *
-bigcache_dir_next(DIR *dir)
+int
+bigcache_dir_size(const char *path, uint64_t *size)
 {
-    errno = 0;
+    *size = 0;
 
-    return readdir(dir);
+    return bigcache_plain_each(AT_FDCWD, path, 0, bigcache_dir_add_size, size)
+           == BIGCACHE_OK ? 0 : -1;
+}
+
+
+static bigcache_rc_t
+bigcache_dir_add_size(void *data, int dir, const char *name)
+{
+    uint64_t *size = data;
+
+    struct stat  st;
+
+    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1) {
+
+        /* LevelDB may have removed it */
+
+        return (errno == ENOENT) ? BIGCACHE_OK : BIGCACHE_ERROR;
+    }
+
+    if (S_ISREG(st.st_mode)) {
+        *size += (uint64_t) st.st_size;
+    }
+
+    return BIGCACHE_OK;
+}
+
+
+void
+bigcache_dir_remove(const char *path)
+{
+    _Atomic int  never;
+
+    atomic_init(&never, 0);
+
+    (void) bigcache_dir_remove_at(AT_FDCWD, path, &never);
 }
 
 
@@ -310,7 +355,7 @@ bigcache_dir_empty_trash(const char *path, _Atomic int *stop)
 {
     char  name[PATH_MAX], error[BIGCACHE_ERROR_LEN];
 
-    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_TRASH, path);
+    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_LAYOUT_TRASH, path);
 
     if (access(name, F_OK) == -1) {
         return errno == ENOENT;
@@ -324,7 +369,7 @@ bigcache_dir_empty_trash(const char *path, _Atomic int *stop)
         return 0;
     }
 
-    return bigcache_dir_remove(AT_FDCWD, name, stop);
+    return bigcache_dir_remove_at(AT_FDCWD, name, stop);
 }
 
 
@@ -350,84 +395,78 @@ bigcache_dir_open(const char *path, const char *name, int flags, char *error)
 }
 
 
-/* somebody else's files are not to be mixed with ours, let alone lost */
+/* refuses a directory with files of another kind: they must not be lost */
 
 static bigcache_rc_t
 bigcache_dir_check(const char *path, char *error)
 {
-    DIR            *dir;
-    int             current, files, err;
-    char            other[NAME_MAX + 1];
-    struct dirent  *de;
+    bigcache_rc_t         rc;
+    bigcache_dir_check_t  check;
 
-    dir = opendir(path);
-    if (dir == NULL) {
-        return bigcache_dir_failed("open", path, error);
-    }
+    memset(&check, 0, sizeof(bigcache_dir_check_t));
 
-    current = 0;
-    files = 0;
-    other[0] = '\0';
+    rc = bigcache_plain_each(AT_FDCWD, path, 0, bigcache_dir_check_entry,
+                             &check);
 
-    err = 0;
-
-    for ( ;; ) {
-        de = bigcache_dir_next(dir);
-
-        if (de == NULL) {
-            err = errno;
-            break;
-        }
-
-        if (strcmp(de->d_name, BIGCACHE_DIR_INDEX) == 0
-            || strcmp(de->d_name, BIGCACHE_DIR_INDEX BIGCACHE_RECOVER_BEFORE)
-               == 0)
-        {
-            /*
-             * it is a store, whatever else lies there; the second is complete,
-             * and becomes the first, which may have been removed by then
-             */
-
-            other[0] = '\0';
-            break;
-        }
-
-        if (bigcache_dir_known(de->d_name)) {
-            continue;
-        }
-
-        (void) snprintf(other, sizeof(other), "%s", de->d_name);
-
-        if (strcmp(de->d_name, "CURRENT") == 0) {
-            current = 1;
-
-        } else if (strcmp(de->d_name, "LOCK") != 0) {
-            files |= bigcache_adopt_named(de->d_name);
-        }
-    }
-
-    (void) closedir(dir);
-
-    if (err) {
-        errno = err;
+    if (rc == BIGCACHE_UNAVAILABLE) {
         return bigcache_dir_failed("read", path, error);
+    }
+
+    if (rc == BIGCACHE_MISS || check.other[0] == '\0') {
+        return BIGCACHE_OK;
     }
 
     /* the original's, then: what else lies there stays there */
 
-    if (other[0] == '\0') {
-        return BIGCACHE_OK;
-    }
-
-    if (current && files) {
+    if (check.current && check.files) {
         return bigcache_dir_inside(path, error);
     }
 
     (void) snprintf(error, BIGCACHE_ERROR_LEN,
                     "\"%.128s\" is neither empty nor a bigcache store, "
-                    "it holds \"%.64s\"", path, other);
+                    "it holds \"%.64s\"", path, check.other);
 
     return BIGCACHE_ERROR;
+}
+
+
+/* returns BIGCACHE_MISS if the directory is a store's */
+
+static bigcache_rc_t
+bigcache_dir_check_entry(void *data, int dir, const char *name)
+{
+    bigcache_dir_check_t *check = data;
+
+    uint64_t               number;
+    bigcache_index_file_e  file;
+
+    (void) dir;
+
+    /*
+     * whatever else lies there; the second is complete, and becomes the first,
+     * which may have been removed by then
+     */
+
+    if (strcmp(name, BIGCACHE_LAYOUT_INDEX) == 0
+        || strcmp(name, BIGCACHE_LAYOUT_INDEX BIGCACHE_LAYOUT_BEFORE) == 0)
+    {
+        return BIGCACHE_MISS;
+    }
+
+    if (bigcache_dir_known(name)) {
+        return BIGCACHE_OK;
+    }
+
+    (void) snprintf(check->other, sizeof(check->other), "%s", name);
+
+    file = bigcache_index_file(name, &number);
+
+    check->current |= (file == BIGCACHE_INDEX_FILE_CURRENT);
+    check->files |= (file == BIGCACHE_INDEX_FILE_OTHER
+                     || file == BIGCACHE_INDEX_FILE_LOG
+                     || file == BIGCACHE_INDEX_FILE_TABLE);
+
+    return BIGCACHE_OK;
 }
 
 
@@ -442,7 +481,7 @@ bigcache_dir_inside(const char *path, char *error)
     char         name[PATH_MAX];
     struct stat  here, index, pages;
 
-    (void) snprintf(name, PATH_MAX, "%s/../" BIGCACHE_DIR_INDEX, path);
+    (void) snprintf(name, PATH_MAX, "%s/../" BIGCACHE_LAYOUT_INDEX, path);
 
     if (stat(path, &here) == -1) {
         return bigcache_dir_failed("open", path, error);
@@ -457,7 +496,7 @@ bigcache_dir_inside(const char *path, char *error)
         return BIGCACHE_OK;
     }
 
-    (void) snprintf(name, PATH_MAX, "%s/../" BIGCACHE_DIR_PAGES, path);
+    (void) snprintf(name, PATH_MAX, "%s/../" BIGCACHE_LAYOUT_PAGES, path);
 
     if (stat(name, &pages) == -1) {
         return (errno == ENOENT || errno == ENOTDIR)
@@ -479,9 +518,9 @@ bigcache_dir_known(const char *name)
 
     static const char *const  known[] = {
         ".", "..", "lost+found",
-        BIGCACHE_DIR_LOCK, BIGCACHE_DIR_PAGES, BIGCACHE_DIR_TRASH,
-        BIGCACHE_DIR_RESERVE, BIGCACHE_DIR_SPARE, BIGCACHE_DIR_SOCKET,
-        BIGCACHE_DIR_SOCKET ".new"
+        BIGCACHE_LAYOUT_LOCK, BIGCACHE_LAYOUT_PAGES, BIGCACHE_LAYOUT_TRASH,
+        BIGCACHE_LAYOUT_BALLAST, BIGCACHE_LAYOUT_SPARE, BIGCACHE_LAYOUT_SOCKET,
+        BIGCACHE_LAYOUT_SOCKET ".new"
     };
 
     for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
@@ -490,10 +529,11 @@ bigcache_dir_known(const char *name)
         }
     }
 
-    return strncmp(name, BIGCACHE_DIR_INDEX ".damaged-",
-                   sizeof(BIGCACHE_DIR_INDEX ".damaged-") - 1)
+    return strncmp(name, BIGCACHE_LAYOUT_INDEX ".damaged-",
+                   sizeof(BIGCACHE_LAYOUT_INDEX ".damaged-") - 1)
            == 0
-           || strcmp(name, BIGCACHE_DIR_INDEX BIGCACHE_RECOVER_NEW) == 0;
+           || strcmp(name, BIGCACHE_LAYOUT_INDEX BIGCACHE_LAYOUT_BEFORE_NEW)
+              == 0;
 }
 
 
@@ -535,48 +575,37 @@ bigcache_dir_failed(const char *what, const char *name, char *error)
  */
 
 static int
-bigcache_dir_remove(int parent, const char *name, _Atomic int *stop)
+bigcache_dir_remove_at(int parent, const char *name, _Atomic int *stop)
 {
-    int             fd, all;
-    DIR            *dir;
-    struct dirent  *de;
+    bigcache_dir_remove_t  remove;
 
-    fd = openat(parent, name, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
-    dir = (fd != -1) ? fdopendir(fd) : NULL;
+    remove.stop = stop;
+    remove.all = 1;
 
-    if (dir == NULL) {
-        if (fd != -1) {
-            (void) close(fd);
-        }
+    /* what could not be read is still there, so rmdir() fails on it */
 
-        return 0;
-    }
+    (void) bigcache_plain_each(parent, name, O_NOFOLLOW,
+                               bigcache_dir_remove_entry, &remove);
 
-    all = 1;
-
-    while (!atomic_load(stop)) {
-
-        de = bigcache_dir_next(dir);
-
-        if (de == NULL) {
-            break;
-        }
-
-        if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0) {
-            continue;
-        }
-
-        if (unlinkat(dirfd(dir), de->d_name, 0) == -1
-            && !bigcache_dir_remove(dirfd(dir), de->d_name, stop))
-        {
-            all = 0;
-        }
-    }
-
-    (void) closedir(dir);
-
-    /* what could not be read is still there, so this tells of it too */
-
-    return all && !atomic_load(stop)
+    return remove.all && !atomic_load(stop)
            && unlinkat(parent, name, AT_REMOVEDIR) == 0;
+}
+
+
+static bigcache_rc_t
+bigcache_dir_remove_entry(void *data, int dir, const char *name)
+{
+    bigcache_dir_remove_t *remove = data;
+
+    if (atomic_load(remove->stop)) {
+        return BIGCACHE_MISS;
+    }
+
+    if (unlinkat(dir, name, 0) == -1
+        && !bigcache_dir_remove_at(dir, name, remove->stop))
+    {
+        remove->all = 0;
+    }
+
+    return BIGCACHE_OK;
 }

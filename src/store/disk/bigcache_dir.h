@@ -5,21 +5,12 @@
 
 
 /*
- * The directory of a store:
- *
- *     lock      held by flock() by the one process that has the store open;
- *               bigcache_generation.h
- *     index/    bigcache_index.h
- *     pages/    bigcache_segments.h
- *     trash/    what is to be removed, at leisure
- *     import/   bigcache_adopt.h
- *     owner.sock  of that process, ../owner/bigcache_socket.h
- *     reserve   room on the disk, for when there is no other
- *     spare/    files, likewise
+ * The directory of a store; bigcache_layout.h names what is in it.
  *
  * LevelDB has a lock of its own, but an open that fails on it has by then
- * renamed the LOG of the process that holds it, so ours is asked first.  All
- * calls block on the disk; any thread, but for one directory one at a time.
+ * renamed the LOG of the process that holds it, so our lock is taken first.
+ * All calls block on the disk.  Any thread may call them, but only one at a
+ * time for the same directory.
  */
 
 
@@ -27,19 +18,10 @@
 #define _BIGCACHE_DIR_H_INCLUDED_
 
 
-#include <dirent.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "bigcache_index.h"
 #include "bigcache_rc.h"
-
-
-#define BIGCACHE_DIR_LOCK   "lock"
-#define BIGCACHE_DIR_INDEX  "index"
-#define BIGCACHE_DIR_PAGES  "pages"
-#define BIGCACHE_DIR_SOCKET "owner.sock"
-#define BIGCACHE_DIR_IMPORT "import"
 
 
 /*
@@ -68,22 +50,22 @@ bigcache_rc_t bigcache_dir_set_aside(const char *path, const char *name,
     uint64_t stamp, char *error);
 
 /*
- * Keeps size bytes of the disk in a file, or less on a small one, as
- * bigcache_dir_reserve_size() returns, and a few files; and gives them back.
- * Without them a full disk would take no record of what is removed, and no
- * page could be moved to make room.  The first returns BIGCACHE_OK, also if
- * there is no room for it; BIGCACHE_FULL if not even the file can be made; or
- * BIGCACHE_ERROR; and the reason.
+ * Makes the ballast: a file of size bytes, or less on a small file system, as
+ * bigcache_dir_ballast_size() returns, and a few spare files.  Without them a
+ * full disk could not take the record of a removal, nor a page that is moved
+ * to make space.  Returns BIGCACHE_OK, also if there is no space for it;
+ * BIGCACHE_FULL if not even the file can be made; or BIGCACHE_ERROR; and the
+ * reason in error.  bigcache_dir_drop_ballast() removes it, and the spare files
+ * too if hardly any other file can be made.
  */
-bigcache_rc_t bigcache_dir_reserve(const char *path, uint64_t size,
+bigcache_rc_t bigcache_dir_ballast(const char *path, uint64_t size,
     char *error);
-uint64_t bigcache_dir_reserve_size(const char *path, uint64_t size);
-void bigcache_dir_release(const char *path);
+uint64_t bigcache_dir_ballast_size(const char *path, uint64_t size);
+void bigcache_dir_drop_ballast(const char *path);
 
 /*
- * Makes the files that are kept, as many as can be had: bigcache_dir_release()
- * has given them back, if there were hardly others, for as long as they were
- * needed.
+ * Makes the spare files, as many as can be made; for when the need is over for
+ * which bigcache_dir_drop_ballast() removed them.
  */
 void bigcache_dir_spare(const char *path);
 
@@ -103,10 +85,14 @@ uint64_t bigcache_dir_segment_size(const char *path, uint64_t size);
 uint64_t bigcache_dir_free(const char *path);
 
 /*
- * Reads the next entry of a directory, as readdir() does.  Returns it; or NULL,
- * and errno: 0 at the end, else nobody knows what has not been read.
+ * Adds up the sizes of the regular files in the directory path, bytes.
+ * Returns 0, or -1 if some could not be seen; *size is then too small.
  */
-struct dirent *bigcache_dir_next(DIR *dir);
+int bigcache_dir_size(const char *path, uint64_t *size);
+
+/* removes the directory path with all that is in it, as much as can be */
+
+void bigcache_dir_remove(const char *path);
 
 /*
  * Removes what is in the trash; may take long, until stop is set.  Returns 1 if

@@ -8,7 +8,6 @@
 #define _GNU_SOURCE     /* the strerror_r() that returns a string */
 #endif
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,9 +15,17 @@
 #include <unistd.h>
 
 #include "bigcache_fsync.h"
+#include "bigcache_plain.h"
 
 
 #define BIGCACHE_FSYNC_OPEN  (O_RDONLY|O_NOFOLLOW|O_NONBLOCK|O_CLOEXEC)
+
+
+typedef struct {
+    const char  *suffix;
+    int         *lost;
+    char        *error;
+} bigcache_fsync_all_t;
 
 
 static bigcache_rc_t bigcache_fsync_all(const char *path, const char *suffix,
@@ -26,8 +33,8 @@ static bigcache_rc_t bigcache_fsync_all(const char *path, const char *suffix,
 static int bigcache_fsync_names(int fd);
 static bigcache_rc_t bigcache_fsync_end(int fd, int failed, const char *path,
     int *lost, char *error);
-static bigcache_rc_t bigcache_fsync_entry(int dir, const char *name,
-    int *lost, char *error);
+static bigcache_rc_t bigcache_fsync_entry(void *data, int dir,
+    const char *name);
 static bigcache_rc_t bigcache_fsync_unopened(const char *path, char *error);
 static bigcache_rc_t bigcache_fsync_failed(int err, const char *what,
     const char *path, char *error);
@@ -91,62 +98,57 @@ static bigcache_rc_t
 bigcache_fsync_all(const char *path, const char *suffix, int *lost,
     char *error)
 {
-    DIR            *dir;
-    size_t          len, end;
-    bigcache_rc_t   rc;
-    struct dirent  *de;
+    int                   fd;
+    bigcache_rc_t         rc;
+    bigcache_fsync_all_t  all;
 
     *lost = 0;
 
-    dir = opendir(path);
+    fd = open(path, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
 
-    if (dir == NULL) {
+    if (fd == -1) {
         return bigcache_fsync_unopened(path, error);
     }
 
-    rc = BIGCACHE_OK;
-    end = strlen(suffix);
+    all.suffix = suffix;
+    all.lost = lost;
+    all.error = error;
 
-    while (rc == BIGCACHE_OK) {
+    rc = bigcache_plain_each(fd, ".", 0, bigcache_fsync_entry, &all);
 
-        errno = 0;
-        de = readdir(dir);
+    if (rc == BIGCACHE_UNAVAILABLE) {
+        rc = bigcache_fsync_failed(errno, "read", path, error);
+    }
 
-        if (de == NULL) {
-            if (errno) {
-                rc = bigcache_fsync_failed(errno, "read", path, error);
-            }
-
-            break;
-        }
-
-        len = strlen(de->d_name);
-
-        if (len > end
-            && de->d_name[0] != '.'
-            && strcmp(de->d_name + len - end, suffix) == 0)
-        {
-            rc = bigcache_fsync_entry(dirfd(dir), de->d_name, lost, error);
-        }
+    if (rc != BIGCACHE_OK) {
+        (void) close(fd);
+        return rc;
     }
 
     /* the names of those that were begun since */
 
-    if (rc == BIGCACHE_OK && bigcache_fsync_names(dirfd(dir)) == -1) {
-        *lost = 1;
-        rc = bigcache_fsync_failed(errno, "sync", path, error);
-    }
-
-    (void) closedir(dir);
-
-    return rc;
+    return bigcache_fsync_end(fd, bigcache_fsync_names(fd), path, lost,
+                              error);
 }
 
 
 static bigcache_rc_t
-bigcache_fsync_entry(int dir, const char *name, int *lost, char *error)
+bigcache_fsync_entry(void *data, int dir, const char *name)
 {
-    int  fd;
+    bigcache_fsync_all_t *all = data;
+
+    int     fd;
+    size_t  len, end;
+
+    len = strlen(name);
+    end = strlen(all->suffix);
+
+    if (len <= end
+        || name[0] == '.'
+        || strcmp(name + len - end, all->suffix) != 0)
+    {
+        return BIGCACHE_OK;
+    }
 
     fd = openat(dir, name, BIGCACHE_FSYNC_OPEN);
 
@@ -159,10 +161,10 @@ bigcache_fsync_entry(int dir, const char *name, int *lost, char *error)
 
         return (errno == ENOENT || errno == ELOOP)
                ? BIGCACHE_OK
-               : bigcache_fsync_failed(errno, "open", name, error);
+               : bigcache_fsync_failed(errno, "open", name, all->error);
     }
 
-    return bigcache_fsync_end(fd, fdatasync(fd), name, lost, error);
+    return bigcache_fsync_end(fd, fdatasync(fd), name, all->lost, all->error);
 }
 
 

@@ -17,7 +17,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
-#include "bigcache_dir.h"
+#include "bigcache_layout.h"
 #include "bigcache_plain.h"
 #include "bigcache_time.h"
 #include "bigcache_generation.h"
@@ -60,7 +60,7 @@ bigcache_generation_next(int fd, char *error)
     }
 
     (void) snprintf(error, BIGCACHE_ERROR_LEN,
-                    "cannot write to \"" BIGCACHE_DIR_LOCK "\": %s",
+                    "cannot write to \"" BIGCACHE_LAYOUT_LOCK "\": %s",
                     n == -1 ? strerror(errno) : "no more than a part");
 
     return (n != -1 || errno == ENOSPC || errno == EDQUOT) ? BIGCACHE_FULL
@@ -77,7 +77,7 @@ bigcache_generation_read(int fd, uint64_t *generation, char *error)
 
     if (n == -1) {
         (void) snprintf(error, BIGCACHE_ERROR_LEN,
-                        "cannot read \"" BIGCACHE_DIR_LOCK "\": %s",
+                        "cannot read \"" BIGCACHE_LAYOUT_LOCK "\": %s",
                         strerror(errno));
         return BIGCACHE_ERROR;
     }
@@ -132,7 +132,7 @@ bigcache_generation_open(bigcache_generation_t *generation, const char *path)
         return -1;
     }
 
-    fd = bigcache_plain_open(dir, BIGCACHE_DIR_LOCK, O_RDONLY, 1, NULL);
+    fd = bigcache_plain_open(dir, BIGCACHE_LAYOUT_LOCK, O_RDONLY, 1, NULL);
 
     (void) close(dir);
 

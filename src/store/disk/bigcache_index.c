@@ -4,15 +4,14 @@
  */
 
 
-#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <leveldb/c.h>
 
-#include "bigcache_dir.h"
 #include "bigcache_index.h"
 #include "bigcache_plain.h"
 
@@ -42,6 +41,12 @@ typedef struct {
 } bigcache_index_name_t;
 
 
+typedef struct {
+    unsigned                 current:1;
+    unsigned                 data:1;   /* tables or logs */
+} bigcache_index_files_t;
+
+
 struct bigcache_index_walk_s {
     leveldb_iterator_t      *it;
     size_t                   space;
@@ -55,6 +60,8 @@ static bigcache_rc_t bigcache_index_start(bigcache_index_t **index,
     unsigned char paranoid, char *error);
 static bigcache_rc_t bigcache_index_files(const char *path, int *fresh,
     char *error);
+static bigcache_rc_t bigcache_index_found(void *data, int dir,
+    const char *name);
 static void bigcache_index_name(const bigcache_index_t *index,
     bigcache_index_name_t *name, u_char space, const bigcache_str_t *key);
 static int bigcache_index_less(const bigcache_index_name_t *one,
@@ -456,59 +463,113 @@ bigcache_index_walk_behind(bigcache_index_t *index, const bigcache_str_t *key,
 
 
 /*
- * Looks at what lies in the directory of a database, which LevelDB would begin
- * anew, without a word, if it did not find CURRENT, or could not look.
+ * Looks at what lies in the directory of a database.  LevelDB would begin a
+ * new one without an error if it did not find CURRENT, or could not look.
  */
 
 static bigcache_rc_t
 bigcache_index_files(const char *path, int *fresh, char *error)
 {
-    int             current, files, err;
-    DIR            *dir;
-    size_t          len;
-    struct dirent  *de;
+    bigcache_rc_t           rc;
+    bigcache_index_files_t  found;
 
-    current = 0;
-    files = 0;
+    memset(&found, 0, sizeof(bigcache_index_files_t));
 
-    dir = opendir(path);
+    rc = bigcache_plain_each(AT_FDCWD, path, 0, bigcache_index_found, &found);
 
-    while (dir && (de = bigcache_dir_next(dir)) != NULL) {
-
-        len = strlen(de->d_name);
-
-        if (strcmp(de->d_name, "CURRENT") == 0) {
-            current = 1;
-
-        } else if (len > 4
-                   && (strcmp(de->d_name + len - 4, ".ldb") == 0
-                       || strcmp(de->d_name + len - 4, ".log") == 0))
-        {
-            files = 1;
-        }
-    }
-
-    err = errno;
-
-    if (dir) {
-        (void) closedir(dir);
-    }
-
-    if (err && (dir || err != ENOENT)) {
+    if (rc != BIGCACHE_OK && errno != ENOENT) {
         (void) snprintf(error, BIGCACHE_ERROR_LEN,
-                        "cannot read \"%.150s\": %s", path, strerror(err));
+                        "cannot read \"%.150s\": %s", path, strerror(errno));
         return BIGCACHE_ERROR;
     }
 
-    *fresh = !current;
+    *fresh = !found.current;
 
-    if (files && !current) {
+    if (found.data && !found.current) {
         (void) snprintf(error, BIGCACHE_ERROR_LEN,
                         "there are tables or logs, but no CURRENT");
         return BIGCACHE_DAMAGED;
     }
 
     return BIGCACHE_OK;
+}
+
+
+static bigcache_rc_t
+bigcache_index_found(void *data, int dir, const char *name)
+{
+    bigcache_index_files_t *found = data;
+
+    uint64_t  number;
+
+    (void) dir;
+
+    switch (bigcache_index_file(name, &number)) {
+
+    case BIGCACHE_INDEX_FILE_CURRENT:
+        found->current = 1;
+        break;
+
+    case BIGCACHE_INDEX_FILE_LOG:
+    case BIGCACHE_INDEX_FILE_TABLE:
+        found->data = 1;
+        break;
+
+    default:
+        break;
+    }
+
+    return BIGCACHE_OK;
+}
+
+
+bigcache_index_file_e
+bigcache_index_file(const char *name, uint64_t *number)
+{
+    char    *end;
+    size_t   i, n;
+
+    static const struct {
+        const char             *name;
+        bigcache_index_file_e   file;
+    } names[] = {
+        { "CURRENT", BIGCACHE_INDEX_FILE_CURRENT },
+        { "LOCK", BIGCACHE_INDEX_FILE_LOCK },
+        { "LOG", BIGCACHE_INDEX_FILE_OTHER },
+        { "LOG.old", BIGCACHE_INDEX_FILE_OTHER },
+        { ".log", BIGCACHE_INDEX_FILE_LOG },
+        { ".ldb", BIGCACHE_INDEX_FILE_TABLE },
+        { ".sst", BIGCACHE_INDEX_FILE_TABLE },
+        { ".dbtmp", BIGCACHE_INDEX_FILE_OTHER }
+    };
+
+    *number = 0;
+
+    if (strncmp(name, "MANIFEST-", 9) == 0) {
+        n = strspn(name + 9, "0123456789");
+
+        return (n != 0 && name[9 + n] == '\0') ? BIGCACHE_INDEX_FILE_OTHER
+                                               : BIGCACHE_INDEX_FILE_NONE;
+    }
+
+    /* names that begin with a dot follow a number */
+
+    n = strspn(name, "0123456789");
+
+    if (n) {
+        *number = strtoull(name, &end, 10);
+        name = end;
+    }
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if ((n != 0) == (names[i].name[0] == '.')
+            && strcmp(name, names[i].name) == 0)
+        {
+            return names[i].file;
+        }
+    }
+
+    return BIGCACHE_INDEX_FILE_NONE;
 }
 
 

@@ -27,6 +27,17 @@
 typedef struct bigcache_index_s       bigcache_index_t;
 typedef struct bigcache_index_walk_s  bigcache_index_walk_t;
 
+/* what LevelDB calls a file */
+
+typedef enum {
+    BIGCACHE_INDEX_FILE_NONE = 0,   /* no file of LevelDB */
+    BIGCACHE_INDEX_FILE_CURRENT,
+    BIGCACHE_INDEX_FILE_LOCK,
+    BIGCACHE_INDEX_FILE_OTHER,
+    BIGCACHE_INDEX_FILE_LOG,
+    BIGCACHE_INDEX_FILE_TABLE
+} bigcache_index_file_e;
+
 typedef struct {
     size_t  block_cache;    /* bytes */
     size_t  write_buffer;   /* bytes, twice that in memory at most */
@@ -72,6 +83,10 @@ bigcache_rc_t bigcache_index_repair(const char *path,
     char *error);
 
 void bigcache_index_close(bigcache_index_t *index);
+
+/* tells a file by its name; *number is that of a log or a table */
+
+bigcache_index_file_e bigcache_index_file(const char *name, uint64_t *number);
 
 /* returns BIGCACHE_OK if anything is in it, BIGCACHE_MISS if not */
 

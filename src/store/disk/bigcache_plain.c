@@ -25,7 +25,8 @@
 
 static int bigcache_plain_check(const struct stat *st, const char *name,
     int single, char *error);
-static int bigcache_plain_entry(int dir, const char *name, char *error);
+static bigcache_rc_t bigcache_plain_entry(void *data, int dir,
+    const char *name);
 static int bigcache_plain_link(int dir, const char *name);
 static const char *bigcache_plain_type(const struct stat *st);
 static int bigcache_plain_refused(int err, const char *name, const char *why,
@@ -120,9 +121,8 @@ bigcache_plain_open(int dir, const char *name, int flags, int single,
 bigcache_rc_t
 bigcache_plain_files(const char *path, char *error)
 {
-    int             fd, rc;
-    DIR            *dir;
-    struct dirent  *de;
+    int            fd;
+    bigcache_rc_t  rc;
 
     fd = bigcache_plain_dir(path, 0, error);
 
@@ -130,37 +130,66 @@ bigcache_plain_files(const char *path, char *error)
         return (errno == ENOENT) ? BIGCACHE_OK : BIGCACHE_ERROR;
     }
 
-    rc = openat(fd, ".", O_RDONLY|O_DIRECTORY|O_CLOEXEC);
-    dir = (rc == -1) ? NULL : fdopendir(rc);
+    rc = bigcache_plain_each(fd, ".", 0, bigcache_plain_entry, error);
+
+    if (rc == BIGCACHE_UNAVAILABLE) {
+        (void) bigcache_plain_failed(path, error);
+    }
+
+    (void) close(fd);
+
+    return (rc == BIGCACHE_OK) ? BIGCACHE_OK : BIGCACHE_ERROR;
+}
+
+
+bigcache_rc_t
+bigcache_plain_each(int at, const char *path, int flags,
+    bigcache_plain_pt handler, void *data)
+{
+    int             fd, err;
+    DIR            *dir;
+    bigcache_rc_t   rc;
+    struct dirent  *de;
+
+    fd = openat(at, path, O_RDONLY|O_DIRECTORY|O_CLOEXEC|flags);
+
+    if (fd == -1) {
+        return BIGCACHE_UNAVAILABLE;
+    }
+
+    dir = fdopendir(fd);
 
     if (dir == NULL) {
-        (void) bigcache_plain_failed(path, error);
-
-        if (rc != -1) {
-            (void) close(rc);
-        }
-
+        err = errno;
         (void) close(fd);
-        return BIGCACHE_ERROR;
+        errno = err;
+
+        return BIGCACHE_UNAVAILABLE;
     }
 
     do {
+        rc = BIGCACHE_OK;
         errno = 0;
+
         de = readdir(dir);
 
-        if (de == NULL && errno) {
-            rc = bigcache_plain_failed(path, error);
+        if (de == NULL) {
+            rc = errno ? BIGCACHE_UNAVAILABLE : BIGCACHE_OK;
+            errno = (errno == ENOENT) ? ESTALE : errno;
 
-        } else {
-            rc = de ? bigcache_plain_entry(fd, de->d_name, error) : 0;
+        } else if (strcmp(de->d_name, ".") != 0
+                   && strcmp(de->d_name, "..") != 0)
+        {
+            rc = handler(data, fd, de->d_name);
         }
 
-    } while (de && rc == 0);
+    } while (de && rc == BIGCACHE_OK);
 
+    err = errno;
     (void) closedir(dir);
-    (void) close(fd);
+    errno = err;
 
-    return (rc == 0) ? BIGCACHE_OK : BIGCACHE_ERROR;
+    return rc;
 }
 
 
@@ -188,24 +217,33 @@ bigcache_plain_check(const struct stat *st, const char *name, int single,
 }
 
 
-static int
-bigcache_plain_entry(int dir, const char *name, char *error)
+static bigcache_rc_t
+bigcache_plain_entry(void *data, int dir, const char *name)
 {
+    char *error = data;
+
     struct stat  st;
 
     if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1) {
-        return (errno == ENOENT) ? 0 : bigcache_plain_failed(name, error);
+
+        if (errno == ENOENT) {
+            return BIGCACHE_OK;
+        }
+
+        (void) bigcache_plain_failed(name, error);
+        return BIGCACHE_ERROR;
     }
 
     if (S_ISREG(st.st_mode)
         || S_ISDIR(st.st_mode)
         || (S_ISLNK(st.st_mode) && bigcache_plain_link(dir, name)))
     {
-        return 0;
+        return BIGCACHE_OK;
     }
 
-    return bigcache_plain_refused(EINVAL, name, bigcache_plain_type(&st),
+    (void) bigcache_plain_refused(EINVAL, name, bigcache_plain_type(&st),
                                   error);
+    return BIGCACHE_ERROR;
 }
 
 

@@ -25,6 +25,14 @@
 
 
 /*
+ * Called for an entry of a directory; dir is a descriptor of the directory.
+ * Returns BIGCACHE_OK to go on; anything else ends the walk.
+ */
+typedef bigcache_rc_t (*bigcache_plain_pt)(void *data, int dir,
+    const char *name);
+
+
+/*
  * Opens the directory path, to name files in it; link: path itself may be a
  * symbolic link, as that of a store, which is the administrator's.  Returns a
  * descriptor, which the caller closes; or -1, errno, and, unless error is
@@ -48,6 +56,18 @@ int bigcache_plain_open(int dir, const char *name, int flags, int single,
  * and the reason.
  */
 bigcache_rc_t bigcache_plain_files(const char *path, char *error);
+
+/*
+ * Calls handler for each entry of the directory path, but for "." and "..".
+ * The path is relative to the descriptor at, as for openat(); flags are 0 or
+ * O_NOFOLLOW.  Returns BIGCACHE_OK, or what the handler returned.  Returns
+ * BIGCACHE_UNAVAILABLE and errno if the directory could not be opened or not
+ * be read to its end: what it holds is then unknown, and the caller must not
+ * take it for an empty one; errno is ENOENT only if there is no directory.
+ * Handlers never return BIGCACHE_UNAVAILABLE.
+ */
+bigcache_rc_t bigcache_plain_each(int at, const char *path, int flags,
+    bigcache_plain_pt handler, void *data);
 
 
 #endif /* _BIGCACHE_PLAIN_H_INCLUDED_ */

@@ -8,7 +8,6 @@
 #define _GNU_SOURCE     /* the strerror_r() that returns a string */
 #endif
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -21,6 +20,7 @@
 #include "bigcache_data.h"
 #include "bigcache_dir.h"
 #include "bigcache_fsync.h"
+#include "bigcache_layout.h"
 #include "bigcache_plain.h"
 #include "bigcache_recover.h"
 #include "bigcache_time.h"
@@ -42,6 +42,8 @@ typedef struct {
     const char               *name;
     bigcache_recover_e        how;
     unsigned                  kept:1;    /* the files have second links */
+    int                       to;        /* where, while they are made */
+    char                     *error;
     size_t                    nfiles;
     size_t                    nalloc;
     bigcache_recover_file_t  *files;
@@ -53,8 +55,8 @@ static bigcache_rc_t bigcache_recover_once(bigcache_recover_t *recover,
     const bigcache_index_conf_t *conf, bigcache_index_t **index, char *error);
 static bigcache_rc_t bigcache_recover_keep(bigcache_recover_t *recover,
     char *error);
-static bigcache_rc_t bigcache_recover_link(bigcache_recover_t *recover,
-    int from, int to, char *error);
+static bigcache_rc_t bigcache_recover_link(void *data, int dir,
+    const char *name);
 static int bigcache_recover_impossible(int err);
 static int bigcache_recover_add(bigcache_recover_t *recover,
     const char *name);
@@ -175,7 +177,7 @@ bigcache_recover_restore(const char *path, const char *name, char *error)
     recover.path = path;
     recover.name = name;
 
-    (void) snprintf(from, PATH_MAX, "%s/%s" BIGCACHE_RECOVER_BEFORE, path,
+    (void) snprintf(from, PATH_MAX, "%s/%s" BIGCACHE_LAYOUT_BEFORE, path,
                     name);
     (void) snprintf(to, PATH_MAX, "%s/%s", path, name);
 
@@ -197,8 +199,8 @@ bigcache_recover_restore(const char *path, const char *name, char *error)
 void
 bigcache_recover_remove(const char *path, const char *name)
 {
-    bigcache_recover_empty(path, name, BIGCACHE_RECOVER_NEW);
-    bigcache_recover_empty(path, name, BIGCACHE_RECOVER_BEFORE);
+    bigcache_recover_empty(path, name, BIGCACHE_LAYOUT_BEFORE_NEW);
+    bigcache_recover_empty(path, name, BIGCACHE_LAYOUT_BEFORE);
     bigcache_recover_empty(path, name, "");
 }
 
@@ -274,7 +276,6 @@ bigcache_recover_once(bigcache_recover_t *recover,
 static bigcache_rc_t
 bigcache_recover_keep(bigcache_recover_t *recover, char *error)
 {
-    int            from, to;
     char           name[PATH_MAX], new[PATH_MAX];
     bigcache_rc_t  rc;
 
@@ -286,21 +287,19 @@ bigcache_recover_keep(bigcache_recover_t *recover, char *error)
     }
 
     bigcache_recover_empty(recover->path, recover->name,
-                           BIGCACHE_RECOVER_NEW);
+                           BIGCACHE_LAYOUT_BEFORE_NEW);
 
     (void) snprintf(name, PATH_MAX, "%s/%s", recover->path, recover->name);
 
-    from = open(name, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
-
-    if (from == -1) {
-        return (errno == ENOENT) ? BIGCACHE_OK
-               : bigcache_recover_failed(recover, "open", error);
+    if (access(name, F_OK) == -1 && errno == ENOENT) {
+        return BIGCACHE_OK;
     }
 
-    (void) snprintf(new, PATH_MAX, "%s/%s" BIGCACHE_RECOVER_NEW,
+    (void) snprintf(new, PATH_MAX, "%s/%s" BIGCACHE_LAYOUT_BEFORE_NEW,
                     recover->path, recover->name);
 
-    to = -1;
+    recover->to = -1;
+    recover->error = error;
     recover->kept = (mkdir(new, 0700) == 0);
 
     if (!recover->kept && !bigcache_recover_impossible(errno)) {
@@ -308,25 +307,27 @@ bigcache_recover_keep(bigcache_recover_t *recover, char *error)
     }
 
     if (recover->kept) {
-        to = open(new, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
+        recover->to = open(new, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
 
-        if (to == -1) {
+        if (recover->to == -1) {
             rc = bigcache_recover_failed(recover, "keep", error);
         }
     }
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_recover_link(recover, from, to, error);
+        rc = bigcache_plain_each(AT_FDCWD, name, O_NOFOLLOW,
+                                 bigcache_recover_link, recover);
 
-    } else {
-        (void) close(from);
+        if (rc == BIGCACHE_UNAVAILABLE) {
+            rc = bigcache_recover_failed(recover, "read", error);
+        }
     }
 
-    if (to != -1) {
-        (void) close(to);
+    if (recover->to != -1) {
+        (void) close(recover->to);
     }
 
-    (void) snprintf(name, PATH_MAX, "%s/%s" BIGCACHE_RECOVER_BEFORE,
+    (void) snprintf(name, PATH_MAX, "%s/%s" BIGCACHE_LAYOUT_BEFORE,
                     recover->path, recover->name);
 
     /* nobody is to find it without a part of them, after a power cut either */
@@ -349,72 +350,42 @@ bigcache_recover_keep(bigcache_recover_t *recover, char *error)
 }
 
 
-/* closes from */
-
 static bigcache_rc_t
-bigcache_recover_link(bigcache_recover_t *recover, int from, int to,
-    char *error)
+bigcache_recover_link(void *data, int dir, const char *name)
 {
-    DIR            *dir;
-    bigcache_rc_t   rc;
-    struct stat     st;
-    struct dirent  *de;
+    bigcache_recover_t *recover = data;
 
-    dir = fdopendir(from);
+    struct stat  st;
 
-    if (dir == NULL) {
-        rc = bigcache_recover_failed(recover, "open", error);
-        (void) close(from);
-
-        return rc;
+    if (strncmp(name, "LOG", 3) == 0) {
+        return BIGCACHE_OK;
     }
 
-    rc = BIGCACHE_OK;
+    /* LevelDB has one directory, lost, of what is of no use to it */
 
-    while (rc == BIGCACHE_OK && (de = bigcache_dir_next(dir)) != NULL) {
-
-        if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0
-            || strncmp(de->d_name, "LOG", 3) == 0)
-        {
-            continue;
-        }
-
-        /* LevelDB has one directory, lost, of what is of no use to it */
-
-        if (fstatat(from, de->d_name, &st, AT_SYMLINK_NOFOLLOW) == -1) {
-            rc = bigcache_recover_failed(recover, "look at", error);
-            break;
-        }
-
-        if (S_ISDIR(st.st_mode)) {
-            continue;
-        }
-
-        if (bigcache_recover_add(recover, de->d_name) == -1) {
-            (void) snprintf(error, BIGCACHE_ERROR_LEN, "out of memory");
-            rc = BIGCACHE_ERROR;
-
-        } else if (recover->kept
-                   && linkat(from, de->d_name, to, de->d_name, 0) == -1)
-        {
-            if (bigcache_recover_impossible(errno)) {
-                recover->kept = 0;
-
-            } else {
-                rc = bigcache_recover_failed(recover, "keep", error);
-            }
-        }
-
-        errno = 0;
+    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1) {
+        return bigcache_recover_failed(recover, "look at", recover->error);
     }
 
-    if (rc == BIGCACHE_OK && errno) {
-        rc = bigcache_recover_failed(recover, "read", error);
+    if (S_ISDIR(st.st_mode)) {
+        return BIGCACHE_OK;
     }
 
-    (void) closedir(dir);
+    if (bigcache_recover_add(recover, name) == -1) {
+        (void) snprintf(recover->error, BIGCACHE_ERROR_LEN, "out of memory");
+        return BIGCACHE_ERROR;
+    }
 
-    return rc;
+    if (recover->kept && linkat(dir, name, recover->to, name, 0) == -1) {
+
+        if (!bigcache_recover_impossible(errno)) {
+            return bigcache_recover_failed(recover, "keep", recover->error);
+        }
+
+        recover->kept = 0;
+    }
+
+    return BIGCACHE_OK;
 }
 
 
@@ -431,17 +402,14 @@ bigcache_recover_impossible(int err)
 static int
 bigcache_recover_add(bigcache_recover_t *recover, const char *name)
 {
-    char                     *end;
     size_t                    n;
     uint64_t                  number;
+    bigcache_index_file_e     file;
     bigcache_recover_file_t  *files;
 
-    number = strtoull(name, &end, 10);
+    file = bigcache_index_file(name, &number);
 
-    if (end == name
-        || (strcmp(end, ".log") != 0 && strcmp(end, ".ldb") != 0
-            && strcmp(end, ".sst") != 0))
-    {
+    if (file != BIGCACHE_INDEX_FILE_LOG && file != BIGCACHE_INDEX_FILE_TABLE) {
         return 0;
     }
 
@@ -458,8 +426,10 @@ bigcache_recover_add(bigcache_recover_t *recover, const char *name)
         recover->nalloc = n;
     }
 
-    recover->files[recover->nfiles].number = number;
-    recover->files[recover->nfiles++].table = (strcmp(end, ".log") != 0);
+    files = &recover->files[recover->nfiles++];
+
+    files->number = number;
+    files->table = (file == BIGCACHE_INDEX_FILE_TABLE);
 
     return 0;
 }
@@ -480,7 +450,7 @@ bigcache_recover_end(bigcache_recover_t *recover, char *error)
         return BIGCACHE_OK;
     }
 
-    (void) snprintf(name, PATH_MAX, "%s" BIGCACHE_RECOVER_BEFORE,
+    (void) snprintf(name, PATH_MAX, "%s" BIGCACHE_LAYOUT_BEFORE,
                     recover->name);
 
     rc = bigcache_dir_discard(recover->path, name,
@@ -692,39 +662,11 @@ bigcache_recover_hash(uint64_t hash, const void *data, size_t len)
 static void
 bigcache_recover_empty(const char *path, const char *name, const char *end)
 {
-    int             fd;
-    DIR            *dir;
-    char            full[PATH_MAX];
-    struct dirent  *de;
+    char  full[PATH_MAX];
 
     (void) snprintf(full, PATH_MAX, "%s/%s%s", path, name, end);
 
-    /* a link is not followed: what it leads to is somebody else's */
-
-    fd = open(full, O_RDONLY|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
-    dir = (fd != -1) ? fdopendir(fd) : NULL;
-
-    if (dir == NULL) {
-        if (fd != -1) {
-            (void) close(fd);
-        }
-
-        return;
-    }
-
-    while ((de = bigcache_dir_next(dir)) != NULL) {
-
-        if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0) {
-            continue;
-        }
-
-        if (unlinkat(dirfd(dir), de->d_name, 0) == -1 && errno == EISDIR) {
-            bigcache_recover_empty(full, de->d_name, "");
-        }
-    }
-
-    (void) closedir(dir);
-    (void) rmdir(full);
+    bigcache_dir_remove(full);
 }
 
 

@@ -27,10 +27,6 @@
 #include "bigcache_rc.h"
 
 
-#define BIGCACHE_RECOVER_BEFORE  ".before"
-#define BIGCACHE_RECOVER_NEW     BIGCACHE_RECOVER_BEFORE ".new"
-
-
 typedef enum {
     BIGCACHE_RECOVER_OPEN = 0,
     BIGCACHE_RECOVER_TORN,         /* without what its logs have cut off */

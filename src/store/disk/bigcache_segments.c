@@ -8,7 +8,6 @@
 #define _GNU_SOURCE     /* the strerror_r() that returns a string */
 #endif
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -21,7 +20,6 @@
 #include <sys/stat.h>
 
 #include "bigcache_data.h"
-#include "bigcache_dir.h"
 #include "bigcache_fsync.h"
 #include "bigcache_plain.h"
 #include "bigcache_segments.h"
@@ -80,10 +78,16 @@ struct bigcache_segments_s {
 };
 
 
+typedef struct {
+    bigcache_segments_t    *segments;
+    char                   *error;
+} bigcache_segments_scan_t;
+
+
 static bigcache_rc_t bigcache_segments_scan(bigcache_segments_t *segments,
     char *error);
-static bigcache_rc_t bigcache_segments_found(bigcache_segments_t *segments,
-    int dir, const char *name, char *error);
+static bigcache_rc_t bigcache_segments_found(void *data, int dir,
+    const char *name);
 static bigcache_rc_t bigcache_segments_unknown(bigcache_segments_t *segments,
     const char *name, int fd, char *error);
 static void bigcache_segments_headless(bigcache_segments_t *segments,
@@ -699,11 +703,9 @@ bigcache_segments_total(bigcache_segments_t *segments,
 static bigcache_rc_t
 bigcache_segments_scan(bigcache_segments_t *segments, char *error)
 {
-    int             fd, list;
-    DIR            *dir;
-    char            text[128];
-    bigcache_rc_t   rc;
-    struct dirent  *de;
+    int                       fd;
+    bigcache_rc_t             rc;
+    bigcache_segments_scan_t  scan;
 
     fd = bigcache_plain_dir(segments->path, 0, error);
 
@@ -713,58 +715,37 @@ bigcache_segments_scan(bigcache_segments_t *segments, char *error)
 
     bigcache_files_know(segments->files, fd);
 
-    list = openat(fd, ".", O_RDONLY|O_DIRECTORY|O_CLOEXEC);
-    dir = (list == -1) ? NULL : fdopendir(list);
+    scan.segments = segments;
+    scan.error = error;
+
+    rc = bigcache_plain_each(fd, ".", 0, bigcache_segments_found, &scan);
+
+    if (rc == BIGCACHE_UNAVAILABLE) {
+        rc = bigcache_segments_unknown(segments, "", -1, error);
+    }
 
     (void) close(fd);
-
-    if (dir == NULL) {
-
-        if (list != -1) {
-            (void) close(list);
-        }
-
-        (void) snprintf(error, BIGCACHE_ERROR_LEN,
-                        "cannot open \"%.128s\": %s", segments->path,
-                        strerror_r(errno, text, sizeof(text)));
-        return BIGCACHE_ERROR;
-    }
-
-    rc = BIGCACHE_OK;
-
-    while (rc == BIGCACHE_OK) {
-
-        de = bigcache_dir_next(dir);
-
-        if (de == NULL) {
-
-            if (errno) {
-                rc = bigcache_segments_unknown(segments, "", -1, error);
-            }
-
-            break;
-        }
-
-        rc = bigcache_segments_found(segments, dirfd(dir), de->d_name,
-                                     error);
-    }
-
-    (void) closedir(dir);
 
     return rc;
 }
 
 
 static bigcache_rc_t
-bigcache_segments_found(bigcache_segments_t *segments, int dir,
-    const char *name, char *error)
+bigcache_segments_found(void *data, int dir, const char *name)
 {
-    int                  fd;
-    u_char               header[BIGCACHE_SEGMENT_HEADER];
-    ssize_t              n;
-    uint64_t             id;
-    struct stat          st;
-    bigcache_segment_t  *segment;
+    bigcache_segments_scan_t *scan = data;
+
+    int                   fd;
+    char                 *error;
+    u_char                header[BIGCACHE_SEGMENT_HEADER];
+    ssize_t               n;
+    uint64_t              id;
+    struct stat           st;
+    bigcache_segment_t   *segment;
+    bigcache_segments_t  *segments;
+
+    error = scan->error;
+    segments = scan->segments;
 
     if (strspn(name, "0123456789abcdef") != 16
         || strcmp(name + 16, ".seg") != 0)

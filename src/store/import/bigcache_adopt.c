@@ -8,7 +8,6 @@
 #define _GNU_SOURCE     /* the strerror_r() that returns a string */
 #endif
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -20,16 +19,21 @@
 #include "bigcache_adopt.h"
 #include "bigcache_dir.h"
 #include "bigcache_fsync.h"
+#include "bigcache_layout.h"
 #include "bigcache_names.h"
+#include "bigcache_plain.h"
 #include "bigcache_recover.h"
 
 
-#define BIGCACHE_ADOPT_NEW     BIGCACHE_DIR_IMPORT ".new"
+#define BIGCACHE_ADOPT_NEW     BIGCACHE_LAYOUT_IMPORT ".new"
 #define BIGCACHE_ADOPT_MEMORY  (4 * 1024 * 1024)
 
 
-typedef bigcache_rc_t (*bigcache_adopt_pt)(const char *path,
-    const char *name, void *data, char *error);
+typedef struct {
+    const char  *path;
+    uint64_t     stamp;
+    char        *error;
+} bigcache_adopt_t;
 
 
 static bigcache_rc_t bigcache_adopt_wanted(const char *path, char *error);
@@ -38,48 +42,13 @@ static bigcache_rc_t bigcache_adopt_exists(const char *path,
     const char *name, char *error);
 static bigcache_rc_t bigcache_adopt_check(const char *path, char *error);
 static bigcache_rc_t bigcache_adopt_files(const char *path,
-    bigcache_adopt_pt handler, void *data, char *error);
-static bigcache_rc_t bigcache_adopt_link(const char *path, const char *name,
-    void *data, char *error);
-static bigcache_rc_t bigcache_adopt_discard(const char *path,
-    const char *name, void *data, char *error);
+    bigcache_plain_pt handler, uint64_t stamp, char *error);
+static bigcache_rc_t bigcache_adopt_link(void *data, int dir,
+    const char *name);
+static bigcache_rc_t bigcache_adopt_discard(void *data, int dir,
+    const char *name);
 static bigcache_rc_t bigcache_adopt_failed(const char *what,
     const char *path, const char *name, char *error);
-
-
-int
-bigcache_adopt_named(const char *name)
-{
-    size_t  i, n;
-
-    static const char *const  names[] = {
-        "CURRENT", "LOCK", "LOG", "LOG.old"
-    };
-
-    static const char *const  ends[] = { ".ldb", ".sst", ".log", ".dbtmp" };
-
-    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(name, names[i]) == 0) {
-            return 1;
-        }
-    }
-
-    n = strspn(name, "0123456789");
-
-    for (i = 0; n && i < sizeof(ends) / sizeof(ends[0]); i++) {
-        if (strcmp(name + n, ends[i]) == 0) {
-            return 1;
-        }
-    }
-
-    if (strncmp(name, "MANIFEST-", 9) != 0) {
-        return 0;
-    }
-
-    n = strspn(name + 9, "0123456789");
-
-    return n != 0 && name[9 + n] == '\0';
-}
 
 
 bigcache_rc_t
@@ -106,13 +75,13 @@ bigcache_adopt(const char *path, char *error)
     bigcache_recover_remove(path, BIGCACHE_ADOPT_NEW);
 
     (void) snprintf(from, PATH_MAX, "%s/" BIGCACHE_ADOPT_NEW, path);
-    (void) snprintf(to, PATH_MAX, "%s/" BIGCACHE_DIR_IMPORT, path);
+    (void) snprintf(to, PATH_MAX, "%s/" BIGCACHE_LAYOUT_IMPORT, path);
 
     if (mkdir(from, 0700) == -1) {
         return bigcache_adopt_failed("make", path, BIGCACHE_ADOPT_NEW, error);
     }
 
-    rc = bigcache_adopt_files(path, bigcache_adopt_link, NULL, error);
+    rc = bigcache_adopt_files(path, bigcache_adopt_link, 0, error);
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_adopt_check(path, error);
@@ -176,10 +145,10 @@ bigcache_adopt_due(const char *path, char *error)
 {
     bigcache_rc_t  rc;
 
-    rc = bigcache_recover_restore(path, BIGCACHE_DIR_IMPORT, error);
+    rc = bigcache_recover_restore(path, BIGCACHE_LAYOUT_IMPORT, error);
 
     return (rc == BIGCACHE_OK)
-           ? bigcache_adopt_exists(path, BIGCACHE_DIR_IMPORT, error) : rc;
+           ? bigcache_adopt_exists(path, BIGCACHE_LAYOUT_IMPORT, error) : rc;
 }
 
 
@@ -189,14 +158,14 @@ bigcache_adopt_end(const char *path, int keep, uint64_t stamp, char *error)
     bigcache_rc_t  rc;
 
     if (!keep) {
-        rc = bigcache_adopt_files(path, bigcache_adopt_discard, &stamp,
+        rc = bigcache_adopt_files(path, bigcache_adopt_discard, stamp,
                                   error);
         if (rc != BIGCACHE_OK) {
             return rc;
         }
     }
 
-    rc = bigcache_dir_discard(path, BIGCACHE_DIR_IMPORT, stamp, error);
+    rc = bigcache_dir_discard(path, BIGCACHE_LAYOUT_IMPORT, stamp, error);
 
     /*
      * before /clear removes the index: alone, import/ is not known to be ours,
@@ -216,7 +185,7 @@ bigcache_adopt_wanted(const char *path, char *error)
     bigcache_rc_t  rc;
 
     static const char *const  names[] = {
-        BIGCACHE_DIR_INDEX, BIGCACHE_DIR_IMPORT
+        BIGCACHE_LAYOUT_INDEX, BIGCACHE_LAYOUT_IMPORT
     };
 
     rc = bigcache_adopt_exists(path, "CURRENT", error);
@@ -244,13 +213,13 @@ bigcache_adopt_settled(const char *path, char *error)
 {
     bigcache_rc_t  rc;
 
-    rc = bigcache_adopt_exists(path, BIGCACHE_DIR_INDEX, error);
+    rc = bigcache_adopt_exists(path, BIGCACHE_LAYOUT_INDEX, error);
 
     if (rc != BIGCACHE_MISS) {
         return rc;
     }
 
-    rc = bigcache_adopt_exists(path, BIGCACHE_DIR_IMPORT, error);
+    rc = bigcache_adopt_exists(path, BIGCACHE_LAYOUT_IMPORT, error);
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_fsync_dir(path, error);
@@ -327,71 +296,64 @@ bigcache_adopt_check(const char *path, char *error)
 
 
 static bigcache_rc_t
-bigcache_adopt_files(const char *path, bigcache_adopt_pt handler, void *data,
-    char *error)
+bigcache_adopt_files(const char *path, bigcache_plain_pt handler,
+    uint64_t stamp, char *error)
 {
-    DIR            *dir;
-    bigcache_rc_t   rc;
-    struct dirent  *de;
+    bigcache_rc_t     rc;
+    bigcache_adopt_t  adopt;
 
-    dir = opendir(path);
-    if (dir == NULL) {
-        return bigcache_adopt_failed("open", path, ".", error);
-    }
+    adopt.path = path;
+    adopt.stamp = stamp;
+    adopt.error = error;
 
-    rc = BIGCACHE_OK;
+    rc = bigcache_plain_each(AT_FDCWD, path, 0, handler, &adopt);
 
-    while (rc == BIGCACHE_OK) {
-
-        de = bigcache_dir_next(dir);
-
-        if (de == NULL) {
-
-            if (errno) {
-                rc = bigcache_adopt_failed("read", path, ".", error);
-            }
-
-            break;
-        }
-
-        if (bigcache_adopt_named(de->d_name)) {
-            rc = handler(path, de->d_name, data, error);
-        }
-    }
-
-    (void) closedir(dir);
-
-    return rc;
+    return (rc == BIGCACHE_UNAVAILABLE)
+           ? bigcache_adopt_failed("read", path, ".", error) : rc;
 }
 
 
 static bigcache_rc_t
-bigcache_adopt_link(const char *path, const char *name, void *data,
-    char *error)
+bigcache_adopt_link(void *data, int dir, const char *name)
 {
-    char  target[NAME_MAX + 4], from[PATH_MAX];
+    bigcache_adopt_t *adopt = data;
 
-    (void) data;
+    char      target[NAME_MAX + 4], from[PATH_MAX];
+    uint64_t  number;
+
+    (void) dir;
+
+    if (bigcache_index_file(name, &number) == BIGCACHE_INDEX_FILE_NONE) {
+        return BIGCACHE_OK;
+    }
 
     (void) snprintf(target, sizeof(target), "../%s", name);
-    (void) snprintf(from, PATH_MAX, "%s/" BIGCACHE_ADOPT_NEW "/%s", path,
-                    name);
+    (void) snprintf(from, PATH_MAX, "%s/" BIGCACHE_ADOPT_NEW "/%s",
+                    adopt->path, name);
 
     /* LevelDB's lock is one of the file, it keeps the original out */
 
     return (symlink(target, from) == 0)
            ? BIGCACHE_OK
-           : bigcache_adopt_failed("link", path, name, error);
+           : bigcache_adopt_failed("link", adopt->path, name, adopt->error);
 }
 
 
 static bigcache_rc_t
-bigcache_adopt_discard(const char *path, const char *name, void *data,
-    char *error)
+bigcache_adopt_discard(void *data, int dir, const char *name)
 {
-    uint64_t *stamp = data;
+    bigcache_adopt_t *adopt = data;
 
-    return bigcache_dir_discard(path, name, *stamp, error);
+    uint64_t  number;
+
+    (void) dir;
+
+    if (bigcache_index_file(name, &number) == BIGCACHE_INDEX_FILE_NONE) {
+        return BIGCACHE_OK;
+    }
+
+    return bigcache_dir_discard(adopt->path, name, adopt->stamp,
+                                adopt->error);
 }
 
 

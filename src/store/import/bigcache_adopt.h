@@ -28,10 +28,6 @@
 #include "bigcache_index.h"
 
 
-/* tells whether the name is one of LevelDB's files */
-
-int bigcache_adopt_named(const char *name);
-
 /*
  * Makes import/ where path has a database at its top, but no store, else does
  * nothing.  Returns BIGCACHE_OK; BIGCACHE_FULL, or BIGCACHE_ERROR if the

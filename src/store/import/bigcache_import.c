@@ -17,6 +17,7 @@
 #include "bigcache_import.h"
 #include "bigcache_json.h"
 #include "bigcache_key.h"
+#include "bigcache_layout.h"
 #include "bigcache_lifetime.h"
 #include "bigcache_names.h"
 #include "bigcache_original.h"
@@ -580,7 +581,7 @@ bigcache_import_open(bigcache_store_t *store, char *error)
 
     import = store->import;
 
-    rc = bigcache_adopt_open(store->conf.path, BIGCACHE_DIR_IMPORT, 0,
+    rc = bigcache_adopt_open(store->conf.path, BIGCACHE_LAYOUT_IMPORT, 0,
                              &import->index, error);
 
     if (rc == BIGCACHE_DAMAGED) {
@@ -589,7 +590,7 @@ bigcache_import_open(bigcache_store_t *store, char *error)
 
         bigcache_import_damaged(store, error);
 
-        rc = bigcache_adopt_open(store->conf.path, BIGCACHE_DIR_IMPORT, 1,
+        rc = bigcache_adopt_open(store->conf.path, BIGCACHE_LAYOUT_IMPORT, 1,
                                  &import->index, error);
     }
 

@@ -15,6 +15,7 @@
 #include "bigcache_dir.h"
 #include "bigcache_fsync.h"
 #include "bigcache_import.h"
+#include "bigcache_layout.h"
 #include "bigcache_open.h"
 #include "bigcache_sync.h"
 #include "bigcache_version.h"
@@ -198,12 +199,12 @@ bigcache_close_discard(bigcache_store_t *store)
     /* then the index: pages that no index names are removed anyway */
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_dir_discard(store->conf.path, BIGCACHE_DIR_INDEX,
+        rc = bigcache_dir_discard(store->conf.path, BIGCACHE_LAYOUT_INDEX,
                                   stamp, error);
     }
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_dir_discard(store->conf.path, BIGCACHE_DIR_PAGES,
+        rc = bigcache_dir_discard(store->conf.path, BIGCACHE_LAYOUT_PAGES,
                                   stamp, error);
     }
 

@@ -4,9 +4,6 @@
  */
 
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -148,42 +145,9 @@ bigcache_evict_over(bigcache_store_t *store)
 static uint64_t
 bigcache_evict_index_size(bigcache_store_t *store)
 {
-    int             err;
-    DIR            *dir;
-    uint64_t        size;
-    struct stat     st;
-    struct dirent  *de;
+    uint64_t  size;
 
-    dir = opendir(store->index_path);
-    if (dir == NULL) {
-        return store->index_size;
-    }
-
-    err = 0;
-    size = 0;
-
-    while (err == 0) {
-        de = bigcache_dir_next(dir);
-
-        if (de == NULL) {
-            err = errno;
-            break;
-        }
-
-        if (fstatat(dirfd(dir), de->d_name, &st, AT_SYMLINK_NOFOLLOW) == -1) {
-
-            /* LevelDB may have removed it */
-
-            err = (errno == ENOENT) ? 0 : errno;
-
-        } else if (S_ISREG(st.st_mode)) {
-            size += (uint64_t) st.st_size;
-        }
-    }
-
-    (void) closedir(dir);
-
-    if (err == 0) {
+    if (bigcache_dir_size(store->index_path, &size) == 0) {
         store->index_size = size;
     }
 

@@ -275,7 +275,7 @@ bigcache_keeper_work(bigcache_store_t *store)
     (void) pthread_mutex_unlock(&store->mutex);
 
     if (full) {
-        bigcache_dir_release(store->conf.path);
+        bigcache_dir_drop_ballast(store->conf.path);
         bigcache_segments_seal(store->segments, BIGCACHE_COMPACT_FULL);
     }
 
@@ -363,7 +363,7 @@ bigcache_keeper_room(bigcache_store_t *store)
 
     room = bigcache_dir_free(store->conf.path);
 
-    if (room < bigcache_dir_reserve_size(store->conf.path,
+    if (room < bigcache_dir_ballast_size(store->conf.path,
                                          bigcache_place_ballast_size(store))
                + 2 * BIGCACHE_PLACE_INDEX_MIN
         || bigcache_dir_crowded(store->conf.path))
@@ -445,7 +445,7 @@ bigcache_keeper_shed(bigcache_store_t *store)
     store->calls++;
     (void) pthread_mutex_unlock(&store->mutex);
 
-    bigcache_dir_release(store->conf.path);
+    bigcache_dir_drop_ballast(store->conf.path);
 
     while (counted
            && !atomic_load(&store->draining)

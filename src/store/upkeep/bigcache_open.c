@@ -17,6 +17,7 @@
 #include "bigcache_dir.h"
 #include "bigcache_fsync.h"
 #include "bigcache_generation.h"
+#include "bigcache_layout.h"
 #include "bigcache_names.h"
 #include "bigcache_open.h"
 #include "bigcache_recover.h"
@@ -91,10 +92,10 @@ bigcache_open(const bigcache_store_conf_t *conf, bigcache_open_t *open,
 
         /* what tells whether there is a store, and whether one is adopted */
 
-        rc = bigcache_recover_restore(conf->path, BIGCACHE_DIR_INDEX, error);
+        rc = bigcache_recover_restore(conf->path, BIGCACHE_LAYOUT_INDEX, error);
 
         if (rc == BIGCACHE_OK) {
-            rc = bigcache_recover_restore(conf->path, BIGCACHE_DIR_IMPORT,
+            rc = bigcache_recover_restore(conf->path, BIGCACHE_LAYOUT_IMPORT,
                                           error);
         }
 
@@ -110,7 +111,7 @@ bigcache_open(const bigcache_store_conf_t *conf, bigcache_open_t *open,
 
     open->synced = bigcache_generation_read_synced(open->lock);
 
-    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_DIR_PAGES, conf->path);
+    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_LAYOUT_PAGES, conf->path);
 
     if (mkdir(name, 0700) == -1 && errno != EEXIST) {
         (void) snprintf(error, BIGCACHE_ERROR_LEN,
@@ -227,7 +228,7 @@ bigcache_open_index(const bigcache_store_conf_t *conf, bigcache_open_t *open,
                  "store \"%s\": the index cannot be repaired, it is set aside "
                  "and the store begins empty: %s", conf->path, error);
 
-    rc = bigcache_dir_set_aside(conf->path, BIGCACHE_DIR_INDEX,
+    rc = bigcache_dir_set_aside(conf->path, BIGCACHE_LAYOUT_INDEX,
                                 (uint64_t) bigcache_now(), error);
 
     if (rc == BIGCACHE_OK) {
@@ -280,9 +281,10 @@ bigcache_open_database(const bigcache_store_conf_t *conf,
     bigcache_open_ctx_t  ctx;
 
     ctx.open = open;
-    (void) snprintf(ctx.name, PATH_MAX, "%s/" BIGCACHE_DIR_INDEX, conf->path);
+    (void) snprintf(ctx.name, PATH_MAX, "%s/" BIGCACHE_LAYOUT_INDEX,
+                    conf->path);
 
-    rc = bigcache_recover(conf->path, BIGCACHE_DIR_INDEX, &conf->index, how,
+    rc = bigcache_recover(conf->path, BIGCACHE_LAYOUT_INDEX, &conf->index, how,
                           bigcache_open_meta, &ctx, &open->index, error);
 
     if (rc != BIGCACHE_OK) {

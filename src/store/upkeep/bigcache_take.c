@@ -214,7 +214,7 @@ bigcache_take_open(bigcache_store_t *store, bigcache_open_t *open,
         /* the reserve is for this */
 
         bigcache_fault_set_full(store);
-        bigcache_dir_release(store->conf.path);
+        bigcache_dir_drop_ballast(store->conf.path);
 
         open->lock = -1;
         rc = bigcache_open(&store->conf, open, repair, error);
@@ -267,7 +267,7 @@ bigcache_take_open(bigcache_store_t *store, bigcache_open_t *open,
             /* there is no socket without an inode, at the next try there is */
 
             bigcache_fault_set_full(store);
-            bigcache_dir_release(store->conf.path);
+            bigcache_dir_drop_ballast(store->conf.path);
         }
 
         return BIGCACHE_ERROR;
