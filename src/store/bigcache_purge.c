@@ -14,6 +14,7 @@
 #include "bigcache_core.h"
 #include "bigcache_fault.h"
 #include "bigcache_import.h"
+#include "bigcache_import_delete.h"
 #include "bigcache_key.h"
 #include "bigcache_key_removal.h"
 #include "bigcache_names.h"
@@ -275,7 +276,8 @@ bigcache_purge_work_on(bigcache_store_t *store, bigcache_purge_t *purge,
 
     ctx.removal = bigcache_key_removal_create();
 
-    rc = ctx.removal ? bigcache_import_purge(store, &purge->prefix, &ctx.live)
+    rc = ctx.removal ? bigcache_import_delete_prefix(store, &purge->prefix,
+                                                     &ctx.live)
                      : BIGCACHE_NOMEM;
 
     if (rc == BIGCACHE_OK) {

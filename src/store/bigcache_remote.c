@@ -13,7 +13,7 @@
 #include "bigcache_core.h"
 #include "bigcache_dir.h"
 #include "bigcache_fault.h"
-#include "bigcache_import.h"
+#include "bigcache_import_delete.h"
 #include "bigcache_key.h"
 #include "bigcache_place.h"
 #include "bigcache_remote.h"
@@ -233,7 +233,7 @@ bigcache_remote_replace(bigcache_store_t *store, uint64_t caller,
     }
 
     if (rc == BIGCACHE_OK) {
-        bigcache_import_replaced(store, key);
+        bigcache_import_delete_replaced(store, key);
     }
 
     return rc;

@@ -16,6 +16,7 @@
 #include "bigcache_dir.h"
 #include "bigcache_fault.h"
 #include "bigcache_import.h"
+#include "bigcache_import_delete.h"
 #include "bigcache_key.h"
 #include "bigcache_large.h"
 #include "bigcache_layout.h"
@@ -306,7 +307,7 @@ bigcache_store_put_small(bigcache_store_t *store, const bigcache_put_t *put,
     }
 
     if (rc == BIGCACHE_OK) {
-        bigcache_import_replaced(store, &put->key);
+        bigcache_import_delete_replaced(store, &put->key);
     }
 
     bigcache_core_leave(store);
@@ -330,7 +331,7 @@ bigcache_store_remove(bigcache_store_t *store, const bigcache_str_t *key,
     /* first, or it could be imported in between */
 
     due = (expect == BIGCACHE_EXPECT_ANY)
-          ? bigcache_import_forget(store, key) : BIGCACHE_MISS;
+          ? bigcache_import_delete(store, key) : BIGCACHE_MISS;
 
     if (due != BIGCACHE_OK && due != BIGCACHE_MISS) {
         bigcache_core_leave(store);

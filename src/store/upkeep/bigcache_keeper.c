@@ -21,7 +21,7 @@
 #include "bigcache_evict.h"
 #include "bigcache_expire.h"
 #include "bigcache_fault.h"
-#include "bigcache_import.h"
+#include "bigcache_import_work.h"
 #include "bigcache_keeper.h"
 #include "bigcache_place.h"
 #include "bigcache_purge.h"

@@ -1,0 +1,145 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/* How far the import is: as a key in memory, and as a meta in the index. */
+
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bigcache_fault.h"
+#include "bigcache_import_progress.h"
+#include "bigcache_names.h"
+#include "bigcache_sync.h"
+
+
+bigcache_rc_t
+bigcache_import_progress_load(bigcache_store_t *store, u_char *stage,
+    bigcache_import_key_t *last, bigcache_import_key_t *kept, char *error)
+{
+    bigcache_rc_t   rc;
+    bigcache_str_t  value, key;
+
+    *stage = BIGCACHE_IMPORT_RUNS;
+
+    rc = bigcache_index_get(store->index, BIGCACHE_NAMES_META,
+                            &bigcache_names_import, &value, error);
+
+    if (rc != BIGCACHE_OK) {
+        return (rc == BIGCACHE_MISS) ? BIGCACHE_OK : rc;
+    }
+
+    if (value.len) {
+        *stage = value.data[0];
+
+        key.data = value.data + 1;
+        key.len = value.len - 1;
+
+        rc = bigcache_import_progress_set(last, &key);
+
+        if (rc == BIGCACHE_OK) {
+            rc = bigcache_import_progress_set(kept, &key);
+        }
+    }
+
+    bigcache_index_free(&value);
+
+    return rc;
+}
+
+
+bigcache_rc_t
+bigcache_import_progress_write(bigcache_store_t *store, u_char stage,
+    const bigcache_import_key_t *last)
+{
+    char               error[BIGCACHE_ERROR_LEN];
+    u_char            *buf;
+    bigcache_rc_t      rc;
+    bigcache_str_t     value;
+    bigcache_change_t  change;
+
+    rc = bigcache_fault_rc(store);
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    buf = malloc(1 + last->len);
+    if (buf == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    buf[0] = stage;
+
+    if (last->len) {
+        memcpy(buf + 1, last->data, last->len);
+    }
+
+    value.data = buf;
+    value.len = 1 + last->len;
+
+    change.space = BIGCACHE_NAMES_META;
+    change.key = bigcache_names_import;
+    change.value = &value;
+
+    rc = bigcache_index_write(store->index, &change, 1, error);
+
+    free(buf);
+
+    if (rc != BIGCACHE_OK) {
+        return bigcache_fault_write_failed(store, rc, error);
+    }
+
+    bigcache_sync_note(store);
+
+    return BIGCACHE_OK;
+}
+
+
+int
+bigcache_import_progress_passed(const bigcache_import_key_t *last,
+    const bigcache_str_t *key)
+{
+    int     order;
+    size_t  len;
+
+    if (!last->set) {
+        return 0;
+    }
+
+    len = (key->len < last->len) ? key->len : last->len;
+    order = len ? memcmp(key->data, last->data, len) : 0;
+
+    return order < 0 || (order == 0 && key->len <= last->len);
+}
+
+
+bigcache_rc_t
+bigcache_import_progress_set(bigcache_import_key_t *last,
+    const bigcache_str_t *key)
+{
+    u_char  *data;
+
+    if (last->data == NULL || key->len > last->alloc) {
+
+        data = realloc(last->data, key->len + 1);
+        if (data == NULL) {
+            return BIGCACHE_NOMEM;
+        }
+
+        last->data = data;
+        last->alloc = key->len + 1;
+    }
+
+    if (key->len) {
+        memcpy(last->data, key->data, key->len);
+    }
+
+    last->len = key->len;
+    last->set = 1;
+
+    return BIGCACHE_OK;
+}

@@ -1,0 +1,606 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/* Imports entries of the original, slice by slice, on the store's thread. */
+
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bigcache_answer.h"
+#include "bigcache_dir.h"
+#include "bigcache_fault.h"
+#include "bigcache_import.h"
+#include "bigcache_import_work.h"
+#include "bigcache_json.h"
+#include "bigcache_key.h"
+#include "bigcache_lifetime.h"
+#include "bigcache_original.h"
+#include "bigcache_place.h"
+#include "bigcache_sync.h"
+#include "bigcache_time.h"
+
+
+/* a slice, in keys and in bytes: the thread has other things to do */
+
+#define BIGCACHE_IMPORT_SLICE     1000
+#define BIGCACHE_IMPORT_BYTES     (16 * 1024 * 1024)
+
+/* milliseconds, and entries, after which the progress is written */
+
+#define BIGCACHE_IMPORT_KEEP      2000
+#define BIGCACHE_IMPORT_SYNCED    5000
+
+/* a slice that cannot be read so often is passed over */
+
+#define BIGCACHE_IMPORT_PATIENCE  60
+
+/* milliseconds, and entries, between two lines of the log */
+
+#define BIGCACHE_IMPORT_PERIOD    10000
+#define BIGCACHE_IMPORT_ENTRIES   100000
+
+/* bad keys that have a line of their own */
+
+#define BIGCACHE_IMPORT_LINES     10
+
+
+typedef struct {
+    bigcache_store_t     *store;
+    bigcache_rc_t         rc;
+    uint64_t              deleted;    /* before the walk began */
+    uint64_t              bytes;
+    unsigned              n;
+    bigcache_import_key_t  first;     /* the last one before it */
+} bigcache_import_slice_t;
+
+
+static bigcache_rc_t bigcache_import_work_keep(bigcache_store_t *store);
+static bigcache_rc_t bigcache_import_work_slice(bigcache_store_t *store);
+static bigcache_rc_t bigcache_import_work_begin(bigcache_import_slice_t *slice);
+static void bigcache_import_work_again(bigcache_import_slice_t *slice);
+static bigcache_rc_t bigcache_import_work_end(bigcache_import_slice_t *slice);
+static bigcache_rc_t bigcache_import_work_entry(void *data,
+    const bigcache_str_t *key, const bigcache_str_t *value);
+static bigcache_rc_t bigcache_import_work_one(bigcache_import_slice_t *slice,
+    const bigcache_str_t *key, const bigcache_str_t *value);
+static bigcache_rc_t bigcache_import_work_gone(bigcache_import_slice_t *slice,
+    const bigcache_str_t *key);
+static bigcache_rc_t bigcache_import_work_page(bigcache_store_t *store,
+    const bigcache_str_t *key, const bigcache_str_t *value);
+static bigcache_rc_t bigcache_import_work_json(bigcache_store_t *store,
+    bigcache_put_t *put, const bigcache_json_doc_t *doc);
+static bigcache_rc_t bigcache_import_work_put(bigcache_store_t *store,
+    const bigcache_put_t *put);
+static int bigcache_import_work_possible(bigcache_store_t *store,
+    const bigcache_str_t *key);
+static void bigcache_import_work_note(bigcache_store_t *store);
+
+
+int
+bigcache_import_work(bigcache_store_t *store)
+{
+    bigcache_rc_t       rc;
+    bigcache_import_t  *import;
+
+    import = store->import;
+
+    /* to open the database of the original may take long */
+
+    if (atomic_load(&store->imported)
+        || atomic_load(&store->draining))
+    {
+        return 0;
+    }
+
+    (void) pthread_mutex_lock(&import->mutex);
+    rc = bigcache_import_ready_locked(store);
+    (void) pthread_mutex_unlock(&import->mutex);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_import_work_slice(store);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_import_work_keep(store);
+    }
+
+    if (rc == BIGCACHE_MISS
+        && !bigcache_dir_empty_trash(store->conf.path, &store->draining))
+    {
+        (void) pthread_mutex_lock(&store->mutex);
+        store->trash = 1;
+        (void) pthread_mutex_unlock(&store->mutex);
+    }
+
+    return rc == BIGCACHE_OK;
+}
+
+
+/*
+ * Tells the index now and then how far the import has come, when all of that
+ * is durable.  Returns BIGCACHE_OK, also if it is not time yet.
+ */
+
+static bigcache_rc_t
+bigcache_import_work_keep(bigcache_store_t *store)
+{
+    int64_t             now;
+    bigcache_rc_t       rc;
+    bigcache_str_t      key;
+    bigcache_import_t  *import;
+
+    import = store->import;
+    now = bigcache_monotonic();
+
+    if (now - import->kept_at < BIGCACHE_IMPORT_KEEP
+        && import->read - import->kept_read < BIGCACHE_IMPORT_SYNCED)
+    {
+        return BIGCACHE_OK;
+    }
+
+    rc = bigcache_sync_all(store);
+
+    if (rc == BIGCACHE_OK) {
+        (void) pthread_mutex_lock(&import->mutex);
+
+        rc = bigcache_import_progress_write(store,
+                                            import->damaged
+                                            ? BIGCACHE_IMPORT_DAMAGED
+                                            : BIGCACHE_IMPORT_RUNS,
+                                            &import->last);
+
+        (void) pthread_mutex_unlock(&import->mutex);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_sync_index(store);
+    }
+
+    if (rc == BIGCACHE_OK && import->last.set) {
+        (void) pthread_mutex_lock(&import->mutex);
+
+        key.data = import->last.data;
+        key.len = import->last.len;
+
+        rc = bigcache_import_progress_set(&import->kept, &key);
+
+        (void) pthread_mutex_unlock(&import->mutex);
+    }
+
+    import->kept_at = now;
+    import->kept_read = import->read;
+
+    return rc;
+}
+
+
+/* returns BIGCACHE_OK if there is more, BIGCACHE_MISS at the end */
+
+static bigcache_rc_t
+bigcache_import_work_slice(bigcache_store_t *store)
+{
+    int                      failed;
+    char                     error[BIGCACHE_ERROR_LEN];
+    bigcache_rc_t            rc;
+    bigcache_str_t           first;
+    bigcache_import_t       *import;
+    bigcache_import_slice_t  slice;
+
+    import = store->import;
+
+    memset(&slice, 0, sizeof(bigcache_import_slice_t));
+
+    slice.store = store;
+
+    if (bigcache_import_work_begin(&slice) != BIGCACHE_OK) {
+        return BIGCACHE_UNAVAILABLE;
+    }
+
+    first.data = slice.first.data;
+    first.len = slice.first.len;
+
+    error[0] = '\0';
+
+    rc = bigcache_index_walk_behind(import->index,
+                                    slice.first.set ? &first : NULL,
+                                    bigcache_import_work_entry, &slice, error);
+
+    /* else it is what bigcache_import_work_entry() returned, of this store */
+
+    failed = (error[0] != '\0');
+
+    (void) pthread_mutex_lock(&import->mutex);
+
+    import->slicing = 0;
+    import->failed = (failed && rc != BIGCACHE_DAMAGED) ? import->failed + 1
+                                                         : 0;
+
+    if (import->failed && import->failed < BIGCACHE_IMPORT_PATIENCE) {
+        bigcache_import_work_again(&slice);
+        rc = bigcache_import_later_locked(store, error);
+
+    } else {
+        if (failed) {
+            bigcache_import_damaged_locked(store, error);
+        }
+
+        rc = bigcache_import_work_end(&slice);
+    }
+
+    (void) pthread_mutex_unlock(&import->mutex);
+
+    free(slice.first.data);
+
+    return rc;
+}
+
+
+/*
+ * Copies the last key: the walk goes on from it while it moves, and if it
+ * fails the next one does.
+ */
+
+static bigcache_rc_t
+bigcache_import_work_begin(bigcache_import_slice_t *slice)
+{
+    bigcache_rc_t       rc;
+    bigcache_str_t      last;
+    bigcache_import_t  *import;
+
+    import = slice->store->import;
+    rc = BIGCACHE_OK;
+
+    (void) pthread_mutex_lock(&import->mutex);
+
+    slice->deleted = import->deleted;
+
+    if (import->index == NULL
+        || import->broken
+        || bigcache_monotonic() < import->retry_at)
+    {
+        rc = BIGCACHE_UNAVAILABLE;
+
+    } else if (import->last.set) {
+        last.data = import->last.data;
+        last.len = import->last.len;
+
+        rc = bigcache_import_progress_set(&slice->first, &last);
+    }
+
+    import->slicing = (rc == BIGCACHE_OK);
+
+    (void) pthread_mutex_unlock(&import->mutex);
+
+    return rc;
+}
+
+
+/*
+ * Nobody knows what the walk has passed over: the slice is taken in again, of
+ * which most is there by now.
+ */
+
+static void
+bigcache_import_work_again(bigcache_import_slice_t *slice)
+{
+    bigcache_import_t     *import;
+    bigcache_import_key_t  last;
+
+    import = slice->store->import;
+
+    last = import->last;
+    import->last = slice->first;
+    slice->first = last;
+
+    import->read -= slice->n;
+}
+
+
+/* the caller holds the mutex; returns what bigcache_import_work_slice() does */
+
+static bigcache_rc_t
+bigcache_import_work_end(bigcache_import_slice_t *slice)
+{
+    bigcache_rc_t       rc;
+    bigcache_import_t  *import;
+
+    rc = slice->rc;
+    import = slice->store->import;
+
+    if (slice->n) {
+        bigcache_import_work_note(slice->store);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        return bigcache_import_finish_locked(slice->store, import->damaged);
+    }
+
+    if (rc == BIGCACHE_MISS) {
+        return BIGCACHE_OK;
+    }
+
+    /* the disk is full, for one; that is in the log */
+
+    import->retry_at = bigcache_monotonic() + BIGCACHE_IMPORT_RETRY;
+
+    return BIGCACHE_UNAVAILABLE;
+}
+
+
+/* ends the walk with BIGCACHE_MISS when it is enough for now */
+
+static bigcache_rc_t
+bigcache_import_work_entry(void *data, const bigcache_str_t *key,
+    const bigcache_str_t *value)
+{
+    bigcache_import_slice_t *slice = data;
+
+    bigcache_rc_t       rc;
+    bigcache_import_t  *import;
+
+    import = slice->store->import;
+
+    if (atomic_load(&slice->store->draining)) {
+        rc = BIGCACHE_UNAVAILABLE;
+
+    } else if (slice->n == BIGCACHE_IMPORT_SLICE
+               || slice->bytes >= BIGCACHE_IMPORT_BYTES)
+    {
+        rc = BIGCACHE_MISS;
+
+    } else {
+        (void) pthread_mutex_lock(&import->mutex);
+        rc = bigcache_import_work_one(slice, key, value);
+        (void) pthread_mutex_unlock(&import->mutex);
+    }
+
+    slice->rc = rc;
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_import_work_one(bigcache_import_slice_t *slice,
+    const bigcache_str_t *key, const bigcache_str_t *value)
+{
+    bigcache_rc_t       rc;
+    bigcache_store_t   *store;
+    bigcache_import_t  *import;
+
+    store = slice->store;
+    import = store->import;
+
+    /* any version but a purge's own is earlier than one on the list */
+
+    if (bigcache_import_work_possible(store, key)
+        && !bigcache_purges_covers(&store->purges, key, 0))
+    {
+        rc = bigcache_import_work_gone(slice, key);
+
+        if (rc == BIGCACHE_OK) {
+            rc = bigcache_import_work_page(store, key, value);
+        }
+
+        if (rc != BIGCACHE_OK && rc != BIGCACHE_MISS) {
+            return rc;
+        }
+    }
+
+    import->read++;
+
+    slice->n++;
+    slice->bytes += key->len + value->len;
+
+    return bigcache_import_progress_set(&import->last, key);
+}
+
+
+/* returns BIGCACHE_MISS if it was deleted after the walk had begun */
+
+static bigcache_rc_t
+bigcache_import_work_gone(bigcache_import_slice_t *slice,
+    const bigcache_str_t *key)
+{
+    char                error[BIGCACHE_ERROR_LEN];
+    bigcache_rc_t       rc;
+    bigcache_str_t      value;
+    bigcache_import_t  *import;
+
+    import = slice->store->import;
+
+    if (slice->deleted == import->deleted) {
+        return BIGCACHE_OK;
+    }
+
+    rc = bigcache_index_get(import->index, 0, key, &value, error);
+
+    if (rc == BIGCACHE_OK) {
+        bigcache_index_free(&value);
+    }
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_import_work_page(bigcache_store_t *store, const bigcache_str_t *key,
+    const bigcache_str_t *value)
+{
+    int64_t              ms;
+    bigcache_put_t       put;
+    bigcache_data_t      data;
+    bigcache_json_doc_t  doc;
+
+    memset(&put, 0, sizeof(bigcache_put_t));
+
+    put.key = *key;
+    put.expire = BIGCACHE_NEVER;
+
+    switch (bigcache_original(value, &doc, &ms)) {
+
+    case BIGCACHE_ORIGINAL_JSON:
+
+        if (ms <= bigcache_now()) {
+            store->import->expired++;
+            return BIGCACHE_OK;
+        }
+
+        put.expire = ms;
+
+        return bigcache_import_work_json(store, &put, &doc);
+
+    case BIGCACHE_ORIGINAL_NEVER:
+        return bigcache_import_work_json(store, &put, &doc);
+
+    case BIGCACHE_ORIGINAL_RAW:
+        data = bigcache_data_bytes(value->data, value->len);
+
+        put.kind = BIGCACHE_KIND_RAW;
+        put.data = &data;
+        put.n = 1;
+
+        return bigcache_import_work_put(store, &put);
+
+    default: /* BIGCACHE_ORIGINAL_NOMEM */
+        return BIGCACHE_NOMEM;
+    }
+}
+
+
+static bigcache_rc_t
+bigcache_import_work_json(bigcache_store_t *store, bigcache_put_t *put,
+    const bigcache_json_doc_t *doc)
+{
+    u_char              time[BIGCACHE_LIFETIME_LEN];
+    bigcache_rc_t       rc;
+    bigcache_data_t     data;
+    bigcache_answer_t   answer;
+
+    memset(&answer, 0, sizeof(bigcache_answer_t));
+
+    answer.key = put->key;
+    answer.value = doc->value;
+    answer.expire = bigcache_answer_null;
+
+    /* a longer one is none that it could be stored with here */
+
+    if (doc->duration.len <= BIGCACHE_JSON_MAX_MEMBER) {
+        answer.duration = doc->duration;
+    }
+
+    if (put->expire != BIGCACHE_NEVER) {
+        answer.expire.data = time;
+        answer.expire.len = bigcache_lifetime_print(time, put->expire);
+    }
+
+    if (bigcache_answer(&answer) == -1) {
+        return BIGCACHE_NOMEM;
+    }
+
+    data = bigcache_data_bytes(answer.memory, answer.size);
+
+    put->kind = BIGCACHE_KIND_JSON;
+    put->head = (uint32_t) answer.head;
+    put->data = &data;
+    put->n = 1;
+
+    rc = bigcache_import_work_put(store, put);
+
+    free(answer.memory);
+
+    return rc;
+}
+
+
+/*
+ * bigcache_store_put() without entering the store: this thread is inside,
+ * and who drains waits for it.
+ */
+
+static bigcache_rc_t
+bigcache_import_work_put(bigcache_store_t *store, const bigcache_put_t *put)
+{
+    bigcache_rc_t     rc;
+    bigcache_draft_t  draft;
+
+    rc = bigcache_fault_writable(store);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_body_write(&store->bodies, put, 0, &draft);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_key_replace(store, &put->key, BIGCACHE_EXPECT_NONE, 0,
+                                  &draft);
+        bigcache_body_done(&store->bodies, &draft);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        store->import->imported++;
+    }
+
+    if (rc == BIGCACHE_FULL) {
+        bigcache_fault_set_full(store);
+    }
+
+    /* what is there is newer */
+
+    return (rc == BIGCACHE_MISMATCH) ? BIGCACHE_OK : rc;
+}
+
+
+/* no request can name other keys */
+
+static int
+bigcache_import_work_possible(bigcache_store_t *store,
+    const bigcache_str_t *key)
+{
+    if (key->len <= BIGCACHE_KEY_MAX
+        && (key->len == 0 || memchr(key->data, '\0', key->len) == NULL))
+    {
+        return 1;
+    }
+
+    if (store->import->bad++ < BIGCACHE_IMPORT_LINES) {
+        bigcache_log(&store->conf.log, BIGCACHE_LOG_WARN,
+                     "store \"%s\": a key of %llu bytes is not imported, it "
+                     "%s: \"%.*s\"", store->conf.path,
+                     (unsigned long long) key->len,
+                     key->len > BIGCACHE_KEY_MAX ? "is too long"
+                                                 : "has a zero byte",
+                     (int) (key->len < 256 ? key->len : 256), key->data);
+    }
+
+    return 0;
+}
+
+
+static void
+bigcache_import_work_note(bigcache_store_t *store)
+{
+    int64_t             now;
+    bigcache_import_t  *import;
+
+    import = store->import;
+    now = bigcache_monotonic();
+
+    if (now - import->noted_at < BIGCACHE_IMPORT_PERIOD
+        && import->read - import->noted < BIGCACHE_IMPORT_ENTRIES)
+    {
+        return;
+    }
+
+    import->noted = import->read;
+    import->noted_at = now;
+
+    bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
+                 "store \"%s\": import under way: %llu entries read, %llu "
+                 "imported", store->conf.path,
+                 (unsigned long long) import->read,
+                 (unsigned long long) import->imported);
+}
