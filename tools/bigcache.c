@@ -371,10 +371,8 @@ bigcache_tool_stat_key(void *data, const bigcache_str_t *key,
     }
 
     if (record.flags & BIGCACHE_FLAG_SEGMENT) {
-        bigcache_segments_live(stat->tool->segments, record.segment,
-                               (int64_t) bigcache_segment_entry_size(key->len,
-                                                  record.type.len,
-                                                  record.length));
+        bigcache_segments_add_live(stat->tool->segments, record.segment,
+            (int64_t) bigcache_segment_page_size(key, &record));
     } else {
         stat->inside += record.length;
     }

@@ -150,10 +150,8 @@ bigcache_tool_check_key(void *data, const bigcache_str_t *key,
     bigcache_tool_check_expire(check, key, &record);
 
     if (record.flags & BIGCACHE_FLAG_SEGMENT) {
-        bigcache_segments_live(check->tool->segments, record.segment,
-                               (int64_t) bigcache_segment_entry_size(key->len,
-                                                  record.type.len,
-                                                  record.length));
+        bigcache_segments_add_live(check->tool->segments, record.segment,
+            (int64_t) bigcache_segment_page_size(key, &record));
     }
 
     if (bigcache_tool_page(check->tool, key, &record, 1, &page) == -1) {
@@ -351,7 +349,7 @@ bigcache_tool_check_live(bigcache_tool_check_t *check,
         id = bigcache_get64(kept->data + i);
         live = (int64_t) bigcache_get64(kept->data + i + 8);
 
-        found = bigcache_segments_alive(check->tool->segments, id);
+        found = bigcache_segments_get_live(check->tool->segments, id);
 
         if (live != found) {
             bigcache_tool_check_problem(check, NULL,

@@ -10,6 +10,10 @@
  */
 
 
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE     /* pthread_setname_np() */
+#endif
+
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
@@ -211,6 +215,8 @@ bigcache_server_accept(void *data)
 
     int  fd;
 
+    (void) pthread_setname_np(pthread_self(), "bc-accept");
+
     for ( ;; ) {
         fd = bigcache_socket_accept(server->fd);
 
@@ -284,6 +290,8 @@ bigcache_server_thread(void *data)
     bigcache_server_conn_t *conn = data;
 
     const char  *error;
+
+    (void) pthread_setname_np(pthread_self(), "bc-caller");
 
     error = bigcache_server_hello(conn);
 

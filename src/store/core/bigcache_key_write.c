@@ -331,15 +331,15 @@ bigcache_key_write_account(bigcache_store_t *store,
     size = bigcache_segment_page_size(&write->key, record);
 
     if (size) {
-        bigcache_segments_live(store->segments, record->segment,
-                               -(int64_t) size);
+        bigcache_segments_add_live(store->segments, record->segment,
+                                   -(int64_t) size);
     }
 
     record = write->record;
     size = record ? bigcache_segment_page_size(&write->key, record) : 0;
 
     if (size) {
-        bigcache_segments_live(store->segments, record->segment,
-                               (int64_t) size);
+        bigcache_segments_add_live(store->segments, record->segment,
+                                   (int64_t) size);
     }
 }

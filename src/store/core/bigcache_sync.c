@@ -359,6 +359,8 @@ bigcache_sync_thread(void *data)
     bigcache_rc_t     rc;
     bigcache_sync_t  *sync;
 
+    (void) pthread_setname_np(pthread_self(), "bc-sync");
+
     sync = rounds->store->sync;
 
     (void) pthread_mutex_lock(&sync->mutex);

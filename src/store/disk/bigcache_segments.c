@@ -299,7 +299,7 @@ bigcache_segments_done(bigcache_segments_t *segments,
 
 
 int
-bigcache_segments_live(bigcache_segments_t *segments, uint64_t id,
+bigcache_segments_add_live(bigcache_segments_t *segments, uint64_t id,
     int64_t bytes)
 {
     int                  found;
@@ -325,7 +325,7 @@ bigcache_rc_t
 bigcache_segments_acquire(bigcache_segments_t *segments, uint64_t id,
     bigcache_file_t **file, int *fd)
 {
-    return bigcache_segments_live(segments, id, 0)
+    return bigcache_segments_add_live(segments, id, 0)
            ? bigcache_files_acquire(segments->files, id, file, fd)
            : BIGCACHE_MISS;
 }
@@ -569,7 +569,7 @@ bigcache_segments_postpone(bigcache_segments_t *segments, uint64_t id)
 
 
 int64_t
-bigcache_segments_alive(bigcache_segments_t *segments, uint64_t id)
+bigcache_segments_get_live(bigcache_segments_t *segments, uint64_t id)
 {
     int64_t              live;
     bigcache_segment_t  *segment;

@@ -96,7 +96,7 @@ void bigcache_segments_done(bigcache_segments_t *segments,
 
 /* adds to what is alive in segment id; returns 1, or 0 if it is not there */
 
-int bigcache_segments_live(bigcache_segments_t *segments, uint64_t id,
+int bigcache_segments_add_live(bigcache_segments_t *segments, uint64_t id,
     int64_t bytes);
 
 /*
@@ -160,7 +160,7 @@ void bigcache_segments_postpone(bigcache_segments_t *segments, uint64_t id);
 
 /* returns the bytes alive in segment id */
 
-int64_t bigcache_segments_alive(bigcache_segments_t *segments, uint64_t id);
+int64_t bigcache_segments_get_live(bigcache_segments_t *segments, uint64_t id);
 
 /*
  * Lets no more writers into the active segment, if less than the share most

@@ -71,7 +71,7 @@ bigcache_import_close(bigcache_store_t *store)
     import->broken = 0;
     import->failed = 0;
     import->damaged = 0;
-    import->told = 0;
+    import->logged = 0;
     import->retry_at = 0;
 
     atomic_store(&store->imported, 0);
@@ -207,7 +207,7 @@ bigcache_import_open(bigcache_store_t *store, char *error)
         return bigcache_import_later_locked(store, error);
     }
 
-    import->told = 0;
+    import->logged = 0;
     import->deleted = 0;
     import->read = 0;
     import->imported = 0;
@@ -248,8 +248,8 @@ bigcache_import_later_locked(bigcache_store_t *store, const char *error)
 
     import = store->import;
 
-    if (!import->told) {
-        import->told = 1;
+    if (!import->logged) {
+        import->logged = 1;
 
         bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
                      "store \"%s\": the import cannot go on, it will be tried "

@@ -46,7 +46,7 @@ struct bigcache_import_s {
                                         opened anew */
     unsigned             failed;     /* reads of slices, one after the other */
     unsigned             damaged:1;
-    unsigned             told:1;
+    unsigned             logged:1;
     int64_t              retry_at;   /* monotonic ms */
 
     uint64_t             read;       /* entries, since the store is open */

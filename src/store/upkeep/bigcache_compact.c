@@ -444,7 +444,7 @@ bigcache_compact_lost(bigcache_compact_t *ctx)
 
     store = ctx->store;
 
-    if (bigcache_segments_alive(store->segments, ctx->from.segment) <= 0) {
+    if (bigcache_segments_get_live(store->segments, ctx->from.segment) <= 0) {
         return BIGCACHE_OK;
     }
 

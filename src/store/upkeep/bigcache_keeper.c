@@ -10,6 +10,10 @@
  */
 
 
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE     /* pthread_setname_np() */
+#endif
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -133,6 +137,8 @@ bigcache_keeper(void *data)
     bigcache_store_t *store = data;
 
     unsigned  delay;
+
+    (void) pthread_setname_np(pthread_self(), "bc-keeper");
 
     (void) pthread_mutex_lock(&store->mutex);
 

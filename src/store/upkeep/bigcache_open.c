@@ -606,7 +606,7 @@ bigcache_open_usage(bigcache_open_t *open, char *error)
     known = 0;
 
     for (i = 0; i < n; i++) {
-        known += (size_t) bigcache_segments_live(open->segments,
+        known += (size_t) bigcache_segments_add_live(open->segments,
                       bigcache_get64(value.data + i * BIGCACHE_NAMES_USAGE),
                       0);
     }
@@ -619,7 +619,7 @@ bigcache_open_usage(bigcache_open_t *open, char *error)
     }
 
     for (i = 0; i < n && !open->recount; i++) {
-        (void) bigcache_segments_live(open->segments,
+        (void) bigcache_segments_add_live(open->segments,
                       bigcache_get64(value.data + i * BIGCACHE_NAMES_USAGE),
             (int64_t) bigcache_get64(value.data + i * BIGCACHE_NAMES_USAGE
                                      + 8));

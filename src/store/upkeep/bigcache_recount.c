@@ -138,9 +138,8 @@ bigcache_recount_key(void *data, const bigcache_str_t *key,
         }
 
         if (record.flags & BIGCACHE_FLAG_SEGMENT) {
-            bigcache_segments_live(ctx->store->segments, record.segment,
-                                   (int64_t)
-                                   bigcache_segment_page_size(key, &record));
+            bigcache_segments_add_live(ctx->store->segments, record.segment,
+                (int64_t) bigcache_segment_page_size(key, &record));
 
             bigcache_recount_verify(ctx, key, &record);
         }

@@ -334,7 +334,7 @@ bigcache_take_adopt(bigcache_store_t *store, bigcache_open_t *open)
 
     bigcache_body_reset(&store->bodies);
 
-    atomic_store(&store->shared->told, 0);
+    atomic_store(&store->shared->logged_hash, 0);
     (void) atomic_fetch_add(&store->shared->openings, 1);
     atomic_store(&store->count, (int64_t) open->count);
 
@@ -401,7 +401,7 @@ bigcache_take_failed(bigcache_store_t *store, bigcache_rc_t rc,
 
     hash = bigcache_take_hash(error);
 
-    if (atomic_exchange(&store->shared->told, hash) != hash) {
+    if (atomic_exchange(&store->shared->logged_hash, hash) != hash) {
         bigcache_log(&store->conf.log, level,
                      "store \"%s\" cannot be opened, will be tried again: "
                      "%s", store->conf.path, error);
