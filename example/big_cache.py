@@ -51,7 +51,7 @@ logger = logging.getLogger(__name__)
 
 PICKLE = 'application/x-python-pickle'
 
-# statuses by which the server refuses a value, whoever sends it
+# statuses by which the server refuses a value, from any client
 REFUSED = {400, 413, 414, 422, 500, 507}
 
 MAX_ANSWER = 1 << 30
@@ -433,7 +433,7 @@ def _value(body):
 def _object(content_type, body):
     # what was imported from the original server has no type
     if content_type not in (PICKLE, 'application/octet-stream'):
-        raise _Unfit('it is no pickle')
+        raise _Unfit('it is not a pickle')
 
     try:
         return pickle.loads(body)
@@ -458,7 +458,7 @@ def _parse(location):
     if (not isinstance(location, str)
             or not re.fullmatch(r'https?://[!-~]+', location, re.IGNORECASE)
             or '?' in location or '#' in location):
-        raise ValueError('the location is no http:// address, with no more '
+        raise ValueError('the location is not an http:// address, with no more '
                          'than a path behind it, percent-encoded')
 
     try:
@@ -487,7 +487,7 @@ def _parse(location):
 def _lifetime(expires, timeout):
     if isinstance(expires, str):
         if not re.match('[0-9]+[smhd]', expires):
-            raise ValueError("expires is no duration such as '28d'")
+            raise ValueError("expires is not a duration such as '28d'")
 
         return {'duration': expires}
 
@@ -511,11 +511,11 @@ def _lifetime(expires, timeout):
 
 def _number(value):
     if isinstance(value, str):
-        raise TypeError('a lifetime that is no number')
+        raise TypeError('the lifetime is not a number')
 
     value = float(value)
 
     if not math.isfinite(value):
-        raise ValueError('a lifetime that is no number')
+        raise ValueError('the lifetime is not a number')
 
     return value

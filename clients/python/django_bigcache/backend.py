@@ -54,7 +54,7 @@ class BigCacheBackend(BaseCache):
         options = params.get('OPTIONS') or {}
 
         if not isinstance(options, dict):
-            raise InvalidCacheBackendError('bigcache: OPTIONS is no dict')
+            raise InvalidCacheBackendError('bigcache: OPTIONS is not a dict')
 
         super().__init__(params)
 
@@ -75,12 +75,12 @@ class BigCacheBackend(BaseCache):
             raise ValueError('unknown OPTIONS: %s' % ', '.join(unknown))
 
         if not isinstance(location, str):
-            raise ValueError('LOCATION is no text')
+            raise ValueError('LOCATION is not a string')
 
         headers = options.get('HEADERS') or {}
 
         if not isinstance(headers, dict):
-            raise ValueError('HEADERS is no dict')
+            raise ValueError('HEADERS is not a dict')
 
         self._raise = options.get('RAISE', False)
 
@@ -180,7 +180,7 @@ class BigCacheBackend(BaseCache):
         timeout = float(timeout)
 
         if math.isnan(timeout):
-            raise ValueError('a timeout that is no number')
+            raise ValueError('the timeout is not a number')
 
         return timeout
 
@@ -445,7 +445,7 @@ def _unreadable(serializer):
     if not isinstance(errors, tuple) or not all(
             isinstance(error, type) and issubclass(error, Exception)
             for error in errors):
-        raise ValueError('the errors %r of SERIALIZER are no tuple of '
+        raise ValueError('the errors %r of SERIALIZER are not a tuple of '
                          'exceptions' % (errors,))
 
     return UNREADABLE + errors

@@ -251,7 +251,7 @@ class Client:
 
     def incr(self, key, delta):
         """Returns the new number, or None if the key does not exist.  Raises
-        ValueError if the value is no integer of 64 bits, or would become
+        ValueError if the value is not an integer of 64 bits, or would become
         none."""
         status, _, body = self._request(
             'POST', '/incr/' + key_path(key), b'{"delta":%d}' % delta,
@@ -542,7 +542,7 @@ def _close_all():
 
 
 def _is_readable(sock):
-    # the server has closed it, or has sent what nobody asked for
+    # the server has closed it, or has sent data without a request
     if not hasattr(select, 'poll'):
         return bool(select.select([sock], [], [], 0)[0])
 

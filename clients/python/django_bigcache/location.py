@@ -30,7 +30,7 @@ Location = collections.namedtuple('Location',
 def parse(location):
     """Returns a Location; raises ValueError if it is wrong."""
     if not isinstance(location, str):
-        raise ValueError('LOCATION is no text')
+        raise ValueError('LOCATION is not a string')
 
     # the part of the user is a secret, even if it is written incorrectly
     shown = re.sub(r'//.*@', '//', location, flags=re.DOTALL)
@@ -42,10 +42,10 @@ def parse(location):
         url = urlsplit(location)
         port = url.port
     except ValueError:
-        raise ValueError('LOCATION %r is no address' % shown) from None
+        raise ValueError('LOCATION %r is not an address' % shown) from None
 
     if url.scheme not in ('http', 'https') or not url.hostname:
-        raise ValueError('LOCATION %r is no http:// address' % shown)
+        raise ValueError('LOCATION %r is not an http:// address' % shown)
 
     if '?' in location or '#' in location:
         raise ValueError('LOCATION %r: it can have neither ? nor #' % shown)
@@ -54,7 +54,7 @@ def parse(location):
         raise ValueError('LOCATION %r: port 0' % shown)
 
     if not url.path.isascii():
-        raise ValueError('LOCATION %r: its path is to be percent-encoded'
+        raise ValueError('LOCATION %r: its path must be percent-encoded'
                          % shown)
 
     _check_host(url.hostname, shown)
@@ -98,16 +98,16 @@ def check_headers(headers, authorization):
         headers = {}
 
     if not isinstance(headers, dict):
-        raise ValueError('HEADERS is no dict')
+        raise ValueError('HEADERS is not a dict')
 
     for name, value in headers.items():
         if (not isinstance(name, str)
                 or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name)):
-            raise ValueError('HEADERS: %r is no name' % (name,))
+            raise ValueError('HEADERS: %r is not a name' % (name,))
 
         # the value may be a secret: not a word of it
         if not is_header_value(value):
-            raise ValueError('HEADERS: the value of %s is no plain text'
+            raise ValueError('HEADERS: the value of %s is not plain text'
                              % name)
 
         if name.lower() in OWN_HEADERS:

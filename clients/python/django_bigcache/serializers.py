@@ -28,7 +28,8 @@ UNREADABLE = (
 
 
 class PickleSerializer:
-    """Any object.  Whoever can write to the server can run code in Django."""
+    """Any object.  A program that can write to the server can run code in
+    Django."""
 
     content_type = 'application/x-python-pickle'
 
