@@ -21,6 +21,7 @@
 #include "bigcache_layout.h"
 #include "bigcache_names.h"
 #include "bigcache_open.h"
+#include "bigcache_segments_open.h"
 #include "bigcache_store.h"
 #include "bigcache_tool.h"
 #include "bigcache_utf8.h"

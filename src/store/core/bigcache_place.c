@@ -14,6 +14,7 @@
 #include "bigcache_core.h"
 #include "bigcache_dir.h"
 #include "bigcache_place.h"
+#include "bigcache_segments_reserve.h"
 #include "bigcache_time.h"
 
 

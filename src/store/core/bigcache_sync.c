@@ -30,6 +30,7 @@
 #include "bigcache_layout.h"
 #include "bigcache_names.h"
 #include "bigcache_previous.h"
+#include "bigcache_segments_sync.h"
 #include "bigcache_sync.h"
 #include "bigcache_time.h"
 #include "bigcache_version.h"

@@ -23,6 +23,9 @@
 #define _BIGCACHE_SEGMENTS_H_INCLUDED_
 
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "bigcache_files.h"
 #include "bigcache_log.h"
 #include "bigcache_rc.h"
@@ -54,16 +57,46 @@ typedef struct {
     uint64_t   live;
 } bigcache_total_t;
 
+/* ids are moments, in microseconds: none is that late, or not for ages */
 
-/*
- * Opens the segments in the directory path, size bytes each, whose files are
- * the caller's, for longer than the segments.  All of them are sealed; nothing
- * is known to be alive.
- * Returns BIGCACHE_OK and *segments, or BIGCACHE_ERROR and the reason.
- */
-bigcache_rc_t bigcache_segments_open(bigcache_segments_t **segments,
-    const char *path, uint64_t size, bigcache_files_t *files,
-    const bigcache_log_t *log, char *error);
+#define BIGCACHE_SEGMENTS_LATEST  ((uint64_t) 1 << 62)
+
+/* the fields are for bigcache_segments*.c only */
+
+struct bigcache_segment_s {
+    uint64_t                id;
+    uint64_t                size;
+    int64_t                 live;
+    int64_t                 retry_at;   /* monotonic ms, 0: it was read */
+    int64_t                 remove_at;  /* the same, 0: it was not tried */
+    unsigned                unread;     /* so often it could not be */
+    unsigned                kept;       /* so often it was not removed */
+    unsigned                pins;       /* of writers */
+    unsigned                sealed:1;
+    unsigned                dirty:1;    /* written to since the last sync */
+    unsigned                unsynced:1; /* a sync failed */
+};
+
+
+struct bigcache_segments_s {
+    char                   *path;
+    uint64_t                segment_size;
+    bigcache_files_t       *files;
+    bigcache_log_t          log;
+
+    /* taken by writers, before the other, and held while files are made */
+    pthread_mutex_t         writer;
+    bigcache_segment_t     *active;
+
+    pthread_mutex_t         mutex;
+    bigcache_segment_t    **elts;       /* by id */
+    size_t                  nelts;
+    size_t                  nalloc;
+    uint64_t                last;       /* id */
+
+    _Atomic uint64_t        size;       /* of all */
+    _Atomic int             named;      /* all names are durable */
+};
 
 void bigcache_segments_close(bigcache_segments_t *segments);
 
@@ -80,14 +113,6 @@ uint64_t bigcache_segments_settle(bigcache_segments_t *segments);
  * written next would lie inside of that entry, for whoever scans it.
  */
 void bigcache_segments_append(bigcache_segments_t *segments, uint64_t id);
-
-/*
- * Reserves size bytes, a multiple of BIGCACHE_SEGMENT_ALIGN.  Returns
- * BIGCACHE_OK, and bigcache_segments_done() is owed; BIGCACHE_FULL or
- * BIGCACHE_ERROR, and errno.
- */
-bigcache_rc_t bigcache_segments_reserve(bigcache_segments_t *segments,
-    uint64_t size, bigcache_place_t *place);
 
 /* ends a reservation */
 
@@ -111,16 +136,6 @@ void bigcache_segments_release(bigcache_segments_t *segments,
     bigcache_file_t *file);
 
 /*
- * Has the entries of all segments that were written to, and the names of the
- * new ones, reach the disk.  A segment of which that fails takes no more
- * entries: the kernel may have let go of what it did not write.  Until nothing
- * in it is alive, but for pages that cannot be read, the call fails.  Returns
- * BIGCACHE_OK; BIGCACHE_FULL or BIGCACHE_ERROR, and the reason.
- */
-bigcache_rc_t bigcache_segments_sync(bigcache_segments_t *segments,
-    char *error);
-
-/*
  * Copies the ids of the first n segments that could not be synced; returns how
  * many there are.
  */
@@ -134,27 +149,7 @@ size_t bigcache_segments_unsynced(bigcache_segments_t *segments,
  */
 void bigcache_segments_distrust(bigcache_segments_t *segments, uint64_t id);
 
-/*
- * Finds up to n segments that are sealed and not pinned and of which nothing
- * is alive, and none that cannot be removed now.  Returns how many, and *usage
- * of each.
- */
-size_t bigcache_segments_empty(bigcache_segments_t *segments,
-    bigcache_usage_t *usage, size_t n);
-
-/*
- * Pick a segment that is sealed and not pinned: one that could not be synced
- * and of which something is alive, or else that of which least is alive, if
- * that is under the share most, and in any case not over room bytes; the
- * oldest, but none while the oldest is empty and cannot be removed.  Return 1
- * and *usage, or 0.
- */
-int bigcache_segments_sparse(bigcache_segments_t *segments, double most,
-    uint64_t room, bigcache_usage_t *usage);
-int bigcache_segments_oldest(bigcache_segments_t *segments,
-    bigcache_usage_t *usage);
-
-/* has bigcache_segments_sparse() pass over a segment, for a while */
+/* has bigcache_segments_pick_sparse() pass over a segment, for a while */
 
 void bigcache_segments_postpone(bigcache_segments_t *segments, uint64_t id);
 
@@ -186,6 +181,25 @@ uint64_t bigcache_segments_size(bigcache_segments_t *segments);
 
 void bigcache_segments_total(bigcache_segments_t *segments,
     bigcache_total_t *total);
+
+/*
+ * For bigcache_segments_*.c.  The caller must hold segments->mutex, but for
+ * bigcache_segments_add_locked() while the segments are opened.
+ *
+ * add: appends a segment, whose id must be the last one but while the segments
+ * are opened; returns 0, or -1 if there is no memory.  index: returns where
+ * segment id is, or would be.  find: returns it, or NULL.  share: returns how
+ * much of it is live, from 0 to 1.  usage_of: fills in *usage.
+ */
+int bigcache_segments_add_locked(bigcache_segments_t *segments,
+    bigcache_segment_t *segment);
+size_t bigcache_segments_index_locked(bigcache_segments_t *segments,
+    uint64_t id);
+bigcache_segment_t *bigcache_segments_find_locked(
+    bigcache_segments_t *segments, uint64_t id);
+double bigcache_segments_share(const bigcache_segment_t *segment);
+void bigcache_segments_usage_of(const bigcache_segment_t *segment,
+    bigcache_usage_t *usage);
 
 
 #endif /* _BIGCACHE_SEGMENTS_H_INCLUDED_ */

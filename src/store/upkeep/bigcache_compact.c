@@ -17,6 +17,8 @@
 #include "bigcache_key_write.h"
 #include "bigcache_place.h"
 #include "bigcache_previous.h"
+#include "bigcache_segments_pick.h"
+#include "bigcache_segments_reserve.h"
 #include "bigcache_sync.h"
 
 
@@ -56,7 +58,7 @@ bigcache_compact_empty(bigcache_store_t *store)
     size_t            i, n;
     bigcache_usage_t  usage[BIGCACHE_COMPACT_EMPTY];
 
-    n = bigcache_segments_empty(store->segments, usage,
+    n = bigcache_segments_pick_empty(store->segments, usage,
                                 BIGCACHE_COMPACT_EMPTY);
 
     /* what was removed or replaced there is so on the disk too */
@@ -86,7 +88,7 @@ bigcache_compact_work(bigcache_store_t *store)
     most = atomic_load(&store->full) ? BIGCACHE_COMPACT_FULL
                                      : BIGCACHE_COMPACT_SPARSE;
 
-    if (!bigcache_segments_sparse(store->segments, most,
+    if (!bigcache_segments_pick_sparse(store->segments, most,
                                   bigcache_compact_room(store), &usage))
     {
         return BIGCACHE_COMPACT_IDLE;

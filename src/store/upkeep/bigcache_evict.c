@@ -13,6 +13,7 @@
 #include "bigcache_evict.h"
 #include "bigcache_key.h"
 #include "bigcache_place.h"
+#include "bigcache_segments_pick.h"
 #include "bigcache_sync.h"
 
 
@@ -32,7 +33,7 @@ bigcache_evict_work(bigcache_store_t *store)
     bigcache_usage_t  usage;
 
     if (!bigcache_evict_over(store)
-        || !bigcache_segments_oldest(store->segments, &usage))
+        || !bigcache_segments_pick_oldest(store->segments, &usage))
     {
         return BIGCACHE_EVICT_IDLE;
     }

@@ -21,6 +21,7 @@
 #include "bigcache_names.h"
 #include "bigcache_open.h"
 #include "bigcache_recover.h"
+#include "bigcache_segments_open.h"
 #include "bigcache_sync.h"
 #include "bigcache_time.h"
 

@@ -1,0 +1,30 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * Opens the segments of a store: finds what is in the directory.  Blocks.
+ */
+
+
+#ifndef _BIGCACHE_SEGMENTS_OPEN_H_INCLUDED_
+#define _BIGCACHE_SEGMENTS_OPEN_H_INCLUDED_
+
+
+#include "bigcache_segments.h"
+
+
+/*
+ * Opens the segments in the directory path, size bytes each, whose files are
+ * the caller's, for longer than the segments.  All of them are sealed; nothing
+ * is known to be alive.
+ * Returns BIGCACHE_OK and *segments, or BIGCACHE_ERROR and the reason.
+ */
+bigcache_rc_t bigcache_segments_open(bigcache_segments_t **segments,
+    const char *path, uint64_t size, bigcache_files_t *files,
+    const bigcache_log_t *log, char *error);
+
+
+#endif /* _BIGCACHE_SEGMENTS_OPEN_H_INCLUDED_ */

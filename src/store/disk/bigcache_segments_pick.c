@@ -1,0 +1,140 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/* Picks segments that are to be removed or compacted. */
+
+
+#include "bigcache_segments_pick.h"
+#include "bigcache_time.h"
+
+
+static int bigcache_segments_idle(const bigcache_segment_t *segment);
+static int bigcache_segments_later(int64_t at);
+
+
+size_t
+bigcache_segments_pick_empty(bigcache_segments_t *segments,
+    bigcache_usage_t *usage, size_t n)
+{
+    size_t  i, found;
+
+    found = 0;
+
+    (void) pthread_mutex_lock(&segments->mutex);
+
+    for (i = 0; i < segments->nelts && found < n; i++) {
+        if (bigcache_segments_idle(segments->elts[i])
+            && segments->elts[i]->live <= 0
+            && !bigcache_segments_later(segments->elts[i]->remove_at))
+        {
+            bigcache_segments_usage_of(segments->elts[i], &usage[found++]);
+        }
+    }
+
+    (void) pthread_mutex_unlock(&segments->mutex);
+
+    return found;
+}
+
+
+int
+bigcache_segments_pick_sparse(bigcache_segments_t *segments, double most,
+    uint64_t room, bigcache_usage_t *usage)
+{
+    double               share, least;
+    size_t               i;
+    bigcache_segment_t  *segment, *found;
+
+    found = NULL;
+    least = most;
+
+    (void) pthread_mutex_lock(&segments->mutex);
+
+    for (i = 0; i < segments->nelts; i++) {
+
+        segment = segments->elts[i];
+
+        if (!bigcache_segments_idle(segment)
+            || bigcache_segments_later(segment->retry_at)
+            || bigcache_segments_later(segment->remove_at))
+        {
+            continue;
+        }
+
+        if (segment->unsynced) {
+
+            /* the others, too, are needed before one may be removed */
+
+            if (segment->live <= 0) {
+                continue;
+            }
+
+            share = -1;
+
+        } else {
+            share = bigcache_segments_share(segment);
+        }
+
+        if (share < least && segment->live <= (int64_t) room) {
+            least = share;
+            found = segment;
+        }
+    }
+
+    if (found) {
+        bigcache_segments_usage_of(found, usage);
+    }
+
+    (void) pthread_mutex_unlock(&segments->mutex);
+
+    return found != NULL;
+}
+
+
+int
+bigcache_segments_pick_oldest(bigcache_segments_t *segments,
+    bigcache_usage_t *usage)
+{
+    size_t               i;
+    bigcache_segment_t  *found;
+
+    found = NULL;
+
+    (void) pthread_mutex_lock(&segments->mutex);
+
+    for (i = 0; i < segments->nelts && found == NULL; i++) {
+        if (bigcache_segments_idle(segments->elts[i])) {
+            found = segments->elts[i];
+            bigcache_segments_usage_of(found, usage);
+        }
+    }
+
+    /* nor could others be, most likely: their pages would go for nothing */
+
+    if (found && bigcache_segments_later(found->remove_at)) {
+        found = NULL;
+    }
+
+    (void) pthread_mutex_unlock(&segments->mutex);
+
+    return found != NULL;
+}
+
+
+static int
+bigcache_segments_idle(const bigcache_segment_t *segment)
+{
+    return segment->sealed && segment->pins == 0;
+}
+
+
+/* tells whether it is to be tried again, but not yet; at is 0 if it is not */
+
+static int
+bigcache_segments_later(int64_t at)
+{
+    return at && bigcache_monotonic() < at;
+}
