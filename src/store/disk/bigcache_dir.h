@@ -25,26 +25,26 @@
 
 
 /*
- * Locks the directory path, which must be empty, a store, or a database of
- * the original service, which bigcache_adopt() makes one of, and begins its
- * next generation.  Returns BIGCACHE_OK and *fd, to be closed to unlock it;
- * BIGCACHE_UNAVAILABLE if another process holds it; BIGCACHE_FULL, or
- * BIGCACHE_ERROR if it cannot be used; and the reason in error.
+ * Locks the directory path and begins its next generation.  It must be empty, a
+ * store, or a database of the original, of which bigcache_adopt() makes a
+ * store.  Returns BIGCACHE_OK and *fd, which the caller closes to unlock it;
+ * BIGCACHE_UNAVAILABLE if another process holds the lock; BIGCACHE_FULL; or
+ * BIGCACHE_ERROR if the directory cannot be used; and the reason in error.
  */
 bigcache_rc_t bigcache_dir_lock(const char *path, int *fd,
     char *error);
 
 /*
- * Moves path/name into the trash, if it is there; stamp tells it from others
- * that lie there.  Returns BIGCACHE_OK; BIGCACHE_FULL or BIGCACHE_ERROR, and
- * the reason.
+ * Moves path/name into the trash, if it exists; stamp makes its name there
+ * unique.  Returns BIGCACHE_OK; BIGCACHE_FULL or BIGCACHE_ERROR, and the reason
+ * in error.
  */
 bigcache_rc_t bigcache_dir_discard(const char *path, const char *name,
     uint64_t stamp, char *error);
 
 /*
- * Moves path/name aside to path/name.damaged-<stamp>, for a person to look
- * at; the same codes.
+ * Renames path/name to path/name.damaged-<stamp>, for a person to look at.
+ * Returns the same codes.
  */
 bigcache_rc_t bigcache_dir_set_aside(const char *path, const char *name,
     uint64_t stamp, char *error);
@@ -69,17 +69,17 @@ void bigcache_dir_drop_ballast(const char *path);
  */
 void bigcache_dir_spare(const char *path);
 
-/* returns 1 if hardly a file can be made there any more, or 0 */
+/* returns 1 if hardly any file can be made in the file system, else 0 */
 
 int bigcache_dir_crowded(const char *path);
 
-/* returns size, or less on a small file system: the bytes of a segment */
+/* returns the bytes of a segment: size, or less on a small file system */
 
 uint64_t bigcache_dir_segment_size(const char *path, uint64_t size);
 
 /*
- * Returns the bytes that may still be written to the disk, UINT64_MAX if that
- * cannot be told now.
+ * Returns the bytes that are free in the file system, UINT64_MAX if that cannot
+ * be told now.
  */
 
 uint64_t bigcache_dir_free(const char *path);
@@ -95,8 +95,8 @@ int bigcache_dir_size(const char *path, uint64_t *size);
 void bigcache_dir_remove(const char *path);
 
 /*
- * Removes what is in the trash; may take long, until stop is set.  Returns 1 if
- * nothing is left there; or 0: it is to be tried again.
+ * Empties the trash, which may take long, until *stop is set.  Returns 1 if
+ * nothing is left, or 0: the caller must try again later.
  */
 int bigcache_dir_empty_trash(const char *path, _Atomic int *stop);
 

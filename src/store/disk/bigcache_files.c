@@ -4,6 +4,9 @@
  */
 
 
+/* Keeps the files of segments open, up to a bounded number. */
+
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

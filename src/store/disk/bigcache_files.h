@@ -5,16 +5,16 @@
 
 
 /*
- * The open files of segments in one process: a bounded number of them, the one
- * that was not used for longest is closed first.  Whoever acquires a file has
- * it until he releases it, also when the segment is removed meanwhile.
+ * The open files of segments in one process.  Their number is bounded; the
+ * least recently used file is closed first.  A file that was acquired stays
+ * open until it is released, even if the segment is removed meanwhile.
  *
- * A segment may be removed by another process.  Its space comes back when
- * nobody has it open any more, so a process that does not remove segments
- * itself sweeps from time to time.
+ * Another process may remove a segment.  Its space is free only when no process
+ * has it open any more, so a process that does not remove segments itself must
+ * call bigcache_files_sweep() from time to time.
  *
- * Opening and closing block on the disk, but not under the lock that others
- * take.  Any thread.
+ * Opening and closing block on the disk, but without the lock that other
+ * threads take.  Any thread may call all of it.
  */
 
 
@@ -27,7 +27,7 @@
 #include "bigcache_rc.h"
 
 
-/* files that are kept open though nobody uses them, at most */
+/* files that are kept open while they are not acquired, at most */
 
 #define BIGCACHE_FILES_MOST  256
 
@@ -42,17 +42,18 @@ typedef struct bigcache_file_s   bigcache_file_t;
  */
 bigcache_files_t *bigcache_files_create(const char *path);
 
-/* closes all, when nobody has any */
+/* closes all files; the caller must see to it that none is acquired */
 
 void bigcache_files_destroy(bigcache_files_t *files);
 
-/* closes all, those that somebody has as soon as he releases them */
+/* closes all files; one that is acquired is closed when it is released */
 
 void bigcache_files_close(bigcache_files_t *files);
 
 /*
- * Notes that dir is the directory that the files are in, until all of them are
- * closed: one of that name that is put there meanwhile is another.
+ * Notes which directory the files are in, by its descriptor dir, until all of
+ * them are closed.  If another directory takes its name meanwhile, the calls
+ * below notice.
  */
 void bigcache_files_know(bigcache_files_t *files, int dir);
 
@@ -61,19 +62,18 @@ void bigcache_files_know(bigcache_files_t *files, int dir);
 int bigcache_files_there(bigcache_files_t *files);
 
 /*
- * Gives the file of segment id.  Returns BIGCACHE_OK, *file and *fd, and
- * bigcache_files_release() is owed; BIGCACHE_MISS if there is no such segment,
- * or its header fails its check; BIGCACHE_STALE and errno if the directory is
- * not there, or is another: nobody knows then whether there is such a segment,
- * unless the caller can tell that the store was cleared; BIGCACHE_ERROR and
- * errno.
+ * Acquires the file of segment id.  Returns BIGCACHE_OK, *file and *fd, and the
+ * caller must call bigcache_files_release(); BIGCACHE_MISS if there is no such
+ * segment, or its header fails its check; BIGCACHE_STALE and errno if the
+ * directory is not there, or is another one, so that it is not known whether
+ * there is such a segment; BIGCACHE_ERROR and errno.
  */
 bigcache_rc_t bigcache_files_acquire(bigcache_files_t *files, uint64_t id,
     bigcache_file_t **file, int *fd);
 
 /*
- * The same for an event loop: returns 1, or 0 if it is not open yet, or if
- * that would have to be waited for.
+ * The same for an event loop.  Never blocks.  Returns 1, or 0 if the file is
+ * not open yet, or a lock is held.
  */
 
 int bigcache_files_peek(bigcache_files_t *files, uint64_t id,
@@ -81,17 +81,18 @@ int bigcache_files_peek(bigcache_files_t *files, uint64_t id,
 
 void bigcache_files_release(bigcache_files_t *files, bigcache_file_t *file);
 
-/* closes the file of a segment that is removed, as soon as nobody has it */
+/* closes the file of a removed segment, as soon as it is not acquired */
 
 void bigcache_files_forget(bigcache_files_t *files, uint64_t id);
 
-/* the same for all segments that another process has removed */
+/* does so for all segments that another process has removed */
 
 void bigcache_files_sweep(bigcache_files_t *files);
 
 /*
- * Returns another descriptor of the same file, removed or not, whose reader
- * the kernel reads ahead for; or -1 and errno.
+ * Opens the same file again, removed or not, for a reader that goes from its
+ * beginning to its end: the kernel reads ahead.  Returns a descriptor, which
+ * the caller must close; or -1 and errno.
  */
 int bigcache_files_in_order(int fd);
 

@@ -4,6 +4,9 @@
  */
 
 
+/* The only file that calls LevelDB. */
+
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

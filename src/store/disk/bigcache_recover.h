@@ -5,17 +5,18 @@
 
 
 /*
- * Opens and repairs LevelDB databases so that a call that fails within LevelDB
- * costs no entry.
+ * Opens and repairs LevelDB databases so that a system call that fails within
+ * LevelDB costs no entry.
  *
- * LevelDB takes a directory that it could not read to its end for one that
- * holds less: a log that it does not see is not replayed, and then removed; a
- * table that it does not see, or cannot read while it repairs, is gone, too.
- * So the files get second links first, in NAME.before/, which cost nothing,
- * since LevelDB never changes a file that is there.  LevelDB's own log then
- * says what it has seen.  If that is not all, the links become the database
- * again, and it is tried anew, until it is all, or the same as before: then
- * that is what there is.
+ * If LevelDB cannot read a directory to its end, it goes on with the files that
+ * it has seen.  A log that it has not seen is not replayed, and is removed
+ * later; so is a table that it has not seen, or could not read during a repair.
+ *
+ * Therefore all files first get second links in NAME.before/.  They take no
+ * space, since LevelDB never changes an existing table or log.  LevelDB's own
+ * log, LOG, then tells which files it has seen.  If some are missing, the links
+ * become the database again, and the opening is tried again, until no file is
+ * missing, or the same files are missing as before: then they cannot be read.
  */
 
 
@@ -33,16 +34,16 @@ typedef enum {
     BIGCACHE_RECOVER_REPAIR
 } bigcache_recover_e;
 
-/* what belongs to the opening, too: if it fails, all has */
+/* called when the database is open; if it fails, the opening has failed */
 
 typedef bigcache_rc_t (*bigcache_recover_pt)(void *data,
     bigcache_index_t *index, char *error);
 
 
 /*
- * Opens the database path/name, after what how says, and calls opened,
- * unless that is NULL; the codes are those of bigcache_index_open().  With
- * another code than BIGCACHE_OK all lies there as it did before.
+ * Opens the database path/name, after the repair that how names, and calls
+ * opened, unless that is NULL.  Returns the codes of bigcache_index_open().
+ * With any code but BIGCACHE_OK the files are as they were before.
  */
 bigcache_rc_t bigcache_recover(const char *path, const char *name,
     const bigcache_index_conf_t *conf, bigcache_recover_e how,
@@ -50,13 +51,14 @@ bigcache_rc_t bigcache_recover(const char *path, const char *name,
     char *error);
 
 /*
- * Puts back what a process that died meanwhile has left; before anybody looks
- * for path/name.  Returns BIGCACHE_OK, BIGCACHE_FULL or BIGCACHE_ERROR.
+ * Restores path/name if a process died while it opened the database.  Must be
+ * called before path/name is looked at.  Returns BIGCACHE_OK, BIGCACHE_FULL or
+ * BIGCACHE_ERROR, and the reason in error.
  */
 bigcache_rc_t bigcache_recover_restore(const char *path, const char *name,
     char *error);
 
-/* removes it with all that belongs to it, path/name itself, too */
+/* removes path/name, and its links */
 
 void bigcache_recover_remove(const char *path, const char *name);
 

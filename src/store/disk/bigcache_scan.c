@@ -4,6 +4,9 @@
  */
 
 
+/* Reads a segment from its beginning to its end, entry by entry. */
+
+
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>

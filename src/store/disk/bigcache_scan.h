@@ -5,9 +5,9 @@
 
 
 /*
- * Reads through a segment, entry by entry, whether the index names them or
- * not, and over what is no entry.  Blocks on the disk; any thread, while the
- * file is open.
+ * Reads a segment from its beginning to its end.  It finds all entries,
+ * whether the index names them or not, and passes over what is no entry.
+ * Blocks on the disk.  Any thread may call it while the file is open.
  */
 
 
@@ -22,17 +22,18 @@
 
 
 /*
- * Told of an entry, at offset, of size bytes; its memory is the scan's, for
- * the time of the call.  Returns BIGCACHE_OK to go on.
+ * Called for an entry, which lies at offset and has size bytes.  The entry
+ * points to memory of the scan, which is valid during the call.  Returns
+ * BIGCACHE_OK to go on; anything else ends the scan.
  */
 typedef bigcache_rc_t (*bigcache_scan_pt)(void *data,
     const bigcache_entry_t *entry, uint64_t offset, uint64_t size);
 
 
 /*
- * Scans the size bytes of fd, until stop is set, which may be NULL; there may
- * be gigabytes without an entry.  Returns BIGCACHE_OK, what the handler ended
- * it with, BIGCACHE_UNAVAILABLE if it was stopped, BIGCACHE_NOMEM, or
+ * Scans the first size bytes of fd, until *stop is set; stop may be NULL.
+ * There may be gigabytes without an entry.  Returns BIGCACHE_OK, what the
+ * handler returned, BIGCACHE_UNAVAILABLE if *stop was set, BIGCACHE_NOMEM, or
  * BIGCACHE_ERROR and errno.
  */
 bigcache_rc_t bigcache_scan(int fd, uint64_t size, bigcache_scan_pt handler,

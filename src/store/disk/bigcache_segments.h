@@ -5,17 +5,18 @@
 
 
 /*
- * The segments of a store: the files of pages/, which of them is written to,
- * and how much of each is alive; in the process that has the store open.
+ * The table of the segments, in the owner: the files of pages/, which of them
+ * is written to, and how many bytes of each are live.
  *
- * A writer reserves a range of the active segment, writes it on its own, many
- * at once, and is done with it when the index names it; until then the
- * segment is pinned.  A segment that has no room left for a writer is sealed,
- * and never changes again.  Sealed segments that nobody has pinned may be
- * compacted or removed.
+ * A writer reserves a range of the active segment,
+ * bigcache_segments_reserve.h, writes to it while others write to theirs, and
+ * calls bigcache_segments_done() when the index names it.  Until then the
+ * segment is pinned.  A segment with no room left is sealed, and never changes
+ * again.  A sealed segment that is not pinned may be compacted or removed.
  *
- * The calls that open, create or remove files block; none of them does so
- * under the lock that readers take.  Any thread; open and close alone.
+ * The calls that open, create or remove files block on the disk, but without
+ * the lock that readers take.  Any thread may call them, but
+ * bigcache_segments_open() and bigcache_segments_close() must run alone.
  */
 
 
@@ -35,7 +36,7 @@
 typedef struct bigcache_segments_s  bigcache_segments_t;
 typedef struct bigcache_segment_s   bigcache_segment_t;
 
-/* a reserved range: of which segment, its file, where it begins */
+/* a reserved range: its segment, the open file, and where it begins */
 
 typedef struct {
     void                *holder;    /* of whoever has reserved it */
@@ -101,34 +102,34 @@ struct bigcache_segments_s {
 void bigcache_segments_close(bigcache_segments_t *segments);
 
 /*
- * Gives the segment that is written to its size, when nobody is inside any
- * more: ranges in it that are still lent stay reserved.  Returns its id, or 0
- * if there is none that may be written on.
+ * Sets the file size of the active segment, when no call is inside the store
+ * any more.  Ranges of it that are still granted stay reserved.  Returns its
+ * id, or 0 if there is none that may be continued.
  */
 uint64_t bigcache_segments_settle(bigcache_segments_t *segments);
 
 /*
- * Has segment id written on, if there is some room in it; only if it was
- * settled: behind the end of a file that was cut off within an entry, what is
- * written next would lie inside of that entry, for whoever scans it.
+ * Makes segment id the active one, if it has some room left.  It must have
+ * been settled: in a file that was cut off within an entry, a scan would take
+ * what is appended for a part of that entry.
  */
 void bigcache_segments_append(bigcache_segments_t *segments, uint64_t id);
 
-/* ends a reservation */
+/* ends a reservation, and releases the file */
 
 void bigcache_segments_done(bigcache_segments_t *segments,
     const bigcache_place_t *place);
 
-/* adds to what is alive in segment id; returns 1, or 0 if it is not there */
+/* adds to the live bytes of segment id; returns 1, or 0 if there is none */
 
 int bigcache_segments_add_live(bigcache_segments_t *segments, uint64_t id,
     int64_t bytes);
 
 /*
- * Gives the open file of a segment.  Returns BIGCACHE_OK, and
- * bigcache_segments_release() is owed; BIGCACHE_MISS if there is no such
- * segment; BIGCACHE_STALE and errno if the directory of segments is not there,
- * so that nobody knows; BIGCACHE_ERROR and errno.
+ * Acquires the file of a segment.  Returns BIGCACHE_OK, and the caller must
+ * call bigcache_segments_release(); BIGCACHE_MISS if there is no such segment;
+ * BIGCACHE_STALE and errno if the directory of segments is not there, so that
+ * it is not known; BIGCACHE_ERROR and errno.
  */
 bigcache_rc_t bigcache_segments_acquire(bigcache_segments_t *segments,
     uint64_t id, bigcache_file_t **file, int *fd);
@@ -143,29 +144,29 @@ size_t bigcache_segments_unsynced(bigcache_segments_t *segments,
     uint64_t *ids, size_t n);
 
 /*
- * Takes segment id, or each of them if id is 0, for one that could not be
- * synced: a later sync of the file may succeed although what was not written
- * is lost, so what is alive there has to be written anew, elsewhere.
+ * Marks segment id, or all segments if id is 0, as one that could not be
+ * synced.  A later sync of the file may succeed although the kernel has dropped
+ * what it could not write, so the live pages must be written again, elsewhere.
  */
 void bigcache_segments_distrust(bigcache_segments_t *segments, uint64_t id);
 
-/* has bigcache_segments_pick_sparse() pass over a segment, for a while */
+/* bigcache_segments_pick_sparse() then passes over the segment for a while */
 
 void bigcache_segments_postpone(bigcache_segments_t *segments, uint64_t id);
 
-/* returns the bytes alive in segment id */
+/* returns the live bytes of segment id, 0 if there is no such segment */
 
 int64_t bigcache_segments_get_live(bigcache_segments_t *segments, uint64_t id);
 
 /*
- * Lets no more writers into the active segment, if less than the share most
- * of it is alive, so that it may be emptied.
+ * Seals the active segment if less than the share most of it is live, so that
+ * it can be compacted.
  */
 void bigcache_segments_seal(bigcache_segments_t *segments, double most);
 
 /*
- * Unlinks a segment.  Returns 1; or 0, which is logged: its file is still
- * there, so it takes its room and counts, and is to be tried again after a
+ * Unlinks a segment.  Returns 1; or 0, which is logged: the file is still
+ * there and takes space, so it still counts, and is picked again after a
  * while.
  */
 int bigcache_segments_remove(bigcache_segments_t *segments, uint64_t id);
@@ -175,7 +176,7 @@ int bigcache_segments_remove(bigcache_segments_t *segments, uint64_t id);
 size_t bigcache_segments_usage(bigcache_segments_t *segments,
     bigcache_usage_t *usage, size_t n);
 
-/* returns the bytes of all segments, at no cost */
+/* returns the bytes of all segments.  Never blocks. */
 
 uint64_t bigcache_segments_size(bigcache_segments_t *segments);
 

@@ -18,19 +18,21 @@
 
 
 /*
- * Finds up to n segments that are sealed and not pinned and of which nothing
- * is alive, and none that cannot be removed now.  Returns how many, and *usage
- * of each.
+ * Finds up to n segments that are sealed, not pinned, and have no live bytes,
+ * but none whose removal has failed a short while ago.  Returns how many, and
+ * their usage.
  */
 size_t bigcache_segments_pick_empty(bigcache_segments_t *segments,
     bigcache_usage_t *usage, size_t n);
 
 /*
- * Pick a segment that is sealed and not pinned: one that could not be synced
- * and of which something is alive, or else that of which least is alive, if
- * that is under the share most, and in any case not over room bytes; the
- * oldest, but none while the oldest is empty and cannot be removed.  Return 1
- * and *usage, or 0.
+ * Pick a segment that is sealed and not pinned.  Return 1 and *usage, or 0.
+ *
+ * sparse: one that could not be synced and has live bytes; else the one with
+ * the least share of live bytes, if that is under most.  It has at most room
+ * live bytes.
+ *
+ * oldest: the oldest one; none while its removal has failed a short while ago.
  */
 int bigcache_segments_pick_sparse(bigcache_segments_t *segments, double most,
     uint64_t room, bigcache_usage_t *usage);

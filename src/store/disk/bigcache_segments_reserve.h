@@ -18,8 +18,8 @@
 
 /*
  * Reserves size bytes, a multiple of BIGCACHE_SEGMENT_ALIGN.  Returns
- * BIGCACHE_OK, and bigcache_segments_done() is owed; BIGCACHE_FULL or
- * BIGCACHE_ERROR, and errno.
+ * BIGCACHE_OK, and the caller must call bigcache_segments_done(); or
+ * BIGCACHE_FULL or BIGCACHE_ERROR, and errno.
  */
 bigcache_rc_t bigcache_segments_reserve(bigcache_segments_t *segments,
     uint64_t size, bigcache_place_t *place);

@@ -17,11 +17,11 @@
 
 
 /*
- * Has the entries of all segments that were written to, and the names of the
- * new ones, reach the disk.  A segment of which that fails takes no more
- * entries: the kernel may have let go of what it did not write.  Until nothing
- * in it is alive, but for pages that cannot be read, the call fails.  Returns
- * BIGCACHE_OK; BIGCACHE_FULL or BIGCACHE_ERROR, and the reason.
+ * Syncs all segments that were written to, and the names of new ones.  If the
+ * sync of a segment fails, it takes no more entries: the kernel may have
+ * dropped what it could not write.  All calls then fail until the segment has
+ * no live page left, but for pages that cannot be read.  Returns BIGCACHE_OK;
+ * BIGCACHE_FULL or BIGCACHE_ERROR, and the reason in error.
  */
 bigcache_rc_t bigcache_segments_sync(bigcache_segments_t *segments,
     char *error);

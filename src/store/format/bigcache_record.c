@@ -4,6 +4,9 @@
  */
 
 
+/* Encodes, decodes and checks the records of the index. */
+
+
 #include "bigcache_record.h"
 #include "bigcache_bytes.h"
 #include "bigcache_crc.h"

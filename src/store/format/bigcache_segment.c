@@ -4,6 +4,9 @@
  */
 
 
+/* Encodes and decodes the header of a segment and of its entries. */
+
+
 #include <string.h>
 
 #include "bigcache_bytes.h"

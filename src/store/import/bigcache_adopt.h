@@ -5,17 +5,17 @@
 
 
 /*
- * A directory of the original service becomes a store.  Its LevelDB files
- * stay at the top as they are; the import reads them by way of
+ * Makes a store of a directory of the original service.  The original's LevelDB
+ * files stay where they are.  The import reads them through
  *
- *     import/   symbolic links to them, and what LevelDB writes beside
+ *     import/   symbolic links to them, and the files that LevelDB adds
  *
- * so that nothing that LevelDB does at an open, a repair or a deletion is
- * done to the files themselves.  That directory is there from the first
- * opening until the end of the import: it says that one is due.
+ * so that an opening, a repair or a deletion by LevelDB never changes the files
+ * themselves.  import/ exists from the first opening until the end of the
+ * import: while it exists, there is something to import.
  *
- * For the process that holds the lock of the directory; all of it blocks on
- * the disk.
+ * Only the process that holds the lock of the directory may call these
+ * functions.  All of them block on the disk.
  */
 
 
@@ -29,9 +29,10 @@
 
 
 /*
- * Makes import/ where path has a database at its top, but no store, else does
- * nothing.  Returns BIGCACHE_OK; BIGCACHE_FULL, or BIGCACHE_ERROR if the
- * files are in use, or those of a store; and the reason.
+ * Makes import/ if the directory path has a database at its top, but no store;
+ * else does nothing.  Returns BIGCACHE_OK; BIGCACHE_FULL; or BIGCACHE_ERROR if
+ * another process uses the files, or they belong to a store; and the reason in
+ * error.
  */
 bigcache_rc_t bigcache_adopt(const char *path, char *error);
 
@@ -44,15 +45,15 @@ bigcache_rc_t bigcache_adopt_open(const char *path, const char *import,
     int repair, bigcache_index_t **index, char *error);
 
 /*
- * Tells whether import/ is there: BIGCACHE_OK, or BIGCACHE_MISS; or
- * BIGCACHE_ERROR and the reason, nobody knows now.
+ * Returns BIGCACHE_OK if import/ exists, BIGCACHE_MISS if not, or
+ * BIGCACHE_ERROR and the reason if that cannot be told now.
  */
 bigcache_rc_t bigcache_adopt_due(const char *path, char *error);
 
 /*
- * Moves the files at the top, unless they are to be kept, then import/ into
- * the trash, by names that stamp tells from others.  Returns BIGCACHE_OK;
- * BIGCACHE_FULL or BIGCACHE_ERROR, and the reason; it may be called again.
+ * Moves the files of the original, unless keep is 1, and then import/ into the
+ * trash; stamp makes their names there unique.  Returns BIGCACHE_OK; or
+ * BIGCACHE_FULL or BIGCACHE_ERROR, and the reason: the caller may try again.
  */
 bigcache_rc_t bigcache_adopt_end(const char *path, int keep, uint64_t stamp,
     char *error);

@@ -4,6 +4,9 @@
  */
 
 
+/* Reads an entry as the original service has stored it. */
+
+
 #include <string.h>
 
 #include "bigcache_json.h"

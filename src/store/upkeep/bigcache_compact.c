@@ -4,6 +4,9 @@
  */
 
 
+/* Moves live pages out of segments that are mostly dead, and unlinks these. */
+
+
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>

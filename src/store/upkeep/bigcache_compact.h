@@ -5,13 +5,14 @@
 
 
 /*
- * Space comes back.  A segment of which nothing is alive is unlinked; one of
- * which less than a half is alive is compacted: what is alive moves to the
+ * Frees disk space.  A segment with no live page is unlinked.  A segment of
+ * which less than half is live is compacted: its live pages are moved to the
  * active segment, at a bounded rate, then it is unlinked.  While the disk is
- * full that begins earlier, but only where there is room for what moves.
+ * full, compaction begins earlier, but only if there is space for the pages
+ * that move.
  *
- * For the store's thread alone; all of it gives up when the store is drained
- * and goes on later.
+ * Only the store's thread may call it.  All of it stops when the store is
+ * drained, and goes on after the next opening.
  */
 
 
@@ -24,7 +25,7 @@
 #include "bigcache_scan.h"
 
 
-/* the share of a segment that is alive under which it is compacted */
+/* a segment is compacted if less than this share of it is live */
 
 #define BIGCACHE_COMPACT_SPARSE  0.5
 
@@ -33,7 +34,7 @@
 #define BIGCACHE_COMPACT_FULL    0.875
 
 
-/* what the handler of bigcache_compact() is given as data */
+/* the data of the handler of bigcache_compact() */
 
 typedef struct {
     bigcache_store_t  *store;
@@ -49,9 +50,9 @@ typedef struct {
 
 
 /*
- * Unlinks segments of which nothing is alive, some at a time.  Returns 1, or 0
- * if there are none, or none that can be removed, or if what took the place of
- * their pages cannot be synced.
+ * Unlinks some segments with no live page.  Returns 1; or 0 if there are none,
+ * if none can be removed, or if the pages that replaced theirs cannot be
+ * synced.
  */
 int bigcache_compact_empty(bigcache_store_t *store);
 
@@ -62,17 +63,17 @@ int bigcache_compact_empty(bigcache_store_t *store);
 unsigned bigcache_compact_work(bigcache_store_t *store);
 
 /*
- * Calls handler for each entry of a segment, which is to move or to remove it;
- * then the caller may unlink the segment, when that is durable.  A page that
- * cannot be read stays, and the segment with it: BIGCACHE_ERROR.  Returns
- * BIGCACHE_OK and *n pages moved or removed; BIGCACHE_UNAVAILABLE when the
- * store is drained, BIGCACHE_FULL, BIGCACHE_ERROR, BIGCACHE_DAMAGED or
- * BIGCACHE_NOMEM.
+ * Calls handler for each entry of a segment; the handler must move or remove
+ * the page.  When that is durable, the caller may unlink the segment.  If a
+ * page cannot be read, it stays, and so must the segment: BIGCACHE_ERROR.
+ * Returns BIGCACHE_OK, and in *n the pages that were moved or removed;
+ * BIGCACHE_UNAVAILABLE if the store is drained; BIGCACHE_FULL, BIGCACHE_ERROR,
+ * BIGCACHE_DAMAGED or BIGCACHE_NOMEM.
  */
 bigcache_rc_t bigcache_compact(bigcache_store_t *store,
     const bigcache_usage_t *usage, bigcache_scan_pt handler, uint64_t *n);
 
-/* tells whether a removal failed; it did not if there was nothing to remove */
+/* returns 1 if a removal failed, 0 if it did not or nothing was to remove */
 
 int bigcache_compact_failed(bigcache_rc_t rc);
 

@@ -4,6 +4,9 @@
  */
 
 
+/* Removes the oldest segments while a store is over its limits. */
+
+
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 

@@ -4,6 +4,9 @@
  */
 
 
+/* Removes expired pages that no request asks for. */
+
+
 #include <string.h>
 
 #include "bigcache_core.h"

@@ -5,8 +5,8 @@
 
 
 /*
- * The sweep: expired pages leave the index and the disk without anybody
- * asking for them.  The expiry times lie in the index in their order; the
+ * The sweep removes expired pages from the index and the disk, although no
+ * request asks for them.  The index has the expiry times in their order; the
  * sweep takes the first ones, a few at a time.
  */
 

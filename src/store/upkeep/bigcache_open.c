@@ -4,6 +4,9 @@
  */
 
 
+/* Opens the index and the segments of a directory, and closes them. */
+
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>

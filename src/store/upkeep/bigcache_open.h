@@ -5,9 +5,9 @@
 
 
 /*
- * Opening and closing the directory of a store: the lock, the index with its
- * format and its count, what a crash left behind.  The caller sees to it that
- * nothing else uses the directory meanwhile.  All of it blocks.
+ * Opens and closes the directory of a store: the lock, the index with its
+ * format and its count, the segments, and what a crash has left.  No other
+ * thread may use the directory meanwhile.  All of it blocks on the disk.
  */
 
 
@@ -21,7 +21,7 @@
 
 typedef struct {
     int                     lock;      /* -1: not open */
-    bigcache_files_t       *files;     /* the caller's */
+    bigcache_files_t       *files;     /* belongs to the caller */
     bigcache_index_t       *index;
     bigcache_segments_t    *segments;
     bigcache_index_walk_t  *walk;      /* counts the keys, NULL: count holds */
@@ -35,18 +35,19 @@ typedef struct {
 
 
 /*
- * Opens the directory, which is locked already if open->lock is not -1, with
- * the files that open names.  A damaged index, or any if repair, is repaired,
- * or else set aside and begun anew; that is logged.  Returns BIGCACHE_OK;
- * BIGCACHE_UNAVAILABLE if another process has it open; BIGCACHE_FULL;
- * BIGCACHE_ERROR; and the reason in error.
+ * Opens the directory.  The caller must set open->files, and open->lock to -1
+ * or to the descriptor of the lock that it holds.  An index that is damaged, or
+ * any index if repair is 1, is repaired; if that fails, it is set aside and a
+ * new one begins.  Both are logged.  Returns BIGCACHE_OK; BIGCACHE_UNAVAILABLE
+ * if another process has the directory open; BIGCACHE_FULL; or BIGCACHE_ERROR;
+ * and the reason in error.
  */
 bigcache_rc_t bigcache_open(const bigcache_store_conf_t *conf,
     bigcache_open_t *open, int repair, char *error);
 
 /*
- * Closes it, open->walk and open->lock too unless that is -1, and keeps count
- * and version for the next time; counted: open->count holds.
+ * Closes all that is open, the lock too unless it is -1.  If counted is 1, the
+ * count of keys is right, and is kept for the next opening with the version.
  */
 void bigcache_open_close(const bigcache_store_conf_t *conf,
     bigcache_open_t *open, int counted);

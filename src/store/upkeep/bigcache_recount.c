@@ -4,6 +4,9 @@
  */
 
 
+/* Counts the keys and the live bytes after a crash. */
+
+
 #include <unistd.h>
 
 #include "bigcache_adopt.h"

@@ -5,9 +5,9 @@
 
 
 /*
- * After a process that died: counts the keys and what is alive in the
- * segments, while requests are served, from the index as it was at opening.
- * What came and went since has been counted by those who did it.
+ * After a crash the count of keys and the live bytes of the segments are not
+ * known.  The recount gets them from the index as it was when it was opened,
+ * while requests are served.  Writes and removals since then count themselves.
  */
 
 
@@ -19,9 +19,10 @@
 
 
 /*
- * For the store's thread, inside the store.  Pages that a crash may have kept
- * from the disk are read meanwhile; one that cannot be read stays as it is.
- * Returns 0, or -1 if it gave up for the store to be drained or opened anew.
+ * Only the store's thread may call it, inside the store.  It also reads the
+ * pages that may not have reached the disk before the crash; a page that cannot
+ * be read stays as it is.  Returns 0; or -1 if it stopped because the store is
+ * drained, or is to be opened again.
  */
 int bigcache_recount(bigcache_store_t *store);
 

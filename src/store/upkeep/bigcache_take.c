@@ -4,6 +4,9 @@
  */
 
 
+/* Locks the directory and opens it, or waits while another process has it. */
+
+
 #include <stdio.h>
 #include <string.h>
 

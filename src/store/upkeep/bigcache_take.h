@@ -5,9 +5,11 @@
 
 
 /*
- * Taking the directory: the lock, the index, what a crash left behind; or, if
- * another process has it, waiting for its end.  For the store's thread, with
- * the mutex of the store held, which is let go meanwhile.
+ * Takes the directory: locks it and opens the store.  If another process has
+ * the lock, the caller tries again later.
+ *
+ * Only the store's thread may call it, and must hold the store's mutex, which
+ * is released while the disk is used.
  */
 
 
@@ -19,9 +21,9 @@
 
 
 /*
- * Opens the store if it can: its state is OPEN then, FAILED, or OPENING if
- * another process has the directory.
- * Returns the milliseconds after which to try again.
+ * Tries to open the store.  Its state is then OPEN; FAILED; or OPENING if
+ * another process has the directory.  Returns the milliseconds until the next
+ * try.
  */
 unsigned bigcache_take(bigcache_store_t *store);
 
