@@ -28,12 +28,17 @@ my $large = 1_100_000;
 
 
 # load(NAME, CONNECTIONS): starts processes that write on a connection each
-# until it ends; returns their ends of the pipes
+# until it ends; returns their ends of the pipes when there is load
 
 sub load {
     my ($name, $n) = @_;
 
-    return map { start_client("$name$_", $_) } 1 .. $n;
+    my $before = count();
+    my @clients = map { start_client("$name$_", $_) } 1 .. $n;
+
+    $t->wait_for(sub { count() >= $before + 80 });
+
+    return @clients;
 }
 
 
@@ -151,7 +156,6 @@ sub purged {
 
 my @clients = load('quit', 8);
 
-sleep 0.5;
 ok $t->stop(20), 'stops under load';
 
 my $results = results(@clients);
@@ -187,7 +191,6 @@ is count(), 1, 'count of one';
 # TERM under load: fast, but in order
 
 @clients = load('term', 4);
-sleep 0.4;
 my $begin = time;
 $t->signal('TERM');
 ok $t->wait_for(sub { !$t->running }, 10), 'ends by TERM';
@@ -205,7 +208,6 @@ $t->expect_log(qr/worker process \d+ exited on signal 9/);
 
 for my $round (1 .. 3) {
     @clients = load("kill$round-", 4);
-    sleep 0.4;
     my %killed = map { $_ => 1 } $t->worker_pids;
     $t->signal('KILL', keys %killed);
     $results = results(@clients);
@@ -226,7 +228,6 @@ like $t->error_log, qr/was not closed properly/, 'it is told';
 # all is killed
 
 @clients = load('crash', 4);
-sleep 0.4;
 $t->kill;
 $results = results(@clients);
 $t->start;
