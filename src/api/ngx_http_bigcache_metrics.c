@@ -218,29 +218,29 @@ ngx_http_bigcache_metrics_durations(u_char *p, bigcache_metrics_sum_t *sums)
 static u_char *
 ngx_http_bigcache_metrics_pages(u_char *p, ngx_http_bigcache_ctx_t *ctx)
 {
-    uint64_t                  waiting, turns;
-    bigcache_hot_stat_t       hot;
-    bigcache_counters_t      *counters;
+    uint64_t                   waiting, turns;
+    bigcache_hot_stat_t        hot;
+    bigcache_metrics_pages_t  *pages;
 
-    counters = ctx->zone->counters;
+    pages = &ctx->zone->shm->metrics.pages;
     waiting = bigcache_metrics_waiting(&ctx->zone->shm->metrics, &turns);
 
     p = ngx_http_bigcache_metric(p, "hits_total", "counter",
                                  "Pages found.",
-                                 atomic_load(&counters->hit));
+                                 atomic_load(&pages->hit));
     p = ngx_http_bigcache_metric(p, "misses_total", "counter",
                                  "Pages not found.",
-                                 atomic_load(&counters->miss));
+                                 atomic_load(&pages->miss));
     p = ngx_http_bigcache_metric(p, "expired_total", "counter",
                                  "Pages that were removed when their time had "
                                  "come.",
-                                 atomic_load(&counters->expire));
+                                 atomic_load(&pages->expire));
     p = ngx_http_bigcache_metric(p, "deleted_total", "counter",
                                  "Pages deleted, by key or by prefix.",
-                                 atomic_load(&counters->deleted));
+                                 atomic_load(&pages->deleted));
     p = ngx_http_bigcache_metric(p, "swept_total", "counter",
                                  "Expired pages that the sweep removed.",
-                                 atomic_load(&counters->swept));
+                                 atomic_load(&pages->swept));
     p = ngx_http_bigcache_metric(p, "waiting_requests", "gauge",
                                  "Requests that a thread works on, or is to.",
                                  waiting);

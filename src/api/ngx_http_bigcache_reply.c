@@ -190,11 +190,11 @@ ngx_int_t
 ngx_http_bigcache_reply_stat(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx)
 {
-    char                      rate[BIGCACHE_COUNTERS_RATE_LEN];
-    uint64_t                  hit, miss, expire, deleted;
-    ngx_str_t                 body;
-    bigcache_hot_stat_t       hot;
-    bigcache_counters_t      *counters;
+    char                       rate[BIGCACHE_METRICS_RATE_LEN];
+    uint64_t                   hit, miss, expire, deleted;
+    ngx_str_t                  body;
+    bigcache_hot_stat_t        hot;
+    bigcache_metrics_pages_t  *pages;
 
     u_char                    text[sizeof("{\"stats\":{\"hit\":,\"miss\":,"
                                           "\"expire\":,\"delete\":,"
@@ -203,16 +203,16 @@ ngx_http_bigcache_reply_stat(ngx_http_request_t *r,
                                           "\"bytes\":,\"room\":,"
                                           "\"hits\":}}")
                                    + 8 * NGX_INT64_LEN
-                                   + BIGCACHE_COUNTERS_RATE_LEN];
+                                   + BIGCACHE_METRICS_RATE_LEN];
 
-    counters = ctx->zone->counters;
+    pages = &ctx->zone->shm->metrics.pages;
 
-    hit = atomic_load(&counters->hit);
-    miss = atomic_load(&counters->miss);
-    expire = atomic_load(&counters->expire);
-    deleted = atomic_load(&counters->deleted);
+    hit = atomic_load(&pages->hit);
+    miss = atomic_load(&pages->miss);
+    expire = atomic_load(&pages->expire);
+    deleted = atomic_load(&pages->deleted);
 
-    bigcache_counters_rate(rate, hit, miss);
+    bigcache_metrics_rate(rate, hit, miss);
 
     ngx_memzero(&hot, sizeof(bigcache_hot_stat_t));
 

@@ -38,14 +38,12 @@
 #include <ngx_http.h>
 
 #include "bigcache_op.h"
-#include "bigcache_counters.h"
 #include "bigcache_metrics.h"
 
 
 /* what the zone of a store holds, for all processes */
 
 typedef struct {
-    bigcache_counters_t               counters;
     bigcache_metrics_t                metrics;
     bigcache_store_shared_t           shared;
     bigcache_hot_shm_t               *hot;      /* the rest of the zone */
@@ -88,8 +86,7 @@ typedef struct {
     ngx_uint_t                        given;      /* parameters, as bits */
 
     ngx_http_bigcache_shm_t          *shm;
-    bigcache_counters_t              *counters;   /* in it */
-    bigcache_hot_t                    hot;        /* likewise */
+    bigcache_hot_t                    hot;        /* in it */
 
     /* of a worker process */
     bigcache_cache_t                 *cache;

@@ -174,11 +174,11 @@ ngx_http_bigcache_status_measure(ngx_http_bigcache_ctx_t *ctx)
 static void
 ngx_http_bigcache_count(ngx_http_bigcache_ctx_t *ctx)
 {
-    ngx_uint_t            i, read;
-    bigcache_op_tally_t  *tally;
-    bigcache_counters_t  *counters;
+    ngx_uint_t                 i, read;
+    bigcache_op_tally_t       *tally;
+    bigcache_metrics_pages_t  *pages;
 
-    counters = ctx->zone->counters;
+    pages = &ctx->zone->shm->metrics.pages;
 
     for (i = 0; i < ctx->op.ntally; i++) {
         tally = &ctx->op.tally[i];
@@ -190,26 +190,26 @@ ngx_http_bigcache_count(ngx_http_bigcache_ctx_t *ctx)
     read = ctx->route->flags & NGX_HTTP_BIGCACHE_READS;
 
     if (read && ctx->op.rc == BIGCACHE_OK) {
-        atomic_fetch_add(&counters->hit, 1);
+        atomic_fetch_add(&pages->hit, 1);
     }
 
     if (read && ctx->op.rc == BIGCACHE_MISS) {
-        atomic_fetch_add(&counters->miss, 1);
+        atomic_fetch_add(&pages->miss, 1);
     }
 
     if (ctx->op.hits) {
-        atomic_fetch_add(&counters->hit, ctx->op.hits);
+        atomic_fetch_add(&pages->hit, ctx->op.hits);
     }
 
     if (ctx->op.misses) {
-        atomic_fetch_add(&counters->miss, ctx->op.misses);
+        atomic_fetch_add(&pages->miss, ctx->op.misses);
     }
 
     if (ctx->op.expired) {
-        atomic_fetch_add(&counters->expire, ctx->op.expired);
+        atomic_fetch_add(&pages->expire, ctx->op.expired);
     }
 
     if (ctx->route->flags & NGX_HTTP_BIGCACHE_REMOVES) {
-        atomic_fetch_add(&counters->deleted, ctx->op.n);
+        atomic_fetch_add(&pages->deleted, ctx->op.n);
     }
 }

@@ -96,7 +96,6 @@ ngx_http_bigcache_zone_init(ngx_shm_zone_t *shm_zone, void *data)
         zone->shm = shpool->data;
     }
 
-    zone->counters = &zone->shm->counters;
     zone->conf.shared = &zone->shm->shared;
 
     if (zone->shm->hot == NULL) {
@@ -175,7 +174,7 @@ ngx_http_bigcache_removed(void *data, uint64_t expired, uint64_t purged)
 {
     ngx_http_bigcache_zone_t *zone = data;
 
-    atomic_fetch_add(&zone->counters->expire, expired);
-    atomic_fetch_add(&zone->counters->swept, expired);
-    atomic_fetch_add(&zone->counters->deleted, purged);
+    atomic_fetch_add(&zone->shm->metrics.pages.expire, expired);
+    atomic_fetch_add(&zone->shm->metrics.pages.swept, expired);
+    atomic_fetch_add(&zone->shm->metrics.pages.deleted, purged);
 }

@@ -23,7 +23,7 @@
 
 #include "bigcache_ask.h"
 #include "bigcache_ask_page.h"
-#include "bigcache_crc.h"
+#include "bigcache_hash.h"
 #include "bigcache_keeper.h"
 #include "bigcache_local.h"
 #include "bigcache_peek.h"
@@ -248,7 +248,7 @@ bigcache_local_lock(bigcache_cache_t *cache, const bigcache_str_t *key,
     struct timespec   until;
     pthread_mutex_t  *lock;
 
-    i = bigcache_crc32(0, key->data, key->len) % BIGCACHE_LOCAL_LOCKS;
+    i = (bigcache_hash(0, key->data, key->len) >> 32) % BIGCACHE_LOCAL_LOCKS;
 
     lock = &local->locks[brief ? i : i + BIGCACHE_LOCAL_LOCKS];
 

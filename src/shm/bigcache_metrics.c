@@ -316,3 +316,14 @@ bigcache_metrics_birth(pid_t pid, uint64_t *birth)
 
     return 0;
 }
+
+
+void
+bigcache_metrics_rate(char *dst, uint64_t hit, uint64_t miss)
+{
+    double  rate;
+
+    rate = hit ? 100.0 * (double) hit / ((double) hit + (double) miss) : 0;
+
+    (void) snprintf(dst, BIGCACHE_METRICS_RATE_LEN, "%.2f%%", rate);
+}

@@ -6,7 +6,7 @@
 
 /*
  * In shared memory: with which status requests ended and how long they took,
- * by operation, and how many requests wait for a thread.
+ * by operation, how many requests wait for a thread, and what became of pages.
  *
  * The module owns the memory, and hands it in zeroed, aligned to a page.  Each
  * worker counts in a part of its own, as far as there are enough parts, so
@@ -19,6 +19,7 @@
 #define _BIGCACHE_METRICS_H_INCLUDED_
 
 
+#include <stddef.h>
 #include <stdint.h>
 #include <stdatomic.h>
 
@@ -31,6 +32,10 @@
 /* a reload has twice as many workers for a while, or more */
 
 #define BIGCACHE_METRICS_WORKERS   256
+
+/* bytes that bigcache_metrics_rate() writes, with the zero at the end */
+
+#define BIGCACHE_METRICS_RATE_LEN  sizeof("100.00%")
 
 
 typedef enum {
@@ -64,6 +69,19 @@ typedef struct {
     _Atomic uint32_t    turns;      /* of them: for a turn, without a thread */
 } bigcache_metrics_place_t;
 
+/*
+ * What became of pages.  Each number is exact; two numbers that are read one
+ * after the other may be a moment apart.
+ */
+
+typedef struct {
+    _Atomic uint64_t    hit;
+    _Atomic uint64_t    miss;
+    _Atomic uint64_t    expire;
+    _Atomic uint64_t    deleted;
+    _Atomic uint64_t    swept;      /* of expire: without a request for them */
+} bigcache_metrics_pages_t;
+
 typedef struct {
     bigcache_metrics_part_t    parts[BIGCACHE_METRICS_PARTS];
     bigcache_metrics_place_t   places[BIGCACHE_METRICS_WORKERS];
@@ -71,6 +89,9 @@ typedef struct {
     /* of batches, which are few enough to count in one place */
     _Atomic uint64_t           operations[BIGCACHE_METRIC_N]
                                          [BIGCACHE_METRICS_STATUSES];
+
+    _Alignas(BIGCACHE_METRICS_LINE)
+    bigcache_metrics_pages_t   pages;
 } bigcache_metrics_t;
 
 /* the sum of all parts for an operation */
@@ -125,6 +146,10 @@ void bigcache_metrics_leave(bigcache_metrics_place_t *place);
  */
 uint64_t bigcache_metrics_waiting(bigcache_metrics_t *metrics,
     uint64_t *turns);
+
+/* prints hit / (hit + miss) as "33.33%", "0.00%" if both are zero */
+
+void bigcache_metrics_rate(char *dst, uint64_t hit, uint64_t miss);
 
 
 #endif /* _BIGCACHE_METRICS_H_INCLUDED_ */

@@ -47,7 +47,7 @@ typedef struct {
 
 typedef struct {
     _Atomic uint32_t        closed;   /* on demand */
-    _Atomic uint32_t        logged_hash;  /* of why it could not be opened */
+    _Atomic uint64_t        logged_hash;   /* of why it cannot be opened */
 
     /* what was done, for whoever wants to know */
     _Atomic uint64_t        openings;

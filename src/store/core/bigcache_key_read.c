@@ -10,25 +10,15 @@
 #include <string.h>
 
 #include "bigcache_core.h"
+#include "bigcache_hash.h"
 #include "bigcache_key_read.h"
 #include "bigcache_time.h"
 
 
-/* FNV-1a, of Fowler, Noll and Vo */
-
 unsigned
 bigcache_key_read_slot(const bigcache_str_t *key)
 {
-    size_t    i;
-    uint32_t  hash;
-
-    hash = 2166136261u;
-
-    for (i = 0; i < key->len; i++) {
-        hash = (hash ^ key->data[i]) * 16777619u;
-    }
-
-    return (hash ^ (hash >> 16)) % BIGCACHE_CORE_LOCKS;
+    return (bigcache_hash(0, key->data, key->len) >> 32) % BIGCACHE_CORE_LOCKS;
 }
 
 

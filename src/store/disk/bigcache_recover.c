@@ -20,6 +20,7 @@
 #include "bigcache_data.h"
 #include "bigcache_dir.h"
 #include "bigcache_fsync.h"
+#include "bigcache_hash.h"
 #include "bigcache_layout.h"
 #include "bigcache_plain.h"
 #include "bigcache_recover.h"
@@ -71,8 +72,6 @@ static uint64_t bigcache_recover_unseen(bigcache_recover_t *recover,
     const char *text);
 static uint64_t bigcache_recover_lines(const char *text,
     bigcache_recover_e how);
-static uint64_t bigcache_recover_hash(uint64_t hash, const void *data,
-    size_t len);
 static void bigcache_recover_empty(const char *path, const char *name,
     const char *end);
 static bigcache_rc_t bigcache_recover_failed(const bigcache_recover_t *recover,
@@ -587,7 +586,7 @@ bigcache_recover_unseen(bigcache_recover_t *recover, const char *text)
                         (unsigned long long) file->number);
 
         if (strstr(text, line) == NULL) {
-            hash = bigcache_recover_hash(hash, line, strlen(line));
+            hash = bigcache_hash(hash, line, strlen(line));
         }
     }
 
@@ -629,31 +628,11 @@ bigcache_recover_lines(const char *text, bigcache_recover_e how)
         word = strstr(p, how == BIGCACHE_RECOVER_TORN ? "(ignoring" : " #");
 
         if (word && word < end) {
-            hash = bigcache_recover_hash(hash, word, (size_t) (end - word));
+            hash = bigcache_hash(hash, word, (size_t) (end - word));
         }
     }
 
     return hash;
-}
-
-
-/* FNV-1a, never 0 */
-
-static uint64_t
-bigcache_recover_hash(uint64_t hash, const void *data, size_t len)
-{
-    const u_char  *p, *end;
-
-    p = data;
-    end = p + len;
-
-    hash = hash ? hash : 14695981039346656037u;
-
-    while (p < end) {
-        hash = (hash ^ *p++) * 1099511628211u;
-    }
-
-    return hash | 1;
 }
 
 

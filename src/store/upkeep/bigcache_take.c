@@ -13,6 +13,7 @@
 #include "bigcache_core.h"
 #include "bigcache_dir.h"
 #include "bigcache_fault.h"
+#include "bigcache_hash.h"
 #include "bigcache_open.h"
 #include "bigcache_place.h"
 #include "bigcache_sync.h"
@@ -52,7 +53,6 @@ static void bigcache_take_adopt(bigcache_store_t *store,
     bigcache_open_t *open);
 static void bigcache_take_failed(bigcache_store_t *store,
     bigcache_rc_t rc, const char *error);
-static uint32_t bigcache_take_hash(const char *text);
 
 
 unsigned
@@ -367,7 +367,7 @@ bigcache_take_failed(bigcache_store_t *store, bigcache_rc_t rc,
     const char *error)
 {
     int       level, news;
-    uint32_t  hash;
+    uint64_t  hash;
 
     /* another process has the lock: it does what this one could not do */
 
@@ -402,26 +402,11 @@ bigcache_take_failed(bigcache_store_t *store, bigcache_rc_t rc,
 
     /* each process tries, one of them says so */
 
-    hash = bigcache_take_hash(error);
+    hash = bigcache_hash(0, error, strlen(error));
 
     if (atomic_exchange(&store->shared->logged_hash, hash) != hash) {
         bigcache_log(&store->conf.log, level,
                      "store \"%s\" cannot be opened, will be tried again: "
                      "%s", store->conf.path, error);
     }
-}
-
-
-/* FNV-1a, never 0 */
-
-static uint32_t
-bigcache_take_hash(const char *text)
-{
-    uint32_t  hash;
-
-    for (hash = 2166136261u; *text; text++) {
-        hash = (hash ^ (unsigned char) *text) * 16777619u;
-    }
-
-    return hash | 1;
 }

@@ -1,0 +1,30 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/* FNV-1a, of Fowler, Noll and Vo, with 64 bits. */
+
+
+#include <sys/types.h>
+
+#include "bigcache_hash.h"
+
+
+uint64_t
+bigcache_hash(uint64_t hash, const void *data, size_t len)
+{
+    const u_char  *p, *end;
+
+    p = data;
+    end = p + len;
+
+    hash = hash ? hash : 14695981039346656037u;
+
+    while (p < end) {
+        hash = (hash ^ *p++) * 1099511628211u;
+    }
+
+    return hash ? hash : 1;
+}
