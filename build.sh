@@ -31,8 +31,8 @@ Packages that are missing are installed first, if you are root.  The module is
 built for the installed nginx; NGX_SRC=DIR builds it, and for run and test that
 nginx too, from an nginx source tree.
 
-WERROR=1, which CI=true sets, is for who changes bigcache: warnings of the
-compiler are errors, and "test" compiles all with clang, too.
+WERROR=1, which CI=true sets, is for those who change bigcache: it makes
+warnings of the compiler errors, and "test" compiles everything with clang, too.
 END
 }
 
@@ -94,7 +94,7 @@ apt_install() (
     local policy=/usr/sbin/policy-rc.d
 
     # a policy of exit 101 keeps nginx's package from starting a server on
-    # port 80; one that is there already is somebody else's decision
+    # port 80; a policy that exists already is left alone
     if [ ! -e $policy ]; then
         trap 'rm -f $policy' EXIT
         printf '#!/bin/sh\nexit 101\n' >$policy
@@ -127,8 +127,8 @@ set_paths() {
         unit_opt+=" -fno-sanitize-recover=undefined"
         cc_opt="$unit_opt -DNGX_DEBUG_PALLOC=1"
 
-        # nginx copies nothing from NULL at times
-        # and reads numbers that are not aligned, where the machine can do so
+        # nginx copies zero bytes from NULL, and reads numbers that are not
+        # aligned where the machine allows it
         [ -z "${NGX_SRC:-}" ] || cc_opt+=" -fno-sanitize=nonnull-attribute"
         [ -z "${NGX_SRC:-}" ] || cc_opt+=" -DNGX_HAVE_NONALIGNED=0"
 
@@ -298,7 +298,7 @@ cmd_install() {
 
     [ "$(id -u)" = 0 ] || die "install: only root may do that"
 
-    # workers, who are somebody else, are to read it
+    # workers run as another user and must be able to read it
     umask 022
 
     set_paths
@@ -357,8 +357,8 @@ main() {
     case $command in
     build | run | test | test-full | sanitize | fuzz | bench | install)
 
-        # a script that starts this with "&" has it ignore SIGINT, which bash
-        # cannot undo
+        # a script that starts this with "&" makes it ignore SIGINT, and bash
+        # cannot undo that
         if [ -z "${bigcache_int:-}" ]; then
             cd "$started_in"
             bigcache_int=default exec env --default-signal=INT \

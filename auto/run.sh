@@ -56,7 +56,7 @@ is_name() {
 check_directory() {
     case $1 in *[[:cntrl:]]*) die "--db_path: a control character in it" ;; esac
     [ ! -e "$1" ] || [ -d "$1" ] || die "--db_path: '$1' is not a directory"
-    # others have no business with the pages; a directory that is there stays
+    # other users must not read the pages; an existing directory keeps its mode
     mkdir -p -m 700 "$1" 2>/dev/null || die "--db_path: cannot make '$1'"
     [ -w "$1" ] && [ -x "$1" ] || die "--db_path: cannot write to '$1'"
 }
@@ -79,9 +79,9 @@ check_address() {
         }' "$1" "$2" 2>&1 | { read -r line && die "$line" || [ -z "$line" ]; }
 }
 
-# server_names NAME ...: by which requests may come.  Whoever owns a name can let
-# it point to this machine, when a browser has already loaded a page from there:
-# a name that is not known is refused.  An address is nobody else's.
+# server_names NAME ...: the names that requests may use.  The owner of another
+# name can let it point to this machine after a browser has loaded a page from
+# that name, so unknown names are refused.  An address cannot be redirected so.
 server_names() {
     local name
 
@@ -138,8 +138,8 @@ a page to look at it is ${url}ui, its API is at ${url}docs"
 write_conf() {
     local db=${2//\\/\\\\} user=
 
-    # the workers of a server that root starts for himself stay root: they
-    # must be able to write where he said; others cannot change user at all
+    # if root starts the server, the workers stay root, to be able to write to
+    # the directory that was named; other users cannot change the user at all
     [ "$(id -u)" != 0 ] || user="user root;"
 
     cat <<END

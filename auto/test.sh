@@ -12,8 +12,8 @@ filter_packages() {
         subs-filter xslt-filter
 }
 
-# test_strictly [FILE ...]: what clang says of all of it; without FILE, what
-# the unit tests say of what clang makes of it, too
+# test_strictly [FILE ...]: compiles everything with clang; without FILE, also
+# runs the unit tests that clang has made
 test_strictly() {
     set_paths strict
     note "compiling with clang"
@@ -32,7 +32,7 @@ build_for_tests() {
     need perl curl openssl python3-plyvel python3-django spin \
         $(build_packages) $(filter_packages)
 
-    # nobody else may mount what they make
+    # only root can mount the file systems that these make
     [ "$(id -u)" != 0 ] || need e2fsprogs xfsprogs
 
     build_module binary
@@ -92,7 +92,7 @@ cmd_test_full() {
 cmd_sanitize() {
     set_paths asan
 
-    # every nginx module has an ngx_module_names, which is no mistake
+    # every nginx module defines ngx_module_names, which is no error
     export ASAN_OPTIONS=detect_leaks=1:detect_odr_violation=0
     export UBSAN_OPTIONS=print_stacktrace=1
     export LSAN_OPTIONS=print_suppressions=0:suppressions=$top/t/lsan.supp

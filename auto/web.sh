@@ -5,8 +5,8 @@ swagger_ui=5.35.0
 swagger_ui_sha512=534eaba4cb56f55dd73c638179a993512af4674f63317e0826e00da44fc465b0
 swagger_ui_sha512+=21c341bc0a0c2bcd4e18997927fe1d3008336c5dd19aad334d1c2dec53cc9551
 
-# build_web [again]: with "again" it tries anew to fetch what could not be
-# fetched before; nothing that is missing keeps it from making the rest
+# build_web [again]: with "again" it tries to fetch Swagger UI even if that has
+# failed before; the other files are made in any case
 build_web() {
     local web=build/web
 
@@ -107,7 +107,7 @@ need_npm() {
     }
 }
 
-# fetch_swagger_ui WEB: all or nothing; it is read by no one else meanwhile.
+# fetch_swagger_ui WEB: all or nothing; the caller must hold the build's lock.
 # "npm pack" runs no script of the package, and fetches nothing else
 fetch_swagger_ui() (
     need_npm || return 1
@@ -133,7 +133,7 @@ fetch_swagger_ui() (
         package/NOTICE package/swagger-ui.css package/swagger-ui-bundle.js \
         package/swagger-ui-bundle.js.LICENSE.txt || return 1
 
-    # their last lines name files for debuggers that are not here
+    # their last lines name source maps, which are not installed
     sed -i '/^\(\/\/\|\/\*\)# sourceMappingURL=/d' "$dir"/package/*.js \
         "$dir"/package/*.css || return 1
 
