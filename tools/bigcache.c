@@ -5,7 +5,7 @@
 
 
 /*
- * The command "bigcache": what it does, bigcache_tool_usage says.  Nothing but
+ * The command "bigcache": bigcache_tool_usage says what it does.  Only
  * "compact" changes what is stored; LevelDB begins a new log at each opening.
  */
 
@@ -32,7 +32,7 @@
 #include "bigcache_tool.h"
 
 
-/* of a text of a time, bytes; what may follow the command */
+/* bytes of a time as text; arguments that may follow the command */
 
 #define BIGCACHE_TOOL_TIME  64
 #define BIGCACHE_TOOL_ARGS  2
@@ -116,7 +116,7 @@ static const bigcache_tool_command_t  bigcache_tool_commands[] = {
     { NULL, NULL, 0, 0, 0 }
 };
 
-/* what is left of the command line: the directory and what follows it */
+/* the rest of the command line: the directory and what follows it */
 
 static char  *bigcache_tool_argv[BIGCACHE_TOOL_ARGS];
 static int    bigcache_tool_argc;
@@ -182,7 +182,7 @@ bigcache_tool_command(const char *name)
 }
 
 
-/* behind "--" nothing is an option: a key may begin with a dash */
+/* after "--" nothing is an option: a key may begin with a dash */
 
 static void
 bigcache_tool_arguments(const bigcache_tool_command_t *command, int argc,
@@ -299,7 +299,7 @@ bigcache_tool_lock(bigcache_tool_t *tool)
 }
 
 
-/* the files that LevelDB makes at an open must be those of nginx's user */
+/* the files that LevelDB makes when it opens must belong to nginx's user */
 
 static int
 bigcache_tool_owner(const char *path)

@@ -4,6 +4,9 @@
  */
 
 
+/* What the commands share: a store without nginx, its pages, and output. */
+
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -27,11 +30,11 @@
 #include "bigcache_utf8.h"
 
 
-/* segments are only read, so their size says nothing */
+/* segments are only read: any size will do */
 
 #define BIGCACHE_TOOL_SEGMENT  (64 * 1024 * 1024)
 
-/* more than that cannot have been packed */
+/* pages over this size are never packed */
 
 #define BIGCACHE_TOOL_PACKED   BIGCACHE_STORE_LARGE
 
@@ -340,7 +343,7 @@ bigcache_tool_head(const bigcache_str_t *key, const bigcache_record_t *record,
 }
 
 
-/* what is large stays in its file */
+/* a large body stays in its file */
 
 static int
 bigcache_tool_body(bigcache_tool_page_t *page, uint32_t crc)

@@ -5,11 +5,11 @@
 
 
 /*
- * The parts of the command "bigcache", which looks at a store that no nginx
- * has open.  One thread; nothing here outlives main().
+ * The parts of the command "bigcache", which reads a store that no nginx has
+ * open.  One thread; nothing here outlives main().
  *
- * Exit statuses: 0, 1 for what is not there or not right, 2 for what could
- * not be done.
+ * Exit statuses: 0; 1 if something is missing or wrong in the store; 2 if the
+ * command could not be carried out.
  */
 
 
@@ -29,7 +29,7 @@
 #define BIGCACHE_TOOL_FAILED  2
 
 
-/* a store that is open for looking at, or only locked */
+/* a store that is open for reading, or only locked */
 
 typedef struct {
     const char           *path;
@@ -37,13 +37,13 @@ typedef struct {
     bigcache_index_t     *index;
     bigcache_files_t     *files;
     bigcache_segments_t  *segments;
-    bigcache_purges_t     purges;    /* that are not ended */
+    bigcache_purges_t     purges;    /* that have not ended */
     unsigned              logged;    /* lines at the level "error" or worse */
     bigcache_log_t        log;
     char                  error[BIGCACHE_ERROR_LEN];
 } bigcache_tool_t;
 
-/* of an entry: its head, and the body if it is in memory */
+/* an entry: its header, and the body if it is in memory */
 
 typedef struct {
     bigcache_record_t     record;
@@ -61,8 +61,8 @@ int bigcache_tool_check(bigcache_tool_t *tool);
 int bigcache_tool_compact(bigcache_tool_t *tool);
 
 /*
- * Opens the index and the segments of a tool that has the lock; says what is
- * wrong in tool->error.
+ * Opens the index and the segments of a tool that has the lock.  Returns
+ * BIGCACHE_OK, or another code and the reason in tool->error.
  */
 bigcache_rc_t bigcache_tool_open(bigcache_tool_t *tool);
 
@@ -78,9 +78,9 @@ int bigcache_tool_failed(const char *fmt, ...)
 void bigcache_tool_print(const bigcache_str_t *s);
 
 /*
- * Reads the page that record is of: its head, whose checksum is verified, and
- * if body, the body.  Returns 0, and bigcache_tool_page_free() is owed, or -1
- * and page->problem.
+ * Reads the page of a record: its header, whose checksum is verified, and with
+ * body, the body.  Returns 0, then the caller must call
+ * bigcache_tool_page_free(); or -1 and page->problem.
  */
 int bigcache_tool_page(bigcache_tool_t *tool, const bigcache_str_t *key,
     const bigcache_record_t *record, int body, bigcache_tool_page_t *page);

@@ -5,9 +5,9 @@
 
 
 /*
- * bigcache check: every record of the index with the entry that it names,
- * every other entry that lies in a segment, and what was kept when the store
- * was closed against what is there.
+ * bigcache check: verifies every record of the index with the entry that it
+ * names, every other entry in a segment, and the numbers that were kept when
+ * the store was closed.
  */
 
 
@@ -85,7 +85,7 @@ bigcache_tool_check(bigcache_tool_t *tool)
                                     tool->error);
     }
 
-    /* segments that were passed over are in the log, which is shown */
+    /* segments that were skipped are in the log, which is shown */
 
     check.problems = tool->logged;
 
@@ -165,7 +165,7 @@ bigcache_tool_check_key(void *data, const bigcache_str_t *key,
 }
 
 
-/* without it the sweep would not find the page */
+/* without its expire name the sweep would not find the page */
 
 static void
 bigcache_tool_check_expire(bigcache_tool_check_t *check,
@@ -256,7 +256,7 @@ bigcache_tool_check_scan(bigcache_tool_check_t *check,
 }
 
 
-/* the entries that a record names have been seen by way of it */
+/* entries that a record names were verified with it */
 
 static bigcache_rc_t
 bigcache_tool_check_entry(void *data, const bigcache_entry_t *entry,
@@ -268,7 +268,7 @@ bigcache_tool_check_entry(void *data, const bigcache_entry_t *entry,
 
     check->entries++;
 
-    /* what a dead one holds is of no use, and a power cut may tear it */
+    /* nobody reads a dead one, and a power cut may tear it */
 
     check->dead += !bigcache_tool_check_named(check, entry, offset);
 
@@ -302,7 +302,7 @@ bigcache_tool_check_named(bigcache_tool_check_t *check,
 }
 
 
-/* after a crash nothing is kept, the next start counts */
+/* after a crash no numbers are kept: the next start counts */
 
 static void
 bigcache_tool_check_kept(bigcache_tool_check_t *check)

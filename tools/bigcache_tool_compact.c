@@ -5,8 +5,8 @@
 
 
 /*
- * bigcache compact: the work of the store's thread, all of it at once and by
- * this one.  There are no requests that it would have to make way for.
+ * bigcache compact: does all work of the store's thread at once, in this
+ * thread.  There are no requests to make way for.
  */
 
 
@@ -28,12 +28,12 @@
 #include "bigcache_version.h"
 
 
-/* those of bigcache_path */
+/* as the defaults of bigcache_path */
 
 #define BIGCACHE_TOOL_SEGMENT  (64 * 1024 * 1024)
 #define BIGCACHE_TOOL_BUFFER   (16 * 1024 * 1024)
 
-/* what the sweep returns when there is no more, milliseconds */
+/* milliseconds that the sweep returns when it has finished */
 
 #define BIGCACHE_TOOL_IDLE     500
 
@@ -72,7 +72,7 @@ bigcache_tool_compact(bigcache_tool_t *tool)
 }
 
 
-/* opens a store as its thread does, with the lock that is held already */
+/* opens a store as its thread does; the caller has the lock already */
 
 static bigcache_store_t *
 bigcache_tool_store(bigcache_tool_t *tool)
@@ -119,7 +119,7 @@ bigcache_tool_store(bigcache_tool_t *tool)
     atomic_store(&store->synced, open.synced);
     atomic_store(&store->opened, bigcache_version_next(store));
 
-    /* what is to be imported is for nginx */
+    /* importing is left to nginx */
 
     atomic_store(&store->imported, 1);
 
@@ -154,7 +154,7 @@ bigcache_tool_work(bigcache_store_t *store)
 }
 
 
-/* each returns the time that it would have its thread wait */
+/* each of these returns how long its thread would wait */
 
 static void
 bigcache_tool_work_pages(bigcache_store_t *store)
@@ -169,7 +169,7 @@ bigcache_tool_work_pages(bigcache_store_t *store)
         return;
     }
 
-    /* what is written to is compacted too, what is moved lies behind it */
+    /* the active segment is compacted, too: moved pages come after it */
 
     bigcache_segments_seal(store->segments, BIGCACHE_COMPACT_SPARSE);
 
