@@ -159,12 +159,6 @@ ngx_int_t ngx_http_bigcache_reply_count(ngx_http_request_t *r,
 ngx_int_t ngx_http_bigcache_reply_stat(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 
-/* {"message":...}, a name in the middle of it */
-
-ngx_int_t ngx_http_bigcache_reply_message(ngx_http_request_t *r,
-    ngx_uint_t status, const char *before, const bigcache_str_t *name,
-    const char *after);
-
 /* {"detail":...} */
 
 ngx_int_t ngx_http_bigcache_reply_detail(ngx_http_request_t *r,

@@ -18,29 +18,26 @@
 
 
 typedef const char *(*ngx_http_bigcache_header_pt)(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value);
+    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value, size_t offset);
 
 typedef struct {
     ngx_str_t                    name;      /* in lower case */
     ngx_uint_t                   flag;      /* of the routes that want it */
     ngx_http_bigcache_header_pt  handler;
+    size_t                       offset;    /* in bigcache_op_t, or 0 */
 } ngx_http_bigcache_header_t;
 
 
+static const char *ngx_http_bigcache_text(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value, size_t offset);
 static const char *ngx_http_bigcache_content_type(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value);
-static const char *ngx_http_bigcache_duration(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value);
-static const char *ngx_http_bigcache_expire(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value);
+    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value, size_t offset);
 static const char *ngx_http_bigcache_prefer(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value);
+    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value, size_t offset);
 static ngx_uint_t ngx_http_bigcache_preference(u_char *p, u_char *last,
     const char *name, const char *value);
-static const char *ngx_http_bigcache_if_match(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value);
-static const char *ngx_http_bigcache_if_none_match(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value);
+static const char *ngx_http_bigcache_condition(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value, size_t offset);
 static ngx_int_t ngx_http_bigcache_etags(ngx_http_request_t *r,
     bigcache_op_list_t *list, ngx_str_t *value, ngx_uint_t weak);
 static uint64_t ngx_http_bigcache_etag(u_char *tag);
@@ -49,24 +46,24 @@ static uint64_t ngx_http_bigcache_etag(u_char *tag);
 static const ngx_http_bigcache_header_t  ngx_http_bigcache_headers_in[] = {
 
     { ngx_string("content-type"), NGX_HTTP_BIGCACHE_LIFETIME,
-      ngx_http_bigcache_content_type },
+      ngx_http_bigcache_content_type, offsetof(bigcache_op_t, type) },
 
     { ngx_string("x-bigcache-duration"), NGX_HTTP_BIGCACHE_LIFETIME,
-      ngx_http_bigcache_duration },
+      ngx_http_bigcache_text, offsetof(bigcache_op_t, duration) },
 
     { ngx_string("x-bigcache-expire"), NGX_HTTP_BIGCACHE_LIFETIME,
-      ngx_http_bigcache_expire },
+      ngx_http_bigcache_text, offsetof(bigcache_op_t, expire) },
 
     { ngx_string("prefer"), NGX_HTTP_BIGCACHE_PREFER,
-      ngx_http_bigcache_prefer },
+      ngx_http_bigcache_prefer, 0 },
 
     { ngx_string("if-match"), NGX_HTTP_BIGCACHE_CONDITIONS,
-      ngx_http_bigcache_if_match },
+      ngx_http_bigcache_condition, offsetof(bigcache_op_t, match) },
 
     { ngx_string("if-none-match"), NGX_HTTP_BIGCACHE_CONDITIONS,
-      ngx_http_bigcache_if_none_match },
+      ngx_http_bigcache_condition, offsetof(bigcache_op_t, none_match) },
 
-    { ngx_null_string, 0, NULL }
+    { ngx_null_string, 0, NULL, 0 }
 };
 
 
@@ -128,7 +125,7 @@ ngx_http_bigcache_headers(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
                 continue;
             }
 
-            err = header->handler(r, ctx, &h->value);
+            err = header->handler(r, ctx, &h->value, header->offset);
 
             if (err) {
                 return err;
@@ -139,45 +136,33 @@ ngx_http_bigcache_headers(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 
 
 static const char *
+ngx_http_bigcache_text(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx,
+    ngx_str_t *value, size_t offset)
+{
+    bigcache_str_t  *text;
+
+    text = (bigcache_str_t *) ((u_char *) &ctx->op + offset);
+
+    text->data = value->data;
+    text->len = value->len;
+
+    return NULL;
+}
+
+
+static const char *
 ngx_http_bigcache_content_type(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value)
+    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value, size_t offset)
 {
-    if (value->len > BIGCACHE_TYPE_MAX) {
-        return "the content type is longer than 1024 bytes";
-    }
-
-    ctx->op.type.data = value->data;
-    ctx->op.type.len = value->len;
-
-    return NULL;
-}
-
-
-static const char *
-ngx_http_bigcache_duration(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value)
-{
-    ctx->op.duration.data = value->data;
-    ctx->op.duration.len = value->len;
-
-    return NULL;
-}
-
-
-static const char *
-ngx_http_bigcache_expire(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx,
-    ngx_str_t *value)
-{
-    ctx->op.expire.data = value->data;
-    ctx->op.expire.len = value->len;
-
-    return NULL;
+    return (value->len > BIGCACHE_TYPE_MAX)
+           ? "the content type is longer than 1024 bytes"
+           : ngx_http_bigcache_text(r, ctx, value, offset);
 }
 
 
 static const char *
 ngx_http_bigcache_prefer(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx,
-    ngx_str_t *value)
+    ngx_str_t *value, size_t offset)
 {
     u_char  *p, *last, *end;
 
@@ -244,26 +229,21 @@ ngx_http_bigcache_preference(u_char *p, u_char *last, const char *name,
 
 
 static const char *
-ngx_http_bigcache_if_match(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value)
+ngx_http_bigcache_condition(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value, size_t offset)
 {
-    if (ngx_http_bigcache_etags(r, &ctx->op.match, value, 0) != NGX_OK) {
-        return "If-Match is neither * nor a list of entity tags";
+    ngx_uint_t           none;
+    bigcache_op_list_t  *list;
+
+    list = (bigcache_op_list_t *) ((u_char *) &ctx->op + offset);
+    none = (list == &ctx->op.none_match);
+
+    if (ngx_http_bigcache_etags(r, list, value, none) == NGX_OK) {
+        return NULL;
     }
 
-    return NULL;
-}
-
-
-static const char *
-ngx_http_bigcache_if_none_match(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value)
-{
-    if (ngx_http_bigcache_etags(r, &ctx->op.none_match, value, 1) != NGX_OK) {
-        return "If-None-Match is neither * nor a list of entity tags";
-    }
-
-    return NULL;
+    return none ? "If-None-Match is neither * nor a list of entity tags"
+                : "If-Match is neither * nor a list of entity tags";
 }
 
 

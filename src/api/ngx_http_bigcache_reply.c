@@ -15,6 +15,9 @@
 #include "bigcache_json_string.h"
 
 
+static ngx_int_t ngx_http_bigcache_reply_member(ngx_http_request_t *r,
+    ngx_uint_t status, const char *name, const char *before,
+    const bigcache_str_t *bytes, const char *after);
 static ngx_int_t ngx_http_bigcache_failed(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 static ngx_int_t ngx_http_bigcache_invalid(ngx_http_request_t *r,
@@ -146,8 +149,8 @@ ngx_http_bigcache_reply_done(ngx_http_request_t *r,
 
     before = (ctx->route->flags & NGX_HTTP_BIGCACHE_PREFIX) ? "'" : "";
 
-    return ngx_http_bigcache_reply_message(r, NGX_HTTP_OK, before,
-                                           &ctx->op.key, ctx->route->message);
+    return ngx_http_bigcache_reply_member(r, NGX_HTTP_OK, "message", before,
+                                          &ctx->op.key, ctx->route->message);
 }
 
 
@@ -159,15 +162,15 @@ ngx_http_bigcache_reply_purged(ngx_http_request_t *r,
                                    + NGX_INT64_LEN];
 
     if (ctx->op.async) {
-        return ngx_http_bigcache_reply_message(r, NGX_HTTP_ACCEPTED,
-                                               "prefix '", &ctx->op.key,
-                                               "': being deleted.");
+        return ngx_http_bigcache_reply_member(r, NGX_HTTP_ACCEPTED, "message",
+                                              "prefix '", &ctx->op.key,
+                                              "': being deleted.");
     }
 
     (void) ngx_sprintf((u_char *) text, "': %uL keys deleted.%Z", ctx->op.n);
 
-    return ngx_http_bigcache_reply_message(r, NGX_HTTP_OK, "prefix '",
-                                           &ctx->op.key, text);
+    return ngx_http_bigcache_reply_member(r, NGX_HTTP_OK, "message", "prefix '",
+                                          &ctx->op.key, text);
 }
 
 
@@ -235,14 +238,33 @@ ngx_http_bigcache_reply_stat(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_bigcache_reply_message(ngx_http_request_t *r, ngx_uint_t status,
-    const char *before, const bigcache_str_t *name, const char *after)
+ngx_http_bigcache_reply_detail(ngx_http_request_t *r, ngx_uint_t status,
+    const char *detail)
+{
+    bigcache_str_t  text;
+
+    /* it may quote a file name, or what a library says */
+
+    text.data = (const u_char *) detail;
+    text.len = ngx_strlen(detail);
+
+    return ngx_http_bigcache_reply_member(r, status, "detail", "", &text, "");
+}
+
+
+/* {name:text}, with bytes in the middle of the text */
+
+static ngx_int_t
+ngx_http_bigcache_reply_member(ngx_http_request_t *r, ngx_uint_t status,
+    const char *name, const char *before, const bigcache_str_t *bytes,
+    const char *after)
 {
     u_char     *p;
     ngx_str_t   body;
 
-    p = ngx_pnalloc(r->pool, sizeof("{\"message\":\"\"}") + ngx_strlen(before)
-                             + bigcache_json_string_len(name)
+    p = ngx_pnalloc(r->pool, sizeof("{\"\":\"\"}") + ngx_strlen(name)
+                             + ngx_strlen(before)
+                             + bigcache_json_string_len(bytes)
                              + ngx_strlen(after));
     if (p == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -250,40 +272,9 @@ ngx_http_bigcache_reply_message(ngx_http_request_t *r, ngx_uint_t status,
 
     body.data = p;
 
-    p = ngx_sprintf(p, "{\"message\":\"%s", before);
-    p = bigcache_json_string(p, name);
+    p = ngx_sprintf(p, "{\"%s\":\"%s", name, before);
+    p = bigcache_json_string(p, bytes);
     p = ngx_sprintf(p, "%s\"}", after);
-
-    body.len = p - body.data;
-
-    return ngx_http_bigcache_send_json(r, status, &body);
-}
-
-
-ngx_int_t
-ngx_http_bigcache_reply_detail(ngx_http_request_t *r, ngx_uint_t status,
-    const char *detail)
-{
-    u_char          *p;
-    ngx_str_t        body;
-    bigcache_str_t   text;
-
-    /* it may quote a file name, or what a library says */
-
-    text.data = (const u_char *) detail;
-    text.len = ngx_strlen(detail);
-
-    p = ngx_pnalloc(r->pool, sizeof("{\"detail\":\"\"}")
-                             + bigcache_json_string_len(&text));
-    if (p == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    body.data = p;
-
-    p = ngx_cpymem(p, "{\"detail\":\"", sizeof("{\"detail\":\"") - 1);
-    p = bigcache_json_string(p, &text);
-    p = ngx_cpymem(p, "\"}", 2);
 
     body.len = p - body.data;
 

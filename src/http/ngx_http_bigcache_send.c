@@ -20,7 +20,6 @@
 
 
 static ngx_int_t ngx_http_bigcache_send_header(ngx_http_request_t *r);
-static void ngx_http_bigcache_say(ngx_http_request_t *r, ngx_uint_t status);
 static u_char *ngx_http_bigcache_charset(ngx_http_request_t *r, u_char *p,
     u_char *last);
 static ngx_int_t ngx_http_bigcache_version(ngx_http_request_t *r,
@@ -104,11 +103,15 @@ ngx_int_t
 ngx_http_bigcache_send_json(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *body)
 {
-    ngx_int_t     rc;
-    ngx_buf_t    *b;
-    ngx_chain_t   out;
+    ngx_int_t                 rc;
+    ngx_buf_t                *b;
+    ngx_chain_t               out;
+    ngx_http_bigcache_ctx_t  *ctx;
 
-    ngx_http_bigcache_say(r, status);
+    /* the status that is counted, whatever nginx makes of it */
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_module);
+    ctx->said = status;
 
     if (status >= NGX_HTTP_BAD_REQUEST
         && ngx_http_bigcache_send_status_only(r, status))
@@ -155,19 +158,6 @@ ngx_http_bigcache_send_json(ngx_http_request_t *r, ngx_uint_t status,
     out.next = NULL;
 
     return ngx_http_output_filter(r, &out);
-}
-
-
-/* the status that is counted, whatever nginx makes of it */
-
-static void
-ngx_http_bigcache_say(ngx_http_request_t *r, ngx_uint_t status)
-{
-    ngx_http_bigcache_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_module);
-
-    ctx->said = status;
 }
 
 

@@ -15,12 +15,11 @@
 #define BIGCACHE_OP_UNPACK  (256 * 1024)
 
 
-static bigcache_rc_t bigcache_op_get_page(bigcache_op_t *op);
+static void bigcache_op_get_page(bigcache_op_t *op, int raw);
 static int bigcache_op_get_fits(const bigcache_op_t *op);
 static int bigcache_op_get_peek(bigcache_op_t *op, int raw);
 static void bigcache_op_get_found(bigcache_op_t *op);
-static void bigcache_op_get_document(bigcache_op_t *op);
-static void bigcache_op_get_bytes(bigcache_op_t *op);
+static void bigcache_op_get_reply(bigcache_op_t *op, int raw);
 static void bigcache_op_get_unpack(bigcache_op_t *op);
 
 
@@ -30,48 +29,28 @@ static const u_char  bigcache_op_get_brace[] = "{";
 void
 bigcache_op_get_json(bigcache_op_t *op)
 {
-    if (bigcache_op_get_page(op) == BIGCACHE_OK) {
-        bigcache_op_get_document(op);
-    }
+    bigcache_op_get_page(op, 0);
 }
 
 
 void
 bigcache_op_get_raw(bigcache_op_t *op)
 {
-    if (bigcache_op_get_page(op) == BIGCACHE_OK) {
-        bigcache_op_get_bytes(op);
-    }
+    bigcache_op_get_page(op, 1);
 }
 
 
 int
 bigcache_op_get_peek_json(bigcache_op_t *op)
 {
-    if (!bigcache_op_get_peek(op, 0)) {
-        return 0;
-    }
-
-    if (op->rc == BIGCACHE_OK) {
-        bigcache_op_get_document(op);
-    }
-
-    return 1;
+    return bigcache_op_get_peek(op, 0);
 }
 
 
 int
 bigcache_op_get_peek_raw(bigcache_op_t *op)
 {
-    if (!bigcache_op_get_peek(op, 1)) {
-        return 0;
-    }
-
-    if (op->rc == BIGCACHE_OK) {
-        bigcache_op_get_bytes(op);
-    }
-
-    return 1;
+    return bigcache_op_get_peek(op, 1);
 }
 
 
@@ -103,13 +82,13 @@ bigcache_op_get_within(bigcache_op_t *op, int look)
 
     if (rc == BIGCACHE_OK) {
         bigcache_op_get_found(op);
-        bigcache_op_get_bytes(op);
+        bigcache_op_get_reply(op, 1);
     }
 }
 
 
-static bigcache_rc_t
-bigcache_op_get_page(bigcache_op_t *op)
+static void
+bigcache_op_get_page(bigcache_op_t *op, int raw)
 {
     bigcache_rc_t  rc;
 
@@ -117,15 +96,14 @@ bigcache_op_get_page(bigcache_op_t *op)
                             op->brief ? BIGCACHE_BODY_KNOWN : BIGCACHE_BODY,
                             &op->page);
 
-    if (rc == BIGCACHE_OK) {
-        bigcache_op_get_found(op);
-    }
-
     op->expired = (rc == BIGCACHE_EXPIRED);
 
     bigcache_op_finish(op, rc);
 
-    return rc;
+    if (rc == BIGCACHE_OK) {
+        bigcache_op_get_found(op);
+        bigcache_op_get_reply(op, raw);
+    }
 }
 
 
@@ -179,6 +157,10 @@ bigcache_op_get_peek(bigcache_op_t *op, int raw)
 
     bigcache_cache_peeked(op->cache);
 
+    if (op->rc == BIGCACHE_OK) {
+        bigcache_op_get_reply(op, raw);
+    }
+
     return 1;
 }
 
@@ -203,28 +185,21 @@ bigcache_op_get_found(bigcache_op_t *op)
 }
 
 
+/* raw: of a document without its key, and of raw pages, too */
+
 static void
-bigcache_op_get_document(bigcache_op_t *op)
+bigcache_op_get_reply(bigcache_op_t *op, int raw)
 {
-    if (op->page.record.kind != BIGCACHE_KIND_JSON) {
+    uint32_t          head;
+    bigcache_data_t  *body;
+
+    if (!raw && op->page.record.kind != BIGCACHE_KIND_JSON) {
         op->nreply = 0;
         op->rc = BIGCACHE_RAW;
         return;
     }
 
-    if (!op->gzip) {
-        bigcache_op_get_unpack(op);
-    }
-}
-
-
-static void
-bigcache_op_get_bytes(bigcache_op_t *op)
-{
-    uint32_t          head;
-    bigcache_data_t  *body;
-
-    if (op->page.record.kind == BIGCACHE_KIND_RAW) {
+    if (!raw || op->page.record.kind == BIGCACHE_KIND_RAW) {
 
         if (!op->gzip) {
             bigcache_op_get_unpack(op);
