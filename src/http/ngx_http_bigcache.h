@@ -126,14 +126,12 @@ typedef ngx_int_t (*ngx_http_bigcache_reply_pt)(ngx_http_request_t *r,
 
 #define NGX_HTTP_BIGCACHE_UNPROCESSABLE  422
 
-/* flags of a route, those of this folder; a front end has others above them */
+/* flags of a route, for this folder; those of a front end begin at 0x100 */
 
 #define NGX_HTTP_BIGCACHE_READS       0x01    /* finds a page, or misses it */
 #define NGX_HTTP_BIGCACHE_REMOVES     0x02    /* op.n counts what it removed */
 #define NGX_HTTP_BIGCACHE_LONG        0x04    /* may hold a thread for long */
 #define NGX_HTTP_BIGCACHE_FIRST       0x08    /* goes before others like it */
-
-#define NGX_HTTP_BIGCACHE_FLAGS       0x100   /* the first of a front end */
 
 
 /* one operation that a front end offers: for src/api/, a path and a method */
@@ -173,8 +171,6 @@ struct ngx_http_bigcache_ctx_s {
 
 extern ngx_module_t  ngx_http_bigcache_module;
 
-
-/* route */
 
 /* ctx */
 
