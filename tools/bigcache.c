@@ -26,7 +26,6 @@
 #include "bigcache_data.h"
 #include "bigcache_dir.h"
 #include "bigcache_layout.h"
-#include "bigcache_open.h"
 #include "bigcache_release.h"
 #include "bigcache_time.h"
 #include "bigcache_tool.h"

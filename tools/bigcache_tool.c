@@ -23,7 +23,6 @@
 #include "bigcache_gzip.h"
 #include "bigcache_layout.h"
 #include "bigcache_names.h"
-#include "bigcache_open.h"
 #include "bigcache_segments_open.h"
 #include "bigcache_store.h"
 #include "bigcache_tool.h"

@@ -19,9 +19,7 @@
 
 #include "bigcache_bytes.h"
 #include "bigcache_data.h"
-#include "bigcache_key.h"
 #include "bigcache_names.h"
-#include "bigcache_open.h"
 #include "bigcache_scan.h"
 #include "bigcache_tool.h"
 
