@@ -314,7 +314,7 @@ ngx_http_bigcache_metrics_store(u_char *p, ngx_http_bigcache_ctx_t *ctx)
                                  atomic_load(&shared->evicted));
     p = ngx_http_bigcache_metric(p, "evicted_pages_total", "counter",
                                  "Live pages that were in them.",
-                                 atomic_load(&shared->lost));
+                                 atomic_load(&shared->evicted_pages));
 
     p = ngx_http_bigcache_metric(p, "syncs_total", "counter",
                                  "Times that what was written was synced.",

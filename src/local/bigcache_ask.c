@@ -18,6 +18,7 @@
 #include "bigcache_close.h"
 #include "bigcache_purge.h"
 #include "bigcache_store.h"
+#include "bigcache_store_list.h"
 #include "bigcache_time.h"
 #include "bigcache_version.h"
 

@@ -87,7 +87,7 @@ bigcache_ask_page_put(bigcache_cache_t *cache, const bigcache_put_t *put,
     bigcache_ask_begin(&ask, local);
 
     do {
-        again.since = bigcache_ask_since(&ask);
+        again.retry_floor = bigcache_ask_since(&ask);
 
         rc = bigcache_store_put(local->store, &again, page);
 
@@ -242,7 +242,7 @@ bigcache_ask_page_commit(bigcache_ask_t *ask, const bigcache_put_t *put,
     bigcache_record_seal(draft->memory, draft->value.len);
 
     ask->call.n[0] = put->expect;
-    ask->call.n[1] = put->since;
+    ask->call.n[1] = put->retry_floor;
     ask->call.data = draft->value;
 
     rc = bigcache_ask(ask, BIGCACHE_CALL_PUT, &put->key, 0);

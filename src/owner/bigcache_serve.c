@@ -18,6 +18,7 @@
 #include "bigcache_segment.h"
 #include "bigcache_serve.h"
 #include "bigcache_store.h"
+#include "bigcache_store_list.h"
 #include "bigcache_version.h"
 
 

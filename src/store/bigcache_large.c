@@ -130,7 +130,7 @@ bigcache_large_commit(bigcache_store_t *store, const bigcache_put_t *put,
     bigcache_record_seal(draft->memory, draft->value.len);
 
     rc = bigcache_remote_commit(store, BIGCACHE_REMOTE_SELF, &put->key,
-                                put->expect, put->since, draft->memory,
+                                put->expect, put->retry_floor, draft->memory,
                                 draft->value.len, &record);
 
     if (rc == BIGCACHE_OK) {

@@ -5,10 +5,10 @@
 
 
 /*
- * Large pages, in the process that has the store open.  It takes a while to
- * write one, and whoever lets the store go waits for all that are inside; so
- * the page is written outside of the store, into a loan, as a peer would.
- * All calls block; any thread.
+ * Large pages, in the process that has the store open.  Writing one takes
+ * long, and a thread that closes the store waits for all calls inside.  So the
+ * page is written outside of the store, to an extent, as a caller would write
+ * it. All calls block; any thread.
  */
 
 
@@ -19,7 +19,7 @@
 #include "bigcache_body.h"
 
 
-/* sets up where large pages are written to, but for what store->bodies has */
+/* sets bodies up to write large pages to extents */
 
 void bigcache_large_init(bigcache_bodies_t *bodies, bigcache_store_t *store);
 

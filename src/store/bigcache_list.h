@@ -5,14 +5,9 @@
 
 
 /*
- * What is stored, in the order of the keys: a part of it at a time, which has
- * bounds in memory and in time however much there is, but always gets further
- * by a key.  The time may be exceeded by one read of the disk, and where many
- * keys were just removed, which LevelDB passes over by itself.
- *
- * A list belongs to whoever has made it, and is plain bytes, so that it can be
- * sent to another process.  bigcache_store_list() blocks, as all calls of
- * bigcache_store.h do; any thread.
+ * A part of the keys in their order, as rows.  A list is plain bytes, so that
+ * it can be sent to another process, and belongs to the caller that made it.
+ * No call blocks; one thread at a time.
  */
 
 
@@ -20,7 +15,6 @@
 #define _BIGCACHE_LIST_H_INCLUDED_
 
 
-#include "bigcache_conf.h"
 #include "bigcache_rc.h"
 #include "bigcache_record.h"
 
@@ -28,10 +22,6 @@
 /* bytes of rows: seven of the largest */
 
 #define BIGCACHE_LIST_MEMORY  (64 * 1024)
-
-/* milliseconds that are spent inside the store */
-
-#define BIGCACHE_LIST_TIME    100
 
 
 typedef struct {
@@ -53,24 +43,23 @@ typedef struct {
 } bigcache_list_t;
 
 
-/*
- * Lists live pages, of limit at most, 1 or more, whose keys begin with prefix
- * and are greater than after, unless its data is NULL.  Returns BIGCACHE_OK,
- * and fewer rows than limit, even none, with list->more, if a bound was met;
- * or what other calls of the store return.
- *
- * after may be the list's own next, where the part before this has ended: it
- * is not written to before the walk has a copy, and not at all if this returns
- * BIGCACHE_HELD, so that another process can be asked for the same.
- */
-bigcache_rc_t bigcache_store_list(bigcache_store_t *store,
-    const bigcache_str_t *prefix, const bigcache_str_t *after, unsigned limit,
-    bigcache_list_t *list);
+/* makes an empty list, whose next is after */
+
+void bigcache_list_init(bigcache_list_t *list, const bigcache_str_t *after);
+
+/* appends a row; returns 1, or 0 if the list has no memory left for it */
+
+int bigcache_list_add(bigcache_list_t *list, const bigcache_list_row_t *row);
+
+/* sets next, the key behind which the next part begins */
+
+void bigcache_list_next(bigcache_list_t *list, const bigcache_str_t *key);
 
 /*
  * Makes list of what another process says it is: the rows and, with more, the
- * next that it gives for after and limit.  Returns 1; or 0 if that cannot be:
- * then list is not to be used, but next is as it was.  after as above.
+ * next that it gives for after and limit.  after may be the list's own next.
+ * Returns 1; or 0 if that cannot be: then the caller must not use the list, but
+ * next is as it was.
  */
 int bigcache_list_receive(bigcache_list_t *list, const bigcache_str_t *rows,
     const bigcache_str_t *next, int more, const bigcache_str_t *after,

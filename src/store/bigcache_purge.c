@@ -39,7 +39,7 @@ typedef struct {
 
 
 static bigcache_rc_t bigcache_purge_begin(bigcache_store_t *store,
-    const bigcache_str_t *prefix, int async, uint64_t since,
+    const bigcache_str_t *prefix, int async, uint64_t retry_floor,
     uint64_t *version);
 static bigcache_rc_t bigcache_purge_claim(bigcache_store_t *store,
     uint64_t version, uint64_t *n, uint64_t *expired);
@@ -54,7 +54,7 @@ static bigcache_rc_t bigcache_purge_write(bigcache_store_t *store,
 
 bigcache_rc_t
 bigcache_purge(bigcache_store_t *store, const bigcache_str_t *prefix,
-    int async, uint64_t since, uint64_t *version)
+    int async, uint64_t retry_floor, uint64_t *version)
 {
     int64_t        begin;
     bigcache_rc_t  rc;
@@ -67,7 +67,7 @@ bigcache_purge(bigcache_store_t *store, const bigcache_str_t *prefix,
             return rc;
         }
 
-        rc = bigcache_purge_begin(store, prefix, async, since, version);
+        rc = bigcache_purge_begin(store, prefix, async, retry_floor, version);
 
         if (rc == BIGCACHE_OK) {
             rc = bigcache_sync_index(store);
@@ -89,11 +89,11 @@ bigcache_rc_t
 bigcache_purge_run(bigcache_store_t *store, uint64_t version,
     uint64_t *n, uint64_t *expired)
 {
-    int64_t        since;
+    int64_t        moved_at;
     uint64_t       done;
     bigcache_rc_t  rc;
 
-    since = bigcache_monotonic();
+    moved_at = bigcache_monotonic();
 
     for ( ;; ) {
         rc = bigcache_core_enter(store);
@@ -114,11 +114,11 @@ bigcache_purge_run(bigcache_store_t *store, uint64_t version,
         }
 
         if (*n + *expired != done) {
-            since = bigcache_monotonic();
+            moved_at = bigcache_monotonic();
         }
 
         if ((rc != BIGCACHE_UNAVAILABLE && rc != BIGCACHE_FULL)
-            || !bigcache_fault_healed(store, since))
+            || !bigcache_fault_healed(store, moved_at))
         {
             return rc;
         }
@@ -130,7 +130,7 @@ bigcache_purge_run(bigcache_store_t *store, uint64_t version,
 
 static bigcache_rc_t
 bigcache_purge_begin(bigcache_store_t *store, const bigcache_str_t *prefix,
-    int async, uint64_t since, uint64_t *version)
+    int async, uint64_t retry_floor, uint64_t *version)
 {
     bigcache_rc_t      rc;
     bigcache_purge_t  *purge;
@@ -152,8 +152,8 @@ bigcache_purge_begin(bigcache_store_t *store, const bigcache_str_t *prefix,
 
     /* the call whose answer was lost had an earlier version */
 
-    if (since && since + 1 < *version) {
-        *version = since + 1;
+    if (retry_floor && retry_floor + 1 < *version) {
+        *version = retry_floor + 1;
     }
 
     purge = bigcache_purges_create(prefix, *version, !async);

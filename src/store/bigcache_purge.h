@@ -24,20 +24,20 @@
  * this call: from now on no reader gets them.  async: the keeper removes them
  * from the disk; else the caller must call bigcache_purge_run(), in this
  * process or in the one that opens the store next.  Returns BIGCACHE_OK and
- * *version, which names the purge; or BIGCACHE_FULL.
- * since: as for bigcache_store_delete(); what was stored later than that is not
+ * *version, which names the purge; or BIGCACHE_FULL. retry_floor: as for
+ * bigcache_store_delete(); pages that were stored later than that are not
  * purged.
  */
 bigcache_rc_t bigcache_purge(bigcache_store_t *store,
-    const bigcache_str_t *prefix, int async, uint64_t since,
+    const bigcache_str_t *prefix, int async, uint64_t retry_floor,
     uint64_t *version);
 
 /*
- * Removes the pages of a purge from the disk.  Adds to *n how many of them were
- * live, to *expired how many were not, whatever it returns: BIGCACHE_OK; or
- * BIGCACHE_FULL or BIGCACHE_HELD, then the caller can go on by calling again.
- * If the store is closed meanwhile, this goes on when it is open again within
- * conf.wait; else the keeper will end the purge.
+ * Removes the pages of a purge from the disk.  Adds to *n how many of them
+ * were live, to *expired how many were not, whatever it returns: BIGCACHE_OK;
+ * or BIGCACHE_FULL or BIGCACHE_HELD, then the caller can go on by calling
+ * again. If the store is closed meanwhile, this goes on when it is open again
+ * within conf.wait; else the keeper will end the purge.
  */
 bigcache_rc_t bigcache_purge_run(bigcache_store_t *store, uint64_t version,
     uint64_t *n, uint64_t *expired);

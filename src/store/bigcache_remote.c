@@ -32,7 +32,7 @@ static bigcache_rc_t bigcache_remote_reserve(bigcache_store_t *store,
     bigcache_grant_t *grant, uint64_t most);
 static bigcache_rc_t bigcache_remote_replace(bigcache_store_t *store,
     uint64_t caller, const bigcache_str_t *key, uint64_t expect,
-    uint64_t since, bigcache_draft_t *draft);
+    uint64_t retry_floor, bigcache_draft_t *draft);
 
 
 bigcache_rc_t
@@ -106,7 +106,7 @@ bigcache_remote_caller_reports_full(bigcache_store_t *store)
 
 bigcache_rc_t
 bigcache_remote_commit(bigcache_store_t *store, uint64_t caller,
-    const bigcache_str_t *key, uint64_t expect, uint64_t since,
+    const bigcache_str_t *key, uint64_t expect, uint64_t retry_floor,
     u_char *value, size_t len, bigcache_record_t *record)
 {
     bigcache_rc_t     rc;
@@ -129,7 +129,8 @@ bigcache_remote_commit(bigcache_store_t *store, uint64_t caller,
         return rc;
     }
 
-    rc = bigcache_remote_replace(store, caller, key, expect, since, &draft);
+    rc = bigcache_remote_replace(store, caller, key, expect, retry_floor,
+                                 &draft);
 
     *record = draft.record;
 
@@ -189,7 +190,7 @@ bigcache_remote_reserve(bigcache_store_t *store, bigcache_grant_t *grant,
 
 static bigcache_rc_t
 bigcache_remote_replace(bigcache_store_t *store, uint64_t caller,
-    const bigcache_str_t *key, uint64_t expect, uint64_t since,
+    const bigcache_str_t *key, uint64_t expect, uint64_t retry_floor,
     bigcache_draft_t *draft)
 {
     uint64_t            size;
@@ -222,7 +223,7 @@ bigcache_remote_replace(bigcache_store_t *store, uint64_t caller,
         return BIGCACHE_EXTERNAL;
     }
 
-    rc = bigcache_key_replace(store, key, expect, since, draft);
+    rc = bigcache_key_replace(store, key, expect, retry_floor, draft);
 
     if (grant) {
         bigcache_granted_leave(&store->granted, store->segments, grant);

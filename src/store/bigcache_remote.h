@@ -59,12 +59,12 @@ void bigcache_remote_caller_reports_full(bigcache_store_t *store);
  * caller must write it again; BIGCACHE_EXTERNAL if the index has no room for
  * bodies; BIGCACHE_INVALID if the bytes are no record.
  *
- * since: 0; or the same call was made before and its answer was lost, and no
- * version later than since had been given out then: what that call has done is
- * not done again.
+ * retry_floor: 0; or the same call was made before and its answer was lost, and
+ * no later version than this had been given out then: what that call has done
+ * is not done again.
  */
 bigcache_rc_t bigcache_remote_commit(bigcache_store_t *store, uint64_t caller,
-    const bigcache_str_t *key, uint64_t expect, uint64_t since,
+    const bigcache_str_t *key, uint64_t expect, uint64_t retry_floor,
     u_char *value, size_t len, bigcache_record_t *record);
 
 

@@ -33,7 +33,7 @@ static bigcache_rc_t bigcache_store_find(bigcache_store_t *store,
 static bigcache_rc_t bigcache_store_put_small(bigcache_store_t *store,
     const bigcache_put_t *put, bigcache_page_t *page);
 static bigcache_rc_t bigcache_store_remove(bigcache_store_t *store,
-    const bigcache_str_t *key, uint64_t expect, uint64_t since);
+    const bigcache_str_t *key, uint64_t expect, uint64_t retry_floor);
 static void bigcache_store_totals(bigcache_store_t *store,
     bigcache_stat_t *stat);
 static bigcache_rc_t bigcache_store_read(bigcache_store_t *store,
@@ -168,7 +168,7 @@ bigcache_store_get(bigcache_store_t *store, const bigcache_str_t *key,
         return rc;
     }
 
-    /* outside, since whoever lets the store go waits for all inside */
+    /* outside: a thread that closes the store waits for all calls inside */
 
     rc = bigcache_body_read_outside(&store->bodies, key, body, page);
 
@@ -183,7 +183,7 @@ bigcache_store_get(bigcache_store_t *store, const bigcache_str_t *key,
         return rc;
     }
 
-    /* it was replaced or moved meanwhile, or else it is lost */
+    /* the page was replaced or moved meanwhile, or else it is damaged */
 
     return bigcache_store_find(store, key, 1, page);
 }
@@ -233,7 +233,7 @@ bigcache_store_put(bigcache_store_t *store, const bigcache_put_t *put,
 
 bigcache_rc_t
 bigcache_store_delete(bigcache_store_t *store, const bigcache_str_t *key,
-    uint64_t expect, uint64_t since)
+    uint64_t expect, uint64_t retry_floor)
 {
     int64_t        begin;
     bigcache_rc_t  rc;
@@ -241,7 +241,7 @@ bigcache_store_delete(bigcache_store_t *store, const bigcache_str_t *key,
     begin = bigcache_monotonic();
 
     do {
-        rc = bigcache_store_remove(store, key, expect, since);
+        rc = bigcache_store_remove(store, key, expect, retry_floor);
     } while (rc == BIGCACHE_FULL && bigcache_fault_healed(store, begin));
 
     return rc;
@@ -295,8 +295,8 @@ bigcache_store_put_small(bigcache_store_t *store, const bigcache_put_t *put,
     }
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_key_replace(store, &put->key, put->expect, put->since,
-                                  &draft);
+        rc = bigcache_key_replace(store, &put->key, put->expect,
+                                  put->retry_floor, &draft);
         page->record = draft.record;
 
         bigcache_body_done(&store->bodies, &draft);
@@ -318,7 +318,7 @@ bigcache_store_put_small(bigcache_store_t *store, const bigcache_put_t *put,
 
 static bigcache_rc_t
 bigcache_store_remove(bigcache_store_t *store, const bigcache_str_t *key,
-    uint64_t expect, uint64_t since)
+    uint64_t expect, uint64_t retry_floor)
 {
     bigcache_rc_t     rc, due;
     bigcache_match_t  match;
@@ -328,7 +328,7 @@ bigcache_store_remove(bigcache_store_t *store, const bigcache_str_t *key,
         return rc;
     }
 
-    /* first, or it could be imported in between */
+    /* first, or the entry could be imported in between */
 
     due = (expect == BIGCACHE_EXPECT_ANY)
           ? bigcache_import_delete(store, key) : BIGCACHE_MISS;
@@ -340,7 +340,7 @@ bigcache_store_remove(bigcache_store_t *store, const bigcache_str_t *key,
 
     memset(&match, 0, sizeof(bigcache_match_t));
     match.version = expect;
-    match.until = since;
+    match.until = retry_floor;
 
     rc = bigcache_key_remove(store, key, &match);
 
@@ -348,9 +348,9 @@ bigcache_store_remove(bigcache_store_t *store, const bigcache_str_t *key,
         rc = BIGCACHE_OK;
     }
 
-    /* the call whose answer was lost has removed it */
+    /* the call whose answer was lost has removed the page */
 
-    if (since && (rc == BIGCACHE_MISS
+    if (retry_floor && (rc == BIGCACHE_MISS
                   || (rc == BIGCACHE_MISMATCH
                       && expect == BIGCACHE_EXPECT_ANY)))
     {
@@ -503,7 +503,7 @@ bigcache_store_read(bigcache_store_t *store, const bigcache_str_t *key,
 
     if (rc != BIGCACHE_OK) {
 
-        /* too many open files, say: that will pass, and harms no page */
+        /* too many open files, for instance: that passes, and harms no page */
 
         return bigcache_log_failed(&store->conf.log, store->conf.path, rc,
                                    "read", error);
@@ -543,7 +543,7 @@ bigcache_store_read(bigcache_store_t *store, const bigcache_str_t *key,
 
         rc = bigcache_key_remove(store, key, &match);
 
-        /* only one of those who find it expired says so */
+        /* of the calls that find it expired, only one says so */
 
         return (rc == BIGCACHE_EXPIRED) ? BIGCACHE_EXPIRED : BIGCACHE_MISS;
     }
@@ -578,11 +578,11 @@ bigcache_store_resign(bigcache_store_t *store)
 {
     (void) pthread_mutex_lock(&store->mutex);
 
-    /* if it is being opened anew, then when that is done */
+    /* if the store is being opened anew, it is let go when that is done */
 
     store->resigning = 1;
 
-    /* what runs long makes way */
+    /* long work makes way */
 
     atomic_store(&store->draining, 1);
     (void) pthread_cond_broadcast(&store->cond);

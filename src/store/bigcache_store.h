@@ -7,22 +7,21 @@
 /*
  * The store: pages under keys, on disk.
  *
- * These are the calls that requests make.  They name no database and no
- * file format: a page goes in as pieces and comes out as memory or as a range
- * of an open file.  All calls, but for create and destroy, may run in any
- * number of threads at once, and all may block: on the disk, on each other,
- * and, while the store is being opened, for conf.wait.  Nothing here may run
- * in an event loop.
+ * These are the calls that requests make, with those of bigcache_store_list.h,
+ * bigcache_purge.h and bigcache_close.h.  They name no database and no file
+ * format: a page goes in as pieces and comes out as memory or as a range of an
+ * open file.  Any number of threads may make all calls but create and destroy
+ * at once.  Most block: on the disk, on each other, and, while the store is
+ * being opened, for conf.wait.  So an event loop must not make them.
  *
- * A process creates a store, starts it after its last fork(), and stops it.
- * A thread of the store's own opens the directory, as soon as no other
- * process has it open, and does the work that nobody waits for.
+ * A process creates a store, starts its thread, bigcache_keeper.h, after its
+ * last fork(), stops that, and destroys the store.
  *
- * A page that is acknowledged is in LevelDB's log, in the page cache: it
- * survives the process, and a power cut once it is synced, bigcache_sync.h.
- * Purges and clear are durable when they return, deletes with
- * bigcache_store_sync().  Calls on one key take effect one after the other;
- * versions of a key only grow.
+ * When a call that stores a page returns, the page is in LevelDB's log, in the
+ * kernel's cache: it survives the process, and a power cut once it is synced,
+ * bigcache_sync.h.  Purges and clear are durable when they return, deletes
+ * with bigcache_store_sync().  Calls on one key take effect one after the
+ * other, and versions of a key only grow.
  */
 
 
@@ -55,20 +54,20 @@ bigcache_store_t *bigcache_store_create(const bigcache_store_conf_t *conf);
 void bigcache_store_destroy(bigcache_store_t *store);
 
 /*
- * This process is going to end: it takes the directory only if a call has
- * waited for a while, since others are better suited.  Blocks not.
+ * For a process that is going to end: it opens the store only when a request
+ * has waited for 200 ms and no other process did.  Never blocks.
  */
 void bigcache_store_quit(bigcache_store_t *store);
 
 /*
- * Has the store's thread close the directory and let it go, if this process
- * has it: calls are BIGCACHE_HELD as soon as another one does.  Blocks not.
+ * Has the keeper close the directory, if this process has it open, so that
+ * another one can open it: then calls are BIGCACHE_HELD.  Never blocks.
  */
 void bigcache_store_resign(bigcache_store_t *store);
 
 /*
- * For hooks.held: held: calls return BIGCACHE_HELD from now on; else they
- * wait.  Returns 0 if there is no more reason to, the store was stopped.
+ * For hooks.held.  held 1: calls return BIGCACHE_HELD from now on; 0: they
+ * wait until the store is open.  Returns 0 if the store was stopped, else 1.
  */
 int bigcache_store_held(bigcache_store_t *store, int held);
 
@@ -89,19 +88,19 @@ bigcache_rc_t bigcache_store_get(bigcache_store_t *store,
     const bigcache_str_t *key, int body, bigcache_page_t *page);
 
 /*
- * A peer could not read a page: its file may be one that is not there any
- * more, or this process has one open that nobody else can find.  As
- * bigcache_store_get(), by a file that is opened for it.
+ * For a page that a caller could not read: its file may be gone, or this
+ * process may have a file open that no other one can find.  As
+ * bigcache_store_get(), but opens the file anew.
  */
 bigcache_rc_t bigcache_store_look_again(bigcache_store_t *store,
     const bigcache_str_t *key, bigcache_page_t *page);
 
 /*
- * Stores a page over what is there, if that is as put->expect says, else
- * BIGCACHE_MISMATCH; an expired page counts as none.  Returns BIGCACHE_OK,
- * and in page the record, without a body, and the file if the page has one;
- * BIGCACHE_FULL; or BIGCACHE_STALE if the store was closed while a large page
- * was written, which is to be done again.
+ * Stores a page in the place of the one under its key, if that is as
+ * put->expect says; an expired page counts as none.  Returns BIGCACHE_OK, and
+ * in page the record, without a body, and the file if the page has one;
+ * BIGCACHE_MISMATCH; BIGCACHE_FULL; or BIGCACHE_STALE if the store was closed
+ * while a large page was written: the caller must call again.
  */
 bigcache_rc_t bigcache_store_put(bigcache_store_t *store,
     const bigcache_put_t *put, bigcache_page_t *page);
@@ -109,18 +108,18 @@ bigcache_rc_t bigcache_store_put(bigcache_store_t *store,
 /*
  * Removes a page, if it is as expect says.  Returns BIGCACHE_OK,
  * BIGCACHE_MISS, BIGCACHE_EXPIRED, BIGCACHE_MISMATCH or BIGCACHE_FULL.
- * since: 0, or the same call was made before, whose answer was lost, when no
- * later version than that had been given out: then a page that is gone was
- * removed by that one, and a later page stays, BIGCACHE_OK.
- * The removal is durable when bigcache_store_sync() has returned.
+ * retry_floor: 0; or the same call was made before and its answer was lost,
+ * and no later version than this had been given out then.  Then a missing page
+ * was removed by that call, and a later page stays: both are BIGCACHE_OK. The
+ * removal is durable when bigcache_store_sync() has returned.
  */
 bigcache_rc_t bigcache_store_delete(bigcache_store_t *store,
-    const bigcache_str_t *key, uint64_t expect, uint64_t since);
+    const bigcache_str_t *key, uint64_t expect, uint64_t retry_floor);
 
 /*
- * Waits until all pages that were removed by now stay so through a power cut,
- * whoever removed them: also for a caller that found nothing to remove.
- * Returns BIGCACHE_OK; or BIGCACHE_ERROR if the disk did not take it.
+ * Waits until all removals that were made by now, by any thread, are durable;
+ * also for a caller that found nothing to remove.  Returns BIGCACHE_OK; or
+ * BIGCACHE_ERROR if a sync failed.
  */
 bigcache_rc_t bigcache_store_sync(bigcache_store_t *store);
 

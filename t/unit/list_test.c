@@ -27,6 +27,7 @@
 #include "bigcache_local.h"
 #include "bigcache_op.h"
 #include "bigcache_store.h"
+#include "bigcache_store_list.h"
 #include "bigcache_time.h"
 #include "store.h"
 #include "tap.h"
@@ -216,13 +217,13 @@ test_time(void)
     is_int(n, 1, "a fast disk: one part");
     is_int(rows, KEYS, "has all");
 
-    own_clock(BIGCACHE_LIST_TIME / 4);
+    own_clock(BIGCACHE_STORE_LIST_TIME / 4);
 
     n = parts(store, &rows);
     is_int(n, KEYS / 4, "a slow disk: four keys at a time");
     is_int(rows, KEYS, "are all");
 
-    own_clock(10 * BIGCACHE_LIST_TIME);
+    own_clock(10 * BIGCACHE_STORE_LIST_TIME);
 
     n = parts(store, &rows);
     is_int(n, KEYS, "a disk that hardly answers: a key at a time");
@@ -245,7 +246,7 @@ test_time_inline(void)
     store = start();
     fill(store, KEYS, 10, "text/html");
 
-    own_clock(10 * BIGCACHE_LIST_TIME);
+    own_clock(10 * BIGCACHE_STORE_LIST_TIME);
 
     n = parts(store, &rows);
     is_int(n, KEYS / 64 + 1, "pages in the index: some dozen at a time");
@@ -363,7 +364,7 @@ test_request(void)
         op.cache = cache;
         op.limit = 1000;
 
-        own_clock(i ? BIGCACHE_LIST_TIME / 4 : 0);
+        own_clock(i ? BIGCACHE_STORE_LIST_TIME / 4 : 0);
         bigcache_op_list(&op);
         own_clock(-1);
 
@@ -378,7 +379,7 @@ test_request(void)
 
         } else {
             is_mem(text, 9, "\"next\":\"k", 9, "a slow disk: a part of it");
-            ok(passed >= 2000 && passed < 2000 + 2 * BIGCACHE_LIST_TIME,
+            ok(passed >= 2000 && passed < 2000 + 2 * BIGCACHE_STORE_LIST_TIME,
                "in %lld ms", (long long) passed);
         }
 

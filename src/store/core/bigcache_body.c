@@ -4,6 +4,9 @@
  */
 
 
+/* bodies are packed, written to segments, read back and checked */
+
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -165,7 +168,7 @@ bigcache_body_read_outside(bigcache_bodies_t *bodies, const bigcache_str_t *key,
 }
 
 
-/* for whoever is inside the store, whose directory is to be there */
+/* inside the store the directory of segments must exist */
 
 static bigcache_rc_t
 bigcache_body_inside(bigcache_bodies_t *bodies, bigcache_rc_t rc)

@@ -8,7 +8,7 @@
  * The body of a page on its way to the disk and back: packed or not, in the
  * index record or in a segment, in memory or, if it is large, through a
  * buffer.  Every process does this by itself, wherever the index is: it needs
- * the files of segments, and somebody to give it a place to write to.  All
+ * the files of segments, and a function that gives it places to write to.  All
  * calls block on the disk; any thread.
  */
 
@@ -86,8 +86,9 @@ void bigcache_body_reset(bigcache_bodies_t *pages);
 
 /*
  * Writes the body of put; apart: not into the index record, however small.
- * Returns BIGCACHE_OK, and bigcache_body_done() is owed; BIGCACHE_FULL,
- * BIGCACHE_NOMEM, BIGCACHE_ERROR, which is logged, or what reserve returned.
+ * Returns BIGCACHE_OK, then the caller must call bigcache_body_done();
+ * BIGCACHE_FULL, BIGCACHE_NOMEM, BIGCACHE_ERROR, which is logged, or what
+ * reserve returned.
  */
 bigcache_rc_t bigcache_body_write(bigcache_bodies_t *pages,
     const bigcache_put_t *put, int apart, bigcache_draft_t *draft);
@@ -112,8 +113,9 @@ bigcache_rc_t bigcache_body_read_outside(bigcache_bodies_t *pages,
     const bigcache_str_t *key, int body, bigcache_page_t *page);
 
 /*
- * The same with the body, for whoever others wait for: BIGCACHE_UNAVAILABLE as
- * soon as stop(data), asked now and then while a large one is read, is not 0.
+ * The same with the body, for a thread that others wait for: returns
+ * BIGCACHE_UNAVAILABLE as soon as stop(data), which it calls now and then
+ * while it reads a large body, is not 0.
  */
 bigcache_rc_t bigcache_body_probe(bigcache_bodies_t *pages,
     const bigcache_str_t *key, bigcache_body_stop_pt stop, void *data,

@@ -25,14 +25,18 @@ typedef void (*bigcache_removed_pt)(void *data, uint64_t expired,
     uint64_t purged);
 
 /*
- * What the store's thread tells of the directory.  opened: this process has
- * it; closing: it is about to close it, maybe to open it anew, and nobody else
- * can have it before this returns.  held: another process has it.  That call
- * may wait until it has not any more, with bigcache_store_held() around that;
- * wake ends the waiting.  there: is there another process that calls can be
- * asked of; any thread, and it may wait for as long as conf.wait.
- * opened and held return BIGCACHE_OK, or another code and the reason: opened
- * that the directory is to be let go again, held that nobody could be asked.
+ * Called when the directory changes hands; by the keeper, if not said
+ * otherwise.
+ *
+ * opened: this process has opened it.  Another code than BIGCACHE_OK, with the
+ * reason in error, has the keeper close it again. closing: this process is
+ * about to close it, maybe to open it anew; no other process can open it
+ * before this returns.  Also a thread that closes on demand. held: another
+ * process has it open.  This may wait until that ends, and calls
+ * bigcache_store_held() before and after; wake, from any thread, ends the
+ * wait. Another code than BIGCACHE_OK, and the reason: it cannot be asked.
+ * there: returns 1 if another process has it open and can be asked; any
+ * thread; may wait for conf.wait.
  */
 typedef struct {
     bigcache_rc_t         (*opened)(void *data, char *error);
@@ -49,12 +53,12 @@ typedef struct {
     _Atomic uint32_t        closed;   /* on demand */
     _Atomic uint64_t        logged_hash;   /* of why it cannot be opened */
 
-    /* what was done, for whoever wants to know */
+    /* what was done, for metrics */
     _Atomic uint64_t        openings;
     _Atomic uint64_t        compacted;  /* segments */
     _Atomic uint64_t        moved;      /* pages out of them */
     _Atomic uint64_t        evicted;    /* segments */
-    _Atomic uint64_t        lost;       /* live pages in them */
+    _Atomic uint64_t        evicted_pages; /* live ones in them */
     _Atomic uint64_t        syncs;      /* rounds, bigcache_sync.h */
     _Atomic uint64_t        sync_failures;
 
@@ -78,7 +82,7 @@ typedef struct {
     size_t                  gzip_min; /* of pages to pack, SIZE_MAX: none */
     bigcache_log_t          log;
 
-    /* told of pages that the store removed by itself; any thread */
+    /* called when the store has removed pages by itself; any thread */
     bigcache_removed_pt     removed;
     void                   *data;
 

@@ -5,8 +5,8 @@
 
 
 /*
- * Pages that cannot be read: they are removed, and logged, once each.  For
- * threads inside the store; both block.
+ * Pages that cannot be read are removed and logged, once each.  Threads inside
+ * the store that hold no lock of a key; both calls block.
  */
 
 
@@ -19,10 +19,11 @@
 
 
 /*
- * Deals with a page whose segment is gone, rc is BIGCACHE_MISS, or whose entry
- * fails its check, BIGCACHE_DAMAGED; other codes it returns.  If the index
- * no longer names the entry that record says, that is no damage: returns
- * BIGCACHE_MISMATCH, else BIGCACHE_MISS.
+ * Removes a page that could not be read, or brings back the page before it.
+ * rc says why: BIGCACHE_MISS, its segment is gone; or BIGCACHE_DAMAGED, its
+ * entry fails its check; any other rc is returned as it is.  Returns
+ * BIGCACHE_MISS; or BIGCACHE_MISMATCH if the index names another entry than
+ * record by now, then the caller must read the record again.
  */
 bigcache_rc_t bigcache_damaged_page(bigcache_store_t *store,
     const bigcache_str_t *key, bigcache_rc_t rc,

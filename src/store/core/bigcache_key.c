@@ -23,12 +23,12 @@
 
 static int bigcache_key_expected(const bigcache_old_t *old, uint64_t expect);
 static int bigcache_key_done(const bigcache_old_t *old, uint64_t expect,
-    uint64_t since, const bigcache_draft_t *draft);
+    uint64_t retry_floor, const bigcache_draft_t *draft);
 static bigcache_rc_t bigcache_key_store_locked(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_key_read_t *read,
     bigcache_draft_t *draft);
 static bigcache_rc_t bigcache_key_restore(bigcache_store_t *store,
-    const bigcache_str_t *key, const bigcache_record_t *lost);
+    const bigcache_str_t *key, const bigcache_record_t *damaged);
 static bigcache_rc_t bigcache_key_previous_locked(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_old_t *old,
     bigcache_record_t *previous);
@@ -39,7 +39,7 @@ static bigcache_rc_t bigcache_key_put_locked(bigcache_store_t *store,
 
 bigcache_rc_t
 bigcache_key_replace(bigcache_store_t *store, const bigcache_str_t *key,
-    uint64_t expect, uint64_t since, bigcache_draft_t *draft)
+    uint64_t expect, uint64_t retry_floor, bigcache_draft_t *draft)
 {
     bigcache_rc_t         rc;
     bigcache_old_t       *old;
@@ -49,7 +49,9 @@ bigcache_key_replace(bigcache_store_t *store, const bigcache_str_t *key,
 
     rc = bigcache_key_read_begin(store, key, &read);
 
-    if (rc == BIGCACHE_OK && bigcache_key_done(old, expect, since, draft)) {
+    if (rc == BIGCACHE_OK
+        && bigcache_key_done(old, expect, retry_floor, draft))
+    {
 
         /* or it was replaced since, and no client has its version */
 
@@ -185,7 +187,7 @@ bigcache_key_move(bigcache_store_t *store, const bigcache_str_t *key,
 
 bigcache_rc_t
 bigcache_key_revert(bigcache_store_t *store, const bigcache_str_t *key,
-    const bigcache_record_t *lost)
+    const bigcache_record_t *damaged)
 {
     bigcache_rc_t        rc;
     bigcache_str_t       value;
@@ -198,7 +200,7 @@ bigcache_key_revert(bigcache_store_t *store, const bigcache_str_t *key,
     rc = bigcache_key_read_begin(store, key, &read);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_key_read_same(&read.old, lost)
+        rc = bigcache_key_read_same(&read.old, damaged)
              ? bigcache_key_previous_locked(store, key, &read.old,
                                             &page.record)
              : BIGCACHE_MISMATCH;
@@ -225,7 +227,7 @@ bigcache_key_revert(bigcache_store_t *store, const bigcache_str_t *key,
     }
 
     if (rc == BIGCACHE_OK) {
-        return bigcache_key_restore(store, key, lost);
+        return bigcache_key_restore(store, key, damaged);
     }
 
     if ((rc != BIGCACHE_MISS && rc != BIGCACHE_DAMAGED)
@@ -236,7 +238,7 @@ bigcache_key_revert(bigcache_store_t *store, const bigcache_str_t *key,
 
     /* that page did not reach the disk either, but it has a previous one */
 
-    rc = bigcache_key_restore(store, key, lost);
+    rc = bigcache_key_restore(store, key, damaged);
 
     return (rc == BIGCACHE_OK) ? bigcache_key_revert(store, key, &next) : rc;
 }
@@ -309,28 +311,28 @@ bigcache_key_expected(const bigcache_old_t *old, uint64_t expect)
 
 
 /*
- * Tells whether a call whose answer was lost has stored the draft already: it
- * is still there, or, if it went over anything, something that was stored
- * later than the call.  A page that was made of an earlier one since, by a
- * touch, say, does not tell.
+ * Tells whether a call whose answer was lost has stored the draft already: its
+ * page is still there, or, if the call would replace any page, one that was
+ * stored later than the call.  A page that was made of an earlier one, by a
+ * touch, for instance, tells nothing.
  */
 
 static int
-bigcache_key_done(const bigcache_old_t *old, uint64_t expect, uint64_t since,
-    const bigcache_draft_t *draft)
+bigcache_key_done(const bigcache_old_t *old, uint64_t expect,
+    uint64_t retry_floor, const bigcache_draft_t *draft)
 {
     const bigcache_record_t  *one, *two;
 
     one = &old->record;
     two = &draft->record;
 
-    if (since == 0 || !old->found || one->version <= since) {
+    if (retry_floor == 0 || !old->found || one->version <= retry_floor) {
         return 0;
     }
 
-    /* its place may be another one: it is written again for each try */
+    /* the place may be another one: each try writes the page again */
 
-    return (expect == BIGCACHE_EXPECT_ANY && one->origin > since)
+    return (expect == BIGCACHE_EXPECT_ANY && one->origin > retry_floor)
            || (one->tag == two->tag
                && one->length == two->length
                && one->expire == two->expire);
@@ -389,7 +391,7 @@ bigcache_key_store_locked(bigcache_store_t *store, const bigcache_str_t *key,
 
 static bigcache_rc_t
 bigcache_key_restore(bigcache_store_t *store, const bigcache_str_t *key,
-    const bigcache_record_t *lost)
+    const bigcache_record_t *damaged)
 {
     bigcache_rc_t        rc;
     bigcache_record_t    previous;
@@ -397,7 +399,7 @@ bigcache_key_restore(bigcache_store_t *store, const bigcache_str_t *key,
 
     rc = bigcache_key_read_begin(store, key, &read);
 
-    if (rc == BIGCACHE_OK && !bigcache_key_read_same(&read.old, lost)) {
+    if (rc == BIGCACHE_OK && !bigcache_key_read_same(&read.old, damaged)) {
         rc = BIGCACHE_MISMATCH;
     }
 

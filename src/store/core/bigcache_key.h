@@ -22,26 +22,27 @@
 
 
 /*
- * Puts the draft there, if what is there is as expect says; its place has to
- * stay reserved meanwhile.  since: as in bigcache_remote.h.  Returns
+ * Stores the draft, if the page under the key is as expect says.  The place of
+ * the draft must stay reserved meanwhile.  retry_floor: as in
+ * bigcache_remote.h.  Returns
  * BIGCACHE_OK, BIGCACHE_MISMATCH, BIGCACHE_FULL or BIGCACHE_ERROR.
  */
 bigcache_rc_t bigcache_key_replace(bigcache_store_t *store,
-    const bigcache_str_t *key, uint64_t expect, uint64_t since,
+    const bigcache_str_t *key, uint64_t expect, uint64_t retry_floor,
     bigcache_draft_t *draft);
 
 /*
- * Removes what is there, if it matches.  Returns BIGCACHE_OK if it was live,
- * or if match->before is set and it was so before its purge;
- * BIGCACHE_EXPIRED if it was removed, having expired; BIGCACHE_MISS if there
- * was nothing, or something purged or damaged; BIGCACHE_MISMATCH,
+ * Removes the page, if it matches.  Returns BIGCACHE_OK if it was live, or if
+ * match->before is set and it was live before its purge; BIGCACHE_EXPIRED if it
+ * had expired; BIGCACHE_MISS if there was nothing, or it was purged or damaged;
+ * BIGCACHE_MISMATCH,
  * BIGCACHE_FULL or BIGCACHE_ERROR.
  */
 bigcache_rc_t bigcache_key_remove(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_match_t *match);
 
 /*
- * Has the record that is at from point to the place instead.  Returns
+ * Makes the record that matches from name the new place of its page.  Returns
  * BIGCACHE_OK, BIGCACHE_MISMATCH if there is another record by now,
  * BIGCACHE_FULL or BIGCACHE_ERROR.
  */
@@ -50,7 +51,7 @@ bigcache_rc_t bigcache_key_move(bigcache_store_t *store,
     const bigcache_place_t *place);
 
 /*
- * The page of the record lost cannot be read.  If a crash may have kept it
+ * The page of the record damaged cannot be read.  If a crash may have kept it
  * from the disk, the page that it replaced comes back, if that can be read,
  * which is done without the lock of the key: it may be large.  Returns
  * BIGCACHE_OK if it did; BIGCACHE_MISS or BIGCACHE_DAMAGED if there is none;
@@ -59,7 +60,7 @@ bigcache_rc_t bigcache_key_move(bigcache_store_t *store,
  * BIGCACHE_ERROR.
  */
 bigcache_rc_t bigcache_key_revert(bigcache_store_t *store,
-    const bigcache_str_t *key, const bigcache_record_t *lost);
+    const bigcache_str_t *key, const bigcache_record_t *damaged);
 
 /* drops an expiry time that no record has any more */
 

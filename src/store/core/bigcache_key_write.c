@@ -54,9 +54,10 @@ bigcache_key_write_locked(bigcache_store_t *store, bigcache_key_write_t *writes,
     }
 
     /*
-     * A round that begins from here on waits for the lock of the key, and one
-     * that is under way leaves this for the next: before anybody can see that
-     * the old page is not alive any more, this write is known not to be synced.
+     * A round of syncs that begins from here on waits for the lock of the key,
+     * and one that is under way leaves this write to the next.  So this write
+     * counts as not synced before any thread can see that the old page is not
+     * alive any more.
      */
 
     bigcache_sync_note(store);
@@ -315,7 +316,7 @@ bigcache_key_write_begin(bigcache_store_t *store, bigcache_key_write_t *write)
 }
 
 
-/* what is in the index now counts */
+/* updates the counters; only after the write to the index has succeeded */
 
 static void
 bigcache_key_write_account(bigcache_store_t *store,

@@ -5,10 +5,10 @@
 
 
 /*
- * One write to the index, of one key or of many: what bigcache_key.c and
- * bigcache_key_removal.c share, and nobody else's.  It keeps the expiry times,
- * the counts and the hot index in step with the records.  Threads inside the
- * store that hold the locks of the keys; calls block on the disk.
+ * One write to the index, of one key or of many; for bigcache_key.c and
+ * bigcache_key_removal.c only.  It keeps the expiry times, the counts and the
+ * hot index in step with the records.  Threads inside the store that hold the
+ * locks of the keys; calls block on the disk.
  */
 
 
@@ -49,16 +49,17 @@ bigcache_rc_t bigcache_key_write_encode_locked(bigcache_store_t *store,
     bigcache_str_t *bytes);
 
 /*
- * What is there is not what a removal is for, but may have replaced it: takes
- * that from the record, or a power cut could bring it back.  Returns
- * BIGCACHE_OK; BIGCACHE_NOMEM, or what bigcache_key_write_locked() does.
+ * The record of the key is not the one that a removal is for, but may carry it
+ * as a previous record: takes that away, or a power cut could bring it back.
+ * Returns BIGCACHE_OK, BIGCACHE_NOMEM, or what bigcache_key_write_locked()
+ * does.
  */
 bigcache_rc_t bigcache_key_write_strip_locked(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_match_t *match);
 
 /*
  * Makes all n writes, 1 to BIGCACHE_KEY_WRITES, or none of them.  Returns
- * BIGCACHE_OK; or what writers are told, logged if it is new.
+ * BIGCACHE_OK, or bigcache_fault_rc(); a failure is logged.
  */
 bigcache_rc_t bigcache_key_write_locked(bigcache_store_t *store,
     bigcache_key_write_t *writes, unsigned n);

@@ -56,14 +56,14 @@ typedef struct {
                                          0: it is not packed yet */
 
     /* of a call that is made again, bigcache_remote.h; else 0 */
-    uint64_t                since;
+    uint64_t                retry_floor;
     uint16_t                tag;
 } bigcache_put_t;
 
 /*
- * A page as it is stored.  The body is at record.body if fd is -1, else
- * record.length bytes of fd from offset on.  The memory and the file belong
- * to whoever has the page, until bigcache_page_free().
+ * A page as it is stored.  The body is at record.body if fd is -1, else it is
+ * record.length bytes of fd from offset on.  The page owns the memory and the
+ * file until bigcache_page_free().
  */
 typedef struct {
     bigcache_record_t       record;
@@ -75,7 +75,7 @@ typedef struct {
 } bigcache_page_t;
 
 
-/* makes page an empty one; frees what it has, and may be called again */
+/* makes page an empty one; frees what page has, and may be called again */
 
 void bigcache_page_clear(bigcache_page_t *page);
 void bigcache_page_free(bigcache_page_t *page);

@@ -5,15 +5,16 @@
 
 
 /*
- * A thread waits until somebody asks for a round of its kind, or, for rounds
- * of all, until the oldest write is conf.sync milliseconds old.  It takes the
- * number of the last that asked by then, syncs without the mutex, and tells
- * all that wait.  There are two, so that a removal does not wait for pages.
+ * The rounds of syncs.  A thread waits until a call wants a round of its kind,
+ * or, for rounds of all, until the oldest write is conf.sync milliseconds old.
+ * It takes the number of the last call that came by then, syncs without the
+ * mutex, and wakes the calls.  There are two such threads, so that a removal
+ * does not wait for pages.
  */
 
 
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE     /* the strerror_r() that returns a string */
+#define _GNU_SOURCE     /* pthread_setname_np() */
 #endif
 
 #include <limits.h>
@@ -50,7 +51,7 @@
 #define BIGCACHE_SYNC_IDS  64
 
 
-/* one thread, and those that wait for its rounds, by number */
+/* one thread, and the calls that wait for its rounds, by number */
 
 typedef struct {
     bigcache_store_t       *store;
@@ -63,8 +64,9 @@ typedef struct {
 } bigcache_sync_rounds_t;
 
 /*
- * All of it is under the mutex, but for started, which the threads find set,
- * ids, nids and named, which are for rounds of all, and lost, under logs.
+ * All of it is under the mutex, but for started, which the threads find set;
+ * ids, nids and named, which belong to rounds of all; and logs_failed, which is
+ * under logs.
  */
 
 struct bigcache_sync_s {
@@ -79,7 +81,7 @@ struct bigcache_sync_s {
     int64_t                 logged_at;  /* likewise, 0: none was */
     int                     stopping;
     int                     named;      /* so are the names in the directory */
-    int                     lost;       /* a sync of the logs failed */
+    int                     logs_failed; /* a sync of them did */
 };
 
 
@@ -155,7 +157,7 @@ bigcache_sync_start(bigcache_store_t *store, char *error)
 
     sync->stopping = 0;
     sync->named = 0;
-    sync->lost = 0;
+    sync->logs_failed = 0;
 
     /* when they failed, the index may not have taken them either */
 
@@ -211,8 +213,7 @@ bigcache_sync_stop(bigcache_store_t *store)
 static bigcache_rc_t
 bigcache_sync_begin(bigcache_sync_rounds_t *rounds, char *error)
 {
-    int   err;
-    char  text[128];
+    int  err;
 
     rounds->started = 1;
 
@@ -225,7 +226,7 @@ bigcache_sync_begin(bigcache_sync_rounds_t *rounds, char *error)
     rounds->started = 0;
 
     (void) snprintf(error, BIGCACHE_ERROR_LEN, "cannot start a thread: %s",
-                    strerror_r(err, text, sizeof(text)));
+                    strerror(err));
 
     return BIGCACHE_ERROR;
 }
@@ -675,7 +676,7 @@ bigcache_sync_logs(bigcache_store_t *store, char *error)
 
     (void) pthread_mutex_lock(&sync->logs);
 
-    if (sync->lost) {
+    if (sync->logs_failed) {
         (void) pthread_mutex_unlock(&sync->logs);
         (void) snprintf(error, BIGCACHE_ERROR_LEN, "the log of the index could "
                         "not be synced, the index is opened anew first");
@@ -710,7 +711,7 @@ bigcache_sync_logs(bigcache_store_t *store, char *error)
 
         /* what LevelDB has in memory goes to a table, then to another log */
 
-        sync->lost = 1;
+        sync->logs_failed = 1;
         bigcache_fault_break(store, rc);
     }
 

@@ -5,26 +5,28 @@
 
 
 /*
- * What is stored reaches the disk, so that a power cut does not take it back.
+ * Brings what is stored to the disk, so that it survives a power cut.
  *
  * Two threads, which run while this process has the store open, sync for all
- * that wait: those that come during a round share the next one.  A round is
+ * calls that wait: calls that come during a round share the next one.  A round
+ * is
  *
  *     of the index   the logs of LevelDB.  Removals wait for one before they
- *                    are answered: what was deleted never comes back.
+ *                    are answered: a deleted page never comes back.
  *     of all         the segments that were written to, the names of new ones,
  *                    then the logs.  One begins conf.sync milliseconds after a
- *                    write; and before files go that were durable, there is
- *                    one that makes what takes their place so.
+ *                    write, and one before durable files are unlinked: it
+ * makes
+ *                    durable what takes their place.
  *
  * A round of all that ends well moves store->synced, a version: records that
  * were written at that version or before are durable, with the entries they
- * name.  It is kept in the file "lock", behind the generation, where the next
- * opening finds it.
+ * name.  The file "lock" keeps it, behind the generation, for the next
+ * opening.
  *
  * Requests never sync by themselves.  bigcache_sync_note() never blocks, the
  * others do.  Any thread inside the store that holds no lock of a key, unless
- * it is said otherwise.
+ * a call says otherwise.
  */
 
 
@@ -46,13 +48,13 @@ void bigcache_sync_destroy(bigcache_sync_t *sync);
  */
 bigcache_rc_t bigcache_sync_start(bigcache_store_t *store, char *error);
 
-/* ends those of a store that nobody is inside of any more, if they run */
+/* ends the threads, if they run, of a store that no call is inside of */
 
 void bigcache_sync_stop(bigcache_store_t *store);
 
 /*
- * The index was written to; or is about to be, by a thread that holds the lock
- * of the key.  May be called with that lock.
+ * Notes that the index was written to; or is about to be, by a thread that
+ * holds the lock of the key.  May be called with that lock.
  */
 void bigcache_sync_note(bigcache_store_t *store);
 

@@ -51,7 +51,7 @@ bigcache_evict_work(bigcache_store_t *store)
 
     (void) bigcache_sync_segments(store);
 
-    (void) atomic_fetch_add(&store->shared->lost, n);
+    (void) atomic_fetch_add(&store->shared->evicted_pages, n);
 
     if (!bigcache_segments_remove(store->segments, usage.id)) {
         return BIGCACHE_EVICT_IDLE;

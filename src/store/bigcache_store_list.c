@@ -1,0 +1,283 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/* a part of the keys is listed, within bounds of memory and time */
+
+
+#include "bigcache_core.h"
+#include "bigcache_fault.h"
+#include "bigcache_key.h"
+#include "bigcache_store_list.h"
+#include "bigcache_time.h"
+
+
+/* keys that are looked at in one call, if most of them are not live */
+
+#define BIGCACHE_STORE_LIST_SEEN   10000
+
+/* keys between two looks at the clock, if nothing else is read */
+
+#define BIGCACHE_STORE_LIST_CLOCK  64
+
+
+typedef struct {
+    bigcache_store_t         *store;
+    bigcache_list_t          *list;
+    unsigned                  limit;
+    unsigned                  seen;
+    int64_t                   now;
+    int64_t                   deadline;   /* monotonic ms */
+} bigcache_store_list_t;
+
+
+static bigcache_rc_t bigcache_store_list_found(void *data,
+    const bigcache_str_t *key, const bigcache_str_t *value);
+static int bigcache_store_list_enough(const bigcache_store_list_t *ctx);
+static int bigcache_store_list_late(const bigcache_store_list_t *ctx);
+static int bigcache_store_list_live(const bigcache_store_list_t *ctx,
+    const bigcache_str_t *key, const bigcache_record_t *record);
+static int bigcache_store_list_add(bigcache_store_list_t *ctx,
+    const bigcache_str_t *key, const bigcache_record_t *record);
+static int bigcache_store_list_again(const bigcache_store_list_t *ctx,
+    const bigcache_str_t *key, bigcache_page_t *page);
+static int bigcache_store_list_row(bigcache_list_t *list,
+    const bigcache_str_t *key, const bigcache_record_t *record);
+
+
+bigcache_rc_t
+bigcache_store_list(bigcache_store_t *store, const bigcache_str_t *prefix,
+    const bigcache_str_t *after, unsigned limit, bigcache_list_t *list)
+{
+    char                    error[BIGCACHE_ERROR_LEN];
+    bigcache_rc_t           rc;
+    bigcache_store_list_t    ctx;
+    bigcache_index_walk_t  *walk;
+
+    bigcache_list_init(list, after);
+
+    rc = bigcache_core_enter(store);
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    ctx.store = store;
+    ctx.list = list;
+    ctx.limit = limit;
+    ctx.seen = 0;
+    ctx.now = bigcache_now();
+    ctx.deadline = bigcache_monotonic() + BIGCACHE_STORE_LIST_TIME;
+
+    walk = bigcache_index_walk_begin(store->index, BIGCACHE_NAMES_KEY,
+                                     prefix);
+
+    if (walk) {
+        bigcache_index_walk_after(walk, after);
+        rc = bigcache_index_walk(walk, bigcache_store_list_found, &ctx, error);
+
+    } else {
+        rc = BIGCACHE_NOMEM;
+    }
+
+    if (rc == BIGCACHE_MISS) {
+
+        /* the handler has stopped it */
+
+        list->more = 1;
+        rc = BIGCACHE_OK;
+    }
+
+    if (rc == BIGCACHE_DAMAGED) {
+        bigcache_fault_break(store, rc);
+        rc = BIGCACHE_UNAVAILABLE;
+
+    } else if (rc == BIGCACHE_ERROR) {
+        (void) bigcache_log_failed(&store->conf.log, store->conf.path, rc,
+                                   "list", error);
+    }
+
+    bigcache_core_leave(store);
+
+    return rc;
+}
+
+
+/* BIGCACHE_MISS ends the walk in front of the key */
+
+static bigcache_rc_t
+bigcache_store_list_found(void *data, const bigcache_str_t *key,
+    const bigcache_str_t *value)
+{
+    bigcache_store_list_t *ctx = data;
+
+    bigcache_record_t  record;
+
+    if (bigcache_store_list_enough(ctx)) {
+        return BIGCACHE_MISS;
+    }
+
+    if (bigcache_record_decode(&record, value->data, value->len) == 0
+        && bigcache_store_list_live(ctx, key, &record)
+        && !bigcache_store_list_add(ctx, key, &record))
+    {
+        return BIGCACHE_MISS;
+    }
+
+    bigcache_list_next(ctx->list, key);
+    ctx->seen++;
+
+    return BIGCACHE_OK;
+}
+
+
+static int
+bigcache_store_list_enough(const bigcache_store_list_t *ctx)
+{
+    if (ctx->list->n == ctx->limit || ctx->seen == BIGCACHE_STORE_LIST_SEEN) {
+        return 1;
+    }
+
+    /* a thread that drains the store waits for one key: else no progress */
+
+    return ctx->seen
+           && (atomic_load(&ctx->store->draining)
+               || (ctx->seen % BIGCACHE_STORE_LIST_CLOCK == 0
+                   && bigcache_store_list_late(ctx)));
+}
+
+
+static int
+bigcache_store_list_late(const bigcache_store_list_t *ctx)
+{
+    return ctx->seen && bigcache_monotonic() >= ctx->deadline;
+}
+
+
+static int
+bigcache_store_list_live(const bigcache_store_list_t *ctx,
+    const bigcache_str_t *key, const bigcache_record_t *record)
+{
+    return record->expire > ctx->now
+           && !bigcache_purges_covers(&ctx->store->purges, key,
+                                      record->origin);
+}
+
+
+/* returns 0 if the key is left for the next part: no room, or no time */
+
+static int
+bigcache_store_list_add(bigcache_store_list_t *ctx, const bigcache_str_t *key,
+    const bigcache_record_t *record)
+{
+    int               added;
+    bigcache_page_t   page;
+
+    if (!(record->flags & BIGCACHE_FLAG_SEGMENT) || record->type.len == 0) {
+        return bigcache_store_list_row(ctx->list, key, record);
+    }
+
+    /* the type lies with the page, anywhere on the disk */
+
+    if (bigcache_store_list_late(ctx)) {
+        return 0;
+    }
+
+    bigcache_page_clear(&page);
+    page.record = *record;
+
+    if (bigcache_body_head(&ctx->store->bodies, key, &page) == BIGCACHE_OK
+        || bigcache_store_list_again(ctx, key, &page))
+    {
+        added = bigcache_store_list_row(ctx->list, key,
+                                        &page.record);
+
+    } else {
+
+        /* it is gone since the walk began */
+
+        added = 1;
+    }
+
+    bigcache_page_free(&page);
+
+    return added;
+}
+
+
+/*
+ * Looks once more at a page whose type could not be read: the walk is over the
+ * index as it was, and the page may have been moved out of a segment that is
+ * not there any more.  Returns 1 and the record as it is now; or 0 if there is
+ * no such page.
+ */
+
+static int
+bigcache_store_list_again(const bigcache_store_list_t *ctx,
+    const bigcache_str_t *key, bigcache_page_t *page)
+{
+    char                error[BIGCACHE_ERROR_LEN];
+    bigcache_rc_t       rc;
+    bigcache_record_t  *record, was;
+
+    was = page->record;
+    record = &page->record;
+
+    bigcache_page_free(page);
+
+    rc = bigcache_index_get(ctx->store->index, BIGCACHE_NAMES_KEY, key,
+                            &page->value, error);
+
+    if (rc == BIGCACHE_MISS) {
+        return 0;
+    }
+
+    /* what cannot be read is listed without its type: a reader finds out */
+
+    if (rc != BIGCACHE_OK
+        || bigcache_record_decode(record, page->value.data, page->value.len)
+           == -1)
+    {
+        *record = was;
+        record->type.len = 0;
+
+        return 1;
+    }
+
+    if (!bigcache_store_list_live(ctx, key, record)) {
+        return 0;
+    }
+
+    if (!(record->flags & BIGCACHE_FLAG_SEGMENT) || record->type.len == 0) {
+        return 1;
+    }
+
+    if ((record->segment == was.segment && record->offset == was.offset)
+        || bigcache_body_head(&ctx->store->bodies, key, page) != BIGCACHE_OK)
+    {
+        record->type.len = 0;
+    }
+
+    return 1;
+}
+
+
+/* adds what the record says to the list; returns 0 if there is no room */
+
+static int
+bigcache_store_list_row(bigcache_list_t *list, const bigcache_str_t *key,
+    const bigcache_record_t *record)
+{
+    bigcache_list_row_t  row;
+
+    row.key = *key;
+    row.type = record->type;
+    row.kind = record->kind;
+    row.version = record->version;
+    row.expire = record->expire;
+    row.size = (record->flags & BIGCACHE_FLAG_GZIP) ? record->unpacked
+                                                    : record->length;
+
+    return bigcache_list_add(list, &row);
+}
