@@ -80,7 +80,7 @@ main(int argc, char **argv)
     share = (last - first + THREADS - 1) / THREADS;
     failed = 0;
 
-    began = bigcache_monotonic();
+    began = bigcache_time_monotonic();
 
     for (i = 0; i < THREADS; i++) {
         parts[i].store = store;
@@ -100,7 +100,7 @@ main(int argc, char **argv)
     }
 
     (void) printf("%.0f\n", (double) (last - first) * 1000
-                            / (double) (bigcache_monotonic() - began + 1));
+                            / (double) (bigcache_time_monotonic() - began + 1));
 
     bigcache_keeper_stop(store);
     bigcache_store_destroy(store);

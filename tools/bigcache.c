@@ -335,7 +335,7 @@ bigcache_tool_stat(bigcache_tool_t *tool)
     memset(&stat, 0, sizeof(bigcache_tool_stat_t));
 
     stat.tool = tool;
-    stat.now = bigcache_now();
+    stat.now = bigcache_time_now();
 
     status = bigcache_tool_walk(tool, &all, bigcache_tool_stat_key, &stat);
 
@@ -535,7 +535,7 @@ bigcache_tool_get(bigcache_tool_t *tool)
         (void) bigcache_tool_failed("the key was purged");
         status = BIGCACHE_TOOL_WRONG;
 
-    } else if (record.expire <= bigcache_now()) {
+    } else if (record.expire <= bigcache_time_now()) {
         (void) bigcache_tool_failed("the key has expired");
         status = BIGCACHE_TOOL_WRONG;
 

@@ -15,7 +15,7 @@
 
 
 uint32_t
-bigcache_crc32(uint32_t crc, const u_char *data, size_t len)
+bigcache_crc(uint32_t crc, const u_char *data, size_t len)
 {
     return libdeflate_crc32(crc, data, len);
 }

@@ -17,7 +17,7 @@
 
 /* begins with a crc of 0 and goes on with what it returned */
 
-uint32_t bigcache_crc32(uint32_t crc, const u_char *data, size_t len);
+uint32_t bigcache_crc(uint32_t crc, const u_char *data, size_t len);
 
 
 #endif /* _BIGCACHE_CRC_H_INCLUDED_ */

@@ -189,7 +189,7 @@ bigcache_data_put(int fd, off_t offset, const u_char *buf, size_t len,
     uint32_t *crc)
 {
     if (crc && len) {
-        *crc = bigcache_crc32(*crc, buf, len);
+        *crc = bigcache_crc(*crc, buf, len);
     }
 
     return (fd == -1) ? 0 : bigcache_data_pwrite(fd, buf, len, offset);

@@ -18,28 +18,28 @@ static int64_t bigcache_time(clockid_t clock, int64_t fraction);
 
 
 int64_t
-bigcache_now(void)
+bigcache_time_now(void)
 {
     return bigcache_time(CLOCK_REALTIME, 1000);
 }
 
 
 int64_t
-bigcache_now_us(void)
+bigcache_time_now_us(void)
 {
     return bigcache_time(CLOCK_REALTIME, 1000000);
 }
 
 
 int64_t
-bigcache_monotonic(void)
+bigcache_time_monotonic(void)
 {
     return bigcache_time(CLOCK_MONOTONIC, 1000);
 }
 
 
 int64_t
-bigcache_monotonic_us(void)
+bigcache_time_monotonic_us(void)
 {
     return bigcache_time(CLOCK_MONOTONIC, 1000000);
 }

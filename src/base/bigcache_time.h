@@ -16,19 +16,19 @@
 
 /* returns the time since the epoch, which may be set back */
 
-int64_t bigcache_now(void);
+int64_t bigcache_time_now(void);
 
 /* the same in microseconds */
 
-int64_t bigcache_now_us(void);
+int64_t bigcache_time_now_us(void);
 
 /* returns the time since some fixed point, which only grows */
 
-int64_t bigcache_monotonic(void);
+int64_t bigcache_time_monotonic(void);
 
 /* the same in microseconds */
 
-int64_t bigcache_monotonic_us(void);
+int64_t bigcache_time_monotonic_us(void);
 
 
 #endif /* _BIGCACHE_TIME_H_INCLUDED_ */

@@ -36,7 +36,7 @@ ngx_http_bigcache_ctx_create(ngx_http_request_t *r)
     }
 
     ctx->request = r;
-    ctx->start = bigcache_monotonic_us();
+    ctx->start = bigcache_time_monotonic_us();
     ctx->zone = blcf->zone;
     ctx->op.cache = blcf->zone->cache;
     ctx->op.page.fd = -1;

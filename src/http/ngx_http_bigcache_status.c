@@ -61,7 +61,8 @@ ngx_http_bigcache_status(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 
     bigcache_metrics_took(&ctx->zone->shm->metrics, (unsigned) ngx_worker,
                           ctx->route->metric,
-                          (uint64_t) (bigcache_monotonic_us() - ctx->start));
+                          (uint64_t) (bigcache_time_monotonic_us()
+                                      - ctx->start));
 
     if (ctx->status.len == 0) {
         return NGX_OK;

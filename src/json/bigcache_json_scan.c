@@ -88,7 +88,7 @@ bigcache_json_scan(const u_char *data, size_t len, bigcache_json_doc_t *doc,
         { "duration", { 0, NULL } }
     };
 
-    rc = bigcache_json_members(data, len, named, 3, err);
+    rc = bigcache_json_scan_members(data, len, named, 3, err);
 
     doc->value = named[0].extent;
     doc->expire = named[1].extent;
@@ -99,7 +99,7 @@ bigcache_json_scan(const u_char *data, size_t len, bigcache_json_doc_t *doc,
 
 
 int
-bigcache_json_members(const u_char *data, size_t len,
+bigcache_json_scan_members(const u_char *data, size_t len,
     bigcache_json_named_t *named, unsigned n, bigcache_json_error_t *err)
 {
     unsigned               i;
@@ -157,7 +157,7 @@ bigcache_json_members(const u_char *data, size_t len,
 /* the text is valid, so that brackets and quotes tell where an item ends */
 
 int
-bigcache_json_item(const bigcache_str_t *array, size_t *at,
+bigcache_json_scan_item(const bigcache_str_t *array, size_t *at,
     bigcache_str_t *item)
 {
     size_t         depth;
@@ -436,7 +436,7 @@ bigcache_json_slot(bigcache_json_scan_t *s, const u_char *p,
 
 
 int
-bigcache_json_is(const bigcache_str_t *member, const char *word)
+bigcache_json_scan_is(const bigcache_str_t *member, const char *word)
 {
     return member->data && member->data[0] == '"'
            && bigcache_json_name_is(member->data + 1,

@@ -91,7 +91,7 @@ int bigcache_json_scan(const u_char *data, size_t len,
 
 /* the same for the n members that "named" names, whose extents are set */
 
-int bigcache_json_members(const u_char *data, size_t len,
+int bigcache_json_scan_members(const u_char *data, size_t len,
     bigcache_json_named_t *named, unsigned n, bigcache_json_error_t *err);
 
 
@@ -103,7 +103,7 @@ int bigcache_json_members(const u_char *data, size_t len,
  * Returns 1, or 0 if there is none left.
  */
 
-int bigcache_json_item(const bigcache_str_t *array, size_t *at,
+int bigcache_json_scan_item(const bigcache_str_t *array, size_t *at,
     bigcache_str_t *item);
 
 
@@ -112,7 +112,7 @@ int bigcache_json_item(const bigcache_str_t *array, size_t *at,
  * is, which is of letters, digits, "_" and "*".
  */
 
-int bigcache_json_is(const bigcache_str_t *member, const char *word);
+int bigcache_json_scan_is(const bigcache_str_t *member, const char *word);
 
 
 #endif /* _BIGCACHE_JSON_SCAN_H_INCLUDED_ */

@@ -159,7 +159,7 @@ bigcache_json_text_base64(bigcache_json_text_t *text,
 
 
 ssize_t
-bigcache_json_unbase64(u_char *data, size_t len)
+bigcache_json_text_unbase64(u_char *data, size_t len)
 {
     int       c;
     size_t    i, n, padding;

@@ -53,7 +53,7 @@ void bigcache_json_text_base64(bigcache_json_text_t *text,
  * Turns the base64 text of len bytes at data into its bytes, in place.
  * Returns how many there are, or -1 if it is none.
  */
-ssize_t bigcache_json_unbase64(u_char *data, size_t len);
+ssize_t bigcache_json_text_unbase64(u_char *data, size_t len);
 
 
 #endif /* _BIGCACHE_JSON_TEXT_H_INCLUDED_ */

@@ -236,14 +236,14 @@ bigcache_ask_begin(bigcache_ask_t *ask, bigcache_local_t *local)
     memset(ask, 0, sizeof(bigcache_ask_t));
 
     ask->local = local;
-    ask->deadline = bigcache_monotonic() + local->conf.wait;
+    ask->deadline = bigcache_time_monotonic() + local->conf.wait;
 
     /* a version is a moment of time, unless the clock was set back */
 
     told = bigcache_client_latest(local->client);
     own = bigcache_version_latest(local->store);
 
-    ask->since = (uint64_t) bigcache_now_us();
+    ask->since = (uint64_t) bigcache_time_now_us();
     ask->since = (told > ask->since) ? told : ask->since;
     ask->since = (own > ask->since) ? own : ask->since;
 }
@@ -262,7 +262,7 @@ bigcache_ask(bigcache_ask_t *ask, unsigned call, const bigcache_str_t *key,
     ask->call.call = call;
     ask->call.key = key ? *key : none;
 
-    left = ask->deadline - bigcache_monotonic();
+    left = ask->deadline - bigcache_time_monotonic();
     left = (left > 0) ? left : 0;
 
     rc = bigcache_client_call(ask->local->client, &ask->call,
@@ -300,7 +300,7 @@ bigcache_ask_again(bigcache_ask_t *ask, bigcache_rc_t *rc)
         /* writing a large page takes long, but is no waiting */
 
         if (ask->stale++ < BIGCACHE_ASK_STALE) {
-            ask->deadline = bigcache_monotonic() + local->conf.wait;
+            ask->deadline = bigcache_time_monotonic() + local->conf.wait;
         }
 
         break;
@@ -327,7 +327,7 @@ bigcache_ask_again(bigcache_ask_t *ask, bigcache_rc_t *rc)
         return 0;
     }
 
-    if (bigcache_monotonic() >= ask->deadline
+    if (bigcache_time_monotonic() >= ask->deadline
         || atomic_load(&local->stopping))
     {
         bigcache_ask_unavailable(local, "the process that has the store open "

@@ -146,7 +146,7 @@ bigcache_local_create(const bigcache_local_conf_t *conf)
 
     /* processes that start at the same time must not have the same tags */
 
-    local->tag = (unsigned) bigcache_now_us() * 2654435761u
+    local->tag = (unsigned) bigcache_time_now_us() * 2654435761u
                  ^ (unsigned) getpid();
 
     return &local->cache;

@@ -126,7 +126,7 @@ bigcache_peek_page(bigcache_local_t *local, const bigcache_str_t *key,
 
     if (!bigcache_peek_read(local, entry, page->memory)
         || !bigcache_body_parse(key, (size_t) entry->size, page)
-        || page->record.expire <= bigcache_now())
+        || page->record.expire <= bigcache_time_now())
     {
         /* a call that may wait for the disk finds out what is the matter */
 

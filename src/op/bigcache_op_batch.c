@@ -97,7 +97,7 @@ bigcache_op_batch(bigcache_op_t *op)
     memset(&batch, 0, sizeof(bigcache_op_batch_t));
 
     batch.op = op;
-    batch.end = bigcache_monotonic() + BIGCACHE_OP_BATCH_TIME;
+    batch.end = bigcache_time_monotonic() + BIGCACHE_OP_BATCH_TIME;
 
     op->tally = malloc(BIGCACHE_OP_BATCH_TALLY * sizeof(bigcache_op_tally_t));
 
@@ -133,6 +133,7 @@ bigcache_op_batch(bigcache_op_t *op)
 static bigcache_rc_t
 bigcache_op_batch_items(bigcache_op_batch_t *batch, bigcache_str_t *items)
 {
+    int                     scanned;
     size_t                  at;
     unsigned                n;
     bigcache_rc_t           rc;
@@ -144,10 +145,10 @@ bigcache_op_batch_items(bigcache_op_batch_t *batch, bigcache_str_t *items)
     op = batch->op;
     text = &batch->view.text;
 
-    rc = bigcache_op_write_scanned(op,
-                                   bigcache_json_members(text->data, text->len,
-                                                         &named, 1, &err),
-                                   &err);
+    scanned = bigcache_json_scan_members(text->data, text->len, &named, 1,
+                                         &err);
+
+    rc = bigcache_op_write_scanned(op, scanned, &err);
     if (rc != BIGCACHE_OK) {
         return rc;
     }
@@ -167,7 +168,7 @@ bigcache_op_batch_items(bigcache_op_batch_t *batch, bigcache_str_t *items)
 
     at = 0;
 
-    for (n = 0; bigcache_json_item(items, &at, &item); n++) {
+    for (n = 0; bigcache_json_scan_item(items, &at, &item); n++) {
         if (n == BIGCACHE_OP_BATCH) {
             return bigcache_op_invalid(op, "body", "operations",
                                        "there are more than 1000",
@@ -193,7 +194,7 @@ bigcache_op_batch_all(bigcache_op_batch_t *batch, const bigcache_str_t *items)
     /* an operation whose result cannot be told must not be run */
 
     for (n = 0;
-         !batch->text.failed && bigcache_json_item(items, &at, &item);
+         !batch->text.failed && bigcache_json_scan_item(items, &at, &item);
          n++)
     {
         if (n) {
@@ -263,8 +264,8 @@ bigcache_op_batch_run(bigcache_op_batch_t *batch, const bigcache_str_t *item)
         batch->named[i].name = bigcache_op_batch_names[i];
     }
 
-    if (bigcache_json_members(item->data, item->len, batch->named,
-                              BIGCACHE_BATCH_MEMBERS, &err)
+    if (bigcache_json_scan_members(item->data, item->len, batch->named,
+                                   BIGCACHE_BATCH_MEMBERS, &err)
         != BIGCACHE_JSON_OK)
     {
         bigcache_op_batch_result_invalid(batch,
@@ -274,8 +275,8 @@ bigcache_op_batch_run(bigcache_op_batch_t *batch, const bigcache_str_t *item)
 
     for (known = bigcache_op_batch_ops; known->name; known++) {
 
-        if (bigcache_json_is(&batch->named[BIGCACHE_BATCH_OP].extent,
-                             known->name))
+        if (bigcache_json_scan_is(&batch->named[BIGCACHE_BATCH_OP].extent,
+                                  known->name))
         {
             break;
         }
@@ -321,7 +322,7 @@ bigcache_op_batch_limit(bigcache_op_batch_t *batch)
         reason = "the batch has unpacked and copied 256 MB of pages, send the "
                  "rest of it anew";
 
-    } else if (bigcache_monotonic() >= batch->end) {
+    } else if (bigcache_time_monotonic() >= batch->end) {
         reason = "the batch has taken 10 seconds, send the rest of it anew";
 
     } else {
@@ -472,7 +473,7 @@ bigcache_op_batch_set(bigcache_op_batch_t *batch)
 
     if (none_match->data && none_match->data[0] != 'n') {
 
-        if (!bigcache_json_is(none_match, "*")) {
+        if (!bigcache_json_scan_is(none_match, "*")) {
             bigcache_op_batch_result_invalid(batch,
                                              "if_none_match is not \"*\"");
             return;
@@ -563,8 +564,8 @@ bigcache_op_batch_bytes(bigcache_op_batch_t *batch)
     }
 
     n = batch->bytes.data
-        ? bigcache_json_unbase64((u_char *) batch->bytes.data,
-                                 batch->bytes.len)
+        ? bigcache_json_text_unbase64((u_char *) batch->bytes.data,
+                                      batch->bytes.len)
         : -1;
 
     if (n == -1) {

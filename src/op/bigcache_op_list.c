@@ -89,7 +89,7 @@ bigcache_op_list_parts(bigcache_op_t *op, bigcache_json_text_t *text,
 
     n = 0;
     after = op->after;
-    deadline = bigcache_monotonic() + BIGCACHE_OP_LIST_TIME;
+    deadline = bigcache_time_monotonic() + BIGCACHE_OP_LIST_TIME;
 
     do {
         rc = bigcache_cache_list(op->cache, &op->key, &after, op->limit - n,
@@ -113,7 +113,7 @@ bigcache_op_list_parts(bigcache_op_t *op, bigcache_json_text_t *text,
         /* after a part without a row there may be many such parts */
 
     } while (list->more && list->n && n < op->limit
-             && bigcache_monotonic() < deadline);
+             && bigcache_time_monotonic() < deadline);
 
     return BIGCACHE_OK;
 }

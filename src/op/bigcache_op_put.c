@@ -182,7 +182,7 @@ bigcache_op_put_raw_lifetime(bigcache_op_put_t *put)
                               "value_error.duration");
         }
 
-        put->expire = bigcache_now() + ms;
+        put->expire = bigcache_time_now() + ms;
     }
 
     return BIGCACHE_OK;

@@ -339,8 +339,8 @@ bigcache_op_counter(bigcache_op_rewrite_t *rw)
     rw->delta = 1;
     rw->expire = BIGCACHE_NEVER;
 
-    rc = bigcache_json_members(rw->view.text.data, rw->view.text.len, named,
-                               4, &err);
+    rc = bigcache_json_scan_members(rw->view.text.data, rw->view.text.len,
+                                    named, 4, &err);
 
     if (rc == BIGCACHE_JSON_EMPTY) {
         return BIGCACHE_OK;

@@ -151,7 +151,7 @@ bigcache_op_write_lifetime(bigcache_op_put_t *put)
     rc = bigcache_json_duration(&put->doc.duration, &ms, &msg);
 
     if (rc == BIGCACHE_JSON_OK) {
-        put->expire = bigcache_now() + ms;
+        put->expire = bigcache_time_now() + ms;
 
     } else if (rc != BIGCACHE_JSON_NULL) {
         return (rc == BIGCACHE_JSON_NOMEM)

@@ -61,7 +61,7 @@ bigcache_rc_t bigcache_op_write_view(const bigcache_op_t *op,
     bigcache_op_view_t *view, const bigcache_data_t *body);
 void bigcache_op_write_view_free(bigcache_op_view_t *view);
 
-/* makes a result of bigcache_json_members() one of the operation */
+/* makes a result of bigcache_json_scan_members() one of the operation */
 
 bigcache_rc_t bigcache_op_write_scanned(bigcache_op_t *op, int rc,
     const bigcache_json_error_t *err);

@@ -80,7 +80,7 @@ bigcache_client_create(const char *path, const uint64_t *masters,
     /* no other living process has the same number */
 
     client->peer = ((uint64_t) getpid() << 32)
-                   ^ (uint64_t) bigcache_now_us() ^ (uintptr_t) client;
+                   ^ (uint64_t) bigcache_time_now_us() ^ (uintptr_t) client;
     client->wait = wait;
 
     (void) pthread_mutex_init(&client->mutex, NULL);

@@ -59,7 +59,7 @@ bigcache_purge(bigcache_store_t *store, const bigcache_str_t *prefix,
     int64_t        begin;
     bigcache_rc_t  rc;
 
-    begin = bigcache_monotonic();
+    begin = bigcache_time_monotonic();
 
     do {
         rc = bigcache_core_enter(store);
@@ -93,7 +93,7 @@ bigcache_purge_run(bigcache_store_t *store, uint64_t version,
     uint64_t       done;
     bigcache_rc_t  rc;
 
-    moved_at = bigcache_monotonic();
+    moved_at = bigcache_time_monotonic();
 
     for ( ;; ) {
         rc = bigcache_core_enter(store);
@@ -114,7 +114,7 @@ bigcache_purge_run(bigcache_store_t *store, uint64_t version,
         }
 
         if (*n + *expired != done) {
-            moved_at = bigcache_monotonic();
+            moved_at = bigcache_time_monotonic();
         }
 
         if ((rc != BIGCACHE_UNAVAILABLE && rc != BIGCACHE_FULL)

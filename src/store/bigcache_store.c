@@ -238,7 +238,7 @@ bigcache_store_delete(bigcache_store_t *store, const bigcache_str_t *key,
     int64_t        begin;
     bigcache_rc_t  rc;
 
-    begin = bigcache_monotonic();
+    begin = bigcache_time_monotonic();
 
     do {
         rc = bigcache_store_remove(store, key, expect, retry_floor);
@@ -534,7 +534,7 @@ bigcache_store_read(bigcache_store_t *store, const bigcache_str_t *key,
         return BIGCACHE_MISMATCH;
     }
 
-    if (record.expire <= bigcache_now()) {
+    if (record.expire <= bigcache_time_now()) {
 
         bigcache_page_free(page);
 

@@ -67,8 +67,8 @@ bigcache_store_list(bigcache_store_t *store, const bigcache_str_t *prefix,
     ctx.list = list;
     ctx.limit = limit;
     ctx.seen = 0;
-    ctx.now = bigcache_now();
-    ctx.deadline = bigcache_monotonic() + BIGCACHE_STORE_LIST_TIME;
+    ctx.now = bigcache_time_now();
+    ctx.deadline = bigcache_time_monotonic() + BIGCACHE_STORE_LIST_TIME;
 
     walk = bigcache_index_walk_begin(store->index, BIGCACHE_NAMES_KEY,
                                      prefix);
@@ -151,7 +151,7 @@ bigcache_store_list_enough(const bigcache_store_list_t *ctx)
 static int
 bigcache_store_list_late(const bigcache_store_list_t *ctx)
 {
-    return ctx->seen && bigcache_monotonic() >= ctx->deadline;
+    return ctx->seen && bigcache_time_monotonic() >= ctx->deadline;
 }
 
 

@@ -41,7 +41,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     memcpy(in, data, size);
 
-    if (bigcache_json_members(in, size, &named, 1, &err) == BIGCACHE_JSON_OK
+    if (bigcache_json_scan_members(in, size, &named, 1, &err)
+            == BIGCACHE_JSON_OK
         && named.extent.data && named.extent.data[0] == '[')
     {
         items(&named.extent);
@@ -63,7 +64,7 @@ items(const bigcache_str_t *array)
     at = 0;
     p = array->data + 1;
 
-    while (bigcache_json_item(array, &at, &one)) {
+    while (bigcache_json_scan_item(array, &at, &one)) {
 
         if (one.data < p || one.len == 0
             || one.data + one.len >= array->data + array->len)
@@ -102,7 +103,7 @@ item(const bigcache_str_t *text)
 
     memcpy(copy, text->data, text->len);
 
-    rc = bigcache_json_members(copy, text->len, &named, 1, &err);
+    rc = bigcache_json_scan_members(copy, text->len, &named, 1, &err);
 
     if (rc != BIGCACHE_JSON_OK && rc != BIGCACHE_JSON_NOT_OBJECT) {
         abort();
@@ -120,7 +121,7 @@ item(const bigcache_str_t *text)
     bigcache_json_text_base64(&out, &said);
 
     if (!out.failed) {
-        len = bigcache_json_unbase64(out.data + 1, out.len - 2);
+        len = bigcache_json_text_unbase64(out.data + 1, out.len - 2);
 
         if (len != (ssize_t) said.len
             || memcmp(out.data + 1, said.data, said.len) != 0)
@@ -131,7 +132,7 @@ item(const bigcache_str_t *text)
 
     free(out.data);
 
-    (void) bigcache_json_unbase64((u_char *) said.data, said.len);
+    (void) bigcache_json_text_unbase64((u_char *) said.data, said.len);
 
     free((void *) said.data);
 }

@@ -43,8 +43,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         head = bigcache_segment_entry_header(bigcache_get16(in + 12),
                                              bigcache_get16(in + 14));
         if (head <= size) {
-            (void) bigcache_put32(in + 4, bigcache_crc32(0, in + 8,
-                                                         head - 8));
+            (void) bigcache_put32(in + 4, bigcache_crc(0, in + 8,
+                                                       head - 8));
         }
     }
 

@@ -309,7 +309,7 @@ read_body(const bigcache_page_t *page, body_t *body)
             body->length = UINT64_MAX - 1;
 
         } else {
-            body->crc = bigcache_crc32(0, text, page->record.unpacked);
+            body->crc = bigcache_crc(0, text, page->record.unpacked);
         }
 
         free(text);
@@ -414,11 +414,11 @@ settle(check_t *check)
 {
     int64_t  end;
 
-    end = bigcache_monotonic() + SETTLE;
+    end = bigcache_time_monotonic() + SETTLE;
 
     while (!settled(check)) {
 
-        if (bigcache_monotonic() > end) {
+        if (bigcache_time_monotonic() > end) {
             (void) tell(check, CHECK_UNSETTLED,
                         "the store does not come to the end of its start");
             return;
@@ -502,7 +502,7 @@ count(check_t *check)
                                         &check->first[i], now);
     }
 
-    end = bigcache_monotonic() + WAIT;
+    end = bigcache_time_monotonic() + WAIT;
 
     do {
         rc = bigcache_cache_stat(check->cache, 0, &stat);
@@ -513,7 +513,7 @@ count(check_t *check)
 
         (void) usleep(10000);
 
-    } while (bigcache_monotonic() < end);
+    } while (bigcache_time_monotonic() < end);
 
     (void) tell(check, CHECK_COUNT, "%u keys, but the store counts %llu", n,
                 (unsigned long long) stat.keys);
@@ -634,5 +634,5 @@ log_handler(void *data, int level, const char *text)
 static double
 seconds(void)
 {
-    return (double) bigcache_now_us() / 1000000;
+    return (double) bigcache_time_now_us() / 1000000;
 }

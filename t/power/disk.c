@@ -1202,8 +1202,8 @@ write_blocks(file_t *file, int fd, uint64_t size)
             len = (first * BLOCK < size) ? size - first * BLOCK : 0;
         }
 
-        file->cut->sum += mix(file->node->id, mix(first, bigcache_crc32(0, run,
-                                                                        len)));
+        file->cut->sum += mix(file->node->id, mix(first, bigcache_crc(0, run,
+                                                                      len)));
 
         if (pwrite(fd, run, len, (off_t) (first * BLOCK)) != (ssize_t) len) {
             free(run);

@@ -123,7 +123,7 @@ main(void)
     }
 
     seconds = getenv("BIGCACHE_HAMMER");
-    end = bigcache_monotonic() + (seconds ? atoi(seconds) * 1000 : 5000);
+    end = bigcache_time_monotonic() + (seconds ? atoi(seconds) * 1000 : 5000);
 
     quits = 0;
     kills = 0;
@@ -131,7 +131,7 @@ main(void)
 
     srand((unsigned) getpid());
 
-    while (bigcache_monotonic() < end) {
+    while (bigcache_time_monotonic() < end) {
 
         (void) usleep(PAUSE * 1000);
 
@@ -246,7 +246,7 @@ child(unsigned process)
     for (i = 0; i < THREADS; i++) {
         workers[i].process = process;
         workers[i].thread = i;
-        workers[i].rnd = (uint64_t) bigcache_now_us() * (i + 1)
+        workers[i].rnd = (uint64_t) bigcache_time_now_us() * (i + 1)
                          + (uint64_t) getpid();
         workers[i].body = malloc(LARGE + 64);
 

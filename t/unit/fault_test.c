@@ -406,7 +406,7 @@ scenario_put(void)
 
     for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         (void) put(page(keys[i]), 1, i % 4 ? BIGCACHE_NEVER
-                                           : bigcache_now() + 3600000);
+                                           : bigcache_time_now() + 3600000);
         (void) look(page(keys[i]));
     }
 
@@ -497,10 +497,10 @@ scenario_compact(void)
         }
     }
 
-    end = bigcache_monotonic() + 1500;
+    end = bigcache_time_monotonic() + 1500;
 
     while (atomic_load(&run->shared.compacted) < 1
-           && bigcache_monotonic() < end)
+           && bigcache_time_monotonic() < end)
     {
         look_all();
     }
@@ -557,17 +557,17 @@ scenario_expire(void)
 
     for (i = 0; i < 20; i++) {
         (void) snprintf(key, sizeof(key), "k%02u", i);
-        (void) put(page(key), 1, bigcache_now() + 1);
+        (void) put(page(key), 1, bigcache_time_now() + 1);
         page(key)->may = MAY_MISS;
     }
 
     (void) usleep(1700 * 1000);
     arm();
 
-    end = bigcache_monotonic() + 3000;
+    end = bigcache_time_monotonic() + 3000;
 
     while (atomic_load(&run->removed) < n + 20
-           && bigcache_monotonic() < end)
+           && bigcache_time_monotonic() < end)
     {
         (void) usleep(10000);
     }
@@ -607,9 +607,9 @@ scenario_clear(void)
     (void) put(page("k00"), 1, BIGCACHE_NEVER);
     (void) put(page("n00"), 1, BIGCACHE_NEVER);
 
-    end = bigcache_monotonic() + SERVING;
+    end = bigcache_time_monotonic() + SERVING;
 
-    while (exists("trash") && bigcache_monotonic() < end) {
+    while (exists("trash") && bigcache_time_monotonic() < end) {
         (void) usleep(1000);
     }
 
@@ -633,9 +633,11 @@ scenario_import(void)
     arm();
     start();
 
-    end = bigcache_monotonic() + SERVING;
+    end = bigcache_time_monotonic() + SERVING;
 
-    while (look(page("d00")) != BIGCACHE_MISS && bigcache_monotonic() < end) {
+    while (look(page("d00")) != BIGCACHE_MISS
+           && bigcache_time_monotonic() < end)
+    {
         (void) usleep(1000);
     }
 
@@ -664,9 +666,9 @@ scenario_import(void)
         (void) bigcache_purge_run(store, version, &n, &expired);
     }
 
-    end = bigcache_monotonic() + 3000;
+    end = bigcache_time_monotonic() + 3000;
 
-    while (exists("import") && bigcache_monotonic() < end) {
+    while (exists("import") && bigcache_time_monotonic() < end) {
         look_all();
     }
 
@@ -859,9 +861,9 @@ recount_stops(void (*handler)(unsigned kind, unsigned n))
 
     recount_start();
 
-    end = bigcache_monotonic() + SERVING;
+    end = bigcache_time_monotonic() + SERVING;
 
-    while (atomic_load(&reads) == 0 && bigcache_monotonic() < end) {
+    while (atomic_load(&reads) == 0 && bigcache_time_monotonic() < end) {
         (void) usleep(1000);
     }
 
@@ -955,9 +957,9 @@ revert_large(void)
 
     recount_start();
 
-    end = bigcache_monotonic() + SERVING;
+    end = bigcache_time_monotonic() + SERVING;
 
-    while (atomic_load(&held) == 1 && bigcache_monotonic() < end) {
+    while (atomic_load(&held) == 1 && bigcache_time_monotonic() < end) {
         (void) usleep(1000);
     }
 
@@ -998,9 +1000,9 @@ revert_hold(unsigned kind, unsigned n)
 
     atomic_store(&held, 2);
 
-    end = bigcache_monotonic() + SERVING / 4;
+    end = bigcache_time_monotonic() + SERVING / 4;
 
-    while (atomic_load(&held) == 2 && bigcache_monotonic() < end) {
+    while (atomic_load(&held) == 2 && bigcache_time_monotonic() < end) {
         (void) usleep(1000);
     }
 
@@ -1343,10 +1345,10 @@ import_begins(void)
 
     recount_start();
 
-    end = bigcache_monotonic() + SERVING;
+    end = bigcache_time_monotonic() + SERVING;
 
     while (logged("cannot begin a segment: Too many open files") < 2
-           && bigcache_monotonic() < end)
+           && bigcache_time_monotonic() < end)
     {
         (void) usleep(1000);
     }
@@ -1361,7 +1363,7 @@ import_begins(void)
 
     disarm();
 
-    while (exists("import") && bigcache_monotonic() < end) {
+    while (exists("import") && bigcache_time_monotonic() < end) {
         (void) usleep(1000);
     }
 
@@ -1564,7 +1566,7 @@ template_fill(void)
             && strcmp(run->pages[i].key, "L2") != 0)
         {
             (void) put(&run->pages[i], 0, i % 5 ? BIGCACHE_NEVER
-                                              : bigcache_now() + 3600000);
+                                              : bigcache_time_now() + 3600000);
         }
 
         /* it lies in tables, too */
@@ -1998,11 +2000,11 @@ in_child(void (*handler)(void), unsigned seconds)
         _exit(0);
     }
 
-    end = bigcache_monotonic() + seconds * 1000;
+    end = bigcache_time_monotonic() + seconds * 1000;
 
     while (waitpid(pid, &status, WNOHANG) == 0) {
 
-        if (bigcache_monotonic() > end) {
+        if (bigcache_time_monotonic() > end) {
             fail("it hangs");
 
             if (getenv("BIGCACHE_FAULTS_HOLD")) {
@@ -2060,9 +2062,9 @@ verify_pages(int pass)
     start();
     serving();
 
-    end = bigcache_monotonic() + SERVING;
+    end = bigcache_time_monotonic() + SERVING;
 
-    while (exists("import") && bigcache_monotonic() < end) {
+    while (exists("import") && bigcache_time_monotonic() < end) {
         (void) usleep(1000);
     }
 
@@ -2073,11 +2075,11 @@ verify_pages(int pass)
     for (i = 0; i < PAGES; i++) {
         m = &run->pages[i];
 
-        end = bigcache_monotonic() + SERVING;
+        end = bigcache_time_monotonic() + SERVING;
 
         do {
             rc = look(m);
-        } while (rc == BIGCACHE_UNAVAILABLE && bigcache_monotonic() < end);
+        } while (rc == BIGCACHE_UNAVAILABLE && bigcache_time_monotonic() < end);
 
         if (rc == BIGCACHE_OK) {
             keys++;
@@ -2094,12 +2096,12 @@ verify_pages(int pass)
 
     /* keys of a purge are counted until they are removed */
 
-    end = bigcache_monotonic() + SERVING;
+    end = bigcache_time_monotonic() + SERVING;
 
     do {
         rc = bigcache_store_stat(store, &stat);
     } while (rc == BIGCACHE_OK && stat.keys > keys
-             && bigcache_monotonic() < end);
+             && bigcache_time_monotonic() < end);
 
     if (rc != BIGCACHE_OK || !stat.counted || stat.keys != keys) {
         fail("opening %d: %u pages, but stat is %d: %llu", pass, keys, rc,
@@ -2163,7 +2165,7 @@ serving(void)
     int64_t        end;
     bigcache_rc_t  rc;
 
-    end = bigcache_monotonic() + SERVING;
+    end = bigcache_time_monotonic() + SERVING;
 
     do {
         rc = look(page("d00"));
@@ -2174,7 +2176,7 @@ serving(void)
 
         (void) usleep(1000);
 
-    } while (bigcache_monotonic() < end);
+    } while (bigcache_time_monotonic() < end);
 
     bigcache_store_reason(store, reason);
     fail("it does not serve: %d, %s", rc, reason);
@@ -2190,11 +2192,11 @@ counted(void)
     int64_t          end;
     bigcache_stat_t  stat;
 
-    end = bigcache_monotonic() + SERVING;
+    end = bigcache_time_monotonic() + SERVING;
 
     while (bigcache_store_stat(store, &stat) != BIGCACHE_OK || !stat.counted) {
 
-        if (bigcache_monotonic() > end) {
+        if (bigcache_time_monotonic() > end) {
             fail("the keys are not counted");
             _exit(0);
         }
@@ -2213,23 +2215,23 @@ settled(void)
     unsigned         n, last;
     bigcache_stat_t  stat;
 
-    end = bigcache_monotonic() + SERVING;
+    end = bigcache_time_monotonic() + SERVING;
 
     while ((bigcache_store_stat(store, &stat) != BIGCACHE_OK || !stat.counted)
-           && bigcache_monotonic() < end)
+           && bigcache_time_monotonic() < end)
     {
         (void) usleep(1000);
     }
 
     last = segments();
-    since = bigcache_monotonic();
+    since = bigcache_time_monotonic();
 
-    while (bigcache_monotonic() < since + MOMENT) {
+    while (bigcache_time_monotonic() < since + MOMENT) {
         n = segments();
 
         if (n != last) {
             last = n;
-            since = bigcache_monotonic();
+            since = bigcache_time_monotonic();
         }
 
         (void) usleep(5000);
@@ -2343,7 +2345,7 @@ put(model_t *m, int new, int64_t expire)
     }
 
     if (rc == BIGCACHE_OK && expire != BIGCACHE_NEVER
-        && expire < bigcache_now() + 60000)
+        && expire < bigcache_time_now() + 60000)
     {
         m->may |= MAY_MISS;
     }

@@ -464,9 +464,9 @@ test_many(void)
         }
     }
 
-    end = bigcache_monotonic() + TIME;
+    end = bigcache_time_monotonic() + TIME;
 
-    for (round = 0; bigcache_monotonic() < end; round++) {
+    for (round = 0; bigcache_time_monotonic() < end; round++) {
 
         owner = fork();
 

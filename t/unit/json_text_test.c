@@ -87,7 +87,7 @@ test_items_of(const char *text, ...)
 
     while ((expected = va_arg(args, const char *)) != NULL) {
 
-        if (!ok(bigcache_json_item(&array, &at, &item), "%s has %s", text,
+        if (!ok(bigcache_json_scan_item(&array, &at, &item), "%s has %s", text,
                 expected))
         {
             break;
@@ -98,8 +98,8 @@ test_items_of(const char *text, ...)
 
     va_end(args);
 
-    ok(!bigcache_json_item(&array, &at, &item), "%s has no more", text);
-    ok(!bigcache_json_item(&array, &at, &item), "nor afterwards");
+    ok(!bigcache_json_scan_item(&array, &at, &item), "%s has no more", text);
+    ok(!bigcache_json_scan_item(&array, &at, &item), "nor afterwards");
 
     free(exact);
 }
@@ -118,8 +118,8 @@ test_members(void)
 
     text = "{\"op\" : \"set\",\"x\":{\"op\":1},\"if_none_match\":\"*\"}";
 
-    is_int(bigcache_json_members((const u_char *) text, strlen(text), named,
-                                 3, &err),
+    is_int(bigcache_json_scan_members((const u_char *) text, strlen(text),
+                                      named, 3, &err),
            BIGCACHE_JSON_OK, "members");
     is_mem(named[0].extent.data, named[0].extent.len, "\"set\"", 5, "op");
     is_mem(named[1].extent.data, named[1].extent.len, "\"*\"", 3,
@@ -128,15 +128,15 @@ test_members(void)
 
     text = "{\"op\":1,\"op\":2,\"base\\u00364\":3}";
 
-    is_int(bigcache_json_members((const u_char *) text, strlen(text), named,
-                                 3, &err),
+    is_int(bigcache_json_scan_members((const u_char *) text, strlen(text),
+                                      named, 3, &err),
            BIGCACHE_JSON_OK, "other members");
     is_mem(named[0].extent.data, named[0].extent.len, "2", 1, "the last");
     ok(named[1].extent.data == NULL, "if_none_match is absent now");
     is_mem(named[2].extent.data, named[2].extent.len, "3", 1, "escaped");
 
-    is_int(bigcache_json_members((const u_char *) text, strlen(text) - 1,
-                                 named, 3, &err),
+    is_int(bigcache_json_scan_members((const u_char *) text, strlen(text) - 1,
+                                      named, 3, &err),
            BIGCACHE_JSON_INVALID, "no JSON");
     ok(named[0].extent.data == NULL, "nothing is left of it");
 }
@@ -291,7 +291,7 @@ test_base64(void)
         back = malloc(text.len);
         memcpy(back, text.data + 1, text.len - 2);
 
-        i = (size_t) bigcache_json_unbase64(back, text.len - 2);
+        i = (size_t) bigcache_json_text_unbase64(back, text.len - 2);
 
         if (i != n || memcmp(back, bytes, n) != 0) {
             break;
@@ -314,7 +314,8 @@ test_base64(void)
         n = strlen(bad[i]);
         back = malloc(n);
         memcpy(back, bad[i], n);
-        is_int(bigcache_json_unbase64(back, n), -1, "no base64: %s", bad[i]);
+        is_int(bigcache_json_text_unbase64(back, n), -1, "no base64: %s",
+               bad[i]);
         free(back);
     }
 }

@@ -431,7 +431,7 @@ own_clock(int64_t ms)
     if (ms >= 0) {
         passed = 0;
         slow = ms;
-        began = bigcache_monotonic();
+        began = bigcache_time_monotonic();
     }
 }
 

@@ -283,9 +283,9 @@ test_stop_compaction(void)
     is_int(bigcache_store_delete(store, &key, BIGCACHE_EXPECT_ANY, 0),
            BIGCACHE_OK, "the larger one goes");
 
-    end = bigcache_monotonic() + 20000;
+    end = bigcache_time_monotonic() + 20000;
 
-    while (!atomic_load(&gone) && bigcache_monotonic() < end) {
+    while (!atomic_load(&gone) && bigcache_time_monotonic() < end) {
         (void) usleep(1000);
     }
 

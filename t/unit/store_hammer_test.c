@@ -248,7 +248,7 @@ main(void)
     env = getenv("BIGCACHE_HAMMER");
     time = 1000 * (env ? atoi(env) : 5);
 
-    seed = mix((uint64_t) getpid() ^ (uint64_t) bigcache_now() << 20);
+    seed = mix((uint64_t) getpid() ^ (uint64_t) bigcache_time_now() << 20);
 
     (void) printf("# seed %llu\n", (unsigned long long) seed);
 
@@ -311,7 +311,7 @@ hammer(const char *name, unsigned flags, int64_t time)
 
     begin();
 
-    deadline = bigcache_monotonic() + time;
+    deadline = bigcache_time_monotonic() + time;
 
     for (i = 0; i < THREADS; i++) {
         seed = mix(seed);
@@ -353,7 +353,7 @@ hammer_thread(void *data)
 
     unsigned  n;
 
-    while (bigcache_monotonic() < deadline && failures < 20) {
+    while (bigcache_time_monotonic() < deadline && failures < 20) {
 
         wipe_fold(w);
 
@@ -598,10 +598,10 @@ owned_put(worker_t *w, unsigned i, uint64_t expect)
     expire = expire_of(w);
     seq = ++w->seq;
 
-    before = bigcache_now();
+    before = bigcache_time_now();
     from = tick();
     rc = put(w, w->id * OWNED + i, seq, expire, expect, &version);
-    after = bigcache_now();
+    after = bigcache_time_now();
 
     if (rc == BIGCACHE_MISMATCH) {
 
@@ -672,7 +672,7 @@ owned_get(worker_t *w, unsigned i, int body)
 
     o = &w->owned[i];
 
-    before = bigcache_now();
+    before = bigcache_time_now();
     from = tick();
     rc = get(w, w->id * OWNED + i, body, &seq, &record);
 
@@ -709,7 +709,7 @@ owned_delete(worker_t *w, unsigned i)
         expect = o->version - rnd(w, 2);
     }
 
-    before = bigcache_now();
+    before = bigcache_time_now();
     from = tick();
     rc = bigcache_cache_delete(store, &key, expect);
 
@@ -785,7 +785,7 @@ owned_seen(worker_t *w, unsigned i, bigcache_rc_t rc, uint64_t from,
     unsigned       k, n;
 
     to = tick();
-    after = bigcache_now();
+    after = bigcache_time_now();
     o = &w->owned[i];
     (void) key_name(name, w->id * OWNED + i);
 
@@ -928,9 +928,9 @@ shared_get(worker_t *w, unsigned i, int body)
     expire = s->expire;
     (void) pthread_mutex_unlock(&s->lock);
 
-    before = bigcache_now();
+    before = bigcache_time_now();
     rc = get(w, ID_SHARED + i, body, &seq, &record);
-    after = bigcache_now();
+    after = bigcache_time_now();
 
     removers = atomic_load(&s->removers);
 
@@ -1551,10 +1551,10 @@ killing(int64_t time)
     }
 
     bad = 0;
-    until = bigcache_monotonic() + time;
+    until = bigcache_time_monotonic() + time;
 
     for (i = 0;
-         (i < ROUNDS || bigcache_monotonic() < until)
+         (i < ROUNDS || bigcache_time_monotonic() < until)
          && bad == 0 && killed->failures == 0;
          i++)
     {
@@ -1661,7 +1661,7 @@ kill_thread(void *data)
             rc = get(w, w->id * OWNED + i, 1, &seq, &record);
 
             if (rc == BIGCACHE_OK ? seq != state->acked
-                : state->acked && state->acked_expire > bigcache_now())
+                : state->acked && state->acked_expire > bigcache_time_now())
             {
                 failed("o/%u %u: not what was acknowledged", w->id, i);
             }
@@ -1790,8 +1790,8 @@ kill_verify(void)
 
         } else if (seq != state->acked && seq != state->intent
                    && (seq != 0
-                       || (state->acked_expire > bigcache_now()
-                           && state->intent_expire > bigcache_now())))
+                       || (state->acked_expire > bigcache_time_now()
+                           && state->intent_expire > bigcache_time_now())))
         {
             failed("%s: number %llu, but %llu was acknowledged and %llu "
                    "begun", key_name(name, i), (unsigned long long) seq,
@@ -1827,7 +1827,7 @@ kill_verify(void)
                 failed("%s: another one now", key_name(name, i));
             }
 
-        } else if (state->acked && state->acked_expire > bigcache_now()) {
+        } else if (state->acked && state->acked_expire > bigcache_time_now()) {
             failed("%s: number %llu is lost later on", key_name(name, i),
                    (unsigned long long) state->acked);
 
@@ -2101,10 +2101,10 @@ expire_of(worker_t *w)
     switch (rnd(w, 8)) {
 
     case 0:
-        return bigcache_now() + rnd(w, SOON) - 5;
+        return bigcache_time_now() + rnd(w, SOON) - 5;
 
     case 1:
-        return bigcache_now() + 3600 * 1000;
+        return bigcache_time_now() + 3600 * 1000;
 
     default:
         return BIGCACHE_NEVER;

@@ -239,19 +239,19 @@ test_expiry(void)
 
     key = str("a");
 
-    (void) put(store, "a", "1", 1, bigcache_now() - 1, 0);
+    (void) put(store, "a", "1", 1, bigcache_time_now() - 1, 0);
     is_int(bigcache_store_get(store, &key, 1, &page), BIGCACHE_EXPIRED,
            "expired once");
     is_int(bigcache_store_get(store, &key, 1, &page), BIGCACHE_MISS,
            "then a miss");
     is_int(count(store), 0, "gone");
 
-    (void) put(store, "a", "1", 1, bigcache_now() - 1, 0);
+    (void) put(store, "a", "1", 1, bigcache_time_now() - 1, 0);
     is_int(bigcache_store_delete(store, &key, 0, 0), BIGCACHE_EXPIRED,
            "delete of an expired one");
 
-    (void) put(store, "a", "1", 1, bigcache_now() - 1, 0);
-    is_int(put(store, "a", "2", 1, bigcache_now() + 60000,
+    (void) put(store, "a", "1", 1, bigcache_time_now() - 1, 0);
+    is_int(put(store, "a", "2", 1, bigcache_time_now() + 60000,
                BIGCACHE_EXPECT_NONE),
            BIGCACHE_OK, "an expired one counts as none");
     ok(has(store, "a", "2", 1), "live");
@@ -277,7 +277,7 @@ test_purge(void)
         (void) snprintf(name, sizeof(name), "%s/%u", i % 2 ? "odd" : "even",
                         i);
         (void) put(store, name, "x", 1,
-                   i % 100 == 1 ? bigcache_now() - 1 : BIGCACHE_NEVER, 0);
+                   i % 100 == 1 ? bigcache_time_now() - 1 : BIGCACHE_NEVER, 0);
     }
 
     (void) put(store, "odd", "x", 1, BIGCACHE_NEVER, 0);
@@ -319,14 +319,14 @@ test_purge_long(void)
     for (len = 1; len <= BIGCACHE_KEY_MAX; len += len < 200 ? 1 : 333) {
         memset(name, 'l', len);
         name[len] = '\0';
-        n += put(store, name, "x", 1, bigcache_now() + 60000, 0)
+        n += put(store, name, "x", 1, bigcache_time_now() + 60000, 0)
              == BIGCACHE_OK;
     }
 
     /* the last once more, without an expiry time */
 
     (void) put(store, name, "x", 1, BIGCACHE_NEVER, 0);
-    (void) put(store, "m", "x", 1, bigcache_now() + 60000, 0);
+    (void) put(store, "m", "x", 1, bigcache_time_now() + 60000, 0);
 
     is_int(n, 224, "keys of all lengths");
 
@@ -338,8 +338,8 @@ test_purge_long(void)
     is_int(count(store), 1, "the other stays");
 
     name[1] = '\0';
-    is_int(put(store, name, "new", 3, bigcache_now() + 60000, 0), BIGCACHE_OK,
-           "and one of them is stored anew");
+    is_int(put(store, name, "new", 3, bigcache_time_now() + 60000, 0),
+           BIGCACHE_OK, "and one of them is stored anew");
 
     free(name);
     stop(store);
@@ -699,7 +699,7 @@ test_sweep(void)
     for (i = 0; i < 2000; i++) {
         (void) snprintf(name, sizeof(name), "%u", i);
         (void) put(store, name, name, strlen(name),
-                   i % 2 ? bigcache_now() + 300 : BIGCACHE_NEVER, 0);
+                   i % 2 ? bigcache_time_now() + 300 : BIGCACHE_NEVER, 0);
     }
 
     /* these were to expire, and are stored anew */
@@ -1394,7 +1394,7 @@ test_trash(void)
 
     for (i = 1; i <= 2; i++) {
         swept = 0;
-        (void) put(store, "e", "1", 1, bigcache_now() + 1, 0);
+        (void) put(store, "e", "1", 1, bigcache_time_now() + 1, 0);
         ok(eventually(swept_are, "", 1), "an expired page leaves");
     }
 
@@ -1641,9 +1641,9 @@ test_compact_later(void)
     key = str("d");
     (void) bigcache_store_delete(store, &key, 0, 0);
 
-    end = bigcache_monotonic() + 20000;
+    end = bigcache_time_monotonic() + 20000;
 
-    while (segment(store, "c") == was && bigcache_monotonic() < end) {
+    while (segment(store, "c") == was && bigcache_time_monotonic() < end) {
         (void) usleep(10000);
     }
 

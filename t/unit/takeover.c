@@ -124,10 +124,10 @@ spawn(unsigned process)
     }
 
     pids[process] = pid;
-    end = bigcache_monotonic() + patience;
+    end = bigcache_time_monotonic() + patience;
 
     while (call(process, DO_GET, "nothing") != BIGCACHE_MISS) {
-        if (ended(process) || bigcache_monotonic() > end) {
+        if (ended(process) || bigcache_time_monotonic() > end) {
             ok(0, "process %u serves", process);
             return;
         }
@@ -234,10 +234,10 @@ serve(void *data)
             continue;
         }
 
-        begin = bigcache_monotonic();
+        begin = bigcache_time_monotonic();
 
         slot->rc = obey(slot, what);
-        slot->msec = bigcache_monotonic() - begin;
+        slot->msec = bigcache_time_monotonic() - begin;
 
         atomic_store(&slot->order, DO_NOTHING);
     }
@@ -511,7 +511,7 @@ result(unsigned process, unsigned thread)
     slot_t  *slot;
 
     slot = &shared->slots[process][thread];
-    end = bigcache_monotonic() + patience;
+    end = bigcache_time_monotonic() + patience;
 
     while (atomic_load(&slot->order) != DO_NOTHING) {
 
@@ -519,7 +519,7 @@ result(unsigned process, unsigned thread)
             return -1;
         }
 
-        if (bigcache_monotonic() > end) {
+        if (bigcache_time_monotonic() > end) {
             printf("# process %u, thread %u: there is no result\n", process,
                    thread);
             patience = IMPATIENT;

@@ -134,9 +134,9 @@ typedef struct {
         int      is;                                                          \
         int64_t  end;                                                         \
                                                                               \
-        end = bigcache_monotonic() + patience;                                \
+        end = bigcache_time_monotonic() + patience;                           \
                                                                               \
-        while (!(is = !!(cond)) && bigcache_monotonic() < end) {              \
+        while (!(is = !!(cond)) && bigcache_time_monotonic() < end) {         \
             (void) usleep(1000);                                              \
         }                                                                     \
                                                                               \

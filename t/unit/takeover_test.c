@@ -181,9 +181,9 @@ all_quitting(void)
 
     /* a call that comes when "wait" is over is not to be told so at once */
 
-    end = bigcache_monotonic() + conf.store.wait + 300;
+    end = bigcache_time_monotonic() + conf.store.wait + 300;
 
-    while (bigcache_monotonic() < end) {
+    while (bigcache_time_monotonic() < end) {
         (void) usleep(1000);
     }
 
@@ -265,17 +265,17 @@ opening_late(void)
 
     /* until it has seen that, calls have an answer that is none */
 
-    end = bigcache_monotonic() + patience;
+    end = bigcache_time_monotonic() + patience;
 
     do {
         order(0, 0, DO_PUT, "a", SMALL, 'a');
-        until = bigcache_monotonic() + IMPATIENT;
+        until = bigcache_time_monotonic() + IMPATIENT;
 
-        while (!answered(0, 0) && bigcache_monotonic() < until) {
+        while (!answered(0, 0) && bigcache_time_monotonic() < until) {
             (void) usleep(500);
         }
 
-    } while (answered(0, 0) && bigcache_monotonic() < end);
+    } while (answered(0, 0) && bigcache_time_monotonic() < end);
 
     ok(!answered(0, 0), "a call waits for it");
 

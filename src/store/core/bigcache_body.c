@@ -320,7 +320,7 @@ bigcache_body_parse(const bigcache_str_t *key, size_t size,
     body.data = page->memory + head;
     body.len = size - head;
 
-    if (bigcache_crc32(0, body.data, body.len) != entry.body_crc) {
+    if (bigcache_crc(0, body.data, body.len) != entry.body_crc) {
         return 0;
     }
 
@@ -476,7 +476,7 @@ bigcache_body_append(bigcache_bodies_t *bodies, const bigcache_put_t *put,
 
     entry.record = draft->record;
     entry.key = put->key;
-    entry.body_crc = bigcache_crc32(0, memory + head, len);
+    entry.body_crc = bigcache_crc(0, memory + head, len);
 
     (void) bigcache_segment_encode(memory, &entry);
     memset(memory + head + len, 0, (size_t) size - head - len);
@@ -579,7 +579,7 @@ bigcache_body_reserve(bigcache_bodies_t *bodies, const bigcache_put_t *put,
 
     /* of the beginning of the write; the index has that of its end */
 
-    record->version = (uint64_t) bigcache_now_us();
+    record->version = (uint64_t) bigcache_time_now_us();
 
     draft->value.len = bigcache_record_size(record);
 
@@ -673,7 +673,7 @@ bigcache_body_load(bigcache_bodies_t *bodies, const bigcache_str_t *key,
         record->body.data = page->memory + head;
         record->body.len = size - head;
 
-        if (bigcache_crc32(0, record->body.data, record->body.len) != *crc) {
+        if (bigcache_crc(0, record->body.data, record->body.len) != *crc) {
             return BIGCACHE_DAMAGED;
         }
     }

@@ -69,7 +69,7 @@ bigcache_core_wait_counted(bigcache_store_t *store, unsigned wait)
     int64_t        deadline;
     bigcache_rc_t  rc;
 
-    deadline = bigcache_monotonic() + wait;
+    deadline = bigcache_time_monotonic() + wait;
 
     (void) pthread_mutex_lock(&store->mutex);
 
@@ -124,7 +124,7 @@ bigcache_core_await_locked(bigcache_store_t *store)
 {
     int64_t  until, deadline;
 
-    deadline = bigcache_monotonic() + store->conf.wait;
+    deadline = bigcache_time_monotonic() + store->conf.wait;
 
     for ( ;; ) {
 
@@ -213,7 +213,7 @@ bigcache_core_retry_locked(bigcache_store_t *store, int64_t deadline)
     int  there;
 
     if (store->conf.hooks.there == NULL
-        || bigcache_monotonic() >= deadline)
+        || bigcache_time_monotonic() >= deadline)
     {
         return 0;
     }
@@ -262,7 +262,7 @@ bigcache_core_set_state_locked(bigcache_store_t *store,
     atomic_store(&store->draining, state != BIGCACHE_STATE_OPEN);
 
     if (state == BIGCACHE_STATE_OPENING) {
-        store->opening_at = bigcache_monotonic();
+        store->opening_at = bigcache_time_monotonic();
         store->logged = 0;
 
         (void) snprintf(store->reason, BIGCACHE_ERROR_LEN,

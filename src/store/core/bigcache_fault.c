@@ -42,7 +42,7 @@ bigcache_fault_break(bigcache_store_t *store, bigcache_rc_t rc)
                             "the index is damaged and is being repaired");
         }
 
-        store->heal_at = bigcache_monotonic() + delay;
+        store->heal_at = bigcache_time_monotonic() + delay;
         (void) pthread_cond_broadcast(&store->cond);
     }
 
@@ -88,7 +88,7 @@ bigcache_fault_healed(bigcache_store_t *store, int64_t since)
 
     (void) pthread_mutex_unlock(&store->mutex);
 
-    return healed && bigcache_monotonic() < since + store->conf.wait;
+    return healed && bigcache_time_monotonic() < since + store->conf.wait;
 }
 
 
@@ -131,7 +131,7 @@ bigcache_fault_log_full(bigcache_store_t *store)
      * it again.
      */
 
-    now = bigcache_monotonic();
+    now = bigcache_time_monotonic();
     last = atomic_load(&store->full_logged_at);
 
     if (last && now - last < BIGCACHE_FAULT_PERIOD) {

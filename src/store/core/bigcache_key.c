@@ -440,7 +440,7 @@ bigcache_key_previous_locked(bigcache_store_t *store,
         || !bigcache_previous_torn(store, &old->record)
         || bigcache_previous_durable_locked(store, key, &old->record)
         || bigcache_record_decode(previous, bytes->data, bytes->len) == -1
-        || previous->expire <= bigcache_now()
+        || previous->expire <= bigcache_time_now()
         || bigcache_purges_covers(&store->purges, key, previous->origin))
     {
         return BIGCACHE_MISS;

@@ -110,7 +110,7 @@ bigcache_key_read_value_locked(bigcache_store_t *store,
     }
 
     if (bigcache_record_decode(&old->record, value->data, value->len) == 0) {
-        old->expired = (old->record.expire <= bigcache_now());
+        old->expired = (old->record.expire <= bigcache_time_now());
         old->live = !old->expired
                     && !bigcache_purges_covers(&store->purges, key,
                                                old->record.origin);

@@ -38,14 +38,14 @@ bigcache_place_limit(bigcache_store_t *store)
         return;
     }
 
-    deadline = bigcache_monotonic() + store->conf.wait;
+    deadline = bigcache_time_monotonic() + store->conf.wait;
 
     do {
         bigcache_core_wake(store);
         (void) usleep(BIGCACHE_PLACE_PAUSE * 1000);
 
     } while (bigcache_segments_size(store->segments) >= store->conf.max_size
-             && bigcache_monotonic() < deadline
+             && bigcache_time_monotonic() < deadline
              && !atomic_load(&store->draining));
 }
 

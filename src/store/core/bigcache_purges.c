@@ -189,7 +189,7 @@ bigcache_purges_create(const bigcache_str_t *prefix, uint64_t version,
     memcpy(purge->data, prefix->data, prefix->len);
 
     purge->version = version;
-    purge->claimed_at = claimed ? bigcache_monotonic() : 0;
+    purge->claimed_at = claimed ? bigcache_time_monotonic() : 0;
     purge->prefix.data = purge->data;
     purge->prefix.len = prefix->len;
 
@@ -317,5 +317,6 @@ static int
 bigcache_purges_due(const bigcache_purge_t *purge)
 {
     return purge->claimed_at == 0
-           || bigcache_monotonic() - purge->claimed_at > BIGCACHE_PURGES_CLAIM;
+           || bigcache_time_monotonic() - purge->claimed_at
+              > BIGCACHE_PURGES_CLAIM;
 }

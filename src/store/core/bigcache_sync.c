@@ -253,7 +253,7 @@ bigcache_sync_note(bigcache_store_t *store)
 
     if (atomic_load(&store->shared->unsynced) != 0
         || !atomic_compare_exchange_strong(&store->shared->unsynced, &none,
-                                           bigcache_monotonic())
+                                           bigcache_time_monotonic())
         || store->conf.sync == 0)
     {
         return;
@@ -346,7 +346,7 @@ bigcache_sync_age(const bigcache_store_shared_t *shared)
         return 0;
     }
 
-    now = bigcache_monotonic();
+    now = bigcache_time_monotonic();
 
     return (now > since) ? now - since : 1;
 }
@@ -380,7 +380,7 @@ bigcache_sync_thread(void *data)
         if (rc != BIGCACHE_OK) {
             rounds->failed = last;
             rounds->rc = rc;
-            sync->retry_at = bigcache_monotonic() + BIGCACHE_SYNC_RETRY;
+            sync->retry_at = bigcache_time_monotonic() + BIGCACHE_SYNC_RETRY;
         }
 
         rounds->done = last;
@@ -409,7 +409,9 @@ bigcache_sync_await_locked(bigcache_sync_rounds_t *rounds)
 
         due = bigcache_sync_due_locked(rounds);
 
-        if (rounds->wanted != rounds->done || bigcache_monotonic() >= due) {
+        if (rounds->wanted != rounds->done
+            || bigcache_time_monotonic() >= due)
+        {
             return 1;
         }
 
@@ -541,7 +543,7 @@ bigcache_sync_run_all(bigcache_store_t *store, char *error)
     /* what is noted from here on may miss this round, and has the next one */
 
     since = atomic_load(&shared->unsynced);
-    since = since ? since : bigcache_monotonic();
+    since = since ? since : bigcache_time_monotonic();
 
     atomic_store(&shared->syncing, since);
     atomic_store(&shared->unsynced, 0);
@@ -753,7 +755,7 @@ bigcache_sync_failed(bigcache_store_t *store, bigcache_rc_t rc,
     int64_t           now;
     bigcache_sync_t  *sync;
 
-    now = bigcache_monotonic();
+    now = bigcache_time_monotonic();
     sync = store->sync;
 
     (void) pthread_mutex_lock(&sync->mutex);

@@ -17,7 +17,7 @@ bigcache_version_next(bigcache_store_t *store)
 {
     uint64_t  now, last, next;
 
-    now = (uint64_t) bigcache_now_us();
+    now = (uint64_t) bigcache_time_now_us();
     last = atomic_load(&store->version);
 
     do {

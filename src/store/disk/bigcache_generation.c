@@ -46,7 +46,7 @@ bigcache_generation_next(int fd, char *error)
         && getrandom(&generation, sizeof(generation), GRND_NONBLOCK)
            != sizeof(generation))
     {
-        generation = (uint64_t) bigcache_now_us();
+        generation = (uint64_t) bigcache_time_now_us();
     }
 
     /* not near the end of its range, and never 0 */

@@ -453,7 +453,7 @@ bigcache_recover_end(bigcache_recover_t *recover, char *error)
                     recover->name);
 
     rc = bigcache_dir_discard(recover->path, name,
-                              (uint64_t) bigcache_now_us(), error);
+                              (uint64_t) bigcache_time_now_us(), error);
 
     return (rc == BIGCACHE_OK) ? bigcache_fsync_dir(recover->path, error)
                                : rc;

@@ -225,7 +225,7 @@ bigcache_segments_postpone(bigcache_segments_t *segments, uint64_t id)
     segment = bigcache_segments_find_locked(segments, id);
 
     if (segment) {
-        segment->retry_at = bigcache_monotonic()
+        segment->retry_at = bigcache_time_monotonic()
                             + (BIGCACHE_SEGMENTS_RETRY << segment->unread);
         segment->unread += (segment->unread < BIGCACHE_SEGMENTS_RETRIES);
     }
@@ -286,7 +286,7 @@ bigcache_segments_remove(bigcache_segments_t *segments, uint64_t id)
     segment = bigcache_segments_find_locked(segments, id);
 
     if (segment && !gone) {
-        segment->remove_at = bigcache_monotonic()
+        segment->remove_at = bigcache_time_monotonic()
                              + (BIGCACHE_SEGMENTS_RETRY << segment->kept);
         segment->kept += (segment->kept < BIGCACHE_SEGMENTS_REMOVES);
 

@@ -136,5 +136,5 @@ bigcache_segments_idle(const bigcache_segment_t *segment)
 static int
 bigcache_segments_later(int64_t at)
 {
-    return at && bigcache_monotonic() < at;
+    return at && bigcache_time_monotonic() < at;
 }

@@ -226,7 +226,7 @@ bigcache_segments_next(bigcache_segments_t *segments)
 {
     uint64_t  now;
 
-    now = (uint64_t) bigcache_now_us();
+    now = (uint64_t) bigcache_time_now_us();
 
     return (now > segments->last) ? now : segments->last + 1;
 }

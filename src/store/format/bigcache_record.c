@@ -240,8 +240,8 @@ bigcache_record_crc(const u_char *data, size_t len)
 {
     uint32_t  crc;
 
-    crc = bigcache_crc32(0, data, BIGCACHE_RECORD_CRC);
+    crc = bigcache_crc(0, data, BIGCACHE_RECORD_CRC);
 
-    return bigcache_crc32(crc, data + BIGCACHE_RECORD_CRC + 4,
-                          len - BIGCACHE_RECORD_CRC - 4);
+    return bigcache_crc(crc, data + BIGCACHE_RECORD_CRC + 4,
+                        len - BIGCACHE_RECORD_CRC - 4);
 }

@@ -106,7 +106,7 @@ bigcache_segment_encode(u_char *dst, const bigcache_entry_t *entry)
         p += record->type.len;
     }
 
-    (void) bigcache_put32(crc, bigcache_crc32(0, crc + sizeof(uint32_t),
+    (void) bigcache_put32(crc, bigcache_crc(0, crc + sizeof(uint32_t),
                                    (size_t) (p - crc) - sizeof(uint32_t)));
 
     return p;
@@ -156,7 +156,7 @@ bigcache_segment_decode(bigcache_entry_t *entry, const u_char *data,
         return 1;
     }
 
-    if (bigcache_crc32(0, data + 8, size - 8) != bigcache_get32(data + 4)) {
+    if (bigcache_crc(0, data + 8, size - 8) != bigcache_get32(data + 4)) {
         return -1;
     }
 

@@ -141,7 +141,7 @@ bigcache_import_ready_locked(bigcache_store_t *store)
         return BIGCACHE_MISS;
     }
 
-    if (bigcache_monotonic() < import->retry_at) {
+    if (bigcache_time_monotonic() < import->retry_at) {
         return BIGCACHE_UNAVAILABLE;
     }
 
@@ -215,7 +215,7 @@ bigcache_import_open(bigcache_store_t *store, char *error)
     import->bad = 0;
     import->noted = 0;
     import->kept_read = 0;
-    import->noted_at = bigcache_monotonic();
+    import->noted_at = bigcache_time_monotonic();
 
     bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
                  "store \"%s\": import of what the original has stored %s",
@@ -256,7 +256,7 @@ bigcache_import_later_locked(bigcache_store_t *store, const char *error)
                      "again: %s", store->conf.path, error);
     }
 
-    import->retry_at = bigcache_monotonic() + BIGCACHE_IMPORT_RETRY;
+    import->retry_at = bigcache_time_monotonic() + BIGCACHE_IMPORT_RETRY;
 
     return BIGCACHE_UNAVAILABLE;
 }
@@ -287,7 +287,7 @@ bigcache_import_finish_locked(bigcache_store_t *store, int keep)
     }
 
     if (rc != BIGCACHE_OK) {
-        import->retry_at = bigcache_monotonic() + BIGCACHE_IMPORT_RETRY;
+        import->retry_at = bigcache_time_monotonic() + BIGCACHE_IMPORT_RETRY;
         return BIGCACHE_UNAVAILABLE;
     }
 

@@ -134,7 +134,7 @@ bigcache_import_work_keep(bigcache_store_t *store)
     bigcache_import_t  *import;
 
     import = store->import;
-    now = bigcache_monotonic();
+    now = bigcache_time_monotonic();
 
     if (now - import->kept_at < BIGCACHE_IMPORT_KEEP
         && import->read - import->kept_read < BIGCACHE_IMPORT_SYNCED)
@@ -260,7 +260,7 @@ bigcache_import_work_begin(bigcache_import_slice_t *slice)
 
     if (import->index == NULL
         || import->broken
-        || bigcache_monotonic() < import->retry_at)
+        || bigcache_time_monotonic() < import->retry_at)
     {
         rc = BIGCACHE_UNAVAILABLE;
 
@@ -325,7 +325,7 @@ bigcache_import_work_end(bigcache_import_slice_t *slice)
 
     /* the disk is full, for one; that is in the log */
 
-    import->retry_at = bigcache_monotonic() + BIGCACHE_IMPORT_RETRY;
+    import->retry_at = bigcache_time_monotonic() + BIGCACHE_IMPORT_RETRY;
 
     return BIGCACHE_UNAVAILABLE;
 }
@@ -445,7 +445,7 @@ bigcache_import_work_page(bigcache_store_t *store, const bigcache_str_t *key,
 
     case BIGCACHE_ORIGINAL_JSON:
 
-        if (ms <= bigcache_now()) {
+        if (ms <= bigcache_time_now()) {
             store->import->expired++;
             return BIGCACHE_OK;
         }
@@ -587,7 +587,7 @@ bigcache_import_work_note(bigcache_store_t *store)
     bigcache_import_t  *import;
 
     import = store->import;
-    now = bigcache_monotonic();
+    now = bigcache_time_monotonic();
 
     if (now - import->noted_at < BIGCACHE_IMPORT_PERIOD
         && import->read - import->noted < BIGCACHE_IMPORT_ENTRIES)

@@ -54,7 +54,7 @@ bigcache_expire_work(bigcache_store_t *store)
     static const bigcache_str_t  all = bigcache_string("");
 
     ctx.store = store;
-    ctx.now = bigcache_now();
+    ctx.now = bigcache_time_now();
     ctx.seen = 0;
     ctx.expired = 0;
 

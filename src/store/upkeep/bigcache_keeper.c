@@ -57,7 +57,7 @@ bigcache_keeper_start(bigcache_store_t *store)
     sigset_t  set, old;
 
     store->started = 1;
-    store->opening_at = bigcache_monotonic();
+    store->opening_at = bigcache_time_monotonic();
     store->state = BIGCACHE_STATE_OPENING;
 
     /* signals are for the main thread, LevelDB's thread inherits that */
@@ -188,7 +188,7 @@ bigcache_keeper(void *data)
 
         if (delay && store->state != BIGCACHE_STATE_STOPPED) {
             (void) bigcache_core_wait_locked(store,
-                                             bigcache_monotonic() + delay);
+                                             bigcache_time_monotonic() + delay);
         }
     }
 
@@ -405,7 +405,7 @@ bigcache_keeper_reopen(bigcache_store_t *store)
     int64_t  delay;
 
     why = atomic_load(&store->broken);
-    delay = store->heal_at - bigcache_monotonic();
+    delay = store->heal_at - bigcache_time_monotonic();
 
     if (delay > 0) {
         return (unsigned) delay;
@@ -434,7 +434,7 @@ bigcache_keeper_reopen(bigcache_store_t *store)
         return 0;
     }
 
-    store->heal_at = bigcache_monotonic() + BIGCACHE_CORE_RETRY;
+    store->heal_at = bigcache_time_monotonic() + BIGCACHE_CORE_RETRY;
 
     return BIGCACHE_CORE_RETRY;
 }

@@ -233,7 +233,7 @@ bigcache_open_index(const bigcache_store_conf_t *conf, bigcache_open_t *open,
                  "and the store begins empty: %s", conf->path, error);
 
     rc = bigcache_dir_set_aside(conf->path, BIGCACHE_LAYOUT_INDEX,
-                                (uint64_t) bigcache_now(), error);
+                                (uint64_t) bigcache_time_now(), error);
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_open_database(conf, open, BIGCACHE_RECOVER_OPEN, error);

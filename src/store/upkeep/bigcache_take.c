@@ -161,7 +161,7 @@ bigcache_take_allowed(bigcache_store_t *store)
 
     return !store->quitting
            || (store->waiting
-               && bigcache_monotonic() - store->opening_at
+               && bigcache_time_monotonic() - store->opening_at
                   >= BIGCACHE_TAKE_TURN);
 }
 
@@ -391,7 +391,8 @@ bigcache_take_failed(bigcache_store_t *store, bigcache_rc_t rc,
 
         level = BIGCACHE_LOG_WARN;
         news = !store->logged
-               && bigcache_monotonic() - store->opening_at > store->conf.wait;
+               && bigcache_time_monotonic() - store->opening_at
+                  > store->conf.wait;
     }
 
     if (!news) {
