@@ -4,7 +4,10 @@
  */
 
 
-/* FNV-1a, of Fowler, Noll and Vo, with 64 bits. */
+/*
+ * FNV-1a, of Fowler, Noll and Vo, with 64 bits; the upper half is folded into
+ * the lower one.
+ */
 
 
 #include <sys/types.h>
@@ -25,6 +28,10 @@ bigcache_hash(uint64_t hash, const void *data, size_t len)
     while (p < end) {
         hash = (hash ^ *p++) * 1099511628211u;
     }
+
+    /* the last byte reaches the upper half by carries only */
+
+    hash ^= hash >> 32;
 
     return hash ? hash : 1;
 }

@@ -248,7 +248,7 @@ bigcache_local_lock(bigcache_cache_t *cache, const bigcache_str_t *key,
     struct timespec   until;
     pthread_mutex_t  *lock;
 
-    i = (bigcache_hash(0, key->data, key->len) >> 32) % BIGCACHE_LOCAL_LOCKS;
+    i = bigcache_hash(0, key->data, key->len) % BIGCACHE_LOCAL_LOCKS;
 
     lock = &local->locks[brief ? i : i + BIGCACHE_LOCAL_LOCKS];
 

@@ -18,7 +18,7 @@
 unsigned
 bigcache_key_read_slot(const bigcache_str_t *key)
 {
-    return (bigcache_hash(0, key->data, key->len) >> 32) % BIGCACHE_CORE_LOCKS;
+    return bigcache_hash(0, key->data, key->len) % BIGCACHE_CORE_LOCKS;
 }
 
 
