@@ -352,7 +352,7 @@ unlike substr($t->error_log, $log), qr/not closed properly/, 'closed properly';
 
 is $t->request('DELETE', '/prefix/w')->status, 200, 'purges all';
 counted(0, 'nothing');
-ok $t->wait_for(sub { 1 >= (() = glob $t->dir . '/store/pages/*') }, 20),
+ok $t->wait_for(sub { 1 >= (() = glob $t->dir . '/store/pages/*') }, 60),
     'one segment is left' or diag join ' ', glob $t->dir . '/store/pages/*';
 
 unlike $t->error_log, qr/\[crit\]/, 'nothing is damaged';

@@ -740,7 +740,7 @@ for my $how ('no body', 'half a body', 'cut head') {
     $p->request('POST', "/pickle/new$_", $page{"s$_"}) for 1 .. 5;
     $p->request('POST', "/pickle/fill$_", 'x' x 900_000) for 1 .. 3;
 
-    ok $p->wait_for(sub { !-e $p->dir . "/$file" }, 20),
+    ok $p->wait_for(sub { !-e $p->dir . "/$file" }, 60),
         "written on, $how: what is alive moves";
 
     my @lost = grep { $p->get("/pickle/new$_")->body ne $page{"s$_"} } 1 .. 5;
@@ -794,7 +794,7 @@ for my $damage (
     $p->request('POST', "/pickle/seal$_", $page{"s$_"}) for 1 .. 12;
     $p->request('POST', "/pickle/seal$_", 'x' x 900_000) for 13 .. 14;
 
-    ok $p->wait_for(sub { !-e $p->dir . "/$file" }, 20),
+    ok $p->wait_for(sub { !-e $p->dir . "/$file" }, 60),
         "junk, $name: what is alive moves";
     is counts($p), @left + 16 - $hurt, "junk, $name: count";
     is crits($p) > 0, $hurt, "junk, $name: is told";

@@ -147,11 +147,11 @@ is count(), 124, 'misses: count';
 # the disk: the half of it comes back, then all of it
 
 my $live = 2 * 2 * 1_200_000 + 20 * 60_000;
-ok $t->wait_for(sub { space() < 1.5 * $live }, 20), 'space comes back'
+ok $t->wait_for(sub { space() < 1.5 * $live }, 60), 'space comes back'
     or diag space();
 
 $c->request('DELETE', '/prefix/stay');
-ok $t->wait_for(sub { space() < 1_048_577 }, 20), 'all but one segment'
+ok $t->wait_for(sub { space() < 1_048_577 }, 60), 'all but one segment'
     or diag space();
 is count(), 0, 'empty';
 

@@ -51,7 +51,7 @@ sub counted {
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    $t->wait_for(sub { count() == $n }, 20);
+    $t->wait_for(sub { count() == $n }, 60);
 
     return is(count(), $n, $name);
 }

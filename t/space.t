@@ -81,7 +81,7 @@ sub below {
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    $t->wait_for(sub { space($store) < $limit }, 20);
+    $t->wait_for(sub { space($store) < $limit }, 60);
 
     return cmp_ok(space($store), '<', $limit, $name)
         || diag join "\n", map { "$_ " . (-s // 'gone') }
@@ -251,7 +251,7 @@ my ($oldest) = sort glob $t->dir . '/packed/pages/*.seg';
 my %was = map { ($_ => $c->request('GET', "/packed/cache/$_", undef, @packed)) }
     keys %json;
 
-ok $t->wait_for(sub { !-e $oldest }, 20),
+ok $t->wait_for(sub { !-e $oldest }, 60),
     'packed: the first segment goes';
 
 @bad = grep {
@@ -271,7 +271,7 @@ is "@bad", '', 'packed: the same pages';
 is $t->request('DELETE', '/prefix/m')->status, 200, 'purges';
 is $t->request('DELETE', '/prefix/k')->status, 200, 'and all';
 is $t->get('/stat/count')->json->{count}, 0, 'empty';
-ok $t->wait_for(sub { 1 >= (() = glob $t->dir . '/store/pages/*') }, 20),
+ok $t->wait_for(sub { 1 >= (() = glob $t->dir . '/store/pages/*') }, 60),
     'one segment is left';
 below('store', 3 * MIB, 'an empty store');
 
@@ -296,7 +296,7 @@ for my $how ('overwritten', 'deleted', 'purged', 'cleared') {
         : $how eq 'purged' ? $c->request('DELETE', '/prefix/slow')
         : $t->get('/clear');
 
-    ok $t->wait_for(sub { !-e $file }, 20), "$how: the segment goes";
+    ok $t->wait_for(sub { !-e $file }, 60), "$how: the segment goes";
     $got .= $slow->read_bytes(length($page) - 1000);
     ok $got eq $page, "$how: the reader gets all of it"
         or diag length $got, ' bytes';
@@ -322,7 +322,7 @@ my @slow = map {
 
 $_->readable(10) for @slow;
 $c->request('DELETE', "/pickle/p$_") for 11 .. 45;
-ok $t->wait_for(sub { !-e $oldest }, 20), 'moved: the segment goes';
+ok $t->wait_for(sub { !-e $first }, 60), 'moved: the segment goes';
 @bad = grep {
     $slow[$_ - 1]->response->body ne page("p$_", 1, 20_000);
 } 1 .. 10;

@@ -237,7 +237,7 @@ is purged('crash'), $count, 'crash, count is exact';
 
 # the space of what is gone comes back: no segment but the one that is written
 
-ok $t->wait_for(sub { 1 >= (() = glob $t->dir . '/store/pages/*') }, 20),
+ok $t->wait_for(sub { 1 >= (() = glob $t->dir . '/store/pages/*') }, 60),
     'no segment is left' or diag join ' ', glob $t->dir . '/store/pages/*';
 
 # an empty store, closed and opened
