@@ -4,7 +4,7 @@
  */
 
 
-/* bodies are packed, written to segments, read back and checked */
+/* packs bodies, writes them to segments, reads them back and checks them */
 
 
 #include <errno.h>
@@ -19,7 +19,7 @@
 #include "bigcache_time.h"
 
 
-/* bytes of a large body that are read between two looks whether to give up */
+/* a reader of a large body asks once after so many bytes whether to give up */
 
 #define BIGCACHE_BODY_SLICE  (1024 * 1024)
 
@@ -332,7 +332,10 @@ bigcache_body_parse(const bigcache_str_t *key, size_t size,
 }
 
 
-/* in one piece of memory, in front of it room for what stands there */
+/*
+ * builds the entry in one piece of memory: the body, with room for the header
+ * in front
+ */
 
 static bigcache_rc_t
 bigcache_body_small(bigcache_bodies_t *bodies, const bigcache_put_t *put,
@@ -494,7 +497,7 @@ bigcache_body_append(bigcache_bodies_t *bodies, const bigcache_put_t *put,
 }
 
 
-/* the head comes last: an entry that was not finished has none */
+/* writes the header last: an entry that was not finished has none */
 
 static bigcache_rc_t
 bigcache_body_large(bigcache_bodies_t *bodies, const bigcache_put_t *put,
@@ -577,7 +580,10 @@ bigcache_body_reserve(bigcache_bodies_t *bodies, const bigcache_put_t *put,
     record = &draft->record;
     record->flags |= BIGCACHE_FLAG_SEGMENT;
 
-    /* of the beginning of the write; the index has that of its end */
+    /*
+     * the time at which the write began; the index has the version, given at
+     * its end
+     */
 
     record->version = (uint64_t) bigcache_time_now_us();
 
@@ -628,8 +634,9 @@ bigcache_body_unwritten(bigcache_bodies_t *bodies, bigcache_draft_t *draft)
 
 
 /*
- * Reads the first size bytes of the entry, the head or all of it, and checks
- * that it is the one that the record means; *crc is that of the body.
+ * Reads the first size bytes of the entry, which are its header or all of it,
+ * and checks that they belong to the record.  Sets *crc to the checksum of the
+ * body.
  */
 
 static bigcache_rc_t
@@ -682,7 +689,7 @@ bigcache_body_load(bigcache_bodies_t *bodies, const bigcache_str_t *key,
 }
 
 
-/* reading all of a large page for each request would be too much */
+/* A large page is read for its checksum once, not for each request */
 
 static bigcache_rc_t
 bigcache_body_verify(bigcache_bodies_t *bodies, bigcache_page_t *page, int body,
@@ -737,7 +744,7 @@ bigcache_body_verify(bigcache_bodies_t *bodies, bigcache_page_t *page, int body,
 }
 
 
-/* *crc becomes the checksum of the body, which may be gigabytes */
+/* sets *crc to the checksum of the body, which may be gigabytes long */
 
 static bigcache_rc_t
 bigcache_body_sum(bigcache_bodies_t *bodies, const bigcache_page_t *page,
@@ -770,8 +777,9 @@ bigcache_body_sum(bigcache_bodies_t *bodies, const bigcache_page_t *page,
 
 
 /*
- * The page that is not read now may be read the next time, even where a block
- * of the disk is bad; but not where the file has ended.
+ * The call failed.  The page stays: a later read may succeed even if a block
+ * of the disk is bad.  It cannot succeed if the file ends before the entry
+ * does.
  */
 
 static bigcache_rc_t

@@ -5,11 +5,11 @@
 
 
 /*
- * The body of a page on its way to the disk and back: packed or not, in the
- * index record or in a segment, in memory or, if it is large, through a
- * buffer.  Every process does this by itself, wherever the index is: it needs
- * the files of segments, and a function that gives it places to write to.  All
- * calls block on the disk; any thread.
+ * The body of a page on its way to the disk and back.  It is packed or not, it
+ * is in the index record or in a segment, and a large one passes through a
+ * buffer.  Every process does this itself: it needs only the files of segments
+ * and a function that gives it places to write to.  All calls block on the
+ * disk.  Any thread.
  */
 
 
@@ -28,7 +28,7 @@
 #define BIGCACHE_VERIFIED  1024
 
 
-/* the large entries whose checksum was found right since the opening */
+/* the large entries whose checksum was found correct since the opening */
 
 typedef struct {
     pthread_mutex_t     mutex;
@@ -49,8 +49,9 @@ typedef struct {
     _Atomic int64_t              *inline_room;
 
     /*
-     * Give a place of size bytes, a multiple of BIGCACHE_SEGMENT_ALIGN, and
-     * take it back; reserve returns BIGCACHE_OK, or another code, logged.
+     * reserve gives a place of size bytes, a multiple of
+     * BIGCACHE_SEGMENT_ALIGN.  It returns BIGCACHE_OK, or another code,
+     * logged.  done takes the place back.
      */
     bigcache_rc_t               (*reserve)(void *data, uint64_t size,
                                     bigcache_place_t *place);
@@ -59,11 +60,11 @@ typedef struct {
     void                         *data;
 } bigcache_bodies_t;
 
-/* tells a reader of a large body whether to give up */
+/* returns 1 if the reader of a large body must give up, or 0 */
 
 typedef int (*bigcache_body_stop_pt)(void *data);
 
-/* a page that is written, but that the index does not name yet */
+/* a page that is written, but not yet in the index */
 
 typedef struct {
     bigcache_record_t   record;
@@ -75,12 +76,15 @@ typedef struct {
 } bigcache_draft_t;
 
 
-/* completes pages, of which the caller has set the rest, and frees them */
+/* The caller must set all other members first */
 
 void bigcache_body_init(bigcache_bodies_t *pages);
 void bigcache_body_destroy(bigcache_bodies_t *pages);
 
-/* forgets which entries were found right, when the store is opened anew */
+/*
+ * forgets which entries were found correct; called when the store is opened
+ * again
+ */
 
 void bigcache_body_reset(bigcache_bodies_t *pages);
 
@@ -93,19 +97,21 @@ void bigcache_body_reset(bigcache_bodies_t *pages);
 bigcache_rc_t bigcache_body_write(bigcache_bodies_t *pages,
     const bigcache_put_t *put, int apart, bigcache_draft_t *draft);
 
-/* ends a draft, whether the index names it now or not */
+/* ends a draft, whether or not it is now in the index */
 
 void bigcache_body_done(bigcache_bodies_t *pages, bigcache_draft_t *draft);
 
 /*
- * Reads the body of page, whose record is set.  body, one of BIGCACHE_BODY_*,
- * asks for it: BIGCACHE_AGAIN as that says.  Returns BIGCACHE_OK;
- * BIGCACHE_MISS if there is no such segment; BIGCACHE_DAMAGED if the entry
- * fails its check; BIGCACHE_NOMEM, or BIGCACHE_ERROR, which is logged.
+ * Reads the body of a page whose record is set.  body, one of BIGCACHE_BODY_*,
+ * says whether to read it.  Returns BIGCACHE_OK; BIGCACHE_AGAIN, see
+ * BIGCACHE_BODY_KNOWN; BIGCACHE_MISS if there is no such segment;
+ * BIGCACHE_DAMAGED if the entry fails its check; BIGCACHE_NOMEM; or
+ * BIGCACHE_ERROR, logged.
  *
- * bigcache_body_read() is for a call inside the store, which is not cleared
- * then.  The other is for those who may meet that, and are to look again: it
- * returns BIGCACHE_STALE, too, if the directory of segments is not there.
+ * bigcache_body_read() is for calls inside the store, which cannot be cleared
+ * meanwhile.  bigcache_body_read_outside() is for callers that the store may
+ * be cleared under: it also returns BIGCACHE_STALE, if the directory of
+ * segments is not there, and the caller must look the page up again.
  */
 bigcache_rc_t bigcache_body_read(bigcache_bodies_t *pages,
     const bigcache_str_t *key, int body, bigcache_page_t *page);
@@ -113,34 +119,36 @@ bigcache_rc_t bigcache_body_read_outside(bigcache_bodies_t *pages,
     const bigcache_str_t *key, int body, bigcache_page_t *page);
 
 /*
- * The same with the body, for a thread that others wait for: returns
- * BIGCACHE_UNAVAILABLE as soon as stop(data), which it calls now and then
- * while it reads a large body, is not 0.
+ * The same for a thread that others wait for.  Always reads the body.  While
+ * it reads a large one, it calls stop(data) now and then, and returns
+ * BIGCACHE_UNAVAILABLE as soon as that returns 1.
  */
 bigcache_rc_t bigcache_body_probe(bigcache_bodies_t *pages,
     const bigcache_str_t *key, bigcache_body_stop_pt stop, void *data,
     bigcache_page_t *page);
 
-/* tells whether body, one of BIGCACHE_BODY_*, asks for that of the record */
+/*
+ * returns 1 if body, one of BIGCACHE_BODY_*, asks for the body of record, or 0
+ */
 
 int bigcache_body_wanted(int body, const bigcache_record_t *record);
 
-/* as bigcache_body_read() without the body: completes page->record.type */
+/* as bigcache_body_read(), but sets only page->record.type */
 
 bigcache_rc_t bigcache_body_head(bigcache_bodies_t *pages,
     const bigcache_str_t *key, bigcache_page_t *page);
 
 /*
- * Makes page of the size bytes at page->memory, if they are the entry of the
- * key, with its body, and pass their checks; but for the version, which is the
- * index's.  Returns 1, or 0.
+ * Fills page from the size bytes at page->memory.  Returns 1; or 0 if they are
+ * not the whole entry of the key, or fail their checks.  The version is that
+ * of the entry; the caller must replace it by that of the index.
  */
 int bigcache_body_parse(const bigcache_str_t *key, size_t size,
     bigcache_page_t *page);
 
 /*
- * Gives page the file of a large one that was just written.  Returns
- * BIGCACHE_OK, or BIGCACHE_ERROR, which is logged.
+ * Opens the file of a large page that was just written, for its reader.
+ * Returns BIGCACHE_OK, or BIGCACHE_ERROR, logged.
  */
 bigcache_rc_t bigcache_body_file(bigcache_bodies_t *pages,
     const bigcache_draft_t *draft, const bigcache_str_t *key,

@@ -5,7 +5,8 @@
 
 
 /*
- * How a store is set up, and what it shares with its process and with others.
+ * The configuration of a store, and what a store shares with its process and
+ * with other processes.
  */
 
 
@@ -25,18 +26,25 @@ typedef void (*bigcache_removed_pt)(void *data, uint64_t expired,
     uint64_t purged);
 
 /*
- * Called when the directory changes hands; by the keeper, if not said
- * otherwise.
+ * Called when another process takes the directory over, or this one does.  The
+ * keeper calls them unless stated otherwise.
  *
- * opened: this process has opened it.  Another code than BIGCACHE_OK, with the
- * reason in error, has the keeper close it again. closing: this process is
- * about to close it, maybe to open it anew; no other process can open it
- * before this returns.  Also a thread that closes on demand. held: another
- * process has it open.  This may wait until that ends, and calls
- * bigcache_store_held() before and after; wake, from any thread, ends the
- * wait. Another code than BIGCACHE_OK, and the reason: it cannot be asked.
- * there: returns 1 if another process has it open and can be asked; any
- * thread; may wait for conf.wait.
+ * opened: this process has opened the store.  If it returns another code than
+ * BIGCACHE_OK, with the reason in error, the keeper closes the store again.
+ *
+ * closing: this process is about to close the store, maybe to open it again.
+ * No other process can open it before this returns.  A thread that closes on
+ * demand calls it, too.
+ *
+ * held: another process has the store open.  This may wait until that ends.
+ * It must call bigcache_store_held() before and after.  If it returns another
+ * code than BIGCACHE_OK, with the reason in error, the other process cannot be
+ * asked.
+ *
+ * wake: ends the wait of held.  Any thread.
+ *
+ * there: returns 1 if another process has the store open and can be asked.
+ * May wait for conf.wait.  Any thread.
  */
 typedef struct {
     bigcache_rc_t         (*opened)(void *data, char *error);
@@ -47,13 +55,13 @@ typedef struct {
     void                   *data;
 } bigcache_store_hooks_t;
 
-/* what the processes of one nginx know of a store together */
+/* what the processes of one nginx share about a store */
 
 typedef struct {
     _Atomic uint32_t        closed;   /* on demand */
     _Atomic uint64_t        logged_hash;   /* of why it cannot be opened */
 
-    /* what was done, for metrics */
+    /* for metrics */
     _Atomic uint64_t        openings;
     _Atomic uint64_t        compacted;  /* segments */
     _Atomic uint64_t        moved;      /* pages out of them */
@@ -63,8 +71,9 @@ typedef struct {
     _Atomic uint64_t        sync_failures;
 
     /*
-     * monotonic ms, 0: none: the oldest write that no round has begun with,
-     * and that of the round under way
+     * For bigcache_sync_age(), monotonic ms, 0: none.  unsynced: the oldest
+     * write that no round has begun with.  syncing: the oldest write of the
+     * round that is under way.
      */
     _Atomic int64_t         unsynced;
     _Atomic int64_t         syncing;
@@ -86,7 +95,7 @@ typedef struct {
     bigcache_removed_pt     removed;
     void                   *data;
 
-    /* all of it may be NULL, for a process on its own */
+    /* a process on its own may leave all of these NULL */
     bigcache_store_shared_t *shared;
     bigcache_hot_t          *hot;
     bigcache_store_hooks_t  hooks;

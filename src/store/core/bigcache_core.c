@@ -4,7 +4,7 @@
  */
 
 
-/* the states of a store, and the calls inside */
+/* the states of a store, and the count of the calls inside */
 
 
 #include <errno.h>
@@ -73,7 +73,10 @@ bigcache_core_wait_counted(bigcache_store_t *store, unsigned wait)
 
     (void) pthread_mutex_lock(&store->mutex);
 
-    /* a thread that drains waits for this call too, and ends the counting */
+    /*
+     * a thread that drains the store waits for this call, and ends the
+     * counting
+     */
 
     while (!store->counted && store->state == BIGCACHE_STATE_OPEN) {
         if (!bigcache_core_wait_locked(store, deadline)) {
@@ -155,9 +158,10 @@ bigcache_core_await_locked(bigcache_store_t *store)
         case BIGCACHE_STATE_OPENING:
 
             /*
-             * All calls that wait give up at once, conf.wait after this opening
-             * began.  A process that is to end opens the store only for calls
-             * that wait: there each call waits for its own time.
+             * All waiting calls give up at the same moment, conf.wait after
+             * this opening began.  But a process that is quitting opens the
+             * store only for calls that wait, so there each call waits its own
+             * conf.wait.
              */
 
             until = store->quitting ? deadline
@@ -184,7 +188,7 @@ bigcache_core_await_locked(bigcache_store_t *store)
 
         case BIGCACHE_STATE_STOPPED:
 
-            /* another process is going to have it */
+            /* another process is about to open it */
 
             return store->conf.hooks.held ? BIGCACHE_HELD
                                           : BIGCACHE_UNAVAILABLE;
@@ -202,9 +206,9 @@ bigcache_core_await_locked(bigcache_store_t *store)
 
 
 /*
- * The keeper tries again a second after a failure, but another process may have
- * opened the store in between: then returns 1, and has the keeper ask it at
- * once.  Else returns 0.
+ * The keeper retries a second after a failure, but another process may have
+ * opened the store meanwhile.  If so, makes the keeper ask it at once and
+ * returns 1.  Else returns 0.
  */
 
 static int

@@ -5,8 +5,8 @@
 
 
 /*
- * The store as its own parts see it: its state, and which calls are inside.
- * The callers of bigcache_store.h do not need this header.
+ * The store as its own parts see it: its state, and the calls inside.  Users
+ * of bigcache_store.h do not need this header.
  *
  *                +--> FAILED <--+
  *                v              |
@@ -15,12 +15,12 @@
  *                | +-- clear, reopen, resign ---------+     open --+
  *                +--> HELD, while another process has it
  *
- * A call enters, which makes it wait for OPEN, and leaves.  A thread that needs
+ * A call enters, which waits for OPEN, and later leaves.  A thread that needs
  * the index for itself drains the store: new calls wait, and the thread waits
- * for the calls inside.  STOPPED, from any state, is final.  The state changes
- * under the mutex.  The index is opened and closed without it: by the keeper,
- * the store's own thread, in OPENING, or by the thread that has drained the
- * store.
+ * for the calls inside.  STOPPED can follow any state and is final.  The state
+ * changes under the mutex.  The index is opened and closed without the mutex:
+ * by the keeper, which is the store's own thread, in OPENING; or by the thread
+ * that has drained the store.
  */
 
 
@@ -42,7 +42,7 @@
 
 #define BIGCACHE_CORE_LOCKS  256
 
-/* milliseconds until a store that failed is opened again */
+/* milliseconds until a store that failed to open is tried again */
 
 #define BIGCACHE_CORE_RETRY  1000
 
@@ -67,7 +67,7 @@ struct bigcache_store_s {
 
     /*
      * Set by bigcache_store_create() and constant from then on: any thread.
-     * What the pointers lead to has locks of its own.
+     * The structs behind the pointers have locks of their own.
      */
     bigcache_store_conf_t         conf;
     char                          index_path[PATH_MAX];
@@ -84,7 +84,7 @@ struct bigcache_store_s {
     bigcache_purges_t             purges;
     bigcache_granted_t            granted;
 
-    /* the mutex; each change of what is under it broadcasts cond */
+    /* each change of what the mutex protects broadcasts cond */
     pthread_mutex_t               mutex;
     pthread_cond_t                cond;
 
@@ -95,12 +95,12 @@ struct bigcache_store_s {
     int64_t                       opening_at; /* OPENING began, monotonic ms */
     int64_t                       heal_at;   /* reopen then, monotonic ms */
     char                          reason[BIGCACHE_ERROR_LEN];
-    unsigned                      patience;  /* looks until it is taken */
+    unsigned                      patience;  /* looks before it is opened */
     unsigned                      started:1;
     unsigned                      stopping:1;
     unsigned                      quitting:1;
     unsigned                      resigning:1;
-    unsigned                      counted:1; /* count and live bytes hold */
+    unsigned                      counted:1; /* counts are exact now */
     unsigned                      logged:1;  /* why it could not be opened */
     unsigned                      repair:1;  /* the index, when opening */
     unsigned                      trash:1;   /* it may not be empty */
@@ -110,8 +110,8 @@ struct bigcache_store_s {
 
     /*
      * The opening.  Written only while no call is inside, by the keeper in
-     * OPENING or by the thread that has drained the store; read by any thread
-     * inside, without a lock.  walk is the keeper's.
+     * OPENING or by the thread that has drained the store.  Any thread inside
+     * may read it without a lock.  Only the keeper uses walk.
      */
     int                           lock;
     bigcache_generation_t         generation;
@@ -119,15 +119,15 @@ struct bigcache_store_s {
     bigcache_segments_t          *segments;
     bigcache_index_walk_t        *walk;      /* counts the keys, or NULL */
 
-    /* the keeper only: bytes of the files of the index, when last seen */
+    /* the keeper only: bytes of the index's files, when it last looked */
     uint64_t                      index_size;
 
     /*
      * What follows is atomic: any thread, without a lock.
      *
-     * draining: long work inside the store has to make way.  broken: a
+     * draining: long work inside the store must stop.  broken: a
      * bigcache_rc_t, why nothing can be written.  newest: id of the segment
-     * that was written to last.  inline_room: bytes of bodies that the index
+     * that was last written to.  inline_room: bytes of bodies that the index
      * may still take, bigcache_evict.h.  imported: nothing of the original is
      * left to import.
      */
@@ -145,13 +145,16 @@ struct bigcache_store_s {
     _Atomic int64_t               count;     /* of keys */
     _Atomic uint64_t              version;   /* the latest */
 
-    /* records that were written until then are durable; at the opening */
+    /*
+     * records written at that version or before are durable; the same at the
+     * opening
+     */
     _Atomic uint64_t              synced;
     _Atomic uint64_t              synced_before;
 
     /*
-     * Records that were written until then are of an earlier opening; all are
-     * taken to be so, until the keys are counted.
+     * Records written at that version or before belong to an earlier opening.
+     * UINT64_MAX until the keys are counted.
      */
     _Atomic uint64_t              opened;
 
@@ -160,10 +163,12 @@ struct bigcache_store_s {
     _Atomic uint64_t              removals_done;
     _Atomic uint64_t              removals_synced;
 
-    /* the locks of the keys, bigcache_key_read_slot(): any thread inside */
+    /*
+     * the locks of the keys, see bigcache_key_read_slot(): any thread inside
+     */
     pthread_mutex_t               keys[BIGCACHE_CORE_LOCKS];
 
-    /* each under the lock of the same number, see bigcache_previous.h */
+    /* each is under the lock of the same number, see bigcache_previous.h */
     uint64_t                      cuts[BIGCACHE_CORE_LOCKS];
     uint64_t                      settled[BIGCACHE_CORE_LOCKS];
 };
@@ -178,13 +183,13 @@ bigcache_rc_t bigcache_core_enter(bigcache_store_t *store);
 bigcache_rc_t bigcache_core_enter_locked(bigcache_store_t *store);
 void bigcache_core_leave(bigcache_store_t *store);
 
-/* enters only if the store is open; returns 1, or 0.  Never waits for it. */
+/* enters if the store is open; returns 1, or 0.  Never waits */
 
 int bigcache_core_try_enter(bigcache_store_t *store);
 
 /*
  * Waits, inside the store, until the keys are counted.  Returns BIGCACHE_OK,
- * or BIGCACHE_UNAVAILABLE if they are not within wait milliseconds.
+ * or BIGCACHE_UNAVAILABLE after wait milliseconds.
  */
 bigcache_rc_t bigcache_core_wait_counted(bigcache_store_t *store,
     unsigned wait);
@@ -193,7 +198,7 @@ bigcache_rc_t bigcache_core_wait_counted(bigcache_store_t *store,
 
 int bigcache_core_closed(bigcache_store_t *store);
 
-/* changes the state and wakes all threads that wait for a change */
+/* changes the state, and wakes all threads that wait for a change */
 
 void bigcache_core_set_state_locked(bigcache_store_t *store,
     bigcache_state_e state);
@@ -206,7 +211,7 @@ int bigcache_core_wait_locked(bigcache_store_t *store, int64_t deadline);
 
 /*
  * Sets the state DRAINING and waits until no call is inside.  Returns
- * BIGCACHE_OK, or what bigcache_core_enter() does: then nothing has changed.
+ * BIGCACHE_OK, or the code of bigcache_core_enter(): then nothing has changed.
  */
 bigcache_rc_t bigcache_core_drain_locked(bigcache_store_t *store);
 
@@ -214,13 +219,13 @@ bigcache_rc_t bigcache_core_drain_locked(bigcache_store_t *store);
 
 void bigcache_core_wake_held(bigcache_store_t *store);
 
-/* has the keeper look for work at once */
+/* makes the keeper look for work at once */
 
 void bigcache_core_wake(bigcache_store_t *store);
 
 /*
- * A bigcache_body_stop_pt whose data is the store: returns 1 if long work has
- * to make way, since the store is drained or has to be opened anew, or 0.
+ * A bigcache_body_stop_pt whose data is the store.  Returns 1 if long work
+ * must stop, since the store is drained or has to be opened again; or 0.
  */
 int bigcache_core_yields(void *data);
 

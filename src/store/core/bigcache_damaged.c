@@ -4,7 +4,10 @@
  */
 
 
-/* pages that cannot be read come back as they were before, or go */
+/*
+ * removes pages that cannot be read, or brings back the pages that they
+ * replaced
+ */
 
 
 #include <string.h>
@@ -104,7 +107,10 @@ bigcache_damaged_drop(bigcache_store_t *store, const bigcache_str_t *key,
         return;
     }
 
-    /* it is a miss for now, but nobody is to note that: it may be there yet */
+    /*
+     * The key misses for now, but its page was not removed and may be readable
+     * later.  So no thread that reads now may note a miss in the hot index.
+     */
 
     hash = bigcache_hot_hash(store->conf.hot, key);
 

@@ -4,7 +4,7 @@
  */
 
 
-/* what stops writes, and what lets them go on */
+/* stops writes after a fault, and lets them go on */
 
 
 #include <stdio.h>
@@ -32,7 +32,7 @@ bigcache_fault_break(bigcache_store_t *store, bigcache_rc_t rc)
 
         if (rc == BIGCACHE_FULL && !atomic_exchange(&store->full, 1)) {
 
-            /* the ballast can be given back now */
+            /* without delay: the ballast can be freed now */
 
             delay = 0;
         }
@@ -127,8 +127,8 @@ bigcache_fault_log_full(bigcache_store_t *store)
     }
 
     /*
-     * Space for small pages ends this state, and the next large page begins
-     * it again.
+     * A disk that is nearly full has room for small pages, which ends this
+     * state, and none for the next large page, which begins it again.
      */
 
     now = bigcache_time_monotonic();

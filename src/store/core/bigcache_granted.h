@@ -6,13 +6,13 @@
 
 /*
  * The extents of segments that the owner has granted to callers, which write
- * pages there by themselves.  An extent keeps its segment pinned until it ends:
- * its caller gives it back, or is gone, or the store is closed.  A caller may
- * still write to an extent that has ended, but the index takes nothing from
- * outside of an extent that stands.
+ * pages there by themselves.  An extent keeps its segment pinned until it
+ * ends: its caller gives it back or is gone, or the store is closed.  A caller
+ * may still write to an extent that has ended, but the index then rejects that
+ * page.
  *
- * The list has a lock of its own and knows no store.  Callers are told apart by
- * a number.  Any thread; never blocks.
+ * The list has a lock of its own and knows no store.  It knows a caller by a
+ * number.  Any thread; never blocks.
  */
 
 
@@ -50,12 +50,15 @@ void bigcache_granted_destroy(bigcache_granted_t *granted);
 void bigcache_granted_forget(bigcache_granted_t *granted,
     bigcache_segments_t *segments);
 
-/* puts an extent on the list, which frees it */
+/* adds an extent to the list, which frees it later */
 
 void bigcache_granted_add(bigcache_granted_t *granted,
     bigcache_grant_t *grant);
 
-/* ends the extent of a caller that begins there; id 0: all of the caller */
+/*
+ * ends the extent of a caller that begins at that place; id 0: all of the
+ * caller's
+ */
 
 void bigcache_granted_end(bigcache_granted_t *granted,
     bigcache_segments_t *segments, uint64_t caller, uint64_t id,
@@ -66,9 +69,9 @@ void bigcache_granted_end(bigcache_granted_t *granted,
 unsigned bigcache_granted_count(bigcache_granted_t *granted, uint64_t caller);
 
 /*
- * Returns the extent of the caller that the entry of record, of size bytes,
- * lies in, or NULL.  The place stays reserved until the caller of this function
- * calls bigcache_granted_leave().
+ * Returns the caller's extent that contains the entry of record, of size
+ * bytes, or NULL.  The place stays reserved until bigcache_granted_leave(),
+ * which must follow.
  */
 bigcache_grant_t *bigcache_granted_use(bigcache_granted_t *granted,
     uint64_t caller, const bigcache_record_t *record, uint64_t size);

@@ -4,7 +4,7 @@
  */
 
 
-/* changes to what is stored under one key */
+/* changes what is stored under one key */
 
 
 #include <stdlib.h>
@@ -53,7 +53,7 @@ bigcache_key_replace(bigcache_store_t *store, const bigcache_str_t *key,
         && bigcache_key_done(old, expect, retry_floor, draft))
     {
 
-        /* or it was replaced since, and no client has its version */
+        /* else it was replaced since, and no client has its version */
 
         draft->record.version = (old->record.tag == draft->record.tag)
                                 ? old->record.version
@@ -114,7 +114,7 @@ bigcache_key_remove(bigcache_store_t *store, const bigcache_str_t *key,
         } else if (old->record.version && !old->live && !old->expired
                    && match->before == 0 && match->segment == 0)
         {
-            /* the page is gone already, and its purge is to count it */
+            /* the page is gone already, and its purge must count it */
 
             rc = BIGCACHE_MISS;
 
@@ -137,7 +137,7 @@ bigcache_key_remove(bigcache_store_t *store, const bigcache_str_t *key,
         return BIGCACHE_EXPIRED;
     }
 
-    /* a page that a purge itself removes was live, but for the purge */
+    /* a page that a purge itself removes was live until that purge */
 
     return (match->before && old->record.version) ? BIGCACHE_OK
                                                   : BIGCACHE_MISS;
@@ -166,7 +166,7 @@ bigcache_key_move(bigcache_store_t *store, const bigcache_str_t *key,
         record.segment = place->id;
         record.offset = (uint64_t) place->offset;
 
-        /* the version of the page stays, but the record is a new one */
+        /* the page keeps its version, but the record is a new one */
 
         rc = bigcache_key_write_encode_locked(store, key, &record,
                                               bigcache_version_next(store),
@@ -236,7 +236,7 @@ bigcache_key_revert(bigcache_store_t *store, const bigcache_str_t *key,
         return rc;
     }
 
-    /* that page did not reach the disk either, but it has a previous one */
+    /* that page did not reach the disk either, but has a previous one */
 
     rc = bigcache_key_restore(store, key, damaged);
 
@@ -311,10 +311,10 @@ bigcache_key_expected(const bigcache_old_t *old, uint64_t expect)
 
 
 /*
- * Tells whether a call whose answer was lost has stored the draft already: its
- * page is still there, or, if the call would replace any page, one that was
- * stored later than the call.  A page that was made of an earlier one, by a
- * touch, for instance, tells nothing.
+ * Tells whether a call whose answer was lost has stored the draft already.  It
+ * has if its page is still there; or, for a call that replaces any page, if a
+ * page was stored later than the call.  A later page that was made of an
+ * earlier one, by a touch, for instance, proves nothing.
  */
 
 static int
@@ -330,7 +330,7 @@ bigcache_key_done(const bigcache_old_t *old, uint64_t expect,
         return 0;
     }
 
-    /* the place may be another one: each try writes the page again */
+    /* not the place: each try writes the page to a new one */
 
     return (expect == BIGCACHE_EXPECT_ANY && one->origin > retry_floor)
            || (one->tag == two->tag
@@ -339,10 +339,7 @@ bigcache_key_done(const bigcache_old_t *old, uint64_t expect,
 }
 
 
-/*
- * Writes the draft, which has its version, over what was read; the lock of the
- * key is held.
- */
+/* Replaces what was read by the draft, which has its version */
 
 static bigcache_rc_t
 bigcache_key_store_locked(bigcache_store_t *store, const bigcache_str_t *key,
@@ -357,7 +354,7 @@ bigcache_key_store_locked(bigcache_store_t *store, const bigcache_str_t *key,
 
     if (!read->old.live || !(record->flags & BIGCACHE_FLAG_SEGMENT)) {
 
-        /* there is no page that could come back, or the record has its body */
+        /* no page could come back, or the body is in the record itself */
 
         (void) bigcache_record_encode(draft->memory, record);
         bigcache_record_seal(draft->memory, draft->value.len);
@@ -366,7 +363,7 @@ bigcache_key_store_locked(bigcache_store_t *store, const bigcache_str_t *key,
                                        &draft->value);
     }
 
-    /* a page that a purge with an earlier version covers must not come back */
+    /* a page must not come back if a purge with an earlier version covers it */
 
     prior = read->old;
     prior.live = !bigcache_purges_begun(&store->purges, key,
@@ -385,8 +382,8 @@ bigcache_key_store_locked(bigcache_store_t *store, const bigcache_str_t *key,
 
 
 /*
- * Puts the previous record in the place of one that is still as it was when
- * the page of the previous one was read.
+ * Replaces the damaged record by its previous one, unless the record has
+ * changed since the caller read the page of the previous one.
  */
 
 static bigcache_rc_t
@@ -403,7 +400,9 @@ bigcache_key_restore(bigcache_store_t *store, const bigcache_str_t *key,
         rc = BIGCACHE_MISMATCH;
     }
 
-    /* again: a purge may have begun since, or the keys have been counted */
+    /*
+     * checks again: a purge may have begun, or the keys may have been counted
+     */
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_key_previous_locked(store, key, &read.old, &previous);
@@ -421,8 +420,8 @@ bigcache_key_restore(bigcache_store_t *store, const bigcache_str_t *key,
 
 
 /*
- * Tells what a record has replaced that did not reach the disk: returns
- * BIGCACHE_OK, or BIGCACHE_MISS if there is nothing that may come back.
+ * Finds the record to bring back for one that did not reach the disk.  Returns
+ * BIGCACHE_OK, or BIGCACHE_MISS if there is none.
  */
 
 static bigcache_rc_t
@@ -434,7 +433,10 @@ bigcache_key_previous_locked(bigcache_store_t *store,
 
     bytes = &old->record.previous;
 
-    /* when this one is durable, the segment of the previous one may go */
+    /*
+     * once this record is durable, the segment of its previous one may be
+     * removed
+     */
 
     if (bytes->len == 0
         || !bigcache_previous_torn(store, &old->record)
@@ -451,8 +453,8 @@ bigcache_key_previous_locked(bigcache_store_t *store,
 
 
 /*
- * Writes the value, or removes what is there, and the expiry times with it.
- * The lock of the key is held.
+ * writes the value, or removes the record if value is NULL, and the expiry
+ * times
  */
 
 static bigcache_rc_t

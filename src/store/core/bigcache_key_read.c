@@ -101,7 +101,7 @@ bigcache_key_read_value_locked(bigcache_store_t *store,
                                    "read", error);
     }
 
-    /* what cannot be read can still be written over, and removed */
+    /* a damaged record can still be replaced and removed */
 
     old->found = 1;
 

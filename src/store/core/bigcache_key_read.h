@@ -21,7 +21,7 @@
 #include "bigcache_record.h"
 
 
-/* what was found under the key */
+/* what was found under a key */
 
 typedef struct {
     bigcache_record_t   record;
@@ -30,7 +30,9 @@ typedef struct {
     unsigned            expired:1;
 } bigcache_old_t;
 
-/* the same, its bytes, which old.record points into, and the lock of the key */
+/*
+ * the same with the bytes that old.record points into, and the lock of the key
+ */
 
 typedef struct {
     bigcache_old_t      old;
@@ -38,7 +40,7 @@ typedef struct {
     pthread_mutex_t    *lock;
 } bigcache_key_read_t;
 
-/* which record a removal is for: a member that is 0 matches any */
+/* which record to remove: a member that is 0 matches any */
 
 typedef struct {
     uint64_t            version;      /* of this version */
@@ -54,9 +56,9 @@ typedef struct {
 unsigned bigcache_key_read_slot(const bigcache_str_t *key);
 
 /*
- * Reads what is stored under the key.  The strings of old->record are gone.
- * Returns BIGCACHE_OK, also if there is nothing or the record is damaged; or
- * BIGCACHE_ERROR, logged.
+ * Reads what is stored under the key.  The strings of old->record are not
+ * valid afterwards.  Returns BIGCACHE_OK, also if there is nothing or the
+ * record is damaged; or BIGCACHE_ERROR, logged.
  */
 bigcache_rc_t bigcache_key_read(bigcache_store_t *store,
     const bigcache_str_t *key, bigcache_old_t *old);
@@ -64,26 +66,26 @@ bigcache_rc_t bigcache_key_read_locked(bigcache_store_t *store,
     const bigcache_str_t *key, bigcache_old_t *old);
 
 /*
- * Takes the lock of the key and reads what is there.  Returns the same; in any
- * case the caller must call bigcache_key_read_end().
+ * Locks the key and reads what is there.  Returns the same.  The caller must
+ * call bigcache_key_read_end() in any case.
  */
 bigcache_rc_t bigcache_key_read_begin(bigcache_store_t *store,
     const bigcache_str_t *key, bigcache_key_read_t *read);
 void bigcache_key_read_end(bigcache_key_read_t *read);
 
 /*
- * As bigcache_key_read_locked(), and gives the bytes of the record in *value:
- * the caller must pass them to bigcache_index_free() if value->data is set.
+ * As bigcache_key_read_locked(), and sets *value to the bytes of the record.
+ * If value->data is set, the caller must pass *value to bigcache_index_free().
  */
 bigcache_rc_t bigcache_key_read_value_locked(bigcache_store_t *store,
     const bigcache_str_t *key, bigcache_old_t *old, bigcache_str_t *value);
 
-/* returns 1 if what is there is what a removal is for, or 0 */
+/* returns 1 if the record matches, or 0 */
 
 int bigcache_key_read_matches(const bigcache_old_t *old,
     const bigcache_match_t *match);
 
-/* returns 1 if what is there is the entry that record names, or 0 */
+/* returns 1 if both records name the same entry, or 0 */
 
 int bigcache_key_read_same(const bigcache_old_t *old,
     const bigcache_record_t *record);

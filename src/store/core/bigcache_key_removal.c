@@ -4,7 +4,7 @@
  */
 
 
-/* many keys are removed by one write to the index */
+/* removes many keys by one write to the index */
 
 
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #include "bigcache_key_write.h"
 
 
-/* bytes of keys */
+/* bytes for the keys of one removal */
 
 #define BIGCACHE_KEY_REMOVAL_MEMORY  (64 * 1024)
 
@@ -25,7 +25,7 @@ struct bigcache_key_removal_s {
     unsigned               n;
     size_t                 len;
 
-    /* of each key: room for its expiry time, and the key */
+    /* for each key: space for its expiry time, then the key */
     u_char                 memory[BIGCACHE_KEY_REMOVAL_MEMORY];
 };
 
@@ -67,7 +67,7 @@ bigcache_key_removal_add(bigcache_key_removal_t *removal,
 
     write = &removal->writes[removal->n++];
 
-    /* the name of an expiry time is the time and the key */
+    /* the name of an expiry time is the time, then the key */
 
     write->was = removal->memory + removal->len;
     write->key.data = write->was + sizeof(int64_t);
@@ -140,7 +140,7 @@ bigcache_key_removal_run(bigcache_store_t *store,
 }
 
 
-/* in their order, so that two removals cannot wait for each other */
+/* in ascending order, so that two removals cannot deadlock */
 
 static void
 bigcache_key_removal_lock(bigcache_store_t *store,

@@ -5,9 +5,9 @@
 
 
 /*
- * Many keys that are removed by one write to the index, with all of their
- * locks held: for purges.  A removal belongs to one thread, inside the store;
- * to run it blocks on the disk.
+ * Removes many keys by one write to the index, with the locks of all of them
+ * held; for purges.  A removal belongs to one thread inside the store.
+ * bigcache_key_removal_run() blocks on the disk.
  */
 
 
@@ -21,19 +21,20 @@
 typedef struct bigcache_key_removal_s  bigcache_key_removal_t;
 
 
-/* returns an empty one, which free() ends, or NULL if there is no memory */
+/* returns an empty removal, to be freed by free(), or NULL if out of memory */
 
 bigcache_key_removal_t *bigcache_key_removal_create(void);
 
-/* returns 1, and has a copy of the key; or 0, it is full, of a few dozen */
+/* copies the key and returns 1; or returns 0 if the removal is full */
 
 int bigcache_key_removal_add(bigcache_key_removal_t *removal,
     const bigcache_str_t *key);
 
 /*
- * Removes what is there, if it matches, all or nothing, and empties the
- * removal.  Adds to *live and *expired what bigcache_key_remove() of each key
- * would have returned.  Returns BIGCACHE_OK, BIGCACHE_FULL or BIGCACHE_ERROR.
+ * Removes the records of all keys that match, or none of them, and empties the
+ * removal.  Adds to *live and *expired what bigcache_key_remove() would have
+ * returned for each key.  Returns BIGCACHE_OK, BIGCACHE_FULL or
+ * BIGCACHE_ERROR.
  */
 bigcache_rc_t bigcache_key_removal_run(bigcache_store_t *store,
     bigcache_key_removal_t *removal, const bigcache_match_t *match,

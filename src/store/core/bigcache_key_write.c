@@ -4,7 +4,7 @@
  */
 
 
-/* records, expiry times and counts change in one write to the index */
+/* changes records, expiry times and counts in one write to the index */
 
 
 #include <stdlib.h>
@@ -54,10 +54,10 @@ bigcache_key_write_locked(bigcache_store_t *store, bigcache_key_write_t *writes,
     }
 
     /*
-     * A round of syncs that begins from here on waits for the lock of the key,
-     * and one that is under way leaves this write to the next.  So this write
+     * A round of syncs that begins after this note waits for the lock of the
+     * key.  A round under way leaves this write to the next one.  So the write
      * counts as not synced before any thread can see that the old page is not
-     * alive any more.
+     * live any more.
      */
 
     bigcache_sync_note(store);
@@ -171,9 +171,10 @@ done:
 
 
 /*
- * Encodes what is there without the carried records that a removal is for:
- * *bytes, to be freed, or bytes->data is NULL if there are none.  A record that
- * carries an empty one still says when it was written.
+ * Encodes the record without the previous records that the removal matches.
+ * Sets *bytes, to be freed by free(); bytes->data is NULL if no previous
+ * record matches.  A record whose previous one is taken away keeps an empty
+ * one, since the time of the write is encoded with it.
  */
 
 static bigcache_rc_t
@@ -217,7 +218,7 @@ bigcache_key_write_strip_bytes(const bigcache_old_t *old,
 }
 
 
-/* decodes a carried record and tells whether a removal is for its page */
+/* decodes a previous record, and tells whether the removal matches it */
 
 static int
 bigcache_key_write_replaced(const bigcache_str_t *carried,
@@ -239,7 +240,7 @@ bigcache_key_write_replaced(const bigcache_str_t *carried,
 }
 
 
-/* encodes a record in a segment */
+/* encodes a record whose page is in a segment */
 
 static bigcache_rc_t
 bigcache_key_write_bytes(const bigcache_record_t *record, bigcache_str_t *bytes)
@@ -262,7 +263,7 @@ bigcache_key_write_bytes(const bigcache_record_t *record, bigcache_str_t *bytes)
 }
 
 
-/* returns how many there are, of BIGCACHE_KEY_CHANGES at most */
+/* returns the number of changes, at most BIGCACHE_KEY_CHANGES */
 
 static unsigned
 bigcache_key_write_changes(bigcache_change_t *changes,
@@ -316,7 +317,7 @@ bigcache_key_write_begin(bigcache_store_t *store, bigcache_key_write_t *write)
 }
 
 
-/* updates the counters; only after the write to the index has succeeded */
+/* call only after the write to the index has succeeded */
 
 static void
 bigcache_key_write_account(bigcache_store_t *store,

@@ -5,10 +5,10 @@
 
 
 /*
- * One write to the index, of one key or of many; for bigcache_key.c and
- * bigcache_key_removal.c only.  It keeps the expiry times, the counts and the
- * hot index in step with the records.  Threads inside the store that hold the
- * locks of the keys; calls block on the disk.
+ * One write to the index, for one key or for many; used by bigcache_key.c and
+ * bigcache_key_removal.c only.  It changes the expiry times, the counts and
+ * the hot index together with the records.  Threads inside the store that hold
+ * the locks of the keys.  Calls block on the disk.
  */
 
 
@@ -19,29 +19,29 @@
 #include "bigcache_key_read.h"
 
 
-/* keys of one write, at most */
+/* the most keys that one write can have */
 
 #define BIGCACHE_KEY_WRITES  32
 
 
-/* one key's part of a write */
+/* the part of one key in a write */
 
 typedef struct {
     bigcache_str_t            key;
     bigcache_old_t            old;
     const bigcache_record_t  *record;     /* the new one, NULL: none */
     const bigcache_str_t     *value;
-    u_char                   *was;        /* memory for names of expiry times */
+    u_char                   *was;        /* memory: names of expiry times */
     u_char                   *will;
     uint64_t                  hash;
 } bigcache_key_write_t;
 
 
 /*
- * Encodes record, in a segment, to go over old, whose bytes are at value: with
- * what it has to carry, bigcache_previous.h.  written: a version not earlier
- * than this write.  Returns BIGCACHE_OK and *bytes, to be freed, or
- * BIGCACHE_NOMEM.
+ * Encodes a record, in a segment, that replaces old, whose bytes are at value.
+ * Adds the previous record that bigcache_previous.h asks for.  written: a
+ * version not earlier than this write.  Returns BIGCACHE_OK and *bytes, to be
+ * freed by free(); or BIGCACHE_NOMEM.
  */
 bigcache_rc_t bigcache_key_write_encode_locked(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_record_t *record,
@@ -49,17 +49,17 @@ bigcache_rc_t bigcache_key_write_encode_locked(bigcache_store_t *store,
     bigcache_str_t *bytes);
 
 /*
- * The record of the key is not the one that a removal is for, but may carry it
- * as a previous record: takes that away, or a power cut could bring it back.
- * Returns BIGCACHE_OK, BIGCACHE_NOMEM, or what bigcache_key_write_locked()
- * does.
+ * For a removal that does not match the record of the key, but may match a
+ * previous record in it: takes that away, since a power cut could bring it
+ * back.  Returns BIGCACHE_OK, BIGCACHE_NOMEM, or the code of
+ * bigcache_key_write_locked().
  */
 bigcache_rc_t bigcache_key_write_strip_locked(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_match_t *match);
 
 /*
- * Makes all n writes, 1 to BIGCACHE_KEY_WRITES, or none of them.  Returns
- * BIGCACHE_OK, or bigcache_fault_rc(); a failure is logged.
+ * Makes all n writes, 1 to BIGCACHE_KEY_WRITES, or none.  Returns BIGCACHE_OK,
+ * or bigcache_fault_rc().  A failure is logged.
  */
 bigcache_rc_t bigcache_key_write_locked(bigcache_store_t *store,
     bigcache_key_write_t *writes, unsigned n);

@@ -4,7 +4,7 @@
  */
 
 
-/* places in segments, and the ballast */
+/* reserves places in segments, and keeps the ballast */
 
 
 #include <errno.h>
@@ -18,11 +18,11 @@
 #include "bigcache_time.h"
 
 
-/* milliseconds between two looks at the limit */
+/* milliseconds between two checks of the limit */
 
 #define BIGCACHE_PLACE_PAUSE  2
 
-/* the ballast is that part of max_size at most */
+/* the ballast is at most this part of max_size */
 
 #define BIGCACHE_PLACE_BALLAST_SHARE  16
 
@@ -64,7 +64,7 @@ bigcache_place_reserve(void *data, uint64_t size, bigcache_place_t *place)
                                    "begin a segment", strerror(errno));
     }
 
-    /* the keeper looks at the limits when a segment was begun */
+    /* the keeper checks the limits when a segment has begun */
 
     if (atomic_exchange(&store->newest, place->id) != place->id) {
         bigcache_core_wake(store);

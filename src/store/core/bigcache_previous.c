@@ -4,7 +4,10 @@
  */
 
 
-/* what a record carries, so that a power cut leaves the old page or the new */
+/*
+ * chooses the previous record, so that a power cut leaves the old page or the
+ * new
+ */
 
 
 #include <stdlib.h>
@@ -69,14 +72,14 @@ bigcache_previous_carry_locked(bigcache_store_t *store,
 
     if (record->written > store->cuts[bigcache_key_read_slot(key)]) {
 
-        /* no round is under way, or not one of this record */
+        /* no round is under way, or this record is later than its cut */
 
         return BIGCACHE_OK;
     }
 
     if (first.flags & BIGCACHE_FLAG_PREVIOUS) {
 
-        /* an earlier round has failed: the second is durable for sure */
+        /* an earlier round has failed: only the second is surely durable */
 
         previous->record = first.previous;
     }
@@ -86,7 +89,7 @@ bigcache_previous_carry_locked(bigcache_store_t *store,
 }
 
 
-/* tells whether what a record carries is gone, or not needed any more */
+/* tells whether the previous record is empty, or not needed any more */
 
 static int
 bigcache_previous_alone_locked(bigcache_store_t *store,
@@ -105,7 +108,7 @@ bigcache_previous_free(bigcache_previous_t *previous)
 }
 
 
-/* encodes a record in a segment with another one to carry, or with none */
+/* encodes a record with a previous one, or without if carried is NULL */
 
 static bigcache_rc_t
 bigcache_previous_encode(const bigcache_record_t *record,

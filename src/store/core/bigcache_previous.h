@@ -5,19 +5,19 @@
 
 
 /*
- * The record that comes back if the one that went over it did not reach the
- * disk with its entry.
+ * The previous record: it comes back if the record that replaced it did not
+ * reach the disk together with its entry.
  *
- * A round of all, bigcache_sync.h, makes durable what is complete when it
- * begins.  It cuts the versions of the keys of each lock, under that lock: a
- * record up to the cut is complete, a later one is not of this round.  A record
- * that is written while the round is under way does not know how it ends.  So
- * it carries two: the one that the round makes durable, and in that, should the
- * round fail, the one that is durable already.  After the round the first is
- * enough.
+ * A round of all (bigcache_sync.h) makes durable what is complete when it
+ * begins.  For each lock of keys, the round takes that lock and notes the
+ * latest version, which is the cut: records up to the cut are complete and in
+ * the round, later ones are not.  A record that is written while the round is
+ * under way cannot know how the round will end, so it carries two records: the
+ * one that the round makes durable, and inside that, in case the round fails,
+ * the one that is durable already.  After the round the first is enough.
  *
- * So when a round has ended well, no record needs a page that was replaced
- * before it began, and the segment of that page may go.
+ * So when a round has succeeded, no record needs a page that was replaced
+ * before the round began, and the segment of that page may be removed.
  */
 
 
@@ -29,8 +29,8 @@
 
 
 /*
- * What is to be carried, and the memory that it lies in, if any:
- * bigcache_previous_free() frees that.
+ * The previous record, and the memory that it may be in, which
+ * bigcache_previous_free() frees.
  */
 typedef struct {
     bigcache_str_t     record;
@@ -39,10 +39,10 @@ typedef struct {
 
 
 /*
- * Says what a record that goes over old, a live one whose bytes are at value,
- * has to carry.  The caller must hold the lock of the key, and keep old and
- * value for as long as the result.  Returns BIGCACHE_OK or BIGCACHE_NOMEM; the
- * caller must call bigcache_previous_free() in any case.
+ * Chooses the previous record for a record that replaces old, a live one whose
+ * bytes are at value.  REQUIRES: key lock held.  old and value must outlive
+ * the result.  Returns BIGCACHE_OK or BIGCACHE_NOMEM.  The caller must call
+ * bigcache_previous_free() in any case.
  */
 bigcache_rc_t bigcache_previous_carry_locked(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_old_t *old,
@@ -50,24 +50,24 @@ bigcache_rc_t bigcache_previous_carry_locked(bigcache_store_t *store,
 void bigcache_previous_free(bigcache_previous_t *previous);
 
 /*
- * Returns 1 if a record of the key is durable, with the entry that it names,
- * or 0.  The caller must hold the lock of the key, unless the keys are not
- * counted yet.
+ * Returns 1 if the record is durable together with its entry, or 0.  REQUIRES:
+ * key lock held, or the keys are not counted yet.
  */
 int bigcache_previous_durable_locked(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_record_t *record);
 
 /*
- * Begins a round: cuts the versions of all keys, and waits until every change
- * up to there is in the index.  bigcache_previous_end() ends the round; durable
- * says whether all that is durable now.  The caller must hold no lock of a key.
+ * bigcache_previous_begin() begins a round: it notes the cut of each lock, and
+ * waits until the index has every change up to there.  bigcache_previous_end()
+ * ends the round; durable says whether everything up to the cuts is durable
+ * now.  REQUIRES: no key lock held.
  */
 void bigcache_previous_begin(bigcache_store_t *store);
 void bigcache_previous_end(bigcache_store_t *store, int durable);
 
 /*
- * Returns 1 if it may be that a crash kept the entry from the disk, but not
- * the record, or 0.  That stays so when store->synced moves on.
+ * Returns 1 if the record may have survived a crash that its entry did not
+ * survive, or 0.  The result does not change when store->synced moves on.
  */
 int bigcache_previous_torn(bigcache_store_t *store,
     const bigcache_record_t *record);

@@ -17,11 +17,11 @@
 #include "bigcache_time.h"
 
 
-/* milliseconds for which the keeper leaves a purge to its caller */
+/* milliseconds that the keeper waits for the caller of a purge */
 
 #define BIGCACHE_PURGES_CLAIM  2000
 
-/* microseconds between two looks at a purge that begins */
+/* microseconds between two looks at a purge that is beginning */
 
 #define BIGCACHE_PURGES_PAUSE  50
 
@@ -311,7 +311,10 @@ bigcache_purges_find_locked(bigcache_purges_t *purges,
 }
 
 
-/* its caller may still come, to run it and to be told the number of pages */
+/*
+ * returns 1 if the caller, which gets the count of pages, is not awaited any
+ * more
+ */
 
 static int
 bigcache_purges_due(const bigcache_purge_t *purge)

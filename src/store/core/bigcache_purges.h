@@ -7,17 +7,19 @@
 /*
  * The list of purges by prefix that are under way.
  *
- * A purge is a prefix and a version: pages whose key begins with the prefix and
- * that are older than the version are gone as soon as the purge is on the list,
- * which each read of a record asks.  bigcache_purge.h then removes their
- * records, and takes the purge off the list.
+ * A purge is a prefix and a version.  It covers all pages whose key begins
+ * with the prefix and that are older than the version.  These pages are gone
+ * as soon as the purge is on the list: each read of a record looks there.
+ * bigcache_purge.h then removes their records, and takes the purge off the
+ * list.
  *
- * The origin of a page says how old it is.  A page that is made of another one,
- * by a touch or an increment, is as old as that one: else it would slip through
- * a purge that has its version, but is not on the list yet.
+ * The origin of a page says how old it is.  A page that is made of another
+ * one, by a touch or an increment, is as old as that one.  Else a purge would
+ * miss it if it was made after the purge took its version and before the purge
+ * was on the list.
  *
- * While a purge is under way it is in the index, too, so that the next process
- * goes on with it if this one dies.
+ * While a purge is under way it is in the index, too, so that the next owner
+ * continues it if this process dies.
  *
  * The list has a lock of its own and knows no store.  Any thread.  Only
  * bigcache_purges_load() and bigcache_purges_begun() block.
@@ -39,20 +41,22 @@ typedef struct bigcache_purge_s  bigcache_purge_t;
 struct bigcache_purge_s {
     bigcache_purge_t   *next;
     uint64_t            version;
-    int64_t             claimed_at; /* its caller comes, monotonic ms; or 0 */
+    int64_t             claimed_at; /* time left to its caller, monotonic ms */
     unsigned            busy:1;     /* a thread removes its keys */
-    _Atomic uint64_t    replaced;   /* keys that are not there to remove */
+    _Atomic uint64_t    replaced;   /* keys replaced before the purge came */
     bigcache_str_t      prefix;
     u_char              data[];     /* of the prefix */
 };
 
-/* the lock is for the list and for the busy bits; it is nearly always empty */
+/*
+ * the lock is for the list and the busy bits; nearly always the list is empty
+ */
 
 typedef struct {
     pthread_rwlock_t    lock;
     _Atomic unsigned    n;
-    _Atomic unsigned    ended;      /* so many have ended, ever */
-    _Atomic unsigned    beginning;  /* have a version, or are about to */
+    _Atomic unsigned    ended;      /* number of purges that have ended, ever */
+    _Atomic unsigned    beginning;  /* purges that have a version, or will */
     bigcache_purge_t   *first;
 } bigcache_purges_t;
 
@@ -60,69 +64,71 @@ typedef struct {
 void bigcache_purges_init(bigcache_purges_t *purges);
 void bigcache_purges_destroy(bigcache_purges_t *purges);
 
-/* empties the list; for a store that no call is inside of */
+/* empties the list; no call may be inside the store */
 
 void bigcache_purges_forget(bigcache_purges_t *purges);
 
 /*
- * Puts the purges that are in the index on the list; for a store that no call
- * is inside of.  claimed: the keeper gives their callers a while to come back
- * and run them.  Returns BIGCACHE_OK, and in *version that of the latest of
- * them, 0 if there is none; or another code and the reason in error.
+ * Reads the purges of the index into the list.  No call may be inside the
+ * store.  If claimed is 1, the keeper first gives their callers some time to
+ * come back and run them.  Returns BIGCACHE_OK and in *version the latest of
+ * their versions, or 0; or another code and the reason in error.
  */
 bigcache_rc_t bigcache_purges_load(bigcache_purges_t *purges,
     bigcache_index_t *index, int claimed, uint64_t *version, char *error);
 
 /*
- * Returns 1 if a page of key, of that origin, is purged, or 0.  If the record
- * was read without the lock of its key, a purge of it may have ended since:
- * then purges->ended is not what it was before the read.
+ * Returns 1 if a purge covers a page of that key and origin, or 0.  If the
+ * record was read without the lock of its key, a purge of it may have ended
+ * since: purges->ended has changed then.
  */
 int bigcache_purges_covers(bigcache_purges_t *purges,
     const bigcache_str_t *key, uint64_t origin);
 
 /*
- * The same for a caller that has taken a version before: waits for purges that
- * may have an earlier one and are not on the list yet.  The caller must not
+ * The same for a caller that already has a version: waits for purges that may
+ * have an earlier version but are not on the list yet.  The caller must not
  * hold bigcache_import_lock().
  */
 int bigcache_purges_begun(bigcache_purges_t *purges,
     const bigcache_str_t *key, uint64_t origin);
 
 /*
- * Counts for the purge of a record that the record was replaced before the
- * purge came to it.  The caller must hold the lock of the key.
+ * Counts, for the purge that covers the record, that the record was replaced
+ * before the purge reached it.  REQUIRES: key lock held.
  */
 void bigcache_purges_replaced(bigcache_purges_t *purges,
     const bigcache_str_t *key, uint64_t origin);
 
 /*
- * Returns a purge that is on no list, to be freed, or NULL if there is no
- * memory.  claimed as above.
+ * Returns a purge that is on no list, or NULL if out of memory.  claimed as
+ * above.
  */
 bigcache_purge_t *bigcache_purges_create(const bigcache_str_t *prefix,
     uint64_t version, int claimed);
 
-/* puts a purge on the list; takes it off and frees it */
+/* adds a purge to the list; takes it off the list and frees it */
 
 void bigcache_purges_add(bigcache_purges_t *purges, bigcache_purge_t *purge);
 void bigcache_purges_remove(bigcache_purges_t *purges,
     bigcache_purge_t *purge);
 
 /*
- * Gives the purge of that version to the caller alone, which must end it by
- * bigcache_purges_remove() or give it back by bigcache_purges_let_go().
+ * Gives the purge of that version to the caller alone.  The caller must end it
+ * by bigcache_purges_remove() or give it back by bigcache_purges_let_go().
  * Returns BIGCACHE_OK; BIGCACHE_MISS if there is none; BIGCACHE_AGAIN if
  * another thread has it.
  */
 bigcache_rc_t bigcache_purges_claim(bigcache_purges_t *purges,
     uint64_t version, bigcache_purge_t **purge);
 
-/* the same for any purge whose caller is not awaited any more; or NULL */
+/*
+ * the same for any purge whose caller is not awaited any more; or returns NULL
+ */
 
 bigcache_purge_t *bigcache_purges_next(bigcache_purges_t *purges);
 
-/* the purge stays in effect, and the keeper ends it later */
+/* gives the purge back: it stays in effect, and the keeper ends it later */
 
 void bigcache_purges_let_go(bigcache_purges_t *purges,
     bigcache_purge_t *purge);

@@ -5,11 +5,11 @@
 
 
 /*
- * The rounds of syncs.  A thread waits until a call wants a round of its kind,
- * or, for rounds of all, until the oldest write is conf.sync milliseconds old.
- * It takes the number of the last call that came by then, syncs without the
- * mutex, and wakes the calls.  There are two such threads, so that a removal
- * does not wait for pages.
+ * The rounds of syncs.  A thread waits until a call wants a round of its kind.
+ * The thread for rounds of all also wakes when the oldest write is conf.sync
+ * milliseconds old.  The thread notes the number of the latest call, syncs
+ * without the mutex, and wakes all calls up to that number.  There are two
+ * such threads, so that a removal does not wait for pages.
  */
 
 
@@ -41,12 +41,12 @@
 
 #define BIGCACHE_SYNC_LOGGED  60000
 
-/* milliseconds until a round that nobody waits for is tried again */
+/* milliseconds until a failed round is tried again if no call waits for it */
 
 #define BIGCACHE_SYNC_RETRY   1000
 
 
-/* more segments than that are taken for all */
+/* if more segments than this are not synced, all are taken to be */
 
 #define BIGCACHE_SYNC_IDS  64
 
@@ -56,17 +56,17 @@
 typedef struct {
     bigcache_store_t       *store;
     pthread_t               thread;
-    uint64_t                wanted;     /* the last that came */
-    uint64_t                done;       /* the last that had its round */
-    uint64_t                failed;     /* the last whose round failed, or 0 */
+    uint64_t                wanted;     /* the latest call */
+    uint64_t                done;       /* the latest call whose round ended */
+    uint64_t                failed;     /* the latest call whose round failed */
     bigcache_rc_t           rc;         /* of that round */
     unsigned                started:1;
 } bigcache_sync_rounds_t;
 
 /*
- * All of it is under the mutex, but for started, which the threads find set;
- * ids, nids and named, which belong to rounds of all; and logs_failed, which is
- * under logs.
+ * Under the mutex, except for these: started, which is set before the threads
+ * run; ids, nids and named, which belong to rounds of all; logs_failed, which
+ * is under logs.
  */
 
 struct bigcache_sync_s {
@@ -76,12 +76,12 @@ struct bigcache_sync_s {
     bigcache_sync_rounds_t  all;
     uint64_t                ids[BIGCACHE_SYNC_IDS];
     size_t                  nids;       /* segments that could not be synced */
-    pthread_mutex_t         logs;       /* one syncs them at a time */
+    pthread_mutex_t         logs;       /* only one thread syncs them */
     int64_t                 retry_at;   /* after a failure, monotonic ms */
     int64_t                 logged_at;  /* likewise, 0: none was */
     int                     stopping;
-    int                     named;      /* so are the names in the directory */
-    int                     logs_failed; /* a sync of them did */
+    int                     named;      /* the directories are synced */
+    int                     logs_failed; /* a sync of the logs has failed */
 };
 
 
@@ -159,7 +159,9 @@ bigcache_sync_start(bigcache_store_t *store, char *error)
     sync->named = 0;
     sync->logs_failed = 0;
 
-    /* when they failed, the index may not have taken them either */
+    /*
+     * the index may have lost them: when they failed, it may have failed too
+     */
 
     for (i = 0; i < sync->nids; i++) {
         bigcache_segments_distrust(store->segments, sync->ids[i]);
@@ -168,8 +170,8 @@ bigcache_sync_start(bigcache_store_t *store, char *error)
     sync->nids = 0;
 
     /*
-     * What an earlier process has left may not be durable either, nor that it
-     * removed something.
+     * The writes and removals that an earlier process has left may not be
+     * durable either.
      */
 
     bigcache_sync_note(store);
@@ -208,7 +210,7 @@ bigcache_sync_stop(bigcache_store_t *store)
 }
 
 
-/* it inherits the mask of the store's thread, which takes no signals */
+/* the thread inherits the keeper's mask, which blocks all signals */
 
 static bigcache_rc_t
 bigcache_sync_begin(bigcache_sync_rounds_t *rounds, char *error)
@@ -259,7 +261,7 @@ bigcache_sync_note(bigcache_store_t *store)
         return;
     }
 
-    /* the first one since: the thread counts from now on */
+    /* the first write since the last round: the thread's time begins now */
 
     (void) pthread_mutex_lock(&sync->mutex);
     (void) pthread_cond_broadcast(&sync->cond);
@@ -277,7 +279,9 @@ bigcache_sync_index(bigcache_store_t *store)
 bigcache_rc_t
 bigcache_sync_all(bigcache_store_t *store)
 {
-    /* nothing was written since the last round began, and that has ended */
+    /*
+     * nothing was written since the last round began, and that round has ended
+     */
 
     if (bigcache_sync_age(store->shared) == 0) {
         return BIGCACHE_OK;
@@ -303,9 +307,10 @@ bigcache_sync_segments(bigcache_store_t *store)
     }
 
     /*
-     * No record needs what was replaced before that round.  But an opening
-     * after a power cut knows only store->synced, which is past all records of
-     * that round when another one has ended, and is on the disk.
+     * After that round no record needs what was replaced before it.  But an
+     * opening after a power cut knows only the stored value of store->synced.
+     * Only when another round has ended, and the value is on the disk, is it
+     * past all records of the first.
      */
 
     rc = bigcache_sync_wait(&store->sync->all);
@@ -328,8 +333,9 @@ bigcache_sync_age(const bigcache_store_shared_t *shared)
     int64_t  now, since, syncing;
 
     /*
-     * A round sets syncing before it clears unsynced, and one that failed the
-     * other way round: in this order, neither is missed.
+     * A round sets syncing before it clears unsynced.  A round that failed
+     * sets unsynced before it clears syncing.  So reading unsynced first
+     * misses neither.
      */
 
     since = atomic_load(&shared->unsynced);
@@ -432,7 +438,9 @@ bigcache_sync_await_locked(bigcache_sync_rounds_t *rounds)
 }
 
 
-/* returns when a round is to begin that nobody waits for, monotonic ms */
+/*
+ * returns when a round must begin without a call that wants it, monotonic ms
+ */
 
 static int64_t
 bigcache_sync_due_locked(bigcache_sync_rounds_t *rounds)
@@ -540,7 +548,10 @@ bigcache_sync_run_all(bigcache_store_t *store, char *error)
 
     shared = store->shared;
 
-    /* what is noted from here on may miss this round, and has the next one */
+    /*
+     * a write that is noted from here on may miss this round, but is in the
+     * next
+     */
 
     since = atomic_load(&shared->unsynced);
     since = since ? since : bigcache_time_monotonic();
@@ -557,7 +568,7 @@ bigcache_sync_run_all(bigcache_store_t *store, char *error)
 
     bigcache_sync_remember(store);
 
-    /* the others are not the worse for it if one segment fails */
+    /* if one segment fails, the names and the logs are still synced */
 
     next = bigcache_sync_names(store, rc == BIGCACHE_OK ? error : ignored);
     rc = (rc == BIGCACHE_OK) ? next : rc;
@@ -582,8 +593,8 @@ bigcache_sync_run_all(bigcache_store_t *store, char *error)
 
 
 /*
- * Which segments could not be synced the next opening has to know, whoever
- * opens the store: a sync that it does itself may succeed.
+ * The next owner must know which segments could not be synced: its own sync of
+ * them may succeed although the data is lost.
  */
 
 static void
@@ -618,8 +629,8 @@ bigcache_sync_remember(bigcache_store_t *store)
 
 
 /*
- * Keeps the ids of the n segments that could not be synced in the index; 0 as
- * the only one means all.
+ * Keeps the ids of the n segments that could not be synced in the index.  A
+ * single id of 0 means all segments.
  */
 
 static bigcache_rc_t
@@ -672,8 +683,8 @@ bigcache_sync_logs(bigcache_store_t *store, char *error)
     sync = store->sync;
 
     /*
-     * A failure is reported once.  Until the store has been opened anew no
-     * other sync of the logs may be taken for a success.
+     * The kernel reports a failure only once.  So no later sync of the logs
+     * counts as a success until the store has been opened again.
      */
 
     (void) pthread_mutex_lock(&sync->logs);
@@ -689,7 +700,10 @@ bigcache_sync_logs(bigcache_store_t *store, char *error)
 
     if (rc == BIGCACHE_MISS) {
 
-        /* nor is there a place for tables, or for an opening */
+        /*
+         * the directory is gone: LevelDB cannot write tables or be opened
+         * there
+         */
 
         (void) pthread_mutex_unlock(&sync->logs);
         return BIGCACHE_ERROR;
@@ -697,21 +711,24 @@ bigcache_sync_logs(bigcache_store_t *store, char *error)
 
     if (rc == BIGCACHE_OK && !atomic_load(&store->imported)) {
 
-        /* what was deleted from the original, too */
+        /* removals from the original are in those logs */
 
         (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_LAYOUT_IMPORT,
                         store->conf.path);
 
         rc = bigcache_fsync_logs(name, &lost, error);
 
-        /* all of it is imported by now, and it is in the trash */
+        /* the directory is in the trash, since all is imported */
 
         rc = (rc == BIGCACHE_MISS) ? BIGCACHE_OK : rc;
     }
 
     if (rc != BIGCACHE_OK && lost) {
 
-        /* what LevelDB has in memory goes to a table, then to another log */
+        /*
+         * opening again writes LevelDB's memory to a table and begins another
+         * log
+         */
 
         sync->logs_failed = 1;
         bigcache_fault_break(store, rc);
@@ -723,7 +740,7 @@ bigcache_sync_logs(bigcache_store_t *store, char *error)
 }
 
 
-/* the names of index/ and pages/, and that of the directory itself */
+/* syncs the names of index/ and pages/, and that of the directory itself */
 
 static bigcache_rc_t
 bigcache_sync_names(bigcache_store_t *store, char *error)
@@ -739,7 +756,7 @@ bigcache_sync_names(bigcache_store_t *store, char *error)
 
     store->sync->named = (rc == BIGCACHE_OK);
 
-    /* the one above may not be readable for us; most often it is old */
+    /* the directory above may not be readable, but most often it is old */
 
     (void) snprintf(name, PATH_MAX, "%s/..", store->conf.path);
     (void) bigcache_fsync_dir(name, ignored);

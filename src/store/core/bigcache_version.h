@@ -5,8 +5,8 @@
 
 
 /*
- * Versions: microseconds since the epoch, but always later than all before, so
- * that the versions of a key only grow.  Any thread; never blocks.
+ * Versions: microseconds since the epoch, but each later than all before it,
+ * so that the versions of a key only grow.  Any thread; never blocks.
  */
 
 
@@ -21,11 +21,11 @@
 
 uint64_t bigcache_version_next(bigcache_store_t *store);
 
-/* makes all versions from now on later than this one */
+/* makes all later versions later than this one */
 
 void bigcache_version_advance(bigcache_store_t *store, uint64_t version);
 
-/* returns the latest version that this process has given out, or read of */
+/* returns the latest version that this process has given out or read */
 
 uint64_t bigcache_version_latest(bigcache_store_t *store);
 
