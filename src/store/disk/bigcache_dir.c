@@ -28,14 +28,14 @@
 
 
 /*
- * Files that are kept for when there can be no others, and those that others
- * must be able to make before they are: LevelDB makes four when it is opened,
- * and one for each table, the socket is one.
+ * SPARES: files that are kept for when no other file can be made.  INODES: the
+ * files that must be possible before the spares are made again: LevelDB makes
+ * four when it is opened and one for each table, and the socket is one.
  */
 #define BIGCACHE_DIR_SPARES     16
 #define BIGCACHE_DIR_INODES     (BIGCACHE_DIR_SPARES + 16)
 
-/* the reserve, and a segment, are that part of the file system at most */
+/* the ballast, and a segment, are at most that part of the file system */
 
 #define BIGCACHE_DIR_SHARE      8
 #define BIGCACHE_DIR_SEGMENTS   32
@@ -180,7 +180,7 @@ bigcache_dir_ballast(const char *path, uint64_t size, char *error)
                                                     : BIGCACHE_ERROR;
     }
 
-    /* it is never written to: the blocks are all that matters */
+    /* nothing is written to it: only its blocks matter */
 
     if (fstat(fd, &st) == 0
         && (uint64_t) st.st_size < size
@@ -247,7 +247,7 @@ bigcache_dir_drop_ballast(const char *path)
 }
 
 
-/* the files are empty: each takes an inode */
+/* the files are empty: each one takes an inode */
 
 void
 bigcache_dir_spare(const char *path)
@@ -284,7 +284,7 @@ bigcache_dir_crowded(const char *path)
 {
     struct statvfs  fs;
 
-    /* not every file system has a number of them */
+    /* not every file system knows the number of its inodes */
 
     return statvfs(path, &fs) == 0
            && fs.f_files
@@ -297,7 +297,7 @@ bigcache_dir_free(const char *path)
 {
     struct statvfs  fs;
 
-    /* a write tells whether there is room, though this does not */
+    /* unlimited for now: a write finds out whether there is space */
 
     if (statvfs(path, &fs) == -1) {
         return UINT64_MAX;
@@ -326,7 +326,7 @@ bigcache_dir_add_size(void *data, int dir, const char *name)
 
     if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1) {
 
-        /* LevelDB may have removed it */
+        /* LevelDB may have removed it meanwhile */
 
         return (errno == ENOENT) ? BIGCACHE_OK : BIGCACHE_ERROR;
     }
@@ -361,7 +361,9 @@ bigcache_dir_empty_trash(const char *path, _Atomic int *stop)
         return errno == ENOENT;
     }
 
-    /* or a power cut could put back in place what is emptied here */
+    /*
+     * else a power cut could put back in place the files that are removed here
+     */
 
     if (bigcache_fsync_dir(name, error) != BIGCACHE_OK
         || bigcache_fsync_dir(path, error) != BIGCACHE_OK)
@@ -395,7 +397,7 @@ bigcache_dir_open(const char *path, const char *name, int flags, char *error)
 }
 
 
-/* refuses a directory with files of another kind: they must not be lost */
+/* refuses a directory that has foreign files: they must not be lost */
 
 static bigcache_rc_t
 bigcache_dir_check(const char *path, char *error)
@@ -416,7 +418,7 @@ bigcache_dir_check(const char *path, char *error)
         return BIGCACHE_OK;
     }
 
-    /* the original's, then: what else lies there stays there */
+    /* it is a database of the original; other files beside it stay there */
 
     if (check.current && check.files) {
         return bigcache_dir_inside(path, error);
@@ -430,7 +432,7 @@ bigcache_dir_check(const char *path, char *error)
 }
 
 
-/* returns BIGCACHE_MISS if the directory is a store's */
+/* returns BIGCACHE_MISS if the directory is that of a store */
 
 static bigcache_rc_t
 bigcache_dir_check_entry(void *data, int dir, const char *name)
@@ -443,8 +445,8 @@ bigcache_dir_check_entry(void *data, int dir, const char *name)
     (void) dir;
 
     /*
-     * whatever else lies there; the second is complete, and becomes the first,
-     * which may have been removed by then
+     * A store, whatever other files are there.  index.before/ is complete:
+     * index/ may have been removed, and is restored from it.
      */
 
     if (strcmp(name, BIGCACHE_LAYOUT_INDEX) == 0
@@ -471,8 +473,8 @@ bigcache_dir_check_entry(void *data, int dir, const char *name)
 
 
 /*
- * A store's own database is no original, and may be in use.  One that lies
- * elsewhere is told by what is in it, see bigcache_adopt().
+ * Refuses the index of a store: it is no original, and may be in use.
+ * bigcache_adopt() recognizes an index outside of a store by its content.
  */
 
 static bigcache_rc_t
@@ -546,7 +548,7 @@ bigcache_dir_rename(const char *from, int dir, const char *to, char *error)
         return BIGCACHE_OK;
     }
 
-    /* it may be the directory to move it to that is not there */
+    /* ENOENT may also mean that the directory to move it to is not there */
 
     if (errno == ENOENT && lstat(from, &st) == -1 && errno == ENOENT) {
         return BIGCACHE_OK;
@@ -570,8 +572,8 @@ bigcache_dir_failed(const char *what, const char *name, char *error)
 
 
 /*
- * Removes a directory with all that is in it, or as much as there is time for,
- * and as can be; returns whether that is all.
+ * Removes a directory with all that is in it, until *stop is set.  Returns 1
+ * if all of it is removed, or 0.
  */
 
 static int
@@ -582,7 +584,7 @@ bigcache_dir_remove_at(int parent, const char *name, _Atomic int *stop)
     remove.stop = stop;
     remove.all = 1;
 
-    /* what could not be read is still there, so rmdir() fails on it */
+    /* if some of it could not be read, rmdir() fails */
 
     (void) bigcache_plain_each(parent, name, O_NOFOLLOW,
                                bigcache_dir_remove_entry, &remove);

@@ -5,11 +5,11 @@
 
 
 /*
- * The directory of a store; bigcache_layout.h names what is in it.
+ * The directory of a store; bigcache_layout.h names the files in it.
  *
- * LevelDB has a lock of its own, but an open that fails on it has by then
- * renamed the LOG of the process that holds it, so our lock is taken first.
- * All calls block on the disk.  Any thread may call them, but only one at a
+ * LevelDB has a lock of its own.  But when an open fails on that lock, LevelDB
+ * has already renamed the LOG of the process that holds it.  So our lock is
+ * taken first.  All calls block on the disk.  Any thread, but only one at a
  * time for the same directory.
  */
 
@@ -25,11 +25,12 @@
 
 
 /*
- * Locks the directory path and begins its next generation.  It must be empty, a
- * store, or a database of the original, of which bigcache_adopt() makes a
- * store.  Returns BIGCACHE_OK and *fd, which the caller closes to unlock it;
- * BIGCACHE_UNAVAILABLE if another process holds the lock; BIGCACHE_FULL; or
- * BIGCACHE_ERROR if the directory cannot be used; and the reason in error.
+ * Locks the directory path and begins its next generation.  The directory must
+ * be empty, a store, or a database of the original, which bigcache_adopt()
+ * then makes a store.  Returns BIGCACHE_OK and *fd, which the caller must
+ * close to unlock it; BIGCACHE_UNAVAILABLE if another process holds the lock;
+ * BIGCACHE_FULL; or BIGCACHE_ERROR if the directory cannot be used.  The
+ * reason is in error.
  */
 bigcache_rc_t bigcache_dir_lock(const char *path, int *fd,
     char *error);
@@ -50,13 +51,13 @@ bigcache_rc_t bigcache_dir_set_aside(const char *path, const char *name,
     uint64_t stamp, char *error);
 
 /*
- * Makes the ballast: a file of size bytes, or less on a small file system, as
- * bigcache_dir_ballast_size() returns, and a few spare files.  Without them a
- * full disk could not take the record of a removal, nor a page that is moved
- * to make space.  Returns BIGCACHE_OK, also if there is no space for it;
- * BIGCACHE_FULL if not even the file can be made; or BIGCACHE_ERROR; and the
- * reason in error.  bigcache_dir_drop_ballast() removes it, and the spare files
- * too if hardly any other file can be made.
+ * Makes the ballast: a file of bigcache_dir_ballast_size() bytes, which is
+ * size or less on a small file system, and a few spare files.  A full disk
+ * needs them for the record of a removal, and for a page that is moved to free
+ * space.  Returns BIGCACHE_OK, also if there is no space for it; BIGCACHE_FULL
+ * if not even the file can be made; or BIGCACHE_ERROR.  The reason is in
+ * error.  bigcache_dir_drop_ballast() removes the file, and also the spare
+ * files if hardly any other file can be made.
  */
 bigcache_rc_t bigcache_dir_ballast(const char *path, uint64_t size,
     char *error);
@@ -64,12 +65,12 @@ uint64_t bigcache_dir_ballast_size(const char *path, uint64_t size);
 void bigcache_dir_drop_ballast(const char *path);
 
 /*
- * Makes the spare files, as many as can be made; for when the need is over for
- * which bigcache_dir_drop_ballast() removed them.
+ * Makes as many of the spare files as possible, after
+ * bigcache_dir_drop_ballast() removed them.
  */
 void bigcache_dir_spare(const char *path);
 
-/* returns 1 if hardly any file can be made in the file system, else 0 */
+/* returns 1 if hardly any file can be made in the file system, or 0 */
 
 int bigcache_dir_crowded(const char *path);
 
@@ -78,19 +79,19 @@ int bigcache_dir_crowded(const char *path);
 uint64_t bigcache_dir_segment_size(const char *path, uint64_t size);
 
 /*
- * Returns the bytes that are free in the file system, UINT64_MAX if that cannot
- * be told now.
+ * returns the free bytes of the file system, UINT64_MAX if they are not known
+ * now
  */
 
 uint64_t bigcache_dir_free(const char *path);
 
 /*
- * Adds up the sizes of the regular files in the directory path, bytes.
- * Returns 0, or -1 if some could not be seen; *size is then too small.
+ * Sets *size to the bytes of all regular files in the directory path.  Returns
+ * 0; or -1 if some files could not be looked at, and *size is too small.
  */
 int bigcache_dir_size(const char *path, uint64_t *size);
 
-/* removes the directory path with all that is in it, as much as can be */
+/* removes the directory path and its files, as many as possible */
 
 void bigcache_dir_remove(const char *path);
 

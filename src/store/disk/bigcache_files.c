@@ -4,7 +4,9 @@
  */
 
 
-/* Keeps the files of segments open, up to a bounded number. */
+/*
+ * Keeps the files of segments open, up to a fixed number.
+ */
 
 
 #include <errno.h>
@@ -42,7 +44,7 @@ struct bigcache_files_s {
     pthread_mutex_t    mutex;
     bigcache_file_t   *buckets[BIGCACHE_FILES_BUCKETS];
     uint64_t           clock;
-    uint64_t           forgotten;   /* how often a file was */
+    uint64_t           forgotten;   /* number of files forgotten, ever */
     unsigned           n;           /* in buckets */
 
     /* the directory that the files of the store are in, if it is known */
@@ -322,7 +324,10 @@ bigcache_files_sweep(bigcache_files_t *files)
 
     while (bucket < BIGCACHE_FILES_BUCKETS) {
 
-        /* a bucket at a time, since an event loop may wait for it */
+        /*
+         * unlocks after each bucket, since an event loop may wait for the
+         * mutex
+         */
 
         (void) pthread_mutex_lock(&files->mutex);
         file = bigcache_files_gone(files, bucket);
@@ -408,7 +413,7 @@ bigcache_files_open(bigcache_files_t *files, uint64_t id, bigcache_rc_t *rc)
         return NULL;
     }
 
-    /* what lies beside a page is of no use */
+    /* a page is not read together with its neighbours: no read-ahead */
 
     (void) posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
 
@@ -430,9 +435,10 @@ bigcache_files_open(bigcache_files_t *files, uint64_t id, bigcache_rc_t *rc)
 
 
 /*
- * Returns what it means that a file could not be opened, errno says why: it is
- * not there only if the directory is, and is the one that it was in.  Else the
- * file system may have gone, and left an old directory of that name to be seen.
+ * Decides what it means that a file could not be opened; errno says why.  The
+ * file is missing only if its directory is there and is the known one.  Else
+ * the file system may be unmounted, and the name may show the directory below
+ * it.
  */
 
 static bigcache_rc_t
@@ -469,8 +475,8 @@ bigcache_files_find(bigcache_files_t *files, uint64_t id)
 
 
 /*
- * It was opened after so many files had been forgotten: if one has been since,
- * it may be this one, and is not kept.
+ * forgotten: the number of forgotten files before this one was opened.  If it
+ * has changed, this file may be one of them, so it is not kept.
  */
 
 static void
@@ -488,7 +494,7 @@ bigcache_files_insert(bigcache_files_t *files, bigcache_file_t *file,
 }
 
 
-/* takes out the file that was not used for longest, if there are too many */
+/* takes out the least recently used file, if there are too many */
 
 static bigcache_file_t *
 bigcache_files_unused(bigcache_files_t *files)
@@ -522,8 +528,8 @@ bigcache_files_unused(bigcache_files_t *files)
 
 
 /*
- * Takes files that have no name any more out of a bucket, until there is one
- * that nobody uses, which it returns.
+ * Takes unlinked files out of a bucket until it finds one that no thread uses,
+ * and returns that; or NULL.
  */
 
 static bigcache_file_t *

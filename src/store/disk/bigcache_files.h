@@ -13,8 +13,8 @@
  * has it open any more, so a process that does not remove segments itself must
  * call bigcache_files_sweep() from time to time.
  *
- * Opening and closing block on the disk, but without the lock that other
- * threads take.  Any thread may call all of it.
+ * Opening and closing block on the disk, but do not hold the lock that other
+ * threads take.  Any thread.
  */
 
 
@@ -27,7 +27,7 @@
 #include "bigcache_rc.h"
 
 
-/* files that are kept open while they are not acquired, at most */
+/* the most files that stay open without being acquired */
 
 #define BIGCACHE_FILES_MOST  256
 
@@ -37,12 +37,12 @@ typedef struct bigcache_file_s   bigcache_file_t;
 
 
 /*
- * Makes a cache of the files in the directory path, which need not be there
- * yet.  Returns NULL if there is no memory.
+ * Makes a cache of the files in the directory path, which need not exist yet.
+ * Returns NULL if out of memory.
  */
 bigcache_files_t *bigcache_files_create(const char *path);
 
-/* closes all files; the caller must see to it that none is acquired */
+/* closes all files; the caller must make sure that none is acquired */
 
 void bigcache_files_destroy(bigcache_files_t *files);
 
@@ -51,29 +51,29 @@ void bigcache_files_destroy(bigcache_files_t *files);
 void bigcache_files_close(bigcache_files_t *files);
 
 /*
- * Notes which directory the files are in, by its descriptor dir, until all of
- * them are closed.  If another directory takes its name meanwhile, the calls
- * below notice.
+ * Remembers that the files are in the directory of the descriptor dir, until
+ * all files are closed.  The calls below then notice if another directory has
+ * that name.
  */
 void bigcache_files_know(bigcache_files_t *files, int dir);
 
-/* returns 1 if the directory is there, and is that one; or 0 and errno */
+/* returns 1 if that directory is there; or 0 and errno */
 
 int bigcache_files_there(bigcache_files_t *files);
 
 /*
- * Acquires the file of segment id.  Returns BIGCACHE_OK, *file and *fd, and the
- * caller must call bigcache_files_release(); BIGCACHE_MISS if there is no such
- * segment, or its header fails its check; BIGCACHE_STALE and errno if the
- * directory is not there, or is another one, so that it is not known whether
- * there is such a segment; BIGCACHE_ERROR and errno.
+ * Acquires the file of segment id.  Returns BIGCACHE_OK, *file and *fd, and
+ * the caller must call bigcache_files_release(); BIGCACHE_MISS if there is no
+ * such segment, or its header fails its check; BIGCACHE_STALE and errno if the
+ * directory is not there or is another one, so that the segment may exist;
+ * BIGCACHE_ERROR and errno.
  */
 bigcache_rc_t bigcache_files_acquire(bigcache_files_t *files, uint64_t id,
     bigcache_file_t **file, int *fd);
 
 /*
- * The same for an event loop.  Never blocks.  Returns 1, or 0 if the file is
- * not open yet, or a lock is held.
+ * The same for an event loop.  Never blocks.  Returns 1; or 0 if the file is
+ * not open yet, or another thread holds the mutex.
  */
 
 int bigcache_files_peek(bigcache_files_t *files, uint64_t id,
@@ -81,18 +81,20 @@ int bigcache_files_peek(bigcache_files_t *files, uint64_t id,
 
 void bigcache_files_release(bigcache_files_t *files, bigcache_file_t *file);
 
-/* closes the file of a removed segment, as soon as it is not acquired */
+/*
+ * closes the file of a removed segment as soon as it is not acquired any more
+ */
 
 void bigcache_files_forget(bigcache_files_t *files, uint64_t id);
 
-/* does so for all segments that another process has removed */
+/* the same for all segments that another process has removed */
 
 void bigcache_files_sweep(bigcache_files_t *files);
 
 /*
- * Opens the same file again, removed or not, for a reader that goes from its
- * beginning to its end: the kernel reads ahead.  Returns a descriptor, which
- * the caller must close; or -1 and errno.
+ * Opens the same file again, even if it was removed, for a reader that goes
+ * from its beginning to its end: the kernel reads ahead.  Returns a
+ * descriptor, which the caller must close; or -1 and errno.
  */
 int bigcache_files_in_order(int fd);
 

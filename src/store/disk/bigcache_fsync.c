@@ -92,7 +92,9 @@ bigcache_fsync_files(const char *path, char *error)
 }
 
 
-/* the files in a directory whose names end so, and the names */
+/*
+ * syncs the files of a directory whose names end in suffix, and the directory
+ */
 
 static bigcache_rc_t
 bigcache_fsync_all(const char *path, const char *suffix, int *lost,
@@ -125,7 +127,7 @@ bigcache_fsync_all(const char *path, const char *suffix, int *lost,
         return rc;
     }
 
-    /* the names of those that were begun since */
+    /* also the names of the files that were begun meanwhile */
 
     return bigcache_fsync_end(fd, bigcache_fsync_names(fd), path, lost,
                               error);
@@ -156,7 +158,7 @@ bigcache_fsync_entry(void *data, int dir, const char *name)
 
         /*
          * LevelDB has moved it into a table, or it is a link to a log of the
-         * original, which is only read
+         * original, which is never written to
          */
 
         return (errno == ENOENT || errno == ELOOP)
@@ -168,7 +170,7 @@ bigcache_fsync_entry(void *data, int dir, const char *name)
 }
 
 
-/* file systems that cannot sync a directory by itself say so by EINVAL */
+/* a file system that cannot sync a directory separately returns EINVAL */
 
 static int
 bigcache_fsync_names(int fd)
@@ -193,7 +195,10 @@ bigcache_fsync_end(int fd, int failed, const char *path, int *lost,
 }
 
 
-/* the caller knows whether what is not there was removed, or has gone */
+/*
+ * the caller knows whether a missing file was removed, or its file system is
+ * gone
+ */
 
 static bigcache_rc_t
 bigcache_fsync_unopened(const char *path, char *error)

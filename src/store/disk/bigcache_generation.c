@@ -49,7 +49,7 @@ bigcache_generation_next(int fd, char *error)
         generation = (uint64_t) bigcache_time_now_us();
     }
 
-    /* not near the end of its range, and never 0 */
+    /* far from the end of its range, and never 0 */
 
     generation = (generation & INT64_MAX) + 1;
 
@@ -101,7 +101,7 @@ bigcache_generation_read_synced(int fd)
         return 0;
     }
 
-    /* versions go on from this one, which has to leave room for them */
+    /* versions continue from this one, so it must leave room for them */
 
     return (version <= INT64_MAX) ? version : 0;
 }
@@ -140,7 +140,7 @@ bigcache_generation_open(bigcache_generation_t *generation, const char *path)
         return -1;
     }
 
-    /* an empty file cannot be read by way of a mapping */
+    /* an access to the mapping of an empty file would raise SIGBUS */
 
     if (fstat(fd, &st) == -1 || st.st_size < (off_t) sizeof(uint64_t)) {
         (void) close(fd);
@@ -170,7 +170,7 @@ bigcache_generation_map(bigcache_generation_t *generation, int fd)
 
     if (map != MAP_FAILED && generation->memory) {
 
-        /* always at the same address, since others may be reading there */
+        /* keep the address, since other threads may be reading there */
 
         moved = mremap(map, BIGCACHE_GENERATION_SIZE, BIGCACHE_GENERATION_SIZE,
                        MREMAP_MAYMOVE|MREMAP_FIXED, generation->memory);
@@ -187,7 +187,7 @@ bigcache_generation_map(bigcache_generation_t *generation, int fd)
         return;
     }
 
-    /* or it would be read from the disk again some day */
+    /* else a later access could have to read it from the disk again */
 
     (void) mlock(map, BIGCACHE_GENERATION_SIZE);
 
@@ -204,7 +204,7 @@ bigcache_generation_unmap(bigcache_generation_t *generation)
         return;
     }
 
-    /* a page of zeroes in its place, in one step: no generation is 0 */
+    /* replaces it by a page of zeroes in one step: 0 is no generation */
 
     if (mmap(generation->memory, BIGCACHE_GENERATION_SIZE, PROT_READ,
              MAP_PRIVATE|MAP_ANONYMOUS|MAP_FIXED, -1, 0)

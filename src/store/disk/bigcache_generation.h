@@ -7,9 +7,9 @@
 /*
  * The generation of a directory: a number that grows each time that a process
  * locks the directory.  It is in the first eight bytes of the file "lock", in
- * the byte order of the machine.  All processes map the file, so each of them,
- * whichever nginx it belongs to, sees at once that another owner may change
- * pages from now on.
+ * the byte order of the machine.  All processes of all nginxes map the file.
+ * So each of them sees at once that another owner may change pages from now
+ * on.
  *
  * Nothing is written through the mapping: on a full disk that would raise
  * SIGBUS.  Only the store's thread calls these functions; any thread may read
@@ -38,8 +38,8 @@ typedef struct {
 
 /*
  * Adds one to the generation of the directory; fd is its locked file.  A new
- * file begins with a random number, so that a directory that took the place of
- * another one has another generation.  Returns BIGCACHE_OK, BIGCACHE_FULL or
+ * file begins with a random number, so that a directory that replaces another
+ * one has another generation.  Returns BIGCACHE_OK; or BIGCACHE_FULL or
  * BIGCACHE_ERROR, and the reason in error.
  */
 bigcache_rc_t bigcache_generation_next(int fd, char *error);
@@ -52,11 +52,11 @@ bigcache_rc_t bigcache_generation_read(int fd, uint64_t *generation,
     char *error);
 
 /*
- * The next eight bytes of the file are store->synced, bigcache_sync.h, or 0 if
- * it was never written.  If a write fails the file keeps the earlier number,
- * which stays true: pages that it does not cover have their previous page.
- * bigcache_generation_sync() returns BIGCACHE_OK when the file is durable, or
- * BIGCACHE_ERROR.
+ * The next eight bytes of the file are store->synced, see bigcache_sync.h, or
+ * 0 if it was never written.  If a write fails, the file keeps the earlier
+ * number, which is still true: pages that it does not cover keep their
+ * previous page.  bigcache_generation_sync() returns BIGCACHE_OK when the file
+ * is durable, or BIGCACHE_ERROR.
  */
 uint64_t bigcache_generation_read_synced(int fd);
 void bigcache_generation_write_synced(int fd, uint64_t version);

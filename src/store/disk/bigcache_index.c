@@ -19,7 +19,7 @@
 #include "bigcache_plain.h"
 
 
-/* fewer and larger tables than LevelDB's 2 MB, which are for small data */
+/* LevelDB's default of 2 MB is for small databases */
 
 #define BIGCACHE_INDEX_TABLE       (32 * 1024 * 1024)
 #define BIGCACHE_INDEX_OPEN_FILES  500
@@ -97,7 +97,7 @@ bigcache_index_recover(const char *path, const bigcache_index_conf_t *conf,
 }
 
 
-/* paranoid: what fails a check is an error, else LevelDB passes over it */
+/* paranoid: a failed check is an error; else LevelDB skips what fails */
 
 static bigcache_rc_t
 bigcache_index_start(bigcache_index_t **indexp, const char *path,
@@ -198,7 +198,10 @@ bigcache_index_repair(const char *path, char *error)
 
     options = leveldb_options_create();
 
-    /* else blocks that fail their checksums would be copied, and get one */
+    /*
+     * else LevelDB would copy blocks with bad checksums and give them good
+     * ones
+     */
 
     leveldb_options_set_paranoid_checks(options, 1);
 
@@ -244,8 +247,8 @@ bigcache_index_flush(bigcache_index_t *index)
     static const char  none[] = "\xff\xff";
 
     /*
-     * a compaction begins with the log, whatever the range; no key of ours
-     * lies in this one
+     * LevelDB flushes its log before any compaction, whatever the range; no
+     * key of a store is in this range
      */
 
     leveldb_compact_range(index->db, none, sizeof(none) - 1, none,
@@ -354,7 +357,7 @@ bigcache_index_walk_after(bigcache_index_walk_t *walk,
         return;
     }
 
-    /* a zero behind the key makes the name that follows it */
+    /* the key with a zero appended is the next possible name */
 
     walk->from.data[0] = walk->prefix.data[0];
     memcpy(&walk->from.data[walk->space], key->data, key->len);
@@ -466,8 +469,8 @@ bigcache_index_walk_behind(bigcache_index_t *index, const bigcache_str_t *key,
 
 
 /*
- * Looks at what lies in the directory of a database.  LevelDB would begin a
- * new one without an error if it did not find CURRENT, or could not look.
+ * Looks at the files of a database.  If LevelDB did not find CURRENT, or could
+ * not look for it, it would begin a new database without an error.
  */
 
 static bigcache_rc_t
@@ -555,7 +558,7 @@ bigcache_index_file(const char *name, uint64_t *number)
                                                : BIGCACHE_INDEX_FILE_NONE;
     }
 
-    /* names that begin with a dot follow a number */
+    /* a suffix follows a number */
 
     n = strspn(name, "0123456789");
 
@@ -603,7 +606,7 @@ bigcache_index_less(const bigcache_index_name_t *one,
 }
 
 
-/* LevelDB tells its errors apart by their text alone */
+/* LevelDB's C interface tells errors apart only by their text */
 
 static bigcache_rc_t
 bigcache_index_failed(char *err, char *error)

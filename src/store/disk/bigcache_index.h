@@ -8,10 +8,9 @@
  * The index: a LevelDB database.  No other file calls LevelDB.  The names of
  * its entries are those of bigcache_names.h.
  *
- * An index is used by one process at a time; the store's directory lock sees
- * to that.  Every call blocks, on the disk or on LevelDB's own stalls, and
- * may run in any number of threads at once, but for open and close, which
- * nothing else may run beside.
+ * The store's directory lock ensures that only one process uses an index.
+ * Every call blocks, on the disk or on LevelDB's own stalls.  Any number of
+ * threads may call at once, but no other call may run during open and close.
  */
 
 
@@ -27,7 +26,7 @@
 typedef struct bigcache_index_s       bigcache_index_t;
 typedef struct bigcache_index_walk_s  bigcache_index_walk_t;
 
-/* what LevelDB calls a file */
+/* the kinds of LevelDB's files */
 
 typedef enum {
     BIGCACHE_INDEX_FILE_NONE = 0,   /* no file of LevelDB */
@@ -40,11 +39,11 @@ typedef enum {
 
 typedef struct {
     size_t  block_cache;    /* bytes */
-    size_t  write_buffer;   /* bytes, twice that in memory at most */
-    int     bare;           /* keys of somebody else, in no space */
+    size_t  write_buffer;   /* bytes; twice that in memory at most */
+    int     bare;           /* a database of another program: no spaces */
 } bigcache_index_conf_t;
 
-/* a change: to the value, or without one to nothing */
+/* a change: sets the value, or removes the entry if value is NULL */
 
 typedef struct {
     u_char                 space;
@@ -53,7 +52,7 @@ typedef struct {
 } bigcache_change_t;
 
 /*
- * One entry of a walk; the memory is the index's, for the time of the call.
+ * Called for one entry of a walk, whose memory is valid during the call.
  * Returns BIGCACHE_OK to go on; anything else ends the walk.
  */
 typedef bigcache_rc_t (*bigcache_index_walk_pt)(void *data,
@@ -61,51 +60,53 @@ typedef bigcache_rc_t (*bigcache_index_walk_pt)(void *data,
 
 
 /*
- * Opens the database in the directory path, making it if it is not there.
- * Returns BIGCACHE_OK and *index, which the caller closes; BIGCACHE_DAMAGED,
- * BIGCACHE_FULL or BIGCACHE_ERROR, and the reason in error.
+ * Opens the database in the directory path, or makes it.  Returns BIGCACHE_OK
+ * and *index, which the caller must close; or BIGCACHE_DAMAGED, BIGCACHE_FULL
+ * or BIGCACHE_ERROR, and the reason in error.
  */
 bigcache_rc_t bigcache_index_open(bigcache_index_t **index, const char *path,
     const bigcache_index_conf_t *conf, char *error);
 
 /*
- * Has LevelDB take what its logs hold into tables, but for what fails its
- * checks there: a power cut may have torn what was not synced.  The same codes;
- * BIGCACHE_DAMAGED if that is not all that is wrong.
+ * Makes LevelDB move the content of its logs into tables, without what fails
+ * its checks: a power cut may have torn what was not synced.  Returns the same
+ * codes; BIGCACHE_DAMAGED if something else is wrong, too.
  */
 bigcache_rc_t bigcache_index_recover(const char *path,
     const bigcache_index_conf_t *conf, char *error);
 
-/*
- * Rebuilds what can be rebuilt of a damaged database; the same codes.
- */
+/* rebuilds what it can of a damaged database; returns the same codes */
 bigcache_rc_t bigcache_index_repair(const char *path,
     char *error);
 
 void bigcache_index_close(bigcache_index_t *index);
 
-/* tells a file by its name; *number is that of a log or a table */
+/*
+ * returns the kind of a file by its name; *number is that of a log or a table
+ */
 
 bigcache_index_file_e bigcache_index_file(const char *name, uint64_t *number);
 
-/* returns BIGCACHE_OK if anything is in it, BIGCACHE_MISS if not */
+/*
+ * returns BIGCACHE_OK if the index has an entry, BIGCACHE_MISS if it has none
+ */
 
 bigcache_rc_t bigcache_index_any(bigcache_index_t *index, char *error);
 
-/* rewrites all of it, without what was removed or replaced; takes long */
+/* rewrites all of it, without removed and replaced entries; takes long */
 
 void bigcache_index_compact(bigcache_index_t *index);
 
-/* moves what only LevelDB's log holds into a table, if it still can */
+/* moves what only LevelDB's log holds into a table, if possible */
 
 void bigcache_index_flush(bigcache_index_t *index);
 
 /*
- * The calls below take the space of the key, BIGCACHE_NAMES_*, and a key of
- * at most BIGCACHE_NAMES_MAX bytes.
+ * In the calls below, space is the space of the key, BIGCACHE_NAMES_*, and key
+ * has at most BIGCACHE_NAMES_MAX bytes.
  *
- * bigcache_index_get() returns BIGCACHE_OK and memory in *value that the
- * caller gives to bigcache_index_free(); BIGCACHE_MISS, BIGCACHE_DAMAGED, or
+ * bigcache_index_get() returns BIGCACHE_OK and *value, whose memory the caller
+ * must give to bigcache_index_free(); or BIGCACHE_MISS, BIGCACHE_DAMAGED or
  * BIGCACHE_ERROR.
  */
 bigcache_rc_t bigcache_index_get(bigcache_index_t *index, u_char space,
@@ -115,39 +116,41 @@ bigcache_rc_t bigcache_index_get(bigcache_index_t *index, u_char space,
 void bigcache_index_free(bigcache_str_t *value);
 
 /*
- * Makes n changes, all or none of them.  Returns BIGCACHE_OK, BIGCACHE_FULL,
- * BIGCACHE_DAMAGED or BIGCACHE_ERROR.
+ * makes all of n changes, or none; returns BIGCACHE_OK, BIGCACHE_FULL,
+ * BIGCACHE_DAMAGED or BIGCACHE_ERROR
  */
 bigcache_rc_t bigcache_index_write(bigcache_index_t *index,
     const bigcache_change_t *changes, unsigned n, char *error);
 
 /*
  * Begins a walk over the entries whose key begins with prefix, as they are at
- * this moment.  The walk is the caller's, until bigcache_index_walk().
+ * this moment.  The caller must pass it to bigcache_index_walk().
  */
 bigcache_index_walk_t *bigcache_index_walk_begin(bigcache_index_t *index,
     u_char space, const bigcache_str_t *prefix);
 
-/* has it begin behind key, of the same space, unless its data is NULL */
+/*
+ * makes the walk begin after key, of the same space, unless its data is NULL
+ */
 
 void bigcache_index_walk_after(bigcache_index_walk_t *walk,
     const bigcache_str_t *key);
 
 /*
- * Calls handler for every entry, in the order of the bytes, and ends the
- * walk; with a handler of NULL it only ends it.  Returns BIGCACHE_OK, or what
- * the handler stopped it with; but for BIGCACHE_OK and BIGCACHE_MISS,
- * BIGCACHE_DAMAGED or BIGCACHE_ERROR if entries were passed over which could
- * not be read.
+ * Calls handler for every entry, in the order of the bytes, and frees the
+ * walk.  If handler is NULL, only frees the walk.  Returns BIGCACHE_OK, or the
+ * code with which the handler ended the walk.  If some entries could not be
+ * read, BIGCACHE_DAMAGED or BIGCACHE_ERROR replaces BIGCACHE_OK and
+ * BIGCACHE_MISS.
  */
 bigcache_rc_t bigcache_index_walk(bigcache_index_walk_t *walk,
     bigcache_index_walk_pt handler, void *data,
     char *error);
 
 /*
- * Calls handler for the entries behind key, of any length, or for all if key
- * is NULL, in a bare index.  Passes over what cannot be read, and then
- * returns BIGCACHE_DAMAGED or BIGCACHE_ERROR whatever the handler did.
+ * For a bare index.  Calls handler for the entries after key, of any length,
+ * or for all if key is NULL.  Skips entries that cannot be read, and then
+ * returns BIGCACHE_DAMAGED or BIGCACHE_ERROR, whatever the handler returned.
  */
 bigcache_rc_t bigcache_index_walk_behind(bigcache_index_t *index,
     const bigcache_str_t *key, bigcache_index_walk_pt handler, void *data,

@@ -85,7 +85,7 @@ bigcache_plain_open(int dir, const char *name, int flags, int single,
     int          fd, err;
     struct stat  st;
 
-    /* first, since to open a device may do something already */
+    /* before the open, since opening a device may already do something */
 
     if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1) {
 
@@ -247,7 +247,10 @@ bigcache_plain_entry(void *data, int dir, const char *name)
 }
 
 
-/* tells whether a link names a regular file beside the directory, or none */
+/*
+ * returns 1 if the link names a regular file in the directory above, or
+ * nothing
+ */
 
 static int
 bigcache_plain_link(int dir, const char *name)

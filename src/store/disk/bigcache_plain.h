@@ -5,15 +5,15 @@
 
 
 /*
- * Files and directories of a store that are what they seem to be.
+ * Opens files and directories of a store that are what they seem to be.
  *
- * Whoever may write to a directory can put a symbolic link, a hard link, a
- * FIFO or a device there under a name that bigcache uses.  What is opened here
- * is a regular file or a directory itself: a link is not followed, and an open
- * does not wait for the other end of a FIFO.  A process of root goes into
- * directories of root only.
+ * A user who may write to a directory can put a symbolic link, a hard link, a
+ * FIFO or a device there under a name that bigcache uses.  These functions
+ * open only a regular file or a directory itself.  They do not follow a link,
+ * and do not wait for the other end of a FIFO.  A process of root opens only
+ * directories of root.
  *
- * All calls block on the disk; any thread.
+ * All calls block on the disk.  Any thread.
  */
 
 
@@ -33,38 +33,39 @@ typedef bigcache_rc_t (*bigcache_plain_pt)(void *data, int dir,
 
 
 /*
- * Opens the directory path, to name files in it; link: path itself may be a
- * symbolic link, as that of a store, which is the administrator's.  Returns a
- * descriptor, which the caller closes; or -1, errno, and, unless error is
- * NULL, the reason.
+ * Opens the directory path, to name files in it.  If link is 1, path itself
+ * may be a symbolic link: the administrator chooses the path of a store.
+ * Returns a descriptor, which the caller must close; or -1, errno, and, unless
+ * error is NULL, the reason.
  */
 int bigcache_plain_dir(const char *path, int link, char *error);
 
 /*
  * Opens the regular file name in the directory dir, with the flags of open(),
- * and mode 0600 if it is made; single: it may have no other name, since it will
- * be written to.  Returns the same; errno is EINVAL if it is no regular file.
+ * and mode 0600 if it is made.  If single is 1, the file must have no other
+ * name, since it will be written to.  Returns the same; errno is EINVAL if it
+ * is no regular file.
  */
 int bigcache_plain_open(int dir, const char *name, int flags, int single,
     char *error);
 
 /*
- * Looks at the directory of a database before LevelDB opens it, which follows
- * links and waits for FIFOs: there may be regular files in it, directories,
- * and links "../NAME" to regular files, which are those of bigcache_adopt().
- * Returns BIGCACHE_OK, also if there is no such directory; or BIGCACHE_ERROR
- * and the reason.
+ * Looks at the directory of a database before LevelDB opens it, since LevelDB
+ * follows links and waits for FIFOs.  Allowed are regular files, directories,
+ * and links "../NAME" to regular files, which bigcache_adopt() makes.  Returns
+ * BIGCACHE_OK, also if there is no such directory; or BIGCACHE_ERROR and the
+ * reason.
  */
 bigcache_rc_t bigcache_plain_files(const char *path, char *error);
 
 /*
- * Calls handler for each entry of the directory path, but for "." and "..".
+ * Calls handler for each entry of the directory path, except "."  and "..".
  * The path is relative to the descriptor at, as for openat(); flags are 0 or
  * O_NOFOLLOW.  Returns BIGCACHE_OK, or what the handler returned.  Returns
- * BIGCACHE_UNAVAILABLE and errno if the directory could not be opened or not
- * be read to its end: what it holds is then unknown, and the caller must not
- * take it for an empty one; errno is ENOENT only if there is no directory.
- * Handlers never return BIGCACHE_UNAVAILABLE.
+ * BIGCACHE_UNAVAILABLE and errno if the directory could not be opened or read
+ * to its end: its content is then unknown, and the caller must not take it for
+ * an empty one.  errno is ENOENT only if there is no directory.  Handlers must
+ * not return BIGCACHE_UNAVAILABLE.
  */
 bigcache_rc_t bigcache_plain_each(int at, const char *path, int flags,
     bigcache_plain_pt handler, void *data);

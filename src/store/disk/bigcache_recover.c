@@ -27,7 +27,7 @@
 #include "bigcache_time.h"
 
 
-/* a fault that comes more often than that is none that passes at once */
+/* a fault that comes more often than that will not pass by itself */
 
 #define BIGCACHE_RECOVER_TRIES  4
 
@@ -42,13 +42,13 @@ typedef struct {
     const char               *path;
     const char               *name;
     bigcache_recover_e        how;
-    unsigned                  kept:1;    /* the files have second links */
-    int                       to;        /* where, while they are made */
+    unsigned                  kept:1;    /* all files have second links */
+    int                       to;        /* the directory where they are made */
     char                     *error;
     size_t                    nfiles;
     size_t                    nalloc;
     bigcache_recover_file_t  *files;
-    uint64_t                  seen;      /* a hash, 0: all of them were */
+    uint64_t                  seen;      /* a hash, 0: all was seen */
 } bigcache_recover_t;
 
 
@@ -105,7 +105,7 @@ bigcache_recover(const char *path, const char *name,
 
         rc = bigcache_recover_once(&recover, conf, index, error);
 
-        /* what fails can be tried again by whoever called */
+        /* the caller can try again after any other failure */
 
         if (rc != BIGCACHE_OK && rc != BIGCACHE_DAMAGED) {
             break;
@@ -185,7 +185,7 @@ bigcache_recover_restore(const char *path, const char *name, char *error)
                : bigcache_recover_failed(&recover, "look at", error);
     }
 
-    /* all that matters in there has its link */
+    /* NAME.before/ has a link to every file that matters */
 
     bigcache_recover_empty(path, name, "");
 
@@ -216,7 +216,9 @@ bigcache_recover_once(bigcache_recover_t *recover,
 
     (void) snprintf(name, PATH_MAX, "%s/%s", recover->path, recover->name);
 
-    /* nothing is renamed or linked behind a link of somebody else */
+    /*
+     * renames and links nothing through a symbolic link that another user made
+     */
 
     rc = bigcache_plain_files(name, error);
 
@@ -238,7 +240,7 @@ bigcache_recover_once(bigcache_recover_t *recover,
             rc = bigcache_recover_look(recover, error);
         }
 
-        /* LevelDB does not sync what a repair has written */
+        /* LevelDB does not sync the files that a repair has written */
 
         if (rc == BIGCACHE_OK) {
             rc = bigcache_fsync_files(name, error);
@@ -268,8 +270,8 @@ bigcache_recover_once(bigcache_recover_t *recover,
 
 
 /*
- * Gives the files second links, unless that cannot be done in this file
- * system, or there is no room for it.
+ * Gives the files second links, unless the file system cannot do that or has
+ * no space for it.
  */
 
 static bigcache_rc_t
@@ -329,7 +331,10 @@ bigcache_recover_keep(bigcache_recover_t *recover, char *error)
     (void) snprintf(name, PATH_MAX, "%s/%s" BIGCACHE_LAYOUT_BEFORE,
                     recover->path, recover->name);
 
-    /* nobody is to find it without a part of them, after a power cut either */
+    /*
+     * first makes the links durable: nothing may find this name without all of
+     * them, also after a power cut
+     */
 
     if (rc == BIGCACHE_OK && recover->kept) {
         rc = bigcache_fsync_dir(new, error);
@@ -343,7 +348,7 @@ bigcache_recover_keep(bigcache_recover_t *recover, char *error)
         return bigcache_recover_failed(recover, "keep", error);
     }
 
-    /* and the database is emptied only when this name of it is durable */
+    /* the database is emptied only when this name is durable */
 
     return bigcache_fsync_dir(recover->path, error);
 }
@@ -360,7 +365,7 @@ bigcache_recover_link(void *data, int dir, const char *name)
         return BIGCACHE_OK;
     }
 
-    /* LevelDB has one directory, lost, of what is of no use to it */
+    /* LevelDB puts files that it cannot use in a directory, lost/ */
 
     if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1) {
         return bigcache_recover_failed(recover, "look at", recover->error);
@@ -396,7 +401,7 @@ bigcache_recover_impossible(int err)
 }
 
 
-/* notes a log or a table, which LevelDB is to see */
+/* remembers a log or a table, which LevelDB must see */
 
 static int
 bigcache_recover_add(bigcache_recover_t *recover, const char *name)
@@ -435,8 +440,8 @@ bigcache_recover_add(bigcache_recover_t *recover, const char *name)
 
 
 /*
- * The links are not needed any more; and must not come back after a power cut,
- * or the database would be put back to what it is now.
+ * Removes the links.  That must be durable: if they came back after a power
+ * cut, the database would be set back to this moment.
  */
 
 static bigcache_rc_t
@@ -460,7 +465,7 @@ bigcache_recover_end(bigcache_recover_t *recover, char *error)
 }
 
 
-/* LevelDB's own log is to begin here: what it does it appends */
+/* LevelDB appends to its LOG, so a new one is begun here */
 
 static bigcache_rc_t
 bigcache_recover_rotate(bigcache_recover_t *recover, char *error)
@@ -480,14 +485,14 @@ bigcache_recover_rotate(bigcache_recover_t *recover, char *error)
 }
 
 
-/* looks at what LevelDB has seen of the files that were there */
+/* finds out which of the files LevelDB has seen */
 
 static bigcache_rc_t
 bigcache_recover_look(bigcache_recover_t *recover, char *error)
 {
     char  *text;
 
-    /* none that matters: there may be no LOG */
+    /* no file matters: there may be no LOG */
 
     if (recover->nfiles == 0) {
         return BIGCACHE_OK;
@@ -507,7 +512,7 @@ bigcache_recover_look(bigcache_recover_t *recover, char *error)
 }
 
 
-/* returns the text of LOG, which ends in a zero byte, or NULL and errno */
+/* returns the text of LOG, which ends with a zero byte, or NULL and errno */
 
 static char *
 bigcache_recover_log(bigcache_recover_t *recover)
@@ -555,8 +560,8 @@ bigcache_recover_log(bigcache_recover_t *recover)
 
 
 /*
- * Returns 0 if LevelDB has seen all and complains of nothing, else a hash of
- * what it says.
+ * returns 0 if LevelDB has seen all files and reports no fault, else a hash of
+ * what is missing and reported
  */
 
 static uint64_t
@@ -573,7 +578,7 @@ bigcache_recover_unseen(bigcache_recover_t *recover, const char *text)
 
         file = &recover->files[i];
 
-        /* which tables there are the manifest says, if there is one */
+        /* except in a repair, LevelDB knows its tables from the manifest */
 
         if (file->table && recover->how != BIGCACHE_RECOVER_REPAIR) {
             continue;
@@ -594,7 +599,7 @@ bigcache_recover_unseen(bigcache_recover_t *recover, const char *text)
 }
 
 
-/* what was not as it should be */
+/* returns a hash of the faults that LevelDB reports */
 
 static uint64_t
 bigcache_recover_lines(const char *text, bigcache_recover_e how)
@@ -623,7 +628,7 @@ bigcache_recover_lines(const char *text, bigcache_recover_e how)
 
         end = p + strcspn(p, "\n");
 
-        /* without the time and the thread in front */
+        /* without the time and the thread at the beginning of the line */
 
         word = strstr(p, how == BIGCACHE_RECOVER_TORN ? "(ignoring" : " #");
 
@@ -636,7 +641,7 @@ bigcache_recover_lines(const char *text, bigcache_recover_e how)
 }
 
 
-/* removes a directory of which all that matters is elsewhere */
+/* removes a directory whose files have other names */
 
 static void
 bigcache_recover_empty(const char *path, const char *name, const char *end)

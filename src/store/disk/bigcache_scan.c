@@ -60,7 +60,7 @@ bigcache_scan(int fd, uint64_t end, bigcache_scan_pt handler, void *data,
 
         if (rc == BIGCACHE_ERROR && (errno == EIO || errno == ENODATA)) {
 
-            /* a bad block; what is behind it may be good */
+            /* a bad block; the bytes after it may be good */
 
             offset = (offset | (BIGCACHE_SCAN_BLOCK - 1)) + 1;
             rc = BIGCACHE_OK;
@@ -75,7 +75,10 @@ bigcache_scan(int fd, uint64_t end, bigcache_scan_pt handler, void *data,
 
         if (at == scan.len) {
 
-            /* reserved, but never written: the file ends before it */
+            /*
+             * the file ends before an entry that was reserved, but never
+             * written
+             */
 
             break;
         }
@@ -91,7 +94,7 @@ bigcache_scan(int fd, uint64_t end, bigcache_scan_pt handler, void *data,
 
         if (size > end - offset) {
 
-            /* cut off; what is behind its head may be another */
+            /* cut off; another entry may begin after this header */
 
             offset += BIGCACHE_SEGMENT_ALIGN;
             continue;
@@ -108,7 +111,7 @@ bigcache_scan(int fd, uint64_t end, bigcache_scan_pt handler, void *data,
 }
 
 
-/* sees to it that any head at offset is in the buffer as a whole */
+/* makes sure that the buffer has the whole of any header at offset */
 
 static bigcache_rc_t
 bigcache_scan_fill(bigcache_scan_t *scan, uint64_t offset, uint64_t end)

@@ -6,8 +6,8 @@
 
 /*
  * Reads a segment from its beginning to its end.  It finds all entries,
- * whether the index names them or not, and passes over what is no entry.
- * Blocks on the disk.  Any thread may call it while the file is open.
+ * whether or not the index names them, and skips all other bytes.  Blocks on
+ * the disk.  Any thread that keeps the file open.
  */
 
 
@@ -32,9 +32,9 @@ typedef bigcache_rc_t (*bigcache_scan_pt)(void *data,
 
 /*
  * Scans the first size bytes of fd, until *stop is set; stop may be NULL.
- * There may be gigabytes without an entry.  Returns BIGCACHE_OK, what the
- * handler returned, BIGCACHE_UNAVAILABLE if *stop was set, BIGCACHE_NOMEM, or
- * BIGCACHE_ERROR and errno.
+ * Checks *stop also between entries, which may be gigabytes apart.  Returns
+ * BIGCACHE_OK, what the handler returned, BIGCACHE_UNAVAILABLE if *stop was
+ * set, BIGCACHE_NOMEM, or BIGCACHE_ERROR and errno.
  */
 bigcache_rc_t bigcache_scan(int fd, uint64_t size, bigcache_scan_pt handler,
     void *data, _Atomic int *stop);

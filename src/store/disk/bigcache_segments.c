@@ -23,8 +23,8 @@
 
 
 /*
- * Milliseconds until a segment that could not be compacted, or not be removed,
- * is tried again; twice as many each time, up to that often
+ * Milliseconds until a compaction or a removal that failed is tried again.
+ * The time doubles with each failure, at most so many times.
  */
 
 #define BIGCACHE_SEGMENTS_RETRY    1000
@@ -392,7 +392,7 @@ bigcache_segments_add_locked(bigcache_segments_t *segments,
 }
 
 
-/* returns where segment id is, or would be */
+/* returns the position of segment id, or where it would be inserted */
 
 size_t
 bigcache_segments_index_locked(bigcache_segments_t *segments, uint64_t id)
@@ -432,7 +432,7 @@ bigcache_segments_find_locked(bigcache_segments_t *segments, uint64_t id)
 }
 
 
-/* lets no more writers into the active segment */
+/* no writer gets a place in the active segment any more */
 
 static void
 bigcache_segments_retire(bigcache_segments_t *segments)
@@ -445,7 +445,7 @@ bigcache_segments_retire(bigcache_segments_t *segments)
 }
 
 
-/* somebody else may have removed it, but not with all of the directory */
+/* success if the file is gone, but not if the whole directory is */
 
 static int
 bigcache_segments_unlink(bigcache_segments_t *segments, uint64_t id)
@@ -469,7 +469,7 @@ bigcache_segments_unlink(bigcache_segments_t *segments, uint64_t id)
 }
 
 
-/* returns how much of it is alive */
+/* returns the live share of the segment, from 0 to 1 */
 
 double
 bigcache_segments_share(const bigcache_segment_t *segment)

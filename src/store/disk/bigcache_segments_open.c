@@ -138,7 +138,7 @@ bigcache_segments_found(void *data, int dir, const char *name)
 
     if (id >= BIGCACHE_SEGMENTS_LATEST) {
 
-        /* behind it there would soon be no ids for other segments */
+        /* later segments would soon run out of ids */
 
         bigcache_log(&segments->log, BIGCACHE_LOG_CRIT,
                      "store \"%s\": what has the name of a segment is passed "
@@ -154,7 +154,7 @@ bigcache_segments_found(void *data, int dir, const char *name)
 
     if (fd == -1 && errno == EINVAL) {
 
-        /* whatever it is, nobody has stored a page there */
+        /* whatever it is, no store has put a page there */
 
         bigcache_log(&segments->log, BIGCACHE_LOG_CRIT,
                      "store \"%s\": what has the name of a segment is passed "
@@ -181,7 +181,7 @@ bigcache_segments_found(void *data, int dir, const char *name)
 
     if (st.st_size < BIGCACHE_SEGMENT_HEADER) {
 
-        /* the process that began it died before anything was in it */
+        /* the process that began it died before it wrote anything */
 
         (void) unlinkat(dir, name, 0);
         return BIGCACHE_OK;
@@ -204,7 +204,7 @@ bigcache_segments_found(void *data, int dir, const char *name)
     segment->id = id;
     segment->sealed = 1;
 
-    /* by a process that may have died since */
+    /* it may have been written to, by a process that died since */
 
     segment->dirty = 1;
 
@@ -219,8 +219,8 @@ bigcache_segments_found(void *data, int dir, const char *name)
 
 
 /*
- * What could not be read may be of use: nobody is to write, or to remove what
- * no record names, before it has been.
+ * An unreadable segment may be good: the store must not be written to, and
+ * nothing may be removed, before it has been read.
  */
 
 static bigcache_rc_t
@@ -243,8 +243,8 @@ bigcache_segments_unknown(bigcache_segments_t *segments, const char *name,
 
 
 /*
- * No page can be read from a segment without its head.  It takes its room, so
- * it counts, and is removed like any other when no record names it.
+ * No page can be read from a segment without its header.  It takes space, so
+ * it counts, and is removed like any other segment when no record names it.
  */
 
 static void
@@ -255,7 +255,10 @@ bigcache_segments_headless(bigcache_segments_t *segments, const char *name,
 
     if (memcmp(header, zeroes, sizeof(zeroes)) == 0) {
 
-        /* the power was cut before the disk had it: nothing is wrong */
+        /*
+         * the power was cut before the header was on the disk: that is no
+         * damage
+         */
 
         bigcache_log(&segments->log, BIGCACHE_LOG_NOTICE,
                      "store \"%s\": segment %s is empty, as after a power "

@@ -17,9 +17,9 @@
 
 
 /*
- * Opens the segments in the directory path; a new one gets size bytes.  The
- * caller must destroy files only after the segments are closed.  All segments
- * are sealed, and their live bytes are 0 until they are counted.
+ * Finds the segments in the directory path; a new segment will have size
+ * bytes.  The caller must not destroy files before the segments are closed.
+ * All segments are sealed, and their live bytes are 0 until they are counted.
  * Returns BIGCACHE_OK and *segments, or BIGCACHE_ERROR and the reason.
  */
 bigcache_rc_t bigcache_segments_open(bigcache_segments_t **segments,

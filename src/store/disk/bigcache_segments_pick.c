@@ -4,7 +4,9 @@
  */
 
 
-/* Picks segments that are to be removed or compacted. */
+/*
+ * Picks segments to remove or to compact.
+ */
 
 
 #include "bigcache_segments_pick.h"
@@ -66,7 +68,10 @@ bigcache_segments_pick_sparse(bigcache_segments_t *segments, double most,
 
         if (segment->unsynced) {
 
-            /* the others, too, are needed before one may be removed */
+            /*
+             * those with live pages come first: nothing can be removed before
+             * they are moved
+             */
 
             if (segment->live <= 0) {
                 continue;
@@ -112,7 +117,7 @@ bigcache_segments_pick_oldest(bigcache_segments_t *segments,
         }
     }
 
-    /* nor could others be, most likely: their pages would go for nothing */
+    /* other removals would most likely fail, too, and only lose pages */
 
     if (found && bigcache_segments_later(found->remove_at)) {
         found = NULL;
@@ -131,7 +136,10 @@ bigcache_segments_idle(const bigcache_segment_t *segment)
 }
 
 
-/* tells whether it is to be tried again, but not yet; at is 0 if it is not */
+/*
+ * returns 1 if the time of the next try is not reached; at is 0 if there is
+ * none
+ */
 
 static int
 bigcache_segments_later(int64_t at)

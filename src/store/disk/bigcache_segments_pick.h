@@ -5,8 +5,8 @@
 
 
 /*
- * Picks segments for the eviction and the compaction.  Never blocks on the
- * disk; any thread.
+ * Picks segments for eviction and compaction.  Never blocks on the disk; any
+ * thread.
  */
 
 
@@ -18,9 +18,9 @@
 
 
 /*
- * Finds up to n segments that are sealed, not pinned, and have no live bytes,
- * but none whose removal has failed a short while ago.  Returns how many, and
- * their usage.
+ * Finds up to n segments that are sealed, not pinned, and have no live bytes.
+ * Skips those whose removal has just failed.  Returns how many, and their
+ * usage.
  */
 size_t bigcache_segments_pick_empty(bigcache_segments_t *segments,
     bigcache_usage_t *usage, size_t n);
@@ -29,10 +29,10 @@ size_t bigcache_segments_pick_empty(bigcache_segments_t *segments,
  * Pick a segment that is sealed and not pinned.  Return 1 and *usage, or 0.
  *
  * sparse: one that could not be synced and has live bytes; else the one with
- * the least share of live bytes, if that is under most.  It has at most room
+ * the smallest live share, if that is less than most.  It has at most room
  * live bytes.
  *
- * oldest: the oldest one; none while its removal has failed a short while ago.
+ * oldest: the oldest one; or none if its removal has just failed.
  */
 int bigcache_segments_pick_sparse(bigcache_segments_t *segments, double most,
     uint64_t room, bigcache_usage_t *usage);

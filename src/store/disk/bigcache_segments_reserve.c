@@ -36,7 +36,7 @@ bigcache_segments_reserve(bigcache_segments_t *segments, uint64_t size,
 
     (void) pthread_mutex_lock(&segments->writer);
 
-    /* a page that fills a segment has one of its own */
+    /* a page that needs more gets a segment of its own */
 
     large = (size > segments->segment_size - BIGCACHE_SEGMENT_HEADER);
     segment = large ? NULL : bigcache_segments_fits(segments, size, place);
@@ -84,8 +84,8 @@ bigcache_segments_reserve(bigcache_segments_t *segments, uint64_t size,
 
 
 /*
- * The callers of these functions hold segments->writer.  Returns the segment
- * that is written to if there is room in it, with its file, or NULL.
+ * The callers of these functions hold segments->writer.  Returns the active
+ * segment and its file if it has room for size bytes, or NULL.
  */
 
 static bigcache_segment_t *
@@ -109,7 +109,7 @@ bigcache_segments_fits(bigcache_segments_t *segments, uint64_t size,
 }
 
 
-/* returns a new segment, with its file, or NULL and errno */
+/* begins a segment; returns it and its file, or NULL and errno */
 
 static bigcache_segment_t *
 bigcache_segments_begin(bigcache_segments_t *segments,
@@ -162,7 +162,7 @@ bigcache_segments_create(bigcache_segments_t *segments)
 
     if (segment->id >= BIGCACHE_SEGMENTS_LATEST) {
 
-        /* the next opening would pass it over */
+        /* the next opening would ignore a segment with that id */
 
         err = EOVERFLOW;
         goto failed;
@@ -217,8 +217,8 @@ failed:
 
 
 /*
- * Ids are moments of time, in microseconds: after a clear, too, no id comes
- * again that another process may still have open, or know a page of.
+ * Ids are times, in microseconds.  So even after a clear no id is used again
+ * that another process may still have open, or know a page of.
  */
 
 static uint64_t

@@ -43,7 +43,7 @@ bigcache_segments_sync(bigcache_segments_t *segments, char *error)
             return rc;
         }
 
-        /* what is written from here on is for the next time */
+        /* a write from here on is for the next sync */
 
         segment->dirty = segment->unsynced;
         failed = segment->unsynced ? BIGCACHE_ERROR : BIGCACHE_OK;
@@ -66,9 +66,10 @@ bigcache_segments_sync(bigcache_segments_t *segments, char *error)
 
 
 /*
- * Returns the first segment with a later id than after that is to be synced,
- * or NULL.  One that could not be is, as long as it holds pages that are to be
- * moved.  Those that a compaction could not read are gone, whatever is synced.
+ * Returns the first segment after the id after that has to be synced, or NULL.
+ * One that could not be synced stays in the list, and fails, as long as it has
+ * live pages to be moved.  If a compaction could not read them, they are lost,
+ * and a sync cannot change that.
  */
 
 static bigcache_segment_t *
@@ -107,7 +108,7 @@ bigcache_segments_sync_one(bigcache_segments_t *segments, uint64_t id,
 
     rc = bigcache_fsync_file(name, &lost, error);
 
-    /* once more, or the directory may have been put back only since */
+    /* tries again: the directory may have been put back after the first try */
 
     if (rc == BIGCACHE_MISS && bigcache_files_there(segments->files)) {
         rc = bigcache_fsync_file(name, &lost, error);
@@ -116,7 +117,7 @@ bigcache_segments_sync_one(bigcache_segments_t *segments, uint64_t id,
     if (rc == BIGCACHE_OK
         || (rc == BIGCACHE_MISS && bigcache_files_there(segments->files)))
     {
-        /* it was synced, or removed since it was found */
+        /* synced, or removed after it was found */
 
         return BIGCACHE_OK;
     }
@@ -126,7 +127,10 @@ bigcache_segments_sync_one(bigcache_segments_t *segments, uint64_t id,
         return rc;
     }
 
-    /* it was not tried, or its file system is away: nothing was let go of */
+    /*
+     * no sync was tried, or the file system is gone: the kernel has dropped
+     * nothing
+     */
 
     (void) pthread_mutex_lock(&segments->mutex);
 

@@ -20,8 +20,8 @@
  * Syncs all segments that were written to, and the names of new ones.  If the
  * sync of a segment fails, it takes no more entries: the kernel may have
  * dropped what it could not write.  All calls then fail until the segment has
- * no live page left, but for pages that cannot be read.  Returns BIGCACHE_OK;
- * BIGCACHE_FULL or BIGCACHE_ERROR, and the reason in error.
+ * no live page left, except for pages that cannot be read.  Returns
+ * BIGCACHE_OK; or BIGCACHE_FULL or BIGCACHE_ERROR, and the reason in error.
  */
 bigcache_rc_t bigcache_segments_sync(bigcache_segments_t *segments,
     char *error);

@@ -5,8 +5,8 @@
 
 
 /*
- * The names under which LevelDB keeps what belongs to a store.  The first byte
- * of a name is its space; the index adds and removes it.
+ * The names of a store's entries in LevelDB.  The first byte of a name is its
+ * space; the index adds and removes it.
  *
  *     'k' + key                  a record, bigcache_record.h
  *     'e' + be64 + key           nothing; the key may expire at that time,
@@ -15,7 +15,7 @@
  *     'm' + name                 what the store keeps about itself
  *
  * Numbers in names are big-endian, so that LevelDB has the names in the order
- * of the numbers.  Nothing here keeps state; any thread may call all of it.
+ * of the numbers.  Pure functions: any thread.
  */
 
 
@@ -34,7 +34,7 @@
 #define BIGCACHE_NAMES_PURGE   'p'
 #define BIGCACHE_NAMES_META    'm'
 
-/* bytes of a name in any space at most, without the space */
+/* the most bytes of a name, in any space, without the space */
 
 #define BIGCACHE_NAMES_MAX     (sizeof(uint64_t) + BIGCACHE_KEY_MAX)
 
@@ -80,8 +80,8 @@ extern const bigcache_str_t  bigcache_names_bare_format;
 
 
 /*
- * Make the names of an expiry and of a purge in the BIGCACHE_NAMES_MAX bytes
- * at dst, and return them.  All times before 1970 have one name.
+ * Make the name of an expiry time, and of a purge, in the BIGCACHE_NAMES_MAX
+ * bytes at dst, and return it.  All times before 1970 have the same name.
  */
 bigcache_str_t bigcache_names_expire(u_char *dst, const bigcache_str_t *key,
     int64_t expire);

@@ -157,7 +157,7 @@ bigcache_record_decode(bigcache_record_t *record, const u_char *data,
         return (record->offset <= INT64_MAX) ? 0 : -1;
     }
 
-    /* the rest is the type and the body, no more and no less */
+    /* the rest is exactly the type and the body */
 
     if (len < record->type.len || len - record->type.len != record->length) {
         return -1;
@@ -233,7 +233,9 @@ bigcache_record_check(const bigcache_record_t *record)
 }
 
 
-/* LevelDB has checksums too, but its repair does not look at those of logs */
+/*
+ * LevelDB has checksums too, but its repair does not verify those of its logs
+ */
 
 static uint32_t
 bigcache_record_crc(const u_char *data, size_t len)

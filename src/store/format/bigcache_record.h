@@ -14,7 +14,7 @@
  *      2  u8   flags, BIGCACHE_FLAG_*
  *      3  u8   zero
  *      4  u16  length of the content type, bytes
- *      6  u16  tag: any number, by which a writer knows his own writes
+ *      6  u16  tag: any number, by which a writer knows its own writes
  *      8  u32  head: bytes of the unpacked body in front of the JSON document
  *     12  u32  CRC-32 of all the rest of the record
  *     16  u64  version: microseconds since the epoch at which the page was
@@ -32,13 +32,14 @@
  *              else the content type and the body themselves
  *
  * An entry in a segment may reach the disk after the record that names it.  So
- * a record that replaces another one carries it: after a power cut the key has
- * the one page or the other.  Which one it carries bigcache_previous.h says;
- * the previous record may have a previous one of its own, and that has none.
- * It is empty if its page was deleted or purged since.
+ * a record that replaces another one carries it, as its previous record: after
+ * a power cut the key has one page or the other.  bigcache_previous.h says
+ * which record it carries.  The previous record may have a previous record of
+ * its own, and that one has none.  It is empty if its page was deleted or
+ * purged since.
  *
- * A record is only bytes: decoding copies nothing and points into the input,
- * which the caller owns.  Any thread may run all of this.
+ * Decoding copies nothing: the result points into the input, which the caller
+ * owns.  Pure functions: any thread.
  */
 
 
@@ -56,11 +57,11 @@
 #define BIGCACHE_RECORD_PLACE   16
 #define BIGCACHE_RECORD_ORIGIN  8
 
-/* bytes in front of a previous record */
+/* bytes before a previous record */
 
 #define BIGCACHE_RECORD_WRITTEN 12
 
-/* bytes of a record without type, body and previous record, at most */
+/* the most bytes of a record without type, body and previous record */
 
 #define BIGCACHE_RECORD_MAX                                                   \
     (BIGCACHE_RECORD_HEADER + BIGCACHE_RECORD_ORIGIN                          \
@@ -78,7 +79,7 @@
 #define BIGCACHE_TYPE_MAX       1024
 #define BIGCACHE_INLINE_MAX     (64 * 1024)
 
-/* bytes of a previous record, at most */
+/* the most bytes of a previous record */
 
 #define BIGCACHE_PREVIOUS_MAX                                                 \
     (2 * BIGCACHE_RECORD_MAX + BIGCACHE_TYPE_MAX + BIGCACHE_INLINE_MAX)
@@ -106,18 +107,21 @@ typedef struct {
 
 
 /*
- * Returns the bytes that bigcache_record_encode() fills: with the body, or
- * with the place of the entry.
+ * Returns the bytes that bigcache_record_encode() fills, including the body or
+ * the place of the entry.
  */
 size_t bigcache_record_size(const bigcache_record_t *record);
 
 /*
- * Fills in the bigcache_record_size() bytes at dst, but for the body, which is
- * not looked at.  Returns where the body belongs.
+ * Fills the bigcache_record_size() bytes at dst, except for the body.  Returns
+ * where the body belongs.
  */
 u_char *bigcache_record_encode(u_char *dst, const bigcache_record_t *record);
 
-/* completes the len bytes at data, when the body is there, with their CRC */
+/*
+ * sets the CRC of the len bytes at data; the caller must have filled in the
+ * body
+ */
 
 void bigcache_record_seal(u_char *data, size_t len);
 

@@ -32,9 +32,9 @@
  *     54  u16  zero
  *     56       the key, the content type, the body
  *
- * Space between entries was reserved by a writer that did not come to its
- * end; it begins with no good header.  The index says which entries are
- * alive.  All of this is pure; any thread.
+ * Space between entries was reserved by a writer that did not finish.  It does
+ * not begin with a good header.  The index says which entries are live.  Pure
+ * functions: any thread.
  */
 
 
@@ -53,7 +53,7 @@
 #define BIGCACHE_ENTRY_MAGIC     0x43474942
 #define BIGCACHE_ENTRY_HEADER    56
 
-/* what has to be read to know an entry, at most */
+/* the most bytes that are needed to decode an entry without its body */
 
 #define BIGCACHE_ENTRY_HEADER_MAX                                             \
     (BIGCACHE_ENTRY_HEADER + BIGCACHE_KEY_MAX + BIGCACHE_TYPE_MAX)
@@ -66,37 +66,37 @@ typedef struct {
 } bigcache_entry_t;
 
 
-/* fills in the BIGCACHE_SEGMENT_HEADER bytes at dst */
+/* fills the BIGCACHE_SEGMENT_HEADER bytes at dst */
 
 void bigcache_segment_header(u_char *dst, uint64_t id);
 
-/* returns 0 if data, of that length, is the header of segment id, else -1 */
+/* returns 0 if data, of that length, is the header of segment id, or -1 */
 
 int bigcache_segment_check(const u_char *data, uint64_t id);
 
 /*
- * Returns the bytes between the beginning of an entry and its body; the bytes
- * of all of it, with what makes the next one aligned.
+ * Return the bytes between the beginning of an entry and its body; and the
+ * bytes of the whole entry, up to the aligned beginning of the next one.
  */
 size_t bigcache_segment_entry_header(size_t key_len, size_t type_len);
 uint64_t bigcache_segment_entry_size(size_t key_len, size_t type_len,
     uint64_t length);
 
-/* returns the bytes of the entry of the record's page, 0 if it has none */
+/* returns the bytes of the entry of the record's page, or 0 if it has none */
 
 uint64_t bigcache_segment_page_size(const bigcache_str_t *key,
     const bigcache_record_t *record);
 
 /*
- * Fills in the bigcache_segment_entry_header() bytes at dst, and returns where
+ * Fills the bigcache_segment_entry_header() bytes at dst, and returns where
  * the body belongs.
  */
 u_char *bigcache_segment_encode(u_char *dst, const bigcache_entry_t *entry);
 
 /*
- * Reads the head of an entry from the len bytes at data, which it points
- * into.  Returns 0; -1 if it fails its check; 1 if len is too short to tell,
- * never for BIGCACHE_ENTRY_HEADER_MAX bytes.
+ * Decodes the header of an entry from the len bytes at data, which *entry then
+ * points into.  Returns 0; -1 if it fails its check; 1 if len is too short to
+ * tell, never for BIGCACHE_ENTRY_HEADER_MAX bytes.
  */
 int bigcache_segment_decode(bigcache_entry_t *entry, const u_char *data,
     size_t len);
