@@ -68,8 +68,8 @@ bigcache_adopt(const char *path, char *error)
     }
 
     /*
-     * what is left of an attempt that came to no end; the trash is not for
-     * what may be made again every second
+     * Removes what an earlier attempt left.  It does not go to the trash,
+     * since an attempt may fail every second.
      */
 
     bigcache_recover_remove(path, BIGCACHE_ADOPT_NEW);
@@ -100,7 +100,10 @@ bigcache_adopt(const char *path, char *error)
         return rc;
     }
 
-    /* before there is an index: beside one no original is looked for */
+    /*
+     * durable before there is an index: beside an index no original is looked
+     * for
+     */
 
     return bigcache_fsync_dir(path, error);
 }
@@ -116,7 +119,7 @@ bigcache_adopt_open(const char *path, const char *import, int repair,
 
     (void) snprintf(name, sizeof(name), "%s/CURRENT", import);
 
-    /* LevelDB would begin a new database */
+    /* without CURRENT LevelDB would begin a new database */
 
     rc = repair ? BIGCACHE_OK : bigcache_adopt_exists(path, name, error);
 
@@ -168,15 +171,19 @@ bigcache_adopt_end(const char *path, int keep, uint64_t stamp, char *error)
     rc = bigcache_dir_discard(path, BIGCACHE_LAYOUT_IMPORT, stamp, error);
 
     /*
-     * before /clear removes the index: alone, import/ is not known to be ours,
-     * and beside the original it would be adopted anew
+     * This must be durable before /clear removes the index.  An import/ alone
+     * is not recognized as that of a store; beside the original, it would make
+     * the store import all again.
      */
 
     return (rc == BIGCACHE_OK) ? bigcache_fsync_dir(path, error) : rc;
 }
 
 
-/* returns BIGCACHE_OK, BIGCACHE_MISS if it is not, or BIGCACHE_ERROR */
+/*
+ * returns BIGCACHE_OK if the directory must be adopted, BIGCACHE_MISS if not,
+ * or BIGCACHE_ERROR
+ */
 
 static bigcache_rc_t
 bigcache_adopt_wanted(const char *path, char *error)
@@ -204,8 +211,8 @@ bigcache_adopt_wanted(const char *path, char *error)
 
 
 /*
- * An original may be adopted already by an attempt that failed, or died, right
- * before its last sync: without an index that is to be made good.
+ * An earlier attempt may have adopted the original, but failed or died before
+ * its last sync.  If there is no index yet, makes that sync.
  */
 
 static bigcache_rc_t
@@ -229,7 +236,9 @@ bigcache_adopt_settled(const char *path, char *error)
 }
 
 
-/* returns as that does: who cannot look does not know */
+/*
+ * returns BIGCACHE_OK or BIGCACHE_MISS; BIGCACHE_ERROR if it cannot be known
+ */
 
 static bigcache_rc_t
 bigcache_adopt_exists(const char *path, const char *name, char *error)
@@ -249,7 +258,7 @@ bigcache_adopt_exists(const char *path, const char *name, char *error)
 }
 
 
-/* a store's own index, given by mistake, is not to be taken apart */
+/* refuses the index of a store, which may be given by mistake */
 
 static bigcache_rc_t
 bigcache_adopt_check(const char *path, char *error)
@@ -262,7 +271,7 @@ bigcache_adopt_check(const char *path, char *error)
 
     if (rc != BIGCACHE_OK) {
 
-        /* what can be read of a damaged one is for the import to see */
+        /* the import will read what it can of a damaged one */
 
         return (rc == BIGCACHE_DAMAGED) ? BIGCACHE_OK : rc;
     }
@@ -331,7 +340,7 @@ bigcache_adopt_link(void *data, int dir, const char *name)
     (void) snprintf(from, PATH_MAX, "%s/" BIGCACHE_ADOPT_NEW "/%s",
                     adopt->path, name);
 
-    /* LevelDB's lock is one of the file, it keeps the original out */
+    /* a lock of LevelDB is one of the file, so the original cannot open it */
 
     return (symlink(target, from) == 0)
            ? BIGCACHE_OK

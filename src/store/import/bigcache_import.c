@@ -130,7 +130,10 @@ bigcache_import_ready_locked(bigcache_store_t *store)
             return BIGCACHE_UNAVAILABLE;
         }
 
-        /* what has been written lies in front of what has not */
+        /*
+         * opening it again replays what was written before the write that
+         * failed
+         */
 
         bigcache_index_close(import->index);
         import->index = NULL;
@@ -187,7 +190,7 @@ bigcache_import_open(bigcache_store_t *store, char *error)
 
     if (rc == BIGCACHE_DAMAGED) {
 
-        /* in import/, where a repair harms nothing */
+        /* a repair in import/ does not change the original's files */
 
         bigcache_import_damaged_locked(store, error);
 
@@ -262,7 +265,9 @@ bigcache_import_later_locked(bigcache_store_t *store, const char *error)
 }
 
 
-/* the index says that all is in, and durable, before anything is moved */
+/*
+ * the index must say that all is imported, durably, before any file is moved
+ */
 
 bigcache_rc_t
 bigcache_import_finish_locked(bigcache_store_t *store, int keep)

@@ -4,7 +4,10 @@
  */
 
 
-/* Deletes entries of the original that a request has deleted or replaced. */
+/*
+ * Deletes entries of the original whose keys a request has deleted or
+ * replaced.
+ */
 
 
 #include <string.h>
@@ -14,7 +17,7 @@
 #include "bigcache_sync.h"
 
 
-/* keys of a slice, while which the import waits */
+/* keys of a slice; the import waits until the slice is done */
 
 #define BIGCACHE_IMPORT_DELETE_SLICE  1000
 
@@ -93,7 +96,7 @@ bigcache_import_delete_replaced(bigcache_store_t *store,
 
     (void) pthread_mutex_unlock(&import->mutex);
 
-    /* else it stays, and is passed over as long as the page is there */
+    /* otherwise it stays, and the import skips it while the page exists */
 
     if (found && bigcache_sync_all(store) == BIGCACHE_OK) {
         (void) bigcache_import_delete(store, key);
@@ -121,7 +124,10 @@ bigcache_import_delete_prefix(bigcache_store_t *store,
     purge.prefix = prefix;
     purge.len = 0;
 
-    /* the walk is over what lies behind the prefix */
+    /*
+     * the walk below begins after the prefix, so this key is deleted
+     * separately
+     */
 
     (void) pthread_mutex_lock(&store->import->mutex);
     passed = bigcache_import_progress_passed(&store->import->last, prefix);
@@ -158,8 +164,9 @@ bigcache_import_delete_prefix(bigcache_store_t *store,
 
 
 /*
- * Returns BIGCACHE_OK if there was one that had not been taken in, or is to be
- * again if the slice fails; BIGCACHE_MISS if not; the caller holds the mutex.
+ * Returns BIGCACHE_OK if there was an entry that was not imported for good:
+ * the import may take it again.  Returns BIGCACHE_MISS if there was none.  The
+ * caller holds the mutex.
  */
 
 static bigcache_rc_t
@@ -182,7 +189,7 @@ bigcache_import_delete_locked(bigcache_store_t *store,
 
     if (rc == BIGCACHE_DAMAGED) {
 
-        /* what cannot be read is not taken in */
+        /* an entry that cannot be read is not imported */
 
         return BIGCACHE_MISS;
     }
@@ -243,7 +250,10 @@ bigcache_import_delete_slice(bigcache_store_t *store,
                                        "read import/", error);
         }
 
-        /* what cannot be read in a damaged one is not taken in either */
+        /*
+         * an entry that cannot be read is not imported, so it need not be
+         * deleted
+         */
 
         if (rc == BIGCACHE_OK || rc == BIGCACHE_MISS
             || rc == BIGCACHE_DAMAGED)
@@ -288,7 +298,7 @@ bigcache_import_delete_key(void *data, const bigcache_str_t *key,
 
     rc = bigcache_import_delete_locked(purge->store, key);
 
-    /* what has been taken in is counted where it is now */
+    /* an imported entry is counted as a page, not here */
 
     purge->found += (rc == BIGCACHE_OK
                      && !bigcache_import_progress_passed(

@@ -4,7 +4,9 @@
  */
 
 
-/* How far the import is: as a key in memory, and as a meta in the index. */
+/*
+ * The progress of the import: a key in memory, and a meta entry in the index.
+ */
 
 
 #include <stdlib.h>

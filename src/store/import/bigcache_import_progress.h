@@ -25,12 +25,12 @@
 
 
 #define BIGCACHE_IMPORT_RUNS     'r'
-#define BIGCACHE_IMPORT_DAMAGED  'd'    /* it runs, but not all can be read */
+#define BIGCACHE_IMPORT_DAMAGED  'd'    /* under way, but not all can be read */
 #define BIGCACHE_IMPORT_DONE     'D'
-#define BIGCACHE_IMPORT_KEPT     'K'    /* done, the files are to stay */
+#define BIGCACHE_IMPORT_KEPT     'K'    /* done, the files stay */
 
 
-/* a key, and all before it */
+/* a key: it and all before it are imported */
 
 typedef struct {
     u_char              *data;
@@ -41,9 +41,9 @@ typedef struct {
 
 
 /*
- * Reads what an earlier process has written: *stage is BIGCACHE_IMPORT_*, last
- * and kept are set to the key if there is one.  Returns BIGCACHE_OK, also if
- * nothing was written; BIGCACHE_NOMEM; or what the index returned, and the
+ * Reads what an earlier process has stored: *stage is BIGCACHE_IMPORT_*, and
+ * last and kept are set to the key if there is one.  Returns BIGCACHE_OK, also
+ * if nothing was stored; BIGCACHE_NOMEM; or the code of the index, and the
  * reason in error.
  */
 bigcache_rc_t bigcache_import_progress_load(bigcache_store_t *store,
@@ -55,7 +55,7 @@ bigcache_rc_t bigcache_import_progress_load(bigcache_store_t *store,
 bigcache_rc_t bigcache_import_progress_write(bigcache_store_t *store,
     u_char stage, const bigcache_import_key_t *last);
 
-/* returns 1 if key is the last one, or comes before it, else 0 */
+/* returns 1 if key is not after last, or 0 */
 
 int bigcache_import_progress_passed(const bigcache_import_key_t *last,
     const bigcache_str_t *key);

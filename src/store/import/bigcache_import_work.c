@@ -24,17 +24,17 @@
 #include "bigcache_time.h"
 
 
-/* a slice, in keys and in bytes: the thread has other things to do */
+/* the most keys and bytes of a slice: the thread has other work, too */
 
 #define BIGCACHE_IMPORT_SLICE     1000
 #define BIGCACHE_IMPORT_BYTES     (16 * 1024 * 1024)
 
-/* milliseconds, and entries, after which the progress is written */
+/* the progress is stored after so many milliseconds, and so many entries */
 
 #define BIGCACHE_IMPORT_KEEP      2000
 #define BIGCACHE_IMPORT_SYNCED    5000
 
-/* a slice that cannot be read so often is passed over */
+/* a slice is skipped after so many failed reads */
 
 #define BIGCACHE_IMPORT_PATIENCE  60
 
@@ -43,7 +43,7 @@
 #define BIGCACHE_IMPORT_PERIOD    10000
 #define BIGCACHE_IMPORT_ENTRIES   100000
 
-/* bad keys that have a line of their own */
+/* only the first so many bad keys are logged one by one */
 
 #define BIGCACHE_IMPORT_LINES     10
 
@@ -54,7 +54,7 @@ typedef struct {
     uint64_t              deleted;    /* before the walk began */
     uint64_t              bytes;
     unsigned              n;
-    bigcache_import_key_t  first;     /* the last one before it */
+    bigcache_import_key_t  first;     /* the last key before it */
 } bigcache_import_slice_t;
 
 
@@ -88,7 +88,7 @@ bigcache_import_work(bigcache_store_t *store)
 
     import = store->import;
 
-    /* to open the database of the original may take long */
+    /* opening the database of the original may take long */
 
     if (atomic_load(&store->imported)
         || atomic_load(&store->draining))
@@ -121,8 +121,8 @@ bigcache_import_work(bigcache_store_t *store)
 
 
 /*
- * Tells the index now and then how far the import has come, when all of that
- * is durable.  Returns BIGCACHE_OK, also if it is not time yet.
+ * Stores the progress in the index from time to time, when all up to there is
+ * durable.  Returns BIGCACHE_OK, also if it is not time yet.
  */
 
 static bigcache_rc_t
@@ -209,7 +209,9 @@ bigcache_import_work_slice(bigcache_store_t *store)
                                     slice.first.set ? &first : NULL,
                                     bigcache_import_work_entry, &slice, error);
 
-    /* else it is what bigcache_import_work_entry() returned, of this store */
+    /*
+     * otherwise rc is from bigcache_import_work_entry(), and about this store
+     */
 
     failed = (error[0] != '\0');
 
@@ -240,8 +242,8 @@ bigcache_import_work_slice(bigcache_store_t *store)
 
 
 /*
- * Copies the last key: the walk goes on from it while it moves, and if it
- * fails the next one does.
+ * Copies the last key.  The walk begins after the copy, while the key itself
+ * moves.  If the walk fails, the next one begins there again.
  */
 
 static bigcache_rc_t
@@ -280,8 +282,8 @@ bigcache_import_work_begin(bigcache_import_slice_t *slice)
 
 
 /*
- * Nobody knows what the walk has passed over: the slice is taken in again, of
- * which most is there by now.
+ * The walk may have skipped entries, so the slice is imported again.  Most of
+ * its entries are pages by now.
  */
 
 static void
@@ -300,7 +302,10 @@ bigcache_import_work_again(bigcache_import_slice_t *slice)
 }
 
 
-/* the caller holds the mutex; returns what bigcache_import_work_slice() does */
+/*
+ * the caller holds the mutex; returns the codes of
+ * bigcache_import_work_slice()
+ */
 
 static bigcache_rc_t
 bigcache_import_work_end(bigcache_import_slice_t *slice)
@@ -323,7 +328,7 @@ bigcache_import_work_end(bigcache_import_slice_t *slice)
         return BIGCACHE_OK;
     }
 
-    /* the disk is full, for one; that is in the log */
+    /* the disk may be full, for example; that is logged already */
 
     import->retry_at = bigcache_time_monotonic() + BIGCACHE_IMPORT_RETRY;
 
@@ -331,7 +336,7 @@ bigcache_import_work_end(bigcache_import_slice_t *slice)
 }
 
 
-/* ends the walk with BIGCACHE_MISS when it is enough for now */
+/* ends the walk with BIGCACHE_MISS when the slice is full */
 
 static bigcache_rc_t
 bigcache_import_work_entry(void *data, const bigcache_str_t *key,
@@ -375,7 +380,7 @@ bigcache_import_work_one(bigcache_import_slice_t *slice,
     store = slice->store;
     import = store->import;
 
-    /* any version but a purge's own is earlier than one on the list */
+    /* an entry is older than every purge */
 
     if (bigcache_import_work_possible(store, key)
         && !bigcache_purges_covers(&store->purges, key, 0))
@@ -400,7 +405,7 @@ bigcache_import_work_one(bigcache_import_slice_t *slice,
 }
 
 
-/* returns BIGCACHE_MISS if it was deleted after the walk had begun */
+/* returns BIGCACHE_MISS if the entry was deleted after the walk began */
 
 static bigcache_rc_t
 bigcache_import_work_gone(bigcache_import_slice_t *slice,
@@ -487,7 +492,7 @@ bigcache_import_work_json(bigcache_store_t *store, bigcache_put_t *put,
     answer.value = doc->value;
     answer.expire = bigcache_answer_null;
 
-    /* a longer one is none that it could be stored with here */
+    /* a longer one could not have been stored by a request here */
 
     if (doc->duration.len <= BIGCACHE_JSON_MAX_MEMBER) {
         answer.duration = doc->duration;
@@ -518,8 +523,8 @@ bigcache_import_work_json(bigcache_store_t *store, bigcache_put_t *put,
 
 
 /*
- * bigcache_store_put() without entering the store: this thread is inside,
- * and who drains waits for it.
+ * As bigcache_store_put(), but without entering the store: this thread is
+ * inside already, and a thread that drains the store waits for it.
  */
 
 static bigcache_rc_t
@@ -548,13 +553,13 @@ bigcache_import_work_put(bigcache_store_t *store, const bigcache_put_t *put)
         bigcache_fault_set_full(store);
     }
 
-    /* what is there is newer */
+    /* the stored page is newer */
 
     return (rc == BIGCACHE_MISMATCH) ? BIGCACHE_OK : rc;
 }
 
 
-/* no request can name other keys */
+/* returns 1 if a request can name the key, or logs that and returns 0 */
 
 static int
 bigcache_import_work_possible(bigcache_store_t *store,

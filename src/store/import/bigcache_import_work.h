@@ -5,8 +5,8 @@
 
 
 /*
- * Imports the entries of the original, key by key in the order of the bytes,
- * in slices, on the store's thread.
+ * Imports the entries of the original in slices, in the order of the bytes of
+ * their keys, on the store's thread.
  */
 
 
@@ -18,8 +18,8 @@
 
 
 /*
- * Imports a slice; for the store's thread, before it ends purges.  Returns 1 if
- * there is more to import, 0 if there is nothing, or not now.
+ * Imports a slice.  For the store's thread, which must call it before it ends
+ * purges.  Returns 1 if there is more to import now, or 0.
  */
 int bigcache_import_work(bigcache_store_t *store);
 

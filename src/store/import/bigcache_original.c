@@ -4,7 +4,9 @@
  */
 
 
-/* Reads an entry as the original service has stored it. */
+/*
+ * Decodes an entry as the original service has stored it.
+ */
 
 
 #include <string.h>
@@ -29,7 +31,7 @@ bigcache_original(const bigcache_str_t *text, bigcache_json_doc_t *doc,
 {
     bigcache_json_error_t  err;
 
-    /* most raw entries are known by their first byte */
+    /* the first byte is enough to recognize most raw entries */
 
     if (text->len == 0
         || (text->data[0] != '{' && text->data[0] > ' ')
@@ -45,9 +47,10 @@ bigcache_original(const bigcache_str_t *text, bigcache_json_doc_t *doc,
 
 
 /*
- * The text is valid JSON, so between the extents of the members there is
- * nothing to be looked for but the names: what else lies there is other
- * members.  It never reads past the last brace.
+ * Tells whether the document has exactly these members, in this order.  The
+ * text is valid JSON, so only the names between the members need a check:
+ * anything else there belongs to other members.  It never reads past the last
+ * brace.
  */
 
 static int
@@ -89,7 +92,7 @@ bigcache_original_is(const bigcache_str_t *text,
 }
 
 
-/* returns where the value behind the name begins, or NULL */
+/* returns where the value after the name begins, or NULL */
 
 static const u_char *
 bigcache_original_name(const u_char *p, u_char before, const char *name)
@@ -102,7 +105,9 @@ bigcache_original_name(const u_char *p, u_char before, const char *name)
 
     p = bigcache_original_space(p);
 
-    /* it ends at the first byte that differs, as the text does earlier */
+    /*
+     * stops at the first byte that differs, so never after the end of the text
+     */
 
     for ( /* void */ ; *name != '\0'; name++) {
         if (*p++ != (u_char) *name) {
@@ -112,7 +117,7 @@ bigcache_original_name(const u_char *p, u_char before, const char *name)
 
     p = bigcache_original_space(p);
 
-    /* the colon has been seen by the scanner */
+    /* the scanner has checked the colon */
 
     return bigcache_original_space(p + 1);
 }

@@ -5,17 +5,17 @@
 
 
 /*
- * Entries of the original service, as its LevelDB keeps them: a JSON entry
+ * Entries of the original service, as its LevelDB stores them.  A JSON entry
  * is the text
  *
  *     {"value": V, "expire": number or null, "duration": string or null}
  *
- * with whatever white space, a raw entry is the bytes that were sent, and
- * nothing says which is which.  What has exactly these members, in this
- * order and of these types, is taken for JSON.
+ * with any white space.  A raw entry is the bytes that were sent.  Nothing
+ * says which of the two an entry is.  An entry that has exactly these members,
+ * in this order and of these types, is taken for JSON.
  *
- * The caller owns the text, which the extents point into.  Pure
- * functions: any thread.
+ * The caller owns the text, and the extents point into it.  Pure functions:
+ * any thread.
  */
 
 
@@ -28,7 +28,7 @@
 #include "bigcache_json_scan.h"
 
 
-/* these go on where the values in bigcache_json.h stop */
+/* these follow the last value in bigcache_json.h */
 
 #define BIGCACHE_ORIGINAL_JSON   16
 #define BIGCACHE_ORIGINAL_NEVER  17
@@ -39,9 +39,9 @@
 /*
  * text:  an entry
  * doc:   set to the extents of the members, unless the entry is raw
- * ms:    set to when it expires, in unix milliseconds, if
- *        BIGCACHE_ORIGINAL_JSON is returned; out of the range of
- *        bigcache_lifetime.h only the side of it counts
+ * ms:    set to the unix milliseconds at which it expires, if
+ *        BIGCACHE_ORIGINAL_JSON is returned; outside of the range of
+ *        bigcache_lifetime.h only "earlier" or "later" is right
  *
  * Returns
  *   BIGCACHE_ORIGINAL_JSON   it expires

@@ -4,7 +4,7 @@
  */
 
 
-/* the index is closed, and the store is closed or cleared on demand */
+/* closes the index, and closes or clears the store on demand */
 
 
 #include <stdio.h>
@@ -30,7 +30,7 @@ bigcache_close(bigcache_store_t *store)
 {
     bigcache_rc_t  rc;
 
-    /* nearly all of what is to be synced is so before requests wait */
+    /* syncs most of the data now, before requests have to wait */
 
     if (bigcache_core_try_enter(store)) {
         (void) bigcache_sync_all(store);
@@ -43,7 +43,9 @@ bigcache_close(bigcache_store_t *store)
 
     if (rc == BIGCACHE_OK) {
 
-        /* others are not to open it when this process lets it go */
+        /*
+         * set before the lock is released: no other process may open the store
+         */
 
         atomic_store(&store->shared->closed, 1);
 
@@ -111,7 +113,7 @@ bigcache_close_index(bigcache_store_t *store, int unlock, int keep)
     int              counted;
     bigcache_open_t  open;
 
-    /* a bit beside others, which are changed at any time */
+    /* not atomic: it shares its word with bits that change at any time */
 
     (void) pthread_mutex_lock(&store->mutex);
     counted = store->counted;
@@ -119,7 +121,10 @@ bigcache_close_index(bigcache_store_t *store, int unlock, int keep)
 
     bigcache_close_hot(store, unlock);
 
-    /* who waits is to see that it was opened anew: loans end with it */
+    /*
+     * waiting threads must see a new opening: what was granted ends with this
+     * one
+     */
 
     if (store->conf.hooks.closing) {
         store->conf.hooks.closing(store->conf.hooks.data);
@@ -136,7 +141,7 @@ bigcache_close_index(bigcache_store_t *store, int unlock, int keep)
     open.count = (uint64_t) atomic_load(&store->count);
     open.version = atomic_load(&store->version);
 
-    /* the count that is kept tells of nothing that a power cut could take */
+    /* the count is kept only if all that it counts survives a power cut */
 
     if (store->index && (!keep || bigcache_sync_all(store) != BIGCACHE_OK)) {
         counted = 0;
@@ -160,12 +165,12 @@ bigcache_close_index(bigcache_store_t *store, int unlock, int keep)
 }
 
 
-/* what the hot index knows stays true until somebody opens the directory */
+/* the hot index stays valid until a process opens the directory */
 
 static void
 bigcache_close_hot(bigcache_store_t *store, int unlock)
 {
-    /* a caller that ends has nothing to say of what is another's */
+    /* a process that has not opened the store must not change it */
 
     if (store->conf.hot == NULL || store->lock == -1) {
         return;
@@ -192,11 +197,11 @@ bigcache_close_discard(bigcache_store_t *store)
 
     stamp = bigcache_version_next(store);
 
-    /* what is not imported yet, or the new index would have it again */
+    /* the import first, else the new index would import it again */
 
     rc = bigcache_import_clear(store, error);
 
-    /* then the index: pages that no index names are removed anyway */
+    /* then the index: segments that no index names are removed anyway */
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_dir_discard(store->conf.path, BIGCACHE_LAYOUT_INDEX,

@@ -5,8 +5,8 @@
 
 
 /*
- * Closing the index of a store, and the calls that close and clear a store on
- * demand.  All block; any thread, without the mutex.
+ * Closes the index of a store; closes and clears a store on demand.  All calls
+ * block.  Any thread that does not hold the mutex.
  */
 
 
@@ -18,20 +18,21 @@
 
 
 /*
- * Closes the index and all that belongs to the opening, for a store that was
- * drained.  unlock: another process may open the directory from now on.
- * Without keep, what is stored need not be durable.
+ * Closes the index and all that belongs to the opening.  The store must be
+ * drained.  If unlock is 1, another process may open the directory afterwards.
+ * If keep is 0, the stored data need not be durable.
  */
 void bigcache_close_index(bigcache_store_t *store, int unlock, int keep);
 
 /*
- * Closes the store on demand.  After BIGCACHE_OK, which is returned for a
- * closed store, too, no stored page changes until bigcache_store_open().  Also
- * returns what each call of bigcache_store.h may return.
+ * Closes the store on demand.  After BIGCACHE_OK, which is also returned if
+ * the store was closed already, no stored page changes until
+ * bigcache_store_open().  Other codes are those of the calls in
+ * bigcache_store.h.
  */
 bigcache_rc_t bigcache_close(bigcache_store_t *store);
 
-/* removes everything; returns what each call of bigcache_store.h may return */
+/* removes everything; returns the codes of the calls in bigcache_store.h */
 
 bigcache_rc_t bigcache_close_clear(bigcache_store_t *store);
 

@@ -4,7 +4,10 @@
  */
 
 
-/* Moves live pages out of segments that are mostly dead, and unlinks these. */
+/*
+ * Moves live pages out of segments that are mostly dead, and unlinks the
+ * segments.
+ */
 
 
 #include <errno.h>
@@ -27,12 +30,12 @@
 
 #define BIGCACHE_COMPACT_IDLE  500
 
-/* bytes to copy between two pauses: 64 MB a second at most */
+/* bytes to copy between two pauses, in ms: at most 64 MB a second */
 
 #define BIGCACHE_COMPACT_SLICE  (1024 * 1024)
 #define BIGCACHE_COMPACT_PAUSE  16
 
-/* segments that one sync is for, at most */
+/* the most segments to unlink after one sync */
 
 #define BIGCACHE_COMPACT_EMPTY  64
 
@@ -64,7 +67,9 @@ bigcache_compact_empty(bigcache_store_t *store)
     n = bigcache_segments_pick_empty(store->segments, usage,
                                 BIGCACHE_COMPACT_EMPTY);
 
-    /* what was removed or replaced there is so on the disk too */
+    /*
+     * first makes durable what removed or replaced the pages of these segments
+     */
 
     if (n == 0 || bigcache_sync_segments(store) != BIGCACHE_OK) {
         return 0;
@@ -99,7 +104,7 @@ bigcache_compact_work(bigcache_store_t *store)
 
     rc = bigcache_compact(store, &usage, bigcache_compact_entry, &n);
 
-    /* the copies, and the records that name them, come first */
+    /* first makes the copies and their records durable */
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_sync_segments(store);
@@ -111,7 +116,10 @@ bigcache_compact_work(bigcache_store_t *store)
 
     if (rc == BIGCACHE_ERROR) {
 
-        /* others may do, and to read all of it again at once would not */
+        /*
+         * another segment may succeed; reading this one again at once would
+         * not help
+         */
 
         bigcache_segments_postpone(store->segments, usage.id);
     }
@@ -160,7 +168,9 @@ bigcache_compact(bigcache_store_t *store, const bigcache_usage_t *usage,
 
     } else if (rc == BIGCACHE_MISS || (ctx.evict && rc != BIGCACHE_STALE)) {
 
-        /* the file was taken away, or is to go; its keys go with it */
+        /*
+         * the file is gone, or its segment must go: the keys are removed, too
+         */
 
         file = NULL;
         ctx.fd = -1;
@@ -189,7 +199,7 @@ bigcache_compact(bigcache_store_t *store, const bigcache_usage_t *usage,
 
     if (rc == BIGCACHE_OK && ctx.unread) {
 
-        /* nobody knows that they are not good */
+        /* the pages may be good: the segment must stay */
 
         (void) bigcache_log_failed(&store->conf.log, store->conf.path,
                                    BIGCACHE_ERROR, "compact",
@@ -214,7 +224,7 @@ bigcache_compact_entry(void *data, const bigcache_entry_t *entry,
     bigcache_rc_t   rc;
     bigcache_old_t  old;
 
-    /* a limit comes first */
+    /* eviction comes first, and may remove this segment */
 
     if (atomic_load(&ctx->store->draining)
         || bigcache_compact_due(ctx->store))
@@ -238,7 +248,7 @@ bigcache_compact_entry(void *data, const bigcache_entry_t *entry,
         return BIGCACHE_OK;
     }
 
-    /* what a purge covers it will remove, and count */
+    /* also if a purge covers the page: the purge must remove and count it */
 
     if (!old.expired) {
         return bigcache_compact_move(ctx, entry, &old.record, size);
@@ -252,7 +262,7 @@ bigcache_compact_entry(void *data, const bigcache_entry_t *entry,
 }
 
 
-/* what the index needs on a full disk is not for pages */
+/* on a full disk, pages must not take the space that the index needs */
 
 static uint64_t
 bigcache_compact_room(bigcache_store_t *store)
@@ -266,7 +276,7 @@ bigcache_compact_room(bigcache_store_t *store)
 }
 
 
-/* tells whether segments alone are near the limit */
+/* tells whether the size of the segments alone is near the limit */
 
 static int
 bigcache_compact_due(bigcache_store_t *store)
@@ -294,7 +304,7 @@ bigcache_compact_move(bigcache_compact_t *ctx, const bigcache_entry_t *entry,
         return rc;
     }
 
-    /* the body, with a look at its checksum, then all around it */
+    /* checks the body before writing the header and the padding around it */
 
     crc = 0;
     offset = record->offset;
@@ -366,7 +376,7 @@ failed:
 }
 
 
-/* the page before it comes back, if this one never reached the disk */
+/* brings back the previous page, if this page never reached the disk */
 
 static bigcache_rc_t
 bigcache_compact_damaged(bigcache_compact_t *ctx, const bigcache_str_t *key,
@@ -383,9 +393,9 @@ bigcache_compact_damaged(bigcache_compact_t *ctx, const bigcache_str_t *key,
 
 /*
  * Copies the body of an entry, a slice at a time, since it may be gigabytes
- * and somebody may wait for the store.  Returns BIGCACHE_OK and *crc; or
- * BIGCACHE_UNAVAILABLE; or, and errno, BIGCACHE_MISS if it cannot be read,
- * BIGCACHE_ERROR if it cannot be written.
+ * long and a thread may wait to drain the store.  Returns BIGCACHE_OK and
+ * *crc; BIGCACHE_UNAVAILABLE; or, with errno, BIGCACHE_MISS if it cannot be
+ * read, BIGCACHE_ERROR if it cannot be written.
  */
 
 static bigcache_rc_t
@@ -418,7 +428,7 @@ bigcache_compact_body(bigcache_compact_t *ctx, const bigcache_entry_t *entry,
 
         if (bigcache_data_crc(&data, 1, &ignored) == 0) {
 
-            /* it can be read, but not written */
+            /* the failed call was the write, not the read */
 
             errno = err;
             return BIGCACHE_ERROR;
@@ -432,9 +442,9 @@ bigcache_compact_body(bigcache_compact_t *ctx, const bigcache_entry_t *entry,
 
 
 /*
- * Deals with the keys that still name entries here, which the scan passed
- * over, misled by what a crash has left: what can be read moves, the rest is
- * removed, since it would be misses.
+ * Handles keys that still name entries here after the scan: what a crash has
+ * left may have misled the scan.  Moves the pages that can be read and removes
+ * the others, which can only be misses.
  */
 
 static bigcache_rc_t
@@ -532,7 +542,7 @@ bigcache_compact_lost_key(void *data, const bigcache_str_t *key,
 
     rc = bigcache_key_remove(ctx->store, key, &ctx->from);
 
-    /* what a crash has left is no damage */
+    /* a page that a crash kept from the disk is not damage */
 
     ctx->lost += (rc == BIGCACHE_OK
                   && !bigcache_previous_torn(ctx->store, &record));

@@ -47,7 +47,10 @@ bigcache_evict_work(bigcache_store_t *store)
         return BIGCACHE_EVICT_IDLE;
     }
 
-    /* a limit does not wait for a disk that fails */
+    /*
+     * evicts even if the sync fails: the limit must hold on a failing disk,
+     * too
+     */
 
     (void) bigcache_sync_segments(store);
 
@@ -95,8 +98,8 @@ bigcache_evict_entry(void *data, const bigcache_entry_t *entry,
 
 
 /*
- * Looks at both limits, and at what the index takes of them.  A segment's
- * worth is kept free, for what is written until the next look.
+ * Checks both limits and the index's share of them.  Keeps the bytes of one
+ * segment free for what is written until the next check.
  */
 
 static int
@@ -144,7 +147,7 @@ bigcache_evict_over(bigcache_store_t *store)
 }
 
 
-/* what cannot be seen now is as large as it was */
+/* if the size is not known now, takes the last one */
 
 static uint64_t
 bigcache_evict_index_size(bigcache_store_t *store)

@@ -21,9 +21,9 @@
 
 
 /*
- * Evicts one segment, if it must be; for the store's thread, which gives up
- * when the store is drained and goes on later.  Returns the milliseconds
- * until there may be more to do.
+ * Evicts one segment, if a limit requires that.  For the store's thread: it
+ * stops when the store is drained, and continues later.  Returns the
+ * milliseconds until there may be more to do.
  */
 unsigned bigcache_evict_work(bigcache_store_t *store);
 

@@ -17,15 +17,16 @@
 #include "bigcache_time.h"
 
 
-/* a slice of keys, and the pause after a full one and after the last */
+/* keys of a slice; milliseconds after a full slice, and after the last one */
 
 #define BIGCACHE_EXPIRE_SLICE  500
 #define BIGCACHE_EXPIRE_PAUSE  5
 #define BIGCACHE_EXPIRE_IDLE   500
 
 /*
- * What was stored less than these milliseconds ago stays, though its time lay
- * in the past even then: whoever stored it may look, and is to see it expired.
+ * Milliseconds for which a stored page stays, even if its expiry time was
+ * already past: a client that stored it must be able to read that it has
+ * expired.
  */
 
 #define BIGCACHE_EXPIRE_GRACE  2000
@@ -115,7 +116,7 @@ bigcache_expire_key(void *data, const bigcache_str_t *name,
 
     if (!old.expired) {
 
-        /* the page was stored anew in a way that left this behind */
+        /* the page was replaced, and this expiry time was left behind */
 
         return bigcache_key_forget(ctx->store, &key, expire);
     }
@@ -135,7 +136,7 @@ bigcache_expire_key(void *data, const bigcache_str_t *name,
         ctx->expired++;
     }
 
-    /* somebody else was faster */
+    /* another thread has removed or replaced the page */
 
     if (rc == BIGCACHE_MISS || rc == BIGCACHE_MISMATCH) {
         return BIGCACHE_OK;

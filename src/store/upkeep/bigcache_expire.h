@@ -5,9 +5,9 @@
 
 
 /*
- * The sweep removes expired pages from the index and the disk, although no
- * request asks for them.  The index has the expiry times in their order; the
- * sweep takes the first ones, a few at a time.
+ * The sweep: it removes expired pages from the index and the disk, even if no
+ * request asks for them.  The index orders expiry times; the sweep takes the
+ * first ones, a few at a time.
  */
 
 
@@ -19,7 +19,7 @@
 
 
 /*
- * Removes some expired pages; for the store's thread.  Returns the
+ * Removes some expired pages.  For the store's thread.  Returns the
  * milliseconds until there may be more to do.
  */
 unsigned bigcache_expire_work(bigcache_store_t *store);

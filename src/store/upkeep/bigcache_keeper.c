@@ -5,8 +5,8 @@
 
 
 /*
- * The store's own thread: it takes the directory, opens it again when a write
- * has failed, hands it over, and does what nobody waits for.
+ * The store's own thread.  It opens the directory, opens it again after a
+ * failed write, hands it over, and does all work that no request waits for.
  */
 
 
@@ -35,7 +35,7 @@
 #include "bigcache_time.h"
 
 
-/* milliseconds between two looks whether a closed store is to be opened */
+/* milliseconds between two checks whether a closed store must be opened */
 
 #define BIGCACHE_KEEPER_CLOSED  100
 
@@ -60,7 +60,9 @@ bigcache_keeper_start(bigcache_store_t *store)
     store->opening_at = bigcache_time_monotonic();
     store->state = BIGCACHE_STATE_OPENING;
 
-    /* signals are for the main thread, LevelDB's thread inherits that */
+    /*
+     * only the main thread takes signals; LevelDB's thread inherits the mask
+     */
 
     (void) sigfillset(&set);
     (void) sigdelset(&set, SIGILL);
@@ -169,7 +171,7 @@ bigcache_keeper(void *data)
 
         case BIGCACHE_STATE_CLOSED:
 
-            /* another process may open it */
+            /* a call in another process may have opened the store */
 
             if (!bigcache_core_closed(store)) {
                 bigcache_core_set_state_locked(store, BIGCACHE_STATE_OPENING);
@@ -199,9 +201,9 @@ bigcache_keeper(void *data)
 
 
 /*
- * While the store is closed this process has nothing of the directory open or
- * mapped, or its file system could not be unmounted; what a thread that came
- * late has opened goes at the next look.
+ * While the store is closed, this process must have no file of it open or
+ * mapped, else its file system could not be unmounted.  A thread that was late
+ * may open one more file: the next call closes it.
  */
 
 static void
@@ -219,7 +221,7 @@ bigcache_keeper_let_go(bigcache_store_t *store)
 static void
 bigcache_keeper_resign(bigcache_store_t *store)
 {
-    /* nearly all of what is to be synced is so before requests wait */
+    /* syncs most of the data now, before requests have to wait */
 
     store->calls++;
     (void) pthread_mutex_unlock(&store->mutex);
@@ -232,7 +234,10 @@ bigcache_keeper_resign(bigcache_store_t *store)
 
     if (store->state != BIGCACHE_STATE_OPEN) {
 
-        /* it is being cleared or closed, and this thread may have to open it */
+        /*
+         * another thread clears or closes it; this thread may have to open it
+         * again
+         */
 
         return;
     }
@@ -258,8 +263,8 @@ bigcache_keeper_resign(bigcache_store_t *store)
 
 
 /*
- * What nobody waits for, one thing after the other; returns the milliseconds
- * until there is more.
+ * Does the work that no request waits for, in this order.  Returns the
+ * milliseconds until there is more.
  */
 
 static unsigned
@@ -288,19 +293,21 @@ bigcache_keeper_work(bigcache_store_t *store)
     if (!counted && bigcache_recount(store) == 0) {
         counted = 1;
 
-        /* at once: no segment goes before others know */
+        /* announces the count before any segment is removed */
 
         (void) pthread_mutex_lock(&store->mutex);
         store->counted = 1;
         (void) pthread_cond_broadcast(&store->cond);
         (void) pthread_mutex_unlock(&store->mutex);
 
-        /* the round that follows says so of what the crash has left */
+        /* the next round of all settles what the crash has left */
 
         bigcache_sync_note(store);
     }
 
-    /* it knows of the purges that are not ended yet, and of no others */
+    /*
+     * before the purges: the import must know all purges that have not ended
+     */
 
     more = bigcache_import_work(store);
 
@@ -314,7 +321,7 @@ bigcache_keeper_work(bigcache_store_t *store)
 
     if (counted) {
 
-        /* before that nobody knows what is alive */
+        /* live bytes are not known before that */
 
         space = bigcache_keeper_space(store);
         delay = (space < delay) ? space : delay;
@@ -332,7 +339,7 @@ bigcache_keeper_work(bigcache_store_t *store)
 
     if (trash) {
 
-        /* its files are in nobody's count: they would stay for good */
+        /* no limit counts the files in the trash, so they must not stay */
 
         store->trash = 1;
     }
@@ -356,7 +363,7 @@ bigcache_keeper_space(bigcache_store_t *store)
 }
 
 
-/* ends what bigcache_fault_set_full() began, and makes the ballast again */
+/* ends the state of bigcache_fault_set_full(), and makes the ballast again */
 
 static void
 bigcache_keeper_room(bigcache_store_t *store)
@@ -394,8 +401,8 @@ bigcache_keeper_room(bigcache_store_t *store)
 
 
 /*
- * After a failed write LevelDB refuses all others, until it is opened again;
- * it can be as soon as there is room.
+ * After a failed write LevelDB rejects all others until it is opened again.
+ * Opens it as soon as there is space.
  */
 
 static unsigned
@@ -440,7 +447,7 @@ bigcache_keeper_reopen(bigcache_store_t *store)
 }
 
 
-/* makes room without a write to the index, which takes none */
+/* frees space without a write to the index, which would fail */
 
 static void
 bigcache_keeper_shed(bigcache_store_t *store)

@@ -19,15 +19,14 @@
 
 /*
  * Starts the keeper, which opens the directory unless the store was closed on
- * demand.  Only in a process that does not fork any more.  Returns 0, or -1 and
- * errno.
+ * demand.  The process must not fork afterwards.  Returns 0, or -1 and errno.
  */
 int bigcache_keeper_start(bigcache_store_t *store);
 
 /*
- * Closes the directory for good: new calls are BIGCACHE_UNAVAILABLE, and this
- * waits for those under way.  The caller must be the last that may use the
- * store.  May be called again.
+ * Closes the directory for good: new calls get BIGCACHE_UNAVAILABLE, and this
+ * waits for the calls under way.  No other thread may use the store
+ * afterwards.  May be called again.
  */
 void bigcache_keeper_stop(bigcache_store_t *store);
 

@@ -94,7 +94,10 @@ bigcache_open(const bigcache_store_conf_t *conf, bigcache_open_t *open,
             return rc;
         }
 
-        /* what tells whether there is a store, and whether one is adopted */
+        /*
+         * before anything else: these names show whether there is a store, and
+         * whether a directory is adopted
+         */
 
         rc = bigcache_recover_restore(conf->path, BIGCACHE_LAYOUT_INDEX, error);
 
@@ -144,7 +147,7 @@ bigcache_open(const bigcache_store_conf_t *conf, bigcache_open_t *open,
 
     } else if (open->walk == NULL) {
 
-        /* it was closed properly */
+        /* the store was closed properly */
 
         bigcache_segments_append(open->segments, open->active);
     }
@@ -166,7 +169,7 @@ bigcache_open_close(const bigcache_store_conf_t *conf, bigcache_open_t *open,
 
     if (open->index) {
 
-        /* without its count the next opening counts the keys */
+        /* without a stored count the next opening counts the keys */
 
         if (counted && bigcache_open_keep(open, error) != BIGCACHE_OK) {
             bigcache_log(&conf->log, BIGCACHE_LOG_WARN,
@@ -190,7 +193,10 @@ bigcache_open_close(const bigcache_store_conf_t *conf, bigcache_open_t *open,
 }
 
 
-/* opens the index; repairs it if it is damaged, or else begins it anew */
+/*
+ * opens the index; repairs it if it is damaged; if that fails, begins a new
+ * one
+ */
 
 static bigcache_rc_t
 bigcache_open_index(const bigcache_store_conf_t *conf, bigcache_open_t *open,
@@ -222,7 +228,7 @@ bigcache_open_index(const bigcache_store_conf_t *conf, bigcache_open_t *open,
 
     rc = bigcache_open_database(conf, open, BIGCACHE_RECOVER_REPAIR, error);
 
-    /* what failed may do so no more the next time */
+    /* another failure may be temporary: the caller tries again */
 
     if (rc != BIGCACHE_DAMAGED) {
         return rc;
@@ -244,9 +250,9 @@ bigcache_open_index(const bigcache_store_conf_t *conf, bigcache_open_t *open,
 
 
 /*
- * After a power cut the end of LevelDB's log may be torn.  A repair is not for
- * that: it would take in what fails its check, and tables that are of no use
- * any more, with what was removed since.
+ * After a power cut the end of LevelDB's log may be torn.  A repair would be
+ * wrong then: it would take in data that fails its check, and also old tables,
+ * with pages that were removed since.
  */
 
 static bigcache_rc_t
@@ -300,7 +306,7 @@ bigcache_open_database(const bigcache_store_conf_t *conf,
 }
 
 
-/* segments without an index are of no use, but somebody should know */
+/* segments without an index are of no use, but the log must mention them */
 
 static void
 bigcache_open_fresh(const bigcache_store_conf_t *conf, bigcache_open_t *open)
@@ -357,7 +363,7 @@ bigcache_open_meta(void *data, bigcache_index_t *index, char *error)
         return bigcache_open_kept(open, ctx->name, error);
     }
 
-    /* it was not closed properly, or there is nothing to count */
+    /* the store was not closed properly, or is empty */
 
     if (rc == BIGCACHE_MISS) {
         open->recount |= !open->fresh;
@@ -368,7 +374,7 @@ bigcache_open_meta(void *data, bigcache_index_t *index, char *error)
 }
 
 
-/* has the keys counted, unless it is known how many there are */
+/* starts counting the keys, unless the count is known */
 
 static bigcache_rc_t
 bigcache_open_count(bigcache_open_t *open, char *error)
@@ -389,7 +395,7 @@ bigcache_open_count(bigcache_open_t *open, char *error)
 }
 
 
-/* takes over the count that was kept, and what was alive then */
+/* takes over the stored count and live bytes */
 
 static bigcache_rc_t
 bigcache_open_kept(bigcache_open_t *open, const char *name, char *error)
@@ -397,7 +403,7 @@ bigcache_open_kept(bigcache_open_t *open, const char *name, char *error)
     int            lost;
     bigcache_rc_t  rc;
 
-    /* from now on it is wrong, should this process die or the power go */
+    /* removes it first: if the process or the power fails, it is wrong */
 
     rc = bigcache_open_put(open->index, &bigcache_names_count, NULL, error);
 
@@ -439,7 +445,9 @@ bigcache_open_format(bigcache_open_t *open, const char *name, char *error)
         return rc;
     }
 
-    /* a new store, or somebody else's database, or the rest of a repair */
+    /*
+     * a new store, a database of another program, or the remains of a repair
+     */
 
     walk = bigcache_index_walk_begin(open->index, BIGCACHE_NAMES_KEY,
                                      &bigcache_open_empty);
@@ -489,8 +497,8 @@ bigcache_open_set_format(bigcache_open_t *open, const char *name, char *error)
                            error);
 
     /*
-     * Segments are not to be there before: they would be those of nobody; nor
-     * are records that the format before this one has not.
+     * The format must be durable first.  Segments without it would belong to
+     * no store, and the earlier format does not have all records of this one.
      */
 
     return (rc == BIGCACHE_OK) ? bigcache_fsync_logs(name, &lost, error)
@@ -507,7 +515,7 @@ bigcache_open_foreign(void *data, const bigcache_str_t *key,
     (void) data;
     (void) key;
 
-    /* one record tells, either way: the walk ends at the first */
+    /* one record decides, so the walk ends at the first */
 
     if (bigcache_record_decode(&record, value->data, value->len) == 0) {
         return BIGCACHE_MISS;
@@ -558,7 +566,7 @@ bigcache_open_put(bigcache_index_t *index, const bigcache_str_t *name,
 }
 
 
-/* an error that was reported once is not reported to another process */
+/* the kernel does not report to this process an error that another one got */
 
 static bigcache_rc_t
 bigcache_open_unsynced(bigcache_open_t *open, char *error)
@@ -586,7 +594,7 @@ bigcache_open_unsynced(bigcache_open_t *open, char *error)
 }
 
 
-/* takes over what was known to be alive when the count was kept */
+/* takes over the stored live bytes of the segments */
 
 static bigcache_rc_t
 bigcache_open_usage(bigcache_open_t *open, char *error)
@@ -617,7 +625,7 @@ bigcache_open_usage(bigcache_open_t *open, char *error)
 
     if (known < bigcache_segments_usage(open->segments, NULL, 0)) {
 
-        /* what one is used for that was not there, only the index knows */
+        /* if the id was not in the list, only the index knows what is live */
 
         open->recount = 1;
     }
@@ -637,7 +645,7 @@ bigcache_open_usage(bigcache_open_t *open, char *error)
 }
 
 
-/* keeps what open_meta() reads, all of it or nothing */
+/* stores all that bigcache_open_meta() reads, or nothing */
 
 static bigcache_rc_t
 bigcache_open_keep(bigcache_open_t *open, char *error)

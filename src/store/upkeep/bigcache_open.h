@@ -7,7 +7,7 @@
 /*
  * Opens and closes the directory of a store: the lock, the index with its
  * format and its count, the segments, and what a crash has left.  No other
- * thread may use the directory meanwhile.  All of it blocks on the disk.
+ * thread may use the directory during a call.  All calls block on the disk.
  */
 
 
@@ -24,30 +24,30 @@ typedef struct {
     bigcache_files_t       *files;     /* belongs to the caller */
     bigcache_index_t       *index;
     bigcache_segments_t    *segments;
-    bigcache_index_walk_t  *walk;      /* counts the keys, NULL: count holds */
+    bigcache_index_walk_t  *walk;      /* counts the keys, or NULL */
     uint64_t                count;
     uint64_t                version;   /* the last one given out, at least */
     uint64_t                synced;    /* as store->synced, 0: not known */
-    uint64_t                active;    /* segment to be written on, or 0 */
+    uint64_t                active;    /* segment to continue, or 0 */
     unsigned                fresh:1;   /* it was empty */
-    unsigned                recount:1; /* the count that was kept is wrong */
+    unsigned                recount:1; /* the stored count is wrong */
 } bigcache_open_t;
 
 
 /*
  * Opens the directory.  The caller must set open->files, and open->lock to -1
- * or to the descriptor of the lock that it holds.  An index that is damaged, or
- * any index if repair is 1, is repaired; if that fails, it is set aside and a
- * new one begins.  Both are logged.  Returns BIGCACHE_OK; BIGCACHE_UNAVAILABLE
- * if another process has the directory open; BIGCACHE_FULL; or BIGCACHE_ERROR;
- * and the reason in error.
+ * or to the descriptor of the lock that it holds.  A damaged index, or any
+ * index if repair is 1, is repaired; if that fails, it is set aside and a new
+ * one begins.  Both are logged.  Returns BIGCACHE_OK; BIGCACHE_UNAVAILABLE if
+ * another process has the directory open; BIGCACHE_FULL; or BIGCACHE_ERROR.
+ * The reason is in error.
  */
 bigcache_rc_t bigcache_open(const bigcache_store_conf_t *conf,
     bigcache_open_t *open, int repair, char *error);
 
 /*
- * Closes all that is open, the lock too unless it is -1.  If counted is 1, the
- * count of keys is right, and is kept for the next opening with the version.
+ * Closes all that is open, and the lock unless it is -1.  If counted is 1, the
+ * count of keys is right, and is stored with the version for the next opening.
  */
 void bigcache_open_close(const bigcache_store_conf_t *conf,
     bigcache_open_t *open, int counted);

@@ -20,8 +20,9 @@
 
 
 /*
- * So often, in all, a page is tried again that cannot be read, each time after
- * so many milliseconds: what is short, as open files may be, comes back.
+ * How many tries there are, for all unreadable pages together, and
+ * milliseconds before each one: a shortage, of open files for instance, may
+ * end.
  */
 #define BIGCACHE_RECOUNT_TRIES  10
 #define BIGCACHE_RECOUNT_PAUSE  100
@@ -33,7 +34,7 @@ typedef struct {
     uint64_t           last;       /* version at which one was written */
     uint64_t           unread;
     unsigned           tries;
-    unsigned           all:1;      /* pages that have replaced none, too */
+    unsigned           all:1;      /* also read pages that replaced none */
 } bigcache_recount_t;
 
 
@@ -81,7 +82,7 @@ bigcache_recount(bigcache_store_t *store)
 
     (void) atomic_fetch_add(&store->count, (int64_t) ctx.n);
 
-    /* what is later than all of them was stored since */
+    /* later records belong to this opening */
 
     atomic_store(&store->opened, ctx.last);
 
@@ -102,9 +103,10 @@ bigcache_recount(bigcache_store_t *store)
 
 
 /*
- * Tells whether pages that have replaced none are read, too.  Nothing would
- * come back for them, but for entries of an original that are still to be taken
- * in; and without syncs they are all of the store.
+ * Tells whether to read also pages that replaced none.  With syncs these are
+ * only the latest pages.  Without syncs they may be all pages of the store:
+ * then they are read only while an original is imported, since its entry would
+ * take the place of a page that is removed.
  */
 
 static int
@@ -120,7 +122,7 @@ bigcache_recount_all(bigcache_store_t *store)
 }
 
 
-/* any error but BIGCACHE_UNAVAILABLE is one of the walk itself */
+/* errors of a key do not end the walk, except BIGCACHE_UNAVAILABLE */
 
 static bigcache_rc_t
 bigcache_recount_key(void *data, const bigcache_str_t *key,
@@ -154,9 +156,9 @@ bigcache_recount_key(void *data, const bigcache_str_t *key,
 
 
 /*
- * What a crash may have kept from the disk is read now: later the page that
- * it replaced could not come back any more, since its segment may go.  One
- * page that cannot be read is no reason to keep all others waiting.
+ * Reads a page that may not have reached the disk.  This must be done now:
+ * later the segment of its previous page may be removed.  A page that cannot
+ * be read for another reason must not delay all others.
  */
 
 static void

@@ -5,9 +5,9 @@
 
 
 /*
- * After a crash the count of keys and the live bytes of the segments are not
- * known.  The recount gets them from the index as it was when it was opened,
- * while requests are served.  Writes and removals since then count themselves.
+ * Counts the keys and the live bytes of the segments after a crash.  It reads
+ * the index as it was at the opening, while requests are served.  Later writes
+ * and removals update the counts themselves.
  */
 
 
@@ -20,9 +20,9 @@
 
 /*
  * Only the store's thread may call it, inside the store.  It also reads the
- * pages that may not have reached the disk before the crash; a page that cannot
- * be read stays as it is.  Returns 0; or -1 if it stopped because the store is
- * drained, or is to be opened again.
+ * pages that may not have reached the disk before the crash.  A page that
+ * cannot be read stays as it is.  Returns 0; or -1 if it stopped because the
+ * store is drained or must be opened again.
  */
 int bigcache_recount(bigcache_store_t *store);
 

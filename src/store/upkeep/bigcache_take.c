@@ -22,19 +22,19 @@
 #include "bigcache_version.h"
 
 
-/* milliseconds until the next look, for what should take but a moment */
+/* milliseconds until the next try, for what should be over in a moment */
 
 #define BIGCACHE_TAKE_RETRY     5
 
 /*
- * Another nginx on this directory hands it over to workers of its own: it is
- * gone only if nobody has the directory for so many looks, each after that
- * many milliseconds.
+ * While another nginx hands the directory over between its own workers, nobody
+ * has it for a moment.  So it counts as gone only after so many looks without
+ * a holder, that many milliseconds apart.
  */
 #define BIGCACHE_TAKE_PATIENCE  10
 #define BIGCACHE_TAKE_FOREIGN   100
 
-/* milliseconds that a process which is to end leaves to others */
+/* milliseconds that a quitting process leaves to other processes */
 
 #define BIGCACHE_TAKE_TURN      200
 
@@ -88,7 +88,7 @@ bigcache_take(bigcache_store_t *store)
 }
 
 
-/* returns BIGCACHE_HELD if another process is to have it */
+/* returns BIGCACHE_HELD if another process has it, or must have it */
 
 static bigcache_rc_t
 bigcache_take_lock(bigcache_store_t *store, bigcache_open_t *open,
@@ -126,9 +126,9 @@ bigcache_take_lock(bigcache_store_t *store, bigcache_open_t *open,
 
 
 /*
- * A thread that asks the hot index may have found it right before the store was
- * closed, and may go on only now: it has to know of the place before it can see
- * the generation that is there.
+ * Stores the place before the generation.  A thread may have read the hot
+ * index before the store was closed and continue only now: it must see the new
+ * place before it can see the new generation.
  */
 
 static void
@@ -150,7 +150,7 @@ bigcache_take_map(bigcache_store_t *store)
 }
 
 
-/* tells whether a process that has not got the lock is to try for it */
+/* tells whether a process without the lock may try to take it */
 
 static int
 bigcache_take_allowed(bigcache_store_t *store)
@@ -166,7 +166,7 @@ bigcache_take_allowed(bigcache_store_t *store)
 }
 
 
-/* returns BIGCACHE_OK if another process had the directory until now */
+/* returns BIGCACHE_OK if another process has had the directory until now */
 
 static bigcache_rc_t
 bigcache_take_held(bigcache_store_t *store, char *error)
@@ -206,7 +206,10 @@ bigcache_take_open(bigcache_store_t *store, bigcache_open_t *open,
     open->lock = store->lock;
     open->files = store->files;
 
-    /* who reads pages outside may have opened files of what was there */
+    /*
+     * a thread that reads pages without the lock may have files of an earlier
+     * store open
+     */
 
     bigcache_files_close(store->files);
 
@@ -214,7 +217,7 @@ bigcache_take_open(bigcache_store_t *store, bigcache_open_t *open,
 
     if (rc == BIGCACHE_FULL) {
 
-        /* the reserve is for this */
+        /* the ballast is for this */
 
         bigcache_fault_set_full(store);
         bigcache_dir_drop_ballast(store->conf.path);
@@ -232,7 +235,10 @@ bigcache_take_open(bigcache_store_t *store, bigcache_open_t *open,
         }
     }
 
-    /* it is kept by a store that had it, and is let go if this failed */
+    /*
+     * the descriptor of an earlier opening is reused; a failed opening has
+     * closed it
+     */
 
     store->lock = (rc == BIGCACHE_OK) ? open->lock : -1;
 
@@ -242,7 +248,7 @@ bigcache_take_open(bigcache_store_t *store, bigcache_open_t *open,
 
     store->index = open->index;
 
-    /* what is left of an earlier opening may have ended in another process */
+    /* another process may have ended what is left on the list */
 
     bigcache_purges_forget(&store->purges);
 
@@ -267,7 +273,7 @@ bigcache_take_open(bigcache_store_t *store, bigcache_open_t *open,
 
         if (bigcache_dir_crowded(store->conf.path)) {
 
-            /* there is no socket without an inode, at the next try there is */
+            /* the socket needs an inode, which the next try will find */
 
             bigcache_fault_set_full(store);
             bigcache_dir_drop_ballast(store->conf.path);
@@ -289,7 +295,7 @@ bigcache_take_open(bigcache_store_t *store, bigcache_open_t *open,
 }
 
 
-/* from now on what is stored is synced */
+/* starts the sync threads: from now on writes are synced */
 
 static bigcache_rc_t
 bigcache_take_sync(bigcache_store_t *store, bigcache_open_t *open,
@@ -302,9 +308,9 @@ bigcache_take_sync(bigcache_store_t *store, bigcache_open_t *open,
     (void) pthread_mutex_unlock(&store->mutex);
 
     /*
-     * What is stored from now on is later than what was stored before, though
-     * the clock may have been set back since: without a battery it is, by each
-     * power cut.  So nobody knows yet how late what a crash has left can be.
+     * New versions must be later than all stored ones, even if the clock was
+     * set back: without a battery each power cut does that.  Until the keys
+     * are counted the latest version that a crash has left is not known.
      */
 
     bigcache_version_advance(store, open->version);
@@ -318,7 +324,7 @@ bigcache_take_sync(bigcache_store_t *store, bigcache_open_t *open,
     atomic_store(&store->opened, open->walk ? UINT64_MAX
                                             : bigcache_version_next(store));
 
-    /* what fails from now on counts for this opening */
+    /* a failure from now on belongs to this opening */
 
     atomic_store(&store->broken, BIGCACHE_OK);
 
@@ -341,12 +347,12 @@ bigcache_take_adopt(bigcache_store_t *store, bigcache_open_t *open)
     (void) atomic_fetch_add(&store->shared->openings, 1);
     atomic_store(&store->count, (int64_t) open->count);
 
-    /* if it was stopped meanwhile, the one who did closes it */
+    /* the thread that has stopped the store closes it */
 
     if (store->state != BIGCACHE_STATE_STOPPED) {
 
         if (store->conf.hot) {
-            /* an index that was not closed well may have lost something */
+            /* an index that was not closed properly may have lost something */
 
             before = (open->walk || open->fresh || open->recount)
                      ? 0 : store->generation.own - 1;
@@ -369,7 +375,7 @@ bigcache_take_failed(bigcache_store_t *store, bigcache_rc_t rc,
     int       level, news;
     uint64_t  hash;
 
-    /* another process has the lock: it does what this one could not do */
+    /* another process has the lock, so it opens the store instead */
 
     if (rc == BIGCACHE_UNAVAILABLE && store->state == BIGCACHE_STATE_FAILED) {
         bigcache_core_set_state_locked(store, BIGCACHE_STATE_OPENING);
@@ -387,7 +393,7 @@ bigcache_take_failed(bigcache_store_t *store, bigcache_rc_t rc,
 
     } else {
 
-        /* the usual thing for a moment when a new worker takes over */
+        /* usual for a moment, when a new worker takes over */
 
         level = BIGCACHE_LOG_WARN;
         news = !store->logged
@@ -401,7 +407,7 @@ bigcache_take_failed(bigcache_store_t *store, bigcache_rc_t rc,
 
     store->logged = 1;
 
-    /* each process tries, one of them says so */
+    /* all processes try, and one of them logs it */
 
     hash = bigcache_hash(0, error, strlen(error));
 
