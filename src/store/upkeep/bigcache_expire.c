@@ -17,11 +17,10 @@
 #include "bigcache_time.h"
 
 
-/* keys of a slice; milliseconds after a full slice, and after the last one */
+/* keys of a slice; milliseconds after a full slice */
 
 #define BIGCACHE_EXPIRE_SLICE  500
 #define BIGCACHE_EXPIRE_PAUSE  5
-#define BIGCACHE_EXPIRE_IDLE   500
 
 /*
  * Milliseconds for which a stored page stays, even if its expiry time was

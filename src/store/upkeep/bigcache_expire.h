@@ -18,6 +18,11 @@
 #include "bigcache_conf.h"
 
 
+/* milliseconds until the next look, when nothing more has expired */
+
+#define BIGCACHE_EXPIRE_IDLE  500
+
+
 /*
  * Removes some expired pages.  For the store's thread.  Returns the
  * milliseconds until there may be more to do.
