@@ -17,7 +17,6 @@
 
 #include "bigcache_release.h"
 #include "ngx_http_bigcache_api.h"
-#include "bigcache_sync.h"
 
 
 #define NGX_HTTP_BIGCACHE_METRICS_LINE    160
@@ -37,7 +36,7 @@ static u_char *ngx_http_bigcache_metrics_durations(u_char *p,
 static u_char *ngx_http_bigcache_metrics_pages(u_char *p,
     ngx_http_bigcache_ctx_t *ctx);
 static u_char *ngx_http_bigcache_metrics_unsynced(u_char *p,
-    const bigcache_store_shared_t *shared);
+    const bigcache_unsynced_t *unsynced);
 static u_char *ngx_http_bigcache_metrics_store(u_char *p,
     ngx_http_bigcache_ctx_t *ctx);
 
@@ -270,11 +269,11 @@ ngx_http_bigcache_metrics_pages(u_char *p, ngx_http_bigcache_ctx_t *ctx)
 
 static u_char *
 ngx_http_bigcache_metrics_unsynced(u_char *p,
-    const bigcache_store_shared_t *shared)
+    const bigcache_unsynced_t *unsynced)
 {
     uint64_t  ms;
 
-    ms = (uint64_t) bigcache_sync_age(shared);
+    ms = (uint64_t) bigcache_unsynced_age(unsynced);
 
     return ngx_sprintf(p, "# HELP bigcache_unsynced_seconds Age of the oldest "
                        "write that a power cut could take back.\n"
@@ -322,7 +321,7 @@ ngx_http_bigcache_metrics_store(u_char *p, ngx_http_bigcache_ctx_t *ctx)
     p = ngx_http_bigcache_metric(p, "sync_failures_total", "counter",
                                  "Times that this failed.",
                                  atomic_load(&shared->sync_failures));
-    p = ngx_http_bigcache_metrics_unsynced(p, shared);
+    p = ngx_http_bigcache_metrics_unsynced(p, &shared->unsynced);
 
     if (!ctx->op.up) {
         return p;

@@ -540,7 +540,7 @@ synced(bigcache_store_t *store)
 {
     (void) store;
 
-    return bigcache_sync_age(&shared) == 0;
+    return bigcache_unsynced_age(&shared.unsynced) == 0;
 }
 
 

@@ -18,6 +18,7 @@
 #include "bigcache_index.h"
 #include "bigcache_log.h"
 #include "bigcache_rc.h"
+#include "bigcache_unsynced.h"
 
 
 typedef struct bigcache_store_s  bigcache_store_t;
@@ -69,14 +70,7 @@ typedef struct {
     _Atomic uint64_t        evicted_pages; /* live ones in them */
     _Atomic uint64_t        syncs;      /* rounds, bigcache_sync.h */
     _Atomic uint64_t        sync_failures;
-
-    /*
-     * For bigcache_sync_age(), monotonic ms, 0: none.  unsynced: the oldest
-     * write that no round has begun with.  syncing: the oldest write of the
-     * round that is under way.
-     */
-    _Atomic int64_t         unsynced;
-    _Atomic int64_t         syncing;
+    bigcache_unsynced_t     unsynced;
 } bigcache_store_shared_t;
 
 typedef struct {

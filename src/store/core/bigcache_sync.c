@@ -247,15 +247,11 @@ bigcache_sync_join(bigcache_sync_rounds_t *rounds)
 void
 bigcache_sync_note(bigcache_store_t *store)
 {
-    int64_t           none;
     bigcache_sync_t  *sync;
 
-    none = 0;
     sync = store->sync;
 
-    if (atomic_load(&store->shared->unsynced) != 0
-        || !atomic_compare_exchange_strong(&store->shared->unsynced, &none,
-                                           bigcache_time_monotonic())
+    if (!bigcache_unsynced_note(&store->shared->unsynced)
         || store->conf.sync == 0)
     {
         return;
@@ -283,7 +279,7 @@ bigcache_sync_all(bigcache_store_t *store)
      * nothing was written since the last round began, and that round has ended
      */
 
-    if (bigcache_sync_age(store->shared) == 0) {
+    if (bigcache_unsynced_age(&store->shared->unsynced) == 0) {
         return BIGCACHE_OK;
     }
 
@@ -324,37 +320,6 @@ bigcache_sync_removals(bigcache_store_t *store)
 {
     return atomic_load(&store->removals)
            == atomic_load(&store->removals_synced);
-}
-
-
-int64_t
-bigcache_sync_age(const bigcache_store_shared_t *shared)
-{
-    int64_t  now, since, syncing;
-
-    /*
-     * A round sets syncing before it clears unsynced.  A round that failed
-     * sets unsynced before it clears syncing.  So reading unsynced first
-     * misses neither.
-     */
-
-    since = atomic_load(&shared->unsynced);
-    syncing = atomic_load(&shared->syncing);
-
-    if (syncing) {
-        since = syncing;
-
-    } else if (since == 0) {
-        since = atomic_load(&shared->unsynced);
-    }
-
-    if (since == 0) {
-        return 0;
-    }
-
-    now = bigcache_time_monotonic();
-
-    return (now > since) ? now - since : 1;
 }
 
 
@@ -449,7 +414,7 @@ bigcache_sync_due_locked(bigcache_sync_rounds_t *rounds)
     bigcache_store_t  *store;
 
     store = rounds->store;
-    since = atomic_load(&store->shared->unsynced);
+    since = atomic_load(&store->shared->unsynced.waiting);
 
     if (rounds != &store->sync->all || since == 0 || store->conf.sync == 0
         || store->sync->stopping)
@@ -539,25 +504,18 @@ bigcache_sync_run_index(bigcache_store_t *store, char *error)
 static bigcache_rc_t
 bigcache_sync_run_all(bigcache_store_t *store, char *error)
 {
-    int                       counted;
-    char                      ignored[BIGCACHE_ERROR_LEN];
-    int64_t                   since;
-    uint64_t                  version;
-    bigcache_rc_t             rc, next;
-    bigcache_store_shared_t  *shared;
-
-    shared = store->shared;
+    int            counted;
+    char           ignored[BIGCACHE_ERROR_LEN];
+    int64_t        oldest;
+    uint64_t       version;
+    bigcache_rc_t  rc, next;
 
     /*
      * a write that is noted from here on may miss this round, but is in the
      * next
      */
 
-    since = atomic_load(&shared->unsynced);
-    since = since ? since : bigcache_time_monotonic();
-
-    atomic_store(&shared->syncing, since);
-    atomic_store(&shared->unsynced, 0);
+    oldest = bigcache_unsynced_begin(&store->shared->unsynced);
 
     counted = bigcache_sync_counted(store);
 
@@ -576,17 +534,18 @@ bigcache_sync_run_all(bigcache_store_t *store, char *error)
     next = bigcache_sync_logs(store, rc == BIGCACHE_OK ? error : ignored);
     rc = (rc == BIGCACHE_OK) ? next : rc;
 
-    if (rc != BIGCACHE_OK) {
-        atomic_store(&shared->unsynced, since);
-
-    } else if (counted && version > atomic_load(&store->synced)) {
+    if (rc == BIGCACHE_OK
+        && counted
+        && version > atomic_load(&store->synced))
+    {
         atomic_store(&store->synced, version);
         bigcache_generation_write_synced(store->lock, version);
     }
 
     bigcache_previous_end(store, counted && rc == BIGCACHE_OK);
 
-    atomic_store(&shared->syncing, 0);
+    bigcache_unsynced_end(&store->shared->unsynced,
+                          rc == BIGCACHE_OK ? 0 : oldest);
 
     return rc;
 }

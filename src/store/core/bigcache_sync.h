@@ -79,9 +79,5 @@ bigcache_rc_t bigcache_sync_segments(bigcache_store_t *store);
 
 int bigcache_sync_removals(bigcache_store_t *store);
 
-/* returns the age in ms of the oldest write that is not durable, or 0 */
-
-int64_t bigcache_sync_age(const bigcache_store_shared_t *shared);
-
 
 #endif /* _BIGCACHE_SYNC_H_INCLUDED_ */
