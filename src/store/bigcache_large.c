@@ -4,7 +4,7 @@
  */
 
 
-/* large pages are written outside of the store */
+/* writes large pages outside of the store */
 
 
 #include <errno.h>
@@ -82,7 +82,10 @@ bigcache_large_reserve(void *data, uint64_t size, bigcache_place_t *place)
 
     place->offset = (off_t) offset;
 
-    /* the loan has a file of its own, but only while the store is open */
+    /*
+     * the files of an extent stay open only while the store is open: acquires
+     * another one
+     */
 
     rc = bigcache_files_acquire(store->files, place->id, &place->file,
                                 &place->fd);
@@ -93,7 +96,7 @@ bigcache_large_reserve(void *data, uint64_t size, bigcache_place_t *place)
 
     if (rc == BIGCACHE_MISS || rc == BIGCACHE_STALE) {
 
-        /* the segment is pinned, unless the store is closed by now */
+        /* the segment is pinned, so the store must have been closed */
 
         rc = BIGCACHE_STALE;
 

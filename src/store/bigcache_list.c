@@ -4,7 +4,7 @@
  */
 
 
-/* the rows of a list, and their encoding */
+/* the rows of a list, and how they are encoded */
 
 
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "bigcache_list.h"
 
 
-/* in front of the key and the type */
+/* the header of a row: the key and the type follow it */
 
 typedef struct {
     uint64_t                  version;
@@ -86,7 +86,7 @@ bigcache_list_next(bigcache_list_t *list, const bigcache_str_t *key)
 
     if (key->len) {
 
-        /* it may be where it is already */
+        /* the same memory, perhaps */
 
         memmove(list->next, key->data, key->len);
     }
@@ -105,7 +105,7 @@ bigcache_list_receive(bigcache_list_t *list, const bigcache_str_t *rows,
         return 0;
     }
 
-    /* else a caller that goes on behind next could go on for ever */
+    /* else a caller that passes next as after might never reach an end */
 
     if (more && !bigcache_list_behind(next, after)) {
         return 0;

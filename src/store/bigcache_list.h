@@ -5,9 +5,9 @@
 
 
 /*
- * A part of the keys in their order, as rows.  A list is plain bytes, so that
- * it can be sent to another process, and belongs to the caller that made it.
- * No call blocks; one thread at a time.
+ * Some of the keys, in their order, as rows.  A list is plain bytes, so that
+ * it can be sent to another process.  It belongs to the caller that made it.
+ * Never blocks.  One thread at a time.
  */
 
 
@@ -19,7 +19,7 @@
 #include "bigcache_record.h"
 
 
-/* bytes of rows: seven of the largest */
+/* bytes of the rows: room for seven of the largest */
 
 #define BIGCACHE_LIST_MEMORY  (64 * 1024)
 
@@ -35,7 +35,7 @@ typedef struct {
 
 typedef struct {
     unsigned         n;         /* rows */
-    unsigned         more;      /* there may be others behind next */
+    unsigned         more;      /* there may be keys after next */
     size_t           len;       /* bytes of rows */
     size_t           next_len;
     u_char           next[BIGCACHE_KEY_MAX];
@@ -43,31 +43,32 @@ typedef struct {
 } bigcache_list_t;
 
 
-/* makes an empty list, whose next is after */
+/* makes an empty list, and sets its next to after */
 
 void bigcache_list_init(bigcache_list_t *list, const bigcache_str_t *after);
 
-/* appends a row; returns 1, or 0 if the list has no memory left for it */
+/* appends a row; returns 1, or 0 if the list has no room for it */
 
 int bigcache_list_add(bigcache_list_t *list, const bigcache_list_row_t *row);
 
-/* sets next, the key behind which the next part begins */
+/* sets next: the next part has only keys greater than that */
 
 void bigcache_list_next(bigcache_list_t *list, const bigcache_str_t *key);
 
 /*
- * Makes list of what another process says it is: the rows and, with more, the
- * next that it gives for after and limit.  after may be the list's own next.
- * Returns 1; or 0 if that cannot be: then the caller must not use the list, but
- * next is as it was.
+ * Fills the list from the answer of another process, which may be wrong: the
+ * rows, and next if more is 1.  after and limit are those of the question;
+ * after may be the list's own next.  Returns 1; or 0 if the answer is
+ * impossible: then the caller must not use the list, but next is unchanged.
  */
 int bigcache_list_receive(bigcache_list_t *list, const bigcache_str_t *rows,
     const bigcache_str_t *next, int more, const bigcache_str_t *after,
     unsigned limit);
 
 /*
- * Reads the row at *at, 0 to begin with, which is moved on; it points into the
- * list.  Returns 1, or 0 if there is none.
+ * Reads the row at *at, which is 0 for the first row, and moves *at to the
+ * next.  The row points into the list.  Returns 1, or 0 if there are no more
+ * rows.
  */
 int bigcache_list_row(const bigcache_list_t *list, size_t *at,
     bigcache_list_row_t *row);

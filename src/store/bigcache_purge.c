@@ -4,7 +4,7 @@
  */
 
 
-/* the pages of a purge are removed, by its caller or by the keeper */
+/* removes the pages of a purge, for its caller or the keeper */
 
 
 #include <stdlib.h>
@@ -24,7 +24,7 @@
 #include "bigcache_version.h"
 
 
-/* milliseconds between two looks whether a purge can be gone on with */
+/* milliseconds between two tries to continue a purge */
 
 #define BIGCACHE_PURGE_PAUSE  2
 
@@ -107,7 +107,7 @@ bigcache_purge_run(bigcache_store_t *store, uint64_t version,
 
         bigcache_core_leave(store);
 
-        /* the store makes way, or broke: it goes on behind that */
+        /* the store is drained or broken: continues when it is open again */
 
         if (rc == BIGCACHE_UNAVAILABLE) {
             (void) usleep(BIGCACHE_PURGE_PAUSE * 1000);
@@ -142,7 +142,10 @@ bigcache_purge_begin(bigcache_store_t *store, const bigcache_str_t *prefix,
         return rc;
     }
 
-    /* an entry is imported before this version, or its import sees the purge */
+    /*
+     * the lock decides: an entry is imported before this version, or its
+     * import sees the purge
+     */
 
     bigcache_import_lock(store);
 
@@ -150,7 +153,7 @@ bigcache_purge_begin(bigcache_store_t *store, const bigcache_str_t *prefix,
 
     *version = bigcache_version_next(store);
 
-    /* the call whose answer was lost had an earlier version */
+    /* takes the version that the call would have had whose answer was lost */
 
     if (retry_floor && retry_floor + 1 < *version) {
         *version = retry_floor + 1;
@@ -167,7 +170,7 @@ bigcache_purge_begin(bigcache_store_t *store, const bigcache_str_t *prefix,
         bigcache_hot_begin_all(store->conf.hot);
     }
 
-    /* a removal that finds only pages of this purge waits for it, too */
+    /* a removal that finds only pages of this purge must wait for it, too */
 
     (void) atomic_fetch_add(&store->removals, 1);
 
@@ -196,7 +199,10 @@ done:
 }
 
 
-/* runs the purge of that version, unless it has ended or another thread does */
+/*
+ * runs the purge of that version, unless it has ended or another thread runs
+ * it
+ */
 
 static bigcache_rc_t
 bigcache_purge_claim(bigcache_store_t *store, uint64_t version, uint64_t *n,
@@ -252,8 +258,9 @@ bigcache_purge_work(bigcache_store_t *store)
 
 
 /*
- * Removes the keys of a purge that this thread has claimed, adds to *n and
- * *expired, and ends the purge.  Else lets it go, and returns why.
+ * Removes the keys of a purge that this thread has claimed, and adds to *n and
+ * *expired.  Then ends the purge.  If it fails, gives the purge back and
+ * returns why.
  */
 
 static bigcache_rc_t
@@ -265,7 +272,7 @@ bigcache_purge_work_on(bigcache_store_t *store, bigcache_purge_t *purge,
     bigcache_purge_walk_t   ctx;
     bigcache_index_walk_t  *walk;
 
-    /* a write with an earlier version must not come in behind the walk */
+    /* a write with an earlier version must not come after the walk */
 
     bigcache_key_settle(store);
 
@@ -296,13 +303,13 @@ bigcache_purge_work_on(bigcache_store_t *store, bigcache_purge_t *purge,
 
     if (rc == BIGCACHE_DAMAGED) {
 
-        /* the purge is in the index: it goes on when that is repaired */
+        /* the purge is in the index, and continues when that is repaired */
 
         bigcache_fault_break(store, rc);
         rc = BIGCACHE_UNAVAILABLE;
     }
 
-    /* or a power cut could bring back what was removed, and not the purge */
+    /* else a power cut could bring back a removed record without the purge */
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_sync_index(store);
@@ -352,7 +359,7 @@ bigcache_purge_key(void *data, const bigcache_str_t *key,
 static bigcache_rc_t
 bigcache_purge_remove_keys(bigcache_purge_walk_t *ctx)
 {
-    /* whoever waits for the store waits for a purge no longer than this */
+    /* a thread that drains the store waits for one write of a purge at most */
 
     if (atomic_load(&ctx->store->draining)) {
         return BIGCACHE_UNAVAILABLE;
@@ -363,7 +370,7 @@ bigcache_purge_remove_keys(bigcache_purge_walk_t *ctx)
 }
 
 
-/* puts the purge into the index, or removes it */
+/* writes the purge to the index, or removes it from there */
 
 static bigcache_rc_t
 bigcache_purge_write(bigcache_store_t *store, const bigcache_purge_t *purge,

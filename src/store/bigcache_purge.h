@@ -5,9 +5,9 @@
 
 
 /*
- * Purges by prefix: the calls that begin one and remove its pages.  All block
- * on the disk; any thread, outside of the store.  They also return what each
- * call of bigcache_store.h may return.
+ * Purges by prefix: the calls that begin one, and that remove its pages.  All
+ * block on the disk.  Any thread outside of the store.  They also return the
+ * codes that all calls of bigcache_store.h may return.
  */
 
 
@@ -21,30 +21,29 @@
 
 /*
  * Removes the pages whose keys begin with prefix and that were stored before
- * this call: from now on no reader gets them.  async: the keeper removes them
- * from the disk; else the caller must call bigcache_purge_run(), in this
- * process or in the one that opens the store next.  Returns BIGCACHE_OK and
- * *version, which names the purge; or BIGCACHE_FULL. retry_floor: as for
- * bigcache_store_delete(); pages that were stored later than that are not
- * purged.
+ * this call: from now on no reader gets them.  If async is 1, the keeper
+ * removes them from the disk.  Else the caller must call bigcache_purge_run(),
+ * in this process or in the next owner.  Returns BIGCACHE_OK and *version,
+ * which identifies the purge; or BIGCACHE_FULL.  retry_floor: see
+ * bigcache_store_delete(); later pages are not purged.
  */
 bigcache_rc_t bigcache_purge(bigcache_store_t *store,
     const bigcache_str_t *prefix, int async, uint64_t retry_floor,
     uint64_t *version);
 
 /*
- * Removes the pages of a purge from the disk.  Adds to *n how many of them
- * were live, to *expired how many were not, whatever it returns: BIGCACHE_OK;
- * or BIGCACHE_FULL or BIGCACHE_HELD, then the caller can go on by calling
- * again. If the store is closed meanwhile, this goes on when it is open again
+ * Removes the pages of a purge from the disk.  Adds to *n the live ones and to
+ * *expired the expired ones, whatever it returns: BIGCACHE_OK; or
+ * BIGCACHE_FULL or BIGCACHE_HELD, then the caller may call again to continue.
+ * If the store is closed meanwhile, this continues when it is open again
  * within conf.wait; else the keeper will end the purge.
  */
 bigcache_rc_t bigcache_purge_run(bigcache_store_t *store, uint64_t version,
     uint64_t *n, uint64_t *expired);
 
 /*
- * For the keeper, inside the store: ends one purge that no other thread works
- * on.  Returns 1 if there may be more, else 0.
+ * For the keeper, inside the store: ends a purge that no other thread runs.
+ * Returns 1 if there may be more, or 0.
  */
 int bigcache_purge_work(bigcache_store_t *store);
 

@@ -4,7 +4,7 @@
  */
 
 
-/* what the owner does for callers that write pages by themselves */
+/* what the owner does for callers that write pages themselves */
 
 
 #include <stdlib.h>
@@ -19,11 +19,14 @@
 #include "bigcache_remote.h"
 
 
-/* an extent of more than was asked for is that part of a segment at most */
+/* an extent may be larger than needed, but at most this part of a segment */
 
 #define BIGCACHE_REMOTE_SHARE   16
 
-/* extents of a caller: one for each of its threads, and one more, are in use */
+/*
+ * the most extents of a caller: one for each of its threads, and one more, are
+ * in use
+ */
 
 #define BIGCACHE_REMOTE_GRANTS  1024
 
@@ -77,7 +80,7 @@ void
 bigcache_remote_take_back(bigcache_store_t *store, uint64_t caller,
     uint64_t id, uint64_t offset)
 {
-    /* if the store is not open any more, all extents have ended */
+    /* if the store is not open any more, all extents have ended already */
 
     if (bigcache_core_try_enter(store)) {
         bigcache_granted_end(&store->granted, store->segments, caller, id,
@@ -161,7 +164,7 @@ bigcache_remote_reserve(bigcache_store_t *store, bigcache_grant_t *grant,
         return BIGCACHE_INVALID;
     }
 
-    /* what the disk cannot hold would only evict what is stored */
+    /* a page that the disk cannot hold must not evict other pages first */
 
     if (grant->size > store->conf.segment_size
         && grant->size > bigcache_dir_free(store->conf.path))

@@ -5,12 +5,12 @@
 
 
 /*
- * What the owner, the process that has the store open, does for callers, other
- * processes that read and write pages by themselves: it grants them extents of
- * segments to write to, bigcache_granted.h, and changes the index for them.
- * Each caller has a number of its own.
+ * What the owner, the process that has the store open, does for callers, which
+ * are other processes that read and write pages themselves.  It grants them
+ * extents of segments to write to, bigcache_granted.h, and changes the index
+ * for them.  Each caller has a number of its own.
  *
- * All calls block; any thread, outside of the store.  Those that return a code
+ * All calls block.  Any thread outside of the store.  Those that return a code
  * may also return BIGCACHE_CLOSED, BIGCACHE_HELD, BIGCACHE_UNAVAILABLE,
  * BIGCACHE_NOMEM and BIGCACHE_ERROR, as those of bigcache_store.h do.
  */
@@ -24,21 +24,21 @@
 #include "bigcache_record.h"
 
 
-/* the number of the owner itself, which no caller has */
+/* the number of the owner itself; no caller has it */
 
 #define BIGCACHE_REMOTE_SELF  0
 
 
 /*
- * Grants an extent of *size bytes at least, or of most if the segment has
- * plenty of them.  Returns BIGCACHE_OK, and where it is in *id, *offset and
+ * Grants an extent of at least *size bytes, or of most bytes if the segment
+ * has enough of them.  Returns BIGCACHE_OK, and the extent in *id, *offset and
  * *size; BIGCACHE_FULL; or BIGCACHE_INVALID if the caller has more extents
  * than it can use.
  */
 bigcache_rc_t bigcache_remote_lend(bigcache_store_t *store, uint64_t caller,
     uint64_t most, uint64_t *id, uint64_t *offset, uint64_t *size);
 
-/* ends the extent that begins there */
+/* ends the caller's extent that begins at that place */
 
 void bigcache_remote_take_back(bigcache_store_t *store, uint64_t caller,
     uint64_t id, uint64_t offset);
@@ -47,21 +47,21 @@ void bigcache_remote_take_back(bigcache_store_t *store, uint64_t caller,
 
 void bigcache_remote_caller_gone(bigcache_store_t *store, uint64_t caller);
 
-/* a caller found the disk full */
+/* notes that a caller found the disk full */
 
 void bigcache_remote_caller_reports_full(bigcache_store_t *store);
 
 /*
- * Stores the len bytes at value, an index record that the caller has made.  Its
- * entry lies in an extent of the caller, or the record has its body.  Sets the
- * version in these bytes.  Returns BIGCACHE_OK and *record; BIGCACHE_MISMATCH
- * or BIGCACHE_FULL; BIGCACHE_STALE if the entry lies in no extent, then the
- * caller must write it again; BIGCACHE_EXTERNAL if the index has no room for
- * bodies; BIGCACHE_INVALID if the bytes are no record.
+ * Stores the len bytes at value, an index record that the caller has made.
+ * Its entry is in an extent of the caller, or the record has its body.  Sets
+ * the version in these bytes.  Returns BIGCACHE_OK and *record;
+ * BIGCACHE_MISMATCH or BIGCACHE_FULL; BIGCACHE_STALE if the entry is in no
+ * extent: the caller must write it again; BIGCACHE_EXTERNAL if the index has
+ * no room for bodies; BIGCACHE_INVALID if the bytes are no record.
  *
- * retry_floor: 0; or the same call was made before and its answer was lost, and
- * no later version than this had been given out then: what that call has done
- * is not done again.
+ * retry_floor: 0 for a first try.  Else the same call was made before, its
+ * answer was lost, and this was the latest version at that time: what that
+ * call has done is not done again.
  */
 bigcache_rc_t bigcache_remote_commit(bigcache_store_t *store, uint64_t caller,
     const bigcache_str_t *key, uint64_t expect, uint64_t retry_floor,

@@ -4,7 +4,7 @@
  */
 
 
-/* a store is made and freed; pages are read, stored and removed */
+/* makes and frees a store; reads, stores and removes pages */
 
 
 #include <stdio.h>
@@ -134,7 +134,7 @@ bigcache_store_destroy(bigcache_store_t *store)
 }
 
 
-/* frees the memory of a store, of which some may be missing */
+/* frees the memory of a store, even if only a part of it was allocated */
 
 static void
 bigcache_store_free(bigcache_store_t *store)
@@ -168,7 +168,9 @@ bigcache_store_get(bigcache_store_t *store, const bigcache_str_t *key,
         return rc;
     }
 
-    /* outside: a thread that closes the store waits for all calls inside */
+    /*
+     * outside of the store: a thread that closes it waits for all calls inside
+     */
 
     rc = bigcache_body_read_outside(&store->bodies, key, body, page);
 
@@ -183,7 +185,7 @@ bigcache_store_get(bigcache_store_t *store, const bigcache_str_t *key,
         return rc;
     }
 
-    /* the page was replaced or moved meanwhile, or else it is damaged */
+    /* the page was replaced or moved meanwhile; or else it is damaged */
 
     return bigcache_store_find(store, key, 1, page);
 }
@@ -264,7 +266,7 @@ bigcache_store_find(bigcache_store_t *store, const bigcache_str_t *key,
     do {
         rc = bigcache_store_read(store, key, body, page);
 
-        /* the page was replaced or moved after its record had been read */
+        /* the page was replaced or moved after its record was read */
 
     } while (rc == BIGCACHE_MISMATCH);
 
@@ -328,7 +330,7 @@ bigcache_store_remove(bigcache_store_t *store, const bigcache_str_t *key,
         return rc;
     }
 
-    /* first, or the entry could be imported in between */
+    /* before the page: else the entry could be imported after the removal */
 
     due = (expect == BIGCACHE_EXPECT_ANY)
           ? bigcache_import_delete(store, key) : BIGCACHE_MISS;
@@ -348,7 +350,7 @@ bigcache_store_remove(bigcache_store_t *store, const bigcache_str_t *key,
         rc = BIGCACHE_OK;
     }
 
-    /* the call whose answer was lost has removed the page */
+    /* the page was removed by the call whose answer was lost */
 
     if (retry_floor && (rc == BIGCACHE_MISS
                   || (rc == BIGCACHE_MISMATCH
@@ -437,7 +439,7 @@ bigcache_store_open(bigcache_store_t *store)
 
         rc = bigcache_core_enter_locked(store);
 
-        /* it was being closed when this call came */
+        /* the store was being closed when this call came */
 
     } while (rc == BIGCACHE_CLOSED);
 
@@ -503,7 +505,10 @@ bigcache_store_read(bigcache_store_t *store, const bigcache_str_t *key,
 
     if (rc != BIGCACHE_OK) {
 
-        /* too many open files, for instance: that passes, and harms no page */
+        /*
+         * too many open files, for example: that may pass, and the page is not
+         * damaged
+         */
 
         return bigcache_log_failed(&store->conf.log, store->conf.path, rc,
                                    "read", error);
@@ -528,7 +533,10 @@ bigcache_store_read(bigcache_store_t *store, const bigcache_str_t *key,
 
     if (atomic_load(&store->purges.ended) != ended) {
 
-        /* the record may have been purged before that purge was forgotten */
+        /*
+         * a purge that covered the record may have ended after the record was
+         * read
+         */
 
         bigcache_page_free(page);
         return BIGCACHE_MISMATCH;
@@ -543,7 +551,7 @@ bigcache_store_read(bigcache_store_t *store, const bigcache_str_t *key,
 
         rc = bigcache_key_remove(store, key, &match);
 
-        /* of the calls that find it expired, only one says so */
+        /* only one of the calls that find the page expired returns that */
 
         return (rc == BIGCACHE_EXPIRED) ? BIGCACHE_EXPIRED : BIGCACHE_MISS;
     }
@@ -578,11 +586,13 @@ bigcache_store_resign(bigcache_store_t *store)
 {
     (void) pthread_mutex_lock(&store->mutex);
 
-    /* if the store is being opened anew, it is let go when that is done */
+    /*
+     * if the store is being opened again, it is handed over when that is done
+     */
 
     store->resigning = 1;
 
-    /* long work makes way */
+    /* long work must stop */
 
     atomic_store(&store->draining, 1);
     (void) pthread_cond_broadcast(&store->cond);

@@ -4,7 +4,7 @@
  */
 
 
-/* a part of the keys is listed, within bounds of memory and time */
+/* lists some of the keys, within bounds of memory and time */
 
 
 #include "bigcache_core.h"
@@ -14,7 +14,7 @@
 #include "bigcache_time.h"
 
 
-/* keys that are looked at in one call, if most of them are not live */
+/* keys to look at in one call, if most of them are not live */
 
 #define BIGCACHE_STORE_LIST_SEEN   10000
 
@@ -83,7 +83,7 @@ bigcache_store_list(bigcache_store_t *store, const bigcache_str_t *prefix,
 
     if (rc == BIGCACHE_MISS) {
 
-        /* the handler has stopped it */
+        /* the handler has ended the walk */
 
         list->more = 1;
         rc = BIGCACHE_OK;
@@ -104,7 +104,7 @@ bigcache_store_list(bigcache_store_t *store, const bigcache_str_t *prefix,
 }
 
 
-/* BIGCACHE_MISS ends the walk in front of the key */
+/* returns BIGCACHE_MISS to end the walk before the key */
 
 static bigcache_rc_t
 bigcache_store_list_found(void *data, const bigcache_str_t *key,
@@ -139,7 +139,10 @@ bigcache_store_list_enough(const bigcache_store_list_t *ctx)
         return 1;
     }
 
-    /* a thread that drains the store waits for one key: else no progress */
+    /*
+     * a thread that drains the store waits for one key: each call must return
+     * one
+     */
 
     return ctx->seen
            && (atomic_load(&ctx->store->draining)
@@ -165,7 +168,9 @@ bigcache_store_list_live(const bigcache_store_list_t *ctx,
 }
 
 
-/* returns 0 if the key is left for the next part: no room, or no time */
+/*
+ * returns 0 if there is no room or no time: the key is left for the next part
+ */
 
 static int
 bigcache_store_list_add(bigcache_store_list_t *ctx, const bigcache_str_t *key,
@@ -178,7 +183,7 @@ bigcache_store_list_add(bigcache_store_list_t *ctx, const bigcache_str_t *key,
         return bigcache_store_list_row(ctx->list, key, record);
     }
 
-    /* the type lies with the page, anywhere on the disk */
+    /* the type is stored with the page, so this may read the disk */
 
     if (bigcache_store_list_late(ctx)) {
         return 0;
@@ -195,7 +200,7 @@ bigcache_store_list_add(bigcache_store_list_t *ctx, const bigcache_str_t *key,
 
     } else {
 
-        /* it is gone since the walk began */
+        /* it was removed after the walk began */
 
         added = 1;
     }
@@ -207,10 +212,9 @@ bigcache_store_list_add(bigcache_store_list_t *ctx, const bigcache_str_t *key,
 
 
 /*
- * Looks once more at a page whose type could not be read: the walk is over the
- * index as it was, and the page may have been moved out of a segment that is
- * not there any more.  Returns 1 and the record as it is now; or 0 if there is
- * no such page.
+ * Looks again at a page whose type could not be read: the walk shows the index
+ * as it was, and the page may have been moved since, and its segment removed.
+ * Returns 1 and the record as it is now; or 0 if the page is gone.
  */
 
 static int
@@ -233,7 +237,10 @@ bigcache_store_list_again(const bigcache_store_list_t *ctx,
         return 0;
     }
 
-    /* what cannot be read is listed without its type: a reader finds out */
+    /*
+     * an unreadable page is listed without its type; a reader will get the
+     * error
+     */
 
     if (rc != BIGCACHE_OK
         || bigcache_record_decode(record, page->value.data, page->value.len)
@@ -263,7 +270,7 @@ bigcache_store_list_again(const bigcache_store_list_t *ctx,
 }
 
 
-/* adds what the record says to the list; returns 0 if there is no room */
+/* adds a row for the record; returns 0 if there is no room */
 
 static int
 bigcache_store_list_row(bigcache_list_t *list, const bigcache_str_t *key,

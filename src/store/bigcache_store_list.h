@@ -5,10 +5,10 @@
 
 
 /*
- * The keys of a store in their order, a part at a time.  A part has bounds in
- * memory and time, but always gets at least one key further.  It may take
- * longer by one read of the disk, and where many keys were just removed, which
- * LevelDB passes over by itself.
+ * The keys of a store in their order, some at a time.  A part is bounded in
+ * memory and time, but always gets at least one key further.  It may exceed
+ * the time by one read of the disk, and where many keys were just removed,
+ * which LevelDB has to skip.
  */
 
 
@@ -26,15 +26,17 @@
 
 
 /*
- * Lists live pages, at most limit, 1 or more, whose keys begin with prefix and
- * are greater than after, unless its data is NULL.  Returns BIGCACHE_OK, and
- * fewer rows than limit, even none, with list->more, if a bound was met; or
- * what each call of bigcache_store.h may return.  Blocks; any thread, outside
- * of the store.
+ * Lists live pages, at most limit of them, which is 1 or more.  Their keys
+ * begin with prefix and are greater than after, unless its data is NULL.
+ * Returns BIGCACHE_OK; if a bound was reached, there are fewer rows than
+ * limit, maybe none, and list->more is set.  Also returns the codes that all
+ * calls of bigcache_store.h may return.  Blocks.  Any thread outside of the
+ * store.
  *
- * after may be the list's own next, where the part before this has ended: this
- * does not write to it before the walk has a copy, and not at all if it returns
- * BIGCACHE_HELD, so that another process can be asked for the same.
+ * after may be the list's own next, to continue after the previous part.
+ * bigcache_store_list() copies after before it writes to next.  If it returns
+ * BIGCACHE_HELD, next is unchanged, so that another process can be asked for
+ * the same part.
  */
 bigcache_rc_t bigcache_store_list(bigcache_store_t *store,
     const bigcache_str_t *prefix, const bigcache_str_t *after, unsigned limit,
