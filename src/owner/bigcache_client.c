@@ -6,7 +6,7 @@
 
 /*
  * A caller's connections to the owner: one for each call under way, kept for
- * the next call, and one that is watched for the owner's end.
+ * the next call, and one that shows when the owner ends.
  */
 
 
@@ -24,7 +24,7 @@
 #include "bigcache_time.h"
 
 
-/* milliseconds beyond the owner's own waiting */
+/* milliseconds to wait in addition to the owner's own waiting */
 
 #define BIGCACHE_CLIENT_SPARE  500
 
@@ -77,7 +77,7 @@ bigcache_client_create(const char *path, const uint64_t *masters,
     (void) snprintf(client->path, PATH_MAX, "%s", path);
     memcpy(client->masters, masters, sizeof(client->masters));
 
-    /* no other living process has the same number */
+    /* unique among the living processes */
 
     client->peer = ((uint64_t) getpid() << 32)
                    ^ (uint64_t) bigcache_time_now_us() ^ (uintptr_t) client;
@@ -131,7 +131,7 @@ bigcache_client_tell(int fd, int quitting)
     message.call = BIGCACHE_CALL_WATCH;
     message.n[0] = (quitting != 0);
 
-    /* an owner that cannot be told is gone; the watch will notice */
+    /* if this fails, the owner is gone, and the watch will notice */
 
     (void) bigcache_socket_send(fd, &message);
 }
@@ -228,7 +228,10 @@ bigcache_client_call(bigcache_client_t *client,
 
     if (called->answer.flags & BIGCACHE_MESSAGE_GONE) {
 
-        /* a purge may have been run in part, any other call not at all */
+        /*
+         * nothing of the call was run, except of a purge, which may be run in
+         * part
+         */
 
         return BIGCACHE_HELD;
     }
@@ -357,7 +360,10 @@ bigcache_client_hello(bigcache_client_t *client, bigcache_client_conn_t *conn,
     message.call = BIGCACHE_CALL_HELLO;
     memcpy(message.n, client->masters, sizeof(client->masters));
 
-    /* an extent of this opening must not be taken for one of the next */
+    /*
+     * a new number for each opening: an extent of this one must not be valid
+     * in the next
+     */
 
     message.n[BIGCACHE_MESSAGE_MASTERS] = client->peer + conn->epoch;
 
@@ -384,7 +390,7 @@ bigcache_client_hello(bigcache_client_t *client, bigcache_client_conn_t *conn,
 }
 
 
-/* versions keep growing, whatever the clock does and whatever process owns */
+/* keeps versions growing across clock changes and owners */
 
 static void
 bigcache_client_told(bigcache_client_t *client,

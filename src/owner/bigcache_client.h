@@ -9,7 +9,7 @@
  * way, kept for the next call.  The keeper watches one more connection, which
  * ends when the owner does.
  *
- * A call blocks until it is answered.  Any thread may call; only the keeper
+ * A call blocks until it is answered.  Any thread may call.  Only the keeper
  * may call watch, tell and end.
  */
 
@@ -38,18 +38,18 @@ typedef struct {
 
 
 /*
- * Makes the client of the store in the directory path.  masters: as in HELLO.
- * wait: for an answer, milliseconds.  Returns NULL if there is no memory.
+ * Makes the client of the store in the directory path.  masters: see HELLO.
+ * wait: milliseconds to wait for an answer.  Returns NULL if out of memory.
  */
 bigcache_client_t *bigcache_client_create(const char *path,
     const uint64_t *masters, unsigned wait);
 void bigcache_client_destroy(bigcache_client_t *client);
 
 /*
- * Connects to the owner, to learn of its end; quitting: as in WATCH.  Returns
+ * Connects to the owner, to notice its end.  quitting: see WATCH.  Returns
  * BIGCACHE_OK and *fd, which the caller must close; BIGCACHE_UNAVAILABLE if no
- * process listens; or BIGCACHE_MISMATCH if the owner belongs to another nginx;
- * and the reason.
+ * process listens; BIGCACHE_MISMATCH if the owner belongs to another nginx.
+ * The reason is in error.
  */
 bigcache_rc_t bigcache_client_watch(bigcache_client_t *client, int quitting,
     int *fd, char *error);
@@ -75,8 +75,8 @@ uint64_t bigcache_client_epoch(bigcache_client_t *client);
 uint64_t bigcache_client_latest(bigcache_client_t *client);
 
 /*
- * Makes a call, and waits msec milliseconds for the answer, or for ever with
- * BIGCACHE_CLIENT_SLOW.  Returns what the owner answers; or
+ * Makes a call, and waits msec milliseconds for the answer, or without limit
+ * for BIGCACHE_CLIENT_SLOW.  Returns the code in the owner's answer; or
  * BIGCACHE_NO_ANSWER, with called->begun set if the owner may have run the
  * call.  The caller must call bigcache_client_release() in any case.
  */
@@ -85,7 +85,7 @@ bigcache_rc_t bigcache_client_call(bigcache_client_t *client,
 void bigcache_client_release(bigcache_client_t *client,
     bigcache_called_t *called);
 
-/* copies why the owner answered BIGCACHE_UNAVAILABLE to text, a sentence */
+/* copies the owner's reason for BIGCACHE_UNAVAILABLE to text, a sentence */
 
 void bigcache_client_reason(bigcache_client_t *client, char *text);
 

@@ -5,8 +5,8 @@
 
 
 /*
- * Extents that a caller has borrowed from the owner: pages are cut off the
- * current one, and it is given back.
+ * The extents that a caller has borrowed from the owner: cuts pages off the
+ * current one, and gives it back.
  */
 
 
@@ -17,7 +17,7 @@
 #include "bigcache_extent.h"
 
 
-/* bytes; a page over a quarter of that gets an extent of its own */
+/* bytes; a page larger than a quarter of this gets an extent of its own */
 
 #define BIGCACHE_EXTENT_SIZE   (1024 * 1024)
 #define BIGCACHE_EXTENT_SMALL  (BIGCACHE_EXTENT_SIZE / 4)
@@ -123,7 +123,7 @@ bigcache_extent_reserve(void *data, uint64_t size, bigcache_place_t *place)
         return BIGCACHE_OK;
     }
 
-    /* without the mutex: the owner may take long to answer */
+    /* asks without the mutex, since the owner may take long to answer */
 
     (void) pthread_mutex_lock(&extents->mutex);
 
@@ -149,7 +149,7 @@ bigcache_extent_reserve(void *data, uint64_t size, bigcache_place_t *place)
 
         } else {
 
-            /* it is for this page alone */
+            /* this extent is for one page */
 
             extent->users = 1;
         }
@@ -176,7 +176,9 @@ bigcache_extent_done(void *data, const bigcache_place_t *place)
 }
 
 
-/* cuts size bytes off the current extent; returns 1, or 0 if it has no room */
+/*
+ * cuts size bytes off the current extent; returns 1, or 0 if it is too small
+ */
 
 static int
 bigcache_extent_current(bigcache_extents_t *extents, uint64_t size,
@@ -254,7 +256,7 @@ bigcache_extent_lend(bigcache_extents_t *extents, uint64_t size,
 
     if (rc == BIGCACHE_MISS || rc == BIGCACHE_STALE) {
 
-        /* the segment is pinned, unless the owner has gone already */
+        /* the segment is pinned, so the owner must be gone */
 
         rc = BIGCACHE_STALE;
 

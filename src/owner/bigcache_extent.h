@@ -6,13 +6,14 @@
 
 /*
  * Borrowed extents: ranges of segments that the owner has granted to a caller,
- * which writes its pages there.  Pages are cut off one extent, so a page costs
- * one message, not two.  An extent goes back to the owner when it is used up
- * or was not used for a while, and no thread writes to it any more.  The
- * extents of an owner that is gone are dropped: the next owner never takes a
- * page that lies in one.
+ * which writes its pages there.  Many pages are cut off one extent, so a page
+ * costs one message, not two.  An extent goes back to the owner when it is
+ * used up, or was not used for a while, and no thread writes to it any more.
+ * When an owner is gone, its extents are dropped: the next owner accepts no
+ * page that is in one.
  *
- * reserve and done may block, as a call does; any thread.
+ * bigcache_extent_reserve() and bigcache_extent_done() may block, as a call
+ * does.  Any thread.
  */
 
 
@@ -50,17 +51,17 @@ void bigcache_extent_destroy(bigcache_extents_t *extents);
 void bigcache_extent_end(bigcache_extents_t *extents);
 
 /*
- * Gives the current extent back if it was not used since the last call of
- * this: an extent keeps its segment from being compacted or removed.  Returns
- * 1 if there still is a current extent, or 0.
+ * Gives the current extent back if it was not used since the last call of this
+ * function: an extent prevents the compaction and the removal of its segment.
+ * Returns 1 if there still is a current extent, or 0.
  */
 int bigcache_extent_idle(bigcache_extents_t *extents);
 
 /*
- * For bigcache_bodies_t; data: the extents.  Cuts size bytes off the current
- * extent, or borrows another one.  Returns BIGCACHE_OK, then the caller must
+ * For bigcache_bodies_t; data is the extents.  Cuts size bytes off the current
+ * extent, or borrows another one.  Returns BIGCACHE_OK, and the caller must
  * call bigcache_extent_done(); BIGCACHE_STALE if the segment is gone by now;
- * or what the owner answered, or BIGCACHE_NO_ANSWER.
+ * the code in the owner's answer; or BIGCACHE_NO_ANSWER.
  */
 bigcache_rc_t bigcache_extent_reserve(void *data, uint64_t size,
     bigcache_place_t *place);

@@ -66,7 +66,7 @@
 #define BIGCACHE_MESSAGE_HEADER   72
 #define BIGCACHE_MESSAGE_NUMBERS  6
 
-/* bytes of a record, and of a message, at most */
+/* the most bytes of a record, and of a message */
 
 #define BIGCACHE_MESSAGE_DATA_MAX                                             \
     (BIGCACHE_RECORD_MAX + BIGCACHE_PREVIOUS_MAX)
@@ -74,17 +74,17 @@
     (BIGCACHE_MESSAGE_HEADER + BIGCACHE_KEY_MAX + BIGCACHE_MESSAGE_DATA_MAX)
 
 /*
- * A flag: the owner is letting the directory go, and has not run the call; of
- * RUN it may have run a part, as the numbers say.
+ * A flag: the owner is closing the directory, and has not run the call.  It
+ * may have run a part of RUN: the numbers say how much.
  */
 
 #define BIGCACHE_MESSAGE_GONE     0x01
 
-/* numbers of HELLO: master processes of the caller, 0 for none */
+/* numbers in HELLO: the master processes of the caller, 0 for none */
 
 #define BIGCACHE_MESSAGE_MASTERS  2
 
-/* number of every answer: the latest version */
+/* the number in every answer that is the latest version */
 
 #define BIGCACHE_MESSAGE_LATEST   (BIGCACHE_MESSAGE_NUMBERS - 1)
 
@@ -119,13 +119,13 @@ typedef struct {
 } bigcache_message_t;
 
 
-/* fills in the BIGCACHE_MESSAGE_HEADER bytes at dst */
+/* fills the BIGCACHE_MESSAGE_HEADER bytes at dst */
 
 void bigcache_message_encode(u_char *dst, const bigcache_message_t *message);
 
 /*
- * Reads the len bytes at data, which message points into.  Returns NULL, or
- * what is wrong with them.
+ * Decodes the len bytes at data; message then points into them.  Returns NULL,
+ * or what is wrong with them.
  */
 const char *bigcache_message_decode(bigcache_message_t *message,
     const u_char *data, size_t len);

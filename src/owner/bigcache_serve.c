@@ -5,7 +5,7 @@
 
 
 /*
- * Runs one call of a caller in the owner's store: a function for each call.
+ * Runs a caller's call in the owner's store: one function for each call.
  */
 
 
@@ -22,7 +22,7 @@
 #include "bigcache_version.h"
 
 
-/* one call: the store, the caller, the message, the answer */
+/* one call: the store, the caller, the message and the answer */
 
 typedef struct {
     bigcache_store_t     *store;
@@ -56,7 +56,7 @@ static bigcache_rc_t bigcache_serve_sync(bigcache_serve_t *s);
 #define BIGCACHE_SERVE_KEY   0x01
 #define BIGCACHE_SERVE_DATA  0x02
 
-/* rows of one answer at most; a request cannot ask for more either */
+/* the most rows of one answer; a request cannot ask for more either */
 
 #define BIGCACHE_SERVE_LIST  1000
 

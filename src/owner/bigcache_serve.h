@@ -5,9 +5,9 @@
 
 
 /*
- * The calls of callers, run by the owner: a message in, the answer out.  This
- * checks whether the message is one that its call allows, and may write to the
- * bytes of its data.  Blocks as the call does; any thread.
+ * The owner runs the calls of callers here: a message in, the answer out.
+ * This checks that the message is one that its call allows, and may write to
+ * the bytes of its data.  Blocks as the call does.  Any thread.
  */
 
 
@@ -20,7 +20,7 @@
 #include "bigcache_store.h"
 
 
-/* what an answer points to; the caller must call bigcache_serve_free() */
+/* the memory of an answer; the caller must call bigcache_serve_free() */
 
 typedef struct {
     bigcache_page_t    page;
@@ -30,8 +30,8 @@ typedef struct {
 
 
 /*
- * Runs the call in "in" of the caller with that number, and fills in "out".
- * Returns NULL; or what is wrong with the message, and then nothing was done.
+ * Runs the call of "in", from the caller with that number, and fills "out".
+ * Returns NULL; or what is wrong with the message: then nothing was done.
  */
 const char *bigcache_serve(bigcache_store_t *store, uint64_t peer,
     bigcache_message_t *in, bigcache_message_t *out,

@@ -5,8 +5,8 @@
 
 
 /*
- * The owner's threads: one accepts connections, and each connection has one
- * that reads calls and sends answers.
+ * The owner's threads: one accepts connections, and one for each connection
+ * reads calls and sends answers.
  */
 
 
@@ -30,7 +30,7 @@
 #include "bigcache_version.h"
 
 
-/* bytes of a thread's stack; anything large is allocated */
+/* bytes of a thread's stack; large structs are allocated */
 
 #define BIGCACHE_SERVER_STACK  (512 * 1024)
 
@@ -177,7 +177,7 @@ bigcache_server_stop(bigcache_server_t *server)
     (void) close(server->fd);
     server->fd = -1;
 
-    /* calls that have arrived are answered as not run, then threads end */
+    /* threads answer the calls that have arrived as not run, then they end */
 
     (void) pthread_mutex_lock(&server->mutex);
 
@@ -311,7 +311,9 @@ bigcache_server_thread(void *data)
 }
 
 
-/* returns NULL at the end of the connection, or what was wrong with it */
+/*
+ * returns NULL at the end of the connection, or what was wrong with a message
+ */
 
 static const char *
 bigcache_server_calls(bigcache_server_conn_t *conn)
@@ -355,7 +357,10 @@ bigcache_server_calls(bigcache_server_conn_t *conn)
         if (rc == -1 && in.call == BIGCACHE_CALL_LEND
             && out.rc == BIGCACHE_OK)
         {
-            /* no other thread knows of it yet */
+            /*
+             * the extent did not reach the caller, and no other thread knows
+             * it
+             */
 
             bigcache_remote_take_back(conn->server->store, conn->peer,
                                       out.n[0], out.n[1]);
@@ -399,7 +404,7 @@ bigcache_server_hello(bigcache_server_conn_t *conn)
 
     if (!bigcache_server_friend(server, &in)) {
 
-        /* a process of another nginx: it logs the reason by itself */
+        /* the caller belongs to another nginx, and logs the reason itself */
 
         out.rc = BIGCACHE_MISMATCH;
         (void) bigcache_socket_send(conn->fd, &out);

@@ -7,11 +7,11 @@
 /*
  * The owner's side: while this process has the store open, it runs the calls
  * of callers.  Each connection has a thread of its own, which sleeps until
- * there is a call; the threads share nothing but the store and a list.
+ * there is a call.  The threads share only the store and a list.
  *
  * The keeper starts the server when the directory has been opened, and stops
- * it before the directory is let go.  Calls that have begun by then are
- * answered; calls that have not are answered with BIGCACHE_MESSAGE_GONE.
+ * it before the directory is closed.  Calls that have begun by then are
+ * answered.  Calls that have not are answered with BIGCACHE_MESSAGE_GONE.
  */
 
 
@@ -23,7 +23,7 @@
 #include "bigcache_store.h"
 
 
-/* connections at most; further ones are closed */
+/* the most connections; more are closed */
 
 #define BIGCACHE_SERVER_MOST  4096
 
@@ -32,8 +32,8 @@ typedef struct bigcache_server_s  bigcache_server_t;
 
 
 /*
- * Makes the server of a store.  masters: as in HELLO, of this process; a
- * caller must have one of them.  Returns NULL if there is no memory.
+ * Makes the server of a store.  masters: those of this process, see HELLO; a
+ * caller must have one of them.  Returns NULL if out of memory.
  */
 bigcache_server_t *bigcache_server_create(bigcache_store_t *store,
     const bigcache_store_conf_t *conf, const uint64_t *masters);
@@ -43,7 +43,7 @@ bigcache_server_t *bigcache_server_create(bigcache_store_t *store,
 void bigcache_server_destroy(bigcache_server_t *server);
 
 /*
- * Starts to listen, unless it does already.  Returns BIGCACHE_OK, or
+ * Begins to listen, unless it already does.  Returns BIGCACHE_OK, or
  * BIGCACHE_ERROR and the reason.
  */
 bigcache_rc_t bigcache_server_start(bigcache_server_t *server, char *error);
@@ -53,8 +53,8 @@ bigcache_rc_t bigcache_server_start(bigcache_server_t *server, char *error);
 void bigcache_server_stop(bigcache_server_t *server);
 
 /*
- * This process is going to end: the owner resigns as soon as there is a caller
- * that is not going to end.  Never blocks.
+ * Notes that this process is quitting: it resigns as the owner as soon as
+ * there is a caller that is not quitting.  Never blocks.
  */
 void bigcache_server_quit(bigcache_server_t *server);
 

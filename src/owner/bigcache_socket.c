@@ -5,7 +5,7 @@
 
 
 /*
- * The socket of the owner, who may connect to it, and messages over it.
+ * The socket of the owner, the check of who connects, and messages over it.
  */
 
 
@@ -53,7 +53,7 @@ bigcache_socket_listen(const char *path, char *error)
         return -1;
     }
 
-    /* the mode that the file gets at its creation, and never another one */
+    /* the mode for bind(), so that the file never has another one */
 
     if (fchmod(fd, 0600) == -1
         || bigcache_socket_bind(fd, path, error) == -1)
@@ -93,7 +93,7 @@ bigcache_socket_connect(const char *path, int msec)
         return -1;
     }
 
-    /* callers that gave up on a hanging owner may fill its backlog */
+    /* connect() may wait: callers of a hanging owner may fill its backlog */
 
     tv.tv_sec = msec / 1000;
     tv.tv_usec = (msec % 1000) * 1000;
@@ -226,9 +226,9 @@ bigcache_socket_recv(int fd, int msec, u_char *buf,
 
 
 /*
- * A path may be too long for the address of a socket, so the address goes by
- * way of a descriptor of the directory.  Returns that descriptor, which must
- * stay open while the address is used, or -1.
+ * A path may be too long for the address of a socket.  Then the address names
+ * a descriptor of the directory.  Returns that descriptor, which must stay
+ * open while the address is used, or -1.
  */
 
 static int
@@ -256,7 +256,7 @@ bigcache_socket_address(const char *path, const char *name,
 }
 
 
-/* by another name first: a socket that is found must take connections */
+/* binds another name and renames it: a socket that is found must accept */
 
 static int
 bigcache_socket_bind(int fd, const char *path, char *error)
@@ -293,7 +293,7 @@ bigcache_socket_bind(int fd, const char *path, char *error)
 }
 
 
-/* returns 1 if the socket is there, and is no link to another one, or 0 */
+/* returns 1 if the socket exists, and is not a link, or 0 */
 
 static int
 bigcache_socket_plain(const char *path)
@@ -320,7 +320,7 @@ bigcache_socket_plain(const char *path)
 }
 
 
-/* returns 1 if the process at the other end is of this user or root, or 0 */
+/* returns 1 if the process at the other end runs as this user or root, or 0 */
 
 static int
 bigcache_socket_trusted(int fd)

@@ -6,8 +6,8 @@
 
 /*
  * The socket of an owner, path/owner.sock, and messages over it.  Only
- * processes of the same user, or of root, are let in.  All calls may block.
- * Any thread; one connection by one thread at a time.
+ * processes of the same user, or of root, may connect.  All calls may block.
+ * Any thread; only one at a time for a connection.
  */
 
 
@@ -25,20 +25,20 @@
  */
 int bigcache_socket_listen(const char *path, char *error);
 
-/* removes the socket; call it before the lock is let go */
+/* removes the socket; the caller must still hold the lock of the directory */
 
 void bigcache_socket_remove(const char *path);
 
 /*
- * Returns a connection; or -1 and errno if no process listens, or none accepts
- * within msec milliseconds, 1 or more; EPERM if the process that listens runs
- * neither as root nor as the user of this process.
+ * Returns a connection; or -1 and errno if no process listens or accepts
+ * within msec milliseconds, 1 or more.  errno is EPERM if the listening
+ * process runs neither as root nor as the user of this process.
  */
 int bigcache_socket_connect(const char *path, int msec);
 
 /*
  * Waits for a connection.  Returns it; -1 if the socket was shut down; -2 if
- * it was refused, or if there was no descriptor for it.
+ * the connection was refused, or there was no descriptor for it.
  */
 int bigcache_socket_accept(int fd);
 
@@ -51,10 +51,10 @@ void bigcache_socket_shutdown(int fd);
 int bigcache_socket_send(int fd, const bigcache_message_t *message);
 
 /*
- * Waits for a message, for msec milliseconds, or for ever if that is -1, and
- * puts it into the BIGCACHE_MESSAGE_MAX bytes at buf, which *message points
- * into.  Returns 1; or 0 if no message came, and *error is what is wrong, or
- * NULL if the connection just ended.
+ * Waits for a message, for msec milliseconds, or without limit if that is -1.
+ * Puts it into the BIGCACHE_MESSAGE_MAX bytes at buf, which *message points
+ * into.  Returns 1; or 0 if no message came.  Then *error is what is wrong, or
+ * NULL if the connection ended.
  */
 int bigcache_socket_recv(int fd, int msec, u_char *buf,
     bigcache_message_t *message, const char **error);
