@@ -5,8 +5,8 @@
 
 
 /*
- * Calls by the own store or by way of the owner, tried again at each change of
- * the owner: all calls but those that read and write pages.
+ * Makes calls in the own store or through the owner, and tries them again when
+ * the owner changes: all calls except those that read and write pages.
  */
 
 
@@ -23,11 +23,13 @@
 #include "bigcache_version.h"
 
 
-/* milliseconds until a call is made again */
+/* milliseconds between two tries of a call */
 
 #define BIGCACHE_ASK_PAUSE  2
 
-/* tries for which a page that could not be committed gets the time anew */
+/*
+ * tries in which a page that could not be committed gets the full time again
+ */
 
 #define BIGCACHE_ASK_STALE  8
 
@@ -111,7 +113,7 @@ bigcache_ask_purge(bigcache_cache_t *cache, const bigcache_str_t *prefix,
         return rc;
     }
 
-    /* the process that has the store open by then goes on with it */
+    /* the owner at that time continues the purge */
 
     bigcache_ask_begin(&ask, local);
 
@@ -158,7 +160,7 @@ bigcache_ask_list(bigcache_cache_t *cache, const bigcache_str_t *prefix,
 }
 
 
-/* an owner that opens the store anew syncs what the last one has left */
+/* a new owner syncs what the last one has left, so any owner will do */
 
 bigcache_rc_t
 bigcache_ask_sync(bigcache_cache_t *cache)
@@ -238,7 +240,7 @@ bigcache_ask_begin(bigcache_ask_t *ask, bigcache_local_t *local)
     ask->local = local;
     ask->deadline = bigcache_time_monotonic() + local->conf.wait;
 
-    /* a version is a moment of time, unless the clock was set back */
+    /* versions are times, but the clock may have been set back */
 
     told = bigcache_client_latest(local->client);
     own = bigcache_version_latest(local->store);
@@ -297,7 +299,7 @@ bigcache_ask_again(bigcache_ask_t *ask, bigcache_rc_t *rc)
 
     case BIGCACHE_STALE:
 
-        /* writing a large page takes long, but is no waiting */
+        /* writing a large page takes long, but does not count as waiting */
 
         if (ask->stale++ < BIGCACHE_ASK_STALE) {
             ask->deadline = bigcache_time_monotonic() + local->conf.wait;
@@ -361,7 +363,7 @@ bigcache_ask_known(const bigcache_ask_t *ask, bigcache_rc_t rc)
 }
 
 
-/* a call about the whole store, which sends nothing and returns only a code */
+/* a call for the whole store, which sends nothing and returns only a code */
 
 static bigcache_rc_t
 bigcache_ask_all(bigcache_cache_t *cache, bigcache_ask_store_pt store,
@@ -407,7 +409,7 @@ bigcache_ask_purge_begin(bigcache_ask_t *ask, const bigcache_str_t *prefix,
 }
 
 
-/* the numbers are added up even if the owner let go in the middle */
+/* adds the numbers even if the owner has run only a part */
 
 static bigcache_rc_t
 bigcache_ask_purge_run(bigcache_ask_t *ask, uint64_t version, uint64_t *n,

@@ -5,13 +5,13 @@
 
 
 /*
- * Calls of a process that may be the owner or a caller, and may change from
- * one to the other during the call.  A call is a loop over tries: the process
- * tries its own store; if another process has that open, BIGCACHE_HELD, it
- * asks the owner; bigcache_ask_again() tells whether there is another try.
+ * Calls of a process that is the owner or a caller, and may change from one to
+ * the other during the call.  A call is a loop of tries.  The process tries
+ * its own store.  If another process has that open, BIGCACHE_HELD, it asks the
+ * owner.  bigcache_ask_again() says whether there is another try.
  *
- * Pages are bigcache_ask_page.h, calls for an event loop bigcache_peek.h.
- * Threads of requests; all calls block.
+ * bigcache_ask_page.h has the calls for pages, bigcache_peek.h those for an
+ * event loop.  Threads of requests.  All calls block.
  */
 
 
@@ -29,12 +29,12 @@
 #include "bigcache_store.h"
 
 
-/* for brief operations, and as many for the others */
+/* for brief operations, and the same number for the others */
 
 #define BIGCACHE_LOCAL_LOCKS  64
 
 
-/* a process's part in a store; bigcache_local.c makes it */
+/* the part of one process in a store; bigcache_local.c makes it */
 
 typedef struct {
     bigcache_cache_t        cache;      /* the first, see bigcache_cache.h */
@@ -59,7 +59,7 @@ typedef struct {
     char                    reason[BIGCACHE_ERROR_LEN];
 } bigcache_local_t;
 
-/* a call, over all of its tries */
+/* a call, with all its tries */
 
 typedef struct {
     bigcache_local_t    *local;
@@ -95,17 +95,17 @@ void bigcache_ask_reason(bigcache_cache_t *cache, char *text);
 void bigcache_ask_begin(bigcache_ask_t *ask, bigcache_local_t *local);
 
 /*
- * Asks the owner.  slow: as in bigcache_client_call().  Returns what the owner
- * answers, or BIGCACHE_HELD if it did not run the call, or may not have run
- * it.  The caller must call bigcache_ask_end().
+ * Asks the owner.  slow: see bigcache_client_call().  Returns the code in the
+ * answer, or BIGCACHE_HELD if the owner did not run the call, or may not have.
+ * The caller must call bigcache_ask_end().
  */
 bigcache_rc_t bigcache_ask(bigcache_ask_t *ask, unsigned call,
     const bigcache_str_t *key, int slow);
 void bigcache_ask_end(bigcache_ask_t *ask);
 
 /*
- * Returns 1 if the call must be tried again, after a pause; otherwise 0, and
- * *rc is what the call returns.
+ * Returns 1 if the call must be tried again, after a pause; or 0, and *rc is
+ * the result of the call.
  */
 int bigcache_ask_again(bigcache_ask_t *ask, bigcache_rc_t *rc);
 

@@ -5,8 +5,8 @@
 
 
 /*
- * Makes, starts and ends a process's part in a store, and follows the store's
- * hooks: what the process does as an owner and as a caller.
+ * Makes, starts and ends the part of one process in a store, and has the
+ * store's hooks: what the process does as the owner and as a caller.
  */
 
 
@@ -32,12 +32,12 @@
 
 
 /*
- * Milliseconds after which a caller closes removed segments, and gives back an
- * extent that it does not use.
+ * Milliseconds between two rounds in which a caller closes removed segments
+ * and gives back an unused extent.
  */
 #define BIGCACHE_LOCAL_SWEEP  1000
 
-/* seconds that a thread waits for a lock of a key */
+/* seconds that a thread waits for the lock of a key */
 
 #define BIGCACHE_LOCAL_LOCK_WAIT  1
 
@@ -144,7 +144,7 @@ bigcache_local_create(const bigcache_local_conf_t *conf)
         (void) pthread_mutex_init(&local->locks[i], NULL);
     }
 
-    /* processes that start at the same time must not have the same tags */
+    /* processes that start at the same time must have different tags */
 
     local->tag = (unsigned) bigcache_time_now_us() * 2654435761u
                  ^ (unsigned) getpid();
@@ -216,7 +216,9 @@ bigcache_local_destroy(bigcache_cache_t *cache)
 
     unsigned  i;
 
-    /* the store owns the files; the server's threads may use both */
+    /*
+     * the server's threads may use both the store and its files until they end
+     */
 
     bigcache_server_destroy(local->server);
     bigcache_extent_end(&local->extents);
@@ -252,7 +254,7 @@ bigcache_local_lock(bigcache_cache_t *cache, const bigcache_str_t *key,
 
     lock = &local->locks[brief ? i : i + BIGCACHE_LOCAL_LOCKS];
 
-    /* not the time of day, which may be set back */
+    /* the time of day may be set back */
 
     (void) clock_gettime(CLOCK_MONOTONIC, &until);
 
@@ -273,7 +275,7 @@ bigcache_local_unlock(bigcache_lock_t *lock)
 }
 
 
-/* the hooks run in the keeper, but for wake and there, in any thread */
+/* the keeper calls the hooks; any thread calls wake and there */
 
 static bigcache_rc_t
 bigcache_local_opened(void *data, char *error)
@@ -317,7 +319,7 @@ bigcache_local_held(void *data, char *error)
     bigcache_client_end(local->client);
     bigcache_extent_end(&local->extents);
 
-    /* other files may be put there until the store is opened again */
+    /* the files may be replaced before the store is opened again */
 
     bigcache_files_close(bigcache_store_files(local->store));
     bigcache_body_reset(&local->pages);
@@ -358,7 +360,7 @@ bigcache_local_watch(bigcache_local_t *local, int fd)
 
         if (pfd[0].revents) {
 
-            /* the owner never sends anything: this is its end */
+            /* the owner never sends anything, so this is its end */
 
             return;
         }

@@ -9,19 +9,20 @@
  * one nginx share.
  *
  * One process, the owner, has the store open.  The others, the callers, ask
- * the owner what lies under a key, but write and read pages by themselves.
- * Which process is the owner changes at any time:
+ * the owner for the record of a key, but write and read pages themselves.  The
+ * owner may change at any time:
  *
  *     the first process that gets the lock of the directory is the owner;
  *     an owner that is told to quit hands over to a process that was not told
  *     so, if there is one, and is a caller from then on;
  *     when an owner dies, its lock is free for the next process that tries.
  *
- * A call that meets a change waits for the next owner, for conf.store.wait at
- * most, and is made again.  If the owner died during the call, the caller
- * cannot know whether the call took effect.  It tells the next owner, which
- * does nothing twice.  Where that owner cannot tell either, because the page
- * was changed again, a conditional put or delete returns BIGCACHE_UNKNOWN.
+ * If the owner changes during a call, the caller waits for the next owner, for
+ * conf.store.wait at most, and makes the call again.  If the owner died during
+ * the call, the caller cannot know whether the call took effect.  It tells the
+ * next owner, which does nothing twice.  If that owner cannot know either,
+ * because the page was changed again, a conditional put or delete returns
+ * BIGCACHE_UNKNOWN.
  *
  * The calls are those of ../cache/bigcache_cache.h.
  */
@@ -43,17 +44,17 @@ typedef struct {
 
     /*
      * The number of this process's master, and that of the master which it
-     * replaces, or 0; the lower 32 bits are the pid.  Processes that have none
-     * of them in common belong to different nginxes.
+     * replaces, or 0.  The lower 32 bits are the pid.  Two processes that have
+     * no master in common belong to different nginxes.
      */
     uint64_t                masters[BIGCACHE_LOCAL_MASTERS];
 } bigcache_local_conf_t;
 
 
 /*
- * Makes the cache of a directory; the configuration is copied, the disk is not
- * touched.  Returns the cache, which the caller must destroy, or NULL if there
- * is no memory or no descriptor.
+ * Makes the cache of a directory, and copies the configuration; does not touch
+ * the disk.  Returns the cache, which the caller must destroy, or NULL if out
+ * of memory or descriptors.
  */
 bigcache_cache_t *bigcache_local_create(const bigcache_local_conf_t *conf);
 

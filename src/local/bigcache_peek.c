@@ -5,8 +5,8 @@
 
 
 /*
- * Reads what the hot index, ../shm/bigcache_hot.h, says of a key, and enters
- * into it what a look at the index found.
+ * Reads the entry of a key in the hot index, ../shm/bigcache_hot.h, and enters
+ * what a look at the index found.
  */
 
 
@@ -128,7 +128,7 @@ bigcache_peek_page(bigcache_local_t *local, const bigcache_str_t *key,
         || !bigcache_body_parse(key, (size_t) entry->size, page)
         || page->record.expire <= bigcache_time_now())
     {
-        /* a call that may wait for the disk finds out what is the matter */
+        /* a call that may read the disk will find out what is wrong */
 
         bigcache_page_free(page);
         return BIGCACHE_AGAIN;

@@ -6,8 +6,8 @@
 
 /*
  * Hits and misses of recently used keys need neither a thread nor another
- * process: the hot index, in memory that all processes share, says where the
- * page lies, and it is read only if it is in the page cache.
+ * process.  The hot index, in memory that all processes share, says where the
+ * page is.  The page is read only if it is in the page cache.
  *
  * bigcache_peek() and bigcache_peek_count() are for an event loop: they never
  * block.  The others are for any thread that reads the index.
@@ -22,7 +22,7 @@
 #include "bigcache_hot.h"
 
 
-/* bytes of body: as much as is held in memory as a whole, see docs/hot.md */
+/* bytes of a body: as much as is held in memory at once, see docs/hot.md */
 
 #define BIGCACHE_PEEK_MAX  BIGCACHE_STORE_LARGE
 
@@ -34,9 +34,10 @@ bigcache_rc_t bigcache_peek(bigcache_cache_t *cache,
 void bigcache_peek_count(bigcache_cache_t *cache);
 
 /*
- * Around a look at the index: bigcache_peek_note() notes in *note what the hot
- * index must be told afterwards; bigcache_peek_enter() enters what the look
- * came to, rc, and the record if that is BIGCACHE_OK.
+ * Around a look at the index.  bigcache_peek_note() must be called before the
+ * look, and sets *note.  bigcache_peek_enter() must be called after it, with
+ * *note, rc, and the record if rc is BIGCACHE_OK: it enters the result in the
+ * hot index.
  */
 void bigcache_peek_note(bigcache_local_t *local, const bigcache_str_t *key,
     bigcache_hot_note_t *note);
