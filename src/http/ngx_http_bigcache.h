@@ -5,11 +5,11 @@
 
 
 /*
- * What a front end of bigcache needs of nginx, whatever its URLs look like.
+ * The nginx side of bigcache, for any front end, whatever its URLs look like.
  *
  * A front end is a handler with rows of ngx_http_bigcache_route_t: src/api/ is
- * one.  A request goes through these files in this order, all of it in the
- * event loop but for the operation, which a pool thread runs:
+ * one.  A request goes through these files in this order.  All of it runs in
+ * the event loop, except the operation, which a pool thread runs:
  *
  *     ctx        the context of the request, and where to find it again
  *     body       the request body, for operations that store it
@@ -23,7 +23,7 @@
  * path and text belong to the configuration, zone to the shared memory, worker
  * to the process, variables to $bigcache_status.
  *
- * The configuration is read-only once nginx serves, but for zone->cache and
+ * The configuration is read-only once nginx serves, except zone->cache and
  * zone->pool, which belong to the process.  A context lives as long as its
  * request, and a pool cleanup frees what its operation holds.
  */
@@ -41,7 +41,7 @@
 #include "bigcache_metrics.h"
 
 
-/* what the zone of a store holds, for all processes */
+/* the zone of a store, for all processes */
 
 typedef struct {
     bigcache_metrics_t                metrics;
@@ -50,7 +50,7 @@ typedef struct {
 } ngx_http_bigcache_shm_t;
 
 
-/* the long operations of a pool of threads, in a worker process */
+/* the turns of long operations in a pool of threads, in a worker process */
 
 typedef struct {
     ngx_queue_t                       waiting;    /* for a turn */
@@ -159,11 +159,11 @@ struct ngx_http_bigcache_ctx_s {
     ngx_str_t                         error;      /* of the error filter */
     ngx_table_elt_t                  *cache_status;
     int64_t                           start;      /* monotonic us */
-    ngx_uint_t                        said;       /* status, as it was meant */
+    ngx_uint_t                        said;       /* status as intended */
     ngx_http_bigcache_unpack_t       *unpack;     /* its reply, or NULL */
     unsigned                          idle:1;     /* no operation is run */
     unsigned                          waiting:1;  /* for a thread */
-    unsigned                          large:1;    /* the page turned out so */
+    unsigned                          large:1;    /* the page is large */
     unsigned                          answered:1; /* the answer is ours */
     unsigned                          error_sent:1;
 };
@@ -175,16 +175,15 @@ extern ngx_module_t  ngx_http_bigcache_module;
 /* ctx */
 
 /*
- * Makes the context of a request that a front end takes, with an empty
- * operation, and frees both with the request.  Returns NULL if there is no
- * memory.
+ * Makes the context of a request that a front end handles, with an empty
+ * operation.  Both are freed with the request.  Returns NULL if out of memory.
  */
 ngx_http_bigcache_ctx_t *ngx_http_bigcache_ctx_create(ngx_http_request_t *r);
 
 /*
  * Returns the context of the latest bigcache location that the request itself
- * went through, none of its subrequests, though it went on to another location
- * since; or NULL.
+ * went through, or NULL.  The request may be in another location by now.
+ * Contexts of its subrequests do not count.
  */
 ngx_http_bigcache_ctx_t *ngx_http_bigcache_ctx_find(ngx_http_request_t *r);
 
@@ -192,8 +191,8 @@ ngx_http_bigcache_ctx_t *ngx_http_bigcache_ctx_find(ngx_http_request_t *r);
 /* body */
 
 /*
- * Describes the request body, which has been read: memory, or a range of
- * nginx's temporary file.
+ * Describes the request body, which nginx has read: it is in memory, or a
+ * range of nginx's temporary file.
  */
 ngx_int_t ngx_http_bigcache_body(ngx_http_request_t *r,
     bigcache_data_t *body);
@@ -202,9 +201,9 @@ ngx_int_t ngx_http_bigcache_body(ngx_http_request_t *r,
 /* task */
 
 /*
- * Runs ctx->op in a thread, when it is its turn, then handler in the event
- * loop, and finalizes the request with what that returns.  Returns NGX_OK;
- * NGX_BUSY if a queue is full, which ctx->op then says; or NGX_ERROR.
+ * Runs ctx->op in a thread, after its turn has come.  Then runs handler in the
+ * event loop, and finalizes the request with what that returns.  Returns
+ * NGX_OK; NGX_BUSY if a queue is full, then ctx->op says so; or NGX_ERROR.
  */
 ngx_int_t ngx_http_bigcache_task_post(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx, ngx_http_handler_pt handler);
@@ -213,9 +212,9 @@ ngx_int_t ngx_http_bigcache_task_post(ngx_http_request_t *r,
 /* gauges */
 
 /*
- * The same for the operation of gauges, but handler is called without them if
- * they do not come within a second.  If NGX_BUSY is returned, ctx->op says
- * nothing of it: the request is to be answered without them.
+ * The same for the gauges.  If they do not come within a second, handler is
+ * called without them.  If NGX_BUSY is returned, ctx->op does not say so: the
+ * caller must answer without gauges.
  */
 ngx_int_t ngx_http_bigcache_gauges(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx, ngx_http_handler_pt handler);
@@ -223,26 +222,28 @@ ngx_int_t ngx_http_bigcache_gauges(ngx_http_request_t *r,
 
 /* turn: which of the long operations may have a thread */
 
-/* returns a pool of which no thread is known, or NULL if there is no memory */
+/* returns a pool without known threads, or NULL if out of memory */
 
 ngx_http_bigcache_pool_t *ngx_http_bigcache_turn_create_pool(
     ngx_pool_t *memory);
 
-/* counts the thread that calls it as one of the pool */
+/* counts the calling thread as one of the pool */
 
 void ngx_http_bigcache_turn_count_thread(ngx_http_bigcache_pool_t *pool);
 
 /*
- * Takes a turn, or waits for one without blocking, in front of the others if
- * first.  Returns NGX_OK; NGX_AGAIN: turn->event, which the caller must set
- * before, is posted when the turn is taken; or NGX_BUSY if too many wait.  The
- * caller must call ngx_http_bigcache_turn_end() when the operation is over or
- * is given up.
+ * Takes a turn, or waits for one without blocking; if first is set, before all
+ * others that wait.  Returns NGX_OK; NGX_BUSY if too many wait; or NGX_AGAIN:
+ * turn->event, which the caller must set before, is posted when the turn is
+ * taken.  The caller must call ngx_http_bigcache_turn_end() when the operation
+ * is over or is not run.
  */
 ngx_int_t ngx_http_bigcache_turn_take(ngx_http_bigcache_pool_t *pool,
     ngx_http_bigcache_turn_t *turn, ngx_uint_t first);
 
-/* ends a turn, whether taken, waited for, or none, and lets others begin */
+/*
+ * ends a turn that is taken or waited for, or does nothing; others may begin
+ */
 
 void ngx_http_bigcache_turn_end(ngx_http_bigcache_turn_t *turn);
 
@@ -260,9 +261,9 @@ ngx_int_t ngx_http_bigcache_send_reply(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 
 /*
- * Tells whether an error must be left to nginx, as a status and nothing else:
- * if an error_page of the location takes it over, and in a subrequest.  Then
- * the caller must add no headers, and not read the body of the request.
+ * Returns 1 if nginx must answer an error, from the status alone: in a
+ * subrequest, and if the location has an error_page for it.  Then the caller
+ * must add no headers, and must not read the body of the request.
  */
 ngx_uint_t ngx_http_bigcache_send_status_only(ngx_http_request_t *r,
     ngx_uint_t status);
@@ -278,10 +279,10 @@ ngx_table_elt_t *ngx_http_bigcache_send_add_header(ngx_http_request_t *r,
     const char *name, ngx_str_t *value);
 
 /*
- * Forgets what an earlier handler, which passed the request on, has said of a
- * body that it did not send: a backend by X-Accel-Redirect, for example.  What
- * it said of anything else stays, as with nginx's static files: cookies, how
- * long to keep the answer.
+ * Removes header lines that describe a body which was not sent: an earlier
+ * handler, for example a backend with X-Accel-Redirect, has set them before
+ * the request came here.  Other lines stay, as with nginx's static files:
+ * cookies, how long to keep the answer.
  */
 void ngx_http_bigcache_send_forget(ngx_http_request_t *r);
 
@@ -298,7 +299,7 @@ void ngx_http_bigcache_send_json_type(ngx_http_request_t *r);
 void ngx_http_bigcache_unpack_init(void);
 
 /*
- * Sends before, which may be NULL, and then the unpacked bytes of a gzip file
+ * Sends before, which may be NULL, and then the unpacked bytes of a gzip file,
  * from ctx->op.skip on.  Returns what ngx_http_output_filter() does.
  */
 ngx_int_t ngx_http_bigcache_unpack(ngx_http_request_t *r,
@@ -307,9 +308,9 @@ ngx_int_t ngx_http_bigcache_unpack(ngx_http_request_t *r,
 
 /*
  * text: clears send_gzip in locations where a filter works on the text of
- * pages.  add must be called for each location of bigcache when it is merged,
- * init when all of the configuration is.  Both return NGX_ERROR if there is no
- * memory.
+ * pages.  ngx_http_bigcache_text_add() must be called for each location of
+ * bigcache when it is merged, ngx_http_bigcache_text_init() at the end of the
+ * configuration.  Both return NGX_ERROR if out of memory.
  */
 ngx_int_t ngx_http_bigcache_text_add(ngx_conf_t *cf,
     ngx_http_bigcache_loc_conf_t *blcf);
@@ -323,7 +324,9 @@ char *ngx_http_bigcache_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* zone: the shared memory of a store */
 
-/* makes the zone of a bigcache_path line, which must set the parameters */
+/*
+ * makes the zone of a bigcache_path line; the caller must set the parameters
+ */
 
 ngx_http_bigcache_zone_t *ngx_http_bigcache_zone_create(ngx_conf_t *cf);
 
@@ -344,22 +347,22 @@ ngx_int_t ngx_http_bigcache_variables_add(ngx_conf_t *cf);
 
 /* status: $bigcache_status, Cache-Status, and the counters */
 
-/* notes what came of the operation, once for each request */
+/* records the result of the operation, once for each request */
 
 ngx_int_t ngx_http_bigcache_status(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 
 /*
- * For a request that comes from another location of bigcache, whose context
- * is ctx, or NULL: drop takes back its Cache-Status, for that of this
- * location; last puts it behind those that came in since, RFC 9211: the cache
+ * For a request that comes from another location of bigcache, whose context is
+ * ctx, or NULL.  drop removes its Cache-Status: this location has its own.
+ * last moves it after those that were added meanwhile: by RFC 9211 the cache
  * next to the client is the last member.
  */
 void ngx_http_bigcache_status_drop(ngx_http_bigcache_ctx_t *ctx);
 ngx_int_t ngx_http_bigcache_status_last(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 
-/* counts the request, when it is over */
+/* counts the request when it is over */
 
 void ngx_http_bigcache_status_measure(ngx_http_bigcache_ctx_t *ctx);
 

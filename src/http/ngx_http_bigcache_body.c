@@ -4,7 +4,9 @@
  */
 
 
-/* The body of a request, as an operation wants it. */
+/*
+ * The body of a request, in the form that an operation takes.
+ */
 
 
 #include <ngx_config.h>
@@ -50,8 +52,9 @@ ngx_http_bigcache_body(ngx_http_request_t *r, bigcache_data_t *body)
 
 
 /*
- * Once there is a temporary file, nginx writes all of the body there and
- * leaves one buffer; several are in memory, within client_body_buffer_size.
+ * Joins the buffers in memory; there may be several, client_body_buffer_size
+ * bytes in total.  If there is a temporary file, the whole body is there, in
+ * one buffer.
  */
 
 static ngx_int_t

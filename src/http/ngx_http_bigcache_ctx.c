@@ -5,8 +5,8 @@
 
 
 /*
- * The context of a request: made when a front end takes the request, found
- * again behind internal redirects, freed with the request's pool.
+ * The context of a request: made when a front end handles the request, found
+ * again after internal redirects, freed with the request's pool.
  */
 
 
@@ -42,7 +42,7 @@ ngx_http_bigcache_ctx_create(ngx_http_request_t *r)
     ctx->op.page.fd = -1;
     ctx->op.body = bigcache_data_bytes((u_char *) "", 0);
 
-    /* not ngx_http_cleanup_add(), which does not wait for the thread */
+    /* ngx_http_cleanup_add() would run before the thread has ended */
 
     cln = ngx_pool_cleanup_add(r->pool, 0);
     if (cln == NULL) {
@@ -75,8 +75,9 @@ ngx_http_bigcache_ctx_find(ngx_http_request_t *r)
     }
 
     /*
-     * An internal redirect has cleared it, to an error_page for one.  The
-     * pool is also that of the subrequests, whose contexts are their own.
+     * An internal redirect, for example to an error_page, has cleared the
+     * context.  The contexts of subrequests are in the same pool, and are
+     * skipped.
      */
 
     for (cln = r->pool->cleanup; cln; cln = cln->next) {

@@ -7,12 +7,12 @@
 /*
  * The gauges of a store, for an answer that must not wait for long.
  *
- * Gauges take a thread, which may have to ask another process; when neither
- * has time, or that one hangs, the numbers are needed most.  So a request waits
- * for a second, no longer, and is answered with what there is.  The task
- * belongs to the worker, not to the request, which may be gone when it ends.
- * All requests that wait share it: at most one thread is taken, and
- * r->main->blocked is not needed.
+ * Gauges need a thread, and the thread may have to ask another process.  When
+ * both are busy, or the other process hangs, the numbers are needed most.  So
+ * a request waits for a second at most, and is then answered with what is
+ * known.  The task belongs to the worker, since the request may be gone when
+ * the task ends.  All requests that wait share one task: it uses one thread at
+ * most, and does not need r->main->blocked.
  */
 
 
@@ -23,7 +23,7 @@
 #include "ngx_http_bigcache.h"
 
 
-/* milliseconds: that a request waits; of the timer that keeps a worker */
+/* milliseconds: the wait of a request; the timer that keeps a worker alive */
 
 #define NGX_HTTP_BIGCACHE_GAUGES_WAIT  1000
 #define NGX_HTTP_BIGCACHE_GAUGES_TIME  60000
@@ -37,7 +37,7 @@ typedef struct {
     ngx_queue_t                waiting;
 } ngx_http_bigcache_gauges_t;
 
-/* a request that waits for it */
+/* a request that waits for the task */
 
 typedef struct {
     ngx_queue_t                queue;
@@ -83,7 +83,7 @@ ngx_http_bigcache_gauges(ngx_http_request_t *r,
 
         if (ngx_thread_task_post(ctx->zone->thread_pool, task) != NGX_OK) {
 
-            /* the pool has logged why: its queue is full */
+            /* the queue of the pool is full, which the pool has logged */
 
             return NGX_BUSY;
         }
@@ -174,7 +174,7 @@ ngx_http_bigcache_gauges_event_handler(ngx_event_t *ev)
 
     if (ev->timedout) {
 
-        /* nothing is cancelled */
+        /* the task goes on */
 
         ev->timedout = 0;
         ngx_add_timer(ev, NGX_HTTP_BIGCACHE_GAUGES_TIME);
@@ -186,7 +186,7 @@ ngx_http_bigcache_gauges_event_handler(ngx_event_t *ev)
         ngx_del_timer(ev);
     }
 
-    /* a request that comes meanwhile may post the task again */
+    /* the copy is needed: a request that comes now may post the task again */
 
     up = gauges->op.up;
     stat = gauges->op.stat;

@@ -5,8 +5,8 @@
 
 
 /*
- * The directive bigcache_path: a row for each parameter, and what must be true
- * of the directory before nginx gives it to the user of the workers.
+ * The directive bigcache_path: one row for each parameter, and checks of the
+ * directory before nginx gives it to the user of the workers.
  */
 
 
@@ -17,7 +17,7 @@
 #include "ngx_http_bigcache.h"
 
 
-/* leaves room for the names of the files below, within PATH_MAX */
+/* leaves room for the file names in the directory, within PATH_MAX */
 
 #define NGX_HTTP_BIGCACHE_PATH_MAX     1024
 
@@ -26,7 +26,7 @@
 #define NGX_HTTP_BIGCACHE_GB           (1024 * 1024 * 1024)
 #define NGX_HTTP_BIGCACHE_HOUR         (3600 * 1000)
 
-/* a limit of fewer segments could not be kept to */
+/* with fewer segments than that a limit could not be kept */
 
 #define NGX_HTTP_BIGCACHE_SEGMENTS     8
 
@@ -40,7 +40,7 @@ typedef enum {
     NGX_HTTP_BIGCACHE_PATH_BYTES        /* uint64_t */
 } ngx_http_bigcache_path_kind_e;
 
-/* a time with a min may be "off", too, which is 0 */
+/* a time that has a min may also be "off", which is 0 */
 
 typedef struct {
     ngx_str_t                      name;
@@ -113,7 +113,7 @@ static const ngx_http_bigcache_parameter_t  ngx_http_bigcache_parameters[] = {
       offsetof(ngx_http_bigcache_zone_t, conf.min_free),
       0, NGX_MAX_OFF_T_VALUE, 0 },
 
-    /* its default depends on max_size */
+    /* the default depends on max_size */
 
     { ngx_string("segment_size="), NGX_HTTP_BIGCACHE_PATH_BYTES,
       offsetof(ngx_http_bigcache_zone_t, conf.segment_size),
@@ -173,7 +173,7 @@ ngx_http_bigcache_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (zone->thread_pool == NULL) {
 
-        /* the one pool that nginx makes if the configuration does not */
+        /* the default pool, which nginx makes if the configuration does not */
 
         zone->thread_pool = ngx_thread_pool_add(cf, NULL);
         if (zone->thread_pool == NULL) {
@@ -204,7 +204,7 @@ ngx_http_bigcache_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* sets all parameters to what they are if they are not given */
+/* sets all parameters to their defaults */
 
 static void
 ngx_http_bigcache_path_init(ngx_http_bigcache_zone_t *zone)
@@ -273,7 +273,7 @@ ngx_http_bigcache_path_parameter(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
 }
 
 
-/* returns what is wrong with the value; NGX_CONF_ERROR if that was logged */
+/* returns what is wrong with the value, NGX_CONF_ERROR if that is logged */
 
 static char *
 ngx_http_bigcache_path_value(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
@@ -468,7 +468,7 @@ ngx_http_bigcache_path_size(const ngx_http_bigcache_parameter_t *parameter,
 }
 
 
-/* stores that share a thread pool share its turns, too */
+/* stores that share a thread pool also share its turns */
 
 static ngx_http_bigcache_pool_t *
 ngx_http_bigcache_path_share_pool(ngx_conf_t *cf, ngx_array_t *zones,
@@ -489,7 +489,7 @@ ngx_http_bigcache_path_share_pool(ngx_conf_t *cf, ngx_array_t *zones,
 }
 
 
-/* what the parameters say together */
+/* checks parameters that depend on each other */
 
 static char *
 ngx_http_bigcache_path_check(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone)
@@ -577,7 +577,7 @@ ngx_http_bigcache_path_directory(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone)
     path->conf_file = cf->conf_file->file.name.data;
     path->line = cf->conf_file->line;
 
-    /* refuses a path that has another use */
+    /* also refuses a path that nginx uses for something else */
 
     if (ngx_add_path(cf, &path) != NGX_OK) {
         return NGX_CONF_ERROR;
@@ -588,9 +588,9 @@ ngx_http_bigcache_path_directory(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone)
 
 
 /*
- * The master, as root, is about to give the directory to the user of the
- * workers.  It must not follow a link that another user has put there, nor
- * take a directory that belongs to another user.
+ * The master, as root, will give the directory to the user of the workers.  It
+ * must not follow a link that another user has put there, and must not take a
+ * directory that belongs to another user.
  */
 
 static char *
@@ -635,7 +635,7 @@ ngx_http_bigcache_path_trusted(ngx_conf_t *cf, ngx_str_t *path)
 
     if (uid == (ngx_uid_t) NGX_CONF_UNSET_UINT) {
 
-        /* there is no "user" directive so far */
+        /* no "user" directive yet */
 
         pwd = getpwnam(NGX_USER);
         uid = pwd ? pwd->pw_uid : 0;

@@ -4,7 +4,9 @@
  */
 
 
-/* Sends answers: their header and the pieces of their body. */
+/*
+ * Sends answers: the header, and the body in pieces.
+ */
 
 
 #include <ngx_config.h>
@@ -14,7 +16,7 @@
 #include "ngx_http_bigcache.h"
 
 
-/* where the version, microseconds since the epoch, is a date */
+/* microseconds of a version in one second of a date */
 
 #define NGX_HTTP_BIGCACHE_SECOND  1000000
 
@@ -108,7 +110,7 @@ ngx_http_bigcache_send_json(ngx_http_request_t *r, ngx_uint_t status,
     ngx_chain_t               out;
     ngx_http_bigcache_ctx_t  *ctx;
 
-    /* the status that is counted, whatever nginx makes of it */
+    /* the status to count, even if nginx changes it */
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_module);
     ctx->said = status;
@@ -119,7 +121,9 @@ ngx_http_bigcache_send_json(ngx_http_request_t *r, ngx_uint_t status,
         return status;
     }
 
-    /* the rest of a body that was not asked for must not be the next request */
+    /*
+     * if the body is not read, the rest of it must not be taken for a request
+     */
 
     rc = ngx_http_discard_request_body(r);
 
@@ -230,7 +234,7 @@ ngx_http_bigcache_send_type(ngx_http_request_t *r, ngx_str_t *type)
         return;
     }
 
-    /* filters compare the type up to its parameters */
+    /* filters compare the type without its parameters */
 
     r->headers_out.content_type_len = p - type->data;
 
@@ -250,8 +254,8 @@ ngx_http_bigcache_send_json_type(ngx_http_request_t *r)
 
 
 /*
- * Takes the charset from a parameter of the content type, for the charset
- * filter, if it is that.  Returns the ";" that ends it, or NULL.
+ * If the parameter is a charset, takes it for the charset filter.  Returns the
+ * ";" that ends it, or NULL.
  */
 
 static u_char *
@@ -294,7 +298,7 @@ ngx_http_bigcache_charset(ngx_http_request_t *r, u_char *p, u_char *last)
 }
 
 
-/* tells the error filter that the answer is not one of nginx's */
+/* sends the header; the error filter must leave this answer alone */
 
 static ngx_int_t
 ngx_http_bigcache_send_header(ngx_http_request_t *r)
@@ -310,7 +314,7 @@ ngx_http_bigcache_send_header(ngx_http_request_t *r)
 
     if (rc > NGX_OK) {
 
-        /* a filter would have an error instead, 416 for one */
+        /* a filter has failed, with 416 for example: nginx answers instead */
 
         ctx->answered = 0;
     }
@@ -319,7 +323,7 @@ ngx_http_bigcache_send_header(ngx_http_request_t *r)
 }
 
 
-/* ETag and Last-Modified, both of them the version */
+/* sets ETag and Last-Modified, both from the version */
 
 static ngx_int_t
 ngx_http_bigcache_version(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
@@ -361,7 +365,7 @@ ngx_http_bigcache_encoding(ngx_http_request_t *r,
 
     blcf = ngx_http_get_module_loc_conf(r, ngx_http_bigcache_module);
 
-    /* where all get the text, nothing depends on what they take */
+    /* if all clients get unpacked pages here, the answer does not vary */
 
     if (ctx->op.varies && blcf->send_gzip
         && ngx_http_bigcache_send_add_header(r, "Vary", &accept) == NULL)
@@ -396,7 +400,7 @@ ngx_http_bigcache_buf(ngx_http_request_t *r, bigcache_data_t *data)
         b->pos = (u_char *) data->bytes.data;
         b->last = b->pos + data->bytes.len;
 
-        /* an empty buffer is legal only as a special one */
+        /* nginx accepts an empty buffer only as a special one */
 
         b->memory = (data->bytes.len != 0);
         b->sync = !b->memory;
@@ -421,13 +425,13 @@ ngx_http_bigcache_buf(ngx_http_request_t *r, bigcache_data_t *data)
 
 
 /*
- * An error_page in the location itself is meant for the cache: "error_page
- * 404 = @backend", for example.  One that is inherited from the server is
- * meant for people, and clients of the API could not parse it.
+ * An error_page in the location itself is meant for the cache, for example
+ * "error_page 404 = @backend".  One that is inherited from the server is meant
+ * for people, and clients of the API could not parse it.
  *
- * The client of a subrequest is nginx: SSI has a stub for one that fails,
+ * The client of a subrequest is nginx: SSI has a stub for a failed one,
  * auth_request and njs look at the status.  They get what nginx's own handlers
- * give them, a status and nothing else.
+ * send: a status without a body.
  */
 
 ngx_uint_t

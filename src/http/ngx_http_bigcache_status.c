@@ -4,7 +4,9 @@
  */
 
 
-/* What came of a request: $bigcache_status, Cache-Status, and the counters. */
+/*
+ * The result of a request: $bigcache_status, Cache-Status, and the counters.
+ */
 
 
 #include <ngx_config.h>
@@ -23,7 +25,7 @@ static void ngx_http_bigcache_count(ngx_http_bigcache_ctx_t *ctx);
 static const char  ngx_http_bigcache_cache_status_name[] = "Cache-Status";
 
 
-/* by bigcache_rc_t; that of BIGCACHE_OK is the route's */
+/* by bigcache_rc_t; for BIGCACHE_OK the route has one */
 
 static ngx_str_t  ngx_http_bigcache_statuses[] = {
     [BIGCACHE_OK] = ngx_null_string,
@@ -128,9 +130,9 @@ ngx_http_bigcache_status_last(ngx_http_request_t *r,
 
 
 /*
- * Returns the header line of a context, or NULL; ctx may be NULL.  A filter
- * that fails has nginx begin the list of headers anew, so another header may
- * be there since.
+ * Returns the header line of a context, or NULL; ctx may be NULL.  When a
+ * filter fails, nginx clears the list of headers, so the line may be another
+ * one now.
  */
 
 static ngx_table_elt_t *
@@ -158,7 +160,7 @@ ngx_http_bigcache_status_measure(ngx_http_bigcache_ctx_t *ctx)
 
     r = ctx->request;
 
-    /* filters may have made something else of it, an error_page, too */
+    /* filters, or an error_page, may have changed the status */
 
     status = ctx->answered ? r->headers_out.status
              : ctx->said ? ctx->said

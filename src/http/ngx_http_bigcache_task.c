@@ -5,7 +5,7 @@
 
 
 /*
- * The way into a thread and back, as nginx's own modules do it:
+ * The way into a thread and back, as in nginx's own modules:
  *
  *     post        in the event loop: takes a turn if the operation is long
  *     run         puts the task into the queue of the thread pool, blocks the
@@ -15,14 +15,13 @@
  *     resume      calls the front end's handler, and finalizes the request
  *
  * While the operation runs, r->main->blocked keeps the request and its pool
- * alive, whatever the client does.  The thread sees the operation and nothing
- * else of the request.  No other file posts tasks for requests or touches
- * blocked.
+ * alive, even if the client leaves.  The thread sees only the operation, not
+ * the request.  No other file posts tasks for requests or touches blocked.
  *
- * While a long operation waits for its turn, nothing is blocked: if the client
- * leaves, nginx ends the request, and the cleanup of its pool leaves the queue.
- * A client that only shuts its side down, and still reads, looks the same, and
- * is treated the same.
+ * While a long operation waits for its turn, the request is not blocked.  If
+ * the client leaves, nginx ends the request, and the cleanup of its pool
+ * removes it from the queue.  A client that shuts down only its sending side
+ * looks the same, and is treated the same.
  */
 
 
@@ -34,15 +33,15 @@
 
 
 /*
- * A worker that must exit does so as soon as no timer keeps it.  This one
- * does, and is set again for as long as the thread works.
+ * A worker that is shutting down exits when no timer keeps it alive.  This
+ * timer does, and is set again while the thread works.
  */
 
 #define NGX_HTTP_BIGCACHE_TASK_TIME  60000
 
 /*
- * Tasks of one request, by its subrequests: nginx counts them, and what else
- * it waits for, in eight bits.
+ * The most tasks of one request, which its subrequests make: nginx counts
+ * them, and other things it waits for, in eight bits.
  */
 
 #define NGX_HTTP_BIGCACHE_TASKS      192
@@ -105,7 +104,7 @@ ngx_http_bigcache_task_post(ngx_http_request_t *r,
     task->event.handler = ngx_http_bigcache_task_event_handler;
     task->event.log = r->connection->log;
 
-    /* the content phase has installed a handler that does nothing */
+    /* the content phase has set a handler that does nothing */
 
     r->write_event_handler = ngx_http_bigcache_resume;
 
@@ -132,7 +131,10 @@ ngx_http_bigcache_task_post(ngx_http_request_t *r,
 }
 
 
-/* only a thread finds out that a page is large, and gives it up then */
+/*
+ * only a thread finds out that a page is large, and then stops: the second run
+ * is long
+ */
 
 static ngx_uint_t
 ngx_http_bigcache_long(ngx_http_bigcache_ctx_t *ctx)
@@ -168,14 +170,14 @@ ngx_http_bigcache_wait(ngx_http_request_t *r, ngx_thread_task_t *task)
     if (r == r->main) {
         r->read_event_handler = ngx_http_test_reading;
 
-        /* the client may have left already: there is no other event then */
+        /* if the client has left already, there will be no other event */
 
         if (rev->ready) {
             ngx_post_event(rev, &ngx_posted_events);
         }
     }
 
-    /* the timer keeps a worker that must exit, too */
+    /* the timer also keeps a worker that is shutting down alive */
 
     ngx_add_timer(&task->event, NGX_HTTP_BIGCACHE_TASK_TIME);
 
@@ -200,7 +202,7 @@ ngx_http_bigcache_run(ngx_http_request_t *r, ngx_thread_task_t *task)
     if (r->main->blocked >= NGX_HTTP_BIGCACHE_TASKS
         || ngx_thread_task_post(ctx->zone->thread_pool, task) != NGX_OK)
     {
-        /* the pool has logged why, if its queue is full */
+        /* if the queue of the pool is full, the pool has logged that */
 
         ngx_http_bigcache_turn_end(&bt->turn);
 
@@ -266,7 +268,7 @@ ngx_http_bigcache_task_event_handler(ngx_event_t *ev)
 
     if (ev->timedout) {
 
-        /* a purge or a gigabyte takes long; nothing is cancelled */
+        /* a purge, or a gigabyte, takes long: the task goes on */
 
         ev->timedout = 0;
         ngx_add_timer(ev, NGX_HTTP_BIGCACHE_TASK_TIME);
@@ -335,7 +337,7 @@ ngx_http_bigcache_turn_taken(ngx_http_request_t *r, ngx_thread_task_t *task)
 }
 
 
-/* the request has ended, perhaps while it still waited */
+/* the request has ended, maybe while it waited for its turn */
 
 static void
 ngx_http_bigcache_turn_cleanup(void *data)
@@ -397,7 +399,7 @@ ngx_http_bigcache_resume(ngx_http_request_t *r)
 
     if (ctx->waiting) {
 
-        /* the connection became writable meanwhile */
+        /* the connection became writable, but the thread has not ended */
 
         return;
     }
@@ -406,7 +408,7 @@ ngx_http_bigcache_resume(ngx_http_request_t *r)
 
         if (r->connection->error) {
 
-            /* the client has left: nobody needs the large page */
+            /* the client has left: the large page is not needed */
 
             ngx_http_finalize_request(r, NGX_HTTP_CLIENT_CLOSED_REQUEST);
             return;

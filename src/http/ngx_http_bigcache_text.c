@@ -5,18 +5,19 @@
 
 
 /*
- * Finds the locations where a filter works on the text of a page: there it is
- * unpacked before it is sent, since a filter would be given a gzip file.
+ * Finds the locations where a filter works on the text of a page.  There a
+ * page is unpacked before it is sent, since the filter would otherwise get a
+ * gzip file.
  *
- * What such a filter has been told is in a struct that no header shows.  But
- * the directives of a module are no secret, and those that nginx sets by
- * itself say where in that struct they lie: "ssi" is a flag, "add_before_body"
- * a string.  For directives with setters of their own, "sub_filter" for one,
- * the module makes the struct of a location that has none of them: a word that
- * is zero there, and is not zero here, was set by one.
+ * The settings of such a filter are in a struct that no header declares.  But
+ * the directives of a module are known, and those that nginx itself sets have
+ * an offset in that struct: "ssi" is a flag, "add_before_body" a string.
+ * Other directives have setters of their own, for example "sub_filter".  For
+ * these, the module makes the struct of a location without any directive.  A
+ * word that is zero there and not zero here was set by a directive.
  *
- * Modules that run programs of the user, as njs and Lua do, are not looked
- * into; nor are those that are not named here.
+ * Modules that run programs of the user, such as njs and Lua, are not checked.
+ * Neither are modules that are not named here.
  */
 
 
@@ -30,10 +31,10 @@
 typedef struct {
     ngx_module_t                  *module;
     ngx_command_t                 *cmd;
-    u_char                        *untouched;  /* for words alone */
+    u_char                        *untouched;  /* for words only */
 } ngx_http_bigcache_text_t;
 
-/* tells whether the filter is on, by its conf of a location */
+/* returns 1 if the filter is on in a location with this conf */
 
 typedef ngx_uint_t (*ngx_http_bigcache_text_pt)(
     ngx_http_bigcache_text_t *text, u_char *conf);
@@ -103,7 +104,7 @@ static const ngx_http_bigcache_filter_t  ngx_http_bigcache_filters[] = {
     { "ngx_http_echo_module", "echo_after_body",
       ngx_http_bigcache_text_pointer },
 
-    /* its array is never NULL, and lies in front of these */
+    /* its array is never NULL, and is in front of these words */
 
     { "ngx_http_subs_filter_module", "subs_filter_types",
       ngx_http_bigcache_text_array },
@@ -256,7 +257,10 @@ ngx_http_bigcache_text_array(ngx_http_bigcache_text_t *text, u_char *conf)
 }
 
 
-/* negative is off; a charset may be that of a variable, a number of its own */
+/*
+ * Returns 1 if the charset filter recodes.  A negative number means off.  The
+ * charset may also be a variable, which has a number of its own.
+ */
 
 static ngx_uint_t
 ngx_http_bigcache_text_charset(ngx_http_bigcache_text_t *text, u_char *conf)
@@ -274,7 +278,7 @@ ngx_http_bigcache_text_charset(ngx_http_bigcache_text_t *text, u_char *conf)
 
     if (cmd && *(ngx_flag_t *) (conf + cmd->offset) == 1) {
 
-        /* from that of the page */
+        /* recodes from the charset of the page */
 
         return 1;
     }
@@ -297,7 +301,9 @@ ngx_http_bigcache_text_words(ngx_http_bigcache_text_t *text, u_char *conf)
     size_t          offset, end;
     ngx_command_t  *cmd;
 
-    /* the directives that say where they lie say how large it is at least */
+    /*
+     * the struct has at least the words of the directives that have an offset
+     */
 
     end = 0;
 
@@ -322,9 +328,9 @@ ngx_http_bigcache_text_words(ngx_http_bigcache_text_t *text, u_char *conf)
 
 
 /*
- * Tells whether a directive names the word as its own: it says how or for
- * what, "sub_filter_types" for one, and does nothing by itself.  Those with
- * setters of their own name none.
+ * Returns 1 if a directive of the module has this offset.  Such a directive,
+ * for example "sub_filter_types", only adjusts the filter and does not turn it
+ * on.  Directives with setters of their own have no offset.
  */
 
 static ngx_uint_t
@@ -382,7 +388,7 @@ ngx_http_bigcache_text_command(ngx_module_t *module, const char *name)
 }
 
 
-/* returns the conf of a location where the module has been told nothing */
+/* returns the conf of a location that has no directive of the module */
 
 static u_char *
 ngx_http_bigcache_text_untouched(ngx_conf_t *cf, ngx_module_t *module,

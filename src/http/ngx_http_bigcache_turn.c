@@ -5,17 +5,17 @@
 
 
 /*
- * Turns of long operations: in each worker at most half of the threads of a
+ * Turns of long operations.  In each worker at most half of the threads of a
  * pool work on batches, purges, lists and large bodies, so that a plain GET or
- * POST always finds one.  The others wait here, first come, first served,
+ * POST always finds a free thread.  Other long operations wait here, in order,
  * without a thread.
  *
- * nginx does not tell modules how many threads a pool has.  So those are
- * counted that have run an operation.  The thread that was idle for longest is
- * the next to run one, so all of them soon have; until then fewer long
- * operations run at a time than could.
+ * nginx does not tell modules how many threads a pool has, so this counts the
+ * threads that have run an operation.  The thread that was idle longest runs
+ * the next operation, so all threads soon have run one.  Until then fewer long
+ * operations run at a time than would be allowed.
  *
- * All of this runs in the event loop, but for counting a thread.
+ * All of this runs in the event loop, except counting a thread.
  */
 
 
@@ -26,7 +26,7 @@
 #include "ngx_http_bigcache.h"
 
 
-/* requests that may wait for a turn; others are refused at once */
+/* requests that may wait for a turn; more are refused at once */
 
 #define NGX_HTTP_BIGCACHE_TURNS  512
 
@@ -53,7 +53,7 @@ ngx_http_bigcache_turn_create_pool(ngx_pool_t *memory)
 void
 ngx_http_bigcache_turn_count_thread(ngx_http_bigcache_pool_t *pool)
 {
-    /* a thread belongs to one pool, until it ends */
+    /* a thread belongs to one pool until it ends */
 
     static _Thread_local ngx_uint_t  counted;
 
@@ -77,7 +77,10 @@ ngx_http_bigcache_turn_take(ngx_http_bigcache_pool_t *pool,
         return NGX_OK;
     }
 
-    /* requests to clear or close the cache have room beyond all others */
+    /*
+     * requests to clear or close the cache may wait even when the queue is
+     * full
+     */
 
     if (pool->nwaiting >= (first ? 2 : 1) * NGX_HTTP_BIGCACHE_TURNS) {
         return NGX_BUSY;

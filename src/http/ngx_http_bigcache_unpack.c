@@ -5,14 +5,14 @@
 
 
 /*
- * Pages that are unpacked while they are sent, a piece at a time, as the
- * client reads: a filter in front of all others, to which the page comes as a
- * gzip file, and which gives them its text, as nginx's gunzip filter does.  A
- * request that waits for its client holds the gzip file, the pieces, and what
- * zlib needs: no more than 110 KB beside the file.
+ * Unpacks pages while they are sent, a piece at a time, as the client reads.
+ * This is a filter before all others: it gets the page as a gzip file and
+ * passes its text on, as nginx's gunzip filter does.  A request that waits for
+ * its client holds the gzip file, the pieces, and the memory of zlib: at most
+ * 110 KB more than the file.
  *
- * That is slower than unpacking all of a page at once, so it is done only if
- * unpacked pages take too much memory already, see bigcache_op_get_unpack().
+ * This is slower than unpacking a page at once.  So it is done only if
+ * unpacked pages already take too much memory, see bigcache_op_get_unpack().
  */
 
 
@@ -30,15 +30,17 @@
 #define NGX_HTTP_BIGCACHE_PIECE      (32 * 1024)
 #define NGX_HTTP_BIGCACHE_PIECES     2
 
-/* pieces in a row, then other requests of the worker may have their turn */
+/* pieces in a row; then the worker serves other requests */
 
 #define NGX_HTTP_BIGCACHE_ROUND      8
 
-/* in r->buffered, where no module of nginx has it: there is more to come */
+/*
+ * a bit of r->buffered that nginx's modules do not use: more bytes will come
+ */
 
 #define NGX_HTTP_BIGCACHE_BUFFERED   0x08
 
-/* a gzip file, as inflateInit2() has it, with the window of zlib */
+/* the window bits of inflateInit2() for a gzip file */
 
 #define NGX_HTTP_BIGCACHE_GZIP       (MAX_WBITS + 16)
 
@@ -47,8 +49,8 @@ struct ngx_http_bigcache_unpack_s {
     ngx_chain_t                *free;
     ngx_chain_t                *busy;
     ngx_uint_t                  bufs;
-    uint64_t                    skip;     /* bytes that are not to be sent */
-    uint64_t                    rest;     /* that are, behind them */
+    uint64_t                    skip;     /* bytes to skip */
+    uint64_t                    rest;     /* bytes to send after them */
     z_stream                    zstream;
     unsigned                    begun:1;
     unsigned                    done:1;
@@ -144,7 +146,7 @@ ngx_http_bigcache_unpack_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     unpack->begun = 1;
     r->buffered |= NGX_HTTP_BIGCACHE_BUFFERED;
 
-    /* what stands in front of the page goes with its first piece */
+    /* the first piece is sent together with what precedes the page */
 
     out = in;
 
@@ -166,7 +168,10 @@ ngx_http_bigcache_unpack_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
             return NGX_ERROR;
         }
 
-        /* the brace in front of a document is not of these, and stays */
+        /*
+         * only buffers of this filter return to its list, not the brace before
+         * a document
+         */
 
         cl = *last;
         *last = NULL;
@@ -181,7 +186,7 @@ ngx_http_bigcache_unpack_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         }
     }
 
-    /* the client reads as fast as this goes */
+    /* continues after other events: the client reads as fast as this works */
 
     ngx_post_event(r->connection->write, &ngx_posted_next_events);
 
@@ -190,9 +195,10 @@ ngx_http_bigcache_unpack_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
 
 /*
- * Whether the rest of the page may come later.  Only the request that has the
- * connection is called when the connection is, and a module that has asked for
- * a subrequest may take what there is of its body as all of it.
+ * Returns 1 if the rest of the page may be sent later.  nginx calls only the
+ * request that has the connection when the connection is writable.  And a
+ * module that made a subrequest may take the first part of its body for all of
+ * it.
  */
 
 static ngx_uint_t
@@ -221,7 +227,7 @@ ngx_http_bigcache_unpack_flush(ngx_http_request_t *r,
 }
 
 
-/* returns NGX_AGAIN if all pieces are on their way to the client */
+/* returns NGX_AGAIN if the client has not read any of the pieces yet */
 
 static ngx_int_t
 ngx_http_bigcache_unpack_next(ngx_http_request_t *r,
@@ -258,7 +264,7 @@ ngx_http_bigcache_unpack_next(ngx_http_request_t *r,
 }
 
 
-/* filters may have set anything in a buffer that has been used before */
+/* filters may have changed a buffer that was used before */
 
 static ngx_chain_t *
 ngx_http_bigcache_unpack_buf(ngx_http_request_t *r,
@@ -307,7 +313,7 @@ ngx_http_bigcache_unpack_buf(ngx_http_request_t *r,
 }
 
 
-/* fills b with what comes next, some of it or all */
+/* fills b with the next bytes, some or all */
 
 static ngx_int_t
 ngx_http_bigcache_inflate(ngx_http_request_t *r,
@@ -344,7 +350,7 @@ ngx_http_bigcache_inflate(ngx_http_request_t *r,
 
     } while (b->pos == b->last && unpack->rest);
 
-    /* zlib has more to say of the file: that its checksum is right */
+    /* zlib has not verified the checksum of the file yet */
 
     if (unpack->rest == 0 && rc == Z_OK) {
 

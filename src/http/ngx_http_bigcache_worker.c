@@ -5,15 +5,16 @@
 
 
 /*
- * The caches of a worker process.  Threads of their own open them, never
+ * The caches of a worker process.  Threads of their own open them, not
  * init_process: nginx does not respawn a worker whose init_process failed, and
- * on a reload new workers start while old ones still have the directories
- * open.  If not even the thread can be started, the worker goes on without the
+ * after a reload new workers start while old ones still have the directories
+ * open.  If even the thread cannot be started, the worker runs without the
  * store, answers 503, and tries again.
  *
- * A worker that must quit may live as long as its slowest client, but another
- * one must have the store open then.  It learns that it must quit from an idle
- * connection of its own, which nginx closes first of all.
+ * A worker that is shutting down may live as long as its slowest client, but
+ * another worker must have the store open then.  The worker learns that it
+ * must quit from an idle connection of its own: nginx closes idle connections
+ * first.
  */
 
 
@@ -27,7 +28,9 @@
 #include "bigcache_local.h"
 
 
-/* in the environment of a new binary: the sockets that it inherits */
+/*
+ * a variable in the environment of a new binary: the sockets that it inherits
+ */
 
 #ifdef ANGIE_VAR
 #define NGX_HTTP_BIGCACHE_VAR  ANGIE_VAR
@@ -35,7 +38,7 @@
 #define NGX_HTTP_BIGCACHE_VAR  NGINX_VAR
 #endif
 
-/* milliseconds until what could not be started is tried again */
+/* milliseconds until a failed start is tried again */
 
 #define NGX_HTTP_BIGCACHE_RETRY_MIN  1000
 #define NGX_HTTP_BIGCACHE_RETRY_MAX  5000
@@ -61,8 +64,8 @@ ngx_http_bigcache_worker_init_module(ngx_cycle_t *cycle)
     static ngx_uint_t  called;
 
     /*
-     * A new binary inherits the sockets of the master that started it.  At a
-     * later reload that one may be gone.
+     * A new binary inherits the sockets of its parent, the master that started
+     * it.  That is remembered now: at a later reload that master may be gone.
      */
 
     if (!called && getenv(NGX_HTTP_BIGCACHE_VAR)) {
@@ -87,7 +90,7 @@ ngx_http_bigcache_worker_init_process(ngx_cycle_t *cycle)
     ngx_http_bigcache_zone_t       **zones;
     ngx_http_bigcache_main_conf_t   *bmcf;
 
-    /* cache managers and loaders come here too */
+    /* cache managers and loaders call this too */
 
     if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
     {
@@ -163,7 +166,7 @@ ngx_http_bigcache_worker_exit_process(ngx_cycle_t *cycle)
 }
 
 
-/* if something fails, the timer tries it again */
+/* if this fails, the timer tries it again */
 
 static void
 ngx_http_bigcache_start(ngx_http_bigcache_zone_t *zone)
@@ -264,7 +267,7 @@ ngx_http_bigcache_create(ngx_http_bigcache_zone_t *zone)
 }
 
 
-/* in two containers that share a volume a pid may be the same */
+/* two containers that share a volume may have the same pid */
 
 static uint64_t
 ngx_http_bigcache_master(ngx_pid_t pid)

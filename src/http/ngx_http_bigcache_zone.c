@@ -65,7 +65,7 @@ ngx_http_bigcache_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
     if (ozone && ngx_process == NGX_PROCESS_SINGLE) {
 
-        /* nginx starts neither thread pools nor modules anew there */
+        /* without a master nginx restarts neither thread pools nor modules */
 
         ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
                       "bigcache cannot be reloaded with "
@@ -76,7 +76,7 @@ ngx_http_bigcache_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     if (ozone) {
         zone->shm = ozone->shm;
 
-        /* a reload opens a store that POST /close had closed */
+        /* a reload opens a store that POST /close has closed */
 
         atomic_store(&zone->shm->shared.closed, 0);
 
@@ -102,7 +102,7 @@ ngx_http_bigcache_zone_init(ngx_shm_zone_t *shm_zone, void *data)
         return NGX_OK;
     }
 
-    /* old workers that linger still use it for the former directory */
+    /* old workers may still use the hot index for the former directory */
 
     if (ozone
         && (ozone->conf.hot == NULL
@@ -124,7 +124,7 @@ ngx_http_bigcache_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 }
 
 
-/* the hot index gets the rest of the zone, in one piece */
+/* gives the rest of the zone to the hot index, in one piece */
 
 static void
 ngx_http_bigcache_init_hot(ngx_slab_pool_t *shpool,
@@ -147,7 +147,10 @@ ngx_http_bigcache_init_hot(ngx_slab_pool_t *shpool,
 
         if (p) {
 
-            /* otherwise fresh pages are zero, and touched at their first use */
+            /*
+             * otherwise new pages are zero, and are allocated at their first
+             * use
+             */
 
 #if (NGX_DEBUG_MALLOC)
             ngx_memzero(p, size);
@@ -160,7 +163,7 @@ ngx_http_bigcache_init_hot(ngx_slab_pool_t *shpool,
 }
 
 
-/* called by the store, from any thread */
+/* called by the store, in any thread */
 
 static void
 ngx_http_bigcache_log(void *data, int level, const char *text)
