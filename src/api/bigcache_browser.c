@@ -4,7 +4,9 @@
  */
 
 
-/* Tells requests that pages of other sites send from those that may pass. */
+/*
+ * Recognizes requests that pages of other sites send through a browser.
+ */
 
 
 #define _GNU_SOURCE
@@ -16,7 +18,7 @@
 #include "bigcache_browser.h"
 
 
-/* what may stand behind the host and the port */
+/* what may follow the host and the port */
 
 typedef enum {
     BIGCACHE_BROWSER_NOTHING = 0,
@@ -66,7 +68,7 @@ bigcache_browser_header(bigcache_browser_t *browser, const bigcache_str_t *name,
 
     } else if (bigcache_browser_is(name, "referer")) {
 
-        /* an empty one is none: some proxies blank it out */
+        /* an empty header counts as none: some proxies blank it out */
 
         if (value->len) {
             browser->referers++;
@@ -147,9 +149,9 @@ bigcache_browser_site(const bigcache_str_t *text, bigcache_browser_site_t *site)
 
 
 /*
- * What browsers ask for to show a page, a picture or a sound, to apply a style
- * or to run a script.  Where that is any type at all, as for scripts, it does
- * not tell them from programs.
+ * Types that browsers accept when they show a page, a picture or a sound,
+ * apply a style or run a script.  For scripts, for example, browsers accept
+ * any type, as programs do: then this does not recognize them.
  */
 
 static int
@@ -175,7 +177,7 @@ bigcache_browser_accepts(const bigcache_str_t *value)
 }
 
 
-/* returns 0 if it cannot be told: if there are several, or it is malformed */
+/* returns 0 if that is unknown: there are several, or it is malformed */
 
 static int
 bigcache_browser_from(const bigcache_browser_t *browser,
@@ -194,8 +196,8 @@ bigcache_browser_from(const bigcache_browser_t *browser,
 
 
 /*
- * A proxy in front may have taken the TLS off, so without it here the scheme
- * is not known.
+ * A proxy in front may have ended the TLS.  So without TLS here the scheme is
+ * not known.
  */
 
 static int
@@ -213,7 +215,7 @@ bigcache_browser_own(const bigcache_browser_t *browser,
 }
 
 
-/* where a port is not named, it is the one of the scheme that from has */
+/* a site without a port has the default port of from's scheme */
 
 static int
 bigcache_browser_same(const bigcache_browser_site_t *from,
@@ -268,7 +270,7 @@ bigcache_browser_url(const bigcache_str_t *text, bigcache_browser_rest_e rest,
 }
 
 
-/* a host, or an address of IPv6 in brackets, and a port if there is one */
+/* parses a host, or an IPv6 address in brackets, and an optional port */
 
 static int
 bigcache_browser_authority(const u_char *p, const u_char *last,
@@ -314,7 +316,7 @@ bigcache_browser_authority(const u_char *p, const u_char *last,
 }
 
 
-/* returns what follows the bracket, or NULL */
+/* returns what follows the closing bracket, or NULL */
 
 static const u_char *
 bigcache_browser_address(const u_char *p, const u_char *last,

@@ -7,12 +7,12 @@
 /*
  * A page on another site must not be able to change the cache through its
  * visitor's browser: by a form that posts to it, or by an image whose address
- * is "/clear".  Browsers say where a request comes from; programs do not, and
- * may pass.
+ * is "/clear".  Browsers say where a request comes from.  Programs do not, and
+ * their requests may pass.
  *
- * begin and header note what a request says of itself, check decides.  They
- * allocate no memory: what they note points into the request, which must
- * outlive the struct.
+ * bigcache_browser_begin() and bigcache_browser_header() collect facts of a
+ * request, bigcache_browser_check() decides.  They allocate no memory: the
+ * struct points into the request, which must outlive it.
  */
 
 
@@ -66,29 +66,31 @@ typedef struct {
 
 
 /*
- * Begins to note a request that changes something.  get: its method is one
- * that any link and any image can have; tls: it came over TLS; host: the Host
- * header, empty if there is none.
+ * Begins to collect facts of a request that changes something.  get: its
+ * method is one that any link and any image can have.  tls: it came over TLS.
+ * host: the Host header, empty if there is none.
  */
 void bigcache_browser_begin(bigcache_browser_t *browser, int get, int tls,
     const bigcache_str_t *host);
 
-/* notes a header line, if it is of interest; the name is in lower case */
+/* looks at a header line; the name must be in lower case */
 
 void bigcache_browser_header(bigcache_browser_t *browser,
     const bigcache_str_t *name, const bigcache_str_t *value);
 
 /*
- * Decides whether the request may be carried out.  It may if its Origin, or
- * its Referer if it has no Origin, is of the site that Host names or is one of
- * n sites; and if it has neither and is not a GET of a browser.
+ * Decides whether the request may be carried out.  A request that has an
+ * Origin, or else a Referer, may pass if that is of the site in the Host
+ * header, or of one of the n sites.  A request that has neither may pass
+ * unless it is a GET of a browser.
  */
 bigcache_browser_e bigcache_browser_check(const bigcache_browser_t *browser,
     const bigcache_browser_site_t *sites, unsigned n);
 
 /*
- * Reads a site whose pages may pass: an origin, "https://host:port", or a host
- * with or without a port.  Returns 0 if the text is neither, and for "null".
+ * Parses a site whose pages may pass: an origin, "https://host:port", or a
+ * host with an optional port.  Returns 0 if the text is neither, and for
+ * "null".
  */
 int bigcache_browser_site(const bigcache_str_t *text,
     bigcache_browser_site_t *site);

@@ -56,19 +56,22 @@ ngx_int_t ngx_http_bigcache_handler(ngx_http_request_t *r);
 /* route */
 
 /*
- * Finds the endpoint that a path belongs to.  raw: it is as it was sent, with
- * its query string; in any other a "?" is part of the path.  Returns the first
- * row of that path, and in rest what follows it, or NULL.
+ * Finds the endpoint that a path belongs to.  raw: the path is as it was sent,
+ * with its query string; otherwise a "?"  is part of the path.  Returns the
+ * first row of that path, and in rest what follows it; or NULL.
  */
 const ngx_http_bigcache_route_t *ngx_http_bigcache_route_find(ngx_str_t *base,
     ngx_str_t *uri, ngx_uint_t raw, ngx_str_t *rest);
 
-/* returns the row of that path for a method, given its first row, or NULL */
+/*
+ * returns the row of the same path for a method, or NULL; first is the first
+ * row
+ */
 
 const ngx_http_bigcache_route_t *ngx_http_bigcache_route_method(
     const ngx_http_bigcache_route_t *first, ngx_uint_t method);
 
-/* adds the Allow header of an endpoint, given its first row */
+/* adds the Allow header of an endpoint; route is its first row */
 
 ngx_int_t ngx_http_bigcache_route_allow(ngx_http_request_t *r,
     const ngx_http_bigcache_route_t *route);
@@ -80,8 +83,8 @@ char *ngx_http_bigcache_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /*
  * Decides whether a request that changes something may be carried out.
- * Returns NULL, or why not: a page of another site sent it, or a browser that
- * must use another method.
+ * Returns NULL, or the reason why not: a page of another site sent it, or a
+ * browser that must use another method.
  */
 const char *ngx_http_bigcache_origin_refused(ngx_http_request_t *r);
 
@@ -89,15 +92,15 @@ const char *ngx_http_bigcache_origin_refused(ngx_http_request_t *r);
 /* key */
 
 /*
- * Makes the key of what follows the endpoint: rest, as it was sent if raw,
- * and the query string in it or in args.  Returns NULL, or what is wrong with
- * it, as a sentence.
+ * Makes the key from what follows the endpoint: rest, which is as it was sent
+ * if raw is set, and the query string in it or in args.  Returns NULL, or what
+ * is wrong with it, as a sentence.
  */
 const char *ngx_http_bigcache_key(ngx_http_request_t *r, ngx_str_t *rest,
     ngx_str_t *args, ngx_uint_t raw, ngx_uint_t flags, bigcache_str_t *key);
 
 /*
- * Reads the query string of a list, "limit" and "after", into op.  Returns
+ * Reads "limit" and "after" from the query string of a list into op.  Returns
  * NULL, or what is wrong with it.
  */
 const char *ngx_http_bigcache_key_list_args(ngx_http_request_t *r,
@@ -109,9 +112,9 @@ const char *ngx_http_bigcache_key_list_args(ngx_http_request_t *r,
 /*
  * Tells whether nginx has chosen the location that it would choose for the
  * usual spelling of the key: only then have the access rules of the key been
- * applied.  raw: the path is as it was sent; of a path that was rewritten only
- * the usual spelling passes.  Returns NGX_OK; NGX_DECLINED if it is another
- * location, or may be: the caller must refuse the request; or NGX_ERROR.
+ * applied.  raw: the path is as it was sent.  A rewritten path passes only in
+ * the usual spelling.  Returns NGX_OK; NGX_DECLINED if it is another location,
+ * or may be: the caller must refuse the request; or NGX_ERROR.
  */
 ngx_int_t ngx_http_bigcache_location(ngx_http_request_t *r, ngx_uint_t raw,
     const ngx_http_bigcache_route_t *route, bigcache_str_t *key);
@@ -120,15 +123,16 @@ ngx_int_t ngx_http_bigcache_location(ngx_http_request_t *r, ngx_uint_t raw,
 /* headers */
 
 /*
- * Reads those headers into ctx->op that the flags of the route ask for.
- * Returns NULL, or what is wrong with one of them.
+ * Reads the headers that the flags of the route ask for into ctx->op.  Returns
+ * NULL, or what is wrong with one of them.
  */
 const char *ngx_http_bigcache_headers(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 
 /*
- * Returns the next header line of a request, or NULL after the last one.  At
- * first the caller must set *part to the first part of the list, and *i to 0.
+ * Returns the next header line of a request, or NULL after the last one.
+ * Before the first call the caller must set *part to the first part of the
+ * list, and *i to 0.
  */
 ngx_table_elt_t *ngx_http_bigcache_headers_next(ngx_list_part_t **part,
     ngx_uint_t *i);
@@ -137,8 +141,8 @@ ngx_table_elt_t *ngx_http_bigcache_headers_next(ngx_list_part_t **part,
 /* reply */
 
 /*
- * Answers with what came of ctx->op: by the reply of the route if that is
- * BIGCACHE_OK.  Returns what the request must be finalized with.
+ * Answers with the result of ctx->op: if that is BIGCACHE_OK, by the reply of
+ * the route.  Returns what the request must be finalized with.
  */
 ngx_int_t ngx_http_bigcache_reply(ngx_http_request_t *r);
 

@@ -7,8 +7,8 @@
 /*
  * Clients of the API parse JSON.  If nginx itself refuses a request to a
  * bigcache location (too large, denied, a bad chunk), this filter replaces
- * nginx's HTML by JSON.  It runs before all other filters.  An error_page that
- * serves from elsewhere stays as it is.
+ * nginx's HTML by JSON.  It runs before all other filters.  It does not change
+ * the answer of an error_page from another location.
  */
 
 
@@ -93,7 +93,10 @@ ngx_http_bigcache_error_header_filter(ngx_http_request_t *r)
         return NGX_ERROR;
     }
 
-    /* set where nginx makes the answer, and left so after an error_page */
+    /*
+     * nginx sets err_status with its own answer, and an error_page does not
+     * clear it
+     */
 
     if (r->err_status < NGX_HTTP_BAD_REQUEST
         || (ctx && ctx->answered)
@@ -127,7 +130,7 @@ ngx_http_bigcache_error_header_filter(ngx_http_request_t *r)
 
     if (r->err_status == NGX_HTTP_NOT_ALLOWED) {
 
-        /* nginx refuses TRACE and CONNECT by itself */
+        /* nginx refuses TRACE and CONNECT itself */
 
         route = ngx_http_bigcache_error_rest(r, &rest);
 
@@ -188,9 +191,9 @@ ngx_http_bigcache_error_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
 
 /*
- * A request line that nginx refuses never reaches a location.  It is taken to
- * be for the cache if its server has a bigcache location and the path begins
- * as one of the endpoints does.
+ * A request line that nginx refuses never reaches a location.  Such a request
+ * counts as one for the cache if its server has a bigcache location and the
+ * path begins like an endpoint.
  */
 
 static ngx_uint_t
@@ -220,7 +223,7 @@ ngx_http_bigcache_error_ours(ngx_http_request_t *r)
 }
 
 
-/* finds the endpoint in what has been read of the request line */
+/* finds the endpoint in the part of the request line that was read */
 
 static const ngx_http_bigcache_route_t *
 ngx_http_bigcache_error_rest(ngx_http_request_t *r, ngx_str_t *rest)
@@ -239,8 +242,9 @@ ngx_http_bigcache_error_rest(ngx_http_request_t *r, ngx_str_t *rest)
 
 
 /*
- * Until the request line is parsed, the ends of the path may be missing, or
- * wrong, since nginx adjusts them when it moves the line to a larger buffer.
+ * Until the request line is parsed, the ends of the path may be missing.  They
+ * may also be wrong, since nginx adjusts them when it moves the line to a
+ * larger buffer.
  */
 
 static ngx_int_t
@@ -284,7 +288,7 @@ ngx_http_bigcache_error_detail(ngx_http_request_t *r)
 
     if (r->err_status == NGX_HTTP_BAD_REQUEST) {
 
-        /* most likely it is the key */
+        /* most likely the key is malformed */
 
         ngx_str_null(&args);
 

@@ -5,8 +5,7 @@
 
 
 /*
- * The content handler of the API: from a request to the operation that it
- * stands for.
+ * The content handler of the API: finds the operation of a request.
  */
 
 
@@ -75,7 +74,7 @@ ngx_http_bigcache_handler(ngx_http_request_t *r)
 }
 
 
-/* returns NGX_DECLINED if the request is to be worked on, else it is over */
+/* returns NGX_DECLINED if the request must be handled, else it is over */
 
 static ngx_int_t
 ngx_http_bigcache_handler_route(ngx_http_request_t *r,
@@ -90,7 +89,7 @@ ngx_http_bigcache_handler_route(ngx_http_request_t *r,
 
     blcf = ngx_http_get_module_loc_conf(r, ngx_http_bigcache_module);
 
-    /* what was rewritten, or is internal, was not sent by the client so */
+    /* a rewritten or internal path is not the one that the client sent */
 
     raw = (r == r->main && r->valid_unparsed_uri);
 
@@ -118,8 +117,8 @@ ngx_http_bigcache_handler_route(ngx_http_request_t *r,
     ctx->route = route;
 
     /*
-     * nginx has chosen the location, and its access rules, by the path with
-     * dots resolved: it has to lead to the same endpoint
+     * nginx has chosen the location, and its access rules, by the path without
+     * dots.  That path must lead to the same endpoint.
      */
 
     if (raw
@@ -181,13 +180,13 @@ ngx_http_bigcache_handler_route(ngx_http_request_t *r,
 }
 
 
-/* this process could not start it so far */
+/* this process has not been able to start the store */
 
 static ngx_int_t
 ngx_http_bigcache_handler_no_store(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx)
 {
-    /* the metrics say so, the others fail */
+    /* the metrics report it, other requests fail */
 
     if (!(ctx->route->flags & NGX_HTTP_BIGCACHE_IMPATIENT)) {
         ctx->op.rc = BIGCACHE_UNAVAILABLE;

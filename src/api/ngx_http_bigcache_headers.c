@@ -4,7 +4,9 @@
  */
 
 
-/* What the header of a request says: lifetimes, preferences, conditions. */
+/*
+ * Reads the header of a request: lifetimes, preferences, conditions.
+ */
 
 
 #include <ngx_config.h>
@@ -22,7 +24,7 @@ typedef const char *(*ngx_http_bigcache_header_pt)(ngx_http_request_t *r,
 
 typedef struct {
     ngx_str_t                    name;      /* in lower case */
-    ngx_uint_t                   flag;      /* of the routes that want it */
+    ngx_uint_t                   flag;      /* flag of the routes that use it */
     ngx_http_bigcache_header_pt  handler;
     size_t                       offset;    /* in bigcache_op_t, or 0 */
 } ngx_http_bigcache_header_t;
@@ -83,8 +85,8 @@ ngx_http_bigcache_headers(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
     blcf = ngx_http_get_module_loc_conf(r, ngx_http_bigcache_module);
 
     /*
-     * Ranges are those of the page, not of a gzip file.  And the charset
-     * filter recodes text, if a backend has sent X-Accel-Charset.
+     * Ranges are those of the page, not of a gzip file.  And if a backend has
+     * sent X-Accel-Charset, the charset filter needs the text.
      */
 
     if ((ctx->route->flags & NGX_HTTP_BIGCACHE_PAGE)
@@ -190,8 +192,8 @@ ngx_http_bigcache_prefer(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx,
 
 
 /*
- * Tells whether a preference is name=value, or name if value is NULL, RFC
- * 7240: quotes and blanks make no difference, and parameters may follow.
+ * Tells whether a preference is name=value, or name if value is NULL, as in
+ * RFC 7240.  Quotes and blanks make no difference, and parameters may follow.
  */
 
 static ngx_uint_t
@@ -248,8 +250,8 @@ ngx_http_bigcache_condition(ngx_http_request_t *r,
 
 
 /*
- * Only tags of our own form can be those of a version; others are passed
- * over.  Where the comparison is strong, so are weak ones, RFC 9110, 8.8.3.2.
+ * Only tags in our own form can be versions; other tags are skipped.  A strong
+ * comparison also skips weak tags, RFC 9110, 8.8.3.2.
  */
 
 static ngx_int_t
@@ -267,7 +269,7 @@ ngx_http_bigcache_etags(ngx_http_request_t *r, bigcache_op_list_t *list,
         return NGX_OK;
     }
 
-    /* a tag takes two quotes and a comma at least, but for the last */
+    /* each tag takes at least two quotes and a comma, except for the last */
 
     versions = ngx_palloc(r->pool, (list->n + value->len / 3 + 1)
                                    * sizeof(uint64_t));
@@ -338,7 +340,7 @@ ngx_http_bigcache_etags(ngx_http_request_t *r, bigcache_op_list_t *list,
 }
 
 
-/* returns 0 if the tag is not one of ours, as they are written */
+/* returns 0 if the tag does not have our form */
 
 static uint64_t
 ngx_http_bigcache_etag(u_char *tag)

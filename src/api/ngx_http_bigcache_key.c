@@ -4,7 +4,9 @@
  */
 
 
-/* The key of a request, out of its path and query string. */
+/*
+ * Makes the key of a request from its path and query string.
+ */
 
 
 #include <ngx_config.h>
@@ -150,7 +152,7 @@ ngx_http_bigcache_key_list_args(ngx_http_request_t *r, bigcache_op_t *op)
 }
 
 
-/* value->data is NULL if there is none; returns NULL, or what is wrong */
+/* sets value->data to NULL if there is none; returns NULL, or what is wrong */
 
 static const char *
 ngx_http_bigcache_arg(ngx_http_request_t *r, const char *name,
@@ -181,7 +183,7 @@ ngx_http_bigcache_arg(ngx_http_request_t *r, const char *name,
 }
 
 
-/* not ngx_unescape_uri(), which accepts broken escapes */
+/* ngx_unescape_uri() would accept broken escapes */
 
 static const char *
 ngx_http_bigcache_decode(u_char **dst, u_char *src, size_t len)

@@ -5,24 +5,25 @@
 
 
 /*
- * Whether the location that nginx has chosen for a request is that of its key.
+ * Checks that the location that nginx has chosen for a request is that of its
+ * key.
  *
- * nginx chooses by r->uri: the path with escapes decoded, dots resolved and
- * slashes merged, without the query string.  A key keeps dots and slashes, but
- * loses those around it, and an escaped "?" is in it what the "?" of a query
- * string is.  So "/cache/k", "/cache/k/" and "/cache/k%2F" are three paths of
- * one key, and "location = /cache/k { deny all; }" is chosen for the first of
- * them only.
+ * nginx chooses the location by r->uri: the path with escapes decoded, dots
+ * resolved and slashes merged, without the query string.  A key keeps dots and
+ * slashes, except slashes around it, and an escaped "?"  means the same in it
+ * as the "?"  of a query string.  So "/cache/k", "/cache/k/" and "/cache/k%2F"
+ * are three paths of one key, and "location = /cache/k { deny all; }" is
+ * chosen only for the first.
  *
- * So the location is looked up for the usual path of the key.  If that is
+ * So this looks up the location of the usual path of the key.  If that is
  * another location than the one of r->uri, the request must be refused.  With
- * one location for all keys that never happens, and for a path that is the
- * usual one nothing is looked up.
+ * one location for all keys that never happens.  For a request with the usual
+ * path no look-up is needed.
  *
- * If the path that was sent is rewritten into the one of a key, the location
- * of the path has rules too, and so have those in between.  They cannot be
- * looked up for another spelling: what the client would have sent is not known.
- * So only the usual path of a key passes there.
+ * If a path is rewritten into that of a key, the location of the sent path has
+ * rules too, and so have those in between.  They cannot be looked up for
+ * another spelling, since it is not known what the client would have sent.  So
+ * a rewritten path passes only if it is the usual path of its key.
  */
 
 
@@ -33,7 +34,7 @@
 #include "ngx_http_bigcache_api.h"
 
 
-/* Angie keeps what is searched apart from the configuration of a location */
+/* in Angie the search data of a location is not in its configuration */
 
 #ifdef ANGIE_VERSION
 
@@ -90,7 +91,7 @@ ngx_http_bigcache_location(ngx_http_request_t *r, ngx_uint_t raw,
 
     head = blcf->base.len + route->path.len;
 
-    /* what nginx has made of a path that was sent is resolved already */
+    /* a path that was sent: nginx has resolved dots in it already */
 
     if (raw
         && r->uri.len == head + len
@@ -110,7 +111,7 @@ ngx_http_bigcache_location(ngx_http_request_t *r, ngx_uint_t raw,
 
     uri.len = p - uri.data;
 
-    /* the path was parsed when the name of the server was not known yet */
+    /* nginx parsed the path before it knew the name of the server */
 
     ctx = r->main->http_connection->conf_ctx;
     cscf = ctx->srv_conf[ngx_http_core_module.ctx_index];
@@ -160,9 +161,9 @@ ngx_http_bigcache_same_uri(const ngx_str_t *one, const ngx_str_t *two)
 
 
 /*
- * Whether r->uri is still what nginx has made of the path that was sent: a
- * "set $args" does not change it.  Returns NGX_OK, or NGX_DECLINED; then *sent
- * is what nginx made of it at first; or NGX_ERROR.
+ * Tells whether r->uri is still what nginx made of the path that was sent; a
+ * "set $args" does not change it.  Returns NGX_OK; NGX_DECLINED, and in *sent
+ * what nginx made of the sent path; or NGX_ERROR.
  */
 
 static ngx_int_t
@@ -207,10 +208,10 @@ ngx_http_bigcache_sent(ngx_http_request_t *r, ngx_uint_t merge,
 
 
 /*
- * Whether a path that was rewritten is the usual one of its key, which is uri.
- * What an error_page or try_files cuts off behind a "?" was part of the path
- * that was sent.  If nginx merges slashes, those that are double now were not
- * sent, but come of the configuration: "/cache/$1", for one, and "/key" for
+ * Tells whether a rewritten path is the usual path of its key, which is uri.
+ * An error_page or try_files may have cut off the part after a "?", which
+ * belonged to the path that was sent.  If nginx merges slashes, a double slash
+ * comes from the configuration, for example from "/cache/$1" with "/key" as
  * $1.  Returns NGX_OK, NGX_DECLINED or NGX_ERROR.
  */
 
@@ -306,7 +307,7 @@ ngx_http_bigcache_resolve(ngx_str_t *uri, ngx_uint_t merge)
 }
 
 
-/* last is behind a slash; returns what is behind the one before, or NULL */
+/* last follows a slash; returns what follows the slash before that, or NULL */
 
 static u_char *
 ngx_http_bigcache_parent(u_char *start, u_char *last)
@@ -326,11 +327,12 @@ ngx_http_bigcache_parent(u_char *start, u_char *last)
 
 
 /*
- * What ngx_http_core_find_location() does, which is static and works on the
- * request: *location is where it looks, and then what it has found.  A regular
- * expression leaves no captures.  Returns NGX_OK if that is final, NGX_AGAIN if
- * a regular expression further out may still take it, NGX_DECLINED if there is
- * no location within, NGX_ERROR if a regular expression fails.
+ * Does what ngx_http_core_find_location() does, which is static and works on
+ * the request.  *location is where to look, then what was found.  A regular
+ * expression leaves no captures.  Returns NGX_OK if the location is final;
+ * NGX_AGAIN if a regular expression of an outer location may still match;
+ * NGX_DECLINED if there is no location inside; NGX_ERROR if a regular
+ * expression fails.
  */
 
 static ngx_int_t
@@ -448,7 +450,7 @@ ngx_http_bigcache_static_location(ngx_str_t *uri,
             return node->exact ? NGX_OK : NGX_AGAIN;
         }
 
-        /* a slash is missing, nginx redirects to the location with it */
+        /* only a slash is missing: nginx redirects to the location with it */
 
         if (len + 1 == (size_t) node->len && node->auto_redirect) {
             *location = node->exact ? node->exact : node->inclusive;

@@ -5,9 +5,9 @@
 
 
 /*
- * The reply of /metrics: what there is to measure of a store, in the text
- * format of Prometheus, version 0.0.4.  Most of it is in shared memory, the
- * rest comes from ngx_http_bigcache_gauges().
+ * The reply of /metrics: all that is measured of a store, in the text format
+ * of Prometheus, version 0.0.4.  Most numbers are in shared memory, the others
+ * come from ngx_http_bigcache_gauges().
  */
 
 
@@ -115,7 +115,7 @@ ngx_http_bigcache_metrics_requests(u_char *p, bigcache_metrics_sum_t *sums)
     for (n = 0; n < BIGCACHE_METRIC_N; n++) {
         for (i = 0; i < BIGCACHE_METRICS_STATUSES; i++) {
 
-            /* those that are usual are there from the start */
+            /* the usual ones are shown even if they are 0 */
 
             if (sums[n].statuses[i] == 0 && i) {
                 continue;
@@ -332,7 +332,7 @@ ngx_http_bigcache_metrics_store(u_char *p, ngx_http_bigcache_ctx_t *ctx)
     p = ngx_http_bigcache_metric(p, "bytes", "gauge",
                                  "Bytes in segments.", stat->bytes);
 
-    /* after a crash they have to be counted, while requests are served */
+    /* after a crash pages are counted while requests are served */
 
     if (!stat->counted) {
         return p;

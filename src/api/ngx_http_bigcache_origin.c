@@ -4,7 +4,9 @@
  */
 
 
-/* Which pages of other sites may change something: bigcache_origin. */
+/*
+ * The directive bigcache_origin: other sites whose pages may change something.
+ */
 
 
 #include <ngx_config.h>
@@ -133,8 +135,8 @@ ngx_http_bigcache_origin_refused(ngx_http_request_t *r)
 
 
 /*
- * The name that the client has asked for, with its port: that of ":authority"
- * in HTTP/2 and HTTP/3, where nginx does not make a Host header of it.
+ * Returns the host that the client asked for, with its port.  In HTTP/2 and
+ * HTTP/3 it is in ":authority", for which nginx may not make a Host header.
  */
 
 static void

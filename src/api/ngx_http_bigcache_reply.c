@@ -4,7 +4,9 @@
  */
 
 
-/* The answers: a status, headers and JSON for what came of an operation. */
+/*
+ * The answers: a status, headers and JSON for the result of an operation.
+ */
 
 
 #include <ngx_config.h>
@@ -37,8 +39,8 @@ ngx_http_bigcache_reply(ngx_http_request_t *r)
 
     /*
      * Discards a body that the operation does not use.  Not earlier: nginx
-     * would finalize a request whose client leaves while a thread works on it.
-     * Not for errors: an error_page may pass the body on.
+     * would finalize the request if its client leaves while a thread works on
+     * it.  Not for errors: an error_page may pass the body on.
      */
 
     if (ctx->op.rc == BIGCACHE_OK) {
@@ -62,7 +64,7 @@ ngx_http_bigcache_reply(ngx_http_request_t *r)
 
     if (rc == NGX_ERROR && r->connection->error && r->connection->sent == 0) {
 
-        /* nginx would log a status that the client never got */
+        /* else nginx would log a status that the client never got */
 
         return NGX_HTTP_CLIENT_CLOSED_REQUEST;
     }
@@ -107,7 +109,7 @@ ngx_http_bigcache_reply_raw(ngx_http_request_t *r,
 
     r->allow_ranges = 1;
 
-    /* parts of several ranges are cut out of one buffer only */
+    /* nginx can cut several ranges only out of a single buffer */
 
     r->single_range = (ctx->op.nreply > 1 || ctx->op.unpack);
 
@@ -121,7 +123,7 @@ ngx_http_bigcache_reply_stored(ngx_http_request_t *r,
 {
     ngx_http_bigcache_send_json_type(r);
 
-    /* the conditions were for the write, the answer is not the page */
+    /* the conditions were for the write, and the answer is not the page */
 
     r->disable_not_modified = 1;
 
@@ -243,7 +245,7 @@ ngx_http_bigcache_reply_detail(ngx_http_request_t *r, ngx_uint_t status,
 {
     bigcache_str_t  text;
 
-    /* it may quote a file name, or what a library says */
+    /* it may quote a file name or the message of a library */
 
     text.data = (const u_char *) detail;
     text.len = ngx_strlen(detail);
@@ -252,7 +254,7 @@ ngx_http_bigcache_reply_detail(ngx_http_request_t *r, ngx_uint_t status,
 }
 
 
-/* {name:text}, with bytes in the middle of the text */
+/* sends {name:text}; the text has bytes in its middle */
 
 static ngx_int_t
 ngx_http_bigcache_reply_member(ngx_http_request_t *r, ngx_uint_t status,
@@ -282,7 +284,7 @@ ngx_http_bigcache_reply_member(ngx_http_request_t *r, ngx_uint_t status,
 }
 
 
-/* what can come of any operation */
+/* answers the errors that any operation can have */
 
 static ngx_int_t
 ngx_http_bigcache_failed(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
@@ -313,7 +315,7 @@ ngx_http_bigcache_failed(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 }
 
 
-/* the shape that FastAPI gives its validation errors */
+/* answers in the format of FastAPI's validation errors */
 
 static ngx_int_t
 ngx_http_bigcache_invalid(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)

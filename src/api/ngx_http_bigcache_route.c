@@ -5,8 +5,8 @@
 
 
 /*
- * The table of endpoints: which operation a path and a method stand for, what
- * it needs of the request, and how it is answered.
+ * The table of endpoints: for each path and method the operation, what it
+ * needs from the request, and its reply.
  */
 
 
@@ -27,8 +27,8 @@ static ngx_uint_t ngx_http_bigcache_route_same_path(
 
 
 /*
- * The rows of one path stand together.  A HEAD of what changes something does
- * not do it, and is answered as if it had been done.
+ * The rows of one path are together.  A HEAD of a method that changes
+ * something does not change it, but is answered in the same way.
  */
 
 static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
