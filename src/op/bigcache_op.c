@@ -5,7 +5,7 @@
 
 
 /*
- * What all operations share: how they end, what a failure is to a client, and
+ * What all operations share: their end, the status and text for a failure, and
  * the memory of unpacked pages.
  */
 
@@ -21,8 +21,8 @@
 
 /*
  * Bytes of unpacked pages that replies may hold in a process while they wait
- * for their clients: more pages are unpacked as the client reads.  That is no
- * gain for small ones, which are not counted.
+ * for their clients.  Pages over that are unpacked as the client reads.  For
+ * small pages that saves nothing, so they are not counted.
  */
 
 #define BIGCACHE_OP_HELD    (32 * 1024 * 1024)
@@ -33,7 +33,7 @@ static void bigcache_op_reason(bigcache_op_t *op);
 static int bigcache_op_has_path(const char *text);
 
 
-/* as much as all replies hold */
+/* bytes that all replies hold now */
 
 static _Atomic uint64_t  bigcache_op_held;
 
@@ -134,9 +134,10 @@ bigcache_op_finish(bigcache_op_t *op, bigcache_rc_t rc)
 
 
 /*
- * The reason is the text of the error log, which may name paths.  A client is
- * told what is wrong, not where: if there is a path in the text, only the part
- * after the last colon remains, most often an error of the system.
+ * Makes the text for the client from the reason, which is the text of the
+ * error log and may have paths.  The client gets what is wrong, not where: if
+ * the text has a path, only the part after the last colon remains, which most
+ * often is an error of the system.
  */
 
 static void
@@ -168,7 +169,7 @@ bigcache_op_reason(bigcache_op_t *op)
 }
 
 
-/* a slash that follows a letter begins no path: "Input/output error" */
+/* a slash after a letter does not begin a path: "Input/output error" */
 
 static int
 bigcache_op_has_path(const char *text)
@@ -220,7 +221,7 @@ bigcache_op_unpack(bigcache_op_t *op, const bigcache_record_t *record,
         free(*memory);
         *memory = NULL;
 
-        /* its checksum was right, so it was stored like this */
+        /* its checksum is right, so it was stored like this */
 
         return bigcache_cache_failed(op->cache, "unpack a page",
                                      "its checksum is right");
@@ -241,7 +242,7 @@ bigcache_op_hold(bigcache_op_t *op, uint64_t size)
         return 0;
     }
 
-    /* a few threads may pass the check at once: it is no hard limit */
+    /* not a hard limit: a few threads may pass the check at once */
 
     atomic_fetch_add(&bigcache_op_held, size);
     op->held = size;

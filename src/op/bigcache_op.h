@@ -6,13 +6,14 @@
 
 /*
  * The operations: what one request asks of the cache.  An operation is a
- * struct that takes the question and gets the answer, so that a thread can run
- * it without knowing of requests.
+ * struct for the question and the answer.  So a thread can run it without the
+ * request.
  *
- * The caller owns the struct and all that the question points to, and must
+ * The caller owns the struct and all that the question points to.  It must
  * keep both until the operation is over and it has called bigcache_op_free().
- * What the answer points to, memory and a file, lives until then.  An operation
- * is run once, by one thread.  All of them block, but for those that peek.
+ * Until then it may use the memory and the file of the answer.  An operation
+ * is run once, by one thread.  All block, except those with peek in their
+ * names.
  */
 
 
@@ -48,7 +49,7 @@ typedef struct {
     unsigned                  syntax:1;
 } bigcache_op_invalid_t;
 
-/* of batch: operations of one kind that came to one status */
+/* of batch: the number of operations of one kind that had one status */
 
 typedef struct {
     const char               *name;     /* "get", "set", "delete", "touch" */
@@ -167,9 +168,9 @@ int bigcache_op_get_peek_raw(bigcache_op_t *op);
 unsigned bigcache_op_failure(const bigcache_op_t *op, const char **detail);
 
 /*
- * get_raw for a batch: BIGCACHE_TOO_LARGE if the page takes more than op->most
- * bytes in its answer.  That is found out before the page is unpacked or its
- * file is read; with look, before any of it is read.
+ * get_raw for a batch.  Sets BIGCACHE_TOO_LARGE if the page takes more than
+ * op->most bytes in its answer, before it unpacks the page or reads its file.
+ * If look is set, it checks that before it reads any of the page.
  */
 void bigcache_op_get_within(bigcache_op_t *op, int look);
 
@@ -180,26 +181,26 @@ void bigcache_op_free(bigcache_op_t *op);
 
 /* for the operations themselves, inside src/op only */
 
-/* sets op->rc, and the reason that goes with it */
+/* sets op->rc, and op->reason if rc needs one */
 
 void bigcache_op_finish(bigcache_op_t *op, bigcache_rc_t rc);
 
-/* returns BIGCACHE_INVALID, and says why to op; the texts are static */
+/* sets op->invalid, whose texts are static, and returns BIGCACHE_INVALID */
 
 bigcache_rc_t bigcache_op_invalid(bigcache_op_t *op, const char *in,
     const char *name, const char *msg, const char *type);
 
 /*
- * Unpacks the body of a record, which is a gzip file.  Returns BIGCACHE_OK,
- * and *memory, for free(); BIGCACHE_NOMEM; or BIGCACHE_ERROR.
+ * Unpacks the body of a record, which is a gzip file.  Returns BIGCACHE_OK and
+ * *memory, to be freed by free(); BIGCACHE_NOMEM; or BIGCACHE_ERROR.
  */
 bigcache_rc_t bigcache_op_unpack(bigcache_op_t *op,
     const bigcache_record_t *record, u_char **memory);
 
 /*
- * Counts size bytes of memory that the reply of op holds, until
- * bigcache_op_free().  Returns 0 if all replies would hold too much; may_hold
- * tells that without counting.
+ * bigcache_op_hold() counts size bytes of memory that the reply of op holds
+ * until bigcache_op_free().  Returns 0 if all replies would hold too much.
+ * bigcache_op_may_hold() returns the same without counting.
  */
 int bigcache_op_hold(bigcache_op_t *op, uint64_t size);
 int bigcache_op_may_hold(uint64_t size);

@@ -16,8 +16,8 @@
  *
  *     {"results":[{"status":200, ...},{"status":404,"detail":"cache miss"}]}
  *
- * Each runs as a request of its own would: its object is the body of a set or
- * a touch.
+ * Each runs as it would in a request of its own.  Its object is the body of a
+ * set or a touch.
  */
 
 
@@ -31,12 +31,12 @@
 
 #define BIGCACHE_OP_BATCH         1000
 
-/* bytes of an answer, which is held in memory; and of base64 in an operation */
+/* the most bytes of an answer, which is held in memory; and of one base64 */
 
 #define BIGCACHE_OP_BATCH_ANSWER  (16 * 1024 * 1024)
 #define BIGCACHE_OP_BATCH_BYTES   (8 * 1024 * 1024)
 
-/* no operation is begun after so many bytes of op->work, or milliseconds */
+/* after so many bytes of op->work, or milliseconds, no operation is begun */
 
 #define BIGCACHE_OP_BATCH_WORK    (256 * 1024 * 1024)
 #define BIGCACHE_OP_BATCH_TIME    10000
@@ -114,7 +114,7 @@ bigcache_op_batch(bigcache_op_t *op)
         rc = batch.text.failed ? BIGCACHE_NOMEM : BIGCACHE_OK;
     }
 
-    /* one sync for all that was deleted */
+    /* one sync for all deletes */
 
     if (rc == BIGCACHE_OK && batch.deleted) {
         rc = bigcache_cache_sync(op->cache);
@@ -191,7 +191,7 @@ bigcache_op_batch_all(bigcache_op_batch_t *batch, const bigcache_str_t *items)
 
     at = 0;
 
-    /* an operation whose result cannot be told must not be run */
+    /* an operation is not run if its result cannot be reported */
 
     for (n = 0;
          !batch->text.failed && bigcache_json_scan_item(items, &at, &item);
@@ -222,7 +222,7 @@ bigcache_op_batch_item(bigcache_op_batch_t *batch, const bigcache_str_t *item)
     one->cache = batch->op->cache;
     one->page.fd = -1;
 
-    /* a large value stays in its file, as that of a request of its own does */
+    /* a large value stays in its file, as in a request of its own */
 
     one->body = (batch->view.map && item->len > BIGCACHE_STORE_LARGE)
                 ? bigcache_data_range(body->fd,
@@ -238,7 +238,7 @@ bigcache_op_batch_item(bigcache_op_batch_t *batch, const bigcache_str_t *item)
     batch->op->expired += one->expired;
     batch->op->work += one->work;
 
-    /* without a store each of the others would wait for it in turn */
+    /* otherwise each other operation would wait for the store in turn */
 
     if (batch->ended == BIGCACHE_OK
         && (one->rc == BIGCACHE_UNAVAILABLE || one->rc == BIGCACHE_CLOSED
@@ -334,7 +334,7 @@ bigcache_op_batch_limit(bigcache_op_batch_t *batch)
 }
 
 
-/* the key as it is, without the slashes around it, which no key has */
+/* reads the key, without the slashes around it, which no key has */
 
 static int
 bigcache_op_batch_key(bigcache_op_batch_t *batch)
@@ -374,7 +374,10 @@ bigcache_op_batch_key(bigcache_op_batch_t *batch)
 }
 
 
-/* returns 0 if it has been answered; *text is empty for null and for none */
+/*
+ * returns 0 if it has answered; *text is empty for null and for an absent
+ * member
+ */
 
 static int
 bigcache_op_batch_string(bigcache_op_batch_t *batch, unsigned i,
@@ -398,7 +401,7 @@ bigcache_op_batch_string(bigcache_op_batch_t *batch, unsigned i,
 }
 
 
-/* the same for what may be a number, too */
+/* the same for a member that may also be a number */
 
 static int
 bigcache_op_batch_time(bigcache_op_batch_t *batch, unsigned i,
@@ -530,7 +533,7 @@ bigcache_op_batch_set_raw(bigcache_op_batch_t *batch)
 
     if (one->rc == BIGCACHE_INVALID) {
 
-        /* here these are members, not headers */
+        /* the message is about a member here, not a header */
 
         one->invalid.name = strstr(one->invalid.name, "Type") ? "type"
                             : strstr(one->invalid.name, "Expire") ? "expire"
@@ -541,7 +544,7 @@ bigcache_op_batch_set_raw(bigcache_op_batch_t *batch)
 }
 
 
-/* sets the body of the page; returns 0 if it has been answered */
+/* sets the body of the page; returns 0 if it has answered */
 
 static int
 bigcache_op_batch_bytes(bigcache_op_batch_t *batch)

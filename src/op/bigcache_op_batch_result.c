@@ -4,7 +4,9 @@
  */
 
 
-/* What each operation of a batch came to, as JSON. */
+/*
+ * Writes the results of a batch as JSON.
+ */
 
 
 #include <errno.h>
@@ -15,7 +17,7 @@
 #include "bigcache_op_batch_result.h"
 
 
-/* a name, a colon, and what is wrong with it */
+/* a name, a colon, and what is wrong */
 
 #define BIGCACHE_OP_BATCH_DETAIL  128
 
@@ -65,7 +67,7 @@ bigcache_op_batch_result(bigcache_op_batch_t *batch)
     bigcache_op_batch_tally(batch, 200);
     bigcache_json_text_puts(&batch->text, "{\"status\":200");
 
-    /* what is stored has its lifetime in the page */
+    /* a stored page has a lifetime */
 
     if (one->nreply) {
         bigcache_op_batch_expire(batch);
@@ -85,7 +87,7 @@ bigcache_op_batch_result_page(bigcache_op_batch_t *batch)
 
     one = &batch->one;
 
-    /* of a document, what is behind the brace */
+    /* for a document: what follows the brace */
 
     data = &one->reply[one->nreply - 1];
 

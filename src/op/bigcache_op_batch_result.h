@@ -5,10 +5,10 @@
 
 
 /*
- * A batch while it runs, inside src/op only: bigcache_op_batch.c reads the
- * request and runs its operations one after the other, and
- * bigcache_op_batch_result.c writes what each came to.  All of it is the
- * thread's that runs the batch.
+ * A batch while it runs, inside src/op only.  bigcache_op_batch.c reads the
+ * request and runs its operations one after the other.
+ * bigcache_op_batch_result.c writes their results.  The thread that runs the
+ * batch owns all of it.
  */
 
 
@@ -21,7 +21,7 @@
 #include "bigcache_op_write.h"
 
 
-/* operations and what they may come to, more than there are */
+/* more pairs of operation and status than there can be */
 
 #define BIGCACHE_OP_BATCH_TALLY  64
 
@@ -51,7 +51,7 @@ typedef struct {
     char                     reason[BIGCACHE_ERROR_LEN];
 
     /* the one under way */
-    const char              *name;      /* NULL: not known */
+    const char              *name;      /* NULL: unknown */
     bigcache_op_t            one;
     bigcache_json_named_t    named[BIGCACHE_BATCH_MEMBERS];
     bigcache_str_t           key;       /* memory, as all of these */
@@ -62,22 +62,22 @@ typedef struct {
 } bigcache_op_batch_t;
 
 
-/* each of these is the answer to the operation that is under way */
+/* each of these writes the result of the current operation */
 
-/* what one->rc says: the reply without the key, or what went wrong */
+/* writes the result for one->rc: the reply without the key, or the failure */
 
 void bigcache_op_batch_result(bigcache_op_batch_t *batch);
 
-/* the page that was read; if its file cannot be, that is the answer */
+/* writes the page that was read, or the failure if its file cannot be read */
 
 void bigcache_op_batch_result_page(bigcache_op_batch_t *batch);
 
-/* 422, and why; msg is static */
+/* writes 422 and the reason; msg is static */
 
 void bigcache_op_batch_result_invalid(bigcache_op_batch_t *batch,
     const char *msg);
 
-/* an HTTP status, and what there is to say of it */
+/* writes an HTTP status and its detail */
 
 void bigcache_op_batch_result_failure(bigcache_op_batch_t *batch,
     unsigned status, const char *detail);

@@ -38,7 +38,7 @@ bigcache_op_delete(bigcache_op_t *op)
             op->expired = 1;
         }
 
-        /* it changed after that look: check the conditions again */
+        /* the page changed after that look: checks the conditions again */
 
         if (rc != BIGCACHE_MISMATCH
             && (expect == BIGCACHE_EXPECT_ANY

@@ -4,7 +4,9 @@
  */
 
 
-/* The operations that read a page: /cache/ and /pickle/, and a batch's get. */
+/*
+ * The operations that read a page: /cache/, /pickle/, and the get of a batch.
+ */
 
 
 #include "bigcache_op.h"
@@ -107,7 +109,7 @@ bigcache_op_get_page(bigcache_op_t *op, int raw)
 }
 
 
-/* as a batch has it: the document behind its key, or bytes in base64 */
+/* in a batch: the document without its key, or bytes in base64 */
 
 static int
 bigcache_op_get_fits(const bigcache_op_t *op)
@@ -185,7 +187,7 @@ bigcache_op_get_found(bigcache_op_t *op)
 }
 
 
-/* raw: of a document without its key, and of raw pages, too */
+/* raw: the reply is a document without its key, or a raw page */
 
 static void
 bigcache_op_get_reply(bigcache_op_t *op, int raw)
@@ -208,7 +210,7 @@ bigcache_op_get_reply(bigcache_op_t *op, int raw)
         return;
     }
 
-    /* the document is what is stored, without the key in front of it */
+    /* the stored document has the key in front, which is cut off here */
 
     bigcache_op_get_unpack(op);
 

@@ -5,13 +5,14 @@
 
 
 /*
- * What is stored, as a document:
+ * The list of what is stored, as a document:
  *
  *     {"keys":[{"key":K,"kind":"raw","size":N,"type":T,"stored":S,
  *               "expire":E}],"next":"K%20"}
  *
  * It is made of parts, bigcache_list.h, until there are as many keys as the
- * client wants, or the time is up; then the client passes "next" as "after".
+ * client wants, or the time is over.  Then the client passes "next" as
+ * "after".
  */
 
 
@@ -110,7 +111,7 @@ bigcache_op_list_parts(bigcache_op_t *op, bigcache_json_text_t *text,
         after.data = list->next;
         after.len = list->next_len;
 
-        /* after a part without a row there may be many such parts */
+        /* an empty part may be one of many, so it ends the answer */
 
     } while (list->more && list->n && n < op->limit
              && bigcache_time_monotonic() < deadline);
@@ -138,7 +139,7 @@ bigcache_op_list_row(bigcache_json_text_t *text,
         bigcache_json_text_puts(text, "null");
     }
 
-    /* the version is the time in microseconds */
+    /* a version is a time in microseconds */
 
     bigcache_json_text_puts(text, ",\"stored\":");
     bigcache_json_text_time(text, (int64_t) (row->version / 1000));
@@ -154,7 +155,7 @@ bigcache_op_list_row(bigcache_json_text_t *text,
 }
 
 
-/* escaped as in a query string: a key may be bytes that JSON cannot hold */
+/* escaped as in a query string: a key may have bytes that JSON cannot have */
 
 static void
 bigcache_op_list_next(bigcache_json_text_t *text,

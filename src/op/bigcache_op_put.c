@@ -4,7 +4,9 @@
  */
 
 
-/* The operations that store what a request brings. */
+/*
+ * The operations that store the body of a request.
+ */
 
 
 #include <string.h>
@@ -123,7 +125,7 @@ bigcache_op_put_document(bigcache_op_put_t *put)
 }
 
 
-/* it is sent as a header some day, which holds no control characters */
+/* the type will be sent in a header, which may not have control characters */
 
 static bigcache_rc_t
 bigcache_op_put_raw_type(bigcache_op_t *op)

@@ -5,9 +5,9 @@
 
 
 /*
- * The operations that change a stored page: its lifetime (touch), or the
- * number that it holds (incr).  They read the page and store another one if
- * that is still the same version, or else begin again.
+ * The operations that change a stored page: its lifetime (touch), or its
+ * number (incr).  They read the page, and store a new one if the page is still
+ * of the same version; otherwise they begin again.
  */
 
 
@@ -23,7 +23,7 @@
 
 #define BIGCACHE_OP_DIGITS  sizeof("-9223372036854775808")
 
-/* bytes: more than a lifetime takes behind a value */
+/* bytes: more than a lifetime after a value takes */
 
 #define BIGCACHE_OP_TAIL    8192
 
@@ -136,8 +136,9 @@ bigcache_op_rewrite(bigcache_op_rewrite_t *rw)
     rc = BIGCACHE_MISMATCH;
 
     /*
-     * The lock only saves tries.  A thread that holds it for a brief operation
-     * copies no large page, so threads without a turn never wait for one.
+     * The lock only avoids useless tries.  A brief operation copies no large
+     * page while it holds the lock.  So threads without a turn never wait for
+     * a copy.
      */
 
     lock = bigcache_cache_lock(op->cache, &op->key, op->brief);
@@ -166,7 +167,7 @@ bigcache_op_rewrite(bigcache_op_rewrite_t *rw)
 }
 
 
-/* *again: a mismatch means that the page was changed meanwhile */
+/* sets *again if a mismatch means that the page was changed meanwhile */
 
 static bigcache_rc_t
 bigcache_op_rewrite_once(bigcache_op_rewrite_t *rw, int *again)
@@ -215,7 +216,7 @@ bigcache_op_rewrite_once(bigcache_op_rewrite_t *rw, int *again)
     expect = live ? page.record.version : BIGCACHE_EXPECT_NONE;
     put->expect = &expect;
 
-    /* a purge that removes the former page must remove this one, too */
+    /* a purge that removes the former page must also remove this one */
 
     put->origin = live ? page.record.origin : 0;
 
@@ -232,7 +233,7 @@ bigcache_op_rewrite_once(bigcache_op_rewrite_t *rw, int *again)
 }
 
 
-/* reads what a touch says: "expire" or "duration", at least one of them */
+/* reads the body of a touch: "expire" or "duration", at least one of them */
 
 static bigcache_rc_t
 bigcache_op_touched(bigcache_op_rewrite_t *rw)
@@ -294,7 +295,7 @@ bigcache_op_touch_page(bigcache_op_rewrite_t *rw, bigcache_page_t *page)
 }
 
 
-/* copies the page as it is, packed or not: the lifetime is in the index */
+/* copies the body as it is, packed or not: the lifetime is in the index */
 
 static bigcache_rc_t
 bigcache_op_touch_raw(bigcache_op_put_t *put, bigcache_page_t *page)
@@ -389,7 +390,7 @@ bigcache_op_number(bigcache_op_t *op, const bigcache_json_named_t *named,
 }
 
 
-/* page: NULL if there is none */
+/* page is NULL if there is none */
 
 static bigcache_rc_t
 bigcache_op_count_page(bigcache_op_rewrite_t *rw, bigcache_page_t *page)
@@ -411,7 +412,7 @@ bigcache_op_count_page(bigcache_op_rewrite_t *rw, bigcache_page_t *page)
         || bigcache_answer_value(page->record.head) + BIGCACHE_OP_DIGITS
            + BIGCACHE_OP_TAIL < page->record.unpacked)
     {
-        /* a page as large as this is no number, and need not be unpacked */
+        /* a page of this size is no number, and is not unpacked */
 
         return BIGCACHE_NUMBER;
     }
@@ -450,7 +451,7 @@ bigcache_op_store_number(bigcache_op_rewrite_t *rw, int64_t n)
 }
 
 
-/* sets put->body to what is stored, packed or not */
+/* sets put->body to the stored body, packed or not */
 
 static void
 bigcache_op_stored(bigcache_op_put_t *put, bigcache_page_t *page)
@@ -494,7 +495,7 @@ bigcache_op_stored_unpacked(bigcache_op_put_t *put, bigcache_page_t *page)
 }
 
 
-/* the same, with the view and the members of the document */
+/* the same, and parses the document */
 
 static bigcache_rc_t
 bigcache_op_stored_json(bigcache_op_put_t *put, bigcache_page_t *page)
@@ -514,7 +515,7 @@ bigcache_op_stored_json(bigcache_op_put_t *put, bigcache_page_t *page)
                            &put->doc, &err)
         != BIGCACHE_JSON_OK)
     {
-        /* its checksum was right, so it was stored like this */
+        /* its checksum is right, so it was stored like this */
 
         return bigcache_cache_failed(put->op->cache, "read a document",
                                      err.msg);
@@ -581,7 +582,7 @@ bigcache_op_stored_value(bigcache_op_put_t *put, bigcache_page_t *page)
 }
 
 
-/* text->len bytes of the document from at on; those of a file go to buf */
+/* returns text->len bytes of the document from at on; reads a file to buf */
 
 static bigcache_rc_t
 bigcache_op_stored_text(bigcache_op_put_t *put, uint64_t at, u_char *buf,

@@ -6,7 +6,7 @@
 
 /*
  * What the operations that store a page share: the body in memory, the
- * lifetime, the conditions, and the document that is stored and answered.
+ * lifetime, the conditions, and the document to store and to answer.
  */
 
 
@@ -64,9 +64,9 @@ bigcache_op_write_view(const bigcache_op_t *op, bigcache_op_view_t *view,
     }
 
     /*
-     * The page cache holds the file already, so this takes no more memory.
-     * Only nginx has the file: if another process cut it short, reading it
-     * would be a SIGBUS.
+     * The page cache has the file already, so this takes no more memory.  Only
+     * nginx has the file: reading would raise SIGBUS if another process cut it
+     * short.
      */
 
     slack = body->offset % sysconf(_SC_PAGESIZE);
@@ -165,8 +165,8 @@ bigcache_op_write_lifetime(bigcache_op_put_t *put)
 
 
 /*
- * Stores what GET will send: the key, the value, the lifetime.  The answer to
- * POST is the same up to the duration.
+ * Stores the document that GET will send: the key, the value, the lifetime.
+ * The answer to POST is the same up to the duration.
  */
 
 bigcache_rc_t
@@ -333,7 +333,7 @@ bigcache_op_write(bigcache_op_put_t *put, bigcache_put_t *page)
 
         rc = bigcache_cache_put(op->cache, page, &op->page);
 
-        /* another version was stored meanwhile: look again */
+        /* another version was stored meanwhile: looks again */
 
         if (rc != BIGCACHE_MISMATCH) {
             return rc;

@@ -19,12 +19,12 @@
 #include "bigcache_op.h"
 
 
-/* a writer that loses a race so often gives up with BIGCACHE_BUSY */
+/* after so many lost races a writer gives up with BIGCACHE_BUSY */
 
 #define BIGCACHE_OP_TRIES  100
 
 
-/* a body in one piece of memory, as the scanner needs it */
+/* a body in one piece of memory, for the scanner */
 
 typedef struct {
     bigcache_str_t        text;
@@ -34,9 +34,9 @@ typedef struct {
 } bigcache_op_view_t;
 
 /*
- * What is to be stored.  view and doc are those of body, which may be the
- * request's or a page's.  A large value may stay in the file that body is then:
- * doc.value.data is NULL, and value_at says where the value begins.
+ * What to store.  view and doc are those of body, which comes from the request
+ * or from a page.  A large value may stay in the file of body: then
+ * doc.value.data is NULL, and value_at is where the value begins.
  */
 typedef struct {
     bigcache_op_t        *op;
@@ -52,34 +52,34 @@ typedef struct {
 
 
 /*
- * Makes a view of a body of the request.  A file may be mapped, so no other
- * process must write to it.  Returns BIGCACHE_OK, BIGCACHE_NOMEM or
- * BIGCACHE_ERROR; in any case the caller must call
- * bigcache_op_write_view_free().
+ * Makes a view of a body of the request.  It may map a file, so no other
+ * process may write to that.  Returns BIGCACHE_OK, BIGCACHE_NOMEM or
+ * BIGCACHE_ERROR.  The caller must call bigcache_op_write_view_free() in any
+ * case.
  */
 bigcache_rc_t bigcache_op_write_view(const bigcache_op_t *op,
     bigcache_op_view_t *view, const bigcache_data_t *body);
 void bigcache_op_write_view_free(bigcache_op_view_t *view);
 
-/* makes a result of bigcache_json_scan_members() one of the operation */
+/* maps a result of bigcache_json_scan_members() to one of the operation */
 
 bigcache_rc_t bigcache_op_write_scanned(bigcache_op_t *op, int rc,
     const bigcache_json_error_t *err);
 
-/* sets put->expire to what put->doc says */
+/* sets put->expire from put->doc */
 
 bigcache_rc_t bigcache_op_write_lifetime(bigcache_op_put_t *put);
 
 /*
  * Stores the document of put->doc.value, put->expire and put->doc.duration,
- * under the conditions of put->op, and makes the reply of it.
+ * under the conditions of put->op, and makes the reply from it.
  */
 bigcache_rc_t bigcache_op_write_json(bigcache_op_put_t *put);
 
 /*
- * Stores a page under the key of put->op, if put->expect, or if that is NULL
- * the lists of op, accept what is stored now.  Returns what
- * bigcache_cache_put() does, or BIGCACHE_BUSY.
+ * Stores a page under the key of put->op, if what is stored now is
+ * put->expect; or, if that is NULL, if the lists of op accept it.  Returns the
+ * code of bigcache_cache_put(), or BIGCACHE_BUSY.
  */
 bigcache_rc_t bigcache_op_write(bigcache_op_put_t *put, bigcache_put_t *page);
 
@@ -90,15 +90,15 @@ bigcache_rc_t bigcache_op_write_reply(bigcache_op_put_t *put,
 
 /*
  * Returns 1 if both lists of op accept what is stored: the live page of that
- * version, or none.
+ * version, or none if live is 0.
  */
 int bigcache_op_write_accepts(const bigcache_op_t *op, int live,
     uint64_t version);
 
 /*
- * Looks at what is stored now.  Returns BIGCACHE_OK and what the cache is to
+ * Looks at what is stored now.  Returns BIGCACHE_OK and what the cache must
  * expect, BIGCACHE_EXPECT_* or a version; BIGCACHE_MISMATCH if the lists of op
- * do not accept that; or what bigcache_cache_get() returned.
+ * do not accept what is stored; or the code of bigcache_cache_get().
  */
 bigcache_rc_t bigcache_op_write_expect(bigcache_op_t *op, uint64_t *expect);
 
