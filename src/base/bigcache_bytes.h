@@ -5,8 +5,8 @@
 
 
 /*
- * Integers in the byte order of the files, which is little-endian whatever
- * the machine.  Pure; any thread.
+ * Integers in the byte order of the files, which is little-endian on all
+ * machines.  Pure functions; any thread.
  */
 
 

@@ -15,7 +15,7 @@
 #include <sys/types.h>
 
 
-/* begins with a crc of 0 and goes on with what it returned */
+/* crc is 0, or the result for the bytes before */
 
 uint32_t bigcache_crc(uint32_t crc, const u_char *data, size_t len);
 

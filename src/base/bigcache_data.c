@@ -5,7 +5,8 @@
 
 
 /*
- * Copies, sums up and writes pieces of memory and of files.
+ * Copies pieces of memory and of files, writes them, and computes their
+ * checksums.
  */
 
 
@@ -182,7 +183,7 @@ bigcache_data_copy(int fd, off_t offset, const bigcache_data_t *data,
 }
 
 
-/* fd is -1: only the crc is wanted */
+/* if fd is -1, computes only the crc */
 
 static int
 bigcache_data_put(int fd, off_t offset, const u_char *buf, size_t len,
@@ -223,8 +224,8 @@ bigcache_data_pread(int fd, u_char *buf, size_t len, off_t offset)
 
 
 /*
- * A file that ends too early stays so for every reader.  A disk may report the
- * same of a block that it cannot read now, so that error becomes EIO.
+ * A file that ends too early ends so for every reader.  But a disk may return
+ * the same error for a block that it cannot read now, so that one becomes EIO.
  */
 
 static int

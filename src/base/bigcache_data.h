@@ -5,11 +5,10 @@
 
 
 /*
- * Bytes on their way into the store: a piece is memory, or a range of an
- * open file.  A body is an array of pieces, one after the other; a large one
- * is never in memory as a whole.  The caller owns the pieces, their memory
- * and their files.  Files are read with pread(), so that threads may share
- * them.  All of it blocks on the disk.
+ * Bytes on their way into the store.  A piece is memory, or a range of an open
+ * file.  A body is an array of pieces; a large one is never in memory as a
+ * whole.  The caller owns the pieces, their memory and their files.  Files are
+ * read with pread(), so threads may share them.  All calls block on the disk.
  */
 
 
@@ -24,7 +23,7 @@
 #include "bigcache_str.h"
 
 
-/* errno of a file that ends too early, and of nothing else */
+/* errno for a file that ends too early, and for nothing else */
 
 #define BIGCACHE_DATA_ENDED  ENODATA
 
@@ -50,19 +49,19 @@ bigcache_data_t bigcache_data_range(int fd, off_t offset, uint64_t length);
 uint64_t bigcache_data_length(const bigcache_data_t *data, unsigned n);
 
 /*
- * Copies n pieces to dst, which has room for all of them.  Returns 0, or -1
- * and errno: BIGCACHE_DATA_ENDED only where a file ends too early.
+ * Copies n pieces to dst, which must have room for all of them.  Returns 0, or
+ * -1 and errno: BIGCACHE_DATA_ENDED only if a file ends too early.
  */
 int bigcache_data_read(u_char *dst, const bigcache_data_t *data, unsigned n);
 
 /*
- * Writes n pieces to fd, from offset on, through a buffer of fixed size; crc
- * goes over them, if it is not NULL.  Returns 0, or -1 and errno, as above.
+ * Writes n pieces to fd, from offset on, through a buffer of fixed size.  Also
+ * updates *crc, unless crc is NULL.  Returns 0, or -1 and errno, as above.
  */
 int bigcache_data_write(int fd, off_t offset, const bigcache_data_t *data,
     unsigned n, uint32_t *crc);
 
-/* CRC-32 of n pieces; the same */
+/* updates *crc with the CRC-32 of n pieces; returns the same */
 
 int bigcache_data_crc(const bigcache_data_t *data, unsigned n,
     uint32_t *crc);

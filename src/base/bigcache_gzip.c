@@ -54,7 +54,7 @@ bigcache_gzip_pack(u_char *dst, const u_char *data, size_t len)
         }
     }
 
-    /* it gives up as soon as it is over what is worth it */
+    /* stops as soon as the result is too large to be worth it */
 
     return libdeflate_gzip_compress(gzip->compressor, data, len, dst,
                                     len - len / 8);
@@ -79,7 +79,7 @@ bigcache_gzip_unpack(u_char *dst, size_t size, const u_char *data, size_t len)
         }
     }
 
-    /* with no place for its size, it must be exactly this */
+    /* without a pointer for the size, the size must match exactly */
 
     return (libdeflate_gzip_decompress(gzip->decompressor, data, len, dst,
                                        size, NULL)

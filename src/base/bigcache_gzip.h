@@ -5,9 +5,9 @@
 
 
 /*
- * Bodies packed as gzip files, by libdeflate, whole buffers at a time.  What
- * the library needs for it is kept for each thread until the thread ends.
- * Any thread.
+ * Packs bodies as gzip files and unpacks them, by libdeflate, in whole
+ * buffers.  Each thread keeps what the library allocates until it ends.  Any
+ * thread.
  */
 
 
@@ -20,14 +20,15 @@
 
 
 /*
- * Packs the len bytes at data into dst, of len bytes too, by the fastest
- * level.  Returns the bytes written; 0 if that does not save an eighth.
+ * Packs the len bytes at data into dst, which has len bytes too, at the
+ * fastest level.  Returns the bytes written; 0 if that does not save an
+ * eighth.
  */
 size_t bigcache_gzip_pack(u_char *dst, const u_char *data, size_t len);
 
 /*
- * Unpacks the len bytes at data into the size bytes at dst.  Returns 0, or -1
- * if that is not what they hold.
+ * Unpacks the len bytes at data into the size bytes at dst.  Returns 0; or -1
+ * if data is not a gzip file of exactly that size.
  */
 int bigcache_gzip_unpack(u_char *dst, size_t size, const u_char *data,
     size_t len);

@@ -5,7 +5,7 @@
 
 
 /*
- * FNV-1a, of Fowler, Noll and Vo, with 64 bits; the upper half is folded into
+ * FNV-1a by Fowler, Noll and Vo, with 64 bits; the upper half is folded into
  * the lower one.
  */
 
@@ -29,7 +29,7 @@ bigcache_hash(uint64_t hash, const void *data, size_t len)
         hash = (hash ^ *p++) * 1099511628211u;
     }
 
-    /* the last byte reaches the upper half by carries only */
+    /* the last byte changes the upper half only by carries */
 
     hash ^= hash >> 32;
 

@@ -16,8 +16,8 @@
 
 
 /*
- * Returns the hash of len bytes at data, which is never 0; hash is 0, or what
- * the call for the bytes before them has returned.
+ * Returns the hash of len bytes at data, never 0.  hash is 0, or the result
+ * for the bytes before them.
  */
 uint64_t bigcache_hash(uint64_t hash, const void *data, size_t len);
 

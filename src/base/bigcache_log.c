@@ -46,7 +46,7 @@ bigcache_log_failed(const bigcache_log_t *log, const char *path,
 }
 
 
-/* a key may hold anything, but no line of its own, and no terminal's codes */
+/* a key may have any bytes, but must not begin a line or control a terminal */
 
 static void
 bigcache_log_escape(char *dst, const char *src)

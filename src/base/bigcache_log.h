@@ -5,9 +5,9 @@
 
 
 /*
- * Where the store's log lines go.  The module hands in a function; the store
- * calls it from any thread, so it must be thread-safe and may not block for
- * long.  The levels are numbered as nginx numbers its own.
+ * Where the store's log lines go.  The module passes a function, which the
+ * store calls from any thread: it must be thread-safe and must not block for
+ * long.  The levels have nginx's numbers.
  */
 
 
@@ -27,7 +27,7 @@
 #define BIGCACHE_LOG_LEN     1024
 
 
-/* writes one line, text, which ends in a zero byte and holds no controls */
+/* writes one line: text ends with a zero byte and has no control characters */
 
 typedef void (*bigcache_log_pt)(void *data, int level, const char *text);
 
@@ -38,8 +38,8 @@ typedef struct {
 
 
 /*
- * Formats as printf() does and writes the line, cut at BIGCACHE_LOG_LEN, with
- * controls as \x0A and the like.
+ * Formats like printf(), and writes the line.  It is cut at BIGCACHE_LOG_LEN,
+ * and control characters are written as \x0A and the like.
  */
 
 void bigcache_log(const bigcache_log_t *log, int level, const char *fmt, ...)

@@ -5,8 +5,8 @@
 
 
 /*
- * What calls return.  A call that takes an "error" describes a failure there,
- * in BIGCACHE_ERROR_LEN bytes at most.
+ * The results of calls.  A call that takes an "error" describes a failure
+ * there, in at most BIGCACHE_ERROR_LEN bytes.
  */
 
 
@@ -18,20 +18,20 @@
 
 
 /*
- * The codes up to BIGCACHE_NO_ANSWER cross the socket between processes, which
- * run two binaries while nginx is upgraded.  Their numbers never change; a new
- * code goes to the end, with a number of its own.
+ * The codes up to BIGCACHE_NO_ANSWER are sent between processes, which run two
+ * binaries while nginx is upgraded.  So their numbers must never change.  A
+ * new code must be added at the end, with a new number.
  */
 
 typedef enum {
     BIGCACHE_OK = 0,
     BIGCACHE_MISS = 1,          /* nothing is stored under the key */
-    BIGCACHE_EXPIRED = 2,       /* it was, and this call found it expired */
+    BIGCACHE_EXPIRED = 2,       /* an expired page, removed by this call */
     BIGCACHE_MISMATCH = 3,      /* not the version that the caller expected */
     BIGCACHE_CLOSED = 4,        /* closed on demand, until opened again */
     BIGCACHE_UNAVAILABLE = 5,   /* not open now; the cache has the reason */
     BIGCACHE_FULL = 6,          /* no room on the disk */
-    BIGCACHE_DAMAGED = 7,       /* what lies on the disk fails its checks */
+    BIGCACHE_DAMAGED = 7,       /* the bytes on the disk fail their checks */
     BIGCACHE_NOMEM = 8,
     BIGCACHE_ERROR = 9,         /* logged */
 
@@ -42,11 +42,11 @@ typedef enum {
     /* between processes, src/local/; no call of a cache returns them */
     BIGCACHE_HELD = 12,         /* another process has the store open */
     BIGCACHE_STALE = 13,        /* the place of the page is not valid now */
-    BIGCACHE_EXTERNAL = 14,     /* the page must lie in a segment */
+    BIGCACHE_EXTERNAL = 14,     /* the page must be in a segment */
     BIGCACHE_NO_ANSWER = 15,    /* the owner did not answer */
 
     /* of calls that must not wait: */
-    BIGCACHE_AGAIN = 16,        /* only a call that may wait can tell */
+    BIGCACHE_AGAIN = 16,        /* only a call that may block can tell */
 
     /* of the operations: */
     BIGCACHE_NUMBER = 17,       /* no integer, or the sum is too large */

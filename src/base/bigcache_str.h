@@ -5,13 +5,12 @@
 
 
 /*
- * A string of known length: the one type that the parts below the HTTP
- * module pass text and bytes in.
+ * A string of known length.  Below the HTTP module this is the only type for
+ * text and bytes.
  *
- * The bytes need no terminating zero and may hold any value.  The type
- * borrows: the code that fills "data" says how long it lives; it is never freed
- * through it.  It is plain data, so any thread may read it as long as
- * the memory behind it lives.
+ * The bytes need no terminating zero and may have any value.  A string does
+ * not own its memory: the code that fills "data" documents how long it is
+ * valid.  Any thread may read it while the memory is valid.
  */
 
 
@@ -29,7 +28,7 @@ typedef struct {
 } bigcache_str_t;
 
 
-/* an initializer, in the manner of ngx_string() */
+/* an initializer, like ngx_string() */
 
 #define bigcache_string(str)                                                  \
     { sizeof(str) - 1, (const u_char *) (str) }

@@ -45,7 +45,7 @@ bigcache_time_monotonic_us(void)
 }
 
 
-/* in such fractions of a second */
+/* fraction: units in a second */
 
 static int64_t
 bigcache_time(clockid_t clock, int64_t fraction)

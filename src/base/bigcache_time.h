@@ -4,7 +4,9 @@
  */
 
 
-/* The two clocks, in milliseconds, or as the name says.  Any thread. */
+/*
+ * The two clocks, in milliseconds unless the name says otherwise.  Any thread.
+ */
 
 
 #ifndef _BIGCACHE_TIME_H_INCLUDED_

@@ -5,10 +5,10 @@
 
 
 /*
- * One step over UTF-8 text, shared by the JSON scanner, which refuses
- * what is malformed, and the JSON writer, which replaces it.
+ * Decodes one character of UTF-8 text.  The JSON scanner refuses malformed
+ * text, and the JSON writer replaces it.
  *
- * Pure function of its arguments: any thread.
+ * Pure function: any thread.
  */
 
 

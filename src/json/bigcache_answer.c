@@ -5,7 +5,7 @@
 
 
 /*
- * Writes the documents that are stored, and finds the value in one again.
+ * Writes the documents to store, and finds the value in a stored one.
  */
 
 
@@ -87,7 +87,10 @@ bigcache_answer_short(bigcache_answer_t *answer)
 {
     u_char  *p;
 
-    /* the comma that begins the expire member follows the quote of the key */
+    /*
+     * the expire member begins with a comma, after the closing quote of the
+     * key
+     */
 
     answer->size = bigcache_answer_key.len
                    + bigcache_json_string_len(&answer->key) + 1
@@ -125,7 +128,9 @@ bigcache_answer_behind(const bigcache_str_t *end)
 
     name = &bigcache_answer_expire;
 
-    /* what comes last: no string of JSON that follows can hold its quotes */
+    /*
+     * searches from the end: no JSON string after the name can have its quotes
+     */
 
     for (i = end->len; i >= name->len; i--) {
         if (memcmp(end->data + i - name->len, name->data, name->len) == 0) {

@@ -10,9 +10,9 @@
  *
  *     {"key":"K","value":V,"expire":E,"duration":D}
  *
- * The caller owns the parts, which are borrowed for the time of a call,
- * and gets the memory of the document, to be freed with free().  Pure
- * functions, but for malloc(): any thread.
+ * The caller owns the parts, which must be valid during a call.  It gets the
+ * memory of the document, to be freed by free().  Pure functions, except for
+ * malloc(): any thread.
  */
 
 
@@ -24,7 +24,7 @@
 
 
 typedef struct {
-    /* the parts: the key as it is, the others JSON already */
+    /* the parts: the key as plain text, the others in JSON */
 
     bigcache_str_t   key;
     bigcache_str_t   value;
@@ -43,32 +43,33 @@ typedef struct {
 
 
 /*
- * Writes the document.  Returns 0, or -1 if there is no memory; nothing
- * is to be freed then.
+ * Writes the document.  Returns 0, or -1 if out of memory: then there is
+ * nothing to free.
  */
 
 int bigcache_answer(bigcache_answer_t *answer);
 
 
 /*
- * Writes the short one, {"key":"K","expire":E}; only memory and size are
- * set.  Returns the same.
+ * Writes the short document, {"key":"K","expire":E}; sets only memory and
+ * size.  Returns the same.
  */
 
 int bigcache_answer_short(bigcache_answer_t *answer);
 
 
 /*
- * Finds the value in a document that is not in memory as a whole: returns the
- * offset of the value, given that of its name; and where, in the last bytes of
- * the document, its lifetime begins, which is the end of the value, or NULL.
+ * Find the value in a document that is not in memory as a whole.
+ * bigcache_answer_value() returns the offset of the value, from the offset of
+ * its name.  bigcache_answer_behind() returns the end of the value, where the
+ * lifetime begins, in the last bytes of the document, or NULL.
  */
 
 size_t bigcache_answer_value(size_t head);
 const u_char *bigcache_answer_behind(const bigcache_str_t *end);
 
 
-/* what stands for an expire that there is none of, and what ends it all */
+/* the text for no expire, and the end of each document */
 
 extern const bigcache_str_t  bigcache_answer_null;
 extern const bigcache_str_t  bigcache_answer_end;

@@ -21,15 +21,15 @@
 typedef int (*bigcache_json_read_pt)(const bigcache_str_t *text, int64_t *ms);
 
 
-/* how one member is read, and what a client is told if it cannot be */
+/* how one member is read, and the error for the client */
 
 typedef struct {
     bigcache_json_read_pt   read;
 
-    /* a number may stand without quotes */
+    /* a number without quotes is allowed, too */
     unsigned                bare:1;
 
-    /* the text counts to its end, so it may hold no U+0000 */
+    /* the text is used to its end, so it must not have U+0000 */
     unsigned                whole:1;
 
     const char             *type;
@@ -102,7 +102,7 @@ bigcache_json_unescape(const bigcache_str_t *member, bigcache_str_t *text)
         return BIGCACHE_JSON_INVALID;
     }
 
-    /* most have no escapes, and some are large: they are copied once */
+    /* a string without escapes may be large, so it is copied only once */
 
     if (memchr(member->data, '\\', member->len) == NULL) {
 
@@ -163,7 +163,7 @@ bigcache_json_integer(const bigcache_str_t *member, int64_t *n)
             return BIGCACHE_JSON_INVALID;
         }
 
-        /* to the side of the sign, which has a number more below zero */
+        /* grows away from zero: there is one more number below zero */
 
         digit = member->data[i] - '0';
 
@@ -179,8 +179,8 @@ bigcache_json_integer(const bigcache_str_t *member, int64_t *n)
 
 
 /*
- * The extent holds valid JSON, so its first byte tells the type.  A bare
- * number is not shown to cJSON, which would make a double of it.
+ * The extent has valid JSON, so its first byte tells the type.  A number
+ * without quotes is not passed to cJSON, which would make it a double.
  */
 
 static int
@@ -226,7 +226,7 @@ bigcache_json_unquoted(const bigcache_json_kind_t *kind,
     const char      *end;
     bigcache_str_t   text;
 
-    /* cJSON ends its strings with a zero, so the rest would be lost */
+    /* a cJSON string ends at a zero byte, so the rest would be lost */
 
     if (kind->whole && bigcache_json_has_nul(member)) {
         *msg = kind->syntax;
@@ -236,7 +236,7 @@ bigcache_json_unquoted(const bigcache_json_kind_t *kind,
     json = cJSON_ParseWithLengthOpts((const char *) member->data,
                                      member->len, &end, 0);
 
-    /* a valid string is refused only for want of memory */
+    /* the string is valid, so only memory can be missing */
 
     if (json == NULL) {
         return BIGCACHE_JSON_NOMEM;
@@ -281,7 +281,7 @@ bigcache_json_lifetime(const bigcache_json_kind_t *kind,
 }
 
 
-/* tells whether the valid JSON string has the escape of U+0000 */
+/* returns 1 if the valid JSON string has the escape of U+0000 */
 
 static int
 bigcache_json_has_nul(const bigcache_str_t *member)
@@ -302,7 +302,9 @@ bigcache_json_has_nul(const bigcache_str_t *member)
             return 1;
         }
 
-        /* the second byte may be a backslash that starts nothing */
+        /*
+         * skips both: the second byte may be a backslash that begins no escape
+         */
 
         p += 2;
     }

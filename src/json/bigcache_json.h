@@ -9,16 +9,16 @@
  * are strings or integers, given their extents as bigcache_json_scan() has set
  * them.
  *
- * The strings among them are unescaped by cJSON; this is the only part
- * that knows it.  It does not check the whole document once more: its
- * tree takes up to 60 times the memory of the text, and the fuzz target
- * t/fuzz/json_scan.c shows that it accepts what the scanner accepts.
+ * cJSON unescapes the strings.  No other file uses cJSON.  It does not check
+ * the whole document again: its tree takes up to 60 times the memory of the
+ * text, and the fuzz target t/fuzz/json_scan.c shows that it accepts what the
+ * scanner accepts.
  *
- * The caller owns the extents; nothing is kept, what cJSON allocates is
- * freed before the return.  Any thread: the parts of cJSON that share
- * state, cJSON_InitHooks() and cJSON_GetErrorPtr(), are not used.  cJSON
- * stores the place of the last error in a global that is never read, so
- * a thread sanitizer needs a suppression for cJSON_ParseWithLengthOpts.
+ * The caller owns the extents.  What cJSON allocates is freed before the
+ * return.  Any thread: the parts of cJSON that share state, cJSON_InitHooks()
+ * and cJSON_GetErrorPtr(), are not used.  cJSON stores the place of the last
+ * error in a global that is never read, so a thread sanitizer needs a
+ * suppression for cJSON_ParseWithLengthOpts.
  */
 
 
@@ -31,13 +31,13 @@
 #include "bigcache_json_scan.h"
 
 
-/* these go on where the return values of bigcache_json_scan() stop */
+/* these follow the last return value of bigcache_json_scan() */
 
 #define BIGCACHE_JSON_NULL        4
 #define BIGCACHE_JSON_NOMEM       5
 
 
-/* bytes; a longer member is invalid, so that cJSON never sees much */
+/* bytes; a longer member is invalid, so that cJSON never parses much */
 
 #define BIGCACHE_JSON_MAX_MEMBER  1024
 

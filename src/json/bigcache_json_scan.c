@@ -5,7 +5,7 @@
 
 
 /*
- * The validator: one pass over the text, which notes where members lie.
+ * The validator: one pass over the text, which also finds members.
  */
 
 
@@ -18,9 +18,9 @@
 
 
 /*
- * The helpers take the position and return the position after what they
- * have read, or NULL after bigcache_json_fail(); so the position stays
- * in a register.
+ * The helpers take the position and return the position after what they have
+ * read, or NULL after bigcache_json_fail().  So the position stays in a
+ * register.
  */
 
 typedef struct {
@@ -31,11 +31,11 @@ typedef struct {
     unsigned                n;
     bigcache_json_error_t  *err;
 
-    /* where the value of the current top member goes, or NULL */
+    /* where to put the value of the current top member, or NULL */
     bigcache_str_t         *slot;
     const u_char           *slot_start;
 
-    /* the brackets that are due, stack[depth - 1] is the next one */
+    /* the closing brackets to come; stack[depth - 1] is the next */
     size_t                  depth;
     u_char                  stack[BIGCACHE_JSON_MAX_DEPTH];
 } bigcache_json_scan_t;
@@ -154,7 +154,7 @@ bigcache_json_scan_members(const u_char *data, size_t len,
 }
 
 
-/* the text is valid, so that brackets and quotes tell where an item ends */
+/* the text is valid, so brackets and quotes show where an item ends */
 
 int
 bigcache_json_scan_item(const bigcache_str_t *array, size_t *at,
@@ -204,7 +204,9 @@ bigcache_json_scan_item(const bigcache_str_t *array, size_t *at,
 }
 
 
-/* at the end of the text there is only one thing to say, msg may be NULL */
+/*
+ * at the end of the text the message is always the same; msg may be NULL then
+ */
 
 static const u_char *
 bigcache_json_fail(bigcache_json_scan_t *s, const u_char *p, const char *msg)
@@ -216,7 +218,7 @@ bigcache_json_fail(bigcache_json_scan_t *s, const u_char *p, const char *msg)
 }
 
 
-/* a whole text: one value and nothing behind it but white space */
+/* a whole text: one value, and only white space after it */
 
 static const u_char *
 bigcache_json_text(bigcache_json_scan_t *s, const u_char *p)
@@ -249,9 +251,9 @@ bigcache_json_text(bigcache_json_scan_t *s, const u_char *p)
 
 
 /*
- * Reads a scalar or an empty array or object whole.  Of any other array
- * or object it reads the brackets and names up to the first scalar, so
- * the value that has ended is always the innermost one.
+ * Reads a scalar, or an empty array or object, completely.  Of any other array
+ * or object it reads the brackets and names up to the first scalar.  So the
+ * value that has ended is always the innermost one.
  */
 
 static const u_char *
@@ -305,9 +307,9 @@ bigcache_json_value(bigcache_json_scan_t *s, const u_char *p)
 
 
 /*
- * After a value: closes what ends here, then reads the comma, and the
- * name in an object, so that the next value may follow.  At depth zero
- * the text is over.
+ * After a value: closes the arrays and objects that end here.  Then reads the
+ * comma, and in an object the name, so that the next value can follow.  At
+ * depth zero the text ends.
  */
 
 static const u_char *
@@ -353,8 +355,8 @@ bigcache_json_after(bigcache_json_scan_t *s, const u_char *p)
 
 
 /*
- * An opening bracket and what has to follow it, white space apart: the
- * closing one, which leaves the depth as it was, or the first name.
+ * Reads an opening bracket, white space, and what must follow: the closing
+ * one, and the depth stays as it was; or the first name.
  */
 
 static const u_char *
@@ -384,7 +386,7 @@ bigcache_json_open(bigcache_json_scan_t *s, const u_char *p)
 }
 
 
-/* the name of a member and its colon */
+/* reads the name of a member and its colon */
 
 static const u_char *
 bigcache_json_name(bigcache_json_scan_t *s, const u_char *p)
@@ -445,8 +447,8 @@ bigcache_json_scan_is(const bigcache_str_t *member, const char *word)
 
 
 /*
- * Compares the inside of a valid JSON string with a name of ASCII letters
- * and the like; the only escapes that can stand for these are \uXXXX.
+ * Compares the inside of a valid JSON string with a name of ASCII letters and
+ * the like.  Only the escape \uXXXX can stand for these.
  */
 
 static int
@@ -485,7 +487,7 @@ bigcache_json_name_is(const u_char *p, const u_char *end, const char *name)
 }
 
 
-/* the rest of a string, with the closing quote */
+/* reads the rest of a string, with the closing quote */
 
 static const u_char *
 bigcache_json_quoted(bigcache_json_scan_t *s, const u_char *p)
@@ -518,7 +520,7 @@ bigcache_json_quoted(bigcache_json_scan_t *s, const u_char *p)
             return bigcache_json_fail(s, p, "a control character in a string");
         }
 
-        /* text that is not Latin comes in runs */
+        /* non-ASCII characters often follow each other */
 
         do {
             n = bigcache_utf8_step(p, s->end);
@@ -534,7 +536,7 @@ bigcache_json_quoted(bigcache_json_scan_t *s, const u_char *p)
 }
 
 
-/* from the backslash */
+/* reads an escape from the backslash on */
 
 static const u_char *
 bigcache_json_escape(bigcache_json_scan_t *s, const u_char *p)
@@ -566,7 +568,7 @@ bigcache_json_escape(bigcache_json_scan_t *s, const u_char *p)
 }
 
 
-/* from behind the \u; a pair of surrogates is read as one escape */
+/* reads an escape after the \u; a pair of surrogates is one escape */
 
 static const u_char *
 bigcache_json_unicode(bigcache_json_scan_t *s, const u_char *p)
@@ -678,7 +680,7 @@ bigcache_json_number(bigcache_json_scan_t *s, const u_char *p)
 }
 
 
-/* at least one digit */
+/* reads at least one digit */
 
 static const u_char *
 bigcache_json_digits(bigcache_json_scan_t *s, const u_char *p)
@@ -722,16 +724,16 @@ bigcache_json_space(const u_char *p, const u_char *end)
 
 
 /*
- * Skips the bytes of a string that mean themselves: ASCII without
+ * Skips the bytes of a string that stand for themselves: ASCII without
  * controls, the quote, and the backslash.
  *
- * Eight bytes are tested at once.  In "mask" the top bit of a byte is
- * set for a byte below 0x20 by the first term, for a quote and for
- * a backslash by the next two, as 0 - 1 borrows, and for a byte from
- * 0x80 by the last.  A borrow out of a byte may set the bits of the
- * bytes above it, never below; so the lowest bit is right, and le64toh()
- * makes the first byte of the text the lowest.  See "Determine if a word
- * has a byte less than n", S. E. Anderson, Bit Twiddling Hacks.
+ * Tests eight bytes at once.  In "mask" the top bit of a byte is set for a
+ * byte below 0x20 by the first term; for a quote and for a backslash by the
+ * next two, as 0 - 1 borrows; and for a byte from 0x80 by the last.  A borrow
+ * out of a byte may set the bits of the bytes above it, never below.  So the
+ * lowest bit is right, and le64toh() makes the first byte of the text the
+ * lowest.  See "Determine if a word has a byte less than n", S.  E.  Anderson,
+ * Bit Twiddling Hacks.
  */
 
 static inline const u_char *

@@ -5,22 +5,21 @@
 
 
 /*
- * A strict JSON validator (RFC 8259) that also tells where members of the
- * top object lie, "value", "expire", and "duration" for one.
+ * A strict JSON validator (RFC 8259) that also finds members of the top
+ * object, for example "value", "expire", and "duration".
  *
- * It exists because the value of an entry has to come back byte by byte
- * as it was sent, and a parser that builds a tree loses the bytes.  One
- * pass, no recursion, no allocation, about a kilobyte of stack whatever
- * the text is; the text may be of any size, a mapped file, for example.
+ * It exists because a value must be returned byte by byte as it was sent, and
+ * a parser that builds a tree loses the bytes.  One pass, no recursion, no
+ * allocation, about a kilobyte of stack for any text.  The text may be of any
+ * size, a mapped file, for example.
  *
- * The caller owns the text.  The extents that are returned point into
- * it, so they live as long as it does.  There is no shared state: any
- * thread may scan, also the same text at the same time.
+ * The caller owns the text, and the returned extents point into it.  There is
+ * no shared state: any thread may scan, even the same text at the same time.
  *
- * Beyond the grammar, these are refused, because a reader of the stored
- * text could not represent them: malformed UTF-8, escapes of surrogates
- * that form no pair, a byte order mark, and nesting that is deeper than
- * BIGCACHE_JSON_MAX_DEPTH, the limit of cJSON.
+ * Some valid JSON is refused, because a reader of the stored text could not
+ * represent it: malformed UTF-8, escapes of surrogates without a pair, a byte
+ * order mark, and nesting deeper than BIGCACHE_JSON_MAX_DEPTH, the limit of
+ * cJSON.
  */
 
 
@@ -37,12 +36,12 @@
 #define BIGCACHE_JSON_NOT_OBJECT  3
 
 
-/* arrays and objects that may be open at once, the top one included */
+/* the most arrays and objects that may be open at once, with the top one */
 
 #define BIGCACHE_JSON_MAX_DEPTH   1000
 
 
-/* a member that is absent has "data" NULL and "len" 0 */
+/* an absent member has "data" NULL and "len" 0 */
 
 typedef struct {
     bigcache_str_t   value;
@@ -51,7 +50,7 @@ typedef struct {
 } bigcache_json_doc_t;
 
 
-/* a member to look for, by a name of ASCII letters, digits and "_" */
+/* a member to find, by a name of ASCII letters, digits and "_" */
 
 typedef struct {
     const char      *name;
@@ -89,7 +88,7 @@ int bigcache_json_scan(const u_char *data, size_t len,
     bigcache_json_doc_t *doc, bigcache_json_error_t *err);
 
 
-/* the same for the n members that "named" names, whose extents are set */
+/* the same for the n members of "named", whose extents are set */
 
 int bigcache_json_scan_members(const u_char *data, size_t len,
     bigcache_json_named_t *named, unsigned n, bigcache_json_error_t *err);
@@ -108,8 +107,8 @@ int bigcache_json_scan_item(const bigcache_str_t *array, size_t *at,
 
 
 /*
- * Tells whether an extent, whose data may be NULL, is the string that word
- * is, which is of letters, digits, "_" and "*".
+ * Returns 1 if an extent, whose data may be NULL, is the string of word, which
+ * has only letters, digits, "_" and "*"; or 0.
  */
 
 int bigcache_json_scan_is(const bigcache_str_t *member, const char *word);

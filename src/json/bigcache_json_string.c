@@ -15,7 +15,7 @@
 #include "bigcache_utf8.h"
 
 
-/* what one step reads of the source and puts in its place */
+/* what one step reads, and what it writes instead */
 
 typedef struct {
     size_t         read;
@@ -63,7 +63,7 @@ bigcache_json_string(u_char *dst, const bigcache_str_t *s)
 }
 
 
-/* measuring and filling agree, because both see the text through this */
+/* both measuring and filling use this, so they agree */
 
 static void
 bigcache_json_unit(bigcache_json_unit_t *unit, const u_char *p,

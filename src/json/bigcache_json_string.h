@@ -5,13 +5,13 @@
 
 
 /*
- * Writes arbitrary bytes, a key for example, as the inside of a JSON
- * string: measure, then fill a buffer of exactly that size.
+ * Writes arbitrary bytes, a key for example, as the inside of a JSON string.
+ * First measures, then fills a buffer of exactly that size.
  *
  * The caller owns both the bytes and the buffer.  Pure functions: any
  * thread.
  *
- * Valid UTF-8 passes verbatim, but for the quote, the backslash, and the
+ * Valid UTF-8 passes verbatim, except for the quote, the backslash, and the
  * controls below 0x20, which are escaped.  Bytes that are not UTF-8 are
  * replaced with U+FFFD, one for each maximal subpart (see the function
  * bigcache_utf8_step()), as web browsers and Python do.
@@ -25,14 +25,14 @@
 #include "bigcache_str.h"
 
 
-/* one byte becomes six at most */
+/* one byte becomes at most six */
 
 #define BIGCACHE_JSON_STRING_GROWTH  6
 
 
 /*
  * Returns the number of bytes that bigcache_json_string() writes for s,
- * the surrounding quotes not included: these are left to the caller.
+ * without the surrounding quotes, which the caller must write.
  */
 
 size_t bigcache_json_string_len(const bigcache_str_t *s);

@@ -7,9 +7,9 @@
 /*
  * A text that grows as it is written: a JSON answer of unknown length.
  *
- * The caller zeroes the struct, and must free() its memory.  When there is no
- * memory left, the text stops growing and sets "failed"; the caller may check
- * that once, at the end.  Any thread, one at a time.
+ * The caller must zero the struct before, and free() its memory at the end.
+ * If memory runs out, the text stops growing and sets "failed"; it is enough
+ * to check that at the end.  Any thread, one at a time.
  */
 
 
@@ -30,7 +30,7 @@ typedef struct {
 } bigcache_json_text_t;
 
 
-/* returns where len bytes more are to be written, or NULL */
+/* returns where to write len more bytes, or NULL */
 
 u_char *bigcache_json_text_room(bigcache_json_text_t *text, size_t len);
 
@@ -50,8 +50,8 @@ void bigcache_json_text_base64(bigcache_json_text_t *text,
     const bigcache_str_t *bytes);
 
 /*
- * Turns the base64 text of len bytes at data into its bytes, in place.
- * Returns how many there are, or -1 if it is none.
+ * Decodes len bytes of base64 at data, in place.  Returns the number of bytes,
+ * or -1 if it is not base64.
  */
 ssize_t bigcache_json_text_unbase64(u_char *data, size_t len);
 

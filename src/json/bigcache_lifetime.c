@@ -5,7 +5,7 @@
 
 
 /*
- * Reads and writes durations and moments, in decimal, without a double.
+ * Reads and writes durations and times, in decimal, without a double.
  */
 
 
@@ -17,9 +17,9 @@
 #define BIGCACHE_LIFETIME_DIGITS    16
 
 /*
- * An exponent this large takes no more digits: it is more than a text
- * that fits in memory has digits, and small enough that neither one more
- * digit nor adding the number of digits overflows.
+ * An exponent of this size takes no more digits.  It is more than the number
+ * of digits that any text in memory has.  And it is small enough that neither
+ * another digit nor adding the number of digits overflows.
  */
 
 #define BIGCACHE_LIFETIME_EXPONENT  INT64_C(100000000000000000)
@@ -63,7 +63,7 @@ bigcache_lifetime_duration(const bigcache_str_t *text, int64_t *ms)
 
     for (n = 0; p < end && bigcache_lifetime_is_digit(*p); p++) {
 
-        /* once over the maximum, only the unit is still of interest */
+        /* above the maximum only the unit still matters */
 
         if (n <= BIGCACHE_LIFETIME_MAX_MS) {
             n = n * 10 + (*p - '0');
@@ -136,7 +136,7 @@ bigcache_lifetime_expire(const bigcache_str_t *text, int64_t *ms)
 }
 
 
-/* syntax only: where the digits are, the sign, and the exponent */
+/* parses only the syntax: the digits, the sign, and the exponent */
 
 static int
 bigcache_lifetime_parse(bigcache_lifetime_number_t *number, const u_char *p,
@@ -215,9 +215,9 @@ bigcache_lifetime_exponent(int64_t *exponent, const u_char *p,
 
 
 /*
- * Seconds to milliseconds in decimal, rounded down: the digits left of
- * the point are the result, and all that the others can do is to make
- * a negative number one smaller.
+ * Converts seconds to milliseconds in decimal, rounded down.  The digits left
+ * of the point are the result.  The others can only make a negative number one
+ * smaller.
  */
 
 static int
@@ -273,10 +273,10 @@ bigcache_lifetime_floor(const bigcache_lifetime_number_t *number,
 
 
 /*
- * Returns the position of the first digit that is not zero, or the end
- * of the number.  "whole" is set to how many digits from there on are
- * left of the point, once it has moved by the exponent and, because the
- * result is in milliseconds, by three more; it may be negative.
+ * Returns the position of the first digit that is not zero, or the end of the
+ * number.  Sets "whole" to the number of digits from there to the point, after
+ * the exponent has moved the point, and three more for milliseconds.  It may
+ * be negative.
  */
 
 static const u_char *

@@ -5,13 +5,12 @@
 
 
 /*
- * The three texts of a lifetime: a duration ("28d"), a moment in unix
- * seconds as clients write it ("1795331598.25"), and the same moment as
- * answers show it.
+ * The three texts of a lifetime: a duration ("28d"), a time in unix seconds as
+ * clients write it ("1795331598.25"), and the same time in answers.
  *
- * Moments and durations are signed 64-bit numbers of milliseconds.  They
- * never pass through a double, so what was sent in milliseconds is kept
- * exactly.  Pure functions without a locale: any thread.
+ * Times and durations are signed 64-bit numbers of milliseconds.  They never
+ * become a double, so milliseconds are kept exactly.  Pure functions without a
+ * locale: any thread.
  */
 
 
@@ -30,15 +29,15 @@
 
 
 /*
- * Either way from zero; the whole seconds in 2^53 ms, the range in which
- * a client that reads numbers as doubles still tells milliseconds apart.
- * Sums of two such numbers are far from overflow.
+ * The most milliseconds away from zero: the whole seconds in 2^53 ms.  In that
+ * range a client that reads numbers as doubles can tell milliseconds apart.
+ * The sum of two such numbers does not overflow.
  */
 
 #define BIGCACHE_LIFETIME_MAX_MS  INT64_C(9007199254740000)
 
 
-/* bytes that bigcache_lifetime_print() may write, for any int64_t */
+/* the most bytes that bigcache_lifetime_print() writes, for any int64_t */
 
 #define BIGCACHE_LIFETIME_LEN     (sizeof("-9223372036854775.808") - 1)
 

@@ -22,18 +22,18 @@
 
 #define BIGCACHE_HOT_SLOTS     7
 
-/* times that an entry in use is spared before it is dropped */
+/* how often an entry in use is spared before it is dropped */
 
 #define BIGCACHE_HOT_AGE       3
 
-/* tries until a thread lets others run; milliseconds until it gives up */
+/* tries until a thread yields; milliseconds until it gives up */
 
 #define BIGCACHE_HOT_SPIN      100
 #define BIGCACHE_HOT_PATIENCE  1000
 
 /*
- * A word of changes: how many are under way, in its lower part, and how many
- * there have been.
+ * A word of changes: its lower part is the number of changes under way, the
+ * rest counts all changes.
  */
 #define BIGCACHE_HOT_UNDERWAY  0xffffULL
 #define BIGCACHE_HOT_CHANGE    (BIGCACHE_HOT_UNDERWAY + 1 + 1)
@@ -41,7 +41,7 @@
 #define BIGCACHE_HOT_ALIGN     8
 
 
-/* 32 bytes; a file cache of nginx takes 130 for a key */
+/* 32 bytes; a file cache of nginx needs 130 for a key */
 
 typedef struct {
     _Atomic uint64_t   hash;        /* 0: none */
@@ -64,11 +64,11 @@ struct bigcache_hot_shm_s {
     uint64_t              nbuckets;
     uint8_t               pad[40];
 
-    /* each request reads them; they seldom change */
+    /* read by each request, seldom changed */
     _Atomic uint64_t      all;        /* changes of all keys */
-    _Atomic uint64_t      generation; /* 0: nothing is to be found */
+    _Atomic uint64_t      generation; /* 0: nothing can be found */
     _Atomic uint64_t      place;      /* of which directory */
-    _Atomic uint64_t      handed;     /* the generation that was handed over */
+    _Atomic uint64_t      handed;     /* generation that was handed over */
     _Atomic uint32_t      broken;     /* a bucket could not be locked */
     _Atomic uint32_t      opened;     /* by any process, ever */
     uint8_t               pad1[24];
@@ -120,7 +120,7 @@ bigcache_hot_create(void *memory, size_t size, const uint64_t seed[2])
     shm->nbuckets = (size - sizeof(bigcache_hot_shm_t))
                     / sizeof(bigcache_hot_bucket_t);
 
-    /* buckets of zeroes belong to no change */
+    /* a bucket of zeroes belongs to no change of all keys */
 
     atomic_store(&shm->all, BIGCACHE_HOT_UNDERWAY + 1);
 
@@ -133,7 +133,7 @@ bigcache_hot_hash(bigcache_hot_t *hot, const bigcache_str_t *key)
 {
     uint64_t  hash;
 
-    /* the hash has a secret, because clients choose the keys */
+    /* clients choose the keys, so the hash has a secret */
 
     hash = bigcache_siphash(hot->shm->seed, key->data, key->len);
 
@@ -249,8 +249,8 @@ bigcache_hot_enter(bigcache_hot_t *hot, const bigcache_hot_note_t *note,
     }
 
     /*
-     * A change that begins after these looks has to wait for the lock, and
-     * drops what is entered now.
+     * A change that begins after these checks must wait for the lock, and will
+     * drop what is entered now.
      */
 
     if (bigcache_hot_valid(hot, &generation)
@@ -407,14 +407,16 @@ bigcache_hot_bucket(bigcache_hot_shm_t *shm, uint64_t hash)
 }
 
 
-/* tells whether the memory counts; *generation is that of the directory then */
+/*
+ * tells whether the memory is valid; *generation is that of the directory then
+ */
 
 static int
 bigcache_hot_valid(bigcache_hot_t *hot, uint64_t *generation)
 {
     const _Atomic uint64_t  *of;
 
-    /* shut first: the file in a closed directory might be replaced */
+    /* read first: the file in a closed directory may be replaced */
 
     *generation = atomic_load(&hot->shm->generation);
 
@@ -438,7 +440,7 @@ bigcache_hot_has(bigcache_hot_t *hot, uint64_t generation)
 }
 
 
-/* the owner before may have been killed in the middle of changes */
+/* the previous owner may have been killed during a change */
 
 static void
 bigcache_hot_begin_anew(bigcache_hot_shm_t *shm)
@@ -455,7 +457,7 @@ bigcache_hot_begin_anew(bigcache_hot_shm_t *shm)
     atomic_store(&shm->all, all);
     atomic_store(&shm->entries, 0);
 
-    /* memory that was never used is not touched either */
+    /* leaves memory untouched that was never used */
 
     for (i = 0; atomic_load(&shm->opened) && i < shm->nbuckets; i++) {
 
@@ -465,7 +467,7 @@ bigcache_hot_begin_anew(bigcache_hot_shm_t *shm)
             atomic_fetch_and(&bucket->changes, ~BIGCACHE_HOT_UNDERWAY);
         }
 
-        /* nor do locks of dead processes stay */
+        /* releases the lock if its process is dead */
 
         holder = atomic_load(&bucket->lock);
 
@@ -494,8 +496,8 @@ bigcache_hot_slot(bigcache_hot_bucket_t *bucket, uint64_t hash)
 
 
 /*
- * The second chance of CLOCK, with a few chances and a bucket for the circle;
- * the caller has the lock.
+ * The second chance of CLOCK, with a few chances, where the circle is the
+ * bucket.  The caller has the lock.
  */
 
 static unsigned
@@ -541,7 +543,7 @@ bigcache_hot_store(bigcache_hot_slot_t *slot, uint64_t hash,
 }
 
 
-/* returns 1 with the bucket locked, or 0 */
+/* locks the bucket and returns 1, or returns 0 */
 
 static int
 bigcache_hot_lock(bigcache_hot_bucket_t *bucket, int wait)
@@ -568,7 +570,9 @@ bigcache_hot_lock(bigcache_hot_bucket_t *bucket, int wait)
 
         if (holder && !gone) {
 
-            /* it is stopped, or the pid is another process's by now */
+            /*
+             * the process is stopped, or another process has this pid by now
+             */
 
             return 0;
         }
@@ -576,7 +580,7 @@ bigcache_hot_lock(bigcache_hot_bucket_t *bucket, int wait)
         if (holder
             && atomic_compare_exchange_strong(&bucket->lock, &holder, pid))
         {
-            /* the process was killed in the middle of a change */
+            /* the process was killed during a change */
 
             atomic_fetch_or(&bucket->seq, 1);
             bigcache_hot_empty(bucket);
@@ -596,9 +600,9 @@ bigcache_hot_unlock(bigcache_hot_bucket_t *bucket)
 
 
 /*
- * Returns 0 when the lock is free; otherwise the pid of the process that has
- * it, with *gone set if that process has died, or cleared if it has not left
- * the bucket in time.
+ * Waits for the lock of a bucket.  Returns 0 when it is free.  Otherwise
+ * returns the pid of its process: *gone is 1 if that process has died, or 0 if
+ * it has not left the bucket in time.
  */
 
 static uint32_t

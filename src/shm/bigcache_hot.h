@@ -5,28 +5,28 @@
 
 
 /*
- * The hot index, in shared memory: where recently used pages lie, and which
- * recently used keys have no page.  A look at it takes no lock, no system call
- * and no other process, so an event loop may look.  It never says anything
- * that the index of the store would not say.
+ * The hot index, in shared memory: where recently used pages are, and which
+ * recently used keys have no page.  A look-up needs no lock, no system call
+ * and no other process, so an event loop may make it.  Its result is always
+ * that of the index of the store.
  *
  * The memory belongs to all processes of one nginx.  It is an array of
  * buckets; a key belongs to one bucket, which holds a few entries.
  *
  * The owner calls bigcache_hot_begin() before it changes a key, and
- * bigcache_hot_end() after: the first drops the key's entry, and until the
+ * bigcache_hot_end() after.  The first drops the key's entry, and until the
  * second no process finds or enters anything in its bucket.  A thread that
- * looks a key up in the index of the store calls bigcache_hot_note() before;
- * what it found is entered only if nothing in the bucket was changed since.
- * A purge does the same with all buckets at once.
+ * looks a key up in the index of the store calls bigcache_hot_note() before.
+ * What it finds is entered only if nothing in the bucket has changed since.  A
+ * purge does the same with all buckets at once.
  *
  * After a binary upgrade there are two such memories.  The directory has one
- * number, its generation, which grows each time that a process opens it; the
+ * number, its generation, which grows each time that a process opens it.  A
  * memory is valid only while it has the same number, of the same directory.
- * docs/hot.md argues all this.
+ * docs/hot.md explains why all this is correct.
  *
- * A process that is killed while it changes a bucket is found out by its pid,
- * and the bucket is emptied.
+ * If a process is killed while it changes a bucket, the next process notices
+ * that by its pid, and empties the bucket.
  *
  * bigcache_hot_find() and bigcache_hot_stat() never wait.  The other calls may
  * wait for another process to leave a bucket, for a few instructions.  Any
@@ -52,14 +52,14 @@ typedef struct bigcache_hot_shm_s  bigcache_hot_shm_t;
 typedef struct {
     bigcache_hot_shm_t                *shm;
 
-    /* of the directory; NULL: unknown, nothing is found or entered */
+    /* of the directory; NULL: not known, nothing is found or entered */
     _Atomic(const _Atomic uint64_t *)  generation;
 
     /* which directory that is */
     _Atomic uint64_t                   place;
 } bigcache_hot_t;
 
-/* where a page is, or, if its version is 0, that there is none */
+/* where a page is; if its version is 0, there is none */
 
 typedef struct {
     uint64_t          version;
@@ -99,24 +99,27 @@ uint64_t bigcache_hot_hash(bigcache_hot_t *hot, const bigcache_str_t *key);
 int bigcache_hot_find(bigcache_hot_t *hot, uint64_t hash,
     bigcache_hot_entry_t *entry);
 
-/* counts a request that an entry has answered */
+/* counts a request that was answered from an entry */
 
 void bigcache_hot_hit(bigcache_hot_t *hot);
 
-/* notes the state of the key's bucket, before the key is looked up */
+/* remembers the state of the key's bucket, before the key is looked up */
 
 void bigcache_hot_note(bigcache_hot_t *hot, uint64_t hash,
     bigcache_hot_note_t *note);
 
-/* enters what the look-up found, if the bucket is as noted */
+/*
+ * enters the result of the look-up, if the bucket has not changed since the
+ * note
+ */
 
 void bigcache_hot_enter(bigcache_hot_t *hot, const bigcache_hot_note_t *note,
     const bigcache_hot_entry_t *entry);
 
 /*
- * The caller must call both around each change of a key, also if the change
- * fails.  begin returns 1; or 0, once, if it found that the hot index cannot
- * be used any more.
+ * The caller must call both around each change of a key, even if the change
+ * fails.  bigcache_hot_begin() returns 1; or 0, once, if it found that the hot
+ * index cannot be used any more.
  */
 int bigcache_hot_begin(bigcache_hot_t *hot, uint64_t hash);
 void bigcache_hot_end(bigcache_hot_t *hot, uint64_t hash);
@@ -127,12 +130,17 @@ void bigcache_hot_begin_all(bigcache_hot_t *hot);
 void bigcache_hot_end_all(bigcache_hot_t *hot);
 
 /*
- * For the owner, in its generation of the directory.  open: the owner has the
- * directory now; if the owner of generation "before" handed its entries over,
- * they stay; if before is 0, none do.  hand_over: all changes have ended well;
- * the owner of the next generation may keep the entries, which are found until
- * then.  shut: nothing is found any more.  The last two do nothing if the
- * memory belongs to another generation by now.
+ * For the owner, in its generation of the directory.
+ *
+ * open: the owner has opened the directory.  Entries stay if the owner of
+ * generation "before" handed them over; if before is 0, none stay.
+ *
+ * hand_over: all changes have ended well.  The entries can be found until the
+ * next owner opens the directory, which may keep them.
+ *
+ * shut: nothing is found any more.
+ *
+ * The last two do nothing if the memory belongs to another generation by now.
  */
 void bigcache_hot_open(bigcache_hot_t *hot, uint64_t before,
     uint64_t generation);

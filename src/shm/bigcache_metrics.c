@@ -5,7 +5,7 @@
 
 
 /*
- * Counts requests by operation in shared memory, and sums the parts up.
+ * Counts requests by operation in shared memory, and adds the parts up.
  */
 
 
@@ -21,8 +21,8 @@
 
 
 /*
- * A pid is used again, the moment that its process began at is not: both are
- * the process, in one number.  Linux has pids of 22 bits.
+ * A pid may be used again, but not together with the time at which its process
+ * began.  One number has both.  Linux has pids of 22 bits.
  */
 
 #define BIGCACHE_METRICS_BIRTH  40    /* bits of it */
@@ -254,7 +254,7 @@ bigcache_metrics_dead(uint64_t process)
 
     default:
 
-        /* /proc is not mounted, or does not show it: it may be that one */
+        /* /proc is not mounted, or is hidden: it may be the same process */
 
         return 0;
     }
@@ -262,8 +262,8 @@ bigcache_metrics_dead(uint64_t process)
 
 
 /*
- * Returns 0 and when a process began, in ticks since the machine did; 1 if it
- * has ended, and its parent was not told yet; or -1 if that is not known.
+ * Returns 0 and the time at which a process began, in ticks since the boot; 1
+ * if it has ended, but is still a zombie; or -1 if that is not known.
  */
 
 static int
@@ -290,7 +290,7 @@ bigcache_metrics_birth(pid_t pid, uint64_t *birth)
 
     text[n] = '\0';
 
-    /* pid (name) state ..., and a name may have anything in it */
+    /* pid (name) state ...; a name may have any characters */
 
     p = strrchr(text, ')');
     if (p == NULL || p[1] != ' ') {

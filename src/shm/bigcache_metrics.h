@@ -5,13 +5,13 @@
 
 
 /*
- * In shared memory: with which status requests ended and how long they took,
- * by operation, how many requests wait for a thread, and what became of pages.
+ * Metrics in shared memory, by operation: the statuses of requests, how long
+ * they took, how many wait for a thread, and the results for pages.
  *
- * The module owns the memory, and hands it in zeroed, aligned to a page.  Each
- * worker counts in a part of its own, as far as there are enough parts, so
- * that processors do not pass lines of their caches around; a reader adds the
- * parts up.  Any process, any thread.  Never blocks.
+ * The module owns the memory, which must be zeroed and aligned to a page.
+ * Each worker counts in a part of its own, if there are enough parts, so that
+ * processors do not share cache lines; a reader adds the parts up.  Any
+ * process, any thread.  Never blocks.
  */
 
 
@@ -29,7 +29,7 @@
 #define BIGCACHE_METRICS_STATUSES  19
 #define BIGCACHE_METRICS_BUCKETS   17
 
-/* a reload has twice as many workers for a while, or more */
+/* after a reload there are for a while twice as many workers, or more */
 
 #define BIGCACHE_METRICS_WORKERS   256
 
@@ -51,7 +51,7 @@ typedef enum {
     BIGCACHE_METRIC_N
 } bigcache_metric_e;
 
-/* no two parts share a line, so that workers need not wait for one */
+/* no two parts share a cache line, so that workers need not wait for one */
 
 typedef struct {
     _Alignas(BIGCACHE_METRICS_LINE)
@@ -61,17 +61,17 @@ typedef struct {
     _Atomic uint64_t    microseconds[BIGCACHE_METRIC_N];
 } bigcache_metrics_part_t;
 
-/* of a worker */
+/* the place of a worker */
 
 typedef struct {
     _Atomic uint64_t    process;    /* pid and birth, 0: free */
-    _Atomic uint32_t    waiting;    /* its requests that wait */
-    _Atomic uint32_t    turns;      /* of them: for a turn, without a thread */
+    _Atomic uint32_t    waiting;    /* its waiting requests */
+    _Atomic uint32_t    turns;      /* those that wait for a turn */
 } bigcache_metrics_place_t;
 
 /*
- * What became of pages.  Each number is exact; two numbers that are read one
- * after the other may be a moment apart.
+ * The results for pages.  Each number is exact; two numbers that are read one
+ * after the other may be of different times.
  */
 
 typedef struct {
@@ -79,7 +79,7 @@ typedef struct {
     _Atomic uint64_t    miss;
     _Atomic uint64_t    expire;
     _Atomic uint64_t    deleted;
-    _Atomic uint64_t    swept;      /* of expire: without a request for them */
+    _Atomic uint64_t    swept;      /* part of expire: by the sweep */
 } bigcache_metrics_pages_t;
 
 typedef struct {
@@ -104,7 +104,7 @@ typedef struct {
 } bigcache_metrics_sum_t;
 
 
-/* names; the last status, 0, stands for all others, the last bound for none */
+/* names; the last status, 0, is for all others, the last bound for no bound */
 
 extern const char *const     bigcache_metrics_names[BIGCACHE_METRIC_N];
 extern const unsigned        bigcache_metrics_codes[BIGCACHE_METRICS_STATUSES];
@@ -114,17 +114,17 @@ extern const unsigned        bigcache_metrics_codes[BIGCACHE_METRICS_STATUSES];
 extern const uint64_t        bigcache_metrics_bounds[BIGCACHE_METRICS_BUCKETS];
 
 
-/* counts a request that was answered with status */
+/* counts a request that was answered with that status */
 
 void bigcache_metrics_status(bigcache_metrics_t *metrics, unsigned worker,
     bigcache_metric_e metric, unsigned status);
 
-/* counts n operations of a batch, of that name, that came to status */
+/* counts n operations of a batch, of that name, with that status */
 
 void bigcache_metrics_operations(bigcache_metrics_t *metrics,
     const char *name, unsigned status, unsigned n);
 
-/* counts the microseconds that an answer took */
+/* counts the microseconds until an answer */
 
 void bigcache_metrics_took(bigcache_metrics_t *metrics, unsigned worker,
     bigcache_metric_e metric, uint64_t us);
@@ -133,16 +133,17 @@ void bigcache_metrics_sum(bigcache_metrics_t *metrics,
     bigcache_metric_e metric, bigcache_metrics_sum_t *sum);
 
 /*
- * Returns where the process counts the requests that wait, or NULL if there is
- * no place left.  It is to be left at the end; a process that was killed does
- * not count any more, and its place is taken over.
+ * Returns the place where the process counts its waiting requests, or NULL if
+ * there is none left.  The caller must pass it to bigcache_metrics_leave() at
+ * the end.  The requests of a killed process do not count, and its place is
+ * reused.
  */
 bigcache_metrics_place_t *bigcache_metrics_enter(bigcache_metrics_t *metrics);
 void bigcache_metrics_leave(bigcache_metrics_place_t *place);
 
 /*
- * Returns the requests that wait in all processes that are alive; *turns, if
- * not NULL: those of them that wait for a turn.
+ * Returns the waiting requests of all living processes.  *turns, if not NULL,
+ * is set to those that wait for a turn.
  */
 uint64_t bigcache_metrics_waiting(bigcache_metrics_t *metrics,
     uint64_t *turns);
