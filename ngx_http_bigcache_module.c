@@ -4,7 +4,9 @@
  */
 
 
-/* The module: its directives, and where nginx calls it. */
+/*
+ * The module: its directives, and the functions that nginx calls.
+ */
 
 
 #include <ngx_config.h>
@@ -178,7 +180,7 @@ ngx_http_bigcache_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    /* "if" and "limit_except" blocks belong to their location */
+    /* "if" and "limit_except" blocks use the store of their location */
 
     if (clcf->noname && conf->shm_zone == NULL) {
         conf->shm_zone = prev->shm_zone;

@@ -5,8 +5,8 @@
 
 
 /*
- * The command "bigcache": bigcache_tool_usage says what it does.  Only
- * "compact" changes what is stored; LevelDB begins a new log at each opening.
+ * The command "bigcache": bigcache_tool_usage describes it.  Only "compact"
+ * changes what is stored, but LevelDB begins a new log at each opening.
  */
 
 
@@ -31,7 +31,7 @@
 #include "bigcache_tool.h"
 
 
-/* bytes of a time as text; arguments that may follow the command */
+/* bytes of a time as text; the most arguments after the command */
 
 #define BIGCACHE_TOOL_TIME  64
 #define BIGCACHE_TOOL_ARGS  2
@@ -44,7 +44,7 @@ typedef struct {
     bigcache_tool_pt   handler;
     int                min;          /* of arguments behind the directory */
     int                max;
-    unsigned           open:1;       /* the store is to be open */
+    unsigned           open:1;       /* the store must be open */
 } bigcache_tool_command_t;
 
 typedef struct {
@@ -181,7 +181,7 @@ bigcache_tool_command(const char *name)
 }
 
 
-/* after "--" nothing is an option: a key may begin with a dash */
+/* after "--" there are no options: a key may begin with a dash */
 
 static void
 bigcache_tool_arguments(const bigcache_tool_command_t *command, int argc,
@@ -298,7 +298,7 @@ bigcache_tool_lock(bigcache_tool_t *tool)
 }
 
 
-/* the files that LevelDB makes when it opens must belong to nginx's user */
+/* files that LevelDB makes when it opens must belong to nginx's user */
 
 static int
 bigcache_tool_owner(const char *path)

@@ -4,7 +4,9 @@
  */
 
 
-/* What the commands share: a store without nginx, its pages, and output. */
+/*
+ * What the commands share: a store without nginx, its pages, and output.
+ */
 
 
 #include <errno.h>
@@ -29,7 +31,7 @@
 #include "bigcache_utf8.h"
 
 
-/* segments are only read: any size will do */
+/* segments are only read, so any size will do */
 
 #define BIGCACHE_TOOL_SEGMENT  (64 * 1024 * 1024)
 
@@ -371,7 +373,7 @@ bigcache_tool_body(bigcache_tool_page_t *page, uint32_t crc)
         return 0;
     }
 
-    /* the content type is kept in front of it */
+    /* the content type is stored before the body */
 
     head = record->type.len;
     len = (size_t) record->length;

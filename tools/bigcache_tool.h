@@ -6,7 +6,7 @@
 
 /*
  * The parts of the command "bigcache", which reads a store that no nginx has
- * open.  One thread; nothing here outlives main().
+ * open.  One thread.
  *
  * Exit statuses: 0; 1 if something is missing or wrong in the store; 2 if the
  * command could not be carried out.
@@ -43,7 +43,7 @@ typedef struct {
     char                  error[BIGCACHE_ERROR_LEN];
 } bigcache_tool_t;
 
-/* an entry: its header, and the body if it is in memory */
+/* an entry: its header, and the body if that is in memory */
 
 typedef struct {
     bigcache_record_t     record;
@@ -55,7 +55,7 @@ typedef struct {
 } bigcache_tool_page_t;
 
 
-/* the commands that have a file of their own; return the exit status */
+/* commands that have a file of their own; they return the exit status */
 
 int bigcache_tool_check(bigcache_tool_t *tool);
 int bigcache_tool_compact(bigcache_tool_t *tool);
@@ -73,13 +73,13 @@ void bigcache_tool_close(bigcache_tool_t *tool);
 int bigcache_tool_failed(const char *fmt, ...)
     __attribute__((format(printf, 1, 2)));
 
-/* prints bytes so that they are one field of one line */
+/* prints bytes as one field of a line */
 
 void bigcache_tool_print(const bigcache_str_t *s);
 
 /*
- * Reads the page of a record: its header, whose checksum is verified, and with
- * body, the body.  Returns 0, then the caller must call
+ * Reads the page of a record: its header, whose checksum is verified, and, if
+ * body is 1, its body.  Returns 0, and the caller must call
  * bigcache_tool_page_free(); or -1 and page->problem.
  */
 int bigcache_tool_page(bigcache_tool_t *tool, const bigcache_str_t *key,

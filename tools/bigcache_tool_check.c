@@ -5,9 +5,9 @@
 
 
 /*
- * bigcache check: verifies every record of the index with the entry that it
- * names, every other entry in a segment, and the numbers that were kept when
- * the store was closed.
+ * bigcache check: verifies every record of the index together with its entry,
+ * every other entry in a segment, and the counts that were stored when the
+ * store was closed.
  */
 
 
@@ -83,7 +83,7 @@ bigcache_tool_check(bigcache_tool_t *tool)
                                     tool->error);
     }
 
-    /* segments that were skipped are in the log, which is shown */
+    /* skipped segments are in the log, which is printed */
 
     check.problems = tool->logged;
 
@@ -237,7 +237,7 @@ bigcache_tool_check_scan(bigcache_tool_check_t *check,
 
     if (rc == BIGCACHE_MISS) {
 
-        /* keys whose pages it should have are problems of their own */
+        /* keys whose pages should be in it are separate problems */
 
         bigcache_tool_check_problem(check, NULL,
                                     "segment %016llx: its head fails its "
@@ -254,7 +254,7 @@ bigcache_tool_check_scan(bigcache_tool_check_t *check,
 }
 
 
-/* entries that a record names were verified with it */
+/* live entries were verified together with their records */
 
 static bigcache_rc_t
 bigcache_tool_check_entry(void *data, const bigcache_entry_t *entry,
@@ -266,7 +266,7 @@ bigcache_tool_check_entry(void *data, const bigcache_entry_t *entry,
 
     check->entries++;
 
-    /* nobody reads a dead one, and a power cut may tear it */
+    /* a dead entry is never read, and a power cut may tear it */
 
     check->dead += !bigcache_tool_check_named(check, entry, offset);
 
@@ -300,7 +300,7 @@ bigcache_tool_check_named(bigcache_tool_check_t *check,
 }
 
 
-/* after a crash no numbers are kept: the next start counts */
+/* after a crash there are no stored counts: the next start counts */
 
 static void
 bigcache_tool_check_kept(bigcache_tool_check_t *check)
