@@ -4,7 +4,9 @@
  */
 
 
-/* Which requests that change something may be carried out, by their headers. */
+/*
+ * Which requests that change something may be carried out, by their headers.
+ */
 
 
 #include <ctype.h>
@@ -62,7 +64,7 @@ static const request_t  alone[] = {
     { POST, "h", "User-Agent: Mozilla/5.0\nAccept-Language: ko\n"
       "Accept: text/html", PASS },
 
-    /* GET of a browser, each sign alone */
+    /* a GET of a browser, with each sign alone */
 
     { GET, "h", "User-Agent: Mozilla/5.0 (X11; Linux x86_64)", LINK },
     { GET, "h", "user-agent: mozilla/4.0", LINK },
@@ -86,7 +88,7 @@ static const request_t  alone[] = {
     { GET, "h", "Accept: */*\nAccept-Language: en\n"
       "User-Agent: Mozilla/5.0\nReferer: http://h/ui", LINK },
 
-    /* what a page on another site has a browser send */
+    /* what a browser sends for a page on another site */
 
     { GET, "h", "Sec-Fetch-Site: cross-site", OTHER },
     { GET, "h", "Referer: http://evil/\nUser-Agent: Mozilla/5.0", OTHER },
@@ -167,7 +169,7 @@ static const request_t  alone[] = {
     { POST, "::1", "Origin: http://[::1]", OTHER },
     { POST, "[::ffff:127.0.0.1]", "Origin: http://127.0.0.1", OTHER },
 
-    /* what no browser sends is of no site */
+    /* headers that no browser sends belong to no site */
 
     { POST, "h", "Origin:", OTHER },
     { POST, "h", "Origin: h", OTHER },
@@ -227,7 +229,7 @@ static const request_t  alone[] = {
 };
 
 
-/* with it; Host is what the proxy makes of it */
+/* with bigcache_origin; Host is what the proxy sends */
 
 static const char  sites[] =
     "https://cache.example.com http://intern:8080 any.example.com [::1]:81";
@@ -332,7 +334,7 @@ check(const request_t *request, const char *list)
 }
 
 
-/* notes a line as nginx gives it */
+/* passes a header line as nginx does */
 
 static void
 header(bigcache_browser_t *browser, const char *line, size_t len)
@@ -415,7 +417,7 @@ test_sites(void)
 }
 
 
-/* nothing is read behind the end, and no part of an origin is that origin */
+/* nothing is read after the end, and a part of an origin is not that origin */
 
 static void
 test_prefixes(void)
@@ -436,7 +438,7 @@ test_prefixes(void)
 
     for (passed = 0, len = 0; len <= strlen(full); len++) {
 
-        /* on the heap, where a sanitizer sees a byte too much */
+        /* on the heap, where a sanitizer notices a byte too many */
 
         origin = malloc(len + 1);
         if (origin == NULL) {

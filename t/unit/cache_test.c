@@ -5,14 +5,15 @@
 
 
 /*
- * The cache in several processes, which are told to quit, or are killed, and
+ * The cache in several processes.  They are told to quit, or are killed, and
  * replaced, while their threads read and write.
  *
- * Each thread is the only writer of its keys, and all read all of them.  Memory
- * that all share has two numbers for each key: the latest change that was
- * begun, and the latest that was acknowledged; a change is odd if there is a
- * page then.  Who reads may not be given anything older than what was
- * acknowledged when he began, nor newer than what was begun when he had it.
+ * Each thread is the only writer of its keys, and all threads read all keys.
+ * Shared memory has two numbers for each key: the latest change that was
+ * begun, and the latest that was acknowledged.  After a change with an odd
+ * number there is a page.  A reader must not get anything older than what was
+ * acknowledged when it began, nor anything newer than what was begun when it
+ * got the answer.
  *
  * BIGCACHE_HAMMER=SECONDS makes it run that long, instead of about five.
  */
@@ -180,7 +181,7 @@ main(void)
 }
 
 
-/* whoever may copy a large page makes no brief operation wait */
+/* a thread that may copy a large page must not make a brief operation wait */
 
 static void
 locks(void)
@@ -259,7 +260,7 @@ child(unsigned process)
         (void) usleep(1000);
     }
 
-    /* it hands over, and goes on for a while as a worker of nginx may */
+    /* it hands over, and lives on for a while, as a worker of nginx may */
 
     bigcache_cache_quit(cache);
     (void) usleep(50 * 1000);
@@ -332,7 +333,7 @@ store(worker_t *w, unsigned key)
     put.data = &data;
     put.n = 1;
 
-    /* nobody else writes: it is known what a condition comes to */
+    /* no other thread writes, so the result of a condition is known */
 
     if (known && !(atomic_load(&slot->acked) & 1)) {
         put.expect = BIGCACHE_EXPECT_NONE;
@@ -460,7 +461,7 @@ look(worker_t *w, unsigned key)
 }
 
 
-/* tells whether the page is that of a change */
+/* returns 1 if the page is that of the change */
 
 static int
 given(worker_t *w, unsigned key, uint64_t change,
@@ -479,7 +480,7 @@ given(worker_t *w, unsigned key, uint64_t change,
 
     if (page->record.flags & BIGCACHE_FLAG_GZIP) {
 
-        /* its checksum is right, and what is packed begins alike */
+        /* its checksum is right, and packed bodies begin alike */
 
         return 1;
     }
@@ -497,7 +498,7 @@ given(worker_t *w, unsigned key, uint64_t change,
 }
 
 
-/* one process more, when all others have ended */
+/* one more process, after all others have ended */
 
 static void
 verify(void)
@@ -536,7 +537,7 @@ verify(void)
 }
 
 
-/* the body of a change; every 400th is a large one, lengths differ */
+/* writes the body of a change; every 400th is large; lengths differ */
 
 static size_t
 fill(u_char *body, unsigned key, uint64_t change)

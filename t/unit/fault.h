@@ -7,10 +7,10 @@
 /*
  * System calls that fail, for fault_test.c.
  *
- * The functions below stand in front of those of the C library, for this
- * program and for the libraries that it uses.  While faults are armed, calls
- * on what lies below a directory are counted by their kind, and those from
- * a certain one on fail, as many as was said: then they work again.
+ * The functions below replace those of the C library, for this program and the
+ * libraries that it uses.  While faults are armed, calls on files below a
+ * directory are counted by their kind.  From a given call on, a given number
+ * of calls fail; then they work again.
  */
 
 
@@ -70,10 +70,10 @@ typedef struct {
     _Atomic unsigned   calls[FAULT_KINDS];
     _Atomic unsigned   fired;
     unsigned           kind;
-    unsigned           first;          /* of the calls that fail; 0: none */
-    unsigned           n;              /* how many of them do */
+    unsigned           first;          /* first call that fails; 0: none */
+    unsigned           n;              /* how many fail */
     int                error;
-    char               only[32];       /* others are not counted; "": all */
+    char               only[32];       /* only these are counted; "": all */
     char               path[PATH_MAX]; /* of the directory */
     size_t             len;
     char               what[128];      /* the first call that failed */
@@ -90,19 +90,19 @@ static int fault_file(unsigned kind, const char *name, int fd);
 static void *fault_next(void **next, const char *name);
 
 
-/* in memory that the process which looks on has, too */
+/* in memory that the watching process shares */
 
 static fault_t       *faults;
 
-/* told of each call that is counted, by its number, before it is made */
+/* called before each counted call, with its number */
 
 static void         (*fault_counted)(unsigned kind, unsigned n);
 
-/* seconds that the clock of this process goes ahead */
+/* seconds that the clock of this process is ahead */
 
 static _Atomic int    fault_ahead;
 
-/* set by a thread that looks at the directory itself */
+/* set by a thread that must see the real directory */
 
 static __thread int   fault_spared;
 
@@ -112,7 +112,7 @@ static __thread int   fault_spared;
     "mkdir", "link", "space", "mmap", "lock", "memory"
 
 
-/* the function that the one of that name stands in front of, as next */
+/* finds the replaced function, as next */
 
 #define FAULT_NEXT(type, name, ...)                                           \
     static void  *symbol;                                                     \
@@ -172,7 +172,7 @@ fault_at(int fd, const char *path)
 }
 
 
-/* counts a call; returns 1, and errno, if it is to fail */
+/* counts a call; returns 1 and errno if it must fail */
 
 static int
 fault(unsigned kind, const char *name)
@@ -739,7 +739,7 @@ flock(int fd, int operation)
 }
 
 
-/* LevelDB locks by fcntl(); other commands only pass, and letting go does */
+/* LevelDB locks by fcntl(); other commands pass, and so does unlocking */
 
 int
 fcntl(int fd, int command, ...)

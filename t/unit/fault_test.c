@@ -7,17 +7,16 @@
 /*
  * The store, while a system call fails.
  *
- * Each run takes a copy of a store whose pages are known, does one thing with
- * it, and has the N-th call of a kind fail meanwhile, then work again.  What
- * was acknowledged has to be there afterwards, byte for byte, and what was
- * deleted has to be gone, in three openings without a fault, one after the
- * other.  Nothing may hang, and no request may be given wrong bytes.
+ * Each run takes a copy of a store with known pages and does one thing with
+ * it.  Meanwhile the N-th call of a kind fails, and later calls work again.
+ * After that, what was acknowledged must be there, byte for byte, and what was
+ * deleted must be gone, in three openings without a fault, one after the
+ * other.  Nothing may hang, and no request may get wrong bytes.
  *
  * The number of calls of each kind is counted in a run without a fault.
- * BIGCACHE_FAULTS says how many of them are tried for each thing that is done
- * and each kind, or "all": then each of them, with each error.  Which ones, is
- * chosen by BIGCACHE_FAULTS_SEED.  BIGCACHE_FAULTS_ONLY names one run, as the
- * test prints it.
+ * BIGCACHE_FAULTS says how many of them are tried for each scenario and kind,
+ * or "all": then each of them with each error.  BIGCACHE_FAULTS_SEED chooses
+ * them.  BIGCACHE_FAULTS_ONLY names one run, as the test prints it.
  */
 
 
@@ -252,9 +251,9 @@ static bigcache_store_t      *store;
 static unsigned               seed, sample;
 static u_char                *bodies[PAGES][2];
 static u_char                 got[LARGE];
-static _Atomic unsigned       reads;   /* of pages, until it was closed */
+static _Atomic unsigned       reads;   /* pages read before the close */
 static pthread_t              self;
-static _Atomic int            held;    /* the count waits; 2: it has begun */
+static _Atomic int            held;    /* the count waits; 2: it began */
 
 
 int
@@ -327,7 +326,7 @@ main(void)
 }
 
 
-/* what is done; faults are armed for the part that it is about */
+/* the scenarios; faults are armed for the part under test */
 
 static void
 scenario_open(void)
@@ -467,7 +466,7 @@ scenario_purge(void)
         n = 0;
         expired = 0;
 
-        /* if this fails, the store's thread goes on with it */
+        /* if this fails, the keeper continues the purge */
 
         (void) bigcache_purge_run(store, version, &n, &expired);
     }
@@ -678,7 +677,7 @@ scenario_import(void)
 }
 
 
-/* the count after a crash, where pages were not synced */
+/* the count after a crash, when pages were not synced */
 
 static void
 test_recount(void)
@@ -694,7 +693,7 @@ test_recount(void)
 }
 
 
-/* in a directory of their own: one process leaves it, another one finds it */
+/* in a directory of its own, which one process leaves and another one opens */
 
 static void
 crash_case(const char *name, void (*fill)(void), void (*handler)(void))
@@ -731,7 +730,7 @@ crash_case(const char *name, void (*fill)(void), void (*handler)(void))
 }
 
 
-/* ten pages that have replaced others, ten that have not, and a huge one */
+/* ten pages that replaced others, ten that did not, and a huge one */
 
 static void
 recount_fill(void)
@@ -754,7 +753,7 @@ recount_fill(void)
 }
 
 
-/* stores so many zeroes under "a" */
+/* stores a page of so many zeroes under "a" */
 
 static void
 huge_put(uint64_t len)
@@ -786,7 +785,7 @@ huge_put(uint64_t len)
 }
 
 
-/* all is counted, pages are stored, and those are there when they can be */
+/* all keys are counted, pages are stored, and can then be read */
 
 static void
 recount_unread(void)
@@ -850,7 +849,7 @@ recount_broken(void)
 }
 
 
-/* in the middle of the huge page, whose key is the first of all */
+/* in the middle of the huge page, which has the first key */
 
 static void
 recount_stops(void (*handler)(unsigned kind, unsigned n))
@@ -908,7 +907,7 @@ recount_start(void)
 }
 
 
-/* the headers of segments have been read by now */
+/* by now the headers of segments have been read */
 
 static bigcache_rc_t
 recount_opened(void *data, char *error)
@@ -943,7 +942,7 @@ revert_fill(void)
 }
 
 
-/* a page is stored while the one that is to come back is read */
+/* a page is stored while the one to come back is read */
 
 static void
 revert_large(void)
@@ -983,7 +982,7 @@ revert_large(void)
 }
 
 
-/* in the middle of the page, and not for ever: what is stored may wait */
+/* in the middle of the page, and only for a while: a write may wait for it */
 
 static void
 revert_hold(unsigned kind, unsigned n)
@@ -1010,7 +1009,7 @@ revert_hold(unsigned kind, unsigned n)
 }
 
 
-/* a removal that is made again, its answer was lost, and a power cut */
+/* a removal that is made again, since its answer was lost, and a power cut */
 
 static void
 test_again(void)
@@ -1020,7 +1019,7 @@ test_again(void)
 }
 
 
-/* pages are stored, removed, stored anew, and removed once more */
+/* pages are stored, removed, stored again, and removed again */
 
 static void
 again_fill(void)
@@ -1111,7 +1110,7 @@ again_check(void)
 }
 
 
-/* a machine whose clock is set back by a power cut */
+/* a power cut sets the clock of the machine back */
 
 static void
 test_clock(void)
@@ -1121,7 +1120,7 @@ test_clock(void)
 }
 
 
-/* an hour ahead, pages are stored, synced, stored anew, and one is torn */
+/* an hour ahead, pages are stored, synced and stored again, and one is torn */
 
 static void
 clock_fill(void)
@@ -1144,7 +1143,7 @@ clock_fill(void)
 
     stop();
 
-    /* these were moved, still later */
+    /* these were moved, even later */
 
     now = record.version;
 
@@ -1208,7 +1207,7 @@ clock_write_later(const char *name, uint64_t written)
 }
 
 
-/* requests come before the count has come to what they are for */
+/* requests come before the count has reached their keys */
 
 static void
 clock_behind(void)
@@ -1276,7 +1275,7 @@ clock_hold(unsigned kind, unsigned n)
 }
 
 
-/* "lock" has another thing where the version was */
+/* "lock" has something else in the place of the version */
 
 static void
 clock_wrong(void)
@@ -1314,7 +1313,7 @@ clock_wrong(void)
 }
 
 
-/* an import, while the store that takes it in cannot begin a segment */
+/* an import into a store that cannot begin a segment */
 
 static void
 test_import(void)
@@ -1396,8 +1395,8 @@ logged(const char *text)
 
 
 /*
- * The last sync of an adoption fails, and the next attempt finds import/: it
- * has to be durable before an index is, all the same.
+ * The last sync of an adoption fails, and the next attempt finds import/.
+ * Even so, import/ must be durable before there is an index.
  */
 
 static void
@@ -1437,8 +1436,8 @@ adopt(void)
     arm();
 
     /*
-     * each sync fails once, up to the first that comes after the rename; there
-     * are not as many each time, so that one may be missed
+     * Each sync fails once, up to the first one after the rename.  Their
+     * number differs, so one may be missed.
      */
 
     for (tries = 0; tries < 1000 && !exists("import"); tries++) {
@@ -1471,7 +1470,7 @@ adopt(void)
 }
 
 
-/* stores to begin with, and what is in them */
+/* the stores that runs begin with, and their content */
 
 static void
 template_make(unsigned template)
@@ -1532,7 +1531,7 @@ template_make(unsigned template)
 
     if (template == TEMPLATE_DAMAGED) {
 
-        /* what is left after a repair without a fault */
+        /* what a repair without a fault leaves */
 
         template_damage(dir);
 
@@ -1549,7 +1548,7 @@ template_make(unsigned template)
 }
 
 
-/* closes the store if current->n is 0, else the process dies */
+/* closes the store if current->n is 0; otherwise the process dies */
 
 static void
 template_fill(void)
@@ -1569,7 +1568,7 @@ template_fill(void)
                                               : bigcache_time_now() + 3600000);
         }
 
-        /* it lies in tables, too */
+        /* some of it must be in tables */
 
         if (i == 25) {
             stop();
@@ -1678,7 +1677,7 @@ template_damage(const char *dir)
         (void) closedir(d);
     }
 
-    /* and a manifest that cannot be read, or the table is not looked at */
+    /* and an unreadable manifest, else the table would not be read */
 
     (void) snprintf(name, sizeof(name), "%s/index/CURRENT", dir);
     (void) unlink(name);
@@ -1949,8 +1948,8 @@ job_run(const job_t *job, run_t *r, const char *dir)
     copy(templates[template], dir);
 
     /*
-     * LevelDB aborts where a table that it repairs can be read the second time
-     * only: the next process begins the repair anew
+     * LevelDB aborts if a table that it repairs can be read only the second
+     * time.  The next process begins the repair again.
      */
 
     status = in_child(scenario_child, PATIENCE);
@@ -1981,7 +1980,7 @@ job_run(const job_t *job, run_t *r, const char *dir)
 }
 
 
-/* runs the handler in a process; returns its signal or its status, or -1 */
+/* runs the handler in a process; returns its signal, its status, or -1 */
 
 static int
 in_child(void (*handler)(void), unsigned seconds)
@@ -2035,7 +2034,7 @@ scenario_child(void)
 }
 
 
-/* without a fault, all is as it should be, and stays so */
+/* without a fault everything is right, and stays so */
 
 static void
 verify(void)
@@ -2112,7 +2111,7 @@ verify_pages(int pass)
 }
 
 
-/* helpers of them */
+/* helpers */
 
 static void
 arm(void)
@@ -2134,7 +2133,7 @@ start(void)
     conf.shared = &run->shared;
     store = NULL;
 
-    /* that there is no memory to begin with, is not for the store */
+    /* no memory at the very beginning is not the store's fault */
 
     while (store == NULL) {
         store = bigcache_store_create(&conf);
@@ -2156,7 +2155,7 @@ stop(void)
 }
 
 
-/* waits until the store answers, and takes pages */
+/* waits until the store answers and accepts pages */
 
 static void
 serving(void)
@@ -2206,7 +2205,7 @@ counted(void)
 }
 
 
-/* waits until the store's thread has nothing to do */
+/* waits until the keeper has nothing to do */
 
 static void
 settled(void)
@@ -2354,7 +2353,7 @@ put(model_t *m, int new, int64_t expire)
 }
 
 
-/* gets a page, and looks at its bytes */
+/* gets a page and checks its bytes */
 
 static bigcache_rc_t
 look(model_t *m)
@@ -2461,7 +2460,7 @@ delete(const char *name)
 }
 
 
-/* what the index says of a page */
+/* gets the record of a page */
 
 static void
 place(const char *name, bigcache_record_t *record)
@@ -2484,7 +2483,7 @@ place(const char *name, bigcache_record_t *record)
 }
 
 
-/* a power cut has kept the entry of the page from the disk */
+/* makes the page look as if a power cut had kept its entry from the disk */
 
 static void
 tear(const char *name)
@@ -2512,7 +2511,7 @@ tear(const char *name)
 }
 
 
-/* what "lock" says of the records that are durable */
+/* returns the version in "lock" up to which records are durable */
 
 static uint64_t
 synced(void)

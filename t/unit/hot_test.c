@@ -5,10 +5,10 @@
 
 
 /*
- * The hot index: what is found, what may be entered, who has the generation,
- * who was killed in the middle of it; and threads and processes against a
- * model.
- * t/model/hot.pml proves the protocol for few steps of few processes.
+ * The hot index: what is found, what may be entered, which process has the
+ * generation, and what happens if a process is killed during a change.  Then
+ * threads and processes are checked against a model.  t/model/hot.pml proves
+ * the protocol for few steps of few processes.
  */
 
 
@@ -36,12 +36,12 @@
 #define TIME       2000
 
 
-/* one index for all, as LevelDB is, and what was acknowledged */
+/* one index for all processes, like LevelDB, and what was acknowledged */
 
 typedef struct {
     _Atomic uint64_t   generation;
     _Atomic uint64_t   index[KEYS];
-    _Atomic uint64_t   least[KEYS];     /* acknowledged, or read by anybody */
+    _Atomic uint64_t   least[KEYS];     /* acknowledged, or read */
     _Atomic uint64_t   wrong;
     _Atomic uint64_t   found;
     _Atomic uint64_t   misses;
@@ -153,7 +153,7 @@ test_find(void)
 }
 
 
-/* who looked before a change may not enter after it */
+/* a thread that looked before a change must not enter after it */
 
 static void
 test_note(void)
@@ -261,7 +261,7 @@ test_turn(void)
     enter(&n, 7);
     is_int(find(2), 0, "what was noted before does not count");
 
-    /* the owner is killed in the middle of a change */
+    /* the owner is killed during a change */
 
     k = key(1);
     hash = bigcache_hot_hash(&hot, &k);
@@ -292,7 +292,7 @@ test_turn(void)
 }
 
 
-/* what is used stays, what is used once or not there goes first */
+/* used entries stay; entries used once, and misses, go first */
 
 static void
 test_evict(void)
@@ -397,7 +397,7 @@ test_killed(void)
 
     fresh();
 
-    /* one that enters all the time is killed, a hundred times */
+    /* a process that enters all the time is killed, a hundred times */
 
     for (i = 0; i < 100; i++) {
 
@@ -438,9 +438,9 @@ test_killed(void)
 
 
 /*
- * Processes look keys up, one of them changes them too, and is killed and
- * followed by another one: nobody reads what is older than what anybody knew
- * before he began.
+ * Processes look keys up.  One of them also changes them, and is killed and
+ * replaced.  No reader may get anything older than what any process knew
+ * before the read began.
  */
 
 static void
@@ -493,7 +493,7 @@ test_many(void)
 }
 
 
-/* a process with so many readers, or, if none, the owner */
+/* a process with that many readers; 0 means the owner */
 
 static void
 many(unsigned n)
@@ -538,7 +538,7 @@ many_read(void *data)
 }
 
 
-/* each key is one thread's */
+/* each key belongs to one thread */
 
 static void *
 many_write(void *data)

@@ -18,7 +18,7 @@
 #include "tap.h"
 
 
-/* texts are scanned at the end of this, a page without access follows */
+/* texts are scanned at the end of this; a page without access follows */
 
 #define SCAN_ROOM  (1024 * 1024)
 
@@ -567,7 +567,7 @@ test_depth(void)
     is_int(err.offset, max, "offset of the first one too many");
     is_str(err.msg, "nested too deep", "message");
 
-    /* depth is given back: as wide as it may be deep, many times */
+    /* closing reduces the depth: many arrays of the greatest depth in a row */
 
     p = deep;
     *p++ = '[';
@@ -681,7 +681,7 @@ test_corrupted(void)
 }
 
 
-/* any byte at any place of a string, however the string is aligned */
+/* any byte at any place of a string, at any alignment */
 
 static void
 test_string_bytes(void)
@@ -717,7 +717,7 @@ test_string_bytes(void)
                     bad += (err.offset != 1 + pos);
                 }
 
-                /* a backslash at the end takes the quote away */
+                /* a backslash before the closing quote escapes it */
 
                 if (c == '\\' && pos == len - 1) {
                     bad += (err.offset != len + 2);
@@ -840,8 +840,8 @@ test_escapes(void)
 
 
 /*
- * A text of more than 4 GB in 64 MB of memory, mapped again and again:
- * sizes and offsets do not fit in 32 bits.
+ * A text of more than 4 GB in 64 MB of memory, mapped many times: sizes and
+ * offsets do not fit in 32 bits.
  */
 
 static void
@@ -909,7 +909,7 @@ huge_map(size_t chunk, size_t chunks)
 
     close(fd);
 
-    /* the first chunk is private: only there is the opening quote */
+    /* the first chunk is private: only it has the opening quote */
 
     memset(map + chunk, 'a', chunk);
     map[0] = '"';

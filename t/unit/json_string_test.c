@@ -98,9 +98,9 @@ main(void)
 
 
 /*
- * The bytes are in memory of just their size, for the sanitizer; the
- * text is followed by a mark that must survive.  Returns NULL if what
- * was measured and what was written differ.
+ * The bytes are in memory of exactly their size, for the sanitizer.  A mark
+ * follows the text, and must survive.  Returns NULL if the measured and the
+ * written length differ.
  */
 
 static const char *
@@ -179,7 +179,7 @@ test_ascii(void)
     size_t       len, bad;
     const char  *text, *letter;
 
-    /* each control in turn, 'u' where it has no letter */
+    /* each control character; 'u' if it has no letter */
 
     static const char  letters[] = "uuuuuuuubtnufruuuuuuuuuuuuuuuuuu";
 
@@ -253,9 +253,9 @@ test_code_points(void)
 
 
 /*
- * Random bytes, chosen so that pieces of characters are frequent: the
- * result is always a valid string, and stays as it is the next time but
- * for its backslashes and quotes.
+ * Random bytes, chosen so that pieces of characters are frequent.  The result
+ * is always a valid string.  It does not change the next time, except for its
+ * backslashes and quotes.
  */
 
 static void

@@ -25,7 +25,7 @@ typedef int (*member_pt)(const bigcache_str_t *member, int64_t *ms,
     const char **msg);
 
 
-/* "msg" is a part of the message that tells one from the other */
+/* "msg" is a part of the message that identifies it */
 
 typedef struct {
     const char      *text;
@@ -89,7 +89,7 @@ static const member_case_t  expires[] = {
     { "\"5\\\\\"", INVALID, 0, "decimal number" },
     { "\"\\\"5\\\"\"", INVALID, 0, "decimal number" },
 
-    /* not to be cut off at the zero */
+    /* must not be cut off at the zero */
 
     { "\"5\\u0000\"", INVALID, 0, "decimal number" },
     { "\"5\\u0000junk\"", INVALID, 0, "decimal number" },
@@ -118,7 +118,7 @@ static const member_case_t  durations[] = {
     { "\"28d\\n\\\"\\\\\"", OK, INT64_C(2419200000), NULL },
     { "\"28d \xed\x95\x9c \\ud83d\\ude00\"", OK, INT64_C(2419200000), NULL },
 
-    /* what follows the unit is ignored, a zero as well */
+    /* what follows the unit is ignored, even a zero */
 
     { "\"28d\\u0000\"", OK, INT64_C(2419200000), NULL },
     { "\"28\\u0000d\"", INVALID, 0, "must begin" },
@@ -168,7 +168,7 @@ main(void)
 }
 
 
-/* in memory of just its size, for the sanitizer */
+/* in memory of exactly its size, for the sanitizer */
 
 static int
 read_member(member_pt fn, const char *data, size_t len, int64_t *ms,
@@ -280,7 +280,7 @@ test_absent(void)
 }
 
 
-/* as it is used */
+/* as the module uses it */
 
 static void
 test_document(void)

@@ -4,7 +4,9 @@
  */
 
 
-/* Texts that grow, and the parts of documents that a batch is made of. */
+/*
+ * Texts that grow, and the parts of a batch's documents.
+ */
 
 
 #include <stdlib.h>
@@ -75,7 +77,7 @@ test_items_of(const char *text, ...)
     const char      *expected;
     bigcache_str_t   array, item;
 
-    /* in memory of its own, so that a sanitizer sees each byte too many */
+    /* in separate memory, so that a sanitizer notices a byte too many */
 
     array.len = strlen(text);
     exact = malloc(array.len);

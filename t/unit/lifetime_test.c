@@ -279,7 +279,7 @@ main(void)
 }
 
 
-/* in memory of just its size, for the sanitizer */
+/* in memory of exactly its size, for the sanitizer */
 
 static int
 parse(lifetime_pt fn, const void *data, size_t len, int64_t *ms)
@@ -329,7 +329,7 @@ test_table(const char *name, lifetime_pt fn, const lifetime_case_t *cases,
 }
 
 
-/* digits that do not fit in any buffer of a fixed size */
+/* more digits than any fixed buffer has */
 
 static void
 test_long_texts(void)

@@ -5,11 +5,11 @@
 
 
 /*
- * Lists of what is stored: their bounds in time, pages that are moved while
- * one is made, and what another process may send instead of one.
+ * Lists: their bounds in time, pages that are moved while a list is made, and
+ * wrong lists from another process.
  *
- * The thread that makes a list has a clock of its own then, which goes on by
- * every look at it, and not by itself: so a disk is as slow as a test has it.
+ * The thread that makes a list has a clock of its own.  The clock advances at
+ * each look at it, and not otherwise: so a disk is as slow as a test wants.
  */
 
 
@@ -56,11 +56,11 @@ static bigcache_rc_t put(bigcache_store_t *store, const char *key, size_t len,
 static void segment_name(char *dst, size_t len);
 
 
-/* its own clock: when it began, ms that a look takes, that have passed */
+/* its own clock: the beginning, ms that one look takes, ms that have passed */
 
 static _Thread_local int64_t   began, slow, passed;
 
-/* made once, at the first look behind a read of the disk */
+/* called once, at the first look after a read of the disk */
 
 static _Thread_local void    (*meanwhile)(void);
 static _Thread_local unsigned  reads;
@@ -91,7 +91,7 @@ main(void)
 }
 
 
-/* rows that come from another process */
+/* rows from another process */
 
 static void
 test_receive(void)
@@ -140,7 +140,7 @@ test_receive(void)
     rows.len = BIGCACHE_LIST_MEMORY + 1;
     ok(!receive(&rows, "k004", 0, NULL, 1000), "too many bytes");
 
-    /* behind three numbers of 8 bytes */
+    /* after three numbers of 8 bytes */
 
     rows.len = len;
     key_len = UINT32_MAX;
@@ -152,7 +152,7 @@ test_receive(void)
 }
 
 
-/* who goes on behind next comes to an end */
+/* a caller that passes next as after reaches an end */
 
 static void
 test_receive_next(void)
@@ -199,7 +199,7 @@ test_receive_next(void)
 }
 
 
-/* the type of each page is read from a slow disk */
+/* the types of all pages are read from a slow disk */
 
 static void
 test_time(void)
@@ -234,7 +234,7 @@ test_time(void)
 }
 
 
-/* there is nothing to read but the index */
+/* only the index is read */
 
 static void
 test_time_inline(void)
@@ -257,7 +257,7 @@ test_time_inline(void)
 }
 
 
-/* the list is over what was there when it was begun */
+/* a list shows what was there when it began */
 
 static void
 test_moved(void)
@@ -275,7 +275,7 @@ test_moved(void)
     (void) put(moving, "moved", 500, "text/d");
     (void) put(moving, "replaced", 500, "text/e");
 
-    /* and fill the segment with what is going to be dead */
+    /* and fill the segment with pages that will be deleted */
 
     for (i = 0; i < 60; i++) {
         (void) snprintf(name, sizeof(name), "z%u", i);
@@ -310,7 +310,7 @@ test_moved(void)
     is_mem(row ? row->type.data : NULL, row ? row->type.len : 0, "", 0,
            "one that has no type any more");
 
-    /* a segment that somebody has removed: listed, and left to a reader */
+    /* a removed segment: the page is listed, and a reader gets the error */
 
     stop(moving);
     fresh();
@@ -331,7 +331,7 @@ test_moved(void)
 }
 
 
-/* what a client waits for */
+/* bounds for the time that a client waits */
 
 static void
 test_request(void)
@@ -391,7 +391,7 @@ test_request(void)
 }
 
 
-/* the first segment goes, and what was alive in it is elsewhere then */
+/* the first segment is removed, after its live pages have moved */
 
 static void
 move(void)
@@ -421,7 +421,7 @@ move(void)
 }
 
 
-/* begins; or, if ms is less than 0, ends */
+/* begins; or ends if ms is less than 0 */
 
 static void
 own_clock(int64_t ms)
@@ -436,7 +436,10 @@ own_clock(int64_t ms)
 }
 
 
-/* lists part by part, as a request does; returns how many, and the rows */
+/*
+ * lists part by part, like a request; returns the number of parts, and the
+ * rows
+ */
 
 static unsigned
 parts(bigcache_store_t *store, unsigned *rows)
@@ -561,7 +564,7 @@ put(bigcache_store_t *store, const char *key, size_t len, const char *type)
 }
 
 
-/* the file of the first one */
+/* finds the file of the first segment */
 
 static void
 segment_name(char *dst, size_t len)
@@ -590,7 +593,7 @@ segment_name(char *dst, size_t len)
 }
 
 
-/* these are called instead of the C library's */
+/* these replace functions of the C library */
 
 ssize_t
 pread(int fd, void *buf, size_t n, off_t offset)

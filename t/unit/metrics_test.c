@@ -158,7 +158,7 @@ test_dead(void)
 }
 
 
-/* its parent does not know yet */
+/* a zombie: its parent does not know yet */
 
 static void
 test_zombie(void)
@@ -176,7 +176,7 @@ test_zombie(void)
 }
 
 
-/* the pid of one that was killed is that of another process now */
+/* another process has the pid of a killed one */
 
 static void
 test_pid(void)
@@ -198,7 +198,7 @@ test_pid(void)
     ok(atomic_load(&place->process) != other, "which is another's now");
     is_int(bigcache_metrics_waiting(metrics, NULL), 0, "and counts anew");
 
-    /* 1 is nobody's child, and began at another moment */
+    /* process 1 is no child, and began at another time */
 
     atomic_fetch_add(&place->waiting, 6);
     atomic_store(&place->process,

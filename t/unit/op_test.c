@@ -5,9 +5,9 @@
 
 
 /*
- * What operations make of a cache whose page others change all the time, and
- * of one that cannot tell whether a call was made.  The cache is one of this
- * test: it has one page, of a new version at every look.
+ * What operations do with a cache whose page others change all the time, and
+ * with one that cannot tell whether a call was made.  The cache belongs to
+ * this test: it has one page, with a new version at each look.
  */
 
 
@@ -82,7 +82,7 @@ static const char  unknown[] =
 
 static bigcache_op_t  op;
 
-/* the cache; nothing here makes another call of it */
+/* the cache; the operations make no other calls */
 
 static const bigcache_engine_t  engine = {
     .get = engine_get,
@@ -95,20 +95,20 @@ static const bigcache_engine_t  engine = {
 
 static bigcache_cache_t   cache_of_test = { &engine, NULL, "test" };
 
-static bigcache_rc_t      first;        /* of those that change something */
-static bigcache_rc_t      later;        /* of those behind the first */
+static bigcache_rc_t      first;        /* of the first changes */
+static bigcache_rc_t      later;        /* of later changes */
 static unsigned           firsts;
-static unsigned           changes;      /* calls of the two */
+static unsigned           changes;      /* calls of these two kinds */
 static uint64_t           version;
 static bigcache_answer_t  page;
 static const char        *reason = "the reason";
 
-static u_char            *packed;       /* what the page is, if not NULL */
+static u_char            *packed;       /* the packed page, or NULL */
 static bigcache_record_t  record;       /* of that */
-static unsigned           bodies;       /* pages that were read with a body */
+static unsigned           bodies;       /* pages read with a body */
 static uint64_t           put_length;   /* of the last page stored */
-static int                briefly;      /* is what is run to be brief? */
-static int                locked_brief; /* was the last lock of that kind? */
+static int                briefly;      /* run it as a brief one? */
+static int                locked_brief; /* was the last lock brief? */
 static uint64_t           put_unpacked;
 
 
@@ -159,7 +159,7 @@ test_races(void)
         bigcache_op_free(&op);
     }
 
-    /* gone at every try, and there again at the next look */
+    /* gone at each try, and back at the next look */
 
     answers(0, 0, BIGCACHE_MISS);
     run(bigcache_op_delete, "", 1);
@@ -218,9 +218,9 @@ test_unknown(void)
 }
 
 
-/* what came of one key says nothing of the next; a store that is away does */
+/* the result of one key says nothing about the next; a missing store does */
 
-/* a reason goes to the client without the paths in it, the log has them */
+/* a client gets the reason without paths, which only the log has */
 
 static void
 test_reasons(void)
@@ -325,7 +325,7 @@ test_batch(void)
 }
 
 
-/* what does not fit is not unpacked, and after the first not even read */
+/* a page that does not fit is not unpacked; after the first, it is not read */
 
 static void
 test_fits(void)
@@ -388,7 +388,7 @@ test_work(void)
 }
 
 
-/* raw bytes are copied as they lie there; of a document the value is */
+/* raw bytes are copied as they are stored; of a document only the value is */
 
 static void
 test_touch_packed(void)
@@ -418,7 +418,7 @@ test_touch_packed(void)
 }
 
 
-/* those that may copy a large page are not waited for by those that may not */
+/* a brief operation never waits for a thread that may copy a large page */
 
 static void
 test_lock(void)
@@ -468,7 +468,7 @@ test_incr_packed(void)
 }
 
 
-/* has the page be packed: bytes, or a document; value: NULL for a long one */
+/* makes the page a packed one: bytes, or a document; value NULL: a long one */
 
 static void
 pack(unsigned kind, const char *value)
@@ -511,7 +511,7 @@ pack(unsigned kind, const char *value)
 
     if (record.length == 0) {
 
-        /* it is too short for that */
+        /* too short to be packed */
 
         memcpy(packed, text, size);
         record.length = size;
@@ -522,7 +522,9 @@ pack(unsigned kind, const char *value)
 }
 
 
-/* runs a batch of n times one; returns how many results are of the status */
+/*
+ * runs a batch of n equal operations; returns how many results have the status
+ */
 
 static unsigned
 many(const char *one, unsigned n, const char *status)
@@ -557,7 +559,7 @@ many(const char *one, unsigned n, const char *status)
 }
 
 
-/* condition: whatever is there, if anything is */
+/* condition: any page, if there is one */
 
 static void
 run(bigcache_op_pt handler, const char *body, int condition)
@@ -576,7 +578,7 @@ run(bigcache_op_pt handler, const char *body, int condition)
 }
 
 
-/* so many changes come to rc, those behind them to then */
+/* so many changes return rc, the ones after them then */
 
 static void
 answers(unsigned calls, int rc, int then)

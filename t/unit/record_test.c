@@ -182,7 +182,7 @@ test_previous(void)
 }
 
 
-/* the format is a promise: these bytes are on users' disks */
+/* the format must not change: these bytes are on users' disks */
 
 static void
 test_bytes(void)
@@ -251,7 +251,7 @@ test_refused(void)
 }
 
 
-/* decodes with one byte changed, and the checksum right */
+/* decodes with one byte changed and a correct checksum */
 
 static int
 broken(u_char *buf, size_t size, size_t at, u_char ch)

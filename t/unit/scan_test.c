@@ -5,8 +5,8 @@
 
 
 /*
- * reading through a segment that the disk does not give in full, and when
- * somebody waits for the store
+ * Reading through a segment that the disk does not return in full, and while a
+ * thread waits for the store.
  */
 
 
@@ -36,7 +36,7 @@
 
 #define MB      (1024 * 1024)
 
-/* bytes that may be read when somebody waits */
+/* bytes that may be read while a thread waits */
 
 #define FEW     (2 * MB)
 
@@ -57,8 +57,8 @@ static bigcache_rc_t found(void *data, const bigcache_entry_t *entry,
 static char                path[64];
 
 /*
- * When so many bytes are left to be read somebody comes to wait: "stop" is set,
- * or the store is to be let go.
+ * When this many bytes are left to read, a thread begins to wait: it sets
+ * "stop", or makes the store resign.
  */
 static _Atomic int64_t     left = INT64_MAX;
 static _Atomic int64_t     late;           /* bytes that were read then */
@@ -80,7 +80,7 @@ main(void)
 
 
 /*
- * A file that has the memory of this process in it gives EIO where nothing is
+ * A file that shows the memory of this process gives EIO where nothing is
  * mapped, as a disk does for a block that it cannot read.
  */
 
@@ -92,7 +92,7 @@ test_bad_block(void)
     size_t   n;
     u_char  *memory, *low;
 
-    /* low, since a segment is read from its beginning on */
+    /* a low address, since a segment is read from its beginning */
 
     low = (u_char *) (256 * 1024);
 
@@ -111,7 +111,7 @@ test_bad_block(void)
     (void) entry(memory + 100 * BLOCK, "three", 100);
     (void) entry(memory + 150 * BLOCK, "four", 100);
 
-    /* within the second one, and then one whose head is lost */
+    /* a bad block within the second entry, and then the header of the third */
 
     (void) munmap(memory + 2 * BLOCK, BLOCK);
     (void) munmap(memory + 100 * BLOCK, 3 * BLOCK);
@@ -170,7 +170,7 @@ test_stop(void)
 
     make_dir(path);
 
-    /* nothing is written there: no entry is found in all of it */
+    /* nothing is written there, so there is no entry in all of it */
 
     fd = open(path, O_RDWR|O_TMPFILE|O_CLOEXEC, 0600);
 
@@ -197,7 +197,7 @@ test_stop(void)
 }
 
 
-/* a block that a disk has no data for is not the end of the file */
+/* a block without data on the disk is not the end of the file */
 
 static void
 test_ended(void)
@@ -263,7 +263,7 @@ test_stop_compaction(void)
     is_int(put(store, "stays", 12 * MB), BIGCACHE_OK, "a page");
     is_int(put(store, "goes", 20 * MB), BIGCACHE_OK, "a larger one");
 
-    /* the segment is too full to be written on */
+    /* the segment is too full for more pages */
 
     bigcache_keeper_stop(store);
     bigcache_store_destroy(store);
@@ -302,7 +302,7 @@ test_stop_compaction(void)
 }
 
 
-/* what the library reads passes here */
+/* reads of the library pass through here */
 
 ssize_t
 pread(int fd, void *buf, size_t n, off_t offset)

@@ -6,7 +6,7 @@
 
 /*
  * What the unit tests of a store share: a directory, the usual configuration,
- * a store that is started and stopped.
+ * and a store that is started and stopped.
  */
 
 
@@ -34,7 +34,7 @@ static char                   path[64];
 static bigcache_store_conf_t  conf;
 
 
-/* makes path an empty directory, and removes the one that it was before */
+/* makes path a new empty directory, and removes the previous one */
 
 static inline void
 fresh(void)
@@ -60,7 +60,7 @@ usual_conf(void)
 }
 
 
-/* a store of an nginx that has just started */
+/* starts a store, as an nginx does */
 
 static inline bigcache_store_t *
 start(void)

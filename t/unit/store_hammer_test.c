@@ -8,24 +8,24 @@
  * The store under threads that do everything at once, against a model.
  *
  * A body follows from its key, its writer and its number, so that any reader
- * can tell a torn or a foreign one.  Keys are of three kinds:
+ * can recognize a torn or a foreign one.  There are three kinds of keys:
  *
  *     o/T/G/I   written by the thread T alone, which knows what it must read
  *     s/G/I     written by all; what is read may not be older than what was
  *               acknowledged before the read began
  *     c/I       counters: an increment is a write that expects a version
  *
- * What removes many keys, a purge or a clear, is a "wipe": it may take effect
- * at any moment between its two ticks, and has done so after the second one.
- * The ticks are a clock of the test's own; no time decides what passes, but
- * for pages that expire, where the store reads the same clock.
+ * A "wipe" removes many keys: a purge or a clear.  It may take effect at any
+ * moment between its two ticks, and has taken effect after the second.  The
+ * ticks are a clock of the test.  No result depends on the real time, except
+ * for pages that expire: there the store reads the same clock.
  *
- * After each round the index is read without the store: the kept count, the
- * bytes alive in each segment and the expiry times must be what the records
- * say; then the store counts anew, and every key is compared again.
+ * After each round the index is read without the store.  The stored count, the
+ * live bytes of each segment and the expiry times must agree with the records.
+ * Then the store counts again, and every key is compared again.
  *
- * The last part kills a process in the middle, and looks for all that it had
- * acknowledged, in memory shared with it.
+ * The last part kills a process, and looks for all that it had acknowledged,
+ * in memory that they share.
  *
  * BIGCACHE_HAMMER=SECONDS makes it run that long, instead of about five.
  */
@@ -71,7 +71,7 @@
 #define BODY_MAX   (MEGABYTE * 3 / 2)
 #define SOON       100                 /* ms, to expire in, at most */
 
-#define CLAIM      2600                /* ms, for callers to come back */
+#define CLAIM      2600                /* ms that callers have to come back */
 
 #define WIPES      65536
 #define SEGMENTS   4096
@@ -79,7 +79,7 @@
 #define ROUNDS     20
 
 
-/* for what the round is made */
+/* options of a round */
 
 #define EVICT      0x01                /* a small max_size */
 #define CLEAR      0x02                /* clears; then there are no counters */
@@ -88,18 +88,18 @@
 
 typedef struct {
     unsigned           present:1;
-    unsigned           maybe:1;        /* or it was removed */
+    unsigned           maybe:1;        /* may have been removed */
     uint64_t           seq;
     uint64_t           version;
     int64_t            expire;
-    uint64_t           from;           /* ticks: it was there in between */
+    uint64_t           from;           /* ticks: it was there between */
     uint64_t           to;
 } owned_t;
 
 typedef struct {
     pthread_mutex_t    lock;
-    uint64_t           acked;          /* a version, the last one */
-    uint64_t           dead;           /* no later one was seen removed */
+    uint64_t           acked;          /* the latest version */
+    uint64_t           dead;           /* it and all before were removed */
     uint64_t           from;           /* tick before it was written */
     uint64_t           seq;
     int64_t            expire;
@@ -123,7 +123,7 @@ typedef struct {
     u_char            *copy;
     u_char            *packed;
     int                fd;
-    unsigned           folded;         /* wipes */
+    unsigned           folded;         /* wipes that were applied */
     owned_t            owned[OWNED];
 } worker_t;
 
@@ -139,7 +139,7 @@ typedef struct {
     } segments[SEGMENTS];
 } index_t;
 
-/* a key of the process that is killed; a state is a number, 0 for nothing */
+/* a key of the killed process; a state is a number, 0 for nothing */
 
 typedef struct {
     _Atomic uint64_t   intent;
@@ -263,7 +263,7 @@ main(void)
         (void) pthread_mutex_init(&shared[i].lock, NULL);
     }
 
-    /* first of all: LevelDB's own thread does not live on in a child */
+    /* before all else: LevelDB's own thread does not survive in a child */
 
     killing(time / 4);
 
@@ -491,7 +491,7 @@ hammer_counter(worker_t *w)
 }
 
 
-/* what concerns the others */
+/* keys that all threads write */
 
 static void
 hammer_others(worker_t *w)
@@ -507,7 +507,7 @@ hammer_others(worker_t *w)
 
     if (n < 70) {
 
-        /* it may be there or not, but is whole */
+        /* it may be there or not, but must be whole */
 
         rc = get(w, rnd(w, ID_SHARED), 1, &seq, &record);
 
@@ -607,13 +607,13 @@ owned_put(worker_t *w, unsigned i, uint64_t expect)
 
         if (expect == BIGCACHE_EXPECT_NONE) {
 
-            /* something is there */
+            /* there is a page */
 
             expected = (o->present && o->expire > before);
 
         } else {
 
-            /* not that is there */
+            /* another version is there */
 
             owned_seen(w, i, (o->present && o->version == expect)
                              ? BIGCACHE_MISS : BIGCACHE_MISMATCH, from,
@@ -715,7 +715,9 @@ owned_delete(worker_t *w, unsigned i)
 
     if (rc == BIGCACHE_MISMATCH) {
 
-        /* an expired one, or one that is being purged, has its version too */
+        /*
+         * an expired page, or one that is being purged, also has its version
+         */
 
         if (expect == 0 || expect == o->version) {
             failed("o/%u %u: delete found another version", w->id, i);
@@ -771,7 +773,7 @@ owned_purge(worker_t *w)
 }
 
 
-/* judges what a call found under a key: something that was there, or not */
+/* checks what a call found under a key: a page that was there, or none */
 
 static void
 owned_seen(worker_t *w, unsigned i, bigcache_rc_t rc, uint64_t from,
@@ -839,7 +841,7 @@ owned_seen(worker_t *w, unsigned i, bigcache_rc_t rc, uint64_t from,
 
     case BIGCACHE_MISMATCH:
 
-        /* something else is there, or nothing: no news */
+        /* another page is there, or none: that proves nothing */
 
         return;
 
@@ -863,7 +865,7 @@ shared_put(worker_t *w, unsigned i, uint64_t expect)
     expire = expire_of(w);
     seq = ++w->seq;
 
-    /* it may go by itself, before anybody knows that it was there */
+    /* the page may go by itself, before any thread knows of it */
 
     fragile = (expire != BIGCACHE_NEVER
                || ((options & EVICT) && body_kind(ID_SHARED + i, seq) != 0));
@@ -905,7 +907,7 @@ shared_put(worker_t *w, unsigned i, uint64_t expect)
 }
 
 
-/* returns the version, 0 for none */
+/* returns the version, or 0 if there is none */
 
 static uint64_t
 shared_get(worker_t *w, unsigned i, int body)
@@ -1087,7 +1089,7 @@ wipe(worker_t *w, const char *prefix, int clear)
 }
 
 
-/* applies the wipes that are over to what a thread knows of its keys */
+/* applies the wipes that have ended to what a thread knows of its keys */
 
 static void
 wipe_fold(worker_t *w)
@@ -1135,7 +1137,7 @@ wipe_owned(owned_t *o, const char *key, const wipe_t *p)
 }
 
 
-/* looks at all of it, while nobody else does anything */
+/* checks everything while no thread does anything */
 
 static void
 verify(const char *name)
@@ -1143,7 +1145,7 @@ verify(const char *name)
     uint64_t  keys, live, again;
     unsigned  i, wrong;
 
-    /* what has a time expires, what the purges still have to do is done */
+    /* lets pages expire, and purges finish */
 
     (void) usleep((SOON + 50) * 1000);
 
@@ -1155,7 +1157,7 @@ verify(const char *name)
 
     if (options & CLOSE) {
 
-        /* a purge that a close has interrupted is left to its caller first */
+        /* an interrupted purge is first left to its caller */
 
         (void) usleep(CLAIM * 1000);
     }
@@ -1218,7 +1220,7 @@ verify_keys(void)
 
         } else {
 
-            /* then it does not come back either */
+            /* then it must not come back either */
 
             shared[i].dead = shared[i].acked;
         }
@@ -1242,7 +1244,7 @@ verify_keys(void)
 }
 
 
-/* purges may go on for a while */
+/* waits for purges: they may take a while */
 
 static int
 verify_count(uint64_t keys, uint64_t *live)
@@ -1271,8 +1273,8 @@ verify_count(uint64_t keys, uint64_t *live)
 
 
 /*
- * Reads the index of a stopped store.  With forget, the next start is as it
- * would be after a crash.
+ * Reads the index of a stopped store.  If forget is set, the next start is
+ * like one after a crash.
  */
 
 static int
@@ -1440,7 +1442,7 @@ verify_record(void *data, const bigcache_str_t *key,
 }
 
 
-/* each time is that of a record */
+/* each expiry time must be that of a record */
 
 static bigcache_rc_t
 verify_name(void *data, const bigcache_str_t *key,
@@ -1754,7 +1756,7 @@ kill_purge(worker_t *w, unsigned group)
 }
 
 
-/* in a process of its own, which ends with it */
+/* runs in a process that ends afterwards */
 
 static void
 kill_verify(void)
@@ -1810,7 +1812,7 @@ kill_verify(void)
         state->intent = seq;
     }
 
-    /* and what has a time, in the end */
+    /* and at the end, pages that expire */
 
     (void) usleep((SOON + 50) * 1000);
 
@@ -1841,8 +1843,8 @@ kill_verify(void)
     end();
 
     /*
-     * a purge that was under way is left for two seconds to whoever had asked
-     * for it, and then ended at leisure
+     * The keeper leaves a purge that was under way to its caller for two
+     * seconds, and then ends it without hurry.
      */
 
     for (i = 0; i < 5 && purges_left(); i++) {
@@ -1904,7 +1906,7 @@ put(worker_t *w, unsigned id, uint64_t seq, int64_t expire, uint64_t expect,
 }
 
 
-/* *seq is what the body says, if it is asked for as a whole; all is checked */
+/* checks a page; sets *seq from the body if the whole body is asked for */
 
 static bigcache_rc_t
 get(worker_t *w, unsigned id, int whole, uint64_t *seq,
@@ -1999,7 +2001,7 @@ get_body(worker_t *w, const bigcache_page_t *page, size_t *len)
 }
 
 
-/* writes the body number seq of a writer to dst, returns its length */
+/* writes body number seq of a writer to dst, returns its length */
 
 static size_t
 body(u_char *dst, unsigned id, uint64_t writer, uint64_t seq)
@@ -2069,7 +2071,7 @@ body(u_char *dst, unsigned id, uint64_t writer, uint64_t seq)
 }
 
 
-/* 0 for what the index holds */
+/* returns 0 for a page in the index */
 
 static unsigned
 body_kind(unsigned id, uint64_t seq)
@@ -2133,7 +2135,7 @@ key_name(char *dst, unsigned id)
 }
 
 
-/* a store that is closed, or being closed, does nothing; that is no fault */
+/* a closed store does nothing; that is no failure */
 
 static int
 tolerated(bigcache_rc_t rc)
@@ -2262,7 +2264,7 @@ failed(const char *fmt, ...)
 }
 
 
-/* nothing is damaged here, so the store must not say that something is */
+/* nothing is damaged here, so the store must not log that something is */
 
 static void
 log_handler(void *data, int level, const char *text)

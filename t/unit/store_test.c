@@ -4,7 +4,7 @@
  */
 
 
-/* the store as its callers see it, without nginx, in a directory of its own */
+/* the store as its users see it, without nginx, in a separate directory */
 
 
 #define _GNU_SOURCE
@@ -298,7 +298,7 @@ test_purge(void)
 }
 
 
-/* keys of all lengths, of which a batch of the purge holds few or many */
+/* keys of all lengths: a batch of the purge holds few or many */
 
 static void
 test_purge_long(void)
@@ -323,7 +323,7 @@ test_purge_long(void)
              == BIGCACHE_OK;
     }
 
-    /* the last once more, without an expiry time */
+    /* the last one again, without an expiry time */
 
     (void) put(store, name, "x", 1, BIGCACHE_NEVER, 0);
     (void) put(store, "m", "x", 1, bigcache_time_now() + 60000, 0);
@@ -352,7 +352,7 @@ test_purge_long(void)
 }
 
 
-/* a page that is stored over a purged one does not hide it from the count */
+/* a page stored over a purged one does not hide that one from the count */
 
 static void
 test_purge_replaced(void)
@@ -375,7 +375,7 @@ test_purge_replaced(void)
 
     ok(pthread_create(&thread, NULL, purge_thread, store) == 0, "a purge");
 
-    /* from the end, which it comes to last */
+    /* from the end, which the purge reaches last */
 
     while (has(store, "a/29999", "old", 3)) { /* void */ }
 
@@ -454,7 +454,7 @@ test_large(void)
 
     (void) bigcache_store_delete(store, &key, 0, 0);
 
-    /* one of its own, as large as a segment */
+    /* a separate segment, as large as the page needs */
 
     free(body);
     body = calloc(1, SEGMENT);
@@ -471,7 +471,7 @@ test_large(void)
 }
 
 
-/* whoever closes the store does not wait for a body to be copied */
+/* a thread that closes the store does not wait for the copy of a body */
 
 static void
 test_large_close(void)
@@ -622,7 +622,7 @@ test_crash(void)
     }
 
     is_int(whole, 4, "all of them whole");
-    /* what is alive may have been moved before the crash, to a second one */
+    /* before the crash, live pages may have been moved to a second segment */
 
     ok(eventually(files_are, "pages", 1) || files("pages") == 2,
        "what is not alive goes");
@@ -639,7 +639,7 @@ test_crash(void)
 }
 
 
-/* many rounds over the same keys: the disk does not grow */
+/* many rounds over the same keys must not grow the directory */
 
 static void
 test_space(void)
@@ -683,7 +683,7 @@ test_space(void)
 }
 
 
-/* expired pages leave without anybody asking */
+/* expired pages are removed although no request asks for them */
 
 static void
 test_sweep(void)
@@ -702,7 +702,7 @@ test_sweep(void)
                    i % 2 ? bigcache_time_now() + 300 : BIGCACHE_NEVER, 0);
     }
 
-    /* these were to expire, and are stored anew */
+    /* these would have expired, but are stored again */
 
     for (i = 1; i < 2000; i += 4) {
         (void) snprintf(name, sizeof(name), "%u", i);
@@ -720,7 +720,7 @@ test_sweep(void)
 }
 
 
-/* over the limit the oldest pages go, and nothing fails */
+/* over the limit the oldest pages are removed, and nothing fails */
 
 static void
 test_evict(void)
@@ -763,7 +763,7 @@ test_evict(void)
 }
 
 
-/* pages in the index are not evicted, so there is a limit to them */
+/* pages in the index are not evicted, so they have a limit */
 
 static void
 test_evict_small(void)
@@ -862,7 +862,7 @@ test_gzip(void)
 }
 
 
-/* a purge that a crash interrupts is ended by the next process */
+/* the next process ends a purge that a crash has interrupted */
 
 static void
 test_purge_crash(void)
@@ -954,7 +954,7 @@ test_life(void)
 }
 
 
-/* whoever stopped a store may rely on it, though another did so too */
+/* each thread that stops a store can rely on it, even if others do, too */
 
 static void
 test_stop(void)
@@ -996,7 +996,7 @@ stop_thread(void *data)
 
     fd = open(name, O_RDWR|O_CLOEXEC);
 
-    /* shared, since the others look too */
+    /* a shared lock, since the other threads look too */
 
     held = (fd == -1 || flock(fd, LOCK_SH|LOCK_NB) == -1);
 
@@ -1145,7 +1145,7 @@ test_format(void)
 }
 
 
-/* returns the format of an index, and sets it unless that is to be 0 */
+/* returns the format of an index; sets it unless the new one is 0 */
 
 static long long
 format(const char *name, uint64_t set)
@@ -1184,7 +1184,7 @@ format(const char *name, uint64_t set)
 }
 
 
-/* a power cut may keep any of the names that an opening makes, and no other */
+/* a power cut may keep only some of the names that an opening makes */
 
 static void
 test_left(void)
@@ -1259,7 +1259,7 @@ test_damage(void)
     ok(crit > 0, "said so");
     is_int(count(store), 1, "counted anew");
 
-    /* a segment that goes away */
+    /* a segment that will be removed */
 
     body = calloc(1, LARGE);
     (void) put(store, "b", body, LARGE, BIGCACHE_NEVER, 0);
@@ -1294,8 +1294,9 @@ test_damage(void)
 
 
 /*
- * The directory of segments is not there, as if its file system had gone; or
- * other is, an empty one of that name below it: no page is lost for that.
+ * The directory of segments is not there, as if its file system were
+ * unmounted.  If other is set, an empty directory of that name is there
+ * instead.  No page may be lost.
  */
 
 static void
@@ -1317,7 +1318,7 @@ test_away(const char *other)
     (void) put(store, "c", body, LARGE, BIGCACHE_NEVER, 0);
     (void) put(store, "d", body, LARGE / 3, BIGCACHE_NEVER, 0);
 
-    /* no file is open then */
+    /* now no file is open */
 
     stop(store);
     store = start();
@@ -1341,7 +1342,7 @@ test_away(const char *other)
            "a page whose directory is away");
     is_int(count(store), 4, "is not lost");
 
-    /* one segment is sparse now, and nothing is alive in another */
+    /* now one segment is sparse, and another has no live page */
 
     atomic_store(&unsynced, 0);
     atomic_store(&uncompacted, 0);
@@ -1370,7 +1371,7 @@ test_away(const char *other)
 }
 
 
-/* a trash that could not be emptied is not forgotten */
+/* a trash that could not be emptied is tried again */
 
 static void
 test_trash(void)
@@ -1382,7 +1383,7 @@ test_trash(void)
 
     fresh();
 
-    /* it cannot be synced, nor read */
+    /* it can neither be synced nor read */
 
     (void) snprintf(trash, sizeof(trash), "%s/trash", path);
     fd = open(trash, O_WRONLY|O_CREAT|O_CLOEXEC, 0600);
@@ -1390,7 +1391,7 @@ test_trash(void)
 
     store = start();
 
-    /* what the store's thread does it has done more than once then */
+    /* by then the keeper has done its work more than once */
 
     for (i = 1; i <= 2; i++) {
         swept = 0;
@@ -1412,7 +1413,7 @@ test_trash(void)
 }
 
 
-/* a segment whose file cannot be removed still counts, and is tried again */
+/* a segment that cannot be unlinked still counts, and is tried again */
 
 static void
 test_unlink(void)
@@ -1465,7 +1466,7 @@ test_unlink(void)
 
 
 /*
- * A process died between the removal of an index that is put back and the
+ * A process died after it removed an index to restore it and before the
  * rename, while an import was under way.
  */
 
@@ -1493,7 +1494,7 @@ test_restore(void)
 }
 
 
-/* what somebody has put there does not become the last id, or a segment */
+/* foreign files become neither the last id nor a segment */
 
 static void
 test_names(void)
@@ -1544,8 +1545,8 @@ test_names(void)
 
 
 /*
- * An entry that says it is longer than its record, and longer than what is left
- * of the segment: nothing is copied to behind the place of a page.
+ * An entry claims to be longer than its record, and longer than the rest of
+ * the segment.  Nothing may be copied past the end of a place.
  */
 
 static void
@@ -1601,7 +1602,9 @@ test_compact_length(void)
 }
 
 
-/* a segment that cannot be removed for the disk does not keep others back */
+/*
+ * a segment that cannot be removed, because of the disk, does not delay others
+ */
 
 static void
 test_compact_later(void)
@@ -1660,7 +1663,7 @@ test_compact_later(void)
 }
 
 
-/* an index whose files cannot be listed takes its room all the same */
+/* an index whose files cannot be listed still counts */
 
 static void
 test_evict_unseen(void)
@@ -1709,7 +1712,7 @@ test_evict_unseen(void)
     } while (stat.bytes + size_of("index") + conf.segment_size
              > conf.max_size);
 
-    /* without the index there would be room for as much again, and more */
+    /* without the index there would be room for more than as much again */
 
     atomic_store(&unseen, 1);
     before = atomic_load(&evictions);
@@ -1736,7 +1739,7 @@ test_evict_unseen(void)
 }
 
 
-/* in front of that of the C library: too many files are open, now and then */
+/* replaces the C library's: sometimes too many files are open */
 
 int
 openat(int dir, const char *name, int flags, ...)
@@ -1908,7 +1911,7 @@ files_are(const char *name, unsigned n)
 }
 
 
-/* tells whether so many pages were found expired */
+/* returns 1 if so many pages were found expired */
 
 static int
 swept_are(const char *name, unsigned n)
@@ -1919,7 +1922,7 @@ swept_are(const char *name, unsigned n)
 }
 
 
-/* tells whether there was a line of what was tried in vain */
+/* returns 1 if a line about a failed attempt was logged */
 
 static int
 crit_is(const char *name, unsigned n)

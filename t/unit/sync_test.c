@@ -5,9 +5,9 @@
 
 
 /*
- * The store, while a sync of what it wrote fails: a failure is reported once,
- * a later sync of the same file returns success, and what the kernel could not
- * write is lost all the same.
+ * The store, while a sync of its writes fails.  The kernel reports a failure
+ * once.  A later sync of the same file succeeds, although what could not be
+ * written is lost.
  */
 
 
@@ -38,7 +38,7 @@
 #define SEGMENT   (1024 * 1024)
 #define PAGE      (100 * 1000)
 #define PAGES     30
-#define SEGMENTS  4                    /* at the least, those have */
+#define SEGMENTS  4                    /* segments of these, at least */
 
 
 static void test_segments(void);
@@ -63,14 +63,14 @@ static int has(bigcache_store_t *store, unsigned n);
 static bigcache_str_t key_of(unsigned n, char *buf);
 
 
-/* the calls that are to fail, and what has been called */
+/* the calls that must fail, and the calls that were made */
 
 static _Atomic int              segments_fail, logs_fail, opens_fail;
 static _Atomic int              logs_held;
 static _Atomic unsigned         logs_done, logs_waiting;
 
 static char                     failed[SEGMENTS][512];
-static _Atomic unsigned         nfailed;    /* segments, by name */
+static _Atomic unsigned         nfailed;    /* different segments */
 static bigcache_store_shared_t  shared;
 
 
@@ -132,7 +132,7 @@ open(const char *name, int flags, ...)
 
     len = strlen(name);
 
-    /* as a sync opens it */
+    /* opened like for a sync */
 
     if ((flags & O_ACCMODE) == O_RDONLY
         && (flags & O_NONBLOCK)
@@ -170,7 +170,10 @@ main(void)
 }
 
 
-/* of more than one segment at once: neither keeps the other from going */
+/*
+ * if more than one segment cannot be synced, neither prevents the other's
+ * removal
+ */
 
 static void
 test_segments(void)
@@ -195,7 +198,7 @@ test_segments(void)
 }
 
 
-/* nothing is known to be wrong with a file that could not be opened */
+/* a file that could not be opened is not suspicious */
 
 static void
 test_not_tried(void)
@@ -218,7 +221,7 @@ test_not_tried(void)
 }
 
 
-/* who opens the store next knows what could not be synced before */
+/* the next owner knows what could not be synced before */
 
 static void
 test_known(void)
@@ -232,7 +235,7 @@ test_known(void)
     store = start();
     fill(store);
 
-    /* the rounds of a close are the only ones, and the disk works again */
+    /* only a close makes rounds now, and the disk works again */
 
     atomic_store(&segments_fail, SEGMENTS);
     stop(store);
@@ -252,7 +255,7 @@ test_known(void)
 }
 
 
-/* a second sync of the log that returns success is not one */
+/* a second sync of the log that succeeds does not count as one */
 
 static void
 test_logs(void)
@@ -299,7 +302,7 @@ test_logs(void)
 }
 
 
-/* what is written while a round is under way does not know how it ends */
+/* a record written during a round does not know how the round ends */
 
 static void
 test_carried(void)
@@ -435,7 +438,7 @@ carried(bigcache_store_t *store, unsigned n)
 }
 
 
-/* a page that is purged is removed for good when its removal is */
+/* a purged page is gone for good when its removal is durable */
 
 static void
 test_purged(void)
@@ -469,7 +472,7 @@ test_purged(void)
     is_int(bigcache_store_delete(store, &key, 0, 0), BIGCACHE_MISS,
            "nothing to remove");
 
-    /* whether it waits tells what was synced when it returns */
+    /* if it waits, the sync has an effect when it returns */
 
     (void) pthread_create(&remover, NULL, sync_thread, NULL);
     is_int(bigcache_store_sync(store), BIGCACHE_OK, "it waits for a sync");
@@ -483,7 +486,7 @@ test_purged(void)
 }
 
 
-/* purges all, or without a store lets the syncs go on */
+/* purges all; or without a store, lets the syncs continue */
 
 static void *
 sync_thread(void *data)
@@ -574,7 +577,7 @@ eventually(bigcache_store_t *store, int (*check)(bigcache_store_t *store))
 }
 
 
-/* tells whether fd is a file whose name ends so; name has room for 512 */
+/* returns 1 if fd is a file whose name ends so; name must have 512 bytes */
 
 static int
 named(int fd, const char *suffix, char *name)

@@ -4,7 +4,9 @@
  */
 
 
-/* The processes of takeover.h, and how they obey. */
+/*
+ * The processes of takeover.h, and how they execute orders.
+ */
 
 
 #define _GNU_SOURCE
@@ -38,7 +40,7 @@ unsigned                self = PROCESSES;    /* the parent */
 __thread int            bursting;
 
 
-/* begins a test: an empty directory, and no process yet */
+/* begins a test: an empty directory and no processes */
 
 void
 prepare(const char *name, unsigned wait)
@@ -88,13 +90,13 @@ finish(void)
 
     remove_dir(base);
 
-    /* the second time it is the file of somebody else */
+    /* at the second close it may be the file of another thread */
 
     is_int(atomic_load(&shared->twice), 0, "no file is closed twice");
 }
 
 
-/* begins a process, and waits until it serves: the first one is the owner */
+/* begins a process and waits until it serves: the first is the owner */
 
 void
 spawn(unsigned process)
@@ -149,7 +151,7 @@ ended(unsigned process)
 }
 
 
-/* not to a pid of 0, which would be this process and all beside it */
+/* a pid of 0 would mean this process and its whole group */
 
 void
 signals(unsigned process, int signal)
@@ -367,7 +369,7 @@ obey_get(slot_t *slot)
 }
 
 
-/* returns the first result that is not that of the others, or that of all */
+/* returns the first result that differs from the others, or the common one */
 
 static int
 obey_burst(slot_t *slot)
@@ -424,7 +426,7 @@ burst(void *data)
 }
 
 
-/* returns the byte that all of the page consists of, or -1 */
+/* returns the byte that the page consists of, or -1 */
 
 static int
 full_of(const bigcache_page_t *page)
@@ -482,7 +484,7 @@ order(unsigned process, unsigned thread, int what, const char *key,
 
     if (atomic_load(&slot->order) != DO_NOTHING) {
 
-        /* result() says so */
+        /* result() reports it */
 
         return;
     }
@@ -502,7 +504,7 @@ answered(unsigned process, unsigned thread)
 }
 
 
-/* waits for what an order came to; returns it, or -1 if there is none */
+/* waits for the result of an order; returns it, or -1 if there is none */
 
 int
 result(unsigned process, unsigned thread)
@@ -551,7 +553,7 @@ put(unsigned process, const char *key, size_t len, int fill)
 }
 
 
-/* tells whether a process reads a page under the key that is as it should be */
+/* returns 1 if a process reads the right page under the key */
 
 int
 holds(unsigned process, const char *key, size_t len, int fill)
@@ -588,7 +590,7 @@ gate_held(unsigned gate)
 }
 
 
-/* what is about to be called passes; returns 0, or -1 if it is to fail */
+/* the next call passes a gate; returns 0, or -1 if it must fail */
 
 int
 gate_pass(unsigned gate)

@@ -5,16 +5,16 @@
 
 
 /*
- * Processes of one cache that do what they are told, for takeover_test.c.
+ * Processes of one cache that execute orders, for takeover_test.c.
  *
- * Each has a few threads, and each thread a slot in memory that all share: an
- * order in, what it came to out.  The parent gives the orders and makes the
- * checks.
+ * Each process has a few threads, and each thread has a slot in memory that
+ * all share: an order in, its result out.  The parent gives the orders and
+ * makes the checks.
  *
- * What the cache asks of the kernel and of LevelDB passes gates, where a
- * process can be held, killed, or told that it failed: so it is at a certain
- * point of its work while others do theirs, and no test waits for a time and
- * hopes that it was enough.  A gate takes one process; the others pass.
+ * Calls of the cache to the kernel and to LevelDB pass through gates.  There a
+ * process can be held, killed, or given an error.  So it stays at a certain
+ * point of its work while others do theirs, and no test depends on a guessed
+ * time.  A gate takes one process; the others pass.
  */
 
 
@@ -42,10 +42,10 @@
 
 #define PROCESSES  4
 #define THREADS    2
-#define BURST      6                   /* threads, of an order */
+#define BURST      6                   /* threads of such an order */
 
-#define PATIENCE   20000               /* ms, for what has to happen */
-#define IMPATIENT  500                 /* when something has not */
+#define PATIENCE   20000               /* ms, for what must happen */
+#define IMPATIENT  500                 /* for what must not happen */
 
 
 typedef enum {
@@ -54,7 +54,7 @@ typedef enum {
     DO_CREATE,                         /* a PUT that expects none */
     DO_GET,
     DO_DELETE,
-    DO_REMOVE,                         /* the version that it got last */
+    DO_REMOVE,                         /* the version it last got */
     DO_COUNT,
     DO_GAUGES,
     DO_CLEAR,
@@ -62,7 +62,7 @@ typedef enum {
     DO_OPEN,
     DO_QUIT,
     DO_STOP,
-    DO_BURST                           /* of PUTs, each of a key of its own */
+    DO_BURST                           /* PUTs of different keys */
 } order_e;
 
 typedef enum {
@@ -72,17 +72,17 @@ typedef enum {
     GATE_TRUNCATE,
     GATE_LISTEN,
     GATE_OPEN,                         /* LevelDB */
-    GATE_NEXT,                         /* behind a key that was looked at */
+    GATE_NEXT,                         /* after a key was read */
     GATE_WRITE,
-    GATE_WRITTEN,                      /* behind it */
+    GATE_WRITTEN,                      /* after it */
     GATE_CLOSE,
     GATES
 } gate_e;
 
 typedef enum {
     GATE_PASSES = 0,
-    GATE_HOLDS,                        /* whoever comes next */
-    GATE_HELD,                         /* it has one, others pass */
+    GATE_HOLDS,                        /* the next one */
+    GATE_HELD,                         /* has one; others pass */
     GATE_KILLS,
     GATE_FAILS
 } gate_mode_e;
@@ -99,9 +99,9 @@ typedef struct {
     int                       fill;
 
     int                       rc;
-    uint64_t                  n;       /* bytes of a page, keys, threads */
+    uint64_t                  n;       /* bytes, keys, threads */
     uint64_t                  version;
-    int                       found;   /* what a page is full of, or -1 */
+    int                       found;   /* byte of a page, or -1 */
     int64_t                   msec;
 } slot_t;
 
@@ -109,12 +109,12 @@ typedef struct {
     slot_t                    slots[PROCESSES][THREADS];
     gate_t                    gates[GATES];
     _Atomic unsigned          complaints;
-    _Atomic unsigned          twice;   /* files were closed */
-    _Atomic int64_t           behind;  /* seconds, of the time of day */
-    _Atomic uint64_t          room;    /* on the disk; 0: what there is */
+    _Atomic unsigned          twice;   /* files closed twice */
+    _Atomic int64_t           behind;  /* seconds, time of day */
+    _Atomic uint64_t          room;    /* on disk; 0: real */
     _Atomic unsigned          writes[PROCESSES];    /* to segments */
-    _Atomic unsigned          asking;  /* threads of a burst, at once */
-    _Atomic unsigned          asked;   /* the most of them */
+    _Atomic unsigned          asking;  /* threads of a burst now */
+    _Atomic unsigned          asked;   /* the most at once */
     bigcache_store_shared_t   store;
 } shared_t;
 
@@ -127,7 +127,7 @@ typedef struct {
 } burst_t;
 
 
-/* a check of what is true at once, or in a while */
+/* checks that something is true, now or soon */
 
 #define ok_soon(cond, ...)                                                    \
     do {                                                                      \

@@ -5,8 +5,8 @@
 
 
 /*
- * The cache in several processes, of which one ends, dies, hangs or lets go at
- * a certain point of its work.  Each test is a defect that once was there.
+ * The cache in several processes, one of which ends, dies, hangs or hands over
+ * at a certain point of its work.  Each test is for a former defect.
  */
 
 
@@ -30,7 +30,7 @@
 #define SMALL      2000
 #define MIDDLE     (200 * 1000)
 #define LARGE      (1200 * 1000)
-#define PIECE      (128 * 1024)        /* nobody else has so long ones */
+#define PIECE      (128 * 1024)        /* a length that only this test uses */
 #define WAIT       10000               /* ms */
 #define HOUR       3600
 
@@ -65,7 +65,7 @@ static void find_all(void)
     __attribute__((constructor));
 
 
-/* what the functions at the end stand in front of */
+/* the functions that the ones at the end replace */
 
 static struct {
     ssize_t      (*pwrite)(int fd, const void *buf, size_t n, off_t offset);
@@ -123,8 +123,8 @@ main(void)
 
 
 /*
- * The room that a caller had been lent is gone.  He is not to try again and
- * again until he has used it up.
+ * The extent that a caller has borrowed is gone.  The caller must not try it
+ * again and again until it is used up.
  */
 
 static void
@@ -179,7 +179,7 @@ all_quitting(void)
 
     stops(1);
 
-    /* a call that comes when "wait" is over is not to be told so at once */
+    /* a call that comes after "wait" is over must still wait */
 
     end = bigcache_time_monotonic() + conf.store.wait + 300;
 
@@ -195,7 +195,10 @@ all_quitting(void)
 }
 
 
-/* who cannot open the store again lets the directory go, for good */
+/*
+ * an owner that cannot open the store again must release the directory for
+ * good
+ */
 
 static void
 opening_fails(unsigned gate, const char *name)
@@ -244,7 +247,7 @@ opening_fails(unsigned gate, const char *name)
 }
 
 
-/* who could not open it waits for another process that is about to */
+/* a process that could not open the store waits for one that is about to */
 
 static void
 opening_late(void)
@@ -263,7 +266,7 @@ opening_late(void)
     is_int(call(0, DO_CLEAR, ""), BIGCACHE_UNAVAILABLE, "a clear");
     ok_soon(gate_held(GATE_LISTEN), "another process has the directory");
 
-    /* until it has seen that, calls have an answer that is none */
+    /* until it has noticed that, calls fail */
 
     end = bigcache_time_monotonic() + patience;
 
@@ -291,8 +294,8 @@ opening_late(void)
 
 
 /*
- * What was lent reaches beyond the end of the file, and may be written to by
- * callers who do not know yet: the next owner is not to put anything there.
+ * An extent reaches past the end of the file, and callers that do not know yet
+ * may still write there.  The next owner must not put anything there.
  */
 
 static void
@@ -374,7 +377,7 @@ larger_than_disk(void)
 }
 
 
-/* those who wait for an owner that hangs do so at once */
+/* calls that wait for a hanging owner wait at the same time */
 
 static void
 no_answer(void)
@@ -400,7 +403,7 @@ no_answer(void)
     ok(slot->msec < 5 * conf.store.wait, "not after one another: %lld ms",
        (long long) slot->msec);
 
-    /* who gave up stays in the backlog, which is full some day */
+    /* a connection that was given up stays in the backlog, which gets full */
 
     for (i = 0; i < 10000; i++) {
         fd = bigcache_socket_connect(path, 1);
@@ -427,8 +430,8 @@ no_answer(void)
 
 
 /*
- * Who does not wait any longer gives his room back; the owner is about to note
- * that a page is there.
+ * A caller that stops waiting gives its extent back, while the owner is about
+ * to store the record of a page there.
  */
 
 static void
@@ -451,19 +454,19 @@ stalled(void)
     ok(gate_held(GATE_WRITE), "it is being done");
     ok(holds(1, "x", SMALL, '1'), "and was not done yet");
 
-    /* what is of no use any more goes, oldest first */
+    /* segments without live pages are removed, the oldest first */
 
     is_int(put(0, "y", LARGE, 'y'), BIGCACHE_OK, "a page of another segment");
     (void) segments(goes);
     is_int(call(0, DO_DELETE, "y"), BIGCACHE_OK, "is deleted");
 
-    /* he tries again, which comes after what he has begun */
+    /* the caller tries again, after the call that it has begun */
 
     order(1, 1, DO_PUT, "x", LARGE, '3');
     gate_open(GATE_WRITE);
     is_int(result(1, 1), BIGCACHE_OK, "the caller tries again");
 
-    /* no segment goes while a write is under way */
+    /* no segment is removed while a write is under way */
 
     ok_soon(access(goes, F_OK) == -1, "that segment goes");
 
@@ -477,7 +480,7 @@ stalled(void)
 }
 
 
-/* the answer is lost, the call was done */
+/* the answer is lost, but the call was run */
 
 static void
 done_already(void)
@@ -510,7 +513,7 @@ done_already(void)
 }
 
 
-/* the same, but the page is another one when the next owner is asked */
+/* the same, but the page has changed when the next owner is asked */
 
 static void
 not_known(int what, const char *name)
@@ -549,8 +552,8 @@ not_known(int what, const char *name)
 
 
 /*
- * The call is lost, and what the next owner finds is later by the clock, but
- * was there before.
+ * The call is lost.  What the next owner finds is later by the clock, but was
+ * there before.
  */
 
 static void
@@ -579,7 +582,7 @@ clock_set_back(void)
 }
 
 
-/* what has to be counted after a crash keeps nobody from saying the rest */
+/* a count after a crash must not delay the other gauges */
 
 static void
 counting(void)
@@ -620,7 +623,7 @@ counting(void)
 }
 
 
-/* others do not wait for it, though its process has to let the store go */
+/* other requests do not wait for it, though its process must hand over */
 
 static void
 slow_page(int what, const char *name)
@@ -696,8 +699,8 @@ quit_while_clearing(unsigned gate, const char *name)
 
 
 /*
- * A reader has opened the file of a segment when that is removed: the disk is
- * to have its space back when he has read.
+ * A reader has the file of a removed segment open.  The disk must get its
+ * space back after the read.
  */
 
 static void
@@ -739,7 +742,7 @@ removed_files(void)
 }
 
 
-/* a page that the owner could read by a file without a name is lost */
+/* a damaged page: the owner could read it only through an unlinked file */
 
 static void
 unfindable(void)
@@ -768,7 +771,7 @@ unfindable(void)
 }
 
 
-/* files of the same names are not the same files */
+/* files of the same names may be different files */
 
 static void
 backup(void)
@@ -806,7 +809,7 @@ backup(void)
 }
 
 
-/* all have the files open, of which there is a backup, and later pages */
+/* all processes have the files open; there is a backup, and later pages */
 
 static void
 backup_begin(void)
@@ -852,7 +855,10 @@ quiet(void)
 }
 
 
-/* tells whether all threads of a process are; a signal comes to one first */
+/*
+ * returns 1 if all threads of a process are stopped: a signal reaches one of
+ * them first
+ */
 
 static int
 stopped(unsigned process)
@@ -889,7 +895,7 @@ stopped(unsigned process)
         file = fopen(name, "r");
         p = file ? fgets(text, sizeof(text), file) : NULL;
 
-        /* the state is behind the name, in parentheses */
+        /* the state follows the name, which is in parentheses */
 
         p = p ? strrchr(p, ')') : NULL;
         running += (p == NULL || p[1] == '\0' || p[2] != 'T');
@@ -946,7 +952,7 @@ files(unsigned process, const char *what)
 }
 
 
-/* returns the number of segments, and the file of the newest one */
+/* returns the number of segments, and the name of the newest file */
 
 static unsigned
 segments(char *newest)
@@ -1041,8 +1047,8 @@ find_all(void)
 
 
 /*
- * These are linked in the place of those that have their names, for LevelDB
- * and a sanitizer too.
+ * The linker uses these instead of the functions with the same names, also for
+ * LevelDB and a sanitizer.
  */
 
 ssize_t

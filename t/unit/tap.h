@@ -11,9 +11,9 @@
  *
  *     return done_testing();
  *
- * which prints the plan and returns the exit status.  What is wrong goes to
- * standard error, where prove shows it.  The counters are not protected: checks
- * are made by one thread only.
+ * which prints the plan and returns the exit status.  Failures go to standard
+ * error, where prove shows them.  The counters have no lock: only one thread
+ * may make checks.
  */
 
 
@@ -27,8 +27,8 @@
 
 
 /*
- * All return whether the check has passed.  The name of the check is
- * a format and its arguments.
+ * All return 1 if the check has passed, or 0.  The name of the check is a
+ * format and its arguments.
  */
 
 #define ok(cond, ...)                                                         \
@@ -41,7 +41,7 @@
 #define is_str(got, expected, ...)                                            \
     tap_is_str(got, expected, __FILE__, __LINE__, __VA_ARGS__)
 
-/* bytes with lengths, NULL is equal to NULL only */
+/* bytes and their lengths; NULL equals only NULL */
 
 #define is_mem(got, got_len, expected, expected_len, ...)                     \
     tap_is_mem(got, got_len, expected, expected_len,                          \
@@ -75,7 +75,7 @@ static inline void tap_bytes(const char *label, const void *data,
 static inline int done_testing(void);
 
 
-/* weak: the files of one program count together */
+/* weak: all files of a program share the counter */
 
 unsigned  tap_count __attribute__((weak));
 unsigned  tap_failed __attribute__((weak));
@@ -184,7 +184,7 @@ tap_skip(const char *fmt, ...)
 }
 
 
-/* a name may come from test data, so what would end the line is masked */
+/* escapes what would end the line: a name may come from test data */
 
 static inline int
 tap_result(int passed, const char *file, int line, const char *fmt,
