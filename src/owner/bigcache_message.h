@@ -27,9 +27,9 @@
  *             number of the caller, another one for each opening -> the pid
  *             of the owner
  *     GET     key -> data: the index record
- *     PUT     key, data: the record; expect, since -> version
- *     DELETE  key; expect, since
- *     PURGE   key: the prefix; since, async -> version
+ *     PUT     key, data: the record; expect, retry_floor -> version
+ *     DELETE  key; expect, retry_floor
+ *     PURGE   key: the prefix; retry_floor, async -> version
  *     RUN     version of a purge -> pages that were live, that were not
  *     STAT    1 not to wait for the count -> keys, segments, bytes, bytes
  *             alive, 1 if counted
