@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 #
-# Asks for one path after the other, those of a pattern with %d in the place of
-# 1, 2 ..., or one path again and again, and prints how long the answers took:
-# median, 99th percentile and maximum, in milliseconds.
+# Asks for one path after the other, and prints how long the answers took:
+# median, 99th percentile and maximum, in milliseconds.  A %d in the URL stands
+# for 1, 2 ...; without it, all requests are for the same path.
 #
 #     ask_all.pl URL COUNT PAUSE
 

@@ -1,10 +1,10 @@
 #!/bin/bash
 #
-# Hits that the hot index does not know: of 1 KB pages in the page cache, beside
-# nginx with static files and "aio threads"; and of 30 KB pages that are three
-# times what the page cache may hold (a memory limit by cgroup), beside static
-# files with and without threads, with the latency of an unrelated location
-# meanwhile.
+# Hits that are not in the hot index.  First, 1 KB pages in the page cache,
+# beside nginx with static files and "aio threads".  Then 30 KB pages, three
+# times as many as the page cache may hold (a memory limit by cgroup), beside
+# static files with and without threads; and meanwhile the latency of an
+# unrelated location.
 #
 #     ./build.sh bench cold
 #
@@ -29,7 +29,7 @@ fi
 
 build_programs fill
 
-# files DIRECTORY SIZE: as many of them as there are pages
+# files DIRECTORY SIZE: makes as many files as there are pages
 files() {
     mkdir -p "$1"
     perl -e 'my ($dir, $n, $size) = @ARGV;
@@ -50,7 +50,7 @@ done
 
 sync
 
-# of_server SERVER SIZE: a script for wrk that asks for all pages alike
+# of_server SERVER SIZE: a script for wrk that asks for all pages equally often
 of_server() {
     local path=/$1/$2/
 
@@ -92,8 +92,8 @@ stop_nginx
 
 # --- more than the page cache holds ---
 
-# pages of the page cache count where they were read first: it is emptied before
-# each server has its turn
+# the page cache is emptied before each server runs: its pages are charged to
+# the cgroup that read them first
 for round in $(seq "$rounds"); do
     for server in $servers; do
         sync
@@ -113,7 +113,7 @@ for round in $(seq "$rounds"); do
     done
 done
 
-# of WORK: a line for each server
+# of WORK: prints a line for each server
 of() {
     local own server
 

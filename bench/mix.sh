@@ -1,9 +1,9 @@
 #!/bin/bash
 #
-# Work as sites have it: nine reads to one write, keys by Zipf's law over KEYS
-# pages of 1 KB, with zones of several sizes; and what an unrelated location of
-# the same worker has of it, beside what it has of a static file under the same
-# load, and without any.
+# The work of a typical site: nine reads to one write, keys by Zipf's law over
+# KEYS pages of 1 KB, with zones of several sizes.  Also the latency of an
+# unrelated location of the same worker, beside its latency while a static file
+# is under the same load, and without load.
 #
 #     ./build.sh bench mix
 #
@@ -22,8 +22,8 @@ mkdir "$dir/html" "$dir/data"
 head -c 1024 /dev/urandom > "$dir/html/file"
 "$dir/fill" "$dir/data" 0 "$keys" 1024 > "$dir/out"
 
-# mix WRITES: so many requests of a hundred store a page; the n-th key is asked
-# for as often as 1 / n says
+# mix WRITES: so many of a hundred requests store a page; the n-th key is asked
+# for in proportion to 1 / n
 mix() {
     cat <<END
 math.randomseed(os.time())

@@ -1,7 +1,7 @@
 #!/bin/bash
 #
-# Whether space comes back: the same pages are overwritten in random order, and
-# the directory is measured each second against what is alive in it.
+# Whether space is freed: the same pages are overwritten in random order, and
+# the size of the directory is compared each second with its live bytes.
 #
 #     ./build.sh bench overwrite
 #
@@ -16,7 +16,7 @@ pages=${PAGES:-100000}
 delay=${DELAY:-1}
 out=$top/bench/results/overwrite.txt
 
-# pages of 5 to 30 KB, that pack to a fifth or so, each different
+# pages of 5 to 30 KB, each different, which pack to about a fifth
 cat > "$dir/post.lua" <<END
 local pages, bodies = $pages, {}
 math.randomseed(1)
@@ -73,7 +73,7 @@ done
 wait "$wrk"
 stop_nginx
 
-# the sizes are drawn anew for each write, so their sum hardly moves
+# each write chooses a new size, so the sum hardly changes
 "$top/build/bigcache" stat "$dir/data" > "$dir/stat"
 "$top/build/bigcache" check "$dir/data" 2> "$dir/check" > "$dir/problems"
 

@@ -1,8 +1,8 @@
 #!/bin/bash
 #
-# Up to which size a page is better sent from the event loop than by a thread:
-# hits of one size after the other, once by each, beside a static file of that
-# size; and what an unrelated location of the same worker has of it.
+# Up to which size it is better to send a page from the event loop than by a
+# thread: hits of several sizes, in both ways, beside a static file of that
+# size.  Also the latency of an unrelated location of the same worker.
 #
 #     ./build.sh bench peek
 #

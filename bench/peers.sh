@@ -1,11 +1,11 @@
 #!/bin/bash
 #
-# Requests per second beside those who do the like: nginx with a static file
+# Requests per second beside similar servers: nginx with a static file
 # (open_file_cache), with gzip_static, with aio threads, with a proxy_cache hit,
 # with memcached, with srcache and memcached; Varnish (file storage), Redis over
 # its own protocol, and a service of FastAPI and LevelDB.  Each server, with
-# what stands behind it, on core 0, the load on core 1, one after the other in
-# each round, the median of ROUNDS.
+# its backend, runs on core 0, and the load on core 1.  They run one after the
+# other in each round; the result is the median of ROUNDS.
 #
 #     ./build.sh bench peers
 #
@@ -52,7 +52,7 @@ pages() {
     }' | head -c "$1"
 }
 
-# in_background COMMAND ...: on the core of the servers
+# in_background COMMAND ...: runs it on the core of the servers
 in_background() {
     taskset -c "${SERVER_CORES:-0}" "$@" > "$dir/other.log" 2>&1 &
     others+=($!)
@@ -263,7 +263,7 @@ measure() {
     esac
 }
 
-# servers WORK: who can do it
+# servers WORK: prints those that can do it
 servers() {
     case $1 in
     hit_30k)    echo bigcache gzip_static static aio proxy memcached srcache \

@@ -1,11 +1,11 @@
 #!/bin/bash
 #
-# What storing costs, and what many keys cost: POST of 30 KB HTML pages beside
-# LevelDB at its defaults, as many pages in both; hits, POSTs, resident memory,
-# start to first hit and /stat/count with 10 thousand, 1 million and 10 million
-# keys; a purge of a tenth of the largest, and the latency of other requests
-# meanwhile.  Hits are of 10 thousand pages that lie all over the store, and of
-# all pages alike.
+# What storing costs, and what many keys cost.  First, POST of 30 KB HTML pages
+# beside LevelDB with its defaults, with the same number of pages.  Then, with
+# 10 thousand, 1 million and 10 million keys: hits, POSTs, resident memory,
+# start to first hit, and /stat/count.  At last, a purge of a tenth of the
+# largest store, and the latency of other requests meanwhile.  Hits are of 10
+# thousand pages all over the store, and of all pages equally often.
 #
 #     ./build.sh bench storage
 #
@@ -24,7 +24,7 @@ out=$top/bench/results/storage.txt
 
 build_programs fill leveldb_put
 
-# a page as a catalogue has them: 30 KB that pack to a fifth or so
+# a page like those of a catalogue: 30 KB that pack to about a fifth
 awk 'BEGIN {
     srand(1)
     print "<!DOCTYPE html><html><head><title>Data set</title></head><body>"
@@ -97,7 +97,7 @@ against_leveldb() {
         printf "%.1f x the original (1163)", p / 1163 }')"
 }
 
-# hits N KEYS STEP NAME: of so many of N keys, every STEPth, as NAME
+# hits N KEYS STEP NAME: hits of so many of N keys, every STEPth, as NAME
 hits() {
     local round
 
@@ -109,7 +109,7 @@ hits() {
     done > "$dir/result.hits.$4.$1"
 }
 
-# against_fewest WHAT RESULT: its medians, and beside the first
+# against_fewest WHAT RESULT: its medians, and their ratios to the first
 against_fewest() {
     local n
 

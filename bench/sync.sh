@@ -2,9 +2,9 @@
 #
 # What durability costs: requests per second of a hit, of POSTs of 1 and 30 KB
 # and of DELETEs, with sync=off, with sync=5s, and, if BASELINE names the module
-# of another commit, with that one; the server on core 0, wrk on core 1, the
-# variants in another order in each round, each with a store of its own; the
-# medians of ROUNDS, and that of the ratios in each round.
+# of another commit, with that module.  The server runs on core 0, wrk on core
+# 1.  Each round has the variants in another order, each with a store of its
+# own.  The results are the medians of ROUNDS, and of the ratios in each round.
 #
 #     BASELINE=/path/of/another/ngx_http_bigcache_module.so ./build.sh bench sync
 #
@@ -37,7 +37,7 @@ script post_1k POST 1024
 script post_30k POST 30720
 script delete DELETE 0
 
-# run_variant NAME: one round of it
+# run_variant NAME: runs one round of it
 run_variant() {
     local work
 
@@ -56,7 +56,7 @@ run_variant() {
 
     load "$seconds" "$connections" "$base/pickle/hit" >> "$dir/hit.$1"
 
-    # those that delete find what was stored before
+    # DELETEs find the pages that were stored before
     for work in post_30k post_1k delete; do
         EXPECT_MISS=1 load "$seconds" "$connections" -s "$dir/$work.lua" \
             "$base" >> "$dir/$work.$1" 2>"$dir/non2xx"
@@ -86,7 +86,7 @@ done
             printf ' %12.0f' "$(median "$dir/$work.$variant")"
         done
 
-        # of each round by itself: the machine is not as fast in all of them
+        # the ratio of each round: the speed of the machine changes
         paste "$dir/$work.5s" "$dir/$work.${variants%% *}" |
             while read -r one two; do ratio "$one" "$two"; echo; done |
             grep . > "$dir/ratios"

@@ -16,7 +16,7 @@ count=${COUNT:-300}
 clients=${CLIENTS:-100}
 out=$top/bench/results/wait.txt
 
-# the keys that nobody has asked for are new ones in each case
+# each case has new keys for GETs that are not in the hot index
 cases="none get touch_json touch_raw"
 
 head -c 1000000 /dev/zero | tr '\0' a > "$dir/text"

@@ -1,9 +1,9 @@
 #!/bin/bash
 #
-# What it costs that one process has the store open: hits and POSTs by a worker
-# that is the owner and by one that is a caller, server on core 0 and load on
-# core 1; by 1, 2 and 4 workers, server and load on both; the longest that a
-# request takes during a reload; memory, threads and files of a worker.
+# What it costs that only one process has the store open.  Hits and POSTs by a
+# worker that is the owner, and by one that is a caller: server on core 0, load
+# on core 1.  The same by 1, 2 and 4 workers, server and load on both cores.
+# The longest request during a reload.  Memory, threads and files of a worker.
 #
 #     ./build.sh bench workers
 #
@@ -22,7 +22,7 @@ names="hit_index hit_segment post_index post_segment"
 
 build_programs owner
 
-# pages that do not pack: one lies in the index, one in a segment
+# pages that do not pack: one in the index, one in a segment
 head -c 30000 /dev/urandom > "$dir/segment"
 head -c 500 "$dir/segment" > "$dir/index"
 
@@ -60,7 +60,7 @@ fill() {
     done
 }
 
-# memory in MB, threads and files of each worker, the most of them
+# the most memory in MB, threads and files of any worker
 workers() {
     local p
 
@@ -72,7 +72,7 @@ workers() {
         END { print m[1] " MB, " m[2] " threads, " m[3] " files" }'
 }
 
-# a worker that is the owner, and in turn one whose owner is another process
+# a worker that is the owner, then one that is a caller
 
 start_nginx "$dir/data"
 fill
@@ -110,7 +110,7 @@ for n in 1 2 4; do
     [ "$n" = 4 ] || stop_nginx
 done
 
-# the longest of the requests of a connection, in each of some reloads
+# the longest request of a connection, in each of several reloads
 
 for round in $(seq "$reloads"); do
     taskset -c 1 wrk -t 1 -c 4 -d 1s --latency "$base/pickle/index" \
