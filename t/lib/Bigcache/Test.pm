@@ -1,7 +1,7 @@
 package Bigcache::Test;
 
 # Starts an nginx with the module in a directory of its own, talks HTTP to it,
-# and fails the test for what nginx should not have logged.  Core Perl only.
+# and fails the test for lines that nginx should not have logged.  Core Perl only.
 #
 #     use Bigcache::Test;
 #     use Test::More;
@@ -175,7 +175,7 @@ sub _http_globals {
 
 sub module { $ENV{BIGCACHE_MODULE} || "$top/build/ngx_http_bigcache_module.so" }
 
-# with its path, which nginx needs to start itself anew
+# with its path, which nginx needs to start its next binary
 
 sub nginx {
     return $ENV{BIGCACHE_NGINX} || (grep { -x } map { "$_/nginx" }
@@ -186,8 +186,8 @@ sub preload { $ENV{BIGCACHE_PRELOAD} || '' }
 sub dir { $_[0]{dir} }
 
 
-# port(N): a port that no other test running now has; an abstract unix socket
-# is the lock, which goes when this process does, however it ends
+# port(N): a port that no other running test has; the lock is an abstract unix
+# socket, which the kernel removes when this process ends
 
 sub port {
     my ($self, $n) = @_;
@@ -260,14 +260,14 @@ sub start {
 
     return $self if $self->running;
 
-    # what it said is shown here, no need to complain about it again
+    # the output of nginx is shown here, and must not fail the test again
     $self->expect_log(qr/./);
     die "nginx did not start:\n" . $self->error_log;
 }
 
 
-# _spawn(OUTPUT, CONF, OPTION ...): its pid; nginx gets a signal should this
-# process be killed
+# _spawn(OUTPUT, CONF, OPTION ...): returns the pid; if this process is killed,
+# nginx gets a signal
 
 sub _spawn {
     my ($self, $output, $conf, @options) = @_;
@@ -325,7 +325,7 @@ sub running {
 }
 
 
-# stop: gracefully; false and nothing left running if nginx would not end
+# stop: gracefully; if nginx does not end, kills it and returns false
 
 sub stop {
     my ($self, $seconds) = @_;
@@ -346,8 +346,8 @@ sub stop {
 }
 
 
-# kill: the crash of all its processes at once; the master is stopped first, or
-# it might start a worker meanwhile
+# kill: a crash of all its processes at once; stops the master first, or it might
+# start a worker meanwhile
 
 sub kill {
     my ($self) = @_;
@@ -377,8 +377,8 @@ sub signal {
 }
 
 
-# reload: returns when new workers serve and the old ones know; false if nginx
-# refused the configuration
+# reload: returns when new workers serve and the old ones are shutting down; false
+# if nginx refused the configuration
 
 sub reload {
     my ($self) = @_;
@@ -399,7 +399,7 @@ sub reload {
 }
 
 
-# upgrade: to the same binary, and the old one ends
+# upgrade: starts the same binary again, and the old master ends
 
 sub upgrade {
     my ($self) = @_;
@@ -416,7 +416,7 @@ sub upgrade {
 }
 
 
-# upgrade_and_back: the old one serves again, and the new one ends
+# upgrade_and_back: the same, but the old master serves again and the new one ends
 
 sub upgrade_and_back {
     my ($self) = @_;
@@ -434,7 +434,7 @@ sub upgrade_and_back {
 }
 
 
-# the new master's pid, when it serves and the workers of the old one end
+# returns the new master's pid, when it serves and the old workers are ending
 
 sub _upgrade_begin {
     my ($self, $old) = @_;
@@ -485,7 +485,7 @@ sub nginx_t {
 
 # -- processes
 
-# worker_pids(MASTER): those that take requests, not the ones shutting down
+# worker_pids(MASTER): the workers that accept requests, not those shutting down
 
 sub worker_pids {
     my ($self, $master) = @_;
@@ -495,7 +495,7 @@ sub worker_pids {
 }
 
 
-# children: all below the master, however far
+# children: all processes below the master
 
 sub children {
     my ($self, $parent) = @_;
@@ -528,8 +528,8 @@ sub _title {
 }
 
 
-# _alive(PID ...): those that still have a thread, and so their files: the first
-# thread may be a zombie before the others are
+# _alive(PID ...): the processes that still have a thread, and so their files: the
+# first thread may be a zombie before the others are
 
 sub _alive {
     return grep {

@@ -1,7 +1,7 @@
 package Bigcache::Test::Browser;
 
-# A headless Chromium, told what to do by the WebDriver protocol; all its files
-# lie in the directory of the test.  Core Perl only.
+# A headless Chromium, controlled by the WebDriver protocol.  All its files are in
+# the directory of the test.  Core Perl only.
 #
 #     my $b = Bigcache::Test::Browser->new($t);
 #     $b->go('http://127.0.0.1:' . $t->port . '/ui');
@@ -9,8 +9,8 @@ package Bigcache::Test::Browser;
 #     is $b->text('#list-said'), 'No keys', 'an empty store';
 #     is_deeply [ $b->console ], [], 'no complaints';
 #
-# What a CSS selector names is waited for.  A selector may end in "=TEXT", which
-# then is what the element says: "button=Execute".
+# The methods wait until the element of a CSS selector is visible.  A selector may
+# end in "=TEXT", the text of the element: "button=Execute".
 
 use strict;
 use warnings;
@@ -92,7 +92,7 @@ sub _spawn {
 sub log { $_[0]{test}->read_file('browser/log') }
 
 
-# quit: the browser, and all that it started
+# quit: ends the browser, and all that it started
 
 sub quit {
     my ($self) = @_;
@@ -104,7 +104,7 @@ sub quit {
     kill 'TERM', $pid;
     waitpid $pid, 0;
 
-    # those that did not end with it; their parent is another one now
+    # processes that did not end with it have another parent now
 
     $self->{test}->wait_for(sub { !grep { kill 0, $_ } @pids }, 5)
         or kill 'KILL', @pids;
@@ -155,7 +155,7 @@ sub go {
 }
 
 
-# js(CODE, ARGUMENT ...): what the body of a function returns
+# js(CODE, ARGUMENT ...): runs the body of a function, and returns its result
 
 sub js {
     my ($self, $code, @arguments) = @_;
@@ -165,7 +165,7 @@ sub js {
 }
 
 
-# wait(CODE, ARGUMENT ...): until that is true; false if it never was
+# wait(CODE, ARGUMENT ...): waits until that is true; returns false if it never is
 
 sub wait {
     my ($self, $code, @arguments) = @_;
@@ -178,7 +178,7 @@ sub wait {
 }
 
 
-# find(SELECTOR): the first that is visible
+# find(SELECTOR): the first visible element
 
 sub find {
     my ($self, $selector) = @_;
@@ -205,7 +205,7 @@ sub _at {
 sub click {
     my ($self, $selector) = @_;
 
-    # what moves or lies below something else at the moment is tried again
+    # an element may be moving, or be below another one: tries again
 
     my $error = '';
 
@@ -220,13 +220,13 @@ sub click {
 }
 
 
-# fill(SELECTOR, TEXT): in place of what was there; keys go in one by one
+# fill(SELECTOR, TEXT): replaces the text of a field, key by key
 
 sub fill {
     my ($self, $selector, $text) = @_;
 
-    # all of it is marked, with Control and A, and typed over; a page may put
-    # something back into what is cleared
+    # marks all with Control and A, and types over it: a page may refill a field
+    # that was cleared
 
     $self->_at($selector, 'POST', 'value',
         { text => "\x{e009}a\x{e000}" . ($text eq '' ? "\x{e017}" : $text) });
@@ -269,8 +269,7 @@ sub says {
 }
 
 
-# console: what was said there since it was asked last, without what is no
-# warning and no error
+# console: the warnings and errors since the last call
 
 sub console {
     my ($self) = @_;
@@ -280,7 +279,7 @@ sub console {
 }
 
 
-# size(WIDTH, HEIGHT): of the page, however narrow
+# size(WIDTH, HEIGHT): sets the size of the page, which may be very narrow
 
 sub size {
     my ($self, $width, $height) = @_;
@@ -292,7 +291,7 @@ sub size {
 }
 
 
-# dark(YES): what the person is said to prefer
+# dark(YES): sets the preferred color scheme
 
 sub dark {
     my ($self, $yes) = @_;
@@ -304,7 +303,7 @@ sub dark {
 }
 
 
-# cdp(METHOD, PARAMETERS): what only Chromium's own protocol can do
+# cdp(METHOD, PARAMETERS): a call of Chromium's own protocol
 
 sub cdp {
     my ($self, $method, $parameters) = @_;

@@ -15,7 +15,7 @@ use Bigcache::Test::Response;
 use constant TIMEOUT => 30;
 
 
-# new(PORT, ADDRESS): the address, of this machine, that it comes from
+# new(PORT, ADDRESS): ADDRESS, one of this machine, is where it comes from
 
 sub new {
     my ($class, $port, $address) = @_;
@@ -34,7 +34,7 @@ sub new {
 sub socket { $_[0]{socket} }
 
 
-# send(BYTES): stops early when the other side closes, its answer may be there
+# send(BYTES): stops early if the other side closes: its answer may be there
 
 sub send {
     my ($self, $bytes) = @_;
@@ -188,7 +188,7 @@ sub read_all {
 }
 
 
-# readable(SECONDS): whether bytes or the end of the connection are there
+# readable(SECONDS): returns whether there are bytes, or the end
 
 sub readable {
     my ($self, $seconds) = @_;
@@ -198,7 +198,7 @@ sub readable {
 }
 
 
-# closed(SECONDS): whether the other side has closed, with nothing left to read
+# closed(SECONDS): returns whether the other side has closed, and all was read
 
 sub closed {
     my ($self, $seconds) = @_;
@@ -218,7 +218,7 @@ sub _fill {
 }
 
 
-# finish: no more requests, answers still come
+# finish: ends the sending side; answers can still be read
 
 sub finish {
     my ($self) = @_;

@@ -1,8 +1,8 @@
 package Bigcache::Test::Load;
 
 # Clients that write and read while nginx is reloaded, upgraded and killed, and
-# that know what they may be told.  Each is a process of its own and the only
-# writer of its keys; all read all of them.
+# that know which answers are right.  Each is a process of its own and the only
+# writer of its keys; all read all keys.
 #
 #     my $load = Bigcache::Test::Load->new($t, clients => 4)->start;
 #     ... $t->reload ...
@@ -10,10 +10,11 @@ package Bigcache::Test::Load;
 #     $load->verify                  # what is stored is what was acknowledged
 #
 # A file that they share has two numbers for each key: the latest change that
-# its writer began, and the latest that was acknowledged; and one for each reader
-# and key, the latest change that he was told of.  A reader notes the last two
-# before he asks and the first when he has the answer: he may not be told of
-# anything older than those, nor newer than that.
+# its writer began, and the latest that was acknowledged.  It has another number
+# for each reader and key: the latest change that the reader has seen.  Before a
+# reader asks, it notes the latest change that was acknowledged, or that any
+# reader has seen.  When it has the answer, it notes the latest change that was
+# begun.  The answer must not be older than the first, nor newer than the last.
 
 use strict;
 use warnings;
@@ -54,7 +55,7 @@ sub new {
     $t->write_file('load.slots',
         "\0" x ($self->{n} * (SLOT + 8 * $self->{clients})));
 
-    # what an earlier load has left; pages of others have other names
+    # removes the pages of an earlier load; other pages have other names
     $t->request('DELETE', '/prefix/c');
     $self->{others} = $t->get('/stat/count')->json->{count};
 
@@ -120,8 +121,8 @@ sub stop {
 }
 
 
-# verify(OTHERS): what is wrong with the pages, now that nobody writes, where so
-# many others were stored meanwhile
+# verify(OTHERS): returns what is wrong with the pages, after all writers have
+# ended, if so many other pages were stored meanwhile
 
 sub verify {
     my ($self, $others) = @_;
@@ -206,7 +207,7 @@ sub _store {
     my $body = $self->_body($key, $change);
     my @conditions;
 
-    # nobody else writes: it is known what a condition comes to
+    # no other client writes, so the result of a condition is known
     @conditions = ('If-None-Match' => '*')
         if !$self->_expires($key) && $begun == $acked && !($acked & 1) && rand() < 0.2;
 
@@ -230,8 +231,8 @@ sub _delete {
 
     my $r = $self->_ask('DELETE', $self->_path($key));
 
-    # what is not known to be there may be there; and one who cannot know whether
-    # an owner that was killed has removed it says that it is gone
+    # the page may be there; and if an owner was killed, the next owner reports a
+    # missing page as removed
     $self->_end($key, $change, $r,
         $begun != $acked || $self->{kills} || $self->_expires($key)
         ? $r->{status} : $acked & 1 ? 200 : 404, 1);
@@ -286,8 +287,8 @@ sub _end {
 }
 
 
-# _check(KEY, LEAST, ANSWER, TIME): of a reader who knew of change LEAST when he
-# asked
+# _check(KEY, LEAST, ANSWER, TIME): checks the answer to a reader that knew of
+# change LEAST when it asked
 
 sub _check {
     my ($self, $key, $acked, $r, $asked) = @_;
@@ -358,7 +359,7 @@ sub _value {
 }
 
 
-# where a reader keeps what he was told of last
+# the offset of the latest change that a reader has seen
 
 sub _seen {
     my ($self, $key, $client) = @_;
@@ -367,7 +368,7 @@ sub _seen {
 }
 
 
-# the latest change that was acknowledged, or that any reader was told of
+# the latest change that was acknowledged, or that any reader has seen
 
 sub _known {
     my ($self, $key) = @_;
@@ -449,8 +450,7 @@ sub _ask {
 
     if ($r && $r->{truncated} || $error && !$r || $status == 0) {
 
-        # nginx closes idle connections when it reloads, and one who is killed
-        # closes all
+        # a reload closes idle connections, and a killed process closes all
         $reused || $self->{kills} && !$error ? $report->{reset}++
             : push @{ $report->{failed} },
                 sprintf '%.3f %s %s: %s', time, $method, $path,

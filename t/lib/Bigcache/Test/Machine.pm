@@ -1,8 +1,8 @@
 package Bigcache::Test::Machine;
 
-# This machine, to install things on: a script runs as root in a copy of its
-# file system, which takes no room but for what is written, in memory, and is
-# gone afterwards.  Only Linux's root can do that.
+# A copy of this machine for tests that install packages.  A script runs as root
+# in a copy of the file system.  What it writes is in memory, and is gone
+# afterwards.  Only root on Linux can do that.
 #
 #     Bigcache::Test::Machine->possible($t) or skip 'not here', 1;
 #     my ($status, $output) = Bigcache::Test::Machine->run($t,
@@ -34,8 +34,8 @@ sub possible {
 }
 
 
-# run(TEST, SCRIPT, FILE => NAME ...): copies of the files are in its /mnt, where
-# there is room for more; no other file system is there, not even /tmp
+# run(TEST, SCRIPT, FILE => NAME ...): copies of the files are in its /mnt, which
+# has room for more; there is no other file system, not even /tmp
 
 sub run {
     my ($class, $t, $script, @files) = @_;

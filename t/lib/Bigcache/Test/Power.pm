@@ -1,8 +1,7 @@
 package Bigcache::Test::Power;
 
-# A server whose every change of its store is recorded, a client that notes in
-# the same log what it asked for and what it was told, and the cuts: see
-# t/power/*.h.
+# A server whose changes of its store are all recorded; a client that writes its
+# requests and the answers to the same log; and the power cuts: see t/power/*.h.
 #
 #     my $p = Bigcache::Test::Power->new(name => 'pages', workers => 4);
 #     $p->start;
@@ -70,9 +69,9 @@ END
 
 
 # new(name => TEXT, workers => N, store => {...}, disk => DIR): "store" has
-# parameters of bigcache_path; what there is on the disk is the caller's to make
-# before start.  With a directory of the caller's for the disk nothing is
-# recorded but what clients say.
+# parameters of bigcache_path; the caller may put files on the disk before start.
+# If the caller gives the directory of the disk, only the requests of clients are
+# recorded.
 
 sub new {
     my ($class, %opt) = @_;
@@ -207,7 +206,7 @@ sub owner {
 }
 
 
-# kill_owner: between two of its calls, so that each is made and logged
+# kill_owner: kills it between two of its calls, so that each is made and logged
 
 sub kill_owner {
     my ($self) = @_;
@@ -225,7 +224,7 @@ sub kill_owner {
 }
 
 
-# crash: all of nginx, likewise
+# crash: the same for all of nginx
 
 sub crash {
     my ($self) = @_;
@@ -247,7 +246,7 @@ sub _power {
 
     my $status = system $power, @arguments;
 
-    # Ctrl-C, of which system() does not tell
+    # Ctrl-C, which system() does not report
 
     exit 130 if ($status & 127) == 2;
 
@@ -275,7 +274,7 @@ sub mark {
 sub note { $_[0]->mark("note $_[1]") }
 
 
-# sync: what was done so far is on the disk, as after sync(1)
+# sync: marks all that was done so far as durable, as after sync(1)
 
 sub sync { $_[0]->mark('sync') }
 
@@ -409,7 +408,7 @@ sub _put {
 }
 
 
-# original(KEY, BODY): that is on the disk already
+# original(KEY, BODY): marks a page that is on the disk already
 
 sub original {
     my ($self, $key, $body) = @_;
@@ -419,7 +418,7 @@ sub original {
 }
 
 
-# unknown(METHOD, PATH, BODY, KEY): what becomes of the page is read back
+# unknown(METHOD, PATH, BODY, KEY): the page is read back afterwards
 
 sub unknown {
     my ($self, $method, $path, $body, $key) = @_;
