@@ -5,13 +5,13 @@
 
 
 /*
- * Any bytes either are no message, or are the one that encodes to them, and the
- * owner makes the call they ask for, or says what is wrong, in a store of its
- * own; a list that it makes is one for who asked.  What a message carries may
- * be taken for a list, too: then it is whole rows.  What is right about all
- * messages is made so for half of the inputs, and records are given their
- * checksum.  Calls that close or clear the store are left out: each of them
- * takes longer than thousands of the others.
+ * Any bytes are no message, or are those that the decoded message encodes to.
+ * The owner then makes the call, in a store of its own, or says what is wrong.
+ * A list in its answer must be one that the caller accepts.  The data of a
+ * message is also read as a list, which must then consist of whole rows.  For
+ * half of the inputs the magic number, the version and the like are made
+ * right, and records get their checksum.  Calls that close or clear the store
+ * are left out: each of them takes longer than thousands of others.
  */
 
 

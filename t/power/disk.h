@@ -93,7 +93,7 @@ int disk_image(disk_t *disk, const char *path, disk_variant_e variant,
     int model, uint64_t seed, uint64_t *sum);
 
 /*
- * Compares path, which nobody changes, to what was taken in, but for the
+ * Compares path, which must not change, to what was taken in, except for the
  * contents of LevelDB's LOG and LOG.old.  Returns how many names differ, and
  * prints each.
  */

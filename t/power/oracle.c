@@ -646,7 +646,7 @@ is_body(const op_t *op, const body_t *body)
         return 0;
     }
 
-    /* nobody came to see it */
+    /* no reader has seen it */
 
     if (op->body.length == NEVER) {
         return 1;

@@ -12,19 +12,19 @@
  *     BIGCACHE_RECORD_LOG     the log, made by "power begin"
  *
  * A call and its record are one step: both are made with a lock of all of the
- * processes held, so that the log has the order in which things happened.  Who
- * kills one of them takes that lock first ("power kill"), else a call might be
- * made and not logged.  An fsync is logged when it begins and when it has come
- * to its end: what was logged between the two is not covered by it.
+ * processes held, so that the log has the order in which things happened.  To
+ * kill one of them, take that lock first ("power kill"), else a call might be
+ * made and not logged.  An fsync is logged when it begins and when it has
+ * ended: it does not cover what was logged between the two.
  *
  * Which file a descriptor is of, the kernel is asked each time (fstat(), and
  * the link in /proc): so there are no tables that close() and dup() change.
  * Only regular files and directories below the directory are logged.
  *
- * What stdio writes is not seen: LevelDB's LOG and LOG.old, which nobody reads.
- * What cannot be followed (a mapping that is shared and writable, O_DSYNC, a
- * stream to a file that is none of these) is logged as RECORD_UNKNOWN, and
- * whoever reads the log complains.
+ * Writes of stdio are not seen.  These are LevelDB's LOG and LOG.old, which
+ * are not needed.  What cannot be followed (a mapping that is shared and
+ * writable, O_DSYNC, a stream to another file) is logged as RECORD_UNKNOWN,
+ * and the reader of the log reports it.
  */
 
 
@@ -156,7 +156,7 @@ recorder_start(const char *directory, const char *log, int nosync)
         return -1;
     }
 
-    /* out of the way of whoever counts descriptors */
+    /* a high number: tests count descriptors */
 
     log_fd = fcntl(fd, F_DUPFD_CLOEXEC, 800);
     (void) close(fd);

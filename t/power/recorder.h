@@ -73,7 +73,7 @@ int recorder_start(const char *directory, const char *log, int nosync);
 
 int recorder_create(const char *log);
 
-/* appends a record that has no name; for who made the log */
+/* appends a record that has no name; for the process that made the log */
 
 int recorder_append(int log, record_t *r, const char *name,
     const char *other, const void *data, size_t len);

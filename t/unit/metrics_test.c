@@ -139,7 +139,7 @@ test_waiting(void)
     atomic_fetch_add(&one->waiting, 2);
     ok(bigcache_metrics_enter(metrics) == two, "the place is free again");
     is_int(bigcache_metrics_waiting(metrics, NULL), 2,
-           "for one who waits for none");
+           "for a process that waits for none");
 }
 
 

@@ -446,7 +446,7 @@ test_large(void)
     body[0]--;
     ok(pread(page.fd, body + 1, LARGE - 1, page.offset + 1) == LARGE - 1
        && body[LARGE - 1] == (char) ((LARGE - 1) * 7 + ((LARGE - 1) >> 12)),
-       "who holds it reads on");
+       "a thread that has it open reads on");
     bigcache_page_free(&page);
 
     is_int(put(store, "a", body, LARGE, BIGCACHE_NEVER, 1),
@@ -1081,7 +1081,7 @@ test_foreign(void)
     key = str("a");
 
     is_int(bigcache_store_get(store, &key, 1, &page), BIGCACHE_UNAVAILABLE,
-           "somebody else's directory");
+           "the directory of another program");
     bigcache_store_reason(store, text);
     ok(strstr(text, "neither empty nor a bigcache store") != NULL,
        "reason: %s", text);

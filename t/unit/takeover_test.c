@@ -171,7 +171,7 @@ all_quitting(void)
     is_int(put(1, "x", SMALL, 'a'), BIGCACHE_OK, "a page");
 
     (void) call(0, DO_QUIT, "");
-    ok_soon(owner() == 1, "who was not told to quit takes over");
+    ok_soon(owner() == 1, "a process that must not quit takes over");
 
     (void) call(1, DO_QUIT, "");
     is_int(put(0, "y", SMALL, 'a'), BIGCACHE_OK,
@@ -335,7 +335,7 @@ killed_closing(unsigned gate, const char *name)
     ok(holds(2, "q", MIDDLE, 'q') && holds(1, "q", MIDDLE, 'q'),
        "both of them");
     ok(holds(2, "late", 3 * MEGABYTE, 'l')
-       && holds(1, "late", 3 * MEGABYTE, 'l'), "his is whole");
+       && holds(1, "late", 3 * MEGABYTE, 'l'), "its page is whole");
     ok(holds(1, "x", SMALL, 'x'), "the oldest too");
     quiet();
 
@@ -450,7 +450,7 @@ stalled(void)
 
     gate_set(GATE_WRITE, 0, GATE_HOLDS);
     is_int(put(1, "x", LARGE, '2'), BIGCACHE_UNAVAILABLE,
-           "a caller who replaces it gives up");
+           "a caller that replaces it gives up");
     ok(gate_held(GATE_WRITE), "it is being done");
     ok(holds(1, "x", SMALL, '1'), "and was not done yet");
 
@@ -610,7 +610,7 @@ counting(void)
     is_int(call(1, DO_GAUGES, ""), BIGCACHE_AGAIN, "gauges without a count");
     is_int(call(2, DO_GAUGES, ""), BIGCACHE_AGAIN, "the same for a caller");
     is_int(call(2, DO_COUNT, ""), BIGCACHE_UNAVAILABLE,
-           "who wants the count has to wait for it");
+           "a call for the count waits for it");
 
     gate_open(GATE_NEXT);
     is_int(call(2, DO_COUNT, ""), BIGCACHE_OK, "the count");
@@ -780,7 +780,7 @@ backup(void)
 
     is_int(call(0, DO_CLOSE, ""), BIGCACHE_OK, "closed");
     ok_soon(files(0, ".seg") == 0 && files(1, ".seg") == 0,
-            "nobody has a file open");
+            "no process has a file open");
     shell("rm -r %s/index %s/pages && cp -a %s/backup/. %s", path, path, base,
           path);
     is_int(call(0, DO_OPEN, ""), BIGCACHE_OK, "open with the backup");
