@@ -5,8 +5,8 @@
 
 
 /*
- * The HTTP API of bigcache: from a URL to an operation, and from what came of
- * it to JSON.
+ * The HTTP API of bigcache: from a URL to an operation, and from its result to
+ * JSON.
  *
  * A request goes through these files in this order:
  *

@@ -93,7 +93,7 @@ typedef struct {
     ngx_http_bigcache_pool_t         *pool;       /* of thread_pool */
     bigcache_metrics_place_t         *place;      /* in metrics, or NULL */
     ngx_thread_task_t                *gauges;     /* of metrics, or NULL */
-    ngx_connection_t                 *quit;       /* told when to quit */
+    ngx_connection_t                 *quit;       /* tells when to quit */
     ngx_event_t                       retry;      /* to start them */
     ngx_msec_t                        delay;      /* of it */
 } ngx_http_bigcache_zone_t;

@@ -5,7 +5,7 @@
 
 
 /*
- * A page as it is given to the store, and as the store gives it back.
+ * A page as it is passed to the store, and as the store returns it.
  */
 
 

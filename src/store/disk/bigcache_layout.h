@@ -11,7 +11,7 @@
  *               bigcache_generation.h
  *     index/    the LevelDB database, bigcache_index.h
  *     pages/    the segments, bigcache_segments.h
- *     trash/    what is to be removed later
+ *     trash/    files to be removed later
  *     import/   what is left to import from the original, bigcache_adopt.h
  *     owner.sock  the owner's socket, ../owner/bigcache_socket.h
  *     reserve   ballast: space that is given back when the disk is full

@@ -15,7 +15,7 @@
  *      3  u8   zero
  *      4  u16  length of the content type, bytes
  *      6  u16  tag: any number, by which a writer knows its own writes
- *      8  u32  head: bytes of the unpacked body in front of the JSON document
+ *      8  u32  head: bytes of the unpacked body before the JSON document
  *     12  u32  CRC-32 of all the rest of the record
  *     16  u64  version: microseconds since the epoch at which the page was
  *              stored, unique in the store

@@ -22,7 +22,7 @@
  *      8  u32  CRC-32 of the body
  *     12  u16  length of the key, bytes
  *     14  u16  length of the content type, bytes
- *     16  u64  length of the body as it lies here, bytes
+ *     16  u64  length of the body as it is stored here, bytes
  *     24  u64  length of the body unpacked, bytes
  *     32  u64  version, as in bigcache_record.h
  *     40  i64  expire, likewise
@@ -60,7 +60,7 @@
 
 
 typedef struct {
-    bigcache_record_t   record;     /* but for where it lies */
+    bigcache_record_t   record;     /* without its place */
     bigcache_str_t      key;
     uint32_t            body_crc;
 } bigcache_entry_t;

@@ -11,9 +11,9 @@
  *      1       a key, if the import is under way: its entry and all before it
  *              are imported, and durable
  *
- * It is written now and then, since that takes a sync, so it lies behind the
- * last key that was imported.  After a crash the keys between them are imported
- * again, unless there is a page by then.
+ * It is written now and then, since that takes a sync.  So it is behind the
+ * last key that was imported.  After a crash the keys between them are
+ * imported again, unless there is a page by then.
  */
 
 

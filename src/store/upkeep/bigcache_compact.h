@@ -12,7 +12,7 @@
  * that move.
  *
  * Only the store's thread may call it.  All of it stops when the store is
- * drained, and goes on after the next opening.
+ * drained, and continues after the next opening.
  */
 
 

@@ -6,10 +6,9 @@
 
 /*
  * The limits of a store, max_size and min_free: over them the oldest segments
- * are evicted whole, with the keys that lie there.  Pages inside of the index
- * are not evicted; so the index, once it takes more than its share of what
- * the limits leave, takes no more of them, and small pages go to segments
- * too.
+ * are evicted, with all keys whose pages are there.  Pages inside the index are
+ * not evicted.  So when the index takes more than its share of the limits, no
+ * more pages go into it: small pages go to segments, too.
  */
 
 
