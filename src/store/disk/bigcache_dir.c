@@ -4,6 +4,9 @@
  */
 
 
+/* Locks the directory of a store, keeps room in it, and empties its trash. */
+
+
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE     /* fallocate(), the strerror_r() of a string */
 #endif

@@ -4,6 +4,9 @@
  */
 
 
+/* Syncs files, directories and the logs of LevelDB. */
+
+
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE     /* the strerror_r() that returns a string */
 #endif

@@ -4,6 +4,9 @@
  */
 
 
+/* Reads, writes and maps the file "lock". */
+
+
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE     /* mremap() */
 #endif

@@ -4,6 +4,9 @@
  */
 
 
+/* Opens files and directories only if they are what they seem to be. */
+
+
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE     /* O_PATH, the strerror_r() that returns a string */
 #endif

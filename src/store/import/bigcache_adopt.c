@@ -4,6 +4,9 @@
  */
 
 
+/* Makes import/ of links to the original's files, and removes it again. */
+
+
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE     /* the strerror_r() that returns a string */
 #endif
