@@ -4,6 +4,9 @@
  */
 
 
+/* Opens a database with its files kept under second names until it succeeds. */
+
+
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE     /* the strerror_r() that returns a string */
 #endif
@@ -17,10 +20,8 @@
 #include <unistd.h>
 #include <sys/stat.h>
 
-#include "bigcache_data.h"
 #include "bigcache_dir.h"
 #include "bigcache_fsync.h"
-#include "bigcache_hash.h"
 #include "bigcache_layout.h"
 #include "bigcache_plain.h"
 #include "bigcache_recover.h"
@@ -33,22 +34,14 @@
 
 
 typedef struct {
-    uint64_t                  number;
-    unsigned                  table:1;   /* or a log */
-} bigcache_recover_file_t;
-
-
-typedef struct {
-    const char               *path;
-    const char               *name;
-    bigcache_recover_e        how;
-    unsigned                  kept:1;    /* all files have second links */
-    int                       to;        /* the directory where they are made */
-    char                     *error;
-    size_t                    nfiles;
-    size_t                    nalloc;
-    bigcache_recover_file_t  *files;
-    uint64_t                  seen;      /* a hash, 0: all was seen */
+    const char              *path;
+    const char              *name;
+    bigcache_recover_e       how;
+    unsigned                 kept:1;    /* all files have second links */
+    int                      to;        /* the directory where they are made */
+    char                    *error;
+    bigcache_recover_log_t   log;
+    uint64_t                 unseen;    /* a hash, 0: all was seen */
 } bigcache_recover_t;
 
 
@@ -59,19 +52,12 @@ static bigcache_rc_t bigcache_recover_keep(bigcache_recover_t *recover,
 static bigcache_rc_t bigcache_recover_link(void *data, int dir,
     const char *name);
 static int bigcache_recover_impossible(int err);
-static int bigcache_recover_add(bigcache_recover_t *recover,
-    const char *name);
 static bigcache_rc_t bigcache_recover_end(bigcache_recover_t *recover,
     char *error);
-static bigcache_rc_t bigcache_recover_rotate(bigcache_recover_t *recover,
-    char *error);
+static bigcache_rc_t bigcache_recover_begin_log(
+    const bigcache_recover_t *recover, const char *dir, char *error);
 static bigcache_rc_t bigcache_recover_look(bigcache_recover_t *recover,
-    char *error);
-static char *bigcache_recover_log(bigcache_recover_t *recover);
-static uint64_t bigcache_recover_unseen(bigcache_recover_t *recover,
-    const char *text);
-static uint64_t bigcache_recover_lines(const char *text,
-    bigcache_recover_e how);
+    const char *dir, char *error);
 static void bigcache_recover_empty(const char *path, const char *name,
     const char *end);
 static bigcache_rc_t bigcache_recover_failed(const bigcache_recover_t *recover,
@@ -86,7 +72,7 @@ bigcache_recover(const char *path, const char *name,
 {
     char                reason[BIGCACHE_ERROR_LEN];
     unsigned            tries;
-    uint64_t            seen;
+    uint64_t            unseen;
     bigcache_rc_t       rc, last;
     bigcache_recover_t  recover;
 
@@ -96,7 +82,7 @@ bigcache_recover(const char *path, const char *name,
     recover.name = name;
     recover.how = how;
 
-    seen = 0;
+    unseen = 0;
     last = BIGCACHE_OK;
 
     for (tries = 1; /* void */ ; tries++) {
@@ -111,8 +97,8 @@ bigcache_recover(const char *path, const char *name,
             break;
         }
 
-        if ((rc == BIGCACHE_OK && recover.seen == 0)
-            || (tries > 1 && rc == last && recover.seen == seen))
+        if ((rc == BIGCACHE_OK && recover.unseen == 0)
+            || (tries > 1 && rc == last && recover.unseen == unseen))
         {
             break;
         }
@@ -126,7 +112,7 @@ bigcache_recover(const char *path, const char *name,
         }
 
         last = rc;
-        seen = recover.seen;
+        unseen = recover.unseen;
 
         if (*index) {
             bigcache_index_close(*index);
@@ -160,7 +146,7 @@ bigcache_recover(const char *path, const char *name,
         (void) bigcache_recover_restore(path, name, reason);
     }
 
-    free(recover.files);
+    free(recover.log.elts);
 
     return rc;
 }
@@ -211,8 +197,8 @@ bigcache_recover_once(bigcache_recover_t *recover,
     char           name[PATH_MAX], reason[BIGCACHE_ERROR_LEN];
     bigcache_rc_t  rc;
 
-    recover->nfiles = 0;
-    recover->seen = 0;
+    recover->log.n = 0;
+    recover->unseen = 0;
 
     (void) snprintf(name, PATH_MAX, "%s/%s", recover->path, recover->name);
 
@@ -227,7 +213,7 @@ bigcache_recover_once(bigcache_recover_t *recover,
     }
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_recover_rotate(recover, error);
+        rc = bigcache_recover_begin_log(recover, name, error);
     }
 
     if (rc == BIGCACHE_OK && recover->how != BIGCACHE_RECOVER_OPEN) {
@@ -237,7 +223,7 @@ bigcache_recover_once(bigcache_recover_t *recover,
              : bigcache_index_repair(name, error);
 
         if (rc == BIGCACHE_OK) {
-            rc = bigcache_recover_look(recover, error);
+            rc = bigcache_recover_look(recover, name, error);
         }
 
         /* LevelDB does not sync the files that a repair has written */
@@ -247,7 +233,7 @@ bigcache_recover_once(bigcache_recover_t *recover,
         }
 
         if (rc == BIGCACHE_OK) {
-            rc = bigcache_recover_rotate(recover, error);
+            rc = bigcache_recover_begin_log(recover, name, error);
         }
     }
 
@@ -258,11 +244,11 @@ bigcache_recover_once(bigcache_recover_t *recover,
     rc = bigcache_index_open(index, name, conf, error);
 
     if (recover->how == BIGCACHE_RECOVER_OPEN && rc == BIGCACHE_OK) {
-        return bigcache_recover_look(recover, error);
+        return bigcache_recover_look(recover, name, error);
     }
 
     if (recover->how == BIGCACHE_RECOVER_OPEN && rc == BIGCACHE_DAMAGED) {
-        (void) bigcache_recover_look(recover, reason);
+        (void) bigcache_recover_look(recover, name, reason);
     }
 
     return rc;
@@ -375,7 +361,7 @@ bigcache_recover_link(void *data, int dir, const char *name)
         return BIGCACHE_OK;
     }
 
-    if (bigcache_recover_add(recover, name) == -1) {
+    if (bigcache_recover_log_add(&recover->log, name) == -1) {
         (void) snprintf(recover->error, BIGCACHE_ERROR_LEN, "out of memory");
         return BIGCACHE_ERROR;
     }
@@ -398,44 +384,6 @@ bigcache_recover_impossible(int err)
 {
     return err == ENOSPC || err == EDQUOT || err == EMLINK || err == EPERM
            || err == EOPNOTSUPP || err == ENOSYS;
-}
-
-
-/* remembers a log or a table, which LevelDB must see */
-
-static int
-bigcache_recover_add(bigcache_recover_t *recover, const char *name)
-{
-    size_t                    n;
-    uint64_t                  number;
-    bigcache_index_file_e     file;
-    bigcache_recover_file_t  *files;
-
-    file = bigcache_index_file(name, &number);
-
-    if (file != BIGCACHE_INDEX_FILE_LOG && file != BIGCACHE_INDEX_FILE_TABLE) {
-        return 0;
-    }
-
-    if (recover->nfiles == recover->nalloc) {
-
-        n = recover->nalloc ? 2 * recover->nalloc : 64;
-
-        files = realloc(recover->files, n * sizeof(bigcache_recover_file_t));
-        if (files == NULL) {
-            return -1;
-        }
-
-        recover->files = files;
-        recover->nalloc = n;
-    }
-
-    files = &recover->files[recover->nfiles++];
-
-    files->number = number;
-    files->table = (file == BIGCACHE_INDEX_FILE_TABLE);
-
-    return 0;
 }
 
 
@@ -465,179 +413,26 @@ bigcache_recover_end(bigcache_recover_t *recover, char *error)
 }
 
 
-/* LevelDB appends to its LOG, so a new one is begun here */
-
 static bigcache_rc_t
-bigcache_recover_rotate(bigcache_recover_t *recover, char *error)
+bigcache_recover_begin_log(const bigcache_recover_t *recover, const char *dir,
+    char *error)
 {
-    char  from[PATH_MAX], to[PATH_MAX];
-
-    (void) snprintf(from, PATH_MAX, "%s/%s/LOG", recover->path,
-                    recover->name);
-    (void) snprintf(to, PATH_MAX, "%s/%s/LOG.old", recover->path,
-                    recover->name);
-
-    if (rename(from, to) == 0 || errno == ENOENT) {
-        return BIGCACHE_OK;
-    }
-
-    return bigcache_recover_failed(recover, "rename the LOG of", error);
+    return (bigcache_recover_log_begin(dir) == 0)
+           ? BIGCACHE_OK
+           : bigcache_recover_failed(recover, "rename the LOG of", error);
 }
 
 
 /* finds out which of the files LevelDB has seen */
 
 static bigcache_rc_t
-bigcache_recover_look(bigcache_recover_t *recover, char *error)
+bigcache_recover_look(bigcache_recover_t *recover, const char *dir, char *error)
 {
-    char  *text;
-
-    /* no file matters: there may be no LOG */
-
-    if (recover->nfiles == 0) {
-        return BIGCACHE_OK;
-    }
-
-    text = bigcache_recover_log(recover);
-
-    if (text == NULL && errno != ENOENT) {
-        return bigcache_recover_failed(recover, "read the LOG of", error);
-    }
-
-    recover->seen = bigcache_recover_unseen(recover, text ? text : "");
-
-    free(text);
-
-    return BIGCACHE_OK;
-}
-
-
-/* returns the text of LOG, which ends with a zero byte, or NULL and errno */
-
-static char *
-bigcache_recover_log(bigcache_recover_t *recover)
-{
-    int              fd, err;
-    char             name[PATH_MAX], *text;
-    size_t           len;
-    struct stat      st;
-    bigcache_data_t  data;
-
-    (void) snprintf(name, PATH_MAX, "%s/%s/LOG", recover->path,
-                    recover->name);
-
-    fd = open(name, O_RDONLY|O_CLOEXEC);
-
-    if (fd == -1) {
-        return NULL;
-    }
-
-    text = NULL;
-
-    if (fstat(fd, &st) == 0) {
-        len = (size_t) st.st_size;
-        text = malloc(len + 1);
-
-        if (text) {
-            text[len] = '\0';
-            data = bigcache_data_range(fd, 0, len);
-
-            if (bigcache_data_read((u_char *) text, &data, 1) == -1) {
-                err = errno;
-                free(text);
-                text = NULL;
-                errno = err;
-            }
-        }
-    }
-
-    err = errno;
-    (void) close(fd);
-    errno = err;
-
-    return text;
-}
-
-
-/*
- * returns 0 if LevelDB has seen all files and reports no fault, else a hash of
- * what is missing and reported
- */
-
-static uint64_t
-bigcache_recover_unseen(bigcache_recover_t *recover, const char *text)
-{
-    char                      line[64];
-    size_t                    i;
-    uint64_t                  hash;
-    bigcache_recover_file_t  *file;
-
-    hash = bigcache_recover_lines(text, recover->how);
-
-    for (i = 0; i < recover->nfiles; i++) {
-
-        file = &recover->files[i];
-
-        /* except in a repair, LevelDB knows its tables from the manifest */
-
-        if (file->table && recover->how != BIGCACHE_RECOVER_REPAIR) {
-            continue;
-        }
-
-        (void) snprintf(line, sizeof(line),
-                        recover->how != BIGCACHE_RECOVER_REPAIR
-                        ? "Recovering log #%llu\n"
-                        : file->table ? "Table #%llu: " : "Log #%llu: ",
-                        (unsigned long long) file->number);
-
-        if (strstr(text, line) == NULL) {
-            hash = bigcache_hash(hash, line, strlen(line));
-        }
-    }
-
-    return hash;
-}
-
-
-/* returns a hash of the faults that LevelDB reports */
-
-static uint64_t
-bigcache_recover_lines(const char *text, bigcache_recover_e how)
-{
-    int          bad;
-    size_t       i;
-    uint64_t     hash;
-    const char  *p, *end, *word;
-
-    static const char *const  words[] = {
-        "dropp", "ignor", "unparsable", "repaired", "error", "orruption"
-    };
-
-    if (how == BIGCACHE_RECOVER_OPEN) {
-        return 0;
-    }
-
-    bad = 0;
-    hash = 0;
-
-    for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        bad |= (strstr(text, words[i]) != NULL);
-    }
-
-    for (p = text; bad && *p; p = *end ? end + 1 : end) {
-
-        end = p + strcspn(p, "\n");
-
-        /* without the time and the thread at the beginning of the line */
-
-        word = strstr(p, how == BIGCACHE_RECOVER_TORN ? "(ignoring" : " #");
-
-        if (word && word < end) {
-            hash = bigcache_hash(hash, word, (size_t) (end - word));
-        }
-    }
-
-    return hash;
+    return (bigcache_recover_log_unseen(&recover->log, dir, recover->how,
+                                        &recover->unseen)
+            == 0)
+           ? BIGCACHE_OK
+           : bigcache_recover_failed(recover, "read the LOG of", error);
 }
 
 

@@ -28,13 +28,8 @@
 
 #include "bigcache_index.h"
 #include "bigcache_rc.h"
+#include "bigcache_recover_log.h"
 
-
-typedef enum {
-    BIGCACHE_RECOVER_OPEN = 0,
-    BIGCACHE_RECOVER_TORN,         /* without what its logs have cut off */
-    BIGCACHE_RECOVER_REPAIR
-} bigcache_recover_e;
 
 /* called when the database is open; an error makes the opening fail */
 
