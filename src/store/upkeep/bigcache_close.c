@@ -138,8 +138,8 @@ bigcache_close_index(bigcache_store_t *store, int unlock, int keep)
     open.index = store->index;
     open.segments = store->segments;
     open.walk = store->walk;
-    open.count = (uint64_t) atomic_load(&store->count);
-    open.version = atomic_load(&store->version);
+    open.meta.count = (uint64_t) atomic_load(&store->count);
+    open.meta.version = atomic_load(&store->version);
 
     /* the count is kept only if all that it counts survives a power cut */
 

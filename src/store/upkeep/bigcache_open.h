@@ -16,7 +16,7 @@
 
 
 #include "bigcache_conf.h"
-#include "bigcache_segments.h"
+#include "bigcache_meta.h"
 
 
 typedef struct {
@@ -25,12 +25,8 @@ typedef struct {
     bigcache_index_t       *index;
     bigcache_segments_t    *segments;
     bigcache_index_walk_t  *walk;      /* counts the keys, or NULL */
-    uint64_t                count;
-    uint64_t                version;   /* the last one given out, at least */
     uint64_t                synced;    /* as store->synced, 0: not known */
-    uint64_t                active;    /* segment to continue, or 0 */
-    unsigned                fresh:1;   /* it was empty */
-    unsigned                recount:1; /* the stored count is wrong */
+    bigcache_meta_t         meta;
 } bigcache_open_t;
 
 

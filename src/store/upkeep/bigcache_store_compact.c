@@ -82,8 +82,8 @@ bigcache_store_compact_open(bigcache_store_t *store, int lock, char *error)
     store->counted = (open.walk == NULL);
     store->state = BIGCACHE_STATE_OPEN;
 
-    atomic_store(&store->count, (int64_t) open.count);
-    atomic_store(&store->version, open.version);
+    atomic_store(&store->count, (int64_t) open.meta.count);
+    atomic_store(&store->version, open.meta.version);
     atomic_store(&store->synced, open.synced);
     atomic_store(&store->opened, bigcache_version_next(store));
 

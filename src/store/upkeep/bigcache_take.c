@@ -313,7 +313,7 @@ bigcache_take_sync(bigcache_store_t *store, bigcache_open_t *open,
      * are counted the latest version that a crash has left is not known.
      */
 
-    bigcache_version_advance(store, open->version);
+    bigcache_version_advance(store, open->meta.version);
     bigcache_version_advance(store, open->synced);
 
     memset(store->cuts, 0, sizeof(store->cuts));
@@ -345,7 +345,7 @@ bigcache_take_adopt(bigcache_store_t *store, bigcache_open_t *open)
 
     atomic_store(&store->shared->logged_hash, 0);
     (void) atomic_fetch_add(&store->shared->openings, 1);
-    atomic_store(&store->count, (int64_t) open->count);
+    atomic_store(&store->count, (int64_t) open->meta.count);
 
     /* the thread that has stopped the store closes it */
 
@@ -354,7 +354,7 @@ bigcache_take_adopt(bigcache_store_t *store, bigcache_open_t *open)
         if (store->conf.hot) {
             /* an index that was not closed properly may have lost something */
 
-            before = (open->walk || open->fresh || open->recount)
+            before = (open->walk || open->meta.fresh || open->meta.recount)
                      ? 0 : store->generation.own - 1;
 
             bigcache_hot_open(store->conf.hot, before, store->generation.own);
