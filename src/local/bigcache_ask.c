@@ -58,20 +58,20 @@ bigcache_ask_delete(bigcache_cache_t *cache, const bigcache_str_t *key,
 {
     bigcache_local_t *local = (bigcache_local_t *) cache;
 
-    uint64_t        since;
+    uint64_t        retry_floor;
     bigcache_rc_t   rc;
     bigcache_ask_t  ask;
 
     bigcache_ask_begin(&ask, local);
 
     do {
-        since = bigcache_ask_since(&ask);
+        retry_floor = bigcache_ask_retry_floor(&ask);
 
-        rc = bigcache_store_delete(local->store, key, expect, since);
+        rc = bigcache_store_delete(local->store, key, expect, retry_floor);
 
         if (rc == BIGCACHE_HELD) {
             ask.call.n[0] = expect;
-            ask.call.n[1] = since;
+            ask.call.n[1] = retry_floor;
 
             rc = bigcache_ask(&ask, BIGCACHE_CALL_DELETE, key, 0);
 
@@ -101,7 +101,7 @@ bigcache_ask_purge(bigcache_cache_t *cache, const bigcache_str_t *prefix,
 
     do {
         rc = bigcache_purge(local->store, prefix, async,
-                            bigcache_ask_since(&ask), &version);
+                            bigcache_ask_retry_floor(&ask), &version);
 
         if (rc == BIGCACHE_HELD) {
             rc = bigcache_ask_purge_begin(&ask, prefix, async, &version);
@@ -233,7 +233,7 @@ bigcache_ask_reason(bigcache_cache_t *cache, char *text)
 void
 bigcache_ask_begin(bigcache_ask_t *ask, bigcache_local_t *local)
 {
-    uint64_t  told, own;
+    uint64_t  heard, own;
 
     memset(ask, 0, sizeof(bigcache_ask_t));
 
@@ -242,12 +242,12 @@ bigcache_ask_begin(bigcache_ask_t *ask, bigcache_local_t *local)
 
     /* versions are times, but the clock may have been set back */
 
-    told = bigcache_client_latest(local->client);
+    heard = bigcache_client_latest(local->client);
     own = bigcache_version_latest(local->store);
 
-    ask->since = (uint64_t) bigcache_time_now_us();
-    ask->since = (told > ask->since) ? told : ask->since;
-    ask->since = (own > ask->since) ? own : ask->since;
+    ask->retry_floor = (uint64_t) bigcache_time_now_us();
+    ask->retry_floor = (heard > ask->retry_floor) ? heard : ask->retry_floor;
+    ask->retry_floor = (own > ask->retry_floor) ? own : ask->retry_floor;
 }
 
 
@@ -350,9 +350,9 @@ bigcache_ask_again(bigcache_ask_t *ask, bigcache_rc_t *rc)
 
 
 uint64_t
-bigcache_ask_since(const bigcache_ask_t *ask)
+bigcache_ask_retry_floor(const bigcache_ask_t *ask)
 {
-    return ask->begun ? ask->since : 0;
+    return ask->begun ? ask->retry_floor : 0;
 }
 
 
@@ -396,7 +396,7 @@ bigcache_ask_purge_begin(bigcache_ask_t *ask, const bigcache_str_t *prefix,
 {
     bigcache_rc_t  rc;
 
-    ask->call.n[0] = bigcache_ask_since(ask);
+    ask->call.n[0] = bigcache_ask_retry_floor(ask);
     ask->call.n[1] = (async != 0);
 
     rc = bigcache_ask(ask, BIGCACHE_CALL_PURGE, prefix, 0);

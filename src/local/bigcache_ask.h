@@ -64,7 +64,7 @@ typedef struct {
 typedef struct {
     bigcache_local_t    *local;
     int64_t              deadline;    /* monotonic ms */
-    uint64_t             since;       /* no version was later at its start */
+    uint64_t             retry_floor; /* no version was later at its start */
     unsigned             begun:1;     /* an owner may have made it */
     unsigned             asked:1;     /* the last try went to an owner */
     unsigned             stale;       /* tries whose place was not valid */
@@ -110,10 +110,10 @@ void bigcache_ask_end(bigcache_ask_t *ask);
 int bigcache_ask_again(bigcache_ask_t *ask, bigcache_rc_t *rc);
 
 /*
- * Returns what the store takes as since: 0, or, if an earlier try may have
- * taken effect, a version that no version before the call was later than.
+ * Returns what the store takes as retry_floor: 0, or, if an earlier try may
+ * have taken effect, a version that no version before the call was later than.
  */
-uint64_t bigcache_ask_since(const bigcache_ask_t *ask);
+uint64_t bigcache_ask_retry_floor(const bigcache_ask_t *ask);
 
 /*
  * Maps a mismatch to BIGCACHE_UNKNOWN if an earlier try, whose answer was

@@ -87,7 +87,7 @@ bigcache_ask_page_put(bigcache_cache_t *cache, const bigcache_put_t *put,
     bigcache_ask_begin(&ask, local);
 
     do {
-        again.retry_floor = bigcache_ask_since(&ask);
+        again.retry_floor = bigcache_ask_retry_floor(&ask);
 
         rc = bigcache_store_put(local->store, &again, page);
 

@@ -333,12 +333,12 @@ bigcache_local_held(void *data, char *error)
 static void
 bigcache_local_watch(bigcache_local_t *local, int fd)
 {
-    int                told;
+    int                sent;
     uint64_t           n;
     struct pollfd      pfd[2];
     bigcache_files_t  *files;
 
-    told = 0;
+    sent = 0;
     files = bigcache_store_files(local->store);
 
     pfd[0].fd = fd;
@@ -348,8 +348,8 @@ bigcache_local_watch(bigcache_local_t *local, int fd)
 
     while (!atomic_load(&local->stopping)) {
 
-        if (atomic_load(&local->quitting) && !told) {
-            told = 1;
+        if (atomic_load(&local->quitting) && !sent) {
+            sent = 1;
             bigcache_client_tell(fd, 1);
         }
 

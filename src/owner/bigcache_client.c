@@ -40,7 +40,7 @@ struct bigcache_client_conn_s {
 struct bigcache_client_s {
     char                     path[PATH_MAX];
     uint64_t                 masters[BIGCACHE_MESSAGE_MASTERS];
-    uint64_t                 peer;
+    uint64_t                 number;
     unsigned                 wait;
 
     pthread_mutex_t          mutex;
@@ -57,7 +57,7 @@ static bigcache_client_conn_t *bigcache_client_open(
     bigcache_client_t *client, int msec, bigcache_rc_t *rc, char *error);
 static bigcache_rc_t bigcache_client_hello(bigcache_client_t *client,
     bigcache_client_conn_t *conn, int msec, char *error);
-static void bigcache_client_told(bigcache_client_t *client,
+static void bigcache_client_hear_version(bigcache_client_t *client,
     const bigcache_message_t *answer);
 static void bigcache_client_close(bigcache_client_conn_t *conn);
 static void bigcache_client_close_idle(bigcache_client_t *client);
@@ -79,8 +79,8 @@ bigcache_client_create(const char *path, const uint64_t *masters,
 
     /* unique among the living processes */
 
-    client->peer = ((uint64_t) getpid() << 32)
-                   ^ (uint64_t) bigcache_time_now_us() ^ (uintptr_t) client;
+    client->number = ((uint64_t) getpid() << 32)
+                     ^ (uint64_t) bigcache_time_now_us() ^ (uintptr_t) client;
     client->wait = wait;
 
     (void) pthread_mutex_init(&client->mutex, NULL);
@@ -224,7 +224,7 @@ bigcache_client_call(bigcache_client_t *client,
 
     called->conn = conn;
 
-    bigcache_client_told(client, &called->answer);
+    bigcache_client_hear_version(client, &called->answer);
 
     if (called->answer.flags & BIGCACHE_MESSAGE_GONE) {
 
@@ -365,7 +365,7 @@ bigcache_client_hello(bigcache_client_t *client, bigcache_client_conn_t *conn,
      * in the next
      */
 
-    message.n[BIGCACHE_MESSAGE_MASTERS] = client->peer + conn->epoch;
+    message.n[BIGCACHE_MESSAGE_MASTERS] = client->number + conn->epoch;
 
     if (bigcache_socket_send(conn->fd, &message) == -1
         || !bigcache_socket_recv(conn->fd, msec + BIGCACHE_CLIENT_SPARE,
@@ -384,7 +384,7 @@ bigcache_client_hello(bigcache_client_t *client, bigcache_client_conn_t *conn,
                         (unsigned long long) (message.n[0] & 0xffffffff));
     }
 
-    bigcache_client_told(client, &message);
+    bigcache_client_hear_version(client, &message);
 
     return message.rc;
 }
@@ -393,7 +393,7 @@ bigcache_client_hello(bigcache_client_t *client, bigcache_client_conn_t *conn,
 /* keeps versions growing across clock changes and owners */
 
 static void
-bigcache_client_told(bigcache_client_t *client,
+bigcache_client_hear_version(bigcache_client_t *client,
     const bigcache_message_t *answer)
 {
     uint64_t  last, latest;

@@ -39,7 +39,7 @@ static int bigcache_extent_current(bigcache_extents_t *extents,
     uint64_t size, bigcache_place_t *place);
 static bigcache_rc_t bigcache_extent_lend(bigcache_extents_t *extents,
     uint64_t size, uint64_t most, bigcache_extent_t **extentp);
-static void bigcache_extent_cut(bigcache_extent_t *extent, uint64_t size,
+static void bigcache_extent_cut_locked(bigcache_extent_t *extent, uint64_t size,
     bigcache_place_t *place);
 static void bigcache_extent_release(bigcache_extents_t *extents,
     bigcache_extent_t *extent);
@@ -140,7 +140,7 @@ bigcache_extent_reserve(void *data, uint64_t size, bigcache_place_t *place)
     (void) pthread_mutex_lock(&extents->mutex);
 
     if (rc == BIGCACHE_OK) {
-        bigcache_extent_cut(extent, size, place);
+        bigcache_extent_cut_locked(extent, size, place);
 
         if (first) {
             used = extents->current;
@@ -197,7 +197,7 @@ bigcache_extent_current(bigcache_extents_t *extents, uint64_t size,
 
     if (fits) {
         extents->used = 1;
-        bigcache_extent_cut(extent, size, place);
+        bigcache_extent_cut_locked(extent, size, place);
     }
 
     (void) pthread_mutex_unlock(&extents->mutex);
@@ -273,7 +273,7 @@ bigcache_extent_lend(bigcache_extents_t *extents, uint64_t size,
 
 
 static void
-bigcache_extent_cut(bigcache_extent_t *extent, uint64_t size,
+bigcache_extent_cut_locked(bigcache_extent_t *extent, uint64_t size,
     bigcache_place_t *place)
 {
     place->holder = extent;

@@ -26,7 +26,7 @@
 
 typedef struct {
     bigcache_store_t     *store;
-    uint64_t              peer;
+    uint64_t              caller;
     bigcache_message_t   *in;
     const uint64_t       *n;        /* its numbers */
     bigcache_message_t   *out;
@@ -45,7 +45,7 @@ static bigcache_rc_t bigcache_serve_stat(bigcache_serve_t *s);
 static bigcache_rc_t bigcache_serve_clear(bigcache_serve_t *s);
 static bigcache_rc_t bigcache_serve_close(bigcache_serve_t *s);
 static bigcache_rc_t bigcache_serve_open(bigcache_serve_t *s);
-static bigcache_rc_t bigcache_serve_lost(bigcache_serve_t *s);
+static bigcache_rc_t bigcache_serve_damaged(bigcache_serve_t *s);
 static bigcache_rc_t bigcache_serve_lend(bigcache_serve_t *s);
 static bigcache_rc_t bigcache_serve_back(bigcache_serve_t *s);
 static bigcache_rc_t bigcache_serve_full(bigcache_serve_t *s);
@@ -81,7 +81,7 @@ static const struct {
     { bigcache_serve_clear, 0 },
     { bigcache_serve_close, 0 },
     { bigcache_serve_open, 0 },
-    { bigcache_serve_lost, BIGCACHE_SERVE_KEY },
+    { bigcache_serve_damaged, BIGCACHE_SERVE_KEY },
     { bigcache_serve_lend, 0 },
     { bigcache_serve_back, 0 },
     { bigcache_serve_full, 0 },
@@ -92,7 +92,7 @@ static const struct {
 
 
 const char *
-bigcache_serve(bigcache_store_t *store, uint64_t peer, bigcache_message_t *in,
+bigcache_serve(bigcache_store_t *store, uint64_t caller, bigcache_message_t *in,
     bigcache_message_t *out, bigcache_served_t *served)
 {
     unsigned           takes;
@@ -119,7 +119,7 @@ bigcache_serve(bigcache_store_t *store, uint64_t peer, bigcache_message_t *in,
     }
 
     s.store = store;
-    s.peer = peer;
+    s.caller = caller;
     s.in = in;
     s.n = in->n;
     s.out = out;
@@ -173,7 +173,7 @@ bigcache_serve_put(bigcache_serve_t *s)
     bigcache_rc_t      rc;
     bigcache_record_t  record;
 
-    rc = bigcache_remote_commit(s->store, s->peer, &s->in->key, s->n[0],
+    rc = bigcache_remote_commit(s->store, s->caller, &s->in->key, s->n[0],
                                 s->n[1], (u_char *) s->in->data.data,
                                 s->in->data.len, &record);
 
@@ -251,7 +251,7 @@ bigcache_serve_open(bigcache_serve_t *s)
 
 
 static bigcache_rc_t
-bigcache_serve_lost(bigcache_serve_t *s)
+bigcache_serve_damaged(bigcache_serve_t *s)
 {
     bigcache_rc_t  rc;
 
@@ -273,7 +273,7 @@ bigcache_serve_lend(bigcache_serve_t *s)
         return BIGCACHE_INVALID;
     }
 
-    return bigcache_remote_lend(s->store, s->peer, s->n[1], &n[0], &n[1],
+    return bigcache_remote_lend(s->store, s->caller, s->n[1], &n[0], &n[1],
                                 &n[2]);
 }
 
@@ -285,7 +285,7 @@ bigcache_serve_back(bigcache_serve_t *s)
         return BIGCACHE_INVALID;
     }
 
-    bigcache_remote_take_back(s->store, s->peer, s->n[0], s->n[1]);
+    bigcache_remote_take_back(s->store, s->caller, s->n[0], s->n[1]);
 
     return BIGCACHE_OK;
 }

@@ -33,7 +33,7 @@ typedef struct {
  * Runs the call of "in", from the caller with that number, and fills "out".
  * Returns NULL; or what is wrong with the message: then nothing was done.
  */
-const char *bigcache_serve(bigcache_store_t *store, uint64_t peer,
+const char *bigcache_serve(bigcache_store_t *store, uint64_t caller,
     bigcache_message_t *in, bigcache_message_t *out,
     bigcache_served_t *served);
 

@@ -49,7 +49,7 @@ struct bigcache_server_conn_s {
     bigcache_server_conn_t  *next;
     bigcache_server_t       *server;
     int                      fd;
-    uint64_t                 peer;
+    uint64_t                 caller;
     unsigned                 known:1;     /* HELLO has come */
     unsigned                 stays:1;     /* it watches, and is not quitting */
     _Atomic int              closing;     /* no further call is begun */
@@ -340,7 +340,7 @@ bigcache_server_calls(bigcache_server_conn_t *conn)
             continue;
         }
 
-        error = bigcache_serve(conn->server->store, conn->peer, &in, &out,
+        error = bigcache_serve(conn->server->store, conn->caller, &in, &out,
                                &served);
         if (error) {
             return error;
@@ -362,7 +362,7 @@ bigcache_server_calls(bigcache_server_conn_t *conn)
              * it
              */
 
-            bigcache_remote_take_back(conn->server->store, conn->peer,
+            bigcache_remote_take_back(conn->server->store, conn->caller,
                                       out.n[0], out.n[1]);
         }
 
@@ -413,7 +413,7 @@ bigcache_server_hello(bigcache_server_conn_t *conn)
     }
 
     (void) pthread_mutex_lock(&server->mutex);
-    conn->peer = in.n[BIGCACHE_MESSAGE_MASTERS];
+    conn->caller = in.n[BIGCACHE_MESSAGE_MASTERS];
     conn->known = 1;
     (void) pthread_mutex_unlock(&server->mutex);
 
@@ -488,7 +488,7 @@ bigcache_server_end(bigcache_server_conn_t *conn)
     server->staying -= conn->stays;
 
     for (other = server->conns; other; other = other->next) {
-        if (other->known && other->peer == conn->peer) {
+        if (other->known && other->caller == conn->caller) {
             last = 0;
         }
     }
@@ -496,7 +496,7 @@ bigcache_server_end(bigcache_server_conn_t *conn)
     (void) pthread_mutex_unlock(&server->mutex);
 
     if (last) {
-        bigcache_remote_caller_gone(server->store, conn->peer);
+        bigcache_remote_caller_gone(server->store, conn->caller);
     }
 
     (void) close(conn->fd);

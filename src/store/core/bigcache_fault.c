@@ -70,7 +70,7 @@ bigcache_fault_writable(bigcache_store_t *store)
 
 
 int
-bigcache_fault_healed(bigcache_store_t *store, int64_t since)
+bigcache_fault_healed(bigcache_store_t *store, int64_t begin)
 {
     int  healed;
 
@@ -79,7 +79,7 @@ bigcache_fault_healed(bigcache_store_t *store, int64_t since)
     while (atomic_load(&store->broken) != BIGCACHE_OK
            && store->state != BIGCACHE_STATE_FAILED
            && store->state != BIGCACHE_STATE_STOPPED
-           && bigcache_core_wait_locked(store, since + store->conf.wait))
+           && bigcache_core_wait_locked(store, begin + store->conf.wait))
     {
         /* void */
     }
@@ -88,7 +88,7 @@ bigcache_fault_healed(bigcache_store_t *store, int64_t since)
 
     (void) pthread_mutex_unlock(&store->mutex);
 
-    return healed && bigcache_time_monotonic() < since + store->conf.wait;
+    return healed && bigcache_time_monotonic() < begin + store->conf.wait;
 }
 
 

@@ -42,9 +42,9 @@ bigcache_rc_t bigcache_fault_writable(bigcache_store_t *store);
 /*
  * Waits, outside of the store, until a broken store is open again: then the
  * caller may try a removal again, even on a full disk.  Returns 1; or 0 if it
- * is not open conf.wait after since, monotonic ms.
+ * is not open conf.wait after begin, monotonic ms.
  */
-int bigcache_fault_healed(bigcache_store_t *store, int64_t since);
+int bigcache_fault_healed(bigcache_store_t *store, int64_t begin);
 
 /*
  * Logs that a write to the index failed, and breaks the store.  Returns the

@@ -410,19 +410,19 @@ bigcache_sync_await_locked(bigcache_sync_rounds_t *rounds)
 static int64_t
 bigcache_sync_due_locked(bigcache_sync_rounds_t *rounds)
 {
-    int64_t            since, due;
+    int64_t            due, oldest;
     bigcache_store_t  *store;
 
     store = rounds->store;
-    since = atomic_load(&store->shared->unsynced.waiting);
+    oldest = atomic_load(&store->shared->unsynced.waiting);
 
-    if (rounds != &store->sync->all || since == 0 || store->conf.sync == 0
+    if (rounds != &store->sync->all || oldest == 0 || store->conf.sync == 0
         || store->sync->stopping)
     {
         return INT64_MAX;
     }
 
-    due = since + (int64_t) store->conf.sync;
+    due = oldest + (int64_t) store->conf.sync;
 
     return (due > store->sync->retry_at) ? due : store->sync->retry_at;
 }

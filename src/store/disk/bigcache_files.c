@@ -57,14 +57,14 @@ struct bigcache_files_s {
 static bigcache_file_t *bigcache_files_open(bigcache_files_t *files,
     uint64_t id, bigcache_rc_t *rc);
 static bigcache_rc_t bigcache_files_unopened(bigcache_files_t *files);
-static bigcache_file_t *bigcache_files_find(bigcache_files_t *files,
+static bigcache_file_t *bigcache_files_find_locked(bigcache_files_t *files,
     uint64_t id);
-static void bigcache_files_insert(bigcache_files_t *files,
+static void bigcache_files_insert_locked(bigcache_files_t *files,
     bigcache_file_t *file, uint64_t forgotten);
-static bigcache_file_t *bigcache_files_unused(bigcache_files_t *files);
-static bigcache_file_t *bigcache_files_gone(bigcache_files_t *files,
+static bigcache_file_t *bigcache_files_unused_locked(bigcache_files_t *files);
+static bigcache_file_t *bigcache_files_gone_locked(bigcache_files_t *files,
     unsigned bucket);
-static void bigcache_files_take_out(bigcache_files_t *files,
+static void bigcache_files_take_out_locked(bigcache_files_t *files,
     bigcache_file_t *file);
 static void bigcache_file_close(bigcache_file_t *file);
 
@@ -196,15 +196,15 @@ bigcache_files_acquire(bigcache_files_t *files, uint64_t id,
 
         (void) pthread_mutex_lock(&files->mutex);
 
-        file = bigcache_files_find(files, id);
+        file = bigcache_files_find_locked(files, id);
 
         if (file == NULL && opened) {
             file = opened;
             opened = NULL;
 
-            bigcache_files_insert(files, file, forgotten);
+            bigcache_files_insert_locked(files, file, forgotten);
 
-            unused = bigcache_files_unused(files);
+            unused = bigcache_files_unused_locked(files);
         }
 
         if (file) {
@@ -250,7 +250,7 @@ bigcache_files_peek(bigcache_files_t *files, uint64_t id,
         return 0;
     }
 
-    file = bigcache_files_find(files, id);
+    file = bigcache_files_find_locked(files, id);
 
     if (file) {
         file->users++;
@@ -296,10 +296,10 @@ bigcache_files_forget(bigcache_files_t *files, uint64_t id)
     (void) pthread_mutex_lock(&files->mutex);
 
     files->forgotten++;
-    file = bigcache_files_find(files, id);
+    file = bigcache_files_find_locked(files, id);
 
     if (file) {
-        bigcache_files_take_out(files, file);
+        bigcache_files_take_out_locked(files, file);
 
         if (file->users) {
             file = NULL;
@@ -330,7 +330,7 @@ bigcache_files_sweep(bigcache_files_t *files)
          */
 
         (void) pthread_mutex_lock(&files->mutex);
-        file = bigcache_files_gone(files, bucket);
+        file = bigcache_files_gone_locked(files, bucket);
         (void) pthread_mutex_unlock(&files->mutex);
 
         if (file) {
@@ -457,10 +457,8 @@ bigcache_files_unopened(bigcache_files_t *files)
 }
 
 
-/* the callers of the next five hold the mutex */
-
 static bigcache_file_t *
-bigcache_files_find(bigcache_files_t *files, uint64_t id)
+bigcache_files_find_locked(bigcache_files_t *files, uint64_t id)
 {
     bigcache_file_t  *file;
 
@@ -480,7 +478,7 @@ bigcache_files_find(bigcache_files_t *files, uint64_t id)
  */
 
 static void
-bigcache_files_insert(bigcache_files_t *files, bigcache_file_t *file,
+bigcache_files_insert_locked(bigcache_files_t *files, bigcache_file_t *file,
     uint64_t forgotten)
 {
     if (files->forgotten != forgotten) {
@@ -497,7 +495,7 @@ bigcache_files_insert(bigcache_files_t *files, bigcache_file_t *file,
 /* takes out the least recently used file, if there are too many */
 
 static bigcache_file_t *
-bigcache_files_unused(bigcache_files_t *files)
+bigcache_files_unused_locked(bigcache_files_t *files)
 {
     unsigned          i;
     bigcache_file_t  *file, *found;
@@ -520,7 +518,7 @@ bigcache_files_unused(bigcache_files_t *files)
     }
 
     if (found) {
-        bigcache_files_take_out(files, found);
+        bigcache_files_take_out_locked(files, found);
     }
 
     return found;
@@ -533,7 +531,7 @@ bigcache_files_unused(bigcache_files_t *files)
  */
 
 static bigcache_file_t *
-bigcache_files_gone(bigcache_files_t *files, unsigned bucket)
+bigcache_files_gone_locked(bigcache_files_t *files, unsigned bucket)
 {
     struct stat       st;
     bigcache_file_t  *file, *next;
@@ -545,7 +543,7 @@ bigcache_files_gone(bigcache_files_t *files, unsigned bucket)
             continue;
         }
 
-        bigcache_files_take_out(files, file);
+        bigcache_files_take_out_locked(files, file);
 
         if (file->users == 0) {
             return file;
@@ -557,7 +555,7 @@ bigcache_files_gone(bigcache_files_t *files, unsigned bucket)
 
 
 static void
-bigcache_files_take_out(bigcache_files_t *files, bigcache_file_t *file)
+bigcache_files_take_out_locked(bigcache_files_t *files, bigcache_file_t *file)
 {
     bigcache_file_t  **p;
 

@@ -260,7 +260,7 @@ bigcache_segments_seal(bigcache_segments_t *segments, double most)
     (void) pthread_mutex_lock(&segments->mutex);
 
     low = (segments->active
-           && bigcache_segments_share(segments->active) < most);
+           && bigcache_segments_share_locked(segments->active) < most);
 
     (void) pthread_mutex_unlock(&segments->mutex);
 
@@ -323,7 +323,7 @@ bigcache_segments_usage(bigcache_segments_t *segments,
     (void) pthread_mutex_lock(&segments->mutex);
 
     for (i = 0; i < segments->nelts && i < n; i++) {
-        bigcache_segments_usage_of(segments->elts[i], &usage[i]);
+        bigcache_segments_usage_of_locked(segments->elts[i], &usage[i]);
     }
 
     i = segments->nelts;
@@ -472,14 +472,14 @@ bigcache_segments_unlink(bigcache_segments_t *segments, uint64_t id)
 /* returns the live share of the segment, from 0 to 1 */
 
 double
-bigcache_segments_share(const bigcache_segment_t *segment)
+bigcache_segments_share_locked(const bigcache_segment_t *segment)
 {
     return (double) segment->live / (double) segment->size;
 }
 
 
 void
-bigcache_segments_usage_of(const bigcache_segment_t *segment,
+bigcache_segments_usage_of_locked(const bigcache_segment_t *segment,
     bigcache_usage_t *usage)
 {
     usage->id = segment->id;

@@ -200,8 +200,8 @@ size_t bigcache_segments_index_locked(bigcache_segments_t *segments,
     uint64_t id);
 bigcache_segment_t *bigcache_segments_find_locked(
     bigcache_segments_t *segments, uint64_t id);
-double bigcache_segments_share(const bigcache_segment_t *segment);
-void bigcache_segments_usage_of(const bigcache_segment_t *segment,
+double bigcache_segments_share_locked(const bigcache_segment_t *segment);
+void bigcache_segments_usage_of_locked(const bigcache_segment_t *segment,
     bigcache_usage_t *usage);
 
 

@@ -13,7 +13,7 @@
 #include "bigcache_time.h"
 
 
-static int bigcache_segments_idle(const bigcache_segment_t *segment);
+static int bigcache_segments_idle_locked(const bigcache_segment_t *segment);
 static int bigcache_segments_later(int64_t at);
 
 
@@ -28,11 +28,12 @@ bigcache_segments_pick_empty(bigcache_segments_t *segments,
     (void) pthread_mutex_lock(&segments->mutex);
 
     for (i = 0; i < segments->nelts && found < n; i++) {
-        if (bigcache_segments_idle(segments->elts[i])
+        if (bigcache_segments_idle_locked(segments->elts[i])
             && segments->elts[i]->live <= 0
             && !bigcache_segments_later(segments->elts[i]->remove_at))
         {
-            bigcache_segments_usage_of(segments->elts[i], &usage[found++]);
+            bigcache_segments_usage_of_locked(segments->elts[i],
+                                              &usage[found++]);
         }
     }
 
@@ -59,7 +60,7 @@ bigcache_segments_pick_sparse(bigcache_segments_t *segments, double most,
 
         segment = segments->elts[i];
 
-        if (!bigcache_segments_idle(segment)
+        if (!bigcache_segments_idle_locked(segment)
             || bigcache_segments_later(segment->retry_at)
             || bigcache_segments_later(segment->remove_at))
         {
@@ -80,7 +81,7 @@ bigcache_segments_pick_sparse(bigcache_segments_t *segments, double most,
             share = -1;
 
         } else {
-            share = bigcache_segments_share(segment);
+            share = bigcache_segments_share_locked(segment);
         }
 
         if (share < least && segment->live <= (int64_t) room) {
@@ -90,7 +91,7 @@ bigcache_segments_pick_sparse(bigcache_segments_t *segments, double most,
     }
 
     if (found) {
-        bigcache_segments_usage_of(found, usage);
+        bigcache_segments_usage_of_locked(found, usage);
     }
 
     (void) pthread_mutex_unlock(&segments->mutex);
@@ -111,9 +112,9 @@ bigcache_segments_pick_oldest(bigcache_segments_t *segments,
     (void) pthread_mutex_lock(&segments->mutex);
 
     for (i = 0; i < segments->nelts && found == NULL; i++) {
-        if (bigcache_segments_idle(segments->elts[i])) {
+        if (bigcache_segments_idle_locked(segments->elts[i])) {
             found = segments->elts[i];
-            bigcache_segments_usage_of(found, usage);
+            bigcache_segments_usage_of_locked(found, usage);
         }
     }
 
@@ -130,7 +131,7 @@ bigcache_segments_pick_oldest(bigcache_segments_t *segments,
 
 
 static int
-bigcache_segments_idle(const bigcache_segment_t *segment)
+bigcache_segments_idle_locked(const bigcache_segment_t *segment)
 {
     return segment->sealed && segment->pins == 0;
 }

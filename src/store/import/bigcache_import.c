@@ -18,7 +18,7 @@
 #include "bigcache_version.h"
 
 
-static bigcache_rc_t bigcache_import_open(bigcache_store_t *store,
+static bigcache_rc_t bigcache_import_open_locked(bigcache_store_t *store,
     char *error);
 
 
@@ -173,12 +173,12 @@ bigcache_import_ready_locked(bigcache_store_t *store)
 
     import->damaged = (stage == BIGCACHE_IMPORT_DAMAGED);
 
-    return bigcache_import_open(store, error);
+    return bigcache_import_open_locked(store, error);
 }
 
 
 static bigcache_rc_t
-bigcache_import_open(bigcache_store_t *store, char *error)
+bigcache_import_open_locked(bigcache_store_t *store, char *error)
 {
     bigcache_rc_t       rc;
     bigcache_import_t  *import;

@@ -38,7 +38,7 @@ static bigcache_rc_t bigcache_import_delete_locked(bigcache_store_t *store,
     const bigcache_str_t *key);
 static bigcache_rc_t bigcache_import_delete_slice(bigcache_store_t *store,
     bigcache_import_delete_t *purge, const bigcache_str_t *from);
-static bigcache_rc_t bigcache_import_delete_key(void *data,
+static bigcache_rc_t bigcache_import_delete_key_locked(void *data,
     const bigcache_str_t *key, const bigcache_str_t *value);
 
 
@@ -165,8 +165,7 @@ bigcache_import_delete_prefix(bigcache_store_t *store,
 
 /*
  * Returns BIGCACHE_OK if there was an entry that was not imported for good:
- * the import may take it again.  Returns BIGCACHE_MISS if there was none.  The
- * caller holds the mutex.
+ * the import may take it again.  Returns BIGCACHE_MISS if there was none.
  */
 
 static bigcache_rc_t
@@ -242,8 +241,8 @@ bigcache_import_delete_slice(bigcache_store_t *store,
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_index_walk_behind(import->index, from,
-                                        bigcache_import_delete_key, purge,
-                                        error);
+                                        bigcache_import_delete_key_locked,
+                                        purge, error);
 
         if (rc == BIGCACHE_ERROR && !purge->failed) {
             (void) bigcache_log_failed(&store->conf.log, store->conf.path, rc,
@@ -269,7 +268,7 @@ bigcache_import_delete_slice(bigcache_store_t *store,
 
 
 static bigcache_rc_t
-bigcache_import_delete_key(void *data, const bigcache_str_t *key,
+bigcache_import_delete_key_locked(void *data, const bigcache_str_t *key,
     const bigcache_str_t *value)
 {
     bigcache_import_delete_t *purge = data;

@@ -61,23 +61,25 @@ typedef struct {
 static bigcache_rc_t bigcache_import_work_keep(bigcache_store_t *store);
 static bigcache_rc_t bigcache_import_work_slice(bigcache_store_t *store);
 static bigcache_rc_t bigcache_import_work_begin(bigcache_import_slice_t *slice);
-static void bigcache_import_work_again(bigcache_import_slice_t *slice);
-static bigcache_rc_t bigcache_import_work_end(bigcache_import_slice_t *slice);
+static void bigcache_import_work_again_locked(bigcache_import_slice_t *slice);
+static bigcache_rc_t bigcache_import_work_end_locked(
+    bigcache_import_slice_t *slice);
 static bigcache_rc_t bigcache_import_work_entry(void *data,
     const bigcache_str_t *key, const bigcache_str_t *value);
-static bigcache_rc_t bigcache_import_work_one(bigcache_import_slice_t *slice,
+static bigcache_rc_t bigcache_import_work_one_locked(
+    bigcache_import_slice_t *slice, const bigcache_str_t *key,
+    const bigcache_str_t *value);
+static bigcache_rc_t bigcache_import_work_gone_locked(
+    bigcache_import_slice_t *slice, const bigcache_str_t *key);
+static bigcache_rc_t bigcache_import_work_page_locked(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_str_t *value);
-static bigcache_rc_t bigcache_import_work_gone(bigcache_import_slice_t *slice,
-    const bigcache_str_t *key);
-static bigcache_rc_t bigcache_import_work_page(bigcache_store_t *store,
-    const bigcache_str_t *key, const bigcache_str_t *value);
-static bigcache_rc_t bigcache_import_work_json(bigcache_store_t *store,
+static bigcache_rc_t bigcache_import_work_json_locked(bigcache_store_t *store,
     bigcache_put_t *put, const bigcache_json_doc_t *doc);
-static bigcache_rc_t bigcache_import_work_put(bigcache_store_t *store,
+static bigcache_rc_t bigcache_import_work_put_locked(bigcache_store_t *store,
     const bigcache_put_t *put);
-static int bigcache_import_work_possible(bigcache_store_t *store,
+static int bigcache_import_work_possible_locked(bigcache_store_t *store,
     const bigcache_str_t *key);
-static void bigcache_import_work_note(bigcache_store_t *store);
+static void bigcache_import_work_note_locked(bigcache_store_t *store);
 
 
 int
@@ -222,7 +224,7 @@ bigcache_import_work_slice(bigcache_store_t *store)
                                                          : 0;
 
     if (import->failed && import->failed < BIGCACHE_IMPORT_PATIENCE) {
-        bigcache_import_work_again(&slice);
+        bigcache_import_work_again_locked(&slice);
         rc = bigcache_import_later_locked(store, error);
 
     } else {
@@ -230,7 +232,7 @@ bigcache_import_work_slice(bigcache_store_t *store)
             bigcache_import_damaged_locked(store, error);
         }
 
-        rc = bigcache_import_work_end(&slice);
+        rc = bigcache_import_work_end_locked(&slice);
     }
 
     (void) pthread_mutex_unlock(&import->mutex);
@@ -287,7 +289,7 @@ bigcache_import_work_begin(bigcache_import_slice_t *slice)
  */
 
 static void
-bigcache_import_work_again(bigcache_import_slice_t *slice)
+bigcache_import_work_again_locked(bigcache_import_slice_t *slice)
 {
     bigcache_import_t     *import;
     bigcache_import_key_t  last;
@@ -302,13 +304,10 @@ bigcache_import_work_again(bigcache_import_slice_t *slice)
 }
 
 
-/*
- * the caller holds the mutex; returns the codes of
- * bigcache_import_work_slice()
- */
+/* returns the codes of bigcache_import_work_slice() */
 
 static bigcache_rc_t
-bigcache_import_work_end(bigcache_import_slice_t *slice)
+bigcache_import_work_end_locked(bigcache_import_slice_t *slice)
 {
     bigcache_rc_t       rc;
     bigcache_import_t  *import;
@@ -317,7 +316,7 @@ bigcache_import_work_end(bigcache_import_slice_t *slice)
     import = slice->store->import;
 
     if (slice->n) {
-        bigcache_import_work_note(slice->store);
+        bigcache_import_work_note_locked(slice->store);
     }
 
     if (rc == BIGCACHE_OK) {
@@ -359,7 +358,7 @@ bigcache_import_work_entry(void *data, const bigcache_str_t *key,
 
     } else {
         (void) pthread_mutex_lock(&import->mutex);
-        rc = bigcache_import_work_one(slice, key, value);
+        rc = bigcache_import_work_one_locked(slice, key, value);
         (void) pthread_mutex_unlock(&import->mutex);
     }
 
@@ -370,7 +369,7 @@ bigcache_import_work_entry(void *data, const bigcache_str_t *key,
 
 
 static bigcache_rc_t
-bigcache_import_work_one(bigcache_import_slice_t *slice,
+bigcache_import_work_one_locked(bigcache_import_slice_t *slice,
     const bigcache_str_t *key, const bigcache_str_t *value)
 {
     bigcache_rc_t       rc;
@@ -382,13 +381,13 @@ bigcache_import_work_one(bigcache_import_slice_t *slice,
 
     /* an entry is older than every purge */
 
-    if (bigcache_import_work_possible(store, key)
+    if (bigcache_import_work_possible_locked(store, key)
         && !bigcache_purges_covers(&store->purges, key, 0))
     {
-        rc = bigcache_import_work_gone(slice, key);
+        rc = bigcache_import_work_gone_locked(slice, key);
 
         if (rc == BIGCACHE_OK) {
-            rc = bigcache_import_work_page(store, key, value);
+            rc = bigcache_import_work_page_locked(store, key, value);
         }
 
         if (rc != BIGCACHE_OK && rc != BIGCACHE_MISS) {
@@ -408,7 +407,7 @@ bigcache_import_work_one(bigcache_import_slice_t *slice,
 /* returns BIGCACHE_MISS if the entry was deleted after the walk began */
 
 static bigcache_rc_t
-bigcache_import_work_gone(bigcache_import_slice_t *slice,
+bigcache_import_work_gone_locked(bigcache_import_slice_t *slice,
     const bigcache_str_t *key)
 {
     char                error[BIGCACHE_ERROR_LEN];
@@ -433,8 +432,8 @@ bigcache_import_work_gone(bigcache_import_slice_t *slice,
 
 
 static bigcache_rc_t
-bigcache_import_work_page(bigcache_store_t *store, const bigcache_str_t *key,
-    const bigcache_str_t *value)
+bigcache_import_work_page_locked(bigcache_store_t *store,
+    const bigcache_str_t *key, const bigcache_str_t *value)
 {
     int64_t              ms;
     bigcache_put_t       put;
@@ -457,10 +456,10 @@ bigcache_import_work_page(bigcache_store_t *store, const bigcache_str_t *key,
 
         put.expire = ms;
 
-        return bigcache_import_work_json(store, &put, &doc);
+        return bigcache_import_work_json_locked(store, &put, &doc);
 
     case BIGCACHE_ORIGINAL_NEVER:
-        return bigcache_import_work_json(store, &put, &doc);
+        return bigcache_import_work_json_locked(store, &put, &doc);
 
     case BIGCACHE_ORIGINAL_RAW:
         data = bigcache_data_bytes(value->data, value->len);
@@ -469,7 +468,7 @@ bigcache_import_work_page(bigcache_store_t *store, const bigcache_str_t *key,
         put.data = &data;
         put.n = 1;
 
-        return bigcache_import_work_put(store, &put);
+        return bigcache_import_work_put_locked(store, &put);
 
     default: /* BIGCACHE_ORIGINAL_NOMEM */
         return BIGCACHE_NOMEM;
@@ -478,7 +477,7 @@ bigcache_import_work_page(bigcache_store_t *store, const bigcache_str_t *key,
 
 
 static bigcache_rc_t
-bigcache_import_work_json(bigcache_store_t *store, bigcache_put_t *put,
+bigcache_import_work_json_locked(bigcache_store_t *store, bigcache_put_t *put,
     const bigcache_json_doc_t *doc)
 {
     u_char              time[BIGCACHE_LIFETIME_LEN];
@@ -514,7 +513,7 @@ bigcache_import_work_json(bigcache_store_t *store, bigcache_put_t *put,
     put->data = &data;
     put->n = 1;
 
-    rc = bigcache_import_work_put(store, put);
+    rc = bigcache_import_work_put_locked(store, put);
 
     free(answer.memory);
 
@@ -528,7 +527,8 @@ bigcache_import_work_json(bigcache_store_t *store, bigcache_put_t *put,
  */
 
 static bigcache_rc_t
-bigcache_import_work_put(bigcache_store_t *store, const bigcache_put_t *put)
+bigcache_import_work_put_locked(bigcache_store_t *store,
+    const bigcache_put_t *put)
 {
     bigcache_rc_t     rc;
     bigcache_draft_t  draft;
@@ -562,7 +562,7 @@ bigcache_import_work_put(bigcache_store_t *store, const bigcache_put_t *put)
 /* returns 1 if a request can name the key, or logs that and returns 0 */
 
 static int
-bigcache_import_work_possible(bigcache_store_t *store,
+bigcache_import_work_possible_locked(bigcache_store_t *store,
     const bigcache_str_t *key)
 {
     if (key->len <= BIGCACHE_KEY_MAX
@@ -586,7 +586,7 @@ bigcache_import_work_possible(bigcache_store_t *store,
 
 
 static void
-bigcache_import_work_note(bigcache_store_t *store)
+bigcache_import_work_note_locked(bigcache_store_t *store)
 {
     int64_t             now;
     bigcache_import_t  *import;

@@ -41,13 +41,13 @@
 
 
 static void *bigcache_keeper(void *data);
-static unsigned bigcache_keeper_work(bigcache_store_t *store);
-static void bigcache_keeper_let_go(bigcache_store_t *store);
-static void bigcache_keeper_resign(bigcache_store_t *store);
+static unsigned bigcache_keeper_work_locked(bigcache_store_t *store);
+static void bigcache_keeper_let_go_locked(bigcache_store_t *store);
+static void bigcache_keeper_resign_locked(bigcache_store_t *store);
 static unsigned bigcache_keeper_space(bigcache_store_t *store);
 static void bigcache_keeper_room(bigcache_store_t *store);
-static unsigned bigcache_keeper_reopen(bigcache_store_t *store);
-static void bigcache_keeper_shed(bigcache_store_t *store);
+static unsigned bigcache_keeper_reopen_locked(bigcache_store_t *store);
+static void bigcache_keeper_shed_locked(bigcache_store_t *store);
 
 
 int
@@ -156,17 +156,17 @@ bigcache_keeper(void *data)
                 continue;
             }
 
-            delay = bigcache_take(store);
+            delay = bigcache_take_locked(store);
             break;
 
         case BIGCACHE_STATE_OPEN:
 
             if (store->resigning) {
-                bigcache_keeper_resign(store);
+                bigcache_keeper_resign_locked(store);
                 continue;
             }
 
-            delay = bigcache_keeper_work(store);
+            delay = bigcache_keeper_work_locked(store);
             break;
 
         case BIGCACHE_STATE_CLOSED:
@@ -178,7 +178,7 @@ bigcache_keeper(void *data)
                 continue;
             }
 
-            bigcache_keeper_let_go(store);
+            bigcache_keeper_let_go_locked(store);
 
             delay = BIGCACHE_KEEPER_CLOSED;
             break;
@@ -207,7 +207,7 @@ bigcache_keeper(void *data)
  */
 
 static void
-bigcache_keeper_let_go(bigcache_store_t *store)
+bigcache_keeper_let_go_locked(bigcache_store_t *store)
 {
     bigcache_files_close(store->files);
 
@@ -219,7 +219,7 @@ bigcache_keeper_let_go(bigcache_store_t *store)
 
 
 static void
-bigcache_keeper_resign(bigcache_store_t *store)
+bigcache_keeper_resign_locked(bigcache_store_t *store)
 {
     /* syncs most of the data now, before requests have to wait */
 
@@ -268,13 +268,13 @@ bigcache_keeper_resign(bigcache_store_t *store)
  */
 
 static unsigned
-bigcache_keeper_work(bigcache_store_t *store)
+bigcache_keeper_work_locked(bigcache_store_t *store)
 {
     int       counted, full, more;
     unsigned  delay, space, trash;
 
     if (atomic_load(&store->broken)) {
-        return bigcache_keeper_reopen(store);
+        return bigcache_keeper_reopen_locked(store);
     }
 
     full = atomic_load(&store->full);
@@ -406,7 +406,7 @@ bigcache_keeper_room(bigcache_store_t *store)
  */
 
 static unsigned
-bigcache_keeper_reopen(bigcache_store_t *store)
+bigcache_keeper_reopen_locked(bigcache_store_t *store)
 {
     int      why;
     int64_t  delay;
@@ -419,7 +419,7 @@ bigcache_keeper_reopen(bigcache_store_t *store)
     }
 
     if (why == BIGCACHE_FULL) {
-        bigcache_keeper_shed(store);
+        bigcache_keeper_shed_locked(store);
     }
 
     if (bigcache_dir_free(store->conf.path) >= BIGCACHE_PLACE_INDEX_MIN
@@ -450,7 +450,7 @@ bigcache_keeper_reopen(bigcache_store_t *store)
 /* frees space without a write to the index, which would fail */
 
 static void
-bigcache_keeper_shed(bigcache_store_t *store)
+bigcache_keeper_shed_locked(bigcache_store_t *store)
 {
     int  counted;
 

@@ -57,7 +57,7 @@ bigcache_store_compact(const bigcache_store_conf_t *conf, int lock,
 }
 
 
-/* as bigcache_take(), but without other threads or processes */
+/* as bigcache_take_locked(), but without other threads or processes */
 
 static bigcache_rc_t
 bigcache_store_compact_open(bigcache_store_t *store, int lock, char *error)

@@ -39,45 +39,45 @@
 #define BIGCACHE_TAKE_TURN      200
 
 
-static bigcache_rc_t bigcache_take_lock(bigcache_store_t *store,
+static bigcache_rc_t bigcache_take_try_locked(bigcache_store_t *store,
     bigcache_open_t *open, char *error);
 static void bigcache_take_map(bigcache_store_t *store);
-static int bigcache_take_allowed(bigcache_store_t *store);
-static bigcache_rc_t bigcache_take_held(bigcache_store_t *store,
+static int bigcache_take_allowed_locked(bigcache_store_t *store);
+static bigcache_rc_t bigcache_take_held_locked(bigcache_store_t *store,
     char *error);
 static bigcache_rc_t bigcache_take_open(bigcache_store_t *store,
     bigcache_open_t *open, int repair, char *error);
 static bigcache_rc_t bigcache_take_sync(bigcache_store_t *store,
     bigcache_open_t *open, char *error);
-static void bigcache_take_adopt(bigcache_store_t *store,
+static void bigcache_take_commit_locked(bigcache_store_t *store,
     bigcache_open_t *open);
-static void bigcache_take_failed(bigcache_store_t *store,
+static void bigcache_take_failed_locked(bigcache_store_t *store,
     bigcache_rc_t rc, const char *error);
 
 
 unsigned
-bigcache_take(bigcache_store_t *store)
+bigcache_take_locked(bigcache_store_t *store)
 {
     char             error[BIGCACHE_ERROR_LEN];
     bigcache_rc_t    rc;
     bigcache_open_t  open;
 
-    rc = bigcache_take_lock(store, &open, error);
+    rc = bigcache_take_try_locked(store, &open, error);
 
     if (rc == BIGCACHE_OK) {
-        bigcache_take_adopt(store, &open);
+        bigcache_take_commit_locked(store, &open);
         return 0;
     }
 
     if (rc == BIGCACHE_HELD) {
-        rc = bigcache_take_held(store, error);
+        rc = bigcache_take_held_locked(store, error);
     }
 
     if (rc == BIGCACHE_OK || store->state == BIGCACHE_STATE_STOPPED) {
         return 0;
     }
 
-    bigcache_take_failed(store, rc, error);
+    bigcache_take_failed_locked(store, rc, error);
 
     if (store->patience) {
         return BIGCACHE_TAKE_FOREIGN;
@@ -91,7 +91,7 @@ bigcache_take(bigcache_store_t *store)
 /* returns BIGCACHE_HELD if another process has it, or must have it */
 
 static bigcache_rc_t
-bigcache_take_lock(bigcache_store_t *store, bigcache_open_t *open,
+bigcache_take_try_locked(bigcache_store_t *store, bigcache_open_t *open,
     char *error)
 {
     int            repair;
@@ -100,7 +100,7 @@ bigcache_take_lock(bigcache_store_t *store, bigcache_open_t *open,
     (void) snprintf(error, BIGCACHE_ERROR_LEN,
                     "another process has the store open");
 
-    if (store->lock == -1 && !bigcache_take_allowed(store)) {
+    if (store->lock == -1 && !bigcache_take_allowed_locked(store)) {
         return BIGCACHE_HELD;
     }
 
@@ -153,7 +153,7 @@ bigcache_take_map(bigcache_store_t *store)
 /* tells whether a process without the lock may try to take it */
 
 static int
-bigcache_take_allowed(bigcache_store_t *store)
+bigcache_take_allowed_locked(bigcache_store_t *store)
 {
     if (store->patience) {
         return 0;
@@ -169,7 +169,7 @@ bigcache_take_allowed(bigcache_store_t *store)
 /* returns BIGCACHE_OK if another process has had the directory until now */
 
 static bigcache_rc_t
-bigcache_take_held(bigcache_store_t *store, char *error)
+bigcache_take_held_locked(bigcache_store_t *store, char *error)
 {
     bigcache_rc_t  rc;
 
@@ -333,7 +333,7 @@ bigcache_take_sync(bigcache_store_t *store, bigcache_open_t *open,
 
 
 static void
-bigcache_take_adopt(bigcache_store_t *store, bigcache_open_t *open)
+bigcache_take_commit_locked(bigcache_store_t *store, bigcache_open_t *open)
 {
     uint64_t  before;
 
@@ -369,7 +369,7 @@ bigcache_take_adopt(bigcache_store_t *store, bigcache_open_t *open)
 
 
 static void
-bigcache_take_failed(bigcache_store_t *store, bigcache_rc_t rc,
+bigcache_take_failed_locked(bigcache_store_t *store, bigcache_rc_t rc,
     const char *error)
 {
     int       level, news;

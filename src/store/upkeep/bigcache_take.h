@@ -25,7 +25,7 @@
  * another process has the directory.  Returns the milliseconds until the next
  * try.
  */
-unsigned bigcache_take(bigcache_store_t *store);
+unsigned bigcache_take_locked(bigcache_store_t *store);
 
 
 #endif /* _BIGCACHE_TAKE_H_INCLUDED_ */
