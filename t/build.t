@@ -7,8 +7,6 @@ use strict;
 use warnings;
 
 use FindBin;
-use lib "$FindBin::Bin/lib";
-
 use Bigcache::Test;
 use Cwd qw(abs_path);
 use POSIX qw(WNOHANG);

@@ -7,9 +7,6 @@ use strict;
 use warnings;
 no warnings 'qw';
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
 use Bigcache::Test;
 use MIME::Base64;
 use Test::More;

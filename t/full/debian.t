@@ -7,7 +7,6 @@ use strict;
 use warnings;
 
 use FindBin;
-use lib "$FindBin::Bin/../lib";
 
 # what is tested is the package, with Debian's nginx, whatever else was built
 
