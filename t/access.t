@@ -9,9 +9,7 @@ use warnings;
 no warnings 'qw';
 
 use FindBin;
-use lib "$FindBin::Bin/lib";
-
-use Bigcache::Test;
+use Bigcache::Test qw(slurp);
 use Bigcache::Test::Connection;
 use MIME::Base64;
 use Test::More;
@@ -26,9 +24,7 @@ for my $module (qw(http_ssl http_v2 http_secure_link)) {
 
 plan skip_all => 'no openssl' if system "command -v openssl >$dir/out 2>&1";
 
-open my $file, '<', "$FindBin::Bin/../example/nginx.conf" or die "$!\n";
-my $example = do { local $/; <$file> };
-close $file;
+my $example = slurp('example/nginx.conf');
 
 
 # the commands that the file gives, as they stand there

@@ -6,19 +6,14 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
-use Bigcache::Test;
+use Bigcache::Test qw(slurp);
 use Test::More;
 
 my $t = Bigcache::Test->new->conf->start;
 
 plan skip_all => 'no /metrics' if $t->get('/metrics')->status == 404;
 
-open my $file, '<', "$FindBin::Bin/../example/prometheus-rules.yml"
-    or die "$!\n";
-my $rules = do { local $/; <$file> };
+my $rules = slurp('example/prometheus-rules.yml');
 
 $t->request('POST', '/cache/k', '{"value":1}');
 $t->get('/cache/k');
@@ -29,16 +24,6 @@ my $metrics = $r->body;
 
 is $r->status, 200, 'metrics';
 like $r->header('Content-Type'), qr{^text/plain; version=0\.0\.4}, 'type';
-
-
-# page(NAME): a file of docs/
-
-sub page {
-    open my $docs, '<', "$FindBin::Bin/../docs/$_[0].md" or die "$!\n";
-    local $/;
-
-    return scalar <$docs>;
-}
 
 
 my %names = map { $_ => 1 } $rules =~ /\b(bigcache_\w+)/g;
@@ -62,14 +47,14 @@ like $t->get('/metrics')->body, qr/^bigcache_up 1$/m, 'opened';
 
 # what the pages list is what there is
 
-my $page = page('api');
+my $page = slurp('docs/api.md');
 
 is join("\n", sort map { "$_->[0] $_->[1]" } map { [ /`(\w+)` \| (\w+)/ ] }
     $page =~ /^\| (`bigcache_\w+` \| \w+) \|/mg),
     join("\n", sort $metrics =~ /^# TYPE (\w+ \w+)$/mg),
     'the metrics of docs/api.md';
 
-$page = page('operations');
+$page = slurp('docs/operations.md');
 
 is join(' ', $page =~ /^\| `(Bigcache\w+)`/mg),
     join(' ', $rules =~ /alert: (\w+)/g), 'the alerts of docs/operations.md';

@@ -5,9 +5,6 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
 use Bigcache::Test;
 use Test::More;
 
@@ -65,17 +62,15 @@ is $t->request('OPTIONS', '/v1/cache/k', '')->header('Allow'),
 is $t->request('DELETE', '/v1/prefix/k')->json->{message},
     "prefix 'k': 1 keys deleted.", 'purge';
 
-# the other server inherits from http
-
-sub get {
-    return $t->connect(1)->request('GET', $_[0], undef, Connection => 'close');
-}
-
 $t->request('POST', '/v1/cache/k', '{"value":2}');
 
-is get('/all/cache/k')->json->{value}, 2, 'base of http';
-is get('/cache/k')->json->{value}, 2, 'base taken off';
-is get('/some/prefix/cache/k')->status, 404, 'base of the other';
-is get('/all/clear')->json->{message}, 'All cache deleted.', 'clear';
+# the other server inherits from http
+
+my $get = sub { $t->request_to(1, 'GET', @_) };
+
+is $get->('/all/cache/k')->json->{value}, 2, 'base of http';
+is $get->('/cache/k')->json->{value}, 2, 'base taken off';
+is $get->('/some/prefix/cache/k')->status, 404, 'base of the other';
+is $get->('/all/clear')->json->{message}, 'All cache deleted.', 'clear';
 
 done_testing;

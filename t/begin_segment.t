@@ -6,9 +6,6 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
 use Bigcache::Test;
 use Test::More;
 
@@ -91,10 +88,10 @@ my @clients;
 push @clients, $t->connect
     while @clients < 80 && $t->error_log !~ /failed \(24: /;
 
-ok $t->wait_for(sub { $t->error_log =~ /failed \(24: / }), 'no more files';
+ok $t->logs(qr/failed \(24: /), 'no more files';
 is_refused('Too many open files', 'files');
 $_->close for @clients;
-ok $t->wait_for(sub { (() = glob "/proc/$worker/fd/*") < 60 }), 'files again';
+ok $t->wait_for(sub { $t->open_files($worker) < 60 }), 'files again';
 is_taken('files');
 is $t->get('/pickle/stored')->body, 'short', 'and another client';
 

@@ -10,13 +10,6 @@ use Test::More;
 
 my $t = Bigcache::Test->new->conf(http => 'client_max_body_size 10m;')->start;
 
-sub answer {
-    my ($r) = @_;
-
-    return join ' ', $r->status, $r->body;
-}
-
-sub count { $t->get('/stat/count')->json->{count} }
 sub pages { my @pages = glob $t->dir . '/store/pages/*'; scalar @pages }
 
 sub fill {
@@ -28,18 +21,18 @@ sub fill {
 
 my $cleared = '200 {"message":"All cache deleted."}';
 
-is answer($t->get('/clear')), $cleared, 'of nothing';
+is $t->get('/clear')->answer, $cleared, 'of nothing';
 
 for my $method (qw(GET POST)) {
     fill();
-    is count(), 4, "$method: four keys";
+    is $t->count, 4, "$method: four keys";
     is pages(), 1, "$method: page file";
 
     my $r = $t->request($method, '/clear');
-    is answer($r), $cleared, $method;
+    is $r->answer, $cleared, $method;
     is $r->header('Content-Type'), 'application/json', "$method: type";
 
-    is count(), 0, "$method: no keys";
+    is $t->count, 0, "$method: no keys";
     is $t->get($_)->status, 404, "$method: $_ is gone"
         for qw(/cache/json /cache/old /pickle/raw /pickle/large);
     ok $t->wait_for(sub { pages() == 0 }), "$method: no page file";
@@ -48,7 +41,7 @@ for my $method (qw(GET POST)) {
 # as if nothing had been there
 
 fill();
-is count(), 4, 'stored again';
+is $t->count, 4, 'stored again';
 is $t->get('/cache/json')->body,
     '{"key":"json","value":1,"expire":null,"duration":null}', 'JSON again';
 is length $t->get('/pickle/large')->body, 2_000_000, 'large page again';
@@ -56,16 +49,16 @@ is length $t->get('/pickle/large')->body, 2_000_000, 'large page again';
 # HEAD asks, it does not do
 
 my $head = $t->request('HEAD', '/clear');
-is answer($head), '200 ', 'HEAD';
+is $head->answer, '200 ', 'HEAD';
 is $head->header('Content-Type'), 'application/json', 'HEAD type';
 is $head->header('Content-Length'), length '{"message":"All cache deleted."}',
     'HEAD length';
-is count(), 4, 'HEAD clears nothing';
+is $t->count, 4, 'HEAD clears nothing';
 
 # what comes with it is ignored
 
-is answer($t->request('POST', '/clear', '{"a":1}')), $cleared, 'with a body';
-is answer($t->get('/clear?x=1')), $cleared, 'with arguments';
+is $t->request('POST', '/clear', '{"a":1}')->answer, $cleared, 'with a body';
+is $t->get('/clear?x=1')->answer, $cleared, 'with arguments';
 
 # the page of a transfer under way is whole
 
@@ -75,7 +68,7 @@ $t->request('POST', '/pickle/large', $large);
 
 my $c = $t->connect->send_request('GET', '/pickle/large');
 $c->readable(10);
-is answer($t->get('/clear')), $cleared, 'during a transfer';
+is $t->get('/clear')->answer, $cleared, 'during a transfer';
 ok $c->response->body eq $large, 'transfer is whole';
 
 # it stays so
@@ -83,7 +76,7 @@ ok $c->response->body eq $large, 'transfer is whole';
 $t->request('POST', '/pickle/kept', 'x');
 $t->stop;
 $t->start;
-is count(), 1, 'after start';
+is $t->count, 1, 'after start';
 is $t->get('/cache/json')->status, 404, 'still gone';
 is $t->get('/pickle/kept')->body, 'x', 'stored after it';
 
@@ -99,6 +92,6 @@ for my $n (1 .. 10) {
 }
 
 is_deeply \%statuses, { 200 => 80 }, 'writers meanwhile';
-cmp_ok count(), '<=', 10, 'count holds';
+cmp_ok $t->count, '<=', 10, 'count holds';
 
 done_testing;

@@ -15,12 +15,6 @@ my $conf = Bigcache::Test->default_conf(http => 'client_max_body_size 10m;');
 
 my $t = Bigcache::Test->new->conf($conf)->start;
 
-sub answer {
-    my ($r) = @_;
-
-    return join ' ', $r->status, $r->body;
-}
-
 # snapshot(): the names, sizes, times and contents of what is in the store
 
 sub snapshot {
@@ -69,13 +63,13 @@ $t->request('POST', "/pickle/many/$_", 'x' x 1000) for 1 .. 100;
 # HEAD asks, it does not do
 
 my $head = $t->request('HEAD', '/close');
-is answer($head), '200 ', 'HEAD';
+is $head->answer, '200 ', 'HEAD';
 is $t->get('/stat/count')->status, 200, 'HEAD closes nothing';
 
 # closed
 
 my $r = $t->get('/close');
-is answer($r), '200 {"message":"DB connection closed."}', 'GET';
+is $r->answer, '200 {"message":"DB connection closed."}', 'GET';
 is $r->header('Content-Type'), 'application/json', 'type';
 
 my $before = snapshot();
@@ -100,9 +94,9 @@ for my $request (@data) {
 }
 
 is $t->get('/stat')->status, 200, '/stat works';
-is answer($t->get('/close')), '200 {"message":"DB connection closed."}',
+is $t->get('/close')->answer, '200 {"message":"DB connection closed."}',
     'closed twice';
-is answer($t->request('POST', '/close')),
+is $t->request('POST', '/close')->answer,
     '200 {"message":"DB connection closed."}', 'closed by POST';
 is $t->get('/stat/count')->status, 503, 'still closed';
 is $t->get('/nowhere')->status, 404, 'other paths';

@@ -6,9 +6,6 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
 use Bigcache::Test;
 use Test::More;
 
@@ -45,24 +42,6 @@ END
 }
 
 
-# by_worker(T, N): a connection to each of N workers
-
-sub by_worker {
-    my ($t, $n) = @_;
-    my (%c, @other);
-
-    for (1 .. 2000) {
-        my $c = $t->connect;
-        my $pid = $c->request('GET', '/stat')->header('X-Worker');
-
-        $c{$pid} ? push @other, $c : ($c{$pid} = $c);
-        last if keys %c == $n;
-    }
-
-    return map { $c{$_} } sort keys %c;
-}
-
-
 # serves(T, N, NAME): every worker answers every endpoint, with what the others
 # have just done
 
@@ -71,7 +50,7 @@ sub serves {
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    my @c = by_worker($t, $n);
+    my @c = $t->connect_to_each($n);
     is @c, $n, "$name: each takes connections";
 
     my $large = join '', map { chr 32 + $_ % 90 } 1 .. 1_500_000;
@@ -222,7 +201,7 @@ for my $n (1, 4) {
     ok $t->stop, "no master, $n: stops";
     unlike $t->error_log, qr/not closed properly/, "no master, $n: closed";
     $t->start;
-    is $t->get('/stat/count')->json->{count}, 1, "no master, $n: count";
+    is $t->count, 1, "no master, $n: count";
     unlike $t->error_log, qr/not closed properly/, "no master, $n: again";
     $t->stop;
 }
@@ -260,7 +239,7 @@ system 'mkdir', '-p', $t->dir . "/$long";
 $t->conf($conf)->start;
 is $t->request('POST', '/pickle/x', 'x')->status, 200, 'long path';
 is $_->request('GET', '/pickle/x')->status, 200, 'long path, each'
-    for by_worker($t, 2);
+    for $t->connect_to_each(2);
 ok $t->stop, 'long path: stops';
 
 # a daemon

@@ -6,10 +6,8 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
-use Bigcache::Test;
+use Bigcache::Test qw(noise);
+use Bigcache::Test::LevelDB;
 use File::Path qw(make_path remove_tree);
 use Test::More;
 use Time::HiRes qw(sleep);
@@ -20,38 +18,6 @@ my $conf = Bigcache::Test->default_conf(
 
 my %large = (one => 'x' x 1_200_000, two => 'y' x 1_300_000);
 my $crit = qr/\[crit\] .*bigcache (?:store|segment) /;
-
-
-# -- LevelDB's log: enough to write a database of somebody else
-
-my @crc_table = map {
-    my $crc = $_;
-    $crc = $crc & 1 ? $crc >> 1 ^ 0x82f63b78 : $crc >> 1 for 1 .. 8;
-    $crc;
-} 0 .. 255;
-
-
-sub crc32c {
-    my $crc = 0xffffffff;
-
-    $crc = $crc_table[($crc ^ $_) & 255] ^ $crc >> 8 for unpack 'C*', $_[0];
-
-    return $crc ^ 0xffffffff;
-}
-
-
-sub leveldb_log {
-    my (@pairs) = @_;
-
-    my $batch = pack('Q< V', 1, @pairs / 2)
-        . join '', map { pack 'C w/a* w/a*', 1, @$_ }
-        map { [ @pairs[2 * $_, 2 * $_ + 1] ] } 0 .. $#pairs / 2;
-
-    my $crc = crc32c("\1$batch");
-    $crc = (($crc >> 15 | $crc << 17 & 0xffffffff) + 0xa282ead8) & 0xffffffff;
-
-    return pack('V v C', $crc, length $batch, 1) . $batch;
-}
 
 
 # -- helpers
@@ -77,34 +43,13 @@ sub filled {
 }
 
 
-sub files {
-    my ($t, $pattern) = @_;
-
-    return map { substr $_, length($t->dir) + 1 }
-        glob $t->dir . "/store/$pattern";
-}
-
-
-# patch(T, FILE, OFFSET, BYTES): an offset below 1 is a part of the size
-
-sub patch {
-    my ($t, $name, $offset, $bytes) = @_;
-
-    my $content = $t->read_file($name);
-    my $at = $offset && $offset < 1 ? int $offset * length $content : $offset;
-
-    substr $content, $at, length $bytes, $bytes;
-    $t->write_file($name, $content);
-}
-
-
 # listing: names and contents of all that is in the store's directory
 
 sub listing {
     my ($t) = @_;
 
     return join '|', map { -d $t->dir . "/$_" ? $_ : "$_=" . $t->read_file($_) }
-        files($t, '{,.[!.]}*'), files($t, '*/*');
+        $t->files('{,.[!.]}*'), $t->files('*/*');
 }
 
 
@@ -129,7 +74,9 @@ sub refused {
         "$name: no paths";
     ok defined $answers[0]->header('Retry-After'), "$name: Retry-After";
 
+    # it is tried again and again, which is not said
     sleep 2.5;
+
     my @lines = $t->error_log =~ /^.*\[(?:crit|error|warn)\].*bigcache.*$/mg;
     is @lines, 1, "$name: one line in the log" or diag join "\n", @lines;
 }
@@ -221,7 +168,7 @@ $t = new()->start;
 $t->request('POST', '/cache/k', '{"value":1}');
 $t->kill;
 
-my ($log) = files($t, 'index/*.log');
+my ($log) = $t->files('index/*.log');
 my $index = $t->dir . '/store/index';
 
 
@@ -235,7 +182,7 @@ sub database {
     make_path($new->dir . '/store/index');
     $new->write_file("store/index/$_", $t->read_file("store/index/$_"))
         for map { m{([^/]+)$} } grep { !/log$/i } glob "$index/*";
-    $new->write_file($log, leveldb_log(@pairs));
+    $new->write_file($log, leveldb_log(1, @pairs));
 
     return $new;
 }
@@ -314,7 +261,7 @@ for my $damage (@damages) {
 
     my $d = filled();
     $d->kill;
-    patch($d, $_, $offset, $bytes) for files($d, "index/$file");
+    $d->patch($_, $offset, $bytes) for $d->files("index/$file");
     my $lost = survives($d, $name);
     note "$name: $lost lost";
 }
@@ -326,7 +273,7 @@ for my $damage ([ 'no CURRENT', 'CURRENT' ], [ 'no manifest', 'MANIFEST*' ],
 
     my $d = filled();
     $d->kill;
-    unlink map { $d->dir . "/$_" } files($d, "index/$file");
+    unlink map { $d->dir . "/$_" } $d->files("index/$file");
     my $lost = survives($d, $name);
     note "$name: $lost lost";
     like $d->error_log, $crit, "$name: is told" if $name ne 'no log';
@@ -341,7 +288,7 @@ for my $damage ([ 'empty CURRENT', 'CURRENT' ],
 
     my $d = filled();
     $d->kill;
-    $d->write_file($_, '') for files($d, "index/$file");
+    $d->write_file($_, '') for $d->files("index/$file");
     my $lost = survives($d, $name);
     note "$name: $lost lost";
 }
@@ -357,7 +304,7 @@ my $segments = $conf
 
 # every page has a segment's worth of its own bytes, none like another
 
-my %page = map { ("s$_" => join '', map { pack 'N', rand 2 ** 32 } 1 .. 5000) }
+my %page = map { ("s$_" => noise(20_000)) }
     1 .. 20;
 my @keys = sort { substr($a, 1) <=> substr $b, 1 } keys %page;
 
@@ -376,8 +323,10 @@ sub segmented {
     # after a crash no segment is written on
     $t->kill;
     $t->start;
-    counts($t);
-    durable($t);
+    $t->count;
+
+    # what is durable was not torn by a power cut: if it is bad, it is damaged
+    $t->durable or die "not durable\n";
 
     return $t;
 }
@@ -390,7 +339,7 @@ sub place {
 
     my ($last, @place) = (0);
 
-    for my $file (files($t, 'pages/*.seg')) {
+    for my $file ($t->files('pages/*.seg')) {
 
         # it may have been compacted since
 
@@ -434,16 +383,6 @@ sub flip {
 
 
 sub crits { scalar(() = $_[0]->error_log =~ /\[crit\] .*bigcache store /g) }
-# what is durable was not torn by a power cut: if it is bad, it is damaged
-sub durable {
-    my ($t) = @_;
-
-    $t->wait_for(sub {
-        $t->get('/metrics')->body =~ /^bigcache_unsynced_seconds 0\.000$/m
-    }) or die "not durable\n";
-}
-
-sub counts { $_[0]->get('/stat/count')->json->{count} }
 
 
 # whole(T, NAME, KEY ...): these are there, as they were stored
@@ -471,13 +410,13 @@ sub missing {
 
     # a count waits for the store to be open, and for what that logs
 
-    my $count = counts($t);
+    my $count = $t->count;
     my $lines = crits($t);
     my @status = map { $t->get("/pickle/$_")->status } map { ($_) x 3 } @gone;
 
     is_deeply \@status, [ (404) x @status ], "$name: misses";
     is crits($t), $lines + @gone, "$name: a line for each";
-    is counts($t), $count - @gone, "$name: count";
+    is $t->count, $count - @gone, "$name: count";
 }
 
 
@@ -552,7 +491,7 @@ for my $stopped (0, 1) {
     whole($p, "$name, stored anew", @keys, 'one', 'two');
     $p->kill->start;
     whole($p, "$name, after a crash", @keys, 'one', 'two');
-    is counts($p), 22, "$name, after a crash: count";
+    is $p->count, 22, "$name, after a crash: count";
     ok $p->stop, "$name: stops";
 }
 
@@ -572,7 +511,7 @@ for my $length (0, 1, 31, 32, 40) {
     ok $p->stop, "cut to $length: stops";
     $p->start;
     whole($p, "cut to $length, stored anew and started", @keys, 'one', 'two');
-    is counts($p), 22, "cut to $length: count";
+    is $p->count, 22, "cut to $length: count";
     $p->stop;
 }
 
@@ -596,7 +535,7 @@ for my $which ('s1', 'one') {
     $p->stop;
     $p->start;
     whole($p, "no segment of $which, stored anew", @keys, 'one', 'two');
-    is counts($p), 22, "no segment of $which: count";
+    is $p->count, 22, "no segment of $which: count";
     $p->stop;
 }
 
@@ -604,12 +543,12 @@ for my $which ('s1', 'one') {
 
 $p = segmented();
 $p->stop;
-unlink map { $p->dir . "/$_" } files($p, 'pages/*');
+unlink map { $p->dir . "/$_" } $p->files('pages/*');
 $p->start;
-is counts($p), 22, 'no segments: count';
+is $p->count, 22, 'no segments: count';
 missing($p, 'no segments', 's1', 'one');
 is $p->request('DELETE', '/prefix/s')->status, 200, 'no segments: purges';
-is counts($p), 1, 'no segments: count after that';
+is $p->count, 1, 'no segments: count after that';
 $p->stop;
 
 # a header that is not one
@@ -640,7 +579,7 @@ for my $damage ([ 'garbage', 0, 'garbage!' ], [ 'a newer format', 8, "\2" ],
     whole($p, "header, $name, stored anew", @keys);
     ok $p->wait_for(sub { !-e $p->dir . "/$file" }),
         "header, $name: is removed when nothing names it";
-    is counts($p), 22, "header, $name: count";
+    is $p->count, 22, "header, $name: count";
     ok $p->stop, "header, $name: stops";
 }
 
@@ -653,9 +592,9 @@ $p->write_file("store/pages/000000000000000$_->[0].seg", $_->[1])
     for [ 1, '' ], [ 2, 'bigcsegm' ], [ 3, "\0" x 32 ], [ 4, "\0" x 1_000_000 ];
 $p->start;
 whole($p, 'segments without a head', @keys, 'one', 'two');
-ok $p->wait_for(sub { !grep /000000000000000/, files($p, 'pages/*') }),
+ok $p->wait_for(sub { !grep /000000000000000/, $p->files('pages/*') }),
     'segments without a head: are removed';
-my $told = substr $p->error_log, $before;
+my $told = $p->error_log($before);
 like $told, qr/\[notice\].*segment 000000000000000$_\.seg is empty/,
     "segments without a head: $_ is told" for 3, 4;
 unlike $told, qr/\[(?:crit|error|warn)\]/, 'segments without a head: no harm';
@@ -680,7 +619,7 @@ $p->stop;
 
 $p = filled();
 $p->expect_log($crit);
-unlink map { $p->dir . "/$_" } files($p, 'pages/*');
+unlink map { $p->dir . "/$_" } $p->files('pages/*');
 like $p->get('/pickle/one')->status, qr/^(?:200|404)$/, 'no segments';
 is $p->request('POST', '/pickle/one', $large{one})->status, 200,
     'stored without segments';
@@ -714,7 +653,7 @@ ok $p->stop, 'stops again';
 remove_tree($p->dir . '/store');
 $p->start;
 is $p->get('/pickle/t1')->status, 404, 'no directory';
-is $p->get('/stat/count')->json->{count}, 0, 'count of a new one';
+is $p->count, 0, 'count of a new one';
 is $p->request('POST', '/pickle/one', $large{one})->status, 200,
     'stores in a new one';
 $p->stop;
@@ -746,7 +685,7 @@ for my $how ('no body', 'half a body', 'cut head') {
     my @lost = grep { $p->get("/pickle/new$_")->body ne $page{"s$_"} } 1 .. 5;
     is "@lost", '', "written on, $how: nothing is lost";
     whole($p, "written on, $how", @keys, 'one', 'two');
-    is counts($p), 30, "written on, $how: count";
+    is $p->count, 30, "written on, $how: count";
     is crits($p), 0, "written on, $how: nothing is damaged";
     $p->stop;
 }
@@ -796,14 +735,14 @@ for my $damage (
 
     ok $p->wait_for(sub { !-e $p->dir . "/$file" }, 60),
         "junk, $name: what is alive moves";
-    is counts($p), @left + 16 - $hurt, "junk, $name: count";
+    is $p->count, @left + 16 - $hurt, "junk, $name: count";
     is crits($p) > 0, $hurt, "junk, $name: is told";
     is $p->get('/pickle/s8')->status, $hurt ? 404 : 200, "junk, $name: s8";
     whole($p, "junk, $name", (grep { $_ ne 's8' } @left), 'one', 'two');
     $p->kill->start;
     whole($p, "junk, $name, after a crash", (grep { $_ ne 's8' } @left),
         'one', 'two');
-    is counts($p), @left + 16 - $hurt, "junk, $name, after a crash: count";
+    is $p->count, @left + 16 - $hurt, "junk, $name, after a crash: count";
     $p->stop;
 }
 
@@ -823,7 +762,7 @@ for my $damage (
     is $t->get('/cache/cut')->status, 200, 'cut short: read';
     is $t->get('/pickle/cut2')->status, 200, 'cut short: read, raw';
 
-    my ($file) = files($t, 'pages/*.seg');
+    my ($file) = $t->files('pages/*.seg');
     truncate $t->dir . "/$file", 4096 or die "$file: $!\n";
     $t->expect_log($crit);
 
@@ -853,7 +792,7 @@ for my $damage (
 
     $t->request('POST', "/pickle/$key", 'x' x 2000);
     ok $t->stop, 'a forged line: stops';
-    unlink map { $t->dir . "/$_" } files($t, 'pages/*.seg');
+    unlink map { $t->dir . "/$_" } $t->files('pages/*.seg');
     $t->expect_log($crit);
     $t->start;
     is $t->get("/pickle/$key")->status, 404, 'a forged line: lost';

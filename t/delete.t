@@ -10,12 +10,6 @@ use Test::More;
 
 my $t = Bigcache::Test->new->conf->start;
 
-sub answer {
-    my ($r) = @_;
-
-    return join ' ', $r->status, $r->body;
-}
-
 sub delete_key {
     my ($path) = @_;
 
@@ -32,17 +26,17 @@ for my $stored (qw(cache pickle)) {
     for my $endpoint (qw(cache pickle)) {
         my $name = "$stored on /$endpoint/";
 
-        is answer(delete_key("/$endpoint/k")), $missing, "$name: missing";
+        is delete_key("/$endpoint/k")->answer, $missing, "$name: missing";
 
         $t->request('POST', "/$stored/k", $bodies{$stored});
 
         my $r = delete_key("/$endpoint/k");
-        is answer($r), q(200 {"message":"'k' removed from cache."}),
+        is $r->answer, q(200 {"message":"'k' removed from cache."}),
             "$name: removed";
         is $r->header('Content-Type'), 'application/json', "$name: type";
 
         is $t->get("/$stored/k")->status, 404, "$name: gone";
-        is answer(delete_key("/$endpoint/k")), $missing, "$name: twice";
+        is delete_key("/$endpoint/k")->answer, $missing, "$name: twice";
     }
 }
 
@@ -68,7 +62,7 @@ my %names = (
 
 for my $path (sort keys %names) {
     $t->request('POST', "/pickle/$path", 'x');
-    is answer(delete_key("/pickle/$path")),
+    is delete_key("/pickle/$path")->answer,
         qq(200 {"message":"'$names{$path}' removed from cache."}),
         "name of '$path'";
 }
@@ -76,7 +70,7 @@ for my $path (sort keys %names) {
 # what has expired is not there
 
 $t->request('POST', '/cache/old', '{"value":1,"expire":1}');
-is answer(delete_key('/cache/old')), $missing, 'expired entry';
+is delete_key('/cache/old')->answer, $missing, 'expired entry';
 is $t->get('/cache/old')->status, 404, 'expired entry gone';
 
 # stored again
@@ -93,6 +87,6 @@ $t->request('POST', '/pickle/body', 'x');
 my $c = $t->connect;
 is $c->request('DELETE', '/pickle/body', 'GET / HTTP/1.1')->status, 200,
     'with a body';
-is answer($c->request('DELETE', '/pickle/body')), $missing, 'next request';
+is $c->request('DELETE', '/pickle/body')->answer, $missing, 'next request';
 
 done_testing;

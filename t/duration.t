@@ -17,14 +17,6 @@ sub post {
     return $t->request('POST', '/cache/k', qq({"value":1,$members}));
 }
 
-# error_of(RESPONSE): the first error of a 422
-
-sub error_of {
-    my ($r) = @_;
-
-    return eval { $r->json->{detail}[0] } || {};
-}
-
 # lasts(MEMBERS, SECONDS, NAME): that the entry expires so many seconds after
 # now, with the rounding of both sides
 
@@ -118,9 +110,9 @@ for my $duration ('28', '0', '1.5', 'true', 'false', '[]', '["1d"]', '{}',
     my $r = post(qq("duration":$duration));
 
     is $r->status, 422, "bad $duration";
-    is_deeply error_of($r)->{loc}, [ 'body', 'duration' ],
+    is_deeply $r->error->{loc}, [ 'body', 'duration' ],
         "bad $duration, loc";
-    is join(' ', sort keys %{ error_of($r) }),
+    is join(' ', sort keys %{ $r->error }),
         'loc msg type', "bad $duration, members";
 }
 

@@ -18,14 +18,6 @@ sub post {
     return $t->request('POST', '/cache/k', qq({"value":1,"expire":$expire}));
 }
 
-# error_of(RESPONSE): the first error of a 422
-
-sub error_of {
-    my ($r) = @_;
-
-    return eval { $r->json->{detail}[0] } || {};
-}
-
 # shown(EXPIRE, TEXT, NAME): that POST and GET show TEXT
 
 sub shown {
@@ -113,9 +105,9 @@ for my $expire ('true', 'false', '[]', '[4102444800]', '{}', '{"a":1}', '""',
     $r = post($expire);
 
     is $r->status, 422, "bad $expire";
-    is_deeply error_of($r)->{loc}, [ 'body', 'expire' ],
+    is_deeply $r->error->{loc}, [ 'body', 'expire' ],
         "bad $expire, loc";
-    is join(' ', sort keys %{ error_of($r) }),
+    is join(' ', sort keys %{ $r->error }),
         'loc msg type', "bad $expire, members";
 }
 

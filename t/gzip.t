@@ -6,10 +6,7 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
-use Bigcache::Test;
+use Bigcache::Test qw(noise);
 use IO::Uncompress::Gunzip qw(gunzip $GunzipError);
 use Test::More;
 
@@ -84,7 +81,7 @@ my $t = Bigcache::Test->new->conf(
 
 my @gzip = ('Accept-Encoding' => 'gzip');
 my $html = join "\n", map { "<li class=\"item\">item $_</li>" } 1 .. 4000;
-my $noise = join '', map { pack 'N', rand 2 ** 32 } 1 .. 40_000;
+my $noise = noise(160_000);
 
 
 sub unpacked {

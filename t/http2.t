@@ -5,9 +5,6 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
 use Bigcache::Test;
 use Test::More;
 
@@ -21,9 +18,7 @@ plan skip_all => 'nginx without HTTP/2'
 
 plan skip_all => 'no openssl' if system "command -v openssl >$dir/out 2>&1";
 
-system("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
-    . " -keyout $dir/key.pem -out $dir/cert.pem >$dir/out 2>&1") == 0
-    or die "openssl: " . $t->read_file('out');
+$t->certificate or die "openssl: " . $t->read_file('out');
 
 $t->conf(
     http => 'client_max_body_size 10m;',

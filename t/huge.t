@@ -48,15 +48,6 @@ $t->conf(
 
 my $worker = $t->wait_for(sub { ($t->worker_pids)[0] });
 
-sub memory {
-    my ($field) = @_;
-
-    open my $file, '<', "/proc/$worker/status" or return 0;
-    local $/;
-
-    return <$file> =~ /^\Q$field\E:\s+(\d+) kB/m ? $1 * 1024 : 0;
-}
-
 # block(N): a MiB of a JSON string, no two are alike
 
 my $fill = join '', map {
@@ -72,7 +63,7 @@ sub block {
 my $peak;
 
 sub watch {
-    my $now = memory('RssAnon');
+    my $now = $t->memory($worker, 'RssAnon');
 
     $peak = $now if $now > $peak;
 }
@@ -171,14 +162,15 @@ sub measured {
         close $file;
     }
 
-    my $before = $peak = memory('RssAnon');
+    my $before = $peak = $t->memory($worker, 'RssAnon');
     my $start = time;
     $code->();
     watch();
 
     my $grown = $peak - $before;
     my $report = sprintf '%s: RssAnon grew by %.1f MiB at most, VmHWM is %.1f'
-        . ' MiB, %.1f s', $name, $grown / MIB, memory('VmHWM') / MIB,
+        . ' MiB, %.1f s', $name, $grown / MIB,
+        $t->memory($worker, 'VmHWM') / MIB,
         time - $start;
     $ENV{BIGCACHE_HUGE} ? diag $report : note $report;
 

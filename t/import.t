@@ -7,9 +7,6 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
 use Bigcache::Test;
 use File::Path qw(make_path);
 use IPC::Open2 qw(open2);
@@ -88,17 +85,10 @@ END
 }
 
 
-sub count {
-    my ($t) = @_;
-
-    return $t->get('/stat/count')->json->{count} // -1;
-}
-
-
 sub imported {
     my ($t) = @_;
 
-    return $t->wait_for(sub { $t->error_log =~ /import done: / }, 60);
+    return $t->logs(qr/import done: /, 60);
 }
 
 
@@ -256,7 +246,7 @@ is $t->get('/pickle/raw%20%ff%fe')->body, 'odd raw', 'raw: odd key';
 ok $t->get('/pickle/long_raw')->body eq "\x80$long", 'raw: long';
 is $t->get('/pickle/' . 'n' x 8192)->body, 'longest', 'raw: longest key';
 
-is count($t), keys(%pairs) - 6, 'count';
+is $t->count, keys(%pairs) - 6, 'count';
 is top($t), '123.txt lost notes.txt', 'the files of others stay, no more';
 is $t->read_file('store/lost/000001.ldb'), 'not ours', 'as they are';
 
@@ -277,7 +267,7 @@ is $t->request('DELETE', '/cache/tight')->status, 200, 'deleted';
 ok $t->stop, 'stops';
 $t->start;
 is $t->get('/cache/tight')->status, 404, 'stays deleted';
-is count($t), keys(%pairs) - 7, 'count of the next start';
+is $t->count, keys(%pairs) - 7, 'count of the next start';
 is scalar(() = $t->error_log =~ /import (?:of|done)/g), 2,
     'imported once';
 ok $t->stop, 'stops';
@@ -296,7 +286,7 @@ is top($t), '000005.ldb 123.txt CURRENT lost notes.txt', 'they stay';
 $t = original();
 $t->start;
 ok imported($t), 'empty: imported';
-is count($t), 0, 'empty: count';
+is $t->count, 0, 'empty: count';
 is top($t), '', 'empty: files are gone';
 ok $t->wait_for(sub { !-e $t->dir . '/store/trash' }), 'empty: for good';
 
@@ -348,7 +338,7 @@ like $t->error_log, qr/import under way: 100000 entries read/,
 is $c->request('GET', '/cache/k119999')->status, 404, 'purged: not back';
 is $c->request('GET', '/pickle/k119950')->body, 'after', 'stored after: there';
 is $c->request('GET', '/pickle/k118000')->status, 404, 'purged later';
-is count($t), MANY - 100 - 1000 + 1, 'count';
+is $t->count, MANY - 100 - 1000 + 1, 'count';
 is $c->request('GET', '/cache/k000002')->json->{value}, 2, 'JSON is there';
 is $c->request('GET', '/pickle/k117999')->body, 'raw 117999', 'raw is there';
 $c->close;
@@ -366,7 +356,7 @@ for my $part (1, 2) {
     $t->start;
     $t->request('POST', '/cache/k119999', '{"value":"newer"}') if $part == 1;
     $t->request('DELETE', '/cache/k119998') if $part == 1;
-    $t->wait_for(sub { count($t) > $at + 15_000 });
+    $t->wait_for(sub { $t->count > $at + 15_000 });
     $t->kill;
     like $t->error_log, qr/goes on/, 'goes on' if $part == 2;
     unlike $t->error_log, qr/import done/, "crash $part: in the middle";
@@ -377,7 +367,7 @@ for my $part (1, 2) {
 
 $t->start;
 ok imported($t), 'crash: imported';
-is count($t), MANY - 1, 'crash: count';
+is $t->count, MANY - 1, 'crash: count';
 is $t->get('/cache/k119999')->json->{value}, 'newer', 'crash: newer stays';
 is $t->get('/cache/k119998')->status, 404, 'crash: deleted stays so';
 is $t->get('/pickle/k000001')->body, 'raw 1', 'crash: first';
@@ -393,24 +383,27 @@ ok $t->stop, 'crash: stops';
 
 $t = many();
 $t->start;
-$t->wait_for(sub { count($t) > 5_000 });
+$t->wait_for(sub { $t->count > 5_000 });
 is $t->get('/close')->status, 200, 'closes';
 $files = join ' ', top($t), map { -s } glob $t->dir . '/store/import/*';
+
+# longer than it takes for some more of them
+
 sleep 0.5;
 is join(' ', top($t), map { -s } glob $t->dir . '/store/import/*'), $files,
     'nothing changes';
 is $t->request('POST', '/open')->status, 200, 'opens';
-my $was = count($t);
+my $was = $t->count;
 cmp_ok $was, '<', MANY, 'goes on';
 ok $t->reload, 'reloads';
-ok $t->wait_for(sub { count($t) > $was }), 'goes on in the new worker';
+ok $t->wait_for(sub { $t->count > $was }), 'goes on in the new worker';
 is $t->get('/clear')->status, 200, 'clears';
 is $t->request('POST', '/cache/new', '{"value":1}')->status, 200, 'stores';
-is count($t), 1, 'cleared: no more';
+is $t->count, 1, 'cleared: no more';
 ok $t->wait_for(sub { top($t) eq '' }), 'cleared: files are gone';
 ok $t->stop, 'stops';
 $t->start;
-is count($t), 1, 'cleared: nothing comes back';
+is $t->count, 1, 'cleared: nothing comes back';
 ok $t->stop, 'stops';
 
 # -- the original still runs
@@ -460,21 +453,21 @@ sub damaged {
         "$name: and that they stay";
     is top($t), $files, "$name: they do";
 
-    my $count = count($t);
+    my $count = $t->count;
     note "$name: $count of ", MANY;
     cmp_ok $count, '>=', $least, "$name: the rest is there";
     is $t->request('POST', '/cache/new', '{"value":1}')->status, 200,
         "$name: stores";
     ok $t->stop, "$name: stops";
     $t->start;
-    is count($t), $count + 1, "$name: not tried again";
+    is $t->count, $count + 1, "$name: not tried again";
     is scalar(() = $t->error_log =~ /import (?:of|done)/g), 2,
         "$name: nor said so";
     is top($t), $files, "$name: they stay";
     is $t->get('/clear')->status, 200, "$name: clears";
     ok $t->stop, "$name: stops";
     $t->start;
-    is count($t), 0, "$name: cleared";
+    is $t->count, 0, "$name: cleared";
     ok $t->stop, "$name: stops";
 }
 

@@ -5,10 +5,7 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
-use Bigcache::Test;
+use Bigcache::Test qw(raw);
 use Test::More;
 
 my $t = Bigcache::Test->new->conf(
@@ -29,24 +26,6 @@ my $t = Bigcache::Test->new->conf(
     })->start;
 
 my $host = "Host: localhost\r\n";
-
-
-sub raw {
-    my ($method, $path, $body) = @_;
-
-    my $length = defined $body ? 'Content-Length: ' . length($body) . "\r\n"
-        : '';
-
-    return "$method $path HTTP/1.1\r\n$host$length\r\n" . ($body // '');
-}
-
-
-sub chunked {
-    my ($method, $path, @chunks) = @_;
-
-    return "$method $path HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n\r\n"
-        . join '', map { sprintf "%x\r\n%s\r\n", length, $_ } @chunks, '';
-}
 
 
 # many requests, one after the other
@@ -114,13 +93,13 @@ for my $i (1 .. 50) {
         [ raw('POST', "/cache/n$i", "{\"value\":\"$i\"}"), qr/"value":"$i"/ ],
         [ raw('GET', "/cache/$i"), qr/"value":$i,/ ],
         [ raw('MKCOL', '/cache/x', 'x' x $i), qr/Method Not Allowed/ ],
-        [ chunked('POST', "/pickle/r$i", 'y' x $i, 'z'), qr/"key":"r$i"/ ],
+        [ raw('POST', "/pickle/r$i", [ 'y' x $i, 'z' ]), qr/"key":"r$i"/ ],
         [ raw('DELETE', '/cache/none'), qr/cannot find/ ],
         [ raw('GET', '/stat/count'), qr/"count":/ ],
         [ raw('HEAD', "/cache/$i"), qr/^$/ ],
         [ raw('POST', '/cache/x', 'not json'), qr/"detail":\[/ ],
         [ raw('POST', "/pickle/large$i", 'L' x 50_000), qr/"key":"large$i"/ ],
-        [ chunked('GET', '/none', 'ignored'), qr/Not Found/ ],
+        [ raw('GET', '/none', [ 'ignored' ]), qr/Not Found/ ],
     )[$i % 10] };
 
     push @requests, $request;

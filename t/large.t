@@ -28,24 +28,17 @@ sub bytes {
     return substr $bytes, 0, $size;
 }
 
-# lies(BYTES, NAME): what is stored takes that space and little more; that of
-# what is gone comes back a little later
-
-sub space {
-    my $size = 0;
-    $size += -s // 0 for glob $t->dir . '/store/pages/*';
-
-    return $size;
-}
-
 sub lies {
     my ($bytes, $name) = @_;
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    $t->wait_for(sub { space() >= $bytes && space() < $bytes + 900_000 }, 10);
+    my $space;
 
-    my $space = space();
+    $t->wait_for(sub {
+        $space = $t->space('store/pages/*');
+        $space >= $bytes && $space < $bytes + 900_000;
+    }, 10);
 
     return ok($space >= $bytes && $space < $bytes + 900_000, $name)
         || diag "$space bytes for $bytes";

@@ -7,7 +7,7 @@ use warnings;
 
 use Bigcache::Test;
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time);
 
 my $t = Bigcache::Test->new->conf(
     main => 'worker_processes 3;',

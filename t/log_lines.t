@@ -7,19 +7,13 @@ use strict;
 use warnings;
 
 use Errno qw(EACCES EDQUOT EIO EMFILE ENFILE ENOENT ENOMEM ENOSPC EPERM EROFS);
+
+use Bigcache::Test qw(slurp);
 use File::Find;
 use FindBin;
 use Test::More;
 
 my $top = "$FindBin::Bin/..";
-
-
-sub slurp {
-    open my $file, '<', $_[0] or die "$_[0]: $!\n";
-    local $/;
-
-    return scalar <$file>;
-}
 
 
 # calls(TEXT, NAME): the arguments of each call of the function, as they stand

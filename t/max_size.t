@@ -6,13 +6,8 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
-use Bigcache::Test;
-use POSIX ();
+use Bigcache::Test qw(noise);
 use Test::More;
-use Time::HiRes qw(sleep time);
 
 use constant { MIB => 1024 * 1024, SIZE => 50_000 };
 
@@ -23,7 +18,7 @@ my $conf = Bigcache::Test->default_conf(
         keepalive_requests 1000000;
     });
 
-my $noise = join '', map { pack 'N', rand 2 ** 32 } 1 .. 300_000;
+my $noise = noise(1_200_000);
 my ($t, $mount);
 
 END {
@@ -55,17 +50,6 @@ sub page {
 }
 
 
-sub space {
-    my $size = 0;
-    $size += -s // 0 for glob $t->dir . '/store/*/*';
-
-    return $size;
-}
-
-
-sub count { ($t->get('/stat/count')->json // {})->{count} // -1 }
-
-
 # fill(FROM, TO, LIMIT): stores pages, with a look at the directory now and
 # then; returns what was not as expected, and how large it was at most
 
@@ -86,7 +70,7 @@ sub fill {
             if $n % 20 == 0 && $c->request('GET', "/pickle/k$n")->body ne
                 page($n, $size);
 
-        my $space = $n % 5 ? 0 : space();
+        my $space = $n % 5 ? 0 : $t->space('store/*/*');
         $highest = $space if $space > $highest;
     }
 
@@ -117,15 +101,16 @@ my ($bad, $highest) = fill(1, 2000);
 is $bad, '', '100 MB: never an error';
 cmp_ok $highest, '<', 9 * MIB, '100 MB: under the limit and a segment';
 
-ok $t->wait_for(sub { space() <= 8 * MIB }, 10), '100 MB: then under the limit'
-    or diag space();
-cmp_ok space(), '>', 4 * MIB, '100 MB: which is used';
+ok $t->wait_for(sub { $t->space('store/*/*') <= 8 * MIB }, 10),
+    '100 MB: then under the limit'
+    or diag $t->space('store/*/*');
+cmp_ok $t->space('store/*/*'), '>', 4 * MIB, '100 MB: which is used';
 is there(1981, 2000), 20, '100 MB: the newest are there';
 is there(1, 1500), 0, '100 MB: the oldest are not';
 
 my $there = there(1501, 2000);
 cmp_ok $there, '>=', 80, '100 MB: as many as there is room for';
-is count(), $there, '100 MB: count';
+is $t->count, $there, '100 MB: count';
 like $t->error_log, qr/\[notice\].*evicted with \d+ pages/, '100 MB: is told';
 is $t->get('/stat')->json->{stats}{expire}, 0, 'they did not expire';
 is $t->get('/stat')->json->{stats}{delete}, 0, 'nor were they deleted';
@@ -136,7 +121,7 @@ $t->request('DELETE', '/prefix/k');
 fill(1, 30);
 $_ % 2 ? fill(10, 30) : fill(31, 50) for 1 .. 40;
 is there(10, 50), 41, 'overwritten: they are there';
-cmp_ok space(), '<=', 9 * MIB, 'overwritten: limit';
+cmp_ok $t->space('store/*/*'), '<=', 9 * MIB, 'overwritten: limit';
 
 # over a start, and a crash
 
@@ -150,7 +135,7 @@ for my $how ('stop', 'kill') {
     is $bad, '', "after $how: never an error";
     cmp_ok $highest, '<', 9 * MIB, "after $how: limit";
     is there(1381, 1400), 20, "after $how: the newest are there";
-    ok $t->wait_for(sub { count() == there(1, 50) + there(1000, 1400) }, 10),
+    ok $t->wait_for(sub { $t->count == there(1, 50) + there(1000, 1400) }, 10),
         "after $how: count";
     fill(10, 50);
 }
@@ -166,10 +151,11 @@ $t->stop;
 $t->conf($conf =~
     s/PARAMETERS/max_size=10m segment_size=1m write_buffer=64k gzip=off/r);
 $t->start;
-ok $t->wait_for(sub { space() <= 10 * MIB }, 10), 'a limit: pages go';
+ok $t->wait_for(sub { $t->space('store/*/*') <= 10 * MIB }, 10),
+    'a limit: pages go';
 is there(581, 600), 20, 'a limit: not the newest';
 is there(1, 300), 0, 'a limit: but the oldest';
-is count(), there(301, 600), 'a limit: count';
+is $t->count, there(301, 600), 'a limit: count';
 
 # large pages, which have segments of their own
 
@@ -178,7 +164,8 @@ $t->get('/clear');
 is $bad, '', 'large pages: never an error';
 cmp_ok $highest, '<', 12 * MIB, 'large pages: limit';
 is there(58, 60, 1_060_000), 3, 'large pages: the newest are there';
-ok $t->wait_for(sub { space() <= 10 * MIB }, 10), 'large pages: then under it';
+ok $t->wait_for(sub { $t->space('store/*/*') <= 10 * MIB }, 10),
+    'large pages: then under it';
 is there(1, 40, 1_060_000), 0, 'large pages: the oldest are not';
 $t->stop;
 

@@ -7,10 +7,7 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
-use Bigcache::Test;
+use Bigcache::Test qw(slurp);
 use File::Copy qw(copy);
 use Test::More;
 
@@ -56,12 +53,8 @@ is $t->get('/cache/k')->status, 200, 'serves';
 
 # what the page says, with other paths
 
-my $commands = do {
-    open my $file, '<', "$FindBin::Bin/../docs/operations.md" or die "$!\n";
-    local $/;
-    <$file> =~ /^(    P=.*?)\n\n(?=\S)/ms or die "no commands\n";
-    $1;
-};
+my ($commands) = slurp('docs/operations.md') =~ /^(    P=.*?)\n\n(?=\S)/ms
+    or die "no commands\n";
 
 my $test = 'env ' . ($t->preload ? 'LD_PRELOAD=' . $t->preload . ' ' : '')
     . $t->nginx . ' -t -p ' . $t->dir . ' -c nginx.conf -e stderr';

@@ -5,9 +5,6 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
 use Bigcache::Test;
 use Test::More;
 
@@ -71,14 +68,14 @@ for (1 .. 20) {
 }
 
 is $failed, 0, 'twenty times at work';
-is $t->get('/stat/count')->json->{count}, 121, 'count';
+is $t->count, 121, 'count';
 is $t->get('/stat')->json->{stats}{hit}, 4, 'counters';
 ok $t->reload, 'reload after it';
 is $t->get('/cache/7')->json->{value}, 777, 'serves after reload';
 
 ok $t->stop, 'stops';
 $t->start;
-is $t->get('/stat/count')->json->{count}, 121, 'count after restart';
+is $t->count, 121, 'count after restart';
 unlike $t->error_log, qr/not closed properly/, 'closed properly';
 
 done_testing;

@@ -6,9 +6,6 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
 use Bigcache::Test;
 use Compress::Zlib qw(crc32);
 use POSIX ();
@@ -235,54 +232,17 @@ SKIP: {
 
 # -- an owner that hangs: calls of others end after their time
 
-sub owner {
-    my $inode = (stat $t->dir . '/store/lock')[1];
-    open my $locks, '<', '/proc/locks' or return 0;
+my $owner = $t->wait_for(sub { $t->owner });
+my $caller = $t->connect_to(sub { $_ != $owner });
 
-    for (<$locks>) {
-        return $1 if /FLOCK\s+ADVISORY\s+WRITE\s+(\d+)\s+\S+:$inode\s/;
-    }
-
-    return 0;
-}
-
-# the signal stops a process when one of its threads comes to it
-
-sub halt {
-    my ($pid) = @_;
-
-    $t->signal('STOP', $pid);
-    $t->wait_for(sub {
-        my $running = 0;
-
-        for my $task (glob "/proc/$pid/task/*/stat") {
-            open my $stat, '<', $task or next;
-            $running++ if <$stat> !~ /\) T /;
-        }
-
-        return !$running;
-    });
-}
-
-my $owner = $t->wait_for(sub { owner() });
-my $caller;
-
-for (1 .. 500) {
-    my $c = $t->connect;
-    my $pid = $c->request('GET', '/stat')->header('X-Worker');
-
-    $caller = $c if $pid != $owner;
-    last if $caller;
-}
-
-halt($owner);
+$t->halt($owner);
 
 # not a page that is in the hot index: that is answered anyway
 
 my $begin = time;
 my $r = $caller->request('GET', '/pickle/never');
 is $r->status, 503, 'a hung owner: 503'
-    or diag "owner $owner, now ", owner(), ', answered by ',
+    or diag "owner $owner, now ", $t->owner, ', answered by ',
         $r->header('X-Worker');
 is $r->header('Retry-After'), 1, 'a hung owner: Retry-After';
 like $r->json->{detail}, qr/^the process that has the store open does not/,
@@ -304,7 +264,7 @@ is fine(), FINE, 'for all';
 # and is killed while it hangs
 
 $t->expect_log(qr/exited on signal 9/);
-halt($owner);
+$t->halt($owner);
 $t->signal('KILL', $owner);
 ok $t->wait_for(sub { $caller->request('GET', '/stat/count')->status == 200 },
     5), 'another takes over';
@@ -330,8 +290,11 @@ is_deeply [ grep { $_->status != 503 } @r ], [], 'cannot be opened: 503';
 is $r[0]->header('Retry-After'), 1, 'cannot be opened: Retry-After';
 unlike $r[0]->body, qr/being opened|shutting down/, 'cannot be opened: why'
     or diag $r[0]->body;
+
+# several attempts of each worker
+
 sleep 3;
-my @lines = substr($t->error_log, $log)
+my @lines = $t->error_log($log)
     =~ /cannot be opened, will be tried again/g;
 is @lines, 1, 'cannot be opened: one line of four workers';
 

@@ -11,37 +11,31 @@ use Test::More;
 
 my $t = Bigcache::Test->new->conf->start;
 
-sub answer {
-    my ($r) = @_;
-
-    return join ' ', $r->status, $r->body;
-}
-
 # a miss
 
 my $r = $t->get('/pickle/none');
-is answer($r), '404 {"detail":"cache miss"}', 'miss';
+is $r->answer, '404 {"detail":"cache miss"}', 'miss';
 is $r->header('Content-Type'), 'application/json', 'miss type';
-is answer($t->request('HEAD', '/pickle/none')), '404 ', 'miss of HEAD';
+is $t->request('HEAD', '/pickle/none')->answer, '404 ', 'miss of HEAD';
 
 # POST, GET, HEAD, PUT
 
 $r = $t->request('POST', '/pickle/k', 'bytes');
-is answer($r), '200 {"key":"k","expire":"not set"}', 'POST';
+is $r->answer, '200 {"key":"k","expire":"not set"}', 'POST';
 is $r->header('Content-Type'), 'application/json', 'POST type';
 
 $r = $t->get('/pickle/k');
-is answer($r), '200 bytes', 'GET';
+is $r->answer, '200 bytes', 'GET';
 is $r->header('Content-Length'), 5, 'GET length';
 
 my $head = $t->request('HEAD', '/pickle/k');
-is answer($head), '200 ', 'HEAD';
+is $head->answer, '200 ', 'HEAD';
 is $head->header($_), $r->header($_), "HEAD $_"
     for qw(Content-Type Content-Length ETag Last-Modified);
 
 $r = $t->request('PUT', '/pickle/k', 'other');
-is answer($r), '200 {"key":"k","expire":"not set"}', 'PUT';
-is answer($t->get('/pickle/k')), '200 other', 'PUT overwrites';
+is $r->answer, '200 {"key":"k","expire":"not set"}', 'PUT';
+is $t->get('/pickle/k')->answer, '200 other', 'PUT overwrites';
 
 # bytes
 
@@ -57,18 +51,18 @@ my %bodies = (
 for my $name (sort keys %bodies) {
     my $body = $bodies{$name};
 
-    is answer($t->request('POST', '/pickle/bytes', $body)),
+    is $t->request('POST', '/pickle/bytes', $body)->answer,
         '200 {"key":"bytes","expire":"not set"}', "$name stored";
 
     $r = $t->get('/pickle/bytes');
-    ok answer($r) eq "200 $body", "$name read";
+    ok $r->answer eq "200 $body", "$name read";
     is $r->header('Content-Length'), length $body, "$name length";
 
     $t->request('DELETE', '/pickle/bytes');
 
     is $t->request('POST', '/pickle/bytes',
         [ unpack '(a1000)*', $body ])->status, 200, "$name chunked";
-    ok answer($t->get('/pickle/bytes')) eq "200 $body", "$name read again";
+    ok $t->get('/pickle/bytes')->answer eq "200 $body", "$name read again";
 }
 
 # no bytes: a length of zero, no chunk, no body at all
@@ -80,11 +74,11 @@ for my $case ([ 'zero length' => '' ], [ 'no chunk' => [] ],
 
     $t->request('POST', '/pickle/empty', 'not empty');
 
-    is answer($t->request('POST', '/pickle/empty', $body)),
+    is $t->request('POST', '/pickle/empty', $body)->answer,
         '200 {"key":"empty","expire":"not set"}', "$name stored";
 
     $r = $t->get('/pickle/empty');
-    is answer($r), '200 ', "$name read";
+    is $r->answer, '200 ', "$name read";
     is $r->header('Content-Length'), 0, "$name length";
     is $t->request('HEAD', '/pickle/empty')->status, 200, "$name HEAD";
 }
@@ -134,13 +128,13 @@ $r = $t->get('/cache/raw');
 is $r->status, 409, 'raw at /cache/';
 is $r->header('Content-Type'), 'application/json', 'conflict type';
 like $r->json->{detail}, qr{/pickle/}, 'conflict detail';
-is answer($t->request('HEAD', '/cache/raw')), '409 ', 'HEAD at /cache/';
+is $t->request('HEAD', '/cache/raw')->answer, '409 ', 'HEAD at /cache/';
 
 $t->request('POST', '/cache/json',
     '{"value": {"b" : 1}, "expire": 4102444800.5, "duration": null}');
 
 $r = $t->get('/pickle/json');
-is answer($r), '200 {"value":{"b" : 1},"expire":4102444800.5,"duration":null}',
+is $r->answer, '200 {"value":{"b" : 1},"expire":4102444800.5,"duration":null}',
     'JSON at /pickle/';
 is $r->header('Content-Type'), 'application/json', 'JSON type';
 is $r->header('Content-Length'), length $r->body, 'JSON length';
@@ -148,7 +142,7 @@ is $t->request('HEAD', '/pickle/json')->header('Content-Length'),
     length $r->body, 'HEAD of JSON';
 
 $t->request('POST', '/cache/json', '{"value":1}');
-is answer($t->get('/pickle/json')),
+is $t->get('/pickle/json')->answer,
     '200 {"value":1,"expire":null,"duration":null}', 'JSON without lifetime';
 
 # the latest kind counts
@@ -158,6 +152,6 @@ is $t->get('/cache/raw')->json->{value}, 2, 'JSON over raw';
 
 $t->request('POST', '/pickle/json', 'raw');
 is $t->get('/cache/json')->status, 409, 'raw over JSON';
-is answer($t->get('/pickle/json')), '200 raw', 'raw is read';
+is $t->get('/pickle/json')->answer, '200 raw', 'raw is read';
 
 done_testing;

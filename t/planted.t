@@ -92,9 +92,8 @@ sub refused {
 
     $t->start;
 
-    ok $t->wait_for(sub {
-        $t->error_log =~ /\[crit\].*cannot be opened.*$regex/;
-    }), "$name is a $what: is told" or diag $t->error_log;
+    ok $t->logs(qr/\[crit\].*cannot be opened.*$regex/),
+        "$name is a $what: is told" or diag $t->error_log;
     is $t->get('/pickle/k')->status, 503, "$name is a $what: unavailable";
     untouched($t, "$name is a $what");
     ok -e $file || -l $file, "$name is a $what: it is left there";
@@ -187,7 +186,7 @@ for my $what ('link to a directory', 'FIFO') {
 
     $t->write_file("store/$_", '') for qw(CURRENT 000001.log);
     $t->start;
-    ok $t->wait_for(sub { $t->error_log =~ /\[crit\].*import\.new/ }),
+    ok $t->logs(qr/\[crit\].*import\.new/),
         'import.new is a link: is told';
     untouched($t, 'import.new is a link');
     ok $t->stop, 'import.new is a link: stops';
@@ -198,7 +197,7 @@ for my $what ('link', 'FIFO') {
 
     $t->write_file('store/000001.log', '');
     $t->start;
-    ok $t->wait_for(sub { $t->error_log =~ /\[crit\].*"CURRENT" is a/ }),
+    ok $t->logs(qr/\[crit\].*"CURRENT" is a/),
         "CURRENT of an original is a $what: is told";
     untouched($t, "CURRENT of an original is a $what");
     ok $t->stop, "CURRENT of an original is a $what: stops";
@@ -299,9 +298,8 @@ SKIP: {
 
     $t->start;
     is $t->get('/pickle/k')->status, 503, 'and is of another user';
-    ok $t->wait_for(sub {
-        $t->error_log =~ /a process of another user serves owner\.sock/;
-    }), 'is told' or diag $t->error_log;
+    ok $t->logs(qr/a process of another user serves owner\.sock/), 'is told'
+        or diag $t->error_log;
 
     kill 'KILL', $pid;
     waitpid $pid, 0;

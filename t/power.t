@@ -27,9 +27,6 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
 use Bigcache::Test::Power;
 use Test::More;
 
@@ -60,14 +57,6 @@ sub try {
     $p->stop;
     $p->compare;
     $p->verify(points => $points < 3 ? 3 : $points, seed => $seed, again => 9);
-}
-
-
-sub logged {
-    my ($p, $regex) = @_;
-
-    return $p->t->wait_for(sub { $p->t->error_log =~ $regex })
-        || die "no line $regex\n" . $p->t->error_log;
 }
 
 
@@ -195,7 +184,7 @@ try('compaction', 20, sub {
 
         $p->note("removals, $round");
         $p->all(map { $p->removal($_) } grep { rand() < 0.6 } @keys);
-        logged($p, qr/(?:compacted.*){2}/s);
+        $p->t->logs(qr/(?:compacted.*){2}/s) or die "not logged\n";
         $p->note("compacted, $round");
         $p->all(map { $p->page("d/$_", $p->noise("d/$_", 1000)) } 1 .. 30);
         @keys = map { "c2/$_" } 1 .. 600;
@@ -243,7 +232,7 @@ END
         $p->all(map { rand() < 0.5 ? any($p, $_) : $p->removal($_) }
             map { sprintf 'o/%04d', $_ } some(60, 0 .. $number - 1));
         $p->all($p->purge('o/044'));
-        logged($p, qr/import done/);
+        $p->t->logs(qr/import done/) or die "not logged\n";
         $p->note('import done');
         $p->t->wait_for(sub { !glob $p->store . '/*.ldb' });
         $p->all(map { any($p, "new/$_") } 1 .. 30);

@@ -10,12 +10,6 @@ use Test::More;
 
 my $t = Bigcache::Test->new->conf(http => 'keepalive_requests 100000;')->start;
 
-sub answer {
-    my ($r) = @_;
-
-    return join ' ', $r->status, $r->body;
-}
-
 sub purge {
     my ($prefix) = @_;
 
@@ -38,24 +32,24 @@ sub stored {
 fill(qw(ds/1 ds/2 ds/sub/3 ds dsx other));
 
 my $r = purge('ds/');
-is answer($r), q(200 {"message":"prefix 'ds/': 3 keys deleted."}), 'three keys';
+is $r->answer, q(200 {"message":"prefix 'ds/': 3 keys deleted."}), 'three keys';
 is $r->header('Content-Type'), 'application/json', 'type';
 is stored(qw(ds/1 ds/2 ds/sub/3 ds dsx other)), 'ds dsx other', 'others stay';
 is $t->get('/stat/count')->body, '{"count":3}', 'count';
 
-is answer(purge('ds/')), q(200 {"message":"prefix 'ds/': 0 keys deleted."}),
+is purge('ds/')->answer, q(200 {"message":"prefix 'ds/': 0 keys deleted."}),
     'none left';
-is answer(purge('none')), q(200 {"message":"prefix 'none': 0 keys deleted."}),
+is purge('none')->answer, q(200 {"message":"prefix 'none': 0 keys deleted."}),
     'none ever';
 
 # a trailing slash tells
 
-is answer(purge('ds')), q(200 {"message":"prefix 'ds': 2 keys deleted."}),
+is purge('ds')->answer, q(200 {"message":"prefix 'ds': 2 keys deleted."}),
     'without slash';
 is stored(qw(ds dsx other)), 'other', 'slash was not implied';
 
 fill(qw(a//b a/b));
-is answer(purge('a//')), q(200 {"message":"prefix 'a//': 1 keys deleted."}),
+is purge('a//')->answer, q(200 {"message":"prefix 'a//': 1 keys deleted."}),
     'two trailing slashes';
 is stored(qw(a//b a/b)), 'a/b', 'one slash stays';
 
@@ -63,28 +57,28 @@ is stored(qw(a//b a/b)), 'a/b', 'one slash stays';
 
 for my $path ('/ds', '//ds', '%2Fds', '/%2f/ds') {
     fill(qw(ds/1 x));
-    is answer(purge($path)), q(200 {"message":"prefix 'ds': 1 keys deleted."}),
+    is purge($path)->answer, q(200 {"message":"prefix 'ds': 1 keys deleted."}),
         "leading slashes of $path";
 }
 
 # the whole key is a prefix of it
 
 fill(qw(whole whole2));
-is answer(purge('whole2')),
+is purge('whole2')->answer,
     q(200 {"message":"prefix 'whole2': 1 keys deleted."}), 'whole key';
 is stored(qw(whole whole2)), 'whole', 'shorter key stays';
 
 # decoding
 
 fill('a%20b/1', 'a+b/1');
-is answer(purge('a%20b')), q(200 {"message":"prefix 'a b': 1 keys deleted."}),
+is purge('a%20b')->answer, q(200 {"message":"prefix 'a b': 1 keys deleted."}),
     'a decoded space';
 is stored('a%20b/1', 'a+b/1'), 'a+b/1', 'plus is a plus';
 
 fill('한글/1', '한국/1');
-is answer(purge('%ED%95%9C%EA%B8%80')),
+is purge('%ED%95%9C%EA%B8%80')->answer,
     q(200 {"message":"prefix '한글': 1 keys deleted."}), 'decoded UTF-8';
-is answer(purge('한')), q(200 {"message":"prefix '한': 1 keys deleted."}),
+is purge('한')->answer, q(200 {"message":"prefix '한': 1 keys deleted."}),
     'raw UTF-8';
 
 fill('한글/1');
@@ -92,16 +86,16 @@ is purge('%ED%95')->json->{message}, "prefix '\x{fffd}': 1 keys deleted.",
     'part of a character';
 
 fill('p?page=1', 'p?page=2', 'p');
-is answer(purge('p?page=')),
+is purge('p?page=')->answer,
     q(200 {"message":"prefix 'p?page=': 2 keys deleted."}), 'query string';
 is stored('p'), 'p', 'key without query stays';
 
 fill('p?page=1', 'p');
-is answer(purge('p%3Fpage')),
+is purge('p%3Fpage')->answer,
     q(200 {"message":"prefix 'p?page': 1 keys deleted."}), 'decoded query';
 
 fill('a%22b');
-is answer(purge('a%22')), q(200 {"message":"prefix 'a\"': 1 keys deleted."}),
+is purge('a%22')->answer, q(200 {"message":"prefix 'a\"': 1 keys deleted."}),
     'a quote';
 
 fill('%FF1', '%FF%FF1', '%FE');
@@ -114,7 +108,7 @@ is stored('%FE'), '%FE', 'byte below stays';
 for my $path ('', '/', '///', '%2F') {
     fill('x');
     $r = purge($path);
-    is answer($r), '400 {"detail":"prefix is empty"}', "empty: '$path'";
+    is $r->answer, '400 {"detail":"prefix is empty"}', "empty: '$path'";
     is $r->header('Content-Type'), 'application/json', "type: '$path'";
     is stored('x'), 'x', "nothing removed: '$path'";
 }
@@ -132,14 +126,14 @@ for my $path ('x%00', 'x%zz', 'x%4', 'x?%', 'x?%00') {
 
 fill('kind/raw');
 $t->request('POST', '/cache/kind/json', '{"value":1}');
-is answer(purge('kind/')), q(200 {"message":"prefix 'kind/': 2 keys deleted."}),
+is purge('kind/')->answer, q(200 {"message":"prefix 'kind/': 2 keys deleted."}),
     'raw and JSON';
 
 # what has expired is removed, not counted
 
 fill('e/live');
 $t->request('POST', '/cache/e/old', '{"value":1,"expire":1}');
-is answer(purge('e/')), q(200 {"message":"prefix 'e/': 1 keys deleted."}),
+is purge('e/')->answer, q(200 {"message":"prefix 'e/': 1 keys deleted."}),
     'expired not counted';
 is $t->get('/stat/count')->body, '{"count":0}', 'expired removed';
 
@@ -149,7 +143,7 @@ my $c = $t->connect;
 $c->request('POST', "/pickle/many/$_", $_) for 1 .. 3000;
 $c->request('POST', '/pickle/man', 1);
 
-is answer(purge('many/')),
+is purge('many/')->answer,
     q(200 {"message":"prefix 'many/': 3000 keys deleted."}), 'many keys';
 is stored('man'), 'man', 'neighbour stays';
 is $t->get('/stat/count')->body, '{"count":1}', 'one left';

@@ -6,9 +6,6 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
 use Bigcache::Test;
 use Test::More;
 
@@ -137,7 +134,7 @@ is_deeply [ grep { !$_ || $_->status !~ /^(?:0|200|503)$/ } @answers ], [],
     'all have an answer';
 
 $t->start;
-is $t->get('/stat/count')->json->{count}, 4, 'count after that';
+is $t->count, 4, 'count after that';
 unlike $t->error_log, qr/not closed properly/, 'closed properly';
 
 done_testing;

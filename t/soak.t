@@ -10,9 +10,6 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
 use Bigcache::Test;
 use Bigcache::Test::Load;
 use Test::More;
@@ -43,7 +40,7 @@ my ($reloads, $kills) = (0, 0);
 my (%rss, @files);
 
 while (time < $begin + SECONDS) {
-    sleep 0.1;
+    sleep 0.1;              # between two looks
 
     if (time > $reload) {
         $t->reload;
@@ -63,9 +60,9 @@ while (time < $begin + SECONDS) {
     }
 
     for my $pid ($t->worker_pids) {
-        my $rss = $t->rss($pid) / 1024;
+        my $rss = $t->memory($pid) / 1024;
         $rss{most} = $rss if $rss > ($rss{most} // 0);
-        my $n = () = glob "/proc/$pid/fd/*";
+        my $n = $t->open_files($pid);
         $rss{files} = $n if $n > ($rss{files} // 0);
         $n = () = glob "/proc/$pid/task/*";
         $rss{threads} = $n if $n > ($rss{threads} // 0);
@@ -92,9 +89,7 @@ my $text = sprintf '%d workers, %.0f s, %d reloads, %d kills: %d requests, '
 
 $ENV{BIGCACHE_SOAK} ? diag $text : note $text;
 
-my $size = 0;
-$size += -s for glob $t->dir . '/store/pages/*';
-cmp_ok $size, '<', 500_000_000, 'space comes back';
+cmp_ok $t->space('store/pages/*'), '<', 500_000_000, 'space comes back';
 
 ok $t->stop, 'stops';
 

@@ -7,9 +7,6 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
 use Bigcache::Test;
 use Test::More;
 
@@ -17,19 +14,7 @@ my $conf = Bigcache::Test->default_conf(
     main => 'worker_processes %%WORKERS%%;',
     path => '%%SYNC%%');
 
-sub metric {
-    my ($t, $name) = @_;
-
-    return $t->get('/metrics')->body =~ /^bigcache_$name (\S+)$/m ? $1 : undef;
-}
-
 sub store { $_[0]->request('POST', "/pickle/$_[1]", 'x' x 3000)->status }
-
-sub durable {
-    my ($t) = @_;
-
-    return $t->wait_for(sub { metric($t, 'unsynced_seconds') == 0 });
-}
 
 for my $workers (1, 4) {
     my $t = Bigcache::Test->new->conf($conf
@@ -41,11 +26,11 @@ for my $workers (1, 4) {
 
     for my $round (1 .. 3) {
         is store($t, "k$round"), 200, "$name: stored, $round";
-        ok durable($t), "$name: is synced by itself, $round";
+        ok $t->durable, "$name: is synced by itself, $round";
     }
 
-    ok metric($t, 'syncs_total') >= 3, "$name: counted";
-    is metric($t, 'sync_failures_total'), 0, "$name: none failed";
+    ok $t->metric('syncs_total') >= 3, "$name: counted";
+    is $t->metric('sync_failures_total'), 0, "$name: none failed";
     ok $t->stop, "$name: stops";
 }
 
@@ -59,32 +44,32 @@ for my $sync ('sync=off', 'sync=1h') {
         "$sync: open";
 
     is store($t, "k$_"), 200, "$sync: stored, $_" for 1 .. 5;
-    ok metric($t, 'unsynced_seconds') > 0, "$sync: is not synced";
+    ok $t->metric('unsynced_seconds') > 0, "$sync: is not synced";
 
-    my $before = metric($t, 'syncs_total');
+    my $before = $t->metric('syncs_total');
 
     is store($t, 'more'), 200, "$sync: stored";
-    is metric($t, 'syncs_total'), $before, "$sync: without a sync";
+    is $t->metric('syncs_total'), $before, "$sync: without a sync";
 
     is $t->request('DELETE', '/pickle/k1')->status, 200, "$sync: deleted";
-    is metric($t, 'syncs_total'), $before + 1, "$sync: with one";
+    is $t->metric('syncs_total'), $before + 1, "$sync: with one";
     is $t->request('DELETE', '/pickle/k1')->status, 404, "$sync: gone";
-    is metric($t, 'syncs_total'), $before + 1, "$sync: and that is known";
+    is $t->metric('syncs_total'), $before + 1, "$sync: and that is known";
 
     my $batch = join ',', map { qq({"op":"delete","key":"k$_"}) } 2 .. 4;
     is $t->request('POST', '/batch', qq({"operations":[$batch]}))->body,
         '{"results":[' . join(',', ('{"status":200}') x 3) . ']}',
         "$sync: a batch of them";
-    is metric($t, 'syncs_total'), $before + 2, "$sync: with one for all";
+    is $t->metric('syncs_total'), $before + 2, "$sync: with one for all";
 
     # when it begins, and when what it has removed is to be forgotten
 
     is $t->request('DELETE', '/prefix/k')->status, 200, "$sync: a purge";
-    is metric($t, 'syncs_total'), $before + 4, "$sync: with two";
+    is $t->metric('syncs_total'), $before + 4, "$sync: with two";
 
-    ok metric($t, 'unsynced_seconds') > 0, "$sync: stores are not synced yet";
+    ok $t->metric('unsynced_seconds') > 0, "$sync: stores are not synced yet";
     is $t->request('POST', '/close')->status, 200, "$sync: closed";
-    is metric($t, 'unsynced_seconds'), '0.000', "$sync: which syncs them";
+    is $t->metric('unsynced_seconds'), '0.000', "$sync: which syncs them";
     is $t->request('POST', '/open')->status, 200, "$sync: opened";
     is $t->get('/pickle/more')->status, 200, "$sync: there";
     ok $t->stop, "$sync: stops";

@@ -5,9 +5,6 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
 use Bigcache::Test;
 use Test::More;
 
@@ -21,9 +18,7 @@ for my $tool (qw(openssl curl)) {
 plan skip_all => 'nginx without TLS'
     if `${\$t->nginx} -V 2>&1` !~ /http_ssl_module/;
 
-system("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
-    . " -keyout $dir/key.pem -out $dir/cert.pem >$dir/out 2>&1") == 0
-    or die "openssl: " . $t->read_file('out');
+$t->certificate or die "openssl: " . $t->read_file('out');
 
 $t->conf(
     http => 'client_max_body_size 10m;',

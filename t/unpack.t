@@ -7,9 +7,6 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
 use Socket qw(SOL_SOCKET SO_RCVBUF);
 
 use Bigcache::Test;
@@ -146,12 +143,12 @@ $t->write_file('parts/page.html', '<<!--#include virtual="/pickle/value" -->|'
 same('at once');
 
 my @held = idle(HELD);
-my $memory = $t->rss($worker);
+my $memory = $t->memory($worker);
 
 same('by pieces');
 
 my @idle = idle(IDLE);
-my $more = ($t->rss($worker) - $memory) / 1e6;
+my $more = ($t->memory($worker) - $memory) / 1e6;
 
 SKIP: {
     skip 'memory of sanitizers', 1 if $ENV{ASAN_OPTIONS};

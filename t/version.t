@@ -7,22 +7,12 @@ use strict;
 use warnings;
 
 use FindBin;
-use lib "$FindBin::Bin/lib";
-
-use Bigcache::Test;
+use Bigcache::Test qw(slurp);
 use JSON::PP ();
 use Test::More;
 
 my $top = "$FindBin::Bin/..";
 my $tool = $ENV{BIGCACHE_TOOL} || "$top/build/bigcache";
-
-
-sub slurp {
-    open my $file, '<', "$top/$_[0]" or die "$_[0]: $!\n";
-    local $/;
-
-    return scalar <$file>;
-}
 
 
 my ($version) = slurp('src/base/bigcache_release.h')

@@ -10,9 +10,7 @@ use strict;
 use warnings;
 
 use FindBin;
-use lib "$FindBin::Bin/lib";
-
-use Bigcache::Test;
+use Bigcache::Test qw(slurp);
 use Digest::SHA qw(sha256_base64);
 use JSON::PP ();
 use Test::More;
@@ -130,7 +128,7 @@ for my $name (qw(script style)) {
 
 is $t->request('POST', "/cache$_", '{"value":1}')->status, 200, "the key $_"
     for sort keys %type;
-is $t->get('/stat/count')->json->{count}, 4, 'are stored';
+is $t->count, 4, 'are stored';
 $t->request('POST', '/clear');
 
 # -- openapi.json
@@ -186,11 +184,8 @@ for my $path (sort keys %{ $api->{paths} }) {
         [ sort split /, /, $allow ], "$path: its methods";
 }
 
-my @routes = do {
-    open my $file, '<', "$top/src/api/ngx_http_bigcache_route.c" or die $!;
-    local $/;
-    <$file> =~ m{ngx_string\("(/[a-z/]+)"\)}g;
-};
+my @routes = slurp('src/api/ngx_http_bigcache_route.c')
+    =~ m{ngx_string\("(/[a-z/]+)"\)}g;
 my %described = map { s/\{.*//r => 1 } keys %{ $api->{paths} };
 
 cmp_ok scalar @routes, '>', 8, 'there are routes';
@@ -214,11 +209,7 @@ sub walk_parameters {
 
 # what is said in sentences is what the sources say
 
-my $sources = join '', map {
-    open my $file, '<', $_ or die $!;
-    local $/;
-    <$file> =~ s/"\s+"//gr;
-} glob "$top/src/*/*.c";
+my $sources = join '', map { slurp($_) =~ s/"\s+"//gr } glob "$top/src/*/*.c";
 
 sub details {
     my ($node) = @_;

@@ -9,13 +9,10 @@ use strict;
 use warnings;
 
 use FindBin;
-use lib "$FindBin::Bin/../lib";
-
-use Bigcache::Test;
+use Bigcache::Test qw(slurp);
 use Bigcache::Test::Browser;
 use Cwd qw(abs_path);
 use Test::More;
-use Time::HiRes qw(sleep);
 
 plan skip_all => 'no Django, or nothing to install packages with'
     if system("/usr/bin/python3 -c 'import django, ensurepip, setuptools, wheel'"
@@ -34,9 +31,7 @@ $t->conf(
 
 # the blocks of the document, by what is in them
 
-open my $file, '<', "$top/docs/django.md" or die "$!\n";
-my $text = do { local $/; <$file> };
-close $file;
+my $text = slurp('docs/django.md');
 
 my @blocks = map { s/^    //mgr } $text
     =~ /^(    .*\n(?:    .*\n|\n(?=\n*    ))*)/mg;
@@ -123,7 +118,7 @@ sub start_site {
 
     $t->wait_for(sub {
         HTTP::Tiny->new(timeout => 5)->get("http://127.0.0.1:$site/none")
-            ->{status} == 404 or sleep(0.1) && 0;
+            ->{status} == 404;
     }, 60) or die "no server:\n" . $t->read_file('site.log');
 }
 

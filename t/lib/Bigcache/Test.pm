@@ -10,6 +10,8 @@ package Bigcache::Test;
 #     is $t->get('/cache/none')->status, 404, 'a miss';
 #     done_testing;
 #
+# The functions noise(), raw() and slurp() are exported on request.
+#
 # Environment: BIGCACHE_NGINX (binary), BIGCACHE_MODULE (.so), BIGCACHE_PRELOAD
 # (for LD_PRELOAD of nginx alone), BIGCACHE_LOG (level of error.log, info),
 # BIGCACHE_KEEP=1 (keeps the directory), BIGCACHE_TIMEOUT (seconds, 300),
@@ -19,7 +21,7 @@ use strict;
 use warnings;
 
 use Cwd qw(abs_path);
-use Errno qw(EADDRINUSE);
+use Exporter qw(import);
 use File::Basename qw(dirname);
 use File::Path qw(remove_tree);
 use File::Temp qw(tempdir);
@@ -31,6 +33,8 @@ use Test::More ();
 use Time::HiRes qw(sleep time);
 
 use Bigcache::Test::Connection;
+
+our @EXPORT_OK = qw(noise raw slurp);
 
 use constant WAIT => 30;
 
@@ -86,13 +90,14 @@ sub conf {
 
 # default_conf(NAME => TEXT, ...): a configuration with one store and one
 # server.  "main", "events", "http", "server" and "location" are directives of
-# that block, "path" parameters of bigcache_path, "listen" of listen, "size" that
-# of the zone, and "servers" are blocks after the server
+# that block, "store" is the directory, "path" parameters of bigcache_path,
+# "listen" of listen, "size" that of the zone "main", and "servers" are blocks
+# after the server
 
 sub default_conf {
     my ($class, %of) = @_;
 
-    my %default = (size => '1m', map { $_ => '' }
+    my %default = (store => '%%DIR%%/store', size => '1m', map { $_ => '' }
         qw(main events http path listen server location servers));
 
     exists $default{$_} or die "no \"$_\" in a configuration\n" for keys %of;
@@ -108,7 +113,7 @@ events {
 http {
     %%HTTP%%
     $of{http}
-    bigcache_path %%DIR%%/store zone=main:$of{size}$of{path};
+    bigcache_path $of{store} zone=main:$of{size}$of{path};
     server {
         listen 127.0.0.1:%%PORT_0%%$of{listen};
         $of{server}
@@ -235,6 +240,75 @@ sub read_file {
     local $/;
 
     return scalar <$file> // '';
+}
+
+
+# patch(NAME, OFFSET, BYTES): in place of what is there; an offset below 1 is a
+# part of the size
+
+sub patch {
+    my ($self, $name, $offset, $bytes) = @_;
+
+    my $content = $self->read_file($name);
+    my $at = $offset && $offset < 1 ? int $offset * length $content : $offset;
+
+    substr $content, $at, length $bytes, $bytes;
+    $self->write_file($name, $content);
+}
+
+
+# files(PATTERN): names of files of the store, for those three
+
+sub files {
+    my ($self, $pattern) = @_;
+
+    return map { substr $_, 1 + length $self->{dir} }
+        sort glob "$self->{dir}/store/$pattern";
+}
+
+
+# slurp(FILE): its bytes; a relative name is one of the project's
+
+sub slurp {
+    my ($name) = @_;
+
+    $name = "$top/$name" if $name !~ m{^/};
+    open my $file, '<:raw', $name or die "$name: $!\n";
+    local $/;
+
+    return scalar <$file> // '';
+}
+
+
+# noise(N): random bytes, which do not compress
+
+sub noise {
+    return pack 'N*', map { int rand 2 ** 32 } 1 .. $_[0] / 4;
+}
+
+
+# space(PATTERN): bytes in the files that match, some of which may go meanwhile
+
+sub space {
+    my ($self, $pattern) = @_;
+
+    my $size = 0;
+    $size += -s // 0 for glob "$self->{dir}/$pattern";
+
+    return $size;
+}
+
+
+# certificate: makes cert.pem and key.pem; false if openssl cannot
+
+sub certificate {
+    my ($self) = @_;
+
+    my $dir = $self->{dir};
+
+    return !system 'openssl req -x509 -newkey rsa:2048 -nodes -days 2'
+        . " -subj /CN=localhost -keyout $dir/key.pem -out $dir/cert.pem"
+        . " >$dir/out 2>&1";
 }
 
 
@@ -468,6 +542,37 @@ sub wait_for {
 }
 
 
+# in_child(CODE, SECONDS): runs it in a process that has so many seconds, 100 by
+# default; calling what is returned waits for its end, and gives what CODE
+# returned, a string
+
+sub in_child {
+    my ($self, $code, $seconds) = @_;
+
+    pipe my $read, my $write or die "pipe: $!\n";
+    my $pid = fork // die "fork: $!\n";
+
+    if (!$pid) {
+        $SIG{ALRM} = 'DEFAULT';
+        alarm($seconds || 100);
+        srand;
+        close $read;
+        print $write eval { $code->() } // "died: $@";
+        close $write;
+        POSIX::_exit(0);
+    }
+
+    close $write;
+
+    return sub {
+        local $/;
+        my $said = <$read>;
+        waitpid $pid, 0;
+        return $said // '';
+    };
+}
+
+
 # nginx_t(CONF): the exit code and the output of nginx -t
 
 sub nginx_t {
@@ -538,12 +643,53 @@ sub _alive {
 }
 
 
-# rss(PID): resident memory in bytes
+# owner(STORE): the process that has it open, or 0: who holds the lock of its
+# directory
 
-sub rss {
-    my ($self, $pid) = @_;
+sub owner {
+    my ($self, $store) = @_;
 
-    return _slurp("/proc/$pid/status") =~ /^VmRSS:\s+(\d+) kB/m ? $1 * 1024 : 0;
+    $store //= "$self->{dir}/store";
+    my $inode = (stat "$store/lock")[1] // return 0;
+
+    return _slurp('/proc/locks')
+        =~ /FLOCK\s+ADVISORY\s+WRITE\s+(\d+)\s+\S+:$inode\s/ ? $1 : 0;
+}
+
+
+# halt(PID ...): stops processes, and returns when all their threads have: the
+# signal does that when one of them comes to it
+
+sub halt {
+    my ($self, @pids) = @_;
+
+    $self->signal('STOP', @pids);
+
+    return $self->wait_for(sub {
+        !grep { _slurp("$_/stat") =~ /\) [^TZX] / }
+            map { glob "/proc/$_/task/*" } @pids;
+    });
+}
+
+
+# memory(PID, FIELD): in bytes, VmRSS by default, which is all that is resident
+
+sub memory {
+    my ($self, $pid, $field) = @_;
+
+    $field //= 'VmRSS';
+
+    return _slurp("/proc/$pid/status") =~ /^$field:\s+(\d+) kB/m
+        ? $1 * 1024 : 0;
+}
+
+
+# open_files(PID ...): their names
+
+sub open_files {
+    my ($self, @pids) = @_;
+
+    return map { readlink // () } map { glob "/proc/$_/fd/*" } @pids;
 }
 
 
@@ -566,6 +712,46 @@ sub connect {
 }
 
 
+# connect_to(CODE): a connection to a worker for whose pid CODE is true, and the
+# pid; for a server that says it in X-Worker.  Those that go elsewhere stay open
+# for a while, which keeps the others busy.
+
+sub connect_to {
+    my ($self, $code) = @_;
+
+    my @others;
+
+    for (1 .. 5000) {
+        my $c = $self->connect;
+        my $pid = $c->request('GET', '/stat')->header('X-Worker');
+
+        local $_ = $pid;
+        return wantarray ? ($c, $pid) : $c if $code->();
+
+        push @others, $c;
+        shift @others if @others > 100;
+    }
+
+    die "no connection to that worker\n";
+}
+
+
+# connect_to_each(N): a connection to each of N workers
+
+sub connect_to_each {
+    my ($self, $n) = @_;
+
+    my %by;
+
+    while (keys %by < $n) {
+        my ($c, $pid) = $self->connect_to(sub { !$by{$_} });
+        $by{$pid} = $c;
+    }
+
+    return map { $by{$_} } sort keys %by;
+}
+
+
 # get(PATH, HEADER => VALUE ...), and the same for any METHOD with a BODY: a
 # string, undef for none, or a reference to an array of chunks; one connection
 # each, port 0
@@ -578,11 +764,26 @@ sub get {
 
 
 sub request {
-    my ($self, $method, $path, $body, @headers) = @_;
+    my ($self, @request) = @_;
 
-    return $self->connect->request($method, $path, $body,
+    return $self->request_to(0, @request);
+}
+
+
+# request_to(N, ...): the same, at port N
+
+sub request_to {
+    my ($self, $n, $method, $path, $body, @headers) = @_;
+
+    return $self->connect($n)->request($method, $path, $body,
         Connection => 'close', @headers);
 }
+
+
+# raw(METHOD, PATH, BODY, HEADER => VALUE ...): the bytes of such a request,
+# which keeps its connection
+
+*raw = \&Bigcache::Test::Connection::raw;
 
 
 # http(RAW, ...): sends the pieces, with a pause of 50 ms between them, reads
@@ -633,12 +834,70 @@ sub json_is {
 }
 
 
-# -- the error log
+# count(BASE): how many keys are stored, as /stat/count below BASE says, or -1
 
-sub error_log {
+sub count {
+    my ($self, $base) = @_;
+
+    my $r = $self->get(($base // '') . '/stat/count');
+
+    return ($r->json // {})->{count} // -1;
+}
+
+
+# counted(N, NAME, SECONDS): that many in the end: what expires, or is purged,
+# is counted until it is removed
+
+sub counted {
+    my ($self, $n, $name, $seconds) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    $self->wait_for(sub { $self->count == $n }, $seconds);
+
+    return Test::More::is($self->count, $n, $name);
+}
+
+
+# metric(NAME): the value of a sample of /metrics, whose name, without the
+# prefix that all have, may be followed by labels
+
+sub metric {
+    my ($self, $name) = @_;
+
+    return $self->get('/metrics')->body =~ /^bigcache_\Q$name\E (\S+)$/m
+        ? $1 : undef;
+}
+
+
+# durable: waits until all that is stored is synced
+
+sub durable {
     my ($self) = @_;
 
-    return $self->read_file('error.log');
+    return $self->wait_for(sub {
+        ($self->metric('unsynced_seconds') // 1) == 0;
+    });
+}
+
+
+# -- the error log
+
+# error_log(OFFSET): what was written behind that
+
+sub error_log {
+    my ($self, $offset) = @_;
+
+    return substr $self->read_file('error.log'), $offset // 0;
+}
+
+
+# logs(REGEX, SECONDS): waits for a line
+
+sub logs {
+    my ($self, $regex, $seconds) = @_;
+
+    return $self->wait_for(sub { $self->error_log =~ $regex }, $seconds);
 }
 
 

@@ -80,7 +80,25 @@ sub request {
 
 
 sub send_request {
-    my ($self, $method, $path, $body, @headers) = @_;
+    my ($self, @request) = @_;
+
+    $self->send($_) for _pieces(@request);
+
+    return $self;
+}
+
+
+# raw(METHOD, PATH, BODY, HEADER => VALUE ...): the bytes of such a request
+
+sub raw {
+    return join '', _pieces(@_);
+}
+
+
+# head and body, of which the one may be text and the other bytes
+
+sub _pieces {
+    my ($method, $path, $body, @headers) = @_;
 
     my $head = "$method $path HTTP/1.1\r\n";
     my %given;
@@ -101,7 +119,23 @@ sub send_request {
         $head .= 'Content-Length: ' . length($body) . "\r\n";
     }
 
-    return $self->send("$head\r\n")->send($body // '');
+    return ("$head\r\n", $body // '');
+}
+
+
+# begin(METHOD, PATH, LENGTH, HEADER => VALUE ...): sends the head of a request,
+# and returns when the server has begun to read its body
+
+sub begin {
+    my ($self, $method, $path, $length, @headers) = @_;
+
+    $self->send_request($method, $path, undef, 'Content-Length' => $length,
+        Expect => '100-continue', @headers);
+
+    my $head = $self->read_until("\r\n\r\n") // 'nothing';
+    $head =~ m{^HTTP/1\.1 100 } or die "no 100 Continue: $head\n";
+
+    return $self;
 }
 
 

@@ -1,7 +1,8 @@
 package Bigcache::Test::Response;
 
 # An HTTP answer: status (0 if there was none), reason, version, header(NAME),
-# headers(NAME), body, json, truncated.
+# headers(NAME), body, json, error, truncated, and answer, which is status and
+# body.
 
 use strict;
 use warnings;
@@ -35,6 +36,7 @@ sub reason { $_[0]{reason} }
 sub version { $_[0]{version} }
 sub head { $_[0]{head} }
 sub body { $_[0]{body} }
+sub answer { "$_[0]{status} $_[0]{body}" }
 sub truncated { $_[0]{truncated} }
 
 
@@ -59,6 +61,15 @@ sub json {
     my ($self) = @_;
 
     return eval { JSON::PP->new->utf8->allow_nonref->decode($self->{body}) };
+}
+
+
+# error: the first of the errors that a 422 tells, or none
+
+sub error {
+    my ($self) = @_;
+
+    return eval { $self->json->{detail}[0] } || {};
 }
 
 1;
