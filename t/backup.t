@@ -9,13 +9,9 @@ use strict;
 use warnings;
 
 use FindBin;
-use lib "$FindBin::Bin/lib";
-
-use Bigcache::Test;
+use Bigcache::Test qw(slurp);
 use Digest::MD5 qw(md5_hex);
-use POSIX ();
 use Test::More;
-use Time::HiRes qw(sleep time);
 
 use constant { PAGES => 300, WRITERS => 3 };
 
@@ -98,6 +94,11 @@ sub start_writers {
 
         $writers{$pid} = 1;
     }
+
+    my $sets = 'requests_total{operation="set",status="200"}';
+    my $before = $t->metric($sets);
+
+    $t->wait_for(sub { $t->metric($sets) > $before + 50 * WRITERS });
 }
 
 
@@ -183,21 +184,9 @@ sub check_copy {
 }
 
 
-sub slurp {
-    open my $file, '<', $_[0] or return ') X ';
-    local $/;
-
-    return scalar <$file> // ') X ';
-}
-
-
 # -- the commands, as they stand there, with other paths
 
-my $page = do {
-    open my $file, '<', "$FindBin::Bin/../docs/operations.md" or die "$!\n";
-    local $/;
-    <$file>;
-};
+my $page = slurp('docs/operations.md');
 
 
 sub commands {
@@ -265,7 +254,6 @@ my $pause = commands('With a pause.');
 
 fill(1);
 start_writers();
-sleep 0.5;
 shell($pause);
 is $t->get('/pickle/page1')->status, 200, 'pause: the store is open again';
 ok !-e $t->dir . '/backup/bigcache.new', 'pause: the copy has its name';
@@ -299,7 +287,6 @@ my ($names) = $links =~ /\A(.*\n)/;
 fill(3);
 fill(4);
 start_writers();
-sleep 1;
 
 # what an earlier run may have left
 
@@ -353,16 +340,11 @@ my $whole = Bigcache::Test->new;
 
 fill(9);
 start_writers();
-sleep 0.5;
 fill(10);
 
 my @nginx = ($t->running, $t->children);
 
-$t->signal('STOP', @nginx);
-ok $t->wait_for(sub {
-    !grep { !/\) [TZX] / } map { slurp("$_/stat") }
-        map { glob "/proc/$_/task/*" } @nginx;
-}), 'moment: all have stopped';
+ok $t->halt(@nginx), 'moment: all have stopped';
 is system('cp', '-a', $store, $whole->dir . '/store'), 0, 'moment: copied';
 $t->signal('CONT', @nginx);
 

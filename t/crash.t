@@ -8,9 +8,6 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
 use Bigcache::Test;
 use POSIX ();
 use Storable qw(freeze thaw);
@@ -262,24 +259,6 @@ sub check {
 }
 
 
-# counted(N, NAME): what was purged is counted until it is gone
-
-sub counted {
-    my ($n, $name) = @_;
-
-    my $count;
-    my $end = time + 20;
-
-    while (($count = ($t->get('/stat/count')->json // {})->{count} // -1) != $n)
-    {
-        last if time > $end;
-        sleep 0.02;
-    }
-
-    is $count, $n, "$name: count";
-}
-
-
 my ($done, $doubtful, $last) = (0, 0, 0);
 
 for my $round (1 .. ROUNDS) {
@@ -287,6 +266,8 @@ for my $round (1 .. ROUNDS) {
     my $name = "round $round, " . ($all ? 'all killed' : 'worker killed');
     my ($worker) = $t->worker_pids;
     my @writers = map { start_writer($_) } 1 .. WRITERS;
+
+    # until some moment, often while they begin
 
     sleep rand() < 0.2 ? rand 0.02 : rand 0.5;
 
@@ -328,7 +309,7 @@ for my $round (1 .. ROUNDS) {
     }
 
     $last = check($name);
-    counted($last, $name);
+    $t->counted($last, "$name: count");
 
     if (!Test::More->builder->is_passing) {
         diag "stopped after $name, seed $seed";
@@ -345,13 +326,13 @@ ok $t->stop, 'stops';
 my $log = length $t->error_log;
 $t->start;
 is check('after a stop'), $last, 'as many keys';
-counted($last, 'after a stop');
-unlike substr($t->error_log, $log), qr/not closed properly/, 'closed properly';
+$t->counted($last, 'after a stop: count');
+unlike $t->error_log($log), qr/not closed properly/, 'closed properly';
 
 # the space of what is gone comes back
 
 is $t->request('DELETE', '/prefix/w')->status, 200, 'purges all';
-counted(0, 'nothing');
+$t->counted(0, 'nothing: count');
 ok $t->wait_for(sub { 1 >= (() = glob $t->dir . '/store/pages/*') }, 60),
     'one segment is left' or diag join ' ', glob $t->dir . '/store/pages/*';
 

@@ -6,11 +6,7 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
-use Bigcache::Test;
-use POSIX ();
+use Bigcache::Test qw(noise);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -24,18 +20,10 @@ my $t = Bigcache::Test->new->conf(
         keepalive_requests 1000000;
     })->start;
 
-my $noise = join '', map { pack 'N', rand 2 ** 32 } 1 .. 500_000;
+my $noise = noise(2_000_000);
 
 
-sub count { ($t->get('/stat/count')->json // {})->{count} // -1 }
 sub expired { $t->get('/stat')->json->{stats}{expire} }
-
-sub space {
-    my $size = 0;
-    $size += -s // 0 for glob $t->dir . '/store/pages/*';
-
-    return $size;
-}
 
 
 # post(C, KEY, SIZE, EXPIRE): raw or JSON; unix seconds, if it is to expire
@@ -52,17 +40,6 @@ sub post {
 }
 
 
-sub counted {
-    my ($n, $name) = @_;
-
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-
-    $t->wait_for(sub { count() == $n }, 30);
-
-    return is(count(), $n, "$name: count");
-}
-
-
 # settled(EXPIRED, NAME): the counter is there, and goes no further
 
 sub settled {
@@ -74,39 +51,6 @@ sub settled {
     sleep 0.3;
 
     return is(expired(), $n, "$name: expire counter");
-}
-
-
-# in_child(CODE): as in other tests
-
-sub in_child {
-    my ($code) = @_;
-
-    pipe my $read, my $write or die "pipe: $!\n";
-    my $pid = fork // die "fork: $!\n";
-
-    if (!$pid) {
-        $SIG{ALRM} = 'DEFAULT';
-        alarm 100;
-        close $read;
-        my $said = eval { $code->($t->connect) } // "died: $@";
-        print $write $said;
-        close $write;
-        POSIX::_exit(0);
-    }
-
-    close $write;
-
-    return $read;
-}
-
-
-sub said {
-    my ($read) = @_;
-
-    local $/;
-
-    return scalar(<$read>) // '';
 }
 
 
@@ -132,7 +76,7 @@ for my $size (10, 2000, 60_000, 1_200_000) {
 }
 
 is $n, 124, 'stored';
-counted(124, 'expired');
+$t->counted(124, 'expired: count');
 cmp_ok time, '>=', $soon, 'not before their time';
 settled(124, 'expired');
 is $t->get('/stat')->json->{stats}{miss}, 0, 'nobody asked';
@@ -142,25 +86,26 @@ is_deeply [ map { $c->request('GET', "/pickle/$_")->status }
 is_deeply [ map { $c->request('GET', "/pickle/stay-$_")->status }
     qw(r10-1 j2000-2 r1200000-1 j60000-20) ], [ (200) x 4 ], 'others stay';
 settled(124, 'misses');
-is count(), 124, 'misses: count';
+is $t->count, 124, 'misses: count';
 
 # the disk: the half of it comes back, then all of it
 
 my $live = 2 * 2 * 1_200_000 + 20 * 60_000;
-ok $t->wait_for(sub { space() < 1.5 * $live }, 60), 'space comes back'
-    or diag space();
+my $pages = 'store/pages/*';
+ok $t->wait_for(sub { $t->space($pages) < 1.5 * $live }, 60), 'space comes back'
+    or diag $t->space($pages);
 
 $c->request('DELETE', '/prefix/stay');
-ok $t->wait_for(sub { space() < 1_048_577 }, 60), 'all but one segment'
-    or diag space();
-is count(), 0, 'empty';
+ok $t->wait_for(sub { $t->space($pages) < 1_048_577 }, 60),
+    'all but one segment' or diag $t->space($pages);
+is $t->count, 0, 'empty';
 
 # expiry times of all kinds: past, now, in order, the same
 
 my $before = expired();
 is post($c, "past$_", 100, $_), 200, "expire $_"
     for -1, 0, 1, -1e9, sprintf('%.3f', time), 1e9;
-counted(0, 'past');
+$t->counted(0, 'past: count');
 settled($before + 6, 'past');
 
 # 5,000 keys within a second or two
@@ -169,10 +114,10 @@ $before = expired();
 my $start = int(time) + 4;
 
 {
-    my @bad = grep { $_ ne 'ok' } map { said($_) } map {
+    my @bad = grep { $_ ne 'ok' } map { $_->() } map {
         my $writer = $_;
-        in_child(sub {
-            my ($c) = @_;
+        $t->in_child(sub {
+            my $c = $t->connect;
 
             for my $i (1 .. 1250) {
                 my $status = post($c, "many$writer-$i", 300,
@@ -187,7 +132,7 @@ my $start = int(time) + 4;
     is "@bad", '', 'many stored';
 }
 
-counted(0, 'many');
+$t->counted(0, 'many: count');
 settled($before + 5000, 'many');
 
 # asked for at the same time: each is counted by one
@@ -197,8 +142,8 @@ $soon = time + 1;
 post($c, "asked$_", 700, $soon) for 1 .. 300;
 
 my @asking = map {
-    in_child(sub {
-        my ($c) = @_;
+    $t->in_child(sub {
+        my $c = $t->connect;
         my @bad;
 
         while (time < $soon + 1) {
@@ -214,8 +159,8 @@ my @asking = map {
     });
 } 1 .. 3;
 
-is_deeply [ map { said($_) } @asking ], [ ('ok') x 3 ], 'asked: right answers';
-counted(0, 'asked');
+is_deeply [ map { $_->() } @asking ], [ ('ok') x 3 ], 'asked: right answers';
+$t->counted(0, 'asked: count');
 settled($before + 300, 'asked');
 
 # deleted, purged and overwritten before: not counted as expired
@@ -227,9 +172,9 @@ $c->request('DELETE', "/pickle/del$_") for 1 .. 50;
 $c->request('DELETE', '/prefix/purge');
 post($c, "over$_", 700, time + 100_000) for 1 .. 50;
 post($c, "never$_", 700) for 1 .. 50;
-is count(), 100, 'removed before: count';
-sleep 1.7 * $second;
-counted(100, 'removed before');
+is $t->count, 100, 'removed before: count';
+sleep 1.7 * $second;        # past the time that they had
+$t->counted(100, 'removed before: count');
 settled($before, 'removed before');
 is_deeply [ grep { $c->request('GET', "/pickle/$_")->status != 200 }
     map { ("over$_", "never$_") } 1 .. 50 ], [], 'overwritten: are there';
@@ -237,7 +182,7 @@ is_deeply [ grep { $c->request('GET', "/pickle/$_")->status != 200 }
 # an earlier time given later
 
 post($c, "over$_", 700, time + 0.5) for 1 .. 50;
-counted(50, 'an earlier time');
+$t->counted(50, 'an earlier time: count');
 settled($before + 50, 'an earlier time');
 $c->request('DELETE', '/prefix/never');
 
@@ -249,8 +194,8 @@ for my $round (1 .. 4) {
 
     my @renewing = map {
         my $writer = $_;
-        in_child(sub {
-            my ($c) = @_;
+        $t->in_child(sub {
+            my $c = $t->connect;
             my ($i, %lost) = (0);
 
             # each has 20 keys, and comes back to one just when it expires; the
@@ -281,9 +226,9 @@ for my $round (1 .. 4) {
         });
     } 1 .. 6;
 
-    is_deeply [ map { said($_) } @renewing ], [ ('ok') x 6 ],
+    is_deeply [ map { $_->() } @renewing ], [ ('ok') x 6 ],
         "renewed $round: stored";
-    sleep 0.7;
+    sleep 0.7;              # past all of their times
 
     my @lost = grep {
         my $r = $c->request('GET', "/pickle/$_");
@@ -291,7 +236,7 @@ for my $round (1 .. 4) {
     } map { my $writer = $_; map { "$prefix$writer-$_" } 0 .. 19 } 1 .. 6;
 
     is "@lost", '', "renewed $round: all are there";
-    is count(), 120, "renewed $round: count";
+    is $t->count, 120, "renewed $round: count";
     $c->request('DELETE', "/prefix/$prefix");
 }
 
@@ -303,18 +248,18 @@ for my $how ('stop', 'kill') {
     post($c, "up$_", 5000, time + 5000) for 1 .. 50;
     $c->close;
     $t->$how;
-    sleep 2.2 * $second;
+    sleep 2.2 * $second;    # past the first of their times
     $t->start;
     $c = $t->connect;
 
-    counted(100, "after $how");
+    $t->counted(100, "after $how: count");
     settled(200, "after $how");
-    counted(50, "after $how, later on");
+    $t->counted(50, "after $how, later on: count");
     settled(250, "after $how, later on");
     is_deeply [ grep { $c->request('GET', "/pickle/up$_")->status != 200 }
         1 .. 50 ], [], "after $how: others are there";
     $c->request('DELETE', '/prefix/up');
-    is count(), 0, "after $how: none is left";
+    is $t->count, 0, "after $how: none is left";
 }
 
 # nothing goes while the store is closed, and all does after
@@ -322,10 +267,10 @@ for my $how ('stop', 'kill') {
 post($c, "closed$_", 300, time + 0.5) for 1 .. 50;
 $before = expired();
 is $t->get('/close')->status, 200, 'closes';
-sleep 1.2;
+sleep 1.2;                  # past their time
 is expired(), $before, 'closed: nothing expires';
 $t->request('POST', '/open');
-counted(0, 'opened');
+$t->counted(0, 'opened: count');
 settled($before + 50, 'opened');
 
 done_testing;

@@ -10,13 +10,10 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
 use Bigcache::Test;
 use Bigcache::Test::Load;
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(sleep);
 
 use constant ROUNDS => $ENV{BIGCACHE_ROUNDS} || 1;
 use constant WAIT => 10;
@@ -52,7 +49,7 @@ sub under_load {
     my $load = Bigcache::Test::Load->new($t, clients => 3, %$options)->start;
 
     for my $round (1 .. ROUNDS) {
-        sleep 0.3;
+        sleep 0.3;          # the load goes on
         $others++ if ($code->() // '') eq 'stored';
     }
 
@@ -78,22 +75,6 @@ sub under_load {
 sub min { $_[0] < $_[1] ? $_[0] : $_[1] }
 
 
-# the owner's pid: who holds the lock of the directory
-
-sub owner {
-    my ($t) = @_;
-
-    my $inode = (stat $t->dir . '/store/lock')[1] // return 0;
-    open my $locks, '<', '/proc/locks' or return 0;
-
-    for (<$locks>) {
-        return $1 if /FLOCK\s+ADVISORY\s+WRITE\s+(\d+)\s+\S+:$inode\s/;
-    }
-
-    return 0;
-}
-
-
 for my $workers (split ' ', $ENV{BIGCACHE_WORKERS} || '1 2 4 8') {
 
     my $t = Bigcache::Test->new(daemon => 1);
@@ -116,15 +97,19 @@ for my $workers (split ' ', $ENV{BIGCACHE_WORKERS} || '1 2 4 8') {
     # the load knows that connections to whom is killed end
 
     under_load($t, "$name, the owner killed", { kills => 1 }, sub {
-        my $pid = $t->wait_for(sub { owner($t) });
+        my $pid = $t->wait_for(sub { $t->owner });
         $t->signal('KILL', $pid);
-        $t->wait_for(sub { my $now = owner($t); $now && $now != $pid });
+        $t->wait_for(sub { my $now = $t->owner; $now && $now != $pid });
     });
 
     under_load($t, "$name, any killed", { kills => 1, keepalive => 0.5 }, sub {
-        my @pids = $t->worker_pids;
-        $t->signal('KILL', $pids[rand @pids]) if @pids;
-        sleep 0.2;
+        my @pids = $t->worker_pids or return;
+        my $killed = $pids[rand @pids];
+        $t->signal('KILL', $killed);
+        $t->wait_for(sub {
+            my @now = $t->worker_pids;
+            @now >= @pids && !grep { $_ == $killed } @now;
+        });
     });
 
     # the kernel resets those that nobody has accepted by then
@@ -146,12 +131,10 @@ for my $workers (split ' ', $ENV{BIGCACHE_WORKERS} || '1 2 4 8') {
 
         $down->send_request('GET', '/slow/pickle/slow', undef);
         $down->read_bytes(100);
-        $up->send('POST /pickle/up' . ++$i . " HTTP/1.1\r\nHost: x\r\n"
-            . "Connection: close\r\nContent-Length: 300000\r\n\r\n"
-            . 'u' x 1000);
-        sleep 0.05;
+        $up->begin('POST', '/pickle/up' . ++$i, 300_000,
+            Connection => 'close')->send('u' x 1000);
         $t->reload;
-        sleep 0.5;
+        sleep 0.5;          # a slow client
         $up->send('u' x 299_000);
 
         my $r = $up->response('POST');
@@ -162,7 +145,7 @@ for my $workers (split ' ', $ENV{BIGCACHE_WORKERS} || '1 2 4 8') {
 
         # the rest of the page, from a worker that lingers
         $down->read_until("\r\n\r\n") if $down->{in} =~ /\r\n\r\n/;
-        push @bad, 'owner lingers' if grep { $_ == owner($t) }
+        push @bad, 'owner lingers' if grep { $_ == $t->owner }
             grep { my $pid = $_; !grep { $_ == $pid } $t->worker_pids }
             $t->children;
         $down->close;
@@ -183,6 +166,8 @@ for my $workers (split ' ', $ENV{BIGCACHE_WORKERS} || '1 2 4 8') {
         $up->send("POST /pickle/huge HTTP/1.1\r\nHost: x\r\n"
             . "Connection: close\r\nContent-Length: " . length($huge)
             . "\r\n\r\n" . substr $huge, 0, -1);
+        # when nginx tells the old workers to quit
+
         $t->signal('HUP');
         sleep 0.1;
         $up->send(substr $huge, -1);

@@ -7,7 +7,6 @@ use strict;
 use warnings;
 
 use Bigcache::Test;
-use Socket qw(SOL_SOCKET SO_LINGER);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -175,46 +174,9 @@ is $t->request('HEAD', '/metrics')->status, 200, 'HEAD';
 
 # -- the owner hangs
 
-sub owner {
-    my $inode = (stat $t->dir . '/store/lock')[1];
-
-    open my $locks, '<', '/proc/locks' or die "/proc/locks: $!\n";
-
-    while (<$locks>) {
-        return $1 if /FLOCK\s+ADVISORY\s+WRITE\s+(\d+)\s+\S+:$inode\s/;
-    }
-
-    return 0;
-}
-
-# halt(PID): the signal stops a process when one of its threads comes to it
-
-sub halt {
-    my ($pid) = @_;
-
-    $t->signal('STOP', $pid);
-    $t->wait_for(sub {
-        !grep { my $stat; open($stat, '<', $_) && <$stat> !~ /\) T / }
-            glob "/proc/$pid/task/*/stat";
-    });
-}
-
 # connect_to(PID): a connection to one of the other workers, or to that one
 
-my $owner = $t->wait_for(\&owner) or die "no owner\n";
-
-sub connect_to {
-    my ($wanted) = @_;
-
-    for (1 .. 5000) {
-        my $c = $t->connect;
-        my $pid = $c->request('GET', '/stat')->header('X-Worker');
-
-        return ($c, $pid) if $wanted ? $pid == $wanted : $pid != $owner;
-    }
-
-    die "no connection to worker $wanted\n";
-}
+my $owner = $t->wait_for(sub { $t->owner }) or die "no owner\n";
 
 # seconds(CODE): that it takes
 
@@ -227,19 +189,15 @@ sub seconds {
     return time - $begin;
 }
 
-my ($scrape, $worker) = connect_to();
-my @c = map { (connect_to($worker))[0] } 1 .. 4;
+# one worker takes all of these; what it answers on the last one tells that it
+# has taken what was sent on others before
 
-sub reset_connection {
-    my ($c) = @_;
-
-    $c->socket->setsockopt(SOL_SOCKET, SO_LINGER, pack 'ii', 1, 0);
-    $c->close;
-}
+my ($scrape, $worker) = $t->connect_to(sub { $_ != $owner });
+my @c = map { scalar $t->connect_to(sub { $_ == $worker }) } 1 .. 5;
 
 my $before = metrics($scrape);
 
-halt($owner);
+$t->halt($owner);
 
 my $took = seconds(sub { $m = metrics($scrape) });
 cmp_ok $took, '<', 3, 'a hung owner: in time';
@@ -248,7 +206,7 @@ is $m->{bigcache_entries}, undef, 'a hung owner: no gauges of the store';
 is $m->{bigcache_hits_total}, $before->{bigcache_hits_total},
     'a hung owner: the counters';
 
-# the thread of that scrape comes back
+# the thread of that scrape comes back, which nothing tells
 
 sleep 2;
 
@@ -258,9 +216,9 @@ $t->expect_log(qr/thread pool "tight" queue overflow/);
 
 $c[0]->send_request('GET', '/pickle/hung0');
 $c[1]->send_request('GET', '/pickle/hung1');
-sleep 0.2;
+sleep 0.2;          # until threads have taken them, which nothing tells
 $c[2]->send_request('GET', '/pickle/hung2');
-sleep 0.2;
+$c[4]->request('GET', '/stat');
 is $c[3]->request('GET', '/pickle/hung3')->status, 503, 'the queue is full';
 
 $took = seconds(sub { $m = metrics($scrape) });
@@ -270,8 +228,8 @@ is $m->{bigcache_waiting_requests}, 3, 'a full queue: who waits is seen';
 
 # one of them leaves, without a thread that noticed
 
-reset_connection($c[0]);
-sleep 0.2;
+$c[0]->reset;
+$c[4]->request('GET', '/stat');
 $t->signal('CONT', $owner);
 
 is $c[$_]->response->status, 404, "the others are answered: $_" for 1, 2;
@@ -292,12 +250,12 @@ like $t->read_file('access.log'), qr{^GET /pickle/hung0 499 }m,
 
 # a scrape that leaves while it waits, and others that wait with it
 
-halt($owner);
+$t->halt($owner);
 
 $scrape->send_request('GET', '/metrics');
 $_->send_request('GET', '/metrics') for @c[1 .. 3];
-sleep 0.2;
-reset_connection($c[1]);
+$c[4]->request('GET', '/stat');
+$c[1]->reset;
 is $_->response->status, 200, 'some scrapes at once' for $scrape, @c[2, 3];
 
 # and a worker whose requests wait is killed

@@ -17,12 +17,9 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
 use Bigcache::Test::Power;
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(sleep);
 
 use constant ROUNDS => $ENV{BIGCACHE_POWER_LOOP} || 1;
 use constant PYTHON => '/usr/bin/python3';
@@ -87,14 +84,9 @@ sub mounted {
 sub unmounted {
     my ($path) = @_;
 
-    my $end = time + 30;
-
     @mounted = grep { $_ ne $path } @mounted;
-
-    while (status('umount', $path) != 0) {
-        die "umount $path: $?\n" if time > $end;
-        sleep 0.2;
-    }
+    Bigcache::Test->wait_for(sub { status('umount', $path) == 0 })
+        or die "umount $path: $?\n";
 }
 
 
@@ -193,14 +185,6 @@ sub synced {
 }
 
 
-sub logged {
-    my ($p, $regex) = @_;
-
-    return $p->t->wait_for(sub { $p->t->error_log =~ $regex }, 60)
-        || die "no line $regex\n" . $p->t->error_log;
-}
-
-
 # -- what is done to them
 
 sub compaction {
@@ -213,10 +197,10 @@ sub compaction {
     synced($p);
 
     $p->all(map { $p->removal($_) } grep { rand() < 0.6 } @keys);
-    logged($p, qr/(?:compacted.*){2}/s);
+    $p->t->logs(qr/(?:compacted.*){2}/s, 60) or die "not logged\n";
     $cut->('compacted');
 
-    sleep 2.5;
+    sleep 2.5;          # what it tidies up by itself is done then
     $cut->('a while later');
 }
 
@@ -240,10 +224,10 @@ END
     synced($p);
     $p->start;
 
-    logged($p, qr/import done/);
+    $p->t->logs(qr/import done/, 60) or die "not logged\n";
     $cut->('import done');
 
-    sleep 2.5;
+    sleep 2.5;          # what it tidies up by itself is done then
     $cut->('a while later');
 }
 
@@ -260,7 +244,7 @@ sub pages {
     for my $round (1 .. 2) {
         $p->all(map { rand() < 0.6 ? $p->page($_, $p->noise($_, 5000))
             : $p->removal($_) } grep { rand() < 0.4 } @keys);
-        sleep rand 1.5;
+        sleep rand 1.5;     # until some moment
         $cut->("changed, $round");
     }
 

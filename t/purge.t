@@ -6,11 +6,7 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
-use Bigcache::Test;
-use POSIX ();
+use Bigcache::Test qw(noise);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -31,10 +27,10 @@ my $t = Bigcache::Test->new->conf(
 my @async = (Prefer => 'respond-async');
 
 
-sub count { ($t->get('/stat/count')->json // {})->{count} // -1 }
+sub hits { $t->get('/stat')->json->{stats}{hit} }
 sub deleted { $t->get('/stat')->json->{stats}{delete} }
 
-my $noise = join '', map { pack 'N', rand 2 ** 32 } 1 .. 5000;
+my $noise = noise(20_000);
 
 sub body {
     my ($key) = @_;
@@ -44,62 +40,15 @@ sub body {
 }
 
 
-# counted(N, NAME): sooner or later
-
-sub counted {
-    my ($n, $name) = @_;
-
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-
-    $t->wait_for(sub { count() == $n }, 60);
-
-    return is(count(), $n, $name);
-}
-
-
-# in_child(CODE): a process with a connection of its own; reading from what is
-# returned gives what CODE returns
-
-sub in_child {
-    my ($code) = @_;
-
-    pipe my $read, my $write or die "pipe: $!\n";
-    my $pid = fork // die "fork: $!\n";
-
-    if (!$pid) {
-        $SIG{ALRM} = 'DEFAULT';
-        alarm 100;
-        close $read;
-        my $said = eval { $code->($t->connect) } // "died: $@";
-        print $write $said;
-        close $write;
-        POSIX::_exit(0);
-    }
-
-    close $write;
-
-    return $read;
-}
-
-
-sub said {
-    my ($read) = @_;
-
-    local $/;
-
-    return scalar(<$read>) // '';
-}
-
-
 # fill(PREFIX, N): in batches on several connections
 
 sub fill {
     my ($prefix, $n) = @_;
 
-    my @bad = grep { $_ ne 'ok' } map { said($_) } map {
+    my @bad = grep { $_ ne 'ok' } map { $_->() } map {
         my $writer = $_;
-        in_child(sub {
-            my ($c) = @_;
+        $t->in_child(sub {
+            my $c = $t->connect;
 
             for (my $i = $writer; $i < $n; $i += 50 * WRITERS) {
                 my @batch = grep { $_ < $n } map { $i + $_ * WRITERS } 0 .. 49;
@@ -142,8 +91,8 @@ sub present {
 sub watch {
     my ($prefix, $n) = @_;
 
-    return in_child(sub {
-        my ($c) = @_;
+    return $t->in_child(sub {
+        my $c = $t->connect;
         my ($gone, $after, @bad) = (0, 0);
         my $end = time + 60;
 
@@ -174,11 +123,12 @@ for my $way ('in order', 'async') {
 
     fill('a/', KEYS);
     fill('b/', 1000);
-    is count(), KEYS + 1000, "$way: count before";
+    is $t->count, KEYS + 1000, "$way: count before";
 
     my $deleted = deleted();
+    my $hits = hits();
     my @watching = map { watch('a/', KEYS) } 1 .. 3;
-    sleep 0.2;
+    $t->wait_for(sub { hits() > $hits + 100 });
 
     my $begin = time;
     my $r = $t->request('DELETE', '/prefix/a/', undef, @prefer);
@@ -187,7 +137,7 @@ for my $way ('in order', 'async') {
 
     my @left = present('a/', map { int rand KEYS } 1 .. 300);
     is scalar @left, 0, "$way: nothing is left after the answer";
-    is_deeply [ map { said($_) } @watching ], [ ('ok') x 3 ],
+    is_deeply [ map { $_->() } @watching ], [ ('ok') x 3 ],
         "$way: nobody sees a part of it";
     unlink $t->dir . '/answered';
 
@@ -201,11 +151,11 @@ for my $way ('in order', 'async') {
     } else {
         $t->json_is($r, 200, { message => "prefix 'a/': " . KEYS
             . ' keys deleted.' }, "$way: message");
-        is count(), 1000, "$way: count";
+        is $t->count, 1000, "$way: count";
         is deleted(), $deleted + KEYS, "$way: delete counter";
     }
 
-    counted(1000, "$way: count in the end");
+    $t->counted(1000, "$way: count in the end", 60);
     $t->wait_for(sub { deleted() >= $deleted + KEYS }, 10);
     is deleted(), $deleted + KEYS, "$way: delete counter in the end";
     is scalar present('b/', 0 .. 999), 1000, "$way: others stay";
@@ -218,7 +168,7 @@ for my $way ('in order', 'async') {
 fill('a/', 10);
 is $t->request('DELETE', '/prefix/a/', undef, Prefer =>
     'return=minimal, respond-async, wait=10')->status, 202, 'of several';
-counted(0, 'of several: gone');
+$t->counted(0, 'of several: gone', 60);
 is $t->request('DELETE', '/prefix/a/', undef, @async)->status, 202,
     'of nothing';
 is $t->request('DELETE', '/prefix/', undef, @async)->status, 400,
@@ -236,7 +186,7 @@ is $t->request('DELETE', '/prefix/a/', undef, @async)->status, 202,
     'stored after: accepted';
 fill('a/', 300);
 is scalar present('a/', 0 .. 299), 300, 'stored after: is there';
-counted(300, 'stored after: count');
+$t->counted(300, 'stored after: count', 60);
 is scalar present('a/', 0 .. 299), 300, 'stored after: still there';
 is scalar present('a/', map { 300 + int rand KEYS - 300 } 1 .. 300), 0,
     'stored after: the others are not';
@@ -251,7 +201,7 @@ is $t->request('POST', '/pickle/a/4999', 'v', 'If-None-Match' => '*')->status,
     200, 'a purged page is none';
 is $t->request('DELETE', '/pickle/a/4998')->status, 404,
     'nor is it to be deleted';
-counted(1, 'count with it');
+$t->counted(1, 'count with it', 60);
 $t->request('DELETE', '/prefix/a/');
 
 # writers go on while it is purged again and again: what they stored after the
@@ -261,8 +211,8 @@ $t->request('DELETE', '/prefix/a/');
     my $end = time + 3;
     my @writers = map {
         my $writer = $_;
-        in_child(sub {
-            my ($c) = @_;
+        $t->in_child(sub {
+            my $c = $t->connect;
             my ($n, @bad) = 0;
 
             while (time < $end) {
@@ -287,14 +237,13 @@ $t->request('DELETE', '/prefix/a/');
 
         is $r->status, @prefer ? 202 : 200, 'purged under load'
             if ++$purges == 1 || $r->status !~ /^20[02]$/;
-        sleep 0.02;
+        sleep 0.02;         # the writers' turn
     }
 
-    is_deeply [ map { said($_) } @writers ], [ ('ok') x WRITERS ],
+    is_deeply [ map { $_->() } @writers ], [ ('ok') x WRITERS ],
         'writers go on';
     cmp_ok $purges, '>', 10, 'many purges';
 
-    sleep 0.5;
     my $there = 0;
     for my $writer (1 .. WRITERS) {
         my $c = $t->connect;
@@ -302,10 +251,10 @@ $t->request('DELETE', '/prefix/a/');
             for 0 .. 499;
     }
     cmp_ok $there, '>', 0, 'something is there';
-    counted($there, 'under load: count');
+    $t->counted($there, 'under load: count', 60);
     is $t->request('DELETE', '/prefix/c/')->json->{message},
         "prefix 'c/': $there keys deleted.", 'under load: purged at last';
-    is count(), 0, 'under load: none is left';
+    is $t->count, 0, 'under load: none is left';
 }
 
 # several at once, of the same keys and of parts of them: each key is counted
@@ -315,23 +264,23 @@ for my $round (1 .. 3) {
     fill("d/$_/", 1500) for 1 .. 4;
 
     my $deleted = deleted();
-    my @answers = map { said($_) } map {
+    my @answers = map { $_->() } map {
         my $prefix = $_;
-        in_child(sub { $_[0]->request('DELETE', "/prefix/$prefix")->body });
+        $t->in_child(sub { $t->request('DELETE', "/prefix/$prefix")->body });
     } qw(d/ d/ d/1/ d/2/ d/2/ d d/4/1);
     my $sum = 0;
     $sum += /: (\d+) keys deleted/ ? $1 : 1e9 for @answers;
 
     is $sum, 6000, "several at once, $round: each key once"
         or diag join "\n", @answers;
-    is count(), 0, "several at once, $round: none is left";
+    is $t->count, 0, "several at once, $round: none is left";
     is deleted(), $deleted + 6000, "several at once, $round: delete counter";
 }
 
 fill('d/', 5000);
 my $deleted = deleted();
 $t->request('DELETE', "/prefix/$_", undef, @async) for qw(d/1 d/ d/2 d/ d);
-counted(0, 'several async');
+$t->counted(0, 'several async', 60);
 $t->wait_for(sub { deleted() >= $deleted + 5000 }, 10);
 is deleted(), $deleted + 5000, 'several async: delete counter';
 
@@ -344,7 +293,7 @@ for my $round (1 .. 3) {
     my $log = length $t->error_log;
     my $first = $t->request('DELETE', '/prefix/g/1')->json->{message};
     $t->wait_for(sub {
-        substr($t->error_log, $log) =~ /compacted, [1-9]/;
+        $t->error_log($log) =~ /compacted, [1-9]/;
     }, 3);
     my $second = $t->request('DELETE', '/prefix/g/')->json->{message};
 
@@ -352,7 +301,7 @@ for my $round (1 .. 3) {
     is $second, "prefix 'g/': 8889 keys deleted.",
         "compacted, $round: the other half";
     is deleted(), $deleted + KEYS, "compacted, $round: delete counter";
-    is count(), 0, "compacted, $round: none is left";
+    is $t->count, 0, "compacted, $round: none is left";
 }
 
 # a crash right after the answer, and during a purge in order
@@ -394,12 +343,12 @@ for my $how ('all killed', 'worker killed', 'in order', 'closed', 'stopped') {
     is scalar @left, 0, "$how: purged keys stay away";
     is $t->request('POST', '/pickle/e/7', body('e/7'))->status, 200,
         "$how: stored anew";
-    counted(101, "$how: count");
+    $t->counted(101, "$how: count", 60);
     is scalar present('e/', 7), 1, "$how: what was stored anew stays";
     is scalar present('f/', 0 .. 99), 100, "$how: others stay";
     is scalar present('e/', 8 .. 400), 0, "$how: purged for good";
     $t->request('DELETE', "/prefix/$_/") for 'e', 'f';
-    counted(0, "$how: empty");
+    $t->counted(0, "$how: empty", 60);
 }
 
 # no purge is left behind: it would hold for keys to come

@@ -6,9 +6,6 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
 use Bigcache::Test;
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -52,12 +49,12 @@ for my $i (1 .. 10) {
 is "@failed", '', 'ten reloads';
 is_deeply [ map { value($_) } 1 .. 10 ], [ 1 .. 10 ], 'everything is there';
 ok $t->get('/pickle/large')->body eq $large, 'large page is there';
-is $t->get('/stat/count')->json->{count}, 11, 'count';
+is $t->count, 11, 'count';
 is_deeply $t->get('/stat')->json->{stats}, { hit => 21, miss => 10,
     expire => 0, delete => 0, hit_rate => '67.74%' }, 'counters';
 unlike $t->error_log, qr/not closed properly/, 'closed properly';
 
-# reloads on each other's heels
+# reloads on each other's heels, after pauses of all lengths
 
 $t->signal('HUP') and sleep 0.02 * $_ for 1 .. 8;
 is value(3), 3, 'reloads in a row';
@@ -100,7 +97,6 @@ my @c = map { $t->connect } 1 .. 20;
 
 $_->request('GET', '/cache/1') for @c;
 $t->signal('HUP');
-sleep 0.2;
 
 my $answered = grep { $_->closed(10) } @c;
 is $answered, 20, 'idle connections end';
@@ -133,10 +129,7 @@ ok $r->body eq $large, 'download goes on to its end';
 
 # a slow upload: the new worker serves at once, the upload ends in the old one
 
-$c = $t->connect;
-$c->send("POST /pickle/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
-    . "\r\n" . 'u' x 10);
-sleep 0.2;
+$c = $t->connect->begin('POST', '/pickle/upload', 100)->send('u' x 10);
 
 $begin = time;
 $t->reload;
@@ -144,7 +137,12 @@ $r = $t->get('/cache/5');
 is $r->status, 200, 'serves beside an upload' or diag $r->body;
 cmp_ok time - $begin, '<', 3, 'without delay';
 
-sleep 0.5;
+# when the store is another's
+
+$t->wait_for(sub {
+    my $owner = $t->owner;
+    grep { $_ == $owner } $t->worker_pids;
+});
 $c->send('u' x 90);
 $r = $c->response;
 is $r->status, 200, 'upload is stored' or diag $r->body;
@@ -153,10 +151,7 @@ ok !$c->readable(0) || $c->closed(5), 'then closed';
 
 # an upload that ends while the old worker lets go
 
-$c = $t->connect;
-$c->send("POST /pickle/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
-    . "\r\n" . 'u' x 10);
-sleep 0.2;
+$c = $t->connect->begin('POST', '/pickle/upload', 100)->send('u' x 10);
 $t->reload;
 $c->send_slowly(0.1, ('u' x 10) x 9);
 $r = $c->response;
@@ -183,11 +178,11 @@ $t->get('/close');
 $t->reload;
 is value(7), 7, 'a reload opens';
 
-my $count = $t->get('/stat/count')->json->{count};
+my $count = $t->count;
 
 ok $t->stop, 'stops';
 $t->start;
-is $t->get('/stat/count')->json->{count}, $count, 'count after restart';
+is $t->count, $count, 'count after restart';
 unlike $t->error_log, qr/not closed properly/, 'always closed properly';
 
 done_testing;

@@ -7,14 +7,11 @@ use strict;
 use warnings;
 
 use FindBin;
-use lib "$FindBin::Bin/lib";
-
 use Bigcache::Test;
 use Cwd qw(abs_path);
 use IO::Socket::INET;
 use POSIX qw(WNOHANG);
 use Test::More;
-use Time::HiRes qw(sleep);
 
 my $build = abs_path("$FindBin::Bin/../build.sh");
 my $t = Bigcache::Test->new;
@@ -94,14 +91,6 @@ sub serves {
 }
 
 
-sub request {
-    my ($n, $method, $path, $body) = @_;
-
-    return $t->connect($n)->request($method, $path, $body,
-        Connection => 'close');
-}
-
-
 # server_dir(PID): where its nginx lives
 
 sub server_dir {
@@ -124,9 +113,9 @@ my @port = ('--port', $t->port);
 my ($pid, $name) = run({}, @port, '--db_path', 'some data');
 
 is serves(0, $name, $pid), "$dir/some data", 'says where it serves';
-is request(0, 'POST', '/cache/k', '{"value":1}')->status, 200, 'stores';
-is request(0, 'GET', '/cache/k')->json->{value}, 1, 'serves';
-is request(0, 'POST', '/pickle/l', 'x' x 3_000_000)->status, 200,
+is $t->request_to(0, 'POST', '/cache/k', '{"value":1}')->status, 200, 'stores';
+is $t->request_to(0, 'GET', '/cache/k')->json->{value}, 1, 'serves';
+is $t->request_to(0, 'POST', '/pickle/l', 'x' x 3_000_000)->status, 200,
     'stores a large page';
 ok -d "$dir/some data/index", 'in the directory';
 is +(stat "$dir/some data")[2] & 07777, 0700, 'which is for nobody else';
@@ -136,8 +125,8 @@ is +(stat "$dir/some data")[2] & 07777, 0700, 'which is for nobody else';
 sub by_name {
     my ($n, $host, $method, $path) = @_;
 
-    return $t->connect($n)->request($method // 'GET', $path // '/cache/k',
-        undef, Connection => 'close', Host => $host);
+    return $t->request_to($n, $method // 'GET', $path // '/cache/k', undef,
+        Host => $host);
 }
 
 my $machine = `uname -n` =~ s/\s+\z//r;
@@ -169,12 +158,9 @@ my $files = server_dir($pid);
 ok -d $files, 'a directory for nginx';
 my @nginx = $t->children($pid);
 
-my $c = $t->connect(0);
-$c->send("POST /pickle/late HTTP/1.1\r\nHost: localhost\r\n"
-    . "Content-Length: 4\r\n\r\n");
-sleep 0.2;
+my $c = $t->connect->begin('POST', '/pickle/late', 4);
 kill 'INT', -$pid;
-sleep 0.3;
+$t->wait_for(sub { !map { $t->worker_pids($_) } @nginx });
 $c->send('late');
 is $c->response->status, 200, 'a request during Ctrl-C';
 is ended($pid, 20), 0, 'Ctrl-C ends it';
@@ -189,8 +175,8 @@ unlike $t->read_file($name), qr/\[(?:alert|crit|emerg|error)\]/,
     '--host=127.0.0.1');
 
 is serves(0, $name, $pid), "$dir/some data", 'DB_PATH';
-is request(0, 'GET', '/pickle/late')->body, 'late', 'what was stored';
-is request(0, 'GET', '/stat/count')->json->{count}, 3, 'closed properly';
+is $t->request_to(0, 'GET', '/pickle/late')->body, 'late', 'what was stored';
+is $t->request_to(0, 'GET', '/stat/count')->json->{count}, 3, 'closed properly';
 
 # a second one, with a directory of its own, with that of the first, and on
 # the port of the first
@@ -204,8 +190,9 @@ my ($other, $other_name) = run({ DB_PATH => "$dir/unused" }, '--port',
 is serves(1, $other_name, $other), "$dir/other", 'second, option wins';
 is +(stat "$dir/other")[2] & 07777, 0755, 'second, a directory that was there';
 ok !-e "$dir/unused", 'second, DB_PATH is not used';
-is request(1, 'GET', '/cache/k')->status, 404, 'second has its own pages';
-is request(0, 'GET', '/cache/k')->status, 200, 'first serves on';
+is $t->request_to(1, 'GET', '/cache/k')->status, 404,
+    'second has its own pages';
+is $t->request_to(0, 'GET', '/cache/k')->status, 200, 'first serves on';
 is by_name(1, $_)->status, 404, "second, by $_" for 'one.example',
     'two.example', 'localhost';
 is by_name(1, 'three.example')->status, 421, 'second, by another name';
@@ -215,8 +202,8 @@ my ($same, $same_name) = run({}, '--port', $t->port(2), '--db_path',
     'some data');
 
 is serves(2, $same_name, $same), "$dir/some data", 'third, same directory';
-is request(2, 'GET', '/cache/k')->status, 503, 'third waits';
-is request(0, 'GET', '/cache/k')->status, 200, 'first has it';
+is $t->request_to(2, 'GET', '/cache/k')->status, 503, 'third waits';
+is $t->request_to(0, 'GET', '/cache/k')->status, 200, 'first has it';
 kill 'TERM', $same;
 is ended($same, 20), 0, 'SIGTERM ends the third';
 

@@ -6,12 +6,8 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
-use Bigcache::Test;
+use Bigcache::Test qw(noise);
 use Digest::MD5 qw(md5_hex);
-use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -37,7 +33,7 @@ my $t = Bigcache::Test->new->conf(
         }
     })->start;
 
-my $noise = join '', map { pack 'N', rand 2 ** 32 } 1 .. 1_000_000;
+my $noise = noise(4_000_000);
 
 
 # page(KEY, SEQUENCE, SIZE): says what it is, no part of it is like another
@@ -64,59 +60,16 @@ sub whole {
 }
 
 
-# space(STORE): of all that lies in its directory
-
-sub space {
-    my ($store) = @_;
-
-    my $size = 0;
-    $size += -s // 0 for glob $t->dir . "/$store/*/*";
-
-    return $size;
-}
-
-
 sub below {
     my ($store, $limit, $name) = @_;
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    $t->wait_for(sub { space($store) < $limit }, 60);
+    $t->wait_for(sub { $t->space("$store/*/*") < $limit }, 60);
 
-    return cmp_ok(space($store), '<', $limit, $name)
+    return cmp_ok($t->space("$store/*/*"), '<', $limit, $name)
         || diag join "\n", map { "$_ " . (-s // 'gone') }
             glob $t->dir . "/$store/*/*";
-}
-
-
-sub in_child {
-    my ($code) = @_;
-
-    pipe my $read, my $write or die "pipe: $!\n";
-    my $pid = fork // die "fork: $!\n";
-
-    if (!$pid) {
-        $SIG{ALRM} = 'DEFAULT';
-        alarm 100;
-        close $read;
-        my $said = eval { $code->($t->connect) } // "died: $@";
-        print $write $said;
-        close $write;
-        POSIX::_exit(0);
-    }
-
-    close $write;
-
-    return $read;
-}
-
-
-sub said {
-    my ($read) = @_;
-
-    local $/;
-
-    return scalar(<$read>) // '';
 }
 
 
@@ -127,8 +80,8 @@ my $end = time + 6;
 
 my @writers = map {
     my $writer = $_;
-    in_child(sub {
-        my ($c) = @_;
+    $t->in_child(sub {
+        my $c = $t->connect;
         my ($n, $written) = (0, 0);
 
         # a slow machine has to come that far too
@@ -153,8 +106,8 @@ my @writers = map {
 } 1 .. 4;
 
 my @readers = map {
-    in_child(sub {
-        my ($c) = @_;
+    $t->in_child(sub {
+        my $c = $t->connect;
         my %last;
 
         while (time < $end) {
@@ -175,14 +128,14 @@ my @readers = map {
 my $highest = 0;
 
 while (time < $end) {
-    my $space = space('store');
+    my $space = $t->space('store/*/*');
     $highest = $space if $space > $highest;
-    sleep 0.05;
+    sleep 0.05;             # between two looks
 }
 
-my @said = map { said($_) } @writers;
+my @said = map { $_->() } @writers;
 is_deeply [ grep { !/^ok/ } @said ], [], 'writers read what they wrote';
-is_deeply [ map { said($_) } @readers ], [ ('ok') x 2 ], 'readers';
+is_deeply [ map { $_->() } @readers ], [ ('ok') x 2 ], 'readers';
 
 my $written = 0;
 $written += (split)[1] // 0 for @said;
@@ -208,7 +161,7 @@ for my $round (1 .. 2) {
         !defined whole($_, $c->request('GET', "/pickle/$_")->body);
     } map { my $writer = $_; map { "k$writer-$_" } 0 .. 39 } 1 .. 4;
     is "@bad", '', "all pages are whole, later on $round";
-    is $t->get('/stat/count')->json->{count}, 160, "their count $round";
+    is $t->count, 160, "their count $round";
 
     if ($round == 1) {
         $c->close;
@@ -270,7 +223,7 @@ is "@bad", '', 'packed: the same pages';
 
 is $t->request('DELETE', '/prefix/m')->status, 200, 'purges';
 is $t->request('DELETE', '/prefix/k')->status, 200, 'and all';
-is $t->get('/stat/count')->json->{count}, 0, 'empty';
+is $t->count, 0, 'empty';
 ok $t->wait_for(sub { 1 >= (() = glob $t->dir . '/store/pages/*') }, 60),
     'one segment is left';
 below('store', 3 * MIB, 'an empty store');
@@ -336,8 +289,8 @@ is "@bad", '', 'moved: they are there';
 
 my ($worker) = $t->worker_pids;
 ok $t->wait_for(sub {
-    !grep { (readlink // '') =~ /\.seg \(deleted\)/ } glob "/proc/$worker/fd/*";
+    !grep { /\.seg \(deleted\)/ } $t->open_files($worker);
 }, 10), 'no deleted segment is held' or diag join "\n",
-    grep { /seg/ } map { readlink // '' } glob "/proc/$worker/fd/*";
+    grep { /seg/ } $t->open_files($worker);
 
 done_testing;

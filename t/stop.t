@@ -6,14 +6,9 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
 use Bigcache::Test;
-use IO::Handle;
-use POSIX ();
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time);
 
 my $t = Bigcache::Test->new->conf(
     main => 'worker_rlimit_core 0;',
@@ -28,48 +23,37 @@ my $large = 1_100_000;
 
 
 # load(NAME, CONNECTIONS): starts processes that write on a connection each
-# until it ends; returns their ends of the pipes when there is load
+# until it ends; returns them when there is load
 
 sub load {
     my ($name, $n) = @_;
 
-    my $before = count();
+    my $before = $t->count;
     my @clients = map { start_client("$name$_", $_) } 1 .. $n;
 
-    $t->wait_for(sub { count() >= $before + 80 });
+    $t->wait_for(sub { $t->count >= $before + 80 });
 
     return @clients;
 }
 
 
-# a client prints the keys that were acknowledged, and what it did not expect
+# a client says which keys were acknowledged, and what it did not expect
 
 sub start_client {
     my ($name, $number) = @_;
 
-    pipe my $read, my $write or die "pipe: $!\n";
+    return $t->in_child(sub {
+        my @lines;
 
-    my $pid = fork // die "fork: $!\n";
-
-    if (!$pid) {
-        $SIG{ALRM} = 'DEFAULT';
-        alarm 60;
-        close $read;
-        $write->autoflush(1);
-        eval { client($name, $number, $write) };
-        print $write "error $@" if $@ && $@ !~ /^connect/;
-        close $write;
-        POSIX::_exit(0);
-    }
-
-    close $write;
-
-    return { pid => $pid, out => $read };
+        eval { client($name, $number, \@lines) };
+        push @lines, "error $@" if $@ && $@ !~ /^connect/;
+        join "\n", @lines;
+    });
 }
 
 
 sub client {
-    my ($name, $number, $write) = @_;
+    my ($name, $number, $lines) = @_;
 
     my $c = $t->connect;
 
@@ -79,12 +63,12 @@ sub client {
         my $r = $c->request('POST', "/pickle/$key", body($key, $length));
 
         if ($r->status == 0) {
-            print $write "lost $key\n";
+            push @$lines, "lost $key";
             return;
         }
 
-        print $write $r->status == 200 ? "ok $key $length\n"
-            : "status " . $r->status . "\n";
+        push @$lines, $r->status == 200 ? "ok $key $length"
+            : 'status ' . $r->status;
 
         return if ($r->header('Connection') // '') eq 'close';
     }
@@ -103,11 +87,8 @@ sub body {
 sub results {
     my %lines;
 
-    for my $client (@_) {
-        my $out = $client->{out};
-        push @{ $lines{ $_->[0] } }, $_ for map { [ split ] } <$out>;
-        waitpid $client->{pid}, 0;
-    }
+    push @{ $lines{ $_->[0] } }, $_
+        for map { [ split ] } map { split /\n/, $_->() } @_;
 
     return \%lines;
 }
@@ -133,9 +114,6 @@ sub check {
 
     $c->close;
 }
-
-
-sub count { $t->get('/stat/count')->json->{count} }
 
 
 # keys: counted one by one, by what a purge of all prefixes removes
@@ -168,7 +146,7 @@ is_deeply [ grep { $_ ne 'ok' && $_ ne 'lost' } keys %$results ], [],
 $t->start;
 check($results, 'stop');
 my $lost = @{ $results->{lost} || [] };
-my $count = count();
+my $count = $t->count;
 ok $count >= @{ $results->{ok} } && $count <= @{ $results->{ok} } + $lost,
     'stop, count';
 unlike $t->error_log, qr/not closed properly/, 'stop, closed properly';
@@ -176,17 +154,15 @@ is purged('quit'), $count, 'stop, count is exact';
 
 # a request that was accepted is answered: a body that comes during the stop
 
-my $c = $t->connect;
-$c->send("POST /pickle/late HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n");
-sleep 0.1;
+my $c = $t->connect->begin('POST', '/pickle/late', 10);
 $t->signal('QUIT');
-sleep 0.3;
+$t->wait_for(sub { !$t->worker_pids });
 $c->send('0123456789');
 is $c->response->status, 200, 'body during the stop';
 ok $t->stop, 'then stops';
 $t->start;
 is $t->get('/pickle/late')->body, '0123456789', 'body during the stop, stored';
-is count(), 1, 'count of one';
+is $t->count, 1, 'count of one';
 
 # TERM under load: fast, but in order
 
@@ -198,7 +174,7 @@ cmp_ok time - $begin, '<', 5, 'TERM is fast';
 $results = results(@clients);
 $t->start;
 check($results, 'TERM');
-$count = count();
+$count = $t->count;
 is purged('term', 'late'), $count, 'TERM, count is exact';
 unlike $t->error_log, qr/not closed properly/, 'TERM, closed properly';
 
@@ -215,7 +191,7 @@ for my $round (1 .. 3) {
 
     check($results, "kill $round");
     $lost = @{ $results->{lost} || [] };
-    $count = count();
+    $count = $t->count;
     my $purged = purged("kill$round-");
     is $purged, $count, "kill $round, count is exact";
     ok $purged >= @{ $results->{ok} } && $purged <= @{ $results->{ok} } + $lost,
@@ -232,7 +208,7 @@ $t->kill;
 $results = results(@clients);
 $t->start;
 check($results, 'crash');
-$count = count();
+$count = $t->count;
 is purged('crash'), $count, 'crash, count is exact';
 
 # the space of what is gone comes back: no segment but the one that is written
@@ -244,6 +220,6 @@ ok $t->wait_for(sub { 1 >= (() = glob $t->dir . '/store/pages/*') }, 60),
 
 ok $t->stop, 'stops when empty';
 $t->start;
-is count(), 0, 'count of none';
+is $t->count, 0, 'count of none';
 
 done_testing;

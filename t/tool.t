@@ -6,9 +6,8 @@ use strict;
 use warnings;
 
 use FindBin;
-use lib "$FindBin::Bin/lib";
-
 use Bigcache::Test;
+use Bigcache::Test::LevelDB;
 use File::Path qw(make_path);
 use POSIX qw(strftime);
 use Test::More;
@@ -22,6 +21,11 @@ my $conf = Bigcache::Test->default_conf(
     main => 'worker_processes 1;',
     path => 'wait=3s',
     http => 'client_max_body_size 8m;');
+
+
+# later than what is in the index
+
+use constant LATER => 1 << 40;
 
 
 # -- helpers
@@ -57,24 +61,6 @@ sub command {
 }
 
 
-sub files {
-    my ($t, $pattern) = @_;
-
-    return map { substr $_, length($t->dir) + 1 }
-        sort glob $t->dir . "/store/$pattern";
-}
-
-
-sub patch {
-    my ($t, $name, $at, $bytes) = @_;
-
-    my $content = $t->read_file($name);
-
-    substr $content, $at, length $bytes, $bytes;
-    $t->write_file($name, $content);
-}
-
-
 # check(T, REGEX, NAME): finds that one problem
 
 sub check {
@@ -87,33 +73,6 @@ sub check {
     is $status, 1, "check: $name: status" or diag "$out$err";
     like $out, $regex, "check: $name: line";
     is scalar(() = $out =~ /\n/g), 1, "check: $name: one" or diag $out;
-}
-
-
-# leveldb_log(PAIRS): as in damage.t, but later than what is there
-
-my @crc_table = map {
-    my $crc = $_;
-    $crc = $crc & 1 ? $crc >> 1 ^ 0x82f63b78 : $crc >> 1 for 1 .. 8;
-    $crc;
-} 0 .. 255;
-
-
-sub leveldb_log {
-    my (@pairs) = @_;
-
-    my $batch = pack('Q< V', 1 << 40, @pairs / 2)
-        . join '', map { pack 'C w/a* w/a*', 1, @pairs[2 * $_, 2 * $_ + 1] }
-        0 .. $#pairs / 2;
-
-    my $crc = 0xffffffff;
-
-    $crc = $crc_table[($crc ^ $_) & 255] ^ $crc >> 8
-        for unpack 'C*', "\1$batch";
-    $crc ^= 0xffffffff;
-    $crc = (($crc >> 15 | $crc << 17 & 0xffffffff) + 0xa282ead8) & 0xffffffff;
-
-    return pack('V v C', $crc, length $batch, 1) . $batch;
 }
 
 
@@ -182,7 +141,7 @@ like $_->[2], qr/ is open in another process; GET \/close first$/, 'held'
     for @held;
 
 is $t->get('/close')->status, 200, 'closed';
-sleep 1.2;
+sleep 1.2;          # one has expired
 
 my ($status, $out, $err) = command($t, 'stat');
 
@@ -194,7 +153,7 @@ cmp_ok $stat{'live segment bytes'}, '>', 1_500_000, 'stat: live';
 cmp_ok $stat{'live segment bytes'}, '<', $stat{'segment bytes'},
     'stat: of bytes';
 is $stat{bytes}, $stat{'segment bytes'} + $stat{'index bytes'}, 'stat: bytes';
-is $stat{segments}, scalar(my @segments = files($t, 'pages/*.seg')),
+is $stat{segments}, scalar(my @segments = $t->files('pages/*.seg')),
     'stat: segments';
 like $out, qr/^segment [0-9a-f]{16}: \d+ bytes, \d+ live$/m, 'stat: a segment';
 
@@ -255,7 +214,7 @@ like $err, qr/^108 keys, \d+ entries in segments, \d+ of them dead, 0 problems/,
     'check: what there is';
 
 is $t->request('POST', '/open')->status, 200, 'opened again';
-is $t->wait_for(sub { $t->get('/stat/count')->json->{count} == 107 }), 1,
+is $t->wait_for(sub { $t->count == 107 }), 1,
     'count of nginx';
 unlike $t->error_log, qr/not closed properly/, 'the count was kept';
 ok $t->get('/pickle/large')->body eq $large, 'large is there';
@@ -269,7 +228,7 @@ is "$status $out", '0 ', 'crash: check';
 like $err, qr/not closed properly/, 'crash: says so';
 is +(command($t, 'stat'))[0], 0, 'crash: stat';
 $t->start;
-is $t->get('/stat/count')->json->{count}, 107, 'crash: count';
+is $t->count, 107, 'crash: count';
 
 # -- compact
 
@@ -303,7 +262,7 @@ cmp_ok $stat{'live segment bytes'}, '>', $stat{'segment bytes'} * 0.9,
     'compact: nearly all is live';
 
 $t->start;
-is $t->get('/stat/count')->json->{count}, 137, 'compact: count';
+is $t->count, 137, 'compact: count';
 is_deeply [ grep { $t->get("/pickle/$_")->body ne $body{$_} } sort keys %body ],
     [], 'compact: bodies';
 ok $t->get('/pickle/large')->body eq $large, 'compact: large';
@@ -351,7 +310,7 @@ db.close()', $t->dir . '/store/index') == 0 or die "python failed\n";
     is +(command($t, 'check'))[0], 0, 'purged: check, compacted';
 
     $t->start;
-    is $t->get('/stat/count')->json->{count}, $keys, 'purged: count';
+    is $t->count, $keys, 'purged: count';
     is scalar(grep { $t->get("/pickle/$_")->status == 200 } @purged), 0,
         'purged: misses';
     ok $t->stop, 'stops';
@@ -359,11 +318,11 @@ db.close()', $t->dir . '/store/index') == 0 or die "python failed\n";
 
 # -- check, what is wrong
 
-my %good = map { $_ => $t->read_file($_) } files($t, '*/*');
+my %good = map { $_ => $t->read_file($_) } $t->files('*/*');
 
 
 sub restore {
-    unlink map { $t->dir . "/$_" } files($t, '*/*');
+    unlink map { $t->dir . "/$_" } $t->files('*/*');
     $t->write_file($_, $good{$_}) for keys %good;
 }
 
@@ -372,19 +331,19 @@ my ($where) = grep { index($good{$_}, 'text/large') >= 0 }
     grep { /\.seg$/ } sort keys %good;
 my $at = index $good{$where}, 'text/large';
 
-patch($t, $where, $at + 1000, "\0\1\2");
+$t->patch($where, $at + 1000, "\0\1\2");
 check($t, qr/^key "large": its body fails its check$/, 'body');
 ($status, $out, $err) = command($t, 'get', 'large');
 is "$status $out", '1 ', 'get: damaged: status';
 like $err, qr/the page is damaged: its body fails its check/, 'get: damaged';
 restore();
 
-patch($t, $where, $at - 30, "\xff");
+$t->patch($where, $at - 30, "\xff");
 check($t, qr/^key "large": the head of its entry fails its check$/, 'head');
 restore();
 
 $at = index $good{$where}, 'text/x-gzip';
-patch($t, $where, $at + 11 + 40, "\xff\xff") if $at >= 0;
+$t->patch($where, $at + 11 + 40, "\xff\xff") if $at >= 0;
 $at >= 0 ? check($t, qr/^key "gzip": its body fails its check$/, 'packed')
     : fail('packed: in another segment');
 restore();
@@ -401,7 +360,7 @@ restore();
 
 my ($table) = sort { length $good{$b} <=> length $good{$a} }
     grep { /\.ldb$/ } keys %good;
-patch($t, $table, length($good{$table}) / 3, "\xff" x 8);
+$t->patch($table, length($good{$table}) / 3, "\xff" x 8);
 ($status, $out) = command($t, 'check');
 is $status, 1, 'check: index: status';
 like $out, qr/^the index is damaged: /m, 'check: index';
@@ -414,11 +373,11 @@ restore();
 
 my ($log) = grep { /\.log$/ } sort keys %good;
 
-$t->write_file($log, leveldb_log('mcount' => pack 'Q<', 7));
+$t->write_file($log, leveldb_log(LATER, 'mcount' => pack 'Q<', 7));
 check($t, qr/^7 keys are kept as the count, but there are $keys$/, 'count');
 restore();
 
-$t->write_file($log, leveldb_log('kbad' => 'x'));
+$t->write_file($log, leveldb_log(LATER, 'kbad' => 'x'));
 ($status, $out) = command($t, 'check');
 is $status, 1, 'check: record: status';
 like $out, qr/^key "bad": the record fails its check$/m, 'check: record';
@@ -427,12 +386,12 @@ restore();
 
 my ($id) = $where =~ /([0-9a-f]{16})\.seg$/;
 my $number = do { no warnings 'portable'; hex $id };
-$t->write_file($log, leveldb_log('msegments' => pack 'Q<2', $number, 5));
+$t->write_file($log, leveldb_log(LATER, 'msegments' => pack 'Q<2', $number, 5));
 check($t, qr/^segment $id: 5 bytes are kept as live, but there are \d+$/,
     'live bytes');
 restore();
 
-$t->write_file($log, leveldb_log('mformat' => pack 'Q<', 9));
+$t->write_file($log, leveldb_log(LATER, 'mformat' => pack 'Q<', 9));
 like +(command($t, $_))[2], qr/cannot be opened: .*format 9/, "$_: format"
     for qw(stat check compact);
 restore();

@@ -8,7 +8,6 @@ use strict;
 use warnings;
 
 use Digest::MD5 qw(md5_hex);
-use POSIX ();
 use Time::HiRes qw(sleep time);
 
 use Bigcache::Test;
@@ -85,22 +84,11 @@ my %child;
 sub in_child {
     my ($name, $code) = @_;
 
-    pipe my $out, my $in or die "pipe: $!\n";
-
-    my $pid = fork // die "fork: $!\n";
-
-    if ($pid == 0) {
-        srand $$;
-        alarm SECONDS + 60;
+    $child{$name} = $t->in_child(sub {
         my $done = 0;
         my $ok = eval { $code->($t->connect, \$done); 1 };
-        print $in $ok ? "ok $done" : "after $done: $@";
-        close $in;
-        POSIX::_exit(0);
-    }
-
-    close $in;
-    $child{$name} = $out;
+        $ok ? "ok $done" : "after $done: $@";
+    }, SECONDS + 60);
 }
 
 sub expect {
@@ -228,20 +216,17 @@ sub run {
                 if $clearing && rand() < 0.1;
 
             $$done++;
-            sleep 0.02;
+            sleep 0.02;     # the others' turn
         }
     });
 
     my $name = $clearing ? 'with clear' : 'without clear';
 
     for (sort keys %child) {
-        my $out = $child{$_};
-        my $said = join '', <$out>;
+        my $said = $child{$_}->();
         like $said, qr/^ok [1-9]/, "$name: $_";
         note "$_: $said";
     }
-
-    1 while waitpid(-1, POSIX::WNOHANG()) > 0;
 }
 
 run(0);

@@ -32,6 +32,9 @@ my %make = (
 sub racers {
     my ($make, $worker) = @_;
 
+    my $connect = sub {
+        $worker ? $t->connect_to(sub { $_ == $worker }) : $t->connect;
+    };
     my @pids;
 
     for (1 .. 3) {
@@ -43,12 +46,12 @@ sub racers {
         }
 
         eval {
-            my $c = connection($worker);
+            my $c = $connect->();
             my $n = 0;
 
             while (1) {
                 $make->($c);
-                $c = connection($worker) if ++$n % 900 == 0;
+                $c = $connect->() if ++$n % 900 == 0;
             }
         };
         POSIX::_exit(0);
@@ -61,33 +64,6 @@ sub racers {
 sub finish {
     kill 'KILL', @_;
     waitpid $_, 0 for @_;
-}
-
-
-sub connection {
-    my ($worker) = @_;
-
-    return $t->connect if !$worker;
-
-    for (1 .. 1000) {
-        my $c = $t->connect;
-        return $c if $c->request('GET', '/stat')->header('X-Worker')
-            == $worker;
-    }
-
-    die "worker $worker does not answer\n";
-}
-
-
-sub owner {
-    my $inode = (stat $t->dir . '/store/lock')[1];
-    open my $locks, '<', '/proc/locks' or return 0;
-
-    for (<$locks>) {
-        return $1 if /FLOCK\s+ADVISORY\s+WRITE\s+(\d+)\s+\S+:$inode\s/;
-    }
-
-    return 0;
 }
 
 
@@ -121,17 +97,17 @@ for my $name (sort keys %make) {
 $t->expect_log(qr/exited on signal 9/);
 
 for my $round (1 .. 12) {
-    my $owner = $t->wait_for(sub { owner() });
+    my $owner = $t->wait_for(sub { $t->owner });
     my @others = grep { $_ != $owner } $t->worker_pids;
     my $name = (qw(batch count))[$round % 2];
     my @racers = racers($make{$name}, $others[1]);
-    my $c = connection($others[0]);
+    my $c = $t->connect_to(sub { $_ == $others[0] });
     my ($until, $n, @wrong) = (time + 0.4, 0);
 
     my $killer = fork // die "fork: $!\n";
 
     if ($killer == 0) {
-        sleep 0.15;
+        sleep 0.15;         # of the 0.4 s in which they race
         kill 'KILL', $owner;
         POSIX::_exit(0);
     }
@@ -140,7 +116,7 @@ for my $round (1 .. 12) {
         my $value = 1_000_000 * ++$n;
 
         # nginx closes a connection behind its thousandth request
-        $c = connection($others[0]) if $n % 300 == 0;
+        $c = $t->connect_to(sub { $_ == $others[0] }) if $n % 300 == 0;
 
         if ($round % 4 < 2) {
             my $r = $c->request('POST', '/cache/p/k', qq({"value":$value}));

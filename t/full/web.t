@@ -8,13 +8,12 @@ use strict;
 use warnings;
 
 use FindBin;
-use lib "$FindBin::Bin/../lib";
 
 # a browser takes its time where others work
 
 BEGIN { $ENV{BIGCACHE_TIMEOUT} ||= 600 }
 
-use Bigcache::Test;
+use Bigcache::Test qw(slurp);
 use Bigcache::Test::Browser;
 use Cwd qw(abs_path);
 use Test::More;
@@ -29,11 +28,7 @@ my $t = Bigcache::Test->new;
 # the second server has no /metrics, and is below a path; the third one has
 # been built without Swagger UI; the fourth one lets nobody in without a cookie
 
-my $pages = do {
-    open my $file, '<', "$web/locations.conf" or die "$web: $!\n";
-    local $/;
-    <$file>;
-};
+my $pages = slurp("$web/locations.conf");
 
 my $below = $pages =~ s{(location (?:= )?)/}{$1/a/b/}gr;
 my $without = $pages =~ s{\Q$web\E/docs\.html}{$web/../../web/docs-without.html}r;
@@ -229,7 +224,7 @@ SKIP: {
         $b->fill($field, 'some');
         $b->fill($field, '');
         $b->click("#operations-$name button=Execute");
-        sleep 0.5;
+        sleep 0.5;          # time enough to send something
         is_deeply [ sent() ], [], "$name: emptied, nothing is sent";
     }
 
@@ -431,7 +426,7 @@ $b->click('#delete');
 $b->click('#ask button=Delete');
 like $b->says('#look-said', qr/deleted/), qr/is deleted\.$/, 'deletes';
 is $t->get('/pickle/' . $escape->($evil))->status, 404, 'that key';
-is $t->get('/stat/count')->json->{count}, 64, 'and no other';
+is $t->count, 64, 'and no other';
 $b->says('#list-said', qr/No keys/);
 is_deeply [ rows() ], [], 'the list knows';
 
@@ -441,12 +436,12 @@ is $b->says('#ask-text', qr/\w/), 'Delete the 10 keys that begin with this?',
     'a prefix';
 is $b->text('#ask-name'), 'user/15', 'that one';
 $b->keys('#ask button=Cancel', "\x{e007}");
-is $t->get('/stat/count')->json->{count}, 64, 'not without a yes';
+is $t->count, 64, 'not without a yes';
 $b->click('#purge');
 $b->click('#ask button=Delete them');
 is $b->says('#list-said', qr/deleted/),
     "prefix 'user/15': 10 keys deleted.", 'deletes a prefix';
-is $t->get('/stat/count')->json->{count}, 54, 'that one';
+is $t->count, 54, 'that one';
 
 $b->fill('#list input', '/');
 $b->click('#purge');
@@ -552,7 +547,7 @@ quiet '/ui';
 for my $hours (-1, 5) {
     $b->js('window.dayClock ??= Date.now; const by = 3600e3 * arguments[0];
         Date.now = () => dayClock() + by', $hours);
-    sleep 3;
+    sleep 3;                # the page looks at least once
     $t->get('/cache/user/100') for 1 .. 10;
     ok $b->wait('return /now [\d.]+%/.test(document.querySelector("#plots svg")
         .getAttribute("aria-label"))'), "a clock set by $hours hours";
@@ -643,7 +638,7 @@ quiet('/docs with a user');
 $b->go('http://127.0.0.1:' . $t->port(3) . '/ui');
 is $b->says('#state', qr/not/), 'not permitted', '/stat is refused: says so';
 like $b->text('#trouble'), qr/401/, 'and how';
-sleep 5;
+sleep 5;                    # time enough to ask twice more
 is asked('/stat'), 1, 'is asked for once';
 is asked('/metrics'), 0, 'nothing else is';
 $b->click('#again');
@@ -705,6 +700,6 @@ sub picture {
     $b->js('document.querySelector("#list select").value = 20');
     list('user/');
     $b->js('document.activeElement.blur(); scrollTo(0, 0)');
-    sleep 0.5;
+    sleep 0.5;              # until all has faded in
     $b->screenshot($file);
 }
