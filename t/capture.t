@@ -6,9 +6,6 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
 use Socket qw(SOL_SOCKET SO_RCVBUF);
 
 use Bigcache::Test;
@@ -131,28 +128,19 @@ my $loads = join '', map { loads($_) } @known;
 my $http = join ' ', map { $modules{$_}[1] } @known;
 my $locations = join '', map { $modules{$_}[2] } @known;
 
-$t->conf(<<"END")->start;
-%%MODULE%%
-$loads
-worker_processes 1;
-events { worker_connections 1024; }
-http {
-    %%HTTP%%
-    $http
-    client_max_body_size 8m;
-    subrequest_output_buffer_size 4m;
-    bigcache_path %%DIR%%/store zone=main:1m;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%% sndbuf=32k;
-
-        location / {
-            bigcache main;
-        }
-$locations
-    }
-}
-END
+$t->conf(
+    main => qq{
+        $loads
+        worker_processes 1;
+    },
+    events => 'worker_connections 1024;',
+    http => qq{
+        $http
+        client_max_body_size 8m;
+        subrequest_output_buffer_size 4m;
+    },
+    listen => 'sndbuf=32k',
+    server => $locations)->start;
 
 my $text = join '', map { "line $_ of many, and each is another\n" } 1 .. 25_000;
 

@@ -8,64 +8,17 @@
 use strict;
 use warnings;
 
-use FindBin;
 use Time::HiRes qw(sleep);
 use Test::More;
 
-use lib "$FindBin::Bin/lib";
 use Bigcache::Test;
 use Bigcache::Test::Load;
 
 use constant TIME => $ENV{BIGCACHE_COHERENCE} || 5;
 
-my $conf = <<'END';
-%%MODULE%%
-
-worker_processes %%WORKERS%%;
-
-events {
-    worker_connections 256;
-}
-
-http {
-    %%HTTP%%
-
-    client_max_body_size 10m;
-
-    bigcache_path %%DIR%%/store zone=main:%%ZONE%% segment_size=4m
-                  inline_size=%%INLINE%%;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-        add_header X-Worker $pid always;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-END
-
-
 # hot(T): what /stat says of the hot index
 
 sub hot { $_[0]->get('/stat')->json->{hot} }
-
-
-# every worker once, on connections of their own: COUNT, WORKERS => connections
-
-sub each_worker {
-    my ($t, $workers) = @_;
-    my %at;
-
-    for (1 .. 400) {
-        last if keys %at == $workers;
-        my $c = $t->connect;
-        $at{ $c->request('GET', '/stat')->header('X-Worker') } ||= $c;
-    }
-
-    return values %at;
-}
 
 
 for ([1, '4m', 0], [4, '4m', 0], [4, '64k', 0], [3, '1m', 1024]) {
@@ -73,13 +26,18 @@ for ([1, '4m', 0], [4, '4m', 0], [4, '64k', 0], [3, '1m', 1024]) {
     my $name = "workers $workers, zone $zone, inline_size $inline";
     my $t = Bigcache::Test->new;
 
-    $t->conf($conf =~ s/%%WORKERS%%/$workers/r =~ s/%%ZONE%%/$zone/r
-        =~ s/%%INLINE%%/$inline/r)->start;
+    $t->conf(
+        main => "worker_processes $workers;",
+        events => 'worker_connections 256;',
+        size => $zone,
+        path => "segment_size=4m inline_size=$inline",
+        http => 'client_max_body_size 10m;',
+        server => 'add_header X-Worker $pid always;')->start;
 
     my $load = Bigcache::Test::Load->new($t, clients => 5, keepalive => 0.97,
         large => 0.002, expire => 1)->start;
 
-    sleep TIME;
+    sleep TIME;         # meanwhile the load goes on
 
     my $report = $load->stop;
 
@@ -94,7 +52,7 @@ for ([1, '4m', 0], [4, '4m', 0], [4, '64k', 0], [3, '1m', 1024]) {
 
     # what is cleared is nowhere, and what is closed does not answer
 
-    my @all = each_worker($t, $workers);
+    my @all = $t->connect_to_each($workers);
     my @bad;
 
     is scalar @all, $workers, "$name: a connection to each";

@@ -6,10 +6,7 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
-use Bigcache::Test;
+use Bigcache::Test qw(noise);
 use Test::More;
 use Time::HiRes qw(sleep);
 
@@ -39,28 +36,10 @@ $mounted = !system "mount -t tmpfs -o size=96m tmpfs $dir/disk >$dir/out 2>&1";
 
 plan skip_all => 'cannot mount a tmpfs' if !$mounted;
 
-$t->conf(<<'END')->start;
-%%MODULE%%
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    client_max_body_size 64m;
-
-    bigcache_path %%DIR%%/disk/store zone=main:1m wait=10s write_buffer=1m;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-END
+$t->conf(
+    store => '%%DIR%%/disk/store',
+    path => 'wait=10s write_buffer=1m',
+    http => 'client_max_body_size 64m;')->start;
 
 $t->expect_log(qr/No space left on device/);
 $t->expect_log(qr/\[crit\] .*bigcache store /);
@@ -68,16 +47,7 @@ $t->expect_log(qr/\[crit\] .*bigcache store /);
 my @full = (507, { detail => 'no space left on the disk of the cache' });
 
 
-# noise(N): bytes that do not compress
-
-sub noise {
-    my ($n) = @_;
-
-    srand 1;
-
-    return pack 'N*', map { int rand 2 ** 32 } 1 .. $n / 4;
-}
-
+srand 1;
 
 my $small = noise(10_000);
 my $large = noise(2_000_000);
@@ -196,6 +166,8 @@ my @answers = map {
 is_deeply [ grep { $_->status !~ /^(?:200|507)$/ } @answers ], [],
     'small: others too' or diag join ' ', map { $_->status } @answers;
 
+# meanwhile the store tries again, twice a second
+
 for (1 .. 4) {
     sleep 0.5;
     push @answers, $t->request('DELETE', '/pickle/f0'),
@@ -215,8 +187,7 @@ all_is_there('small, healed');
 my $lines = () = $t->error_log =~ /the disk is full/g;
 cmp_ok $lines, '>=', 1, 'the log says that the disk is full';
 cmp_ok $lines, '<=', 1 + (time - $began) / 60, 'once a minute';
-ok $t->wait_for(sub { $t->error_log =~ /room on the disk again/ }, 15),
-    'and that it is not any more';
+ok $t->logs(qr/room on the disk again/, 15), 'and that it is not any more';
 
 # a stop and a start on a full disk
 
@@ -296,10 +267,10 @@ is $r->json->{message}, "prefix 'many': " . @kept . ' keys deleted.',
     'and counted';
 heals('all removed');
 
-my $count = $t->get('/stat/count')->json->{count};
+my $count = $t->count;
 ok $t->stop, 'stops';
 $t->start;
-is $t->get('/stat/count')->json->{count}, $count, 'count after restart';
+is $t->count, $count, 'count after restart';
 all_is_there('restarted');
 
 unlike $t->error_log, qr/exited on signal/, 'no crash';

@@ -6,42 +6,24 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
-use Bigcache::Test;
+use Bigcache::Test qw(raw);
 use Test::More;
-use Time::HiRes qw(sleep);
 
 my $t = Bigcache::Test->new;
 
 $t->write_file('people.html', 'for people');
 
-$t->conf(<<'END')->start;
-%%MODULE%%
+$t->conf(
+    path => 'wait=1s',
+    http => q{
+        limit_req_zone $http_x_limit zone=limit:1m rate=1r/m;
 
-events {
-}
-
-http {
-    %%HTTP%%
-
-    limit_req_zone $http_x_limit zone=limit:1m rate=1r/m;
-
-    large_client_header_buffers 4 16k;
-
-    bigcache_path %%DIR%%/store zone=main:1m wait=1s;
-
-    # error pages for people
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
+        large_client_header_buffers 4 16k;
+    },
+    server => q{
+        # error pages for people
 
         error_page 400 404 405 409 412 422 503 /people.html;
-
-        location / {
-            bigcache main;
-        }
 
         location = /people.html {
             root %%DIR%%;
@@ -50,126 +32,117 @@ http {
         location /static/ {
             root %%DIR%%;
         }
-    }
+    },
+    servers => q{
+        # error pages of the locations themselves
 
-    # error pages of the locations themselves
+        server {
+            listen 127.0.0.1:%%PORT_1%%;
 
-    server {
-        listen 127.0.0.1:%%PORT_1%%;
+            error_page 404 /people.html;
 
-        error_page 404 /people.html;
+            location /cache/ {
+                client_max_body_size 100;
+                bigcache main;
+                error_page 404 = @backend;
+                error_page 413 = @large;
+                error_page 503 =202 @closed;
+            }
 
-        location /cache/ {
-            client_max_body_size 100;
-            bigcache main;
-            error_page 404 = @backend;
-            error_page 413 = @large;
-            error_page 503 =202 @closed;
+            location /cache/limited/ {
+                limit_req zone=limit;
+                bigcache main;
+                error_page 503 = @closed;
+            }
+
+            location /pickle/ {
+                bigcache main;
+                error_page 404 /cache/fallback;
+            }
+
+            location /stat {
+                bigcache main;
+                error_page 404 =200 /people.html;
+            }
+
+            location @backend {
+                proxy_pass http://127.0.0.1:%%PORT_2%%;
+            }
+
+            location /incr/ {
+                bigcache main;
+                error_page 405 503 =200 @closed;
+            }
+
+            location @large {
+                return 200 "large";
+            }
+
+            location @closed {
+                return 202 "closed";
+            }
+
+            location = /people.html {
+                root %%DIR%%;
+            }
         }
 
-        location /cache/limited/ {
-            limit_req zone=limit;
-            bigcache main;
-            error_page 503 = @closed;
+        # the backend
+
+        server {
+            listen 127.0.0.1:%%PORT_2%%;
+
+            location / {
+                add_header X-Method $request_method;
+                return 200 "made $request_uri";
+            }
+
+            location /cache/none {
+                return 404 "backend has none";
+            }
+
+            # tells what it was sent, which a GET that was led astray has not
+
+            location /cache/body/ {
+                proxy_method POST;
+                proxy_pass http://127.0.0.1:%%PORT_0%%;
+            }
         }
 
-        location /pickle/ {
-            bigcache main;
-            error_page 404 /cache/fallback;
+        # one after the other
+
+        server {
+            listen 127.0.0.1:%%PORT_3%%;
+            recursive_error_pages on;
+
+            location /cache/ {
+                bigcache main;
+                error_page 404 = @second;
+            }
+
+            location @second {
+                rewrite ^/cache/(.*)$ /cache/second/$1 break;
+                bigcache main;
+                error_page 404 = @third;
+            }
+
+            location @third {
+                rewrite ^ /pickle/third break;
+                bigcache main;
+                error_page 404 = @last;
+            }
+
+            location @last {
+                return 200 "last";
+            }
+
+            location /loop/ {
+                rewrite ^/loop/(.*)$ /cache/$1 break;
+                bigcache main;
+                error_page 404 /loop/again;
+            }
         }
-
-        location /stat {
-            bigcache main;
-            error_page 404 =200 /people.html;
-        }
-
-        location @backend {
-            proxy_pass http://127.0.0.1:%%PORT_2%%;
-        }
-
-        location /incr/ {
-            bigcache main;
-            error_page 405 503 =200 @closed;
-        }
-
-        location @large {
-            return 200 "large";
-        }
-
-        location @closed {
-            return 202 "closed";
-        }
-
-        location = /people.html {
-            root %%DIR%%;
-        }
-    }
-
-    # the backend
-
-    server {
-        listen 127.0.0.1:%%PORT_2%%;
-
-        location / {
-            add_header X-Method $request_method;
-            return 200 "made $request_uri";
-        }
-
-        location /cache/none {
-            return 404 "backend has none";
-        }
-
-        # tells what it was sent, which a GET that was led astray has not
-
-        location /cache/body/ {
-            proxy_method POST;
-            proxy_pass http://127.0.0.1:%%PORT_0%%;
-        }
-    }
-
-    # one after the other
-
-    server {
-        listen 127.0.0.1:%%PORT_3%%;
-        recursive_error_pages on;
-
-        location /cache/ {
-            bigcache main;
-            error_page 404 = @second;
-        }
-
-        location @second {
-            rewrite ^/cache/(.*)$ /cache/second/$1 break;
-            bigcache main;
-            error_page 404 = @third;
-        }
-
-        location @third {
-            rewrite ^ /pickle/third break;
-            bigcache main;
-            error_page 404 = @last;
-        }
-
-        location @last {
-            return 200 "last";
-        }
-
-        location /loop/ {
-            rewrite ^/loop/(.*)$ /cache/$1 break;
-            bigcache main;
-            error_page 404 /loop/again;
-        }
-    }
-}
-END
-
-
-sub request {
-    my ($n, $method, $path, $body) = @_;
-
-    return $t->connect($n)->request($method, $path, $body,
-        Connection => 'close');
-}
+    })->start;
 
 
 # error_page of the server
@@ -186,7 +159,7 @@ is $t->get('/static/none')->body, 'for people', 'another location';
 
 # error_page of the location: a miss goes to the backend, a hit does not
 
-my $r = request(1, 'GET', '/cache/page?1');
+my $r = $t->request_to(1, 'GET', '/cache/page?1');
 
 is $r->status, 200, 'backend on a miss';
 is $r->body, 'made /cache/page?1', 'made by the backend';
@@ -194,14 +167,14 @@ is $r->header('Content-Type'), 'text/plain', 'its type';
 
 $t->request('POST', '/cache/page?1', '{"value":1}');
 
-$r = request(1, 'GET', '/cache/page?1');
+$r = $t->request_to(1, 'GET', '/cache/page?1');
 is $r->json->{value}, 1, 'a hit';
 is $r->header('X-Method'), undef, 'without the backend';
 
-$r = request(1, 'HEAD', '/cache/other');
+$r = $t->request_to(1, 'HEAD', '/cache/other');
 is $r->status, 200, 'HEAD of a miss';
 
-is request(1, 'GET', '/cache/none')->body, 'backend has none', 'its 404';
+is $t->request_to(1, 'GET', '/cache/none')->body, 'backend has none', 'its 404';
 
 my $c = $t->connect(1);
 is $c->request('GET', '/cache/more')->body, 'made /cache/more', 'kept alive';
@@ -222,10 +195,8 @@ for my $method (qw(GET DELETE)) {
 
     $t->request('DELETE', '/cache/body/x');
 
-    $c->send("$method /cache/body/x HTTP/1.1\r\nHost: x\r\n"
-        . "Content-Length: 16\r\n\r\n");
-    sleep 0.3;
-    $c->send('{"value":"late"}GET /cache/more HTTP/1.1' . "\r\nHost: x\r\n\r\n");
+    $c->begin($method, '/cache/body/x', 16)
+        ->send('{"value":"late"}' . raw('GET', '/cache/more'));
     is $c->response->json->{value}, 'late', "$method with a late body";
     is $c->response->body, 'made /cache/more', 'and the next request';
 
@@ -234,40 +205,41 @@ for my $method (qw(GET DELETE)) {
 
 # what is not of bigcache has no headers that only its errors have
 
-$r = request(1, 'PUT', '/incr/k', '');
+$r = $t->request_to(1, 'PUT', '/incr/k', '');
 is $r->body, 'closed', 'another method: taken over';
 is $r->header('Allow'), undef, 'without what is allowed';
-is request(0, 'PUT', '/incr/k', '')->header('Allow'), 'POST',
+is $t->request_to(0, 'PUT', '/incr/k', '')->header('Allow'), 'POST',
     'which is said else';
 
 # others
 
-is request(1, 'POST', '/cache/k', 'x' x 101)->body, 'large', 'too large';
+is $t->request_to(1, 'POST', '/cache/k', 'x' x 101)->body, 'large', 'too large';
 $c = $t->connect(1);
 is $c->request('POST', '/cache/k', [ 'x' x 60, 'y' x 60 ])->body, 'large',
     'too large, chunked';
 $c->close;
-is request(1, 'POST', '/cache/k', '{')->status, 422, 'no page for it';
+is $t->request_to(1, 'POST', '/cache/k', '{')->status, 422, 'no page for it';
 
-$t->json_is(request(1, 'GET', '/pickle/none'), 404,
+$t->json_is($t->request_to(1, 'GET', '/pickle/none'), 404,
     { detail => 'cache miss' }, 'redirected once');
 $t->request('POST', '/cache/fallback', '{"value":5}');
-is request(1, 'GET', '/pickle/none')->json->{value}, 5, 'redirected to a hit';
+is $t->request_to(1, 'GET', '/pickle/none')->json->{value}, 5,
+    'redirected to a hit';
 
-$r = request(1, 'GET', '/stat/none');
+$r = $t->request_to(1, 'GET', '/stat/none');
 is $r->status, 200, 'no endpoint in a location';
 is $r->body, 'for people', 'page of that location';
 
 # recursive_error_pages
 
-is request(3, 'GET', '/cache/n')->body, 'last', 'all of them';
+is $t->request_to(3, 'GET', '/cache/n')->body, 'last', 'all of them';
 $t->request('POST', '/pickle/third', 'third');
-is request(3, 'GET', '/cache/n')->body, 'third', 'third';
+is $t->request_to(3, 'GET', '/cache/n')->body, 'third', 'third';
 $t->request('POST', '/cache/second/n', '{"value":"second"}');
-is request(3, 'GET', '/cache/n')->json->{value}, 'second', 'second';
+is $t->request_to(3, 'GET', '/cache/n')->json->{value}, 'second', 'second';
 $t->request('POST', '/cache/n', '{"value":"first"}');
-is request(3, 'GET', '/cache/n')->json->{value}, 'first', 'first';
-$r = request(3, 'GET', '/loop/x');
+is $t->request_to(3, 'GET', '/cache/n')->json->{value}, 'first', 'first';
+$r = $t->request_to(3, 'GET', '/loop/x');
 ok $r->status >= 400, 'a circle ends';
 
 # limit_req and a closed store
@@ -279,7 +251,7 @@ is $c->request('GET', '/cache/limited/x', undef, 'X-Limit' => 1)->body,
     'closed', 'over the limit';
 
 $t->get('/close');
-$r = request(1, 'GET', '/cache/page?1');
+$r = $t->request_to(1, 'GET', '/cache/page?1');
 is $r->status, 202, 'closed';
 is $r->body, 'closed', 'page for a closed store';
 is $r->header('Retry-After'), undef, 'which does not ask to come again';

@@ -6,9 +6,6 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
 use Bigcache::Test;
 use Compress::Zlib qw(compress crc32 Z_NO_COMPRESSION);
 use IO::Uncompress::Gunzip qw(gunzip);
@@ -209,40 +206,25 @@ my $loads = join '', sort { $b =~ /ndk/ <=> $a =~ /ndk/ || $a cmp $b }
     keys %loads;
 my $http = join '', map { $filters{$_}[2] } @filters;
 
-$t->conf(<<"END");
-%%MODULE%%
-$loads
+$t->conf(
+    main => $loads,
+    http => qq{
+        $http
 
-events {
-}
-
-http {
-    %%HTTP%%
-
-    $http
-
-    types {
-        text/html html;
-        text/xml xml;
-        text/plain txt;
-        image/png png;
-    }
-
-    charset_map koi8-r utf-8 {
-        C1 D0B0;
-    }
-
-    client_max_body_size 8m;
-
-    bigcache_path %%DIR%%/store zone=main:1m;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
+        types {
+            text/html html;
+            text/xml xml;
+            text/plain txt;
+            image/png png;
         }
 
+        charset_map koi8-r utf-8 {
+            C1 D0B0;
+        }
+
+        client_max_body_size 8m;
+    },
+    server => qq{
         location = /before {
             default_type text/html;
             return 200 before;
@@ -254,69 +236,68 @@ http {
         }
 
         $locations
-    }
+    },
+    servers => qq{
+        # levels: what the server has, and what a location makes of it
 
-    # levels: what the server has, and what a location makes of it
+        server {
+            listen 127.0.0.1:%%PORT_1%%;
+            ssi on;
 
-    server {
-        listen 127.0.0.1:%%PORT_1%%;
-        ssi on;
-
-        location / {
-            bigcache main;
-        }
-
-        location /not/ {
-            bigcache_base /not;
-            bigcache main;
-            ssi off;
-
-            if (\$arg_if) {
-                ssi on;
-            }
-
-            location /not/but/ {
-                bigcache_base /not/but;
-                bigcache main;
-                ssi on;
-            }
-
-            location /not/either/ {
-                bigcache_base /not/either;
+            location / {
                 bigcache main;
             }
-        }
 
-        location /limited/ {
-            bigcache_base /limited;
-            bigcache main;
+            location /not/ {
+                bigcache_base /not;
+                bigcache main;
+                ssi off;
 
-            limit_except POST {
-                allow all;
+                if (\$arg_if) {
+                    ssi on;
+                }
+
+                location /not/but/ {
+                    bigcache_base /not/but;
+                    bigcache main;
+                    ssi on;
+                }
+
+                location /not/either/ {
+                    bigcache_base /not/either;
+                    bigcache main;
+                }
+            }
+
+            location /limited/ {
+                bigcache_base /limited;
+                bigcache main;
+
+                limit_except POST {
+                    allow all;
+                }
             }
         }
-    }
 
-    server {
-        listen 127.0.0.1:%%PORT_2%%;
-        bigcache_send_gzip off;
+        server {
+            listen 127.0.0.1:%%PORT_2%%;
+            bigcache_send_gzip off;
 
-        location / {
-            bigcache main;
-        }
+            location / {
+                bigcache main;
+            }
 
-        location /on/ {
-            bigcache_base /on;
-            bigcache main;
-            bigcache_send_gzip on;
+            location /on/ {
+                bigcache_base /on;
+                bigcache main;
+                bigcache_send_gzip on;
 
-            if (\$arg_if) {
-                bigcache_send_gzip off;
+                if (\$arg_if) {
+                    bigcache_send_gzip off;
+                }
             }
         }
-    }
-}
-END
+    });
 
 # nginx unloads its modules before the leak check, and what libxslt holds would
 # be nobody's then

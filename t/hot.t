@@ -6,49 +6,28 @@
 use strict;
 use warnings;
 
-use FindBin;
 use Test::More;
-use Time::HiRes qw(sleep);
 
-use lib "$FindBin::Bin/lib";
 use Bigcache::Test;
-
-my $conf = <<'END';
-%%MODULE%%
-
-worker_processes %%WORKERS%%;
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/%%ONE%% zone=a:1m;
-    bigcache_path %%DIR%%/%%TWO%% zone=b:1m;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location /a/ {
-            bigcache_base /a;
-            bigcache a;
-        }
-
-        location /b/ {
-            bigcache_base /b;
-            bigcache b;
-        }
-    }
-}
-END
-
 
 sub conf {
     my ($workers, $one, $two) = @_;
 
-    return $conf =~ s/%%WORKERS%%/$workers/r =~ s/%%ONE%%/$one/r
-        =~ s/%%TWO%%/$two/r;
+    return Bigcache::Test->default_conf(
+        main => "worker_processes $workers;",
+        store => "%%DIR%%/$one",
+        http => "bigcache_path %%DIR%%/$two zone=b:1m;",
+        server => q{
+            location /a/ {
+                bigcache_base /a;
+                bigcache main;
+            }
+
+            location /b/ {
+                bigcache_base /b;
+                bigcache b;
+            }
+        });
 }
 
 
@@ -148,10 +127,8 @@ $t = Bigcache::Test->new;
 $t->expect_log(qr/exited on signal 9/);
 $t->conf(conf(2, 'one', 'two'))->start;
 
-my $slow = $t->connect;
-$slow->send("POST /a/pickle/slow HTTP/1.1\r\nHost: x\r\n"
-    . "Connection: close\r\nContent-Length: 2\r\n\r\nx");
-sleep 0.1;
+my $slow = $t->connect->begin('POST', '/a/pickle/slow', 2,
+    Connection => 'close')->send('x');
 
 my %old = map { $_ => 1 } $t->worker_pids;
 $t->reload;

@@ -36,27 +36,9 @@ $mounted = !system
 plan skip_all => 'cannot mount a tmpfs' if !$mounted;
 
 $t->expect_log(qr/\[crit\].*(?:the disk is full|No space left)/);
-$t->conf(<<'END')->start;
-%%MODULE%%
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/disk/store zone=main:1m wait=10s write_buffer=1m
-                  segment_size=1m gzip=off;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-END
+$t->conf(
+    store => '%%DIR%%/disk/store',
+    path => 'wait=10s write_buffer=1m segment_size=1m gzip=off')->start;
 
 
 # free: inodes

@@ -9,7 +9,7 @@ use warnings;
 
 BEGIN { $ENV{BIGCACHE_TIMEOUT} ||= 3600 if $ENV{BIGCACHE_LEAK} }
 
-use Bigcache::Test;
+use Bigcache::Test qw(raw);
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -20,60 +20,30 @@ use constant LIMIT => 1024;
 
 my $t = Bigcache::Test->new(
     env => { MALLOC_ARENA_MAX => 1, MALLOC_TRIM_THRESHOLD_ => 65536 });
-$t->conf(<<'CONF')->start;
-env MALLOC_ARENA_MAX;
-env MALLOC_TRIM_THRESHOLD_;
-%%MODULE%%
-worker_processes 1;
-thread_pool bigcache threads=2;
-events { }
-http {
-    %%HTTP%%
-    keepalive_requests 1000;
-    large_client_header_buffers 4 16k;
-    client_body_buffer_size 8k;
-    client_max_body_size 3m;
-    open_file_cache off;
-    bigcache_path %%DIR%%/store zone=main:1m thread_pool=bigcache
-                  write_buffer=64k block_cache=64k;
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-        location / { bigcache main; }
-    }
-}
-CONF
+$t->conf(
+    main => q{
+        env MALLOC_ARENA_MAX;
+        env MALLOC_TRIM_THRESHOLD_;
+
+        worker_processes 1;
+        thread_pool bigcache threads=2;
+    },
+    path => 'thread_pool=bigcache write_buffer=64k block_cache=64k',
+    http => q{
+        keepalive_requests 1000;
+        large_client_header_buffers 4 16k;
+        client_body_buffer_size 8k;
+        client_max_body_size 3m;
+        open_file_cache off;
+    })->start;
 
 my $worker = $t->wait_for(sub { ($t->worker_pids)[0] });
-
-sub anonymous {
-    open my $file, '<', "/proc/$worker/status" or return 0;
-    local $/;
-
-    return <$file> =~ /^RssAnon:\s+(\d+) kB/m ? $1 : 0;
-}
 
 # LevelDB opens and closes its own as it likes, connections close a bit later
 
 sub descriptors {
     return scalar grep { !m{/store/index/|/client_body/|^socket:} }
-        map { readlink($_) // () } glob "/proc/$worker/fd/*";
-}
-
-sub raw {
-    my ($method, $path, $body, @fields) = @_;
-
-    my $head = "$method $path HTTP/1.1\r\nHost: localhost\r\n";
-
-    while (my ($name, $value) = splice @fields, 0, 2) {
-        $head .= "$name: $value\r\n";
-    }
-
-    return "$head\r\n" if !defined $body;
-    return $head . 'Content-Length: ' . length($body) . "\r\n\r\n$body"
-        if !ref $body;
-
-    return $head . "Transfer-Encoding: chunked\r\n\r\n" . join '',
-        map { sprintf "%x\r\n%s\r\n", length, $_ } @$body, '';
+        $t->open_files($worker);
 }
 
 my $etag = $t->request('POST', '/cache/json', '{"value":{"a":[1,2,3]}}')
@@ -222,9 +192,9 @@ for my $case (@cases) {
     $descriptors //= descriptors();
 
     my $start = time;
-    my $before = anonymous();
+    my $before = $t->memory($worker, 'RssAnon');
     $wrong += ask($times, @$case);
-    my $growth = anonymous() - $before;
+    my $growth = $t->memory($worker, 'RssAnon') - $before;
 
     my $report = sprintf '%-28s %7d requests, %6d kB before, %+6d kB, %6.1f s',
         $name, $times, $before, $growth, time - $start;
@@ -262,9 +232,9 @@ for my $case (@cases) {
     ask(1, 'raw', '200', 1, raw('POST', '/pickle/raw', 'x' x 3000));
 
     $round->(3);
-    my $before = anonymous();
+    my $before = $t->memory($worker, 'RssAnon');
     $round->($rounds);
-    my $growth = anonymous() - $before;
+    my $growth = $t->memory($worker, 'RssAnon') - $before;
 
     note "mixed: $growth kB";
 

@@ -6,9 +6,6 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
 use Bigcache::Test;
 use Test::More;
 
@@ -36,29 +33,17 @@ my $servers = join '', map {
     "location $base/ { bigcache_base $base; bigcache main; $lines; }\n";
 } 0 .. $#output + @input;
 
-my $t = Bigcache::Test->new->conf(<<"END")->start;
-%%MODULE%%
+my $t = Bigcache::Test->new->conf(
+    http => qq{
+        limit_req_zone \$http_x_limit zone=limit:1m rate=1r/m;
+        limit_conn_zone \$http_x_limit zone=conn:1m;
 
-events {
-}
+        bigcache_path %%DIR%%/plain zone=plain:1m gzip=off;
 
-http {
-    %%HTTP%%
-
-    limit_req_zone \$http_x_limit zone=limit:1m rate=1r/m;
-    limit_conn_zone \$http_x_limit zone=conn:1m;
-
-    bigcache_path %%DIR%%/store zone=main:1m;
-    bigcache_path %%DIR%%/plain zone=plain:1m gzip=off;
-
-    client_max_body_size 8m;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
+        client_max_body_size 8m;
+    },
+    server => qq{
         $servers
-        location / {
-            bigcache main;
-        }
 
         location /small/ {
             bigcache_base /small;
@@ -85,9 +70,7 @@ http {
             gzip_types application/json;
             bigcache plain;
         }
-    }
-}
-END
+    })->start;
 
 my $r;
 

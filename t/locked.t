@@ -6,9 +6,6 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
 use Bigcache::Test;
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -17,30 +14,14 @@ my $first = Bigcache::Test->new;
 my $second = Bigcache::Test->new;
 my $store = $first->dir . '/store';
 
-my $conf = <<"END";
-%%MODULE%%
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path $store zone=main:1m wait=1s;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-
+my $conf = Bigcache::Test->default_conf(
+    store => $store,
+    path => 'wait=1s',
+    server => q{
         location /site {
             return 200 "site";
         }
-    }
-}
-END
+    });
 
 $first->conf($conf)->start;
 
@@ -74,7 +55,7 @@ is $second->get('/site')->body, 'site', 'its other locations';
 is $first->get('/cache/1')->json->{value}, 1, 'first serves';
 is $first->request('POST', '/cache/4', '{"value":4}')->status, 200,
     'first stores';
-is $first->get('/stat/count')->json->{count}, 4, 'first counts';
+is $first->count, 4, 'first counts';
 
 # it lets nobody in while it clears
 
@@ -83,6 +64,8 @@ is_deeply [ grep { $_ != 200 } @cleared ], [], 'first clears';
 is $first->request('POST', "/cache/$_", "{\"value\":$_}")->status, 200,
     "stores $_ again" for 1 .. 4;
 is $second->get('/cache/1')->status, 503, 'second still waits';
+
+# some of its workers' attempts, which say no more
 
 sleep 1;
 my @lines = $second->error_log
@@ -98,7 +81,7 @@ unlike $first->error_log, qr/another nginx|refused/,
 ok $first->stop, 'first stops';
 ok $second->wait_for(sub { $second->get('/cache/4')->status == 200 }, 5),
     'second takes over';
-is $second->get('/stat/count')->json->{count}, 4, 'with all that was stored';
+is $second->count, 4, 'with all that was stored';
 unlike $second->error_log, qr/not closed properly/, 'closed properly';
 is $second->request('POST', '/cache/5', '{"value":5}')->status, 200,
     'second stores';
@@ -118,7 +101,7 @@ my $all = sub {
 };
 
 ok $first->wait_for($all, 5), 'all of its workers do';
-is $first->get('/stat/count')->json->{count}, 5, 'everything is there';
+is $first->count, 5, 'everything is there';
 
 # closed on demand, the directory is free
 

@@ -5,43 +5,21 @@
 use strict;
 use warnings;
 
-use FindBin;
-use lib "$FindBin::Bin/lib";
-
 use Bigcache::Test;
 use Test::More;
 
-my $t = Bigcache::Test->new->conf(<<'END')->start;
-%%MODULE%%
-
-thread_pool two threads=2;
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    bigcache_path %%DIR%%/one zone=one:1m;
-    bigcache_path %%DIR%%/two zone=two:1m thread_pool=two;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache one;
-        }
-
+my $t = Bigcache::Test->new->conf(
+    main => 'thread_pool two threads=2;',
+    store => '%%DIR%%/one',
+    http => 'bigcache_path %%DIR%%/two zone=two:1m thread_pool=two;',
+    server => q{
         location /two/ {
             bigcache_base /two;
             bigcache two;
         }
-    }
-}
-END
+    })->start;
 
 sub stats { $t->get("$_[0]/stat")->json->{stats} }
-sub count { $t->get("$_[0]/stat/count")->json->{count} }
 
 # keys
 
@@ -52,8 +30,8 @@ $t->request('POST', '/two/cache/k', '{"value":2}');
 is $t->get('/cache/k')->json->{value}, 1, 'first store';
 is $t->get('/two/cache/k')->json->{value}, 2, 'second store';
 is $t->get('/two/cache/only')->status, 404, 'not in the second';
-is count(''), 2, 'count of the first';
-is count('/two'), 1, 'count of the second';
+is $t->count(''), 2, 'count of the first';
+is $t->count('/two'), 1, 'count of the second';
 
 # counters
 
@@ -95,7 +73,7 @@ is stats('')->{delete}, 0, 'other counter after reload';
 ok $t->stop, 'stops';
 $t->start;
 
-is count(''), 1, 'first after restart';
-is count('/two'), 2, 'second after restart';
+is $t->count(''), 1, 'first after restart';
+is $t->count('/two'), 2, 'second after restart';
 
 done_testing;

@@ -9,29 +9,11 @@ use warnings;
 use Bigcache::Test;
 use Test::More;
 
-my $conf = <<'EOF';
-%%MODULE%%
-worker_processes %%WORKERS%%;
-
-events {
-}
-
-http {
-    %%HTTP%%
-
-    client_max_body_size 4m;
-
-    bigcache_path %%DIR%%/disk/store zone=main:1m segment_size=1m;
-
-    server {
-        listen 127.0.0.1:%%PORT_0%%;
-
-        location / {
-            bigcache main;
-        }
-    }
-}
-EOF
+my $conf = Bigcache::Test->default_conf(
+    main => 'worker_processes %%WORKERS%%;',
+    store => '%%DIR%%/disk/store',
+    path => 'segment_size=1m',
+    http => 'client_max_body_size 4m;');
 
 my @mounted;
 
@@ -53,8 +35,8 @@ sub held {
 
     for my $pid ($t->running, $t->children) {
         push @held, map { "$pid $_" } grep { index($_, $disk) == 0 }
-            map { readlink($_) // '' } glob("/proc/$pid/fd/*"),
-            "/proc/$pid/cwd", "/proc/$pid/root";
+            $t->open_files($pid),
+            map { readlink("/proc/$pid/$_") // '' } qw(cwd root);
 
         open my $maps, '<', "/proc/$pid/maps" or next;
         push @held, map { /(\Q$disk\E\S*)/ ? "$pid maps $1" : () } <$maps>;
