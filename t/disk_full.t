@@ -10,31 +10,10 @@ use Bigcache::Test qw(noise);
 use Test::More;
 use Time::HiRes qw(sleep);
 
-plan skip_all => 'only root can mount' if $>;
-
 my $t = Bigcache::Test->new;
 my $dir = $t->dir;
-my $test = $$;
-my $mounted;
 
-mkdir "$dir/disk";
-mkdir "$dir/other";
-
-END {
-    my $status = $?;
-
-    if ($mounted && $$ == $test) {
-        $t->stop;
-        system "umount $dir/disk >$dir/out 2>&1"
-            and system "umount -l $dir/disk >$dir/out 2>&1";
-    }
-
-    $? = $status;
-}
-
-$mounted = !system "mount -t tmpfs -o size=96m tmpfs $dir/disk >$dir/out 2>&1";
-
-plan skip_all => 'cannot mount a tmpfs' if !$mounted;
+plan skip_all => 'cannot mount a tmpfs' if !$t->mount('size=96m');
 
 $t->conf(
     store => '%%DIR%%/disk/store',

@@ -9,31 +9,11 @@ use warnings;
 use Bigcache::Test;
 use Test::More;
 
-plan skip_all => 'only root can mount' if $>;
-
 my $t = Bigcache::Test->new;
 my $dir = $t->dir;
-my $test = $$;
-my $mounted;
 
-mkdir "$dir/disk";
-
-END {
-    my $status = $?;
-
-    if ($mounted && $$ == $test) {
-        $t->stop;
-        system "umount $dir/disk >$dir/out 2>&1"
-            and system "umount -l $dir/disk >$dir/out 2>&1";
-    }
-
-    $? = $status;
-}
-
-$mounted = !system
-    "mount -t tmpfs -o size=256m,nr_inodes=200 tmpfs $dir/disk >$dir/out 2>&1";
-
-plan skip_all => 'cannot mount a tmpfs' if !$mounted;
+plan skip_all => 'cannot mount a tmpfs'
+    if !$t->mount('size=256m,nr_inodes=200');
 
 $t->expect_log(qr/\[crit\].*(?:the disk is full|No space left)/);
 $t->conf(

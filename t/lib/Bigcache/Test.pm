@@ -299,6 +299,20 @@ sub space {
 }
 
 
+# mount(OPTIONS): a tmpfs at disk/, until the test ends; false if that cannot be
+
+sub mount {
+    my ($self, $options) = @_;
+
+    my $dir = $self->{dir};
+
+    mkdir "$dir/disk";
+
+    return $self->{mounted} = $> == 0
+        && !system "mount -t tmpfs -o $options tmpfs $dir/disk >$dir/out 2>&1";
+}
+
+
 # certificate: makes cert.pem and key.pem; false if openssl cannot
 
 sub certificate {
@@ -939,6 +953,8 @@ END {
 
     for my $t ($$ == $owner ? @instances : ()) {
         $t->stop;
+        system "{ umount $t->{dir}/disk || umount -l $t->{dir}/disk; }"
+            . " >$t->{dir}/out 2>&1" if $t->{mounted};
 
         my @bad = (@{ $t->{complaints} || [] }, $t->_bad_lines);
 

@@ -194,15 +194,7 @@ sub stop {
 sub owner {
     my ($self) = @_;
 
-    my $inode = (stat $self->store . '/lock')[1] // return 0;
-
-    open my $locks, '<', '/proc/locks' or die "/proc/locks: $!\n";
-
-    while (<$locks>) {
-        return $1 if /FLOCK .* (\d+) \w+:\w+:$inode /;
-    }
-
-    return 0;
+    return $self->{t}->owner($self->store);
 }
 
 
