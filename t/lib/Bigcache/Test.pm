@@ -797,7 +797,7 @@ sub request_to {
 # raw(METHOD, PATH, BODY, HEADER => VALUE ...): the bytes of such a request,
 # which keeps its connection
 
-*raw = \&Bigcache::Test::Connection::raw;
+sub raw { return Bigcache::Test::Connection::raw(@_) }
 
 
 # http(RAW, ...): sends the pieces, with a pause of 50 ms between them, reads
