@@ -252,7 +252,7 @@ is $t->read_file('store/lost/000001.ldb'), 'not ours', 'as they are';
 
 my $log = $t->error_log;
 
-like $log, qr/\[notice\].*import of what the original has stored begins/,
+like $log, qr/\[notice\].*import of the original's entries begins/,
     'log: begin';
 like $log, qr/\[notice\].*import done: 46 entries read, 40 imported, 3 expired/,
     'log: end';
@@ -358,7 +358,7 @@ for my $part (1, 2) {
     $t->request('DELETE', '/cache/k119998') if $part == 1;
     $t->wait_for(sub { $t->count > $at + 15_000 });
     $t->kill;
-    like $t->error_log, qr/goes on/, 'goes on' if $part == 2;
+    like $t->error_log, qr/entries continues/, 'goes on' if $part == 2;
     unlike $t->error_log, qr/import done/, "crash $part: in the middle";
     (my $names = top($t)) =~ s/ ?\bimport\b ?/ /;
     is $names =~ s/^ | $//gr, $files, "crash $part: the files are there";

@@ -149,7 +149,7 @@ refused($_, 'index/CURRENT', qr/"CURRENT" is a (?:symbolic link|FIFO|socket)/)
     for 'link', 'FIFO', 'socket';
 refused('FIFO', 'index/000005.log', qr/"000005\.log" is a FIFO/);
 
-serves($_, 'pages/0000000000000001.seg', qr/passed over: "0+1\.seg" is a/)
+serves($_, 'pages/0000000000000001.seg', qr/is ignored: "0+1\.seg" is a/)
     for 'link', 'FIFO', 'socket', 'directory';
 
 

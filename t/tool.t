@@ -339,7 +339,7 @@ like $err, qr/the page is damaged: its body fails its check/, 'get: damaged';
 restore();
 
 $t->patch($where, $at - 30, "\xff");
-check($t, qr/^key "large": the head of its entry fails its check$/, 'head');
+check($t, qr/^key "large": the header of its entry fails its check$/, 'head');
 restore();
 
 $at = index $good{$where}, 'text/x-gzip';

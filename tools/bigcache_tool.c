@@ -323,7 +323,7 @@ bigcache_tool_head(const bigcache_str_t *key, const bigcache_record_t *record,
     }
 
     if (bigcache_segment_decode(&entry, page->memory, size) != 0) {
-        page->problem = "the head of its entry fails its check";
+        page->problem = "the header of its entry fails its check";
         return -1;
     }
 

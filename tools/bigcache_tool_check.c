@@ -240,8 +240,8 @@ bigcache_tool_check_scan(bigcache_tool_check_t *check,
         /* keys whose pages should be in it are separate problems */
 
         bigcache_tool_check_problem(check, NULL,
-                                    "segment %016llx: its head fails its "
-                                    "check, it is passed over",
+                                    "segment %016llx: its header fails its "
+                                    "check, it is skipped",
                                     (unsigned long long) usage->id);
 
     } else if (rc != BIGCACHE_OK) {

@@ -361,7 +361,7 @@ ngx_http_bigcache_path_zone(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
     p = ngx_strlchr(value->data, value->data + value->len, ':');
 
     if (p == NULL || p == value->data) {
-        return "it is to be zone=name:size";
+        return "it must be zone=name:size";
     }
 
     zone->name.data = value->data;
@@ -429,11 +429,11 @@ ngx_http_bigcache_path_time(const ngx_http_bigcache_parameter_t *parameter,
     }
 
     if ((uint64_t) ms < parameter->min) {
-        return "it must be 1ms at least, or \"off\"";
+        return "it must be at least 1ms, or \"off\"";
     }
 
     if ((uint64_t) ms > parameter->max) {
-        return "it can be an hour at most";
+        return "it must be an hour at most";
     }
 
     *n = (uint64_t) ms;

@@ -306,7 +306,7 @@ ngx_http_bigcache_watch_quit(ngx_http_bigcache_zone_t *zone)
         (void) close(fd);
         ngx_set_errno(err);
 
-        return "no connection is free, to be told by when to quit";
+        return "no connection is free";
     }
 
     c->data = zone;

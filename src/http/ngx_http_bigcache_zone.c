@@ -111,8 +111,8 @@ ngx_http_bigcache_zone_init(ngx_shm_zone_t *shm_zone, void *data)
                != 0))
     {
         ngx_log_error(NGX_LOG_NOTICE, shm_zone->shm.log, 0,
-                      "bigcache zone \"%V\" is of another directory now, its "
-                      "hot index is not used until nginx is started anew",
+                      "bigcache zone \"%V\" belongs to another directory now, "
+                      "its hot index is not used until nginx is restarted",
                       &zone->name);
         return NGX_OK;
     }

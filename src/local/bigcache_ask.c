@@ -484,7 +484,7 @@ bigcache_ask_list_owner(bigcache_ask_t *ask, const bigcache_str_t *prefix,
     {
         rc = bigcache_log_failed(&ask->local->conf.log, ask->local->conf.path,
                                  BIGCACHE_ERROR, "ask",
-                                 "the answer is no list");
+                                 "the answer is not a list");
     }
 
     bigcache_ask_end(ask);

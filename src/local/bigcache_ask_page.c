@@ -134,7 +134,7 @@ bigcache_ask_page_fetch(bigcache_ask_t *ask, const bigcache_str_t *key,
             {
                 rc = bigcache_log_failed(&ask->local->conf.log,
                                          ask->local->conf.path, BIGCACHE_ERROR,
-                                         "ask", "the answer is no record");
+                                         "ask", "the answer is not a record");
             }
         }
     }

@@ -71,7 +71,7 @@ bigcache_message_decode(bigcache_message_t *message, const u_char *data,
         || header.call > BIGCACHE_CALL_SYNC
         || header.rc > BIGCACHE_NO_ANSWER)
     {
-        return "it says what there is not";
+        return "it has an unknown call or code";
     }
 
     if (header.key_len > BIGCACHE_KEY_MAX

@@ -109,13 +109,13 @@ bigcache_serve(bigcache_store_t *store, uint64_t caller, bigcache_message_t *in,
     out->call = in->call;
 
     if (handler == NULL) {
-        return "it is no call of a caller";
+        return "a caller cannot make this call";
     }
 
     if ((in->key.len && !(takes & BIGCACHE_SERVE_KEY))
         || (in->data.len && !(takes & BIGCACHE_SERVE_DATA)))
     {
-        return "it carries what its call does not take";
+        return "it has a key or data that its call does not take";
     }
 
     s.store = store;

@@ -393,7 +393,7 @@ bigcache_server_hello(bigcache_server_conn_t *conn)
     }
 
     if (in.call != BIGCACHE_CALL_HELLO || in.key.len || in.data.len) {
-        return "it does not say who it is";
+        return "it does not begin with HELLO";
     }
 
     memset(&out, 0, sizeof(bigcache_message_t));

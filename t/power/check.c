@@ -170,7 +170,7 @@ run(check_t *check)
 
     closed(check);
 
-    /* it writes to the index, too, which nobody would record */
+    /* it also writes to the index, which would not be recorded */
 
     if (check->image->tool) {
         tool(check);
@@ -286,7 +286,7 @@ read_key(check_t *check, unsigned i, body_t *body)
 }
 
 
-/* a body that cannot be read is one that nobody has stored */
+/* an unreadable body counts as one that was never stored */
 
 static void
 read_body(const bigcache_page_t *page, body_t *body)
@@ -548,7 +548,7 @@ tool(check_t *check)
 
         if (strstr(text, " problems\n")
             || strstr(text, ": a dead entry of it fails its check")
-            || (!check->image->clean && strstr(text, "it is passed over")))
+            || (!check->image->clean && strstr(text, "it is skipped")))
         {
             continue;
         }

@@ -1356,7 +1356,7 @@ import_begins(void)
         fail("it was not tried again");
     }
 
-    if (logged("the import cannot go on") || logged("is damaged")) {
+    if (logged("the import cannot continue") || logged("is damaged")) {
         fail("the original is blamed");
     }
 

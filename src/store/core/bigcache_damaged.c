@@ -51,7 +51,7 @@ bigcache_damaged_page(bigcache_store_t *store, const bigcache_str_t *key,
     if (rc == BIGCACHE_OK) {
         bigcache_log(&store->conf.log, BIGCACHE_LOG_WARN,
                      "store \"%s\": key \"%.*s\" had not reached the disk "
-                     "whole, the page that it replaced is back",
+                     "completely, the page that it replaced is restored",
                      store->conf.path,
                      (int) (key->len < 256 ? key->len : 256), key->data);
 
@@ -64,7 +64,7 @@ bigcache_damaged_page(bigcache_store_t *store, const bigcache_str_t *key,
 
     if (bigcache_previous_torn(store, &old.record)) {
         bigcache_damaged_drop(store, key, record->version, BIGCACHE_LOG_WARN,
-                              "had not reached the disk whole and will be "
+                              "had not reached the disk completely and will be "
                               "removed", "");
         return BIGCACHE_MISS;
     }

@@ -311,7 +311,7 @@ bigcache_key_write_begin(bigcache_store_t *store, bigcache_key_write_t *write)
     if (!bigcache_hot_begin(store->conf.hot, write->hash)) {
         bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
                      "store \"%s\": a process stopped inside the hot index, "
-                     "which is out of use until nginx is started anew",
+                     "which is not used until nginx is restarted",
                      store->conf.path);
     }
 }

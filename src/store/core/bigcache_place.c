@@ -108,8 +108,8 @@ bigcache_place_keep_ballast(bigcache_store_t *store)
         == BIGCACHE_ERROR)
     {
         bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
-                     "store \"%s\": no room is kept for when the disk is "
-                     "full: %s", store->conf.path, error);
+                     "store \"%s\": cannot reserve space for a full disk: %s",
+                     store->conf.path, error);
     }
 }
 

@@ -651,7 +651,7 @@ bigcache_sync_logs(bigcache_store_t *store, char *error)
     if (sync->logs_failed) {
         (void) pthread_mutex_unlock(&sync->logs);
         (void) snprintf(error, BIGCACHE_ERROR_LEN, "the log of the index could "
-                        "not be synced, the index is opened anew first");
+                        "not be synced, the index must be opened again first");
         return BIGCACHE_ERROR;
     }
 
@@ -746,8 +746,8 @@ bigcache_sync_failed(bigcache_store_t *store, bigcache_rc_t rc,
     (void) pthread_mutex_unlock(&sync->mutex);
 
     bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
-                 "store \"%s\": what was written cannot be synced, it will be "
-                 "tried again: %s", store->conf.path, error);
+                 "store \"%s\": written data cannot be synced, will be tried "
+                 "again: %s", store->conf.path, error);
 
     return rc;
 }

@@ -105,7 +105,7 @@ bigcache_recover(const char *path, const char *name,
 
         if (tries == BIGCACHE_RECOVER_TRIES) {
             (void) snprintf(error, BIGCACHE_ERROR_LEN, "the files of "
-                            "\"%.128s/%.40s\" are others each time", path,
+                            "\"%.128s/%.40s\" differ at each try", path,
                             name);
             rc = BIGCACHE_ERROR;
             break;

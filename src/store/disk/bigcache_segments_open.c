@@ -141,8 +141,9 @@ bigcache_segments_found(void *data, int dir, const char *name)
         /* later segments would soon run out of ids */
 
         bigcache_log(&segments->log, BIGCACHE_LOG_CRIT,
-                     "store \"%s\": what has the name of a segment is passed "
-                     "over: \"%s\" is no moment", segments->path, name);
+                     "store \"%s\": a file with the name of a segment is "
+                     "ignored: the time in \"%s\" is too late",
+                     segments->path, name);
         return BIGCACHE_OK;
     }
 
@@ -157,8 +158,8 @@ bigcache_segments_found(void *data, int dir, const char *name)
         /* whatever it is, no store has put a page there */
 
         bigcache_log(&segments->log, BIGCACHE_LOG_CRIT,
-                     "store \"%s\": what has the name of a segment is passed "
-                     "over: %s", segments->path, error);
+                     "store \"%s\": a file with the name of a segment is "
+                     "ignored: %s", segments->path, error);
         return BIGCACHE_OK;
     }
 
@@ -267,8 +268,8 @@ bigcache_segments_headless(bigcache_segments_t *segments, const char *name,
     }
 
     bigcache_log(&segments->log, BIGCACHE_LOG_CRIT,
-                 "store \"%s\": segment %s is damaged, its head fails its "
-                 "check; what it holds is lost, and it will be removed",
+                 "store \"%s\": segment %s is damaged, its header fails its "
+                 "check; its pages are lost, and it will be removed",
                  segments->path, name);
 }
 

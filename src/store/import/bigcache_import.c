@@ -221,8 +221,8 @@ bigcache_import_open_locked(bigcache_store_t *store, char *error)
     import->noted_at = bigcache_time_monotonic();
 
     bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
-                 "store \"%s\": import of what the original has stored %s",
-                 store->conf.path, import->last.set ? "goes on" : "begins");
+                 "store \"%s\": import of the original's entries %s",
+                 store->conf.path, import->last.set ? "continues" : "begins");
 
     return BIGCACHE_OK;
 }
@@ -255,7 +255,7 @@ bigcache_import_later_locked(bigcache_store_t *store, const char *error)
         import->logged = 1;
 
         bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
-                     "store \"%s\": the import cannot go on, it will be tried "
+                     "store \"%s\": the import cannot continue, will be tried "
                      "again: %s", store->conf.path, error);
     }
 

@@ -153,7 +153,8 @@ bigcache_open_close(const bigcache_store_conf_t *conf, bigcache_open_t *open,
                != BIGCACHE_OK)
         {
             bigcache_log(&conf->log, BIGCACHE_LOG_WARN,
-                         "store \"%s\": count not kept: %s", conf->path,
+                         "store \"%s\": cannot store the count of keys: %s",
+                         conf->path,
                          error);
         }
 
@@ -185,7 +186,7 @@ bigcache_open_index(const bigcache_store_conf_t *conf, bigcache_open_t *open,
     bigcache_rc_t  rc;
 
     if (repair) {
-        (void) snprintf(error, BIGCACHE_ERROR_LEN, "seen while it was used");
+        (void) snprintf(error, BIGCACHE_ERROR_LEN, "found while it was in use");
         rc = BIGCACHE_DAMAGED;
 
     } else {
@@ -255,7 +256,7 @@ bigcache_open_torn(const bigcache_store_conf_t *conf, bigcache_open_t *open,
     if (rc == BIGCACHE_OK) {
         bigcache_log(&conf->log, BIGCACHE_LOG_WARN,
                      "store \"%s\": the log of the index had not reached the "
-                     "disk whole, what fails its check is dropped: %s",
+                     "disk completely, what fails its check is dropped: %s",
                      conf->path, why);
     }
 

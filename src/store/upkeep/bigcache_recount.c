@@ -92,9 +92,9 @@ bigcache_recount(bigcache_store_t *store)
 
     if (ctx.unread) {
         bigcache_log(&store->conf.log, BIGCACHE_LOG_CRIT,
-                     "store \"%s\": %llu pages cannot be read that may not "
-                     "have reached the disk whole, what they replaced will "
-                     "not come back", store->conf.path,
+                     "store \"%s\": %llu pages that may not have reached the "
+                     "disk completely cannot be read, the pages that they "
+                     "replaced will not be restored", store->conf.path,
                      (unsigned long long) ctx.unread);
     }
 
