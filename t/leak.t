@@ -192,9 +192,9 @@ for my $case (@cases) {
     $descriptors //= descriptors();
 
     my $start = time;
-    my $before = $t->memory($worker, 'RssAnon');
+    my $before = $t->memory($worker, 'RssAnon') / 1024;
     $wrong += ask($times, @$case);
-    my $growth = $t->memory($worker, 'RssAnon') - $before;
+    my $growth = $t->memory($worker, 'RssAnon') / 1024 - $before;
 
     my $report = sprintf '%-28s %7d requests, %6d kB before, %+6d kB, %6.1f s',
         $name, $times, $before, $growth, time - $start;
@@ -232,9 +232,9 @@ for my $case (@cases) {
     ask(1, 'raw', '200', 1, raw('POST', '/pickle/raw', 'x' x 3000));
 
     $round->(3);
-    my $before = $t->memory($worker, 'RssAnon');
+    my $before = $t->memory($worker, 'RssAnon') / 1024;
     $round->($rounds);
-    my $growth = $t->memory($worker, 'RssAnon') - $before;
+    my $growth = $t->memory($worker, 'RssAnon') / 1024 - $before;
 
     note "mixed: $growth kB";
 
