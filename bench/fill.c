@@ -64,7 +64,6 @@ main(int argc, char **argv)
     conf.index.block_cache = 8 * 1024 * 1024;
     conf.index.write_buffer = 16 * 1024 * 1024;
     conf.segment_size = 256 * 1024 * 1024;
-    conf.inline_size = 0;
     conf.gzip_min = SIZE_MAX;
     conf.log.handler = log_handler;
 

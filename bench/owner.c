@@ -46,7 +46,6 @@ main(int argc, char **argv)
     conf.store.index.block_cache = 8 * 1024 * 1024;
     conf.store.index.write_buffer = 16 * 1024 * 1024;
     conf.store.segment_size = 256 * 1024 * 1024;
-    conf.store.inline_size = 1024;
     conf.store.gzip_min = 1024;
     conf.store.log.handler = log_handler;
 

@@ -21,16 +21,16 @@ use constant TIME => $ENV{BIGCACHE_COHERENCE} || 5;
 sub hot { $_[0]->get('/stat')->json->{hot} }
 
 
-for ([1, '4m', 0], [4, '4m', 0], [4, '64k', 0], [3, '1m', 1024]) {
-    my ($workers, $zone, $inline) = @$_;
-    my $name = "workers $workers, zone $zone, inline_size $inline";
+for ([1, '4m'], [4, '4m'], [4, '64k'], [3, '1m']) {
+    my ($workers, $zone) = @$_;
+    my $name = "workers $workers, zone $zone";
     my $t = Bigcache::Test->new;
 
     $t->conf(
         main => "worker_processes $workers;",
         events => 'worker_connections 256;',
         size => $zone,
-        path => "segment_size=4m inline_size=$inline",
+        path => 'segment_size=4m',
         http => 'client_max_body_size 10m;',
         server => 'add_header X-Worker $pid always;')->start;
 

@@ -32,6 +32,20 @@ sub takes {
 }
 
 
+# warns(LINES, REGEX, NAME): nginx starts, and says so
+
+sub warns {
+    my ($lines, $regex, $name) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my ($code, $output) = $t->nginx_t(http($lines));
+
+    ok $code == 0 && $output =~ $regex, $name
+        or diag "exit code $code\n$output";
+}
+
+
 # refuses(LINES, REGEX, NAME): the one [emerg] line, which ends with the place
 # in the file, matches
 
@@ -69,11 +83,13 @@ takes "bigcache_path $dir/s $zone sync=$_;", "sync of $_"
 takes "bigcache_path $dir/s $zone $_;", $_
     for qw(max_size=8m max_size=8192k max_size=200g max_size=9223372036854775807
         min_free=0 min_free=1 min_free=100m min_free=1000g segment_size=1m
-        segment_size=1024k segment_size=100m segment_size=16g inline_size=0
-        inline_size=1 inline_size=1k inline_size=64k gzip=on gzip=off
-        gzip_min=0 gzip_min=1 gzip_min=10k gzip_min=1m gzip_min=1048576);
+        segment_size=1024k segment_size=100m segment_size=16g gzip=on
+        gzip=off gzip_min=0 gzip_min=1 gzip_min=10k gzip_min=1m gzip_min=1048576);
 takes "bigcache_path $dir/s $zone max_size=8m segment_size=1m min_free=1g\n"
-    . "inline_size=0 gzip=off gzip_min=1k wait=1s;", 'all of them';
+    . "gzip=off gzip_min=1k wait=1s;", 'all of them';
+warns("bigcache_path $dir/s $zone inline_size=$_;",
+    qr/\[warn\].*parameter "inline_size=" has no effect any more/,
+    "inline_size=$_ is gone") for qw(0 1k 64k 1g);
 takes "bigcache_path $dir/s segment_size=1m max_size=8m $zone;",
     'eight segments';
 takes "bigcache_path $dir/s segment_size=16g max_size=128g $zone;",
@@ -150,7 +166,6 @@ refuses "bigcache_path $dir/s $zone $_;", qr/"\Q$_\E"/, "parameter $_"
 for my $case ([ max_size => qw(0 7m 8388607 8191k 99999999999999999999) ],
     [ min_free => qw(99999999999999999999 -1m 1mm) ],
     [ segment_size => qw(0 1023k 1048575 17g 16385m 17179869185) ],
-    [ inline_size => qw(65k 65537 1m 1g) ],
     [ gzip_min => qw(1048577 1025k 2m 1g) ])
 {
     my ($name, @values) = @$case;
@@ -177,12 +192,11 @@ refuses "bigcache_path $dir/s $zone thread_pool=;", qr/"thread_pool="/,
 refuses "bigcache_path $dir/s $zone $_ $_;", qr/"\Q$_\E".* duplicate/,
     "twice $_"
     for qw(thread_pool=default block_cache=1m write_buffer=1m wait=1s sync=1s
-        max_size=8m min_free=1g segment_size=1m inline_size=1k gzip=on
-        gzip=off gzip_min=1k);
+        max_size=8m min_free=1g segment_size=1m gzip=on gzip=off
+        gzip_min=1k inline_size=1k);
 refuses "bigcache_path $dir/s $zone $_->[0] $_->[1];",
     qr/"\Q$_->[1]\E".* duplicate/, "twice @$_"
-    for [ 'gzip=on', 'gzip=off' ], [ 'max_size=8m', 'max_size=9m' ],
-        [ 'inline_size=0', 'inline_size=0' ];
+    for [ 'gzip=on', 'gzip=off' ], [ 'max_size=8m', 'max_size=9m' ];
 
 # what is not known
 
@@ -218,7 +232,7 @@ http {
 
     bigcache_path "some store/" zone=main:1m thread_pool=pages wait=2s
                   block_cache=100k write_buffer=100k max_size=10m min_free=1k
-                  inline_size=10 gzip=on gzip_min=100;
+                  gzip=on gzip_min=100;
 
     server {
         listen 127.0.0.1:%%PORT_0%%;

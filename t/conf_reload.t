@@ -125,9 +125,9 @@ is join(' ', status('a', 1), status('b', 1), status('a', 'new')),
 
 # parameters: what is written from now on heeds them
 
-for my $parameters ('gzip=off', 'inline_size=0', 'segment_size=1m',
+for my $parameters ('gzip=off', 'segment_size=1m',
     'max_size=100m', 'min_free=1m', 'wait=20s',
-    'write_buffer=1m block_cache=64k', 'inline_size=64k gzip_min=0')
+    'write_buffer=1m block_cache=64k', 'gzip_min=0')
 {
     conf($parameters);
     reloads($parameters);
@@ -135,7 +135,7 @@ for my $parameters ('gzip=off', 'inline_size=0', 'segment_size=1m',
 
 # one that is refused changes nothing
 
-conf('inline_size=1g');
+conf('gzip_min=1g');
 $t->expect_log(qr/\[emerg\]/);
 ok !$t->reload, 'refused';
 is $t->get('/pickle/kept')->body, 'kept', 'refused: serves';

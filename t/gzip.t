@@ -17,7 +17,7 @@ my $t = Bigcache::Test->new->conf(
         client_max_body_size 8m;
         bigcache_path %%DIR%%/off zone=off:1m gzip=off;
         bigcache_path %%DIR%%/min zone=min:1m gzip_min=5000 gzip=on;
-        bigcache_path %%DIR%%/all zone=all:1m gzip_min=0 inline_size=0;
+        bigcache_path %%DIR%%/all zone=all:1m gzip_min=0;
     },
     server => q{
         location /gzip/ {
@@ -371,7 +371,7 @@ is $t->get('/pickle/file')->header('Content-Encoding'), undef,
     'a gzip file: is no encoding';
 packed($t->get('/pickle/file', @gzip), $file, 'a gzip file that shrinks');
 
-# gzip=off, gzip_min=, inline_size=0
+# gzip=off, gzip_min=
 
 my $before = segments('off');
 store('/off/pickle/k', $html);

@@ -10,8 +10,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 my $t = Bigcache::Test->new->conf(
-    main => 'worker_processes 3;',
-    path => 'inline_size=100')->start;
+    main => 'worker_processes 3;')->start;
 
 # path(KEY): percent-encoded
 

@@ -153,7 +153,7 @@ try('pages, 1 worker', 20, \&pages);
 try('pages, 4 workers', 20, \&pages, workers => 4);
 
 
-# -- a directory that nginx makes, pages in the index
+# -- a directory that nginx makes
 
 try('new', 5, sub {
     my ($p) = @_;
@@ -164,7 +164,7 @@ try('new', 5, sub {
     $p->durable;
     $p->all(map { rand() < 0.5 ? any($p, "n/$_") : $p->removal("n/$_") }
         1 .. 30);
-}, store => { inline_size => '2k' });
+});
 
 
 # -- compaction: of pages of any age most are removed, the others move

@@ -20,7 +20,6 @@ my $t = Bigcache::Test->new->conf(
     },
     path => q{
         thread_pool=bigcache wait=20s write_buffer=1m segment_size=1m
-        inline_size=200
     },
     http => 'keepalive_requests 1000000;')->start;
 

@@ -42,7 +42,7 @@ typedef enum {
     /* between processes, src/local/; no call of a cache returns them */
     BIGCACHE_HELD = 12,         /* another process has the store open */
     BIGCACHE_STALE = 13,        /* the place of the page is not valid now */
-    BIGCACHE_EXTERNAL = 14,     /* the page must be in a segment */
+    /* 14 was of callers that stored bodies in the index */
     BIGCACHE_NO_ANSWER = 15,    /* the owner did not answer */
 
     /* of calls that must not wait: */

@@ -37,7 +37,8 @@ typedef enum {
     NGX_HTTP_BIGCACHE_PATH_FLAG,        /* ngx_flag_t */
     NGX_HTTP_BIGCACHE_PATH_TIME,        /* unsigned, milliseconds */
     NGX_HTTP_BIGCACHE_PATH_SIZE,        /* size_t */
-    NGX_HTTP_BIGCACHE_PATH_BYTES        /* uint64_t */
+    NGX_HTTP_BIGCACHE_PATH_BYTES,       /* uint64_t */
+    NGX_HTTP_BIGCACHE_PATH_GONE         /* of an earlier release */
 } ngx_http_bigcache_path_kind_e;
 
 /* a time that has a min may also be "off", which is 0 */
@@ -119,11 +120,7 @@ static const ngx_http_bigcache_parameter_t  ngx_http_bigcache_parameters[] = {
       offsetof(ngx_http_bigcache_zone_t, conf.segment_size),
       NGX_HTTP_BIGCACHE_MB, (uint64_t) 16 * NGX_HTTP_BIGCACHE_GB, 0 },
 
-    /* LevelDB rewrites these pages at every level: they should be small */
-
-    { ngx_string("inline_size="), NGX_HTTP_BIGCACHE_PATH_SIZE,
-      offsetof(ngx_http_bigcache_zone_t, conf.inline_size),
-      0, BIGCACHE_INLINE_MAX, 0 },
+    { ngx_string("inline_size="), NGX_HTTP_BIGCACHE_PATH_GONE, 0, 0, 0, 0 },
 
     { ngx_string("gzip="), NGX_HTTP_BIGCACHE_PATH_FLAG,
       offsetof(ngx_http_bigcache_zone_t, gzip), 0, 1, 1 },
@@ -305,6 +302,12 @@ ngx_http_bigcache_path_value(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
     case NGX_HTTP_BIGCACHE_PATH_TIME:
         rv = ngx_http_bigcache_path_time(parameter, value, &n);
         break;
+
+    case NGX_HTTP_BIGCACHE_PATH_GONE:
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "the parameter \"%V\" has no effect any more: "
+                           "remove it", &parameter->name);
+        return NGX_CONF_OK;
 
     default: /* NGX_HTTP_BIGCACHE_PATH_SIZE, NGX_HTTP_BIGCACHE_PATH_BYTES */
         rv = ngx_http_bigcache_path_size(parameter, value, &n);

@@ -309,7 +309,6 @@ bigcache_ask_again(bigcache_ask_t *ask, bigcache_rc_t *rc)
 
     case BIGCACHE_HELD:
     case BIGCACHE_NO_ANSWER:
-    case BIGCACHE_EXTERNAL:
         break;
 
     case BIGCACHE_UNAVAILABLE:
@@ -341,9 +340,7 @@ bigcache_ask_again(bigcache_ask_t *ask, bigcache_rc_t *rc)
 
     ask->asked = 0;
 
-    if (*rc != BIGCACHE_EXTERNAL) {
-        (void) usleep(BIGCACHE_ASK_PAUSE * 1000);
-    }
+    (void) usleep(BIGCACHE_ASK_PAUSE * 1000);
 
     return 1;
 }

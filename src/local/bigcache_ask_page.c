@@ -23,7 +23,7 @@ static bigcache_rc_t bigcache_ask_page_fetch(bigcache_ask_t *ask,
 static bigcache_rc_t bigcache_ask_page_damaged(bigcache_ask_t *ask,
     const bigcache_str_t *key, bigcache_rc_t rc, uint64_t segment);
 static bigcache_rc_t bigcache_ask_page_write(bigcache_ask_t *ask,
-    const bigcache_put_t *put, int apart, bigcache_page_t *page);
+    const bigcache_put_t *put, bigcache_page_t *page);
 static bigcache_rc_t bigcache_ask_page_commit(bigcache_ask_t *ask,
     const bigcache_put_t *put, bigcache_draft_t *draft);
 
@@ -75,12 +75,10 @@ bigcache_ask_page_put(bigcache_cache_t *cache, const bigcache_put_t *put,
 {
     bigcache_local_t *local = (bigcache_local_t *) cache;
 
-    int             apart;
     bigcache_rc_t   rc;
     bigcache_put_t  again;
     bigcache_ask_t  ask;
 
-    apart = 0;
     again = *put;
     again.tag = (uint16_t) (atomic_fetch_add(&local->tag, 1) % UINT16_MAX + 1);
 
@@ -92,11 +90,7 @@ bigcache_ask_page_put(bigcache_cache_t *cache, const bigcache_put_t *put,
         rc = bigcache_store_put(local->store, &again, page);
 
         if (rc == BIGCACHE_HELD) {
-            rc = bigcache_ask_page_write(&ask, &again, apart, page);
-
-            if (rc == BIGCACHE_EXTERNAL) {
-                apart = 1;
-            }
+            rc = bigcache_ask_page_write(&ask, &again, page);
         }
 
     } while (bigcache_ask_again(&ask, &rc));
@@ -182,7 +176,7 @@ bigcache_ask_page_damaged(bigcache_ask_t *ask, const bigcache_str_t *key,
 
 static bigcache_rc_t
 bigcache_ask_page_write(bigcache_ask_t *ask, const bigcache_put_t *put,
-    int apart, bigcache_page_t *page)
+    bigcache_page_t *page)
 {
     bigcache_rc_t       rc;
     bigcache_draft_t    draft;
@@ -194,7 +188,7 @@ bigcache_ask_page_write(bigcache_ask_t *ask, const bigcache_put_t *put,
 
     bigcache_page_clear(page);
 
-    rc = bigcache_body_write(pages, put, apart, &draft);
+    rc = bigcache_body_write(pages, put, &draft);
 
     if (rc == BIGCACHE_OK) {
 

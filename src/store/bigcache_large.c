@@ -43,7 +43,7 @@ bigcache_large_put(bigcache_store_t *store, const bigcache_put_t *put,
 
     bodies = &store->outside;
 
-    rc = bigcache_body_write(bodies, put, 0, &draft);
+    rc = bigcache_body_write(bodies, put, &draft);
 
     if (rc == BIGCACHE_FULL && draft.reserved) {
         bigcache_remote_caller_reports_full(store);

@@ -219,13 +219,6 @@ bigcache_remote_replace(bigcache_store_t *store, uint64_t caller,
         }
     }
 
-    if (size == 0 && record->length
-        && atomic_fetch_sub(&store->inline_room, (int64_t) record->length)
-           < (int64_t) record->length)
-    {
-        return BIGCACHE_EXTERNAL;
-    }
-
     rc = bigcache_key_replace(store, key, expect, retry_floor, draft);
 
     if (grant) {

@@ -56,8 +56,8 @@ void bigcache_remote_caller_reports_full(bigcache_store_t *store);
  * Its entry is in an extent of the caller, or the record has its body.  Sets
  * the version in these bytes.  Returns BIGCACHE_OK and *record;
  * BIGCACHE_MISMATCH or BIGCACHE_FULL; BIGCACHE_STALE if the entry is in no
- * extent: the caller must write it again; BIGCACHE_EXTERNAL if the index has
- * no room for bodies; BIGCACHE_INVALID if the bytes are no record.
+ * extent: the caller must write it again; BIGCACHE_INVALID if the bytes are no
+ * record.
  *
  * retry_floor: 0 for a first try.  Else the same call was made before, its
  * answer was lost, and this was the latest version at that time: what that

@@ -55,12 +55,6 @@ bigcache_store_create(const bigcache_store_conf_t *conf)
     store->conf = *conf;
     store->lock = -1;
     store->shared = conf->shared ? conf->shared : &store->own;
-    store->inline_room = INT64_MAX;
-
-    if (conf->max_size) {
-        store->inline_room = (int64_t) (conf->max_size
-                                        / BIGCACHE_PLACE_INLINE_SHARE);
-    }
 
     (void) snprintf(store->index_path, PATH_MAX, "%s/" BIGCACHE_LAYOUT_INDEX,
                     conf->path);
@@ -83,7 +77,6 @@ bigcache_store_create(const bigcache_store_conf_t *conf)
 
     store->bodies.conf = &store->conf;
     store->bodies.files = store->files;
-    store->bodies.inline_room = &store->inline_room;
     store->bodies.reserve = bigcache_place_reserve;
     store->bodies.done = bigcache_place_release;
     store->bodies.data = store;
@@ -293,7 +286,7 @@ bigcache_store_put_small(bigcache_store_t *store, const bigcache_put_t *put,
     rc = bigcache_fault_writable(store);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_body_write(&store->bodies, put, 0, &draft);
+        rc = bigcache_body_write(&store->bodies, put, &draft);
     }
 
     if (rc == BIGCACHE_OK) {

@@ -160,7 +160,6 @@ start(void)
     conf.index.block_cache = 1024 * 1024;
     conf.index.write_buffer = 1024 * 1024;
     conf.segment_size = 64 * 1024 * 1024;
-    conf.inline_size = 1024;
     conf.gzip_min = SIZE_MAX;
     conf.log.handler = log_handler;
 

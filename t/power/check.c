@@ -207,7 +207,6 @@ opened(check_t *check)
     conf.store.index.write_buffer = check->conf->write_buffer;
     conf.store.segment_size = check->conf->segment_size;
     conf.store.max_size = check->conf->max_size;
-    conf.store.inline_size = check->conf->inline_size;
     conf.store.gzip_min = check->conf->gzip_min;
     conf.store.log.handler = log_handler;
     conf.masters[0] = (uint64_t) getpid();

@@ -51,7 +51,6 @@ typedef struct {
     uint64_t             segment_size;
     uint64_t             max_size;
     uint64_t             write_buffer;
-    uint64_t             inline_size;
     uint64_t             gzip_min;
     unsigned             verbose;
 } check_conf_t;

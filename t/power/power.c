@@ -31,8 +31,8 @@
  *     --keep             leaves the last image
  *     --store NAME       of the store in the directory (store)
  *     --tool FILE        the command bigcache, to check one image in 4 with
- *     --segment-size N, --max-size N, --write-buffer N, --inline-size N,
- *     --gzip-min N       of the store
+ *     --segment-size N, --max-size N, --write-buffer N, --gzip-min N
+ *                        of the store
  *     --verbose          once more for more
  *
  * The last line is a sum of all, "images=N lost=N ...".  The exit status is 0
@@ -168,9 +168,8 @@ main(int argc, char **argv)
         { "again", 1, NULL, 'g' }, { "keep", 0, NULL, 'k' },
         { "store", 1, NULL, 'S' }, { "tool", 1, NULL, 't' },
         { "segment-size", 1, NULL, 'z' }, { "max-size", 1, NULL, 'x' },
-        { "write-buffer", 1, NULL, 'w' }, { "inline-size", 1, NULL, 'i' },
-        { "gzip-min", 1, NULL, 'Z' }, { "verbose", 0, NULL, 'V' },
-        { NULL, 0, NULL, 0 }
+        { "write-buffer", 1, NULL, 'w' }, { "gzip-min", 1, NULL, 'Z' },
+        { "verbose", 0, NULL, 'V' }, { NULL, 0, NULL, 0 }
     };
 
     memset(&o, 0, sizeof(options_t));
@@ -206,7 +205,6 @@ main(int argc, char **argv)
         case 'z': o.check.segment_size = strtoull(optarg, NULL, 10); break;
         case 'x': o.check.max_size = strtoull(optarg, NULL, 10); break;
         case 'w': o.check.write_buffer = strtoull(optarg, NULL, 10); break;
-        case 'i': o.check.inline_size = strtoull(optarg, NULL, 10); break;
         case 'Z': o.check.gzip_min = strtoull(optarg, NULL, 10); break;
         case 'V': o.check.verbose++; break;
         default: usage();

@@ -111,7 +111,6 @@ main(void)
     conf.store.index.block_cache = 1024 * 1024;
     conf.store.index.write_buffer = 1024 * 1024;
     conf.store.segment_size = 4 * 1024 * 1024;
-    conf.store.inline_size = 256;
     conf.store.gzip_min = 1000;
     conf.store.log.handler = log_handler;
     conf.store.shared = &shared->shared;

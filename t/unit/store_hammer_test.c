@@ -67,7 +67,7 @@
 #define ID_COUNT   (ID_SHARED + SHARED)
 
 #define HEADER     40
-#define INLINE     64
+#define SMALL      64
 #define BODY_MAX   (MEGABYTE * 3 / 2)
 #define SOON       100                 /* ms, to expire in, at most */
 
@@ -255,7 +255,6 @@ main(void)
     usual_conf();
     conf.wait = 60000;
     conf.index.write_buffer = 256 * 1024;
-    conf.inline_size = INLINE;
     conf.gzip_min = 1024;
     conf.log.handler = log_handler;
 
@@ -819,9 +818,7 @@ owned_seen(worker_t *w, unsigned i, bigcache_rc_t rc, uint64_t from,
             return;
         }
 
-        may = (o->maybe || o->expire <= after
-               || ((options & EVICT)
-                   && body_kind(w->id * OWNED + i, o->seq) != 0));
+        may = (o->maybe || o->expire <= after || (options & EVICT));
 
         n = nwipes;
 
@@ -867,8 +864,7 @@ shared_put(worker_t *w, unsigned i, uint64_t expect)
 
     /* the page may go by itself, before any thread knows of it */
 
-    fragile = (expire != BIGCACHE_NEVER
-               || ((options & EVICT) && body_kind(ID_SHARED + i, seq) != 0));
+    fragile = (expire != BIGCACHE_NEVER || (options & EVICT));
 
     if (fragile) {
         (void) atomic_fetch_add(&s->removers, 1);
@@ -914,7 +910,7 @@ shared_get(worker_t *w, unsigned i, int body)
 {
     int                 may;
     int64_t             before, after, expire;
-    uint64_t            acked, dead, from, known, seq;
+    uint64_t            acked, dead, from, seq;
     shared_t           *s;
     unsigned            removers;
     bigcache_rc_t       rc;
@@ -926,7 +922,6 @@ shared_get(worker_t *w, unsigned i, int body)
     acked = s->acked;
     dead = s->dead;
     from = s->from;
-    known = s->seq;
     expire = s->expire;
     (void) pthread_mutex_unlock(&s->lock);
 
@@ -957,8 +952,7 @@ shared_get(worker_t *w, unsigned i, int body)
 
         may = (acked == 0 || acked <= dead || expire <= after || removers
                || atomic_load(&s->removed) >= from
-               || ((options & EVICT)
-                   && body_kind(ID_SHARED + i, known) != 0));
+               || (options & EVICT));
 
         if (!may) {
             failed("s/%u: version %llu is lost", i,
@@ -2016,11 +2010,11 @@ body(u_char *dst, unsigned id, uint64_t writer, uint64_t seq)
     switch (body_kind(id, seq)) {
 
     case 0:
-        len = HEADER + n % (INLINE - HEADER + 1);
+        len = HEADER + n % (SMALL - HEADER + 1);
         break;
 
     case 1:
-        len = INLINE + 1 + n % 4000;
+        len = SMALL + 1 + n % 4000;
         break;
 
     case 2:

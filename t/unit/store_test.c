@@ -29,8 +29,10 @@
 #include "bigcache_index.h"
 #include "bigcache_keeper.h"
 #include "bigcache_purge.h"
+#include "bigcache_remote.h"
 #include "bigcache_segment.h"
 #include "bigcache_store.h"
+#include "bigcache_store_list.h"
 #include "bigcache_time.h"
 #include "store.h"
 #include "tap.h"
@@ -54,7 +56,7 @@ static void test_crash(void);
 static void test_space(void);
 static void test_sweep(void);
 static void test_evict(void);
-static void test_evict_small(void);
+static void test_inline(void);
 static void test_gzip(void);
 static void test_purge_crash(void);
 static void test_life(void);
@@ -78,6 +80,8 @@ static void *stop_thread(void *data);
 static unsigned long long size_of(const char *name);
 static bigcache_rc_t put(bigcache_store_t *store, const char *key,
     const char *body, size_t len, int64_t expire, uint64_t expect);
+static bigcache_rc_t put_inline(bigcache_store_t *store, const char *key,
+    const char *body, int64_t expire);
 static bigcache_rc_t purge(bigcache_store_t *store,
     const bigcache_str_t *prefix, int async, uint64_t *n, uint64_t *expired);
 static int has(bigcache_store_t *store, const char *key, const char *body,
@@ -85,7 +89,6 @@ static int has(bigcache_store_t *store, const char *key, const char *body,
 static uint64_t version(bigcache_store_t *store, const char *key);
 static uint64_t segment(bigcache_store_t *store, const char *key);
 static long long count(bigcache_store_t *store);
-static int evicted(const char *name, unsigned n);
 static int files_are(const char *name, unsigned n);
 static int swept_are(const char *name, unsigned n);
 static int crit_is(const char *name, unsigned n);
@@ -108,7 +111,6 @@ int
 main(void)
 {
     usual_conf();
-    conf.inline_size = 64;
     conf.log.handler = log_handler;
     conf.removed = removed_handler;
 
@@ -125,7 +127,7 @@ main(void)
     test_space();
     test_sweep();
     test_evict();
-    test_evict_small();
+    test_inline();
     test_gzip();
     test_purge_crash();
     test_life();
@@ -763,54 +765,64 @@ test_evict(void)
 }
 
 
-/* pages in the index are not evicted, so they have a limit */
+/* pages that an earlier release stored by inline_size */
 
 static void
-test_evict_small(void)
+test_inline(void)
 {
-    char              *body, name[32];
-    unsigned           i, n, failed;
-    bigcache_stat_t    stat;
-    bigcache_store_t  *store;
-
-    conf.max_size = 24 * 1024 * 1024;
-    conf.segment_size = 1024 * 1024;
-    conf.inline_size = 1024;
+    size_t                at;
+    uint64_t              n, expired;
+    bigcache_str_t        key, none;
+    bigcache_list_t       list;
+    bigcache_page_t       page;
+    bigcache_store_t     *store;
+    bigcache_list_row_t   row;
 
     fresh();
     store = start();
 
-    body = malloc(1000);
+    is_int(put_inline(store, "a", "one", BIGCACHE_NEVER), BIGCACHE_OK,
+           "a page in the index");
+    (void) put_inline(store, "b", "two", BIGCACHE_NEVER);
+    (void) put_inline(store, "c", "three", BIGCACHE_NEVER);
+    (void) put_inline(store, "d", "four", bigcache_time_now() - 1);
 
-    for (failed = 0, i = 0; i < 60000; i++) {
+    stop(store);
+    is_int(files("pages"), 0, "no segment");
+    store = start();
 
-        /* bytes that LevelDB's snappy does not shorten */
+    ok(has(store, "a", "one", 3) && has(store, "c", "three", 5), "are read");
 
-        for (n = 0; n < 1000; n++) {
-            body[n] = (char) random();
-        }
+    key = str("b");
+    (void) bigcache_store_get(store, &key, 1, &page);
+    is_mem(page.record.type.data, page.record.type.len, "text/x", 6,
+           "with the type");
+    bigcache_page_free(&page);
 
-        (void) snprintf(name, sizeof(name), "%u", i);
-        failed += (put(store, name, body, 1000, BIGCACHE_NEVER, 0)
-                   != BIGCACHE_OK);
-    }
+    at = 0;
+    none = str("");
+    is_int(bigcache_store_list(store, &none, &none, 10, &list), BIGCACHE_OK,
+           "listed");
+    ok(bigcache_list_row(&list, &at, &row) && row.size == 3
+       && row.type.len == 6, "with size and type");
 
-    is_int(failed, 0, "small pages stored");
+    key = str("d");
+    is_int(bigcache_store_get(store, &key, 1, &page), BIGCACHE_EXPIRED,
+           "expire");
 
-    ok(eventually(evicted, "index", 0), "index and pages: %llu, %llu",
-       size_of("index"), size_of("pages"));
+    is_int(put(store, "a", "new", 3, BIGCACHE_NEVER, version(store, "a")),
+           BIGCACHE_OK, "are replaced");
+    ok(has(store, "a", "new", 3), "by the new page");
 
-    (void) bigcache_store_stat(store, &stat);
+    key = str("b");
+    is_int(bigcache_store_delete(store, &key, 0, 0), BIGCACHE_OK, "deleted");
 
-    ok(stat.segments > 0, "some lie in segments: %llu",
-       (unsigned long long) stat.segments);
-    ok(has(store, "59999", body, 1000), "the newest stay");
+    key = str("c");
+    is_int(purge(store, &key, 0, &n, &expired), BIGCACHE_OK, "purged");
+    is_int(n, 1, "one of them");
 
-    conf.max_size = 0;
-    conf.segment_size = SEGMENT;
-    conf.inline_size = 64;
+    is_int(count(store), 1, "one page is left");
 
-    free(body);
     stop(store);
 }
 
@@ -1668,7 +1680,7 @@ test_compact_later(void)
 static void
 test_evict_unseen(void)
 {
-    char              *body, name[32];
+    char              *body, name[32], key[1001];
     size_t             n;
     unsigned           i, before;
     bigcache_stat_t    stat;
@@ -1676,23 +1688,22 @@ test_evict_unseen(void)
 
     conf.max_size = 24 * 1024 * 1024;
     conf.segment_size = 1024 * 1024;
-    conf.inline_size = 1024;
 
     fresh();
     store = start();
 
     body = calloc(1, 500000);
+    key[1000] = '\0';
 
     for (i = 0; i < 5000; i++) {
 
         /* bytes that LevelDB's snappy does not shorten */
 
         for (n = 0; n < 1000; n++) {
-            body[n] = (char) random();
+            key[n] = (char) (1 + random() % 255);
         }
 
-        (void) snprintf(name, sizeof(name), "i%u", i);
-        (void) put(store, name, body, 1000, BIGCACHE_NEVER, 0);
+        (void) put(store, key, NULL, 0, BIGCACHE_NEVER, 0);
     }
 
     atomic_store(&evictions, 0);
@@ -1732,7 +1743,6 @@ test_evict_unseen(void)
 
     conf.max_size = 0;
     conf.segment_size = SEGMENT;
-    conf.inline_size = 64;
 
     free(body);
     stop(store);
@@ -1789,6 +1799,34 @@ put(bigcache_store_t *store, const char *key, const char *body, size_t len,
     bigcache_page_free(&page);
 
     return rc;
+}
+
+
+/* as a caller of an earlier release commits it */
+
+static bigcache_rc_t
+put_inline(bigcache_store_t *store, const char *key, const char *body,
+    int64_t expire)
+{
+    u_char             value[256];
+    bigcache_str_t     name;
+    bigcache_record_t  record;
+
+    memset(&record, 0, sizeof(bigcache_record_t));
+
+    name = str(key);
+    record.kind = BIGCACHE_KIND_RAW;
+    record.expire = expire;
+    record.type = str("text/x");
+    record.length = strlen(body);
+    record.unpacked = record.length;
+
+    memcpy(bigcache_record_encode(value, &record), body, strlen(body));
+    bigcache_record_seal(value, bigcache_record_size(&record));
+
+    return bigcache_remote_commit(store, 1, &name, BIGCACHE_EXPECT_ANY, 0,
+                                  value, bigcache_record_size(&record),
+                                  &record);
 }
 
 
@@ -1892,15 +1930,6 @@ count(bigcache_store_t *store)
 
     return (bigcache_store_stat(store, &stat) == BIGCACHE_OK)
            ? (long long) stat.keys : -1;
-}
-
-
-static int
-evicted(const char *name, unsigned n)
-{
-    (void) n;
-
-    return size_of(name) + size_of("pages") <= conf.max_size;
 }
 
 

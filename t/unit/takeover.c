@@ -67,7 +67,6 @@ prepare(const char *name, unsigned wait)
     conf.store.index.block_cache = 1024 * 1024;
     conf.store.index.write_buffer = 1024 * 1024;
     conf.store.segment_size = 4 * 1024 * 1024;
-    conf.store.inline_size = 256;
     conf.store.gzip_min = SIZE_MAX;
     conf.store.log.handler = log_handler;
     conf.store.shared = &shared->store;

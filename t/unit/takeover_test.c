@@ -135,7 +135,6 @@ after_clear(void)
     prepare("a caller, after a clear", WAIT);
 
     conf.store.segment_size = 256 * MEGABYTE;
-    conf.store.inline_size = 1024;
     conf.store.max_size = 1024 * MEGABYTE;
 
     spawn(0);

@@ -31,13 +31,10 @@ typedef struct {
 
 
 static bigcache_rc_t bigcache_body_small(bigcache_bodies_t *bodies,
-    const bigcache_put_t *put, int apart, bigcache_draft_t *draft);
+    const bigcache_put_t *put, bigcache_draft_t *draft);
 static bigcache_rc_t bigcache_body_pack(bigcache_bodies_t *bodies,
     bigcache_draft_t *draft, u_char **memory, size_t head);
-static int bigcache_body_fits(bigcache_bodies_t *bodies, int apart,
-    uint64_t length);
-static bigcache_rc_t bigcache_body_inline(const bigcache_put_t *put,
-    bigcache_draft_t *draft, const u_char *body);
+static bigcache_rc_t bigcache_body_empty(bigcache_draft_t *draft);
 static bigcache_rc_t bigcache_body_append(bigcache_bodies_t *bodies,
     const bigcache_put_t *put, bigcache_draft_t *draft, u_char *memory);
 static bigcache_rc_t bigcache_body_large(bigcache_bodies_t *bodies,
@@ -88,7 +85,7 @@ bigcache_body_reset(bigcache_bodies_t *bodies)
 
 bigcache_rc_t
 bigcache_body_write(bigcache_bodies_t *bodies, const bigcache_put_t *put,
-    int apart, bigcache_draft_t *draft)
+    bigcache_draft_t *draft)
 {
     bigcache_record_t  *record;
 
@@ -116,7 +113,7 @@ bigcache_body_write(bigcache_bodies_t *bodies, const bigcache_put_t *put,
 
     return (record->length > BIGCACHE_STORE_LARGE)
            ? bigcache_body_large(bodies, put, draft)
-           : bigcache_body_small(bodies, put, apart, draft);
+           : bigcache_body_small(bodies, put, draft);
 }
 
 
@@ -339,7 +336,7 @@ bigcache_body_parse(const bigcache_str_t *key, size_t size,
 
 static bigcache_rc_t
 bigcache_body_small(bigcache_bodies_t *bodies, const bigcache_put_t *put,
-    int apart, bigcache_draft_t *draft)
+    bigcache_draft_t *draft)
 {
     size_t          head;
     u_char         *memory;
@@ -364,9 +361,9 @@ bigcache_body_small(bigcache_bodies_t *bodies, const bigcache_put_t *put,
                        : bigcache_body_pack(bodies, draft, &memory, head);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_body_fits(bodies, apart, draft->record.length)
-             ? bigcache_body_inline(put, draft, memory + head)
-             : bigcache_body_append(bodies, put, draft, memory);
+        rc = draft->record.length
+             ? bigcache_body_append(bodies, put, draft, memory)
+             : bigcache_body_empty(draft);
     }
 
     free(memory);
@@ -412,36 +409,11 @@ bigcache_body_pack(bigcache_bodies_t *bodies, bigcache_draft_t *draft,
 }
 
 
-/*
- * Tells whether a body of that length is to lie in the index, whose room is
- * then so much less, until it is looked at again.
- */
-
-static int
-bigcache_body_fits(bigcache_bodies_t *bodies, int apart, uint64_t length)
-{
-    if (length == 0) {
-        return 1;
-    }
-
-    if (apart || length > bodies->conf->inline_size) {
-        return 0;
-    }
-
-    return bodies->inline_room == NULL
-           || atomic_fetch_sub(bodies->inline_room, (int64_t) length)
-              >= (int64_t) length;
-}
-
+/* an empty page has no entry in a segment */
 
 static bigcache_rc_t
-bigcache_body_inline(const bigcache_put_t *put, bigcache_draft_t *draft,
-    const u_char *body)
+bigcache_body_empty(bigcache_draft_t *draft)
 {
-    u_char  *p;
-
-    (void) put;
-
     draft->value.len = bigcache_record_size(&draft->record);
 
     draft->memory = malloc(draft->value.len);
@@ -451,8 +423,7 @@ bigcache_body_inline(const bigcache_put_t *put, bigcache_draft_t *draft,
 
     draft->value.data = draft->memory;
 
-    p = bigcache_record_encode(draft->memory, &draft->record);
-    memcpy(p, body, (size_t) draft->record.length);
+    (void) bigcache_record_encode(draft->memory, &draft->record);
 
     return BIGCACHE_OK;
 }

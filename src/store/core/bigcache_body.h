@@ -45,9 +45,6 @@ typedef struct {
     bigcache_files_t             *files;
     bigcache_verified_t           verified;
 
-    /* bytes that may lie in the index, or NULL: as many as there are */
-    _Atomic int64_t              *inline_room;
-
     /*
      * reserve gives a place of size bytes, a multiple of
      * BIGCACHE_SEGMENT_ALIGN.  It returns BIGCACHE_OK, or another code,
@@ -89,13 +86,12 @@ void bigcache_body_destroy(bigcache_bodies_t *pages);
 void bigcache_body_reset(bigcache_bodies_t *pages);
 
 /*
- * Writes the body of put; apart: not into the index record, however small.
- * Returns BIGCACHE_OK, then the caller must call bigcache_body_done();
- * BIGCACHE_FULL, BIGCACHE_NOMEM, BIGCACHE_ERROR, which is logged, or what
- * reserve returned.
+ * Writes the body of put.  Returns BIGCACHE_OK, then the caller must call
+ * bigcache_body_done(); BIGCACHE_FULL, BIGCACHE_NOMEM, BIGCACHE_ERROR, which
+ * is logged, or what reserve returned.
  */
 bigcache_rc_t bigcache_body_write(bigcache_bodies_t *pages,
-    const bigcache_put_t *put, int apart, bigcache_draft_t *draft);
+    const bigcache_put_t *put, bigcache_draft_t *draft);
 
 /* ends a draft, whether or not it is now in the index */
 

@@ -81,7 +81,6 @@ typedef struct {
     uint64_t                segment_size;
     uint64_t                max_size; /* of the directory, 0: no limit */
     uint64_t                min_free; /* on its file system, 0: none */
-    size_t                  inline_size; /* of pages kept in the index */
     size_t                  gzip_min; /* of pages to pack, SIZE_MAX: none */
     bigcache_log_t          log;
 

@@ -127,15 +127,13 @@ struct bigcache_store_s {
      *
      * draining: long work inside the store must stop.  broken: a
      * bigcache_rc_t, why nothing can be written.  newest: id of the segment
-     * that was last written to.  inline_room: bytes of bodies that the index
-     * may still take, bigcache_evict.h.  imported: nothing of the original is
-     * left to import.
+     * that was last written to.  imported: nothing of the original is left to
+     * import.
      */
     _Atomic int                   draining;
     _Atomic int                   broken;
     _Atomic int                   imported;
     _Atomic uint64_t              newest;
-    _Atomic int64_t               inline_room;
 
     /* the disk is full: no page is stored, but removals go on */
     _Atomic int                   full;

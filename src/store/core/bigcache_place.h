@@ -23,10 +23,6 @@
 
 #define BIGCACHE_PLACE_INDEX_MIN     (1024 * 1024)
 
-/* bodies in the index take that part of max_size at most */
-
-#define BIGCACHE_PLACE_INLINE_SHARE  4
-
 
 /*
  * If the store has reached max_size, waits until something is evicted, for

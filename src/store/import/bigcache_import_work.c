@@ -536,7 +536,7 @@ bigcache_import_work_put_locked(bigcache_store_t *store,
     rc = bigcache_fault_writable(store);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_body_write(&store->bodies, put, 0, &draft);
+        rc = bigcache_body_write(&store->bodies, put, &draft);
     }
 
     if (rc == BIGCACHE_OK) {

@@ -105,45 +105,22 @@ bigcache_evict_entry(void *data, const bigcache_entry_t *entry,
 static int
 bigcache_evict_over(bigcache_store_t *store)
 {
-    int                     over;
-    uint64_t                index, used, room, limit;
     struct statvfs          fs;
     bigcache_store_conf_t  *conf;
 
     conf = &store->conf;
 
-    if (conf->max_size == 0 && conf->min_free == 0) {
-        return 0;
+    if (conf->max_size
+        && bigcache_segments_size(store->segments)
+           + bigcache_evict_index_size(store) + conf->segment_size
+           > conf->max_size)
+    {
+        return 1;
     }
 
-    over = 0;
-    limit = UINT64_MAX;
-    index = bigcache_evict_index_size(store);
-    used = bigcache_segments_size(store->segments) + index;
-
-    if (conf->max_size) {
-        limit = conf->max_size;
-        over = (used + conf->segment_size > limit);
-    }
-
-    if (conf->min_free && statvfs(conf->path, &fs) == 0) {
-
-        room = (uint64_t) fs.f_bavail * fs.f_frsize;
-
-        if (room < conf->min_free) {
-            over = 1;
-            room = conf->min_free;
-        }
-
-        room += used - conf->min_free;
-        limit = (room < limit) ? room : limit;
-    }
-
-    atomic_store(&store->inline_room,
-                 (int64_t) (limit / BIGCACHE_PLACE_INLINE_SHARE)
-                 - (int64_t) index);
-
-    return over;
+    return conf->min_free
+           && statvfs(conf->path, &fs) == 0
+           && (uint64_t) fs.f_bavail * fs.f_frsize < conf->min_free;
 }
 
 

@@ -6,9 +6,8 @@
 
 /*
  * The limits of a store, max_size and min_free: over them the oldest segments
- * are evicted, with all keys whose pages are there.  Pages inside the index are
- * not evicted.  So when the index takes more than its share of the limits, no
- * more pages go into it: small pages go to segments, too.
+ * are evicted, with all keys whose pages are there.  Empty pages, and the small
+ * ones that earlier releases stored inside the index, are not evicted.
  */
 
 

@@ -563,7 +563,7 @@ sub run_power {
     my @options = map {
         my ($n, $unit) = ($store->{$_} // '') =~ /^(\d+)([km]?)$/;
         defined $n ? ('--' . tr/_/-/r, $n * ($size{$unit} || 1)) : ();
-    } qw(segment_size write_buffer max_size inline_size gzip_min);
+    } qw(segment_size write_buffer max_size gzip_min);
 
     push @options, map { ("--$_", $opt{$_}) } sort keys %opt;
     push @options, '--tool', $ENV{BIGCACHE_TOOL} || "$build/bigcache";
