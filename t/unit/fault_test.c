@@ -48,6 +48,7 @@
 #define PATIENCE   60                  /* s, for a process of a run */
 #define SERVING    30000               /* ms, until a store serves again */
 #define MOMENT     60                  /* ms, in which nothing changes */
+#define LATER      (86400 * 1000)      /* ms, a run over all ends before */
 
 #define HUGE_PAGE  (16 * 1024 * 1024)
 #define PIECES     20                  /* of such a page, at most */
@@ -277,7 +278,6 @@ main(void)
     conf.index.block_cache = 1024 * 1024;
     conf.index.write_buffer = 64 * 1024;
     conf.segment_size = 1024 * 1024;
-    conf.inline_size = 64;
     conf.gzip_min = 256;
     conf.log.handler = log_handler;
     conf.removed = removed_handler;
@@ -404,8 +404,8 @@ scenario_put(void)
     arm();
 
     for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-        (void) put(page(keys[i]), 1, i % 4 ? BIGCACHE_NEVER
-                                           : bigcache_time_now() + 3600000);
+        (void) put(page(keys[i]), 1,
+                   i % 4 ? BIGCACHE_NEVER : bigcache_time_now() + LATER);
         (void) look(page(keys[i]));
     }
 
@@ -1564,8 +1564,8 @@ template_fill(void)
         if (run->pages[i].key[0] != 'n'
             && strcmp(run->pages[i].key, "L2") != 0)
         {
-            (void) put(&run->pages[i], 0, i % 5 ? BIGCACHE_NEVER
-                                              : bigcache_time_now() + 3600000);
+            (void) put(&run->pages[i], 0,
+                       i % 5 ? BIGCACHE_NEVER : bigcache_time_now() + LATER);
         }
 
         /* some of it must be in tables */
