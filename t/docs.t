@@ -104,7 +104,7 @@ is_deeply \%documented, \%directives, 'are documented, with their contexts';
 # -- parameters of bigcache_path
 
 my $path = source('ngx_http_bigcache_path.c');
-my @parameters = sort $path =~ /"(\w+)="/g;
+my @parameters = sort $path =~ /"(\w+)="\), (?!NGX_HTTP_BIGCACHE_PATH_GONE)/g;
 my ($syntax) = $configuration =~ /^### bigcache_path\n(.*?)\n\n[^ ]/ms;
 my ($table) = $configuration =~ /^\| parameter \|.*\n((?:\|.*\n)+)/m;
 
