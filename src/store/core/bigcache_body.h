@@ -75,27 +75,27 @@ typedef struct {
 
 /* The caller must set all other members first */
 
-void bigcache_body_init(bigcache_bodies_t *pages);
-void bigcache_body_destroy(bigcache_bodies_t *pages);
+void bigcache_body_init(bigcache_bodies_t *bodies);
+void bigcache_body_destroy(bigcache_bodies_t *bodies);
 
 /*
  * forgets which entries were found correct; called when the store is opened
  * again
  */
 
-void bigcache_body_reset(bigcache_bodies_t *pages);
+void bigcache_body_reset(bigcache_bodies_t *bodies);
 
 /*
  * Writes the body of put.  Returns BIGCACHE_OK, then the caller must call
  * bigcache_body_done(); BIGCACHE_FULL, BIGCACHE_NOMEM, BIGCACHE_ERROR, which
  * is logged, or what reserve returned.
  */
-bigcache_rc_t bigcache_body_write(bigcache_bodies_t *pages,
+bigcache_rc_t bigcache_body_write(bigcache_bodies_t *bodies,
     const bigcache_put_t *put, bigcache_draft_t *draft);
 
 /* ends a draft, whether or not it is now in the index */
 
-void bigcache_body_done(bigcache_bodies_t *pages, bigcache_draft_t *draft);
+void bigcache_body_done(bigcache_bodies_t *bodies, bigcache_draft_t *draft);
 
 /*
  * Reads the body of a page whose record is set.  body, one of BIGCACHE_BODY_*,
@@ -109,9 +109,9 @@ void bigcache_body_done(bigcache_bodies_t *pages, bigcache_draft_t *draft);
  * be cleared under: it also returns BIGCACHE_STALE, if the directory of
  * segments is not there, and the caller must look the page up again.
  */
-bigcache_rc_t bigcache_body_read(bigcache_bodies_t *pages,
+bigcache_rc_t bigcache_body_read(bigcache_bodies_t *bodies,
     const bigcache_str_t *key, int body, bigcache_page_t *page);
-bigcache_rc_t bigcache_body_read_outside(bigcache_bodies_t *pages,
+bigcache_rc_t bigcache_body_read_outside(bigcache_bodies_t *bodies,
     const bigcache_str_t *key, int body, bigcache_page_t *page);
 
 /*
@@ -119,7 +119,7 @@ bigcache_rc_t bigcache_body_read_outside(bigcache_bodies_t *pages,
  * it reads a large one, it calls stop(data) now and then, and returns
  * BIGCACHE_UNAVAILABLE as soon as that returns 1.
  */
-bigcache_rc_t bigcache_body_probe(bigcache_bodies_t *pages,
+bigcache_rc_t bigcache_body_probe(bigcache_bodies_t *bodies,
     const bigcache_str_t *key, bigcache_body_stop_pt stop, void *data,
     bigcache_page_t *page);
 
@@ -131,7 +131,7 @@ int bigcache_body_wanted(int body, const bigcache_record_t *record);
 
 /* as bigcache_body_read(), but sets only page->record.type */
 
-bigcache_rc_t bigcache_body_head(bigcache_bodies_t *pages,
+bigcache_rc_t bigcache_body_head(bigcache_bodies_t *bodies,
     const bigcache_str_t *key, bigcache_page_t *page);
 
 /*
@@ -146,7 +146,7 @@ int bigcache_body_parse(const bigcache_str_t *key, size_t size,
  * Opens the file of a large page that was just written, for its reader.
  * Returns BIGCACHE_OK, or BIGCACHE_ERROR, logged.
  */
-bigcache_rc_t bigcache_body_file(bigcache_bodies_t *pages,
+bigcache_rc_t bigcache_body_file(bigcache_bodies_t *bodies,
     const bigcache_draft_t *draft, const bigcache_str_t *key,
     bigcache_page_t *page);
 
