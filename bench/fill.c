@@ -113,14 +113,14 @@ fill(void *data)
 {
     part_t *part = data;
 
-    char              name[128];
-    size_t            i;
-    u_char           *body;
-    uint64_t          seed;
-    unsigned long     n;
-    bigcache_put_t    put;
-    bigcache_page_t   page;
-    bigcache_data_t   piece;
+    char                name[128];
+    size_t              i;
+    u_char             *body;
+    uint64_t            seed;
+    unsigned long       n;
+    bigcache_put_t      put;
+    bigcache_stored_t   page;
+    bigcache_data_t     piece;
 
     body = malloc(part->size + 1);
     seed = part->first + 1;
@@ -148,7 +148,7 @@ fill(void *data)
             part->failed++;
         }
 
-        bigcache_page_free(&page);
+        bigcache_stored_free(&page);
     }
 
     free(body);

@@ -145,6 +145,19 @@ refuses('a call of what is above, without an include',
         s/bigcache_page_size\(\)/1/;
     });
 
+refuses('a type of what is above, without an include',
+    'cache/bigcache_page may not need local/bigcache_local',
+    'src/local/bigcache_local.h' => sub {
+        s/^(int )/typedef int  bigcache_local_t;\n\n$1/m;
+    },
+    'src/cache/bigcache_page.c' => sub {
+        s/(#include .*\n)/$1\n\nstatic bigcache_local_t  *bigcache_page_it;\n/;
+    },
+    'src/local/bigcache_local.c' => sub {
+        s/#include "bigcache_page.h"\n//;
+        s/bigcache_page_size\(\)/1/;
+    });
+
 refuses('an include in base',
     'base/bigcache_text may not need cache/bigcache_page',
     'src/base/bigcache_text.c' => sub {

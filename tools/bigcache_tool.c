@@ -37,7 +37,7 @@
 
 /* pages over this size are never packed */
 
-#define BIGCACHE_TOOL_PACKED   BIGCACHE_STORE_LARGE
+#define BIGCACHE_TOOL_PACKED   BIGCACHE_PAGE_LARGE
 
 
 static bigcache_rc_t bigcache_tool_format(bigcache_tool_t *tool);
@@ -369,7 +369,7 @@ bigcache_tool_body(bigcache_tool_page_t *page, uint32_t crc)
         return -1;
     }
 
-    if (record->length > BIGCACHE_STORE_LARGE) {
+    if (record->length > BIGCACHE_PAGE_LARGE) {
         return 0;
     }
 

@@ -250,8 +250,8 @@ ngx_http_bigcache_metrics_pages(u_char *p, ngx_http_bigcache_ctx_t *ctx)
 
     ngx_memzero(&hot, sizeof(bigcache_hot_stat_t));
 
-    if (ctx->zone->conf.hot) {
-        bigcache_hot_stat(ctx->zone->conf.hot, &hot);
+    if (ctx->zone->hot.shm) {
+        bigcache_hot_stat(&ctx->zone->hot, &hot);
     }
 
     p = ngx_http_bigcache_metric(p, "hot_entries", "gauge",
@@ -286,8 +286,8 @@ ngx_http_bigcache_metrics_unsynced(u_char *p,
 static u_char *
 ngx_http_bigcache_metrics_store(u_char *p, ngx_http_bigcache_ctx_t *ctx)
 {
-    bigcache_stat_t          *stat;
-    bigcache_store_shared_t  *shared;
+    bigcache_stat_t    *stat;
+    bigcache_shared_t  *shared;
 
     stat = &ctx->op.stat;
     shared = &ctx->zone->shm->shared;

@@ -92,9 +92,9 @@ ngx_http_bigcache_reply_raw(ngx_http_request_t *r,
 
     static ngx_str_t          bytes = ngx_string("application/octet-stream");
 
-    stored = &ctx->op.page.record.type;
+    stored = &ctx->op.page.type;
 
-    if (ctx->op.page.record.kind == BIGCACHE_KIND_JSON) {
+    if (ctx->op.page.kind == BIGCACHE_KIND_JSON) {
         ngx_http_bigcache_send_json_type(r);
 
     } else if (stored->len == 0) {
@@ -221,8 +221,8 @@ ngx_http_bigcache_reply_stat(ngx_http_request_t *r,
 
     ngx_memzero(&hot, sizeof(bigcache_hot_stat_t));
 
-    if (ctx->zone->conf.hot) {
-        bigcache_hot_stat(ctx->zone->conf.hot, &hot);
+    if (ctx->zone->hot.shm) {
+        bigcache_hot_stat(&ctx->zone->hot, &hot);
     }
 
     body.data = text;

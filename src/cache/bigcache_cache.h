@@ -35,8 +35,9 @@
 
 #include "bigcache_list.h"
 #include "bigcache_log.h"
+#include "bigcache_page.h"
 #include "bigcache_rc.h"
-#include "bigcache_store.h"
+#include "bigcache_stat.h"
 
 
 typedef struct bigcache_cache_s  bigcache_cache_t;
@@ -114,7 +115,7 @@ void bigcache_cache_destroy(bigcache_cache_t *cache);
 
 
 /*
- * Gives a page of up to BIGCACHE_STORE_LARGE bytes without blocking, for an
+ * Gives a page of up to BIGCACHE_PAGE_LARGE bytes without blocking, for an
  * event loop.  Returns BIGCACHE_OK and the page, in memory; BIGCACHE_MISS; or
  * BIGCACHE_AGAIN if only bigcache_cache_get() can tell.
  */

@@ -37,15 +37,17 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "bigcache_op.h"
+#include "bigcache_hot.h"
 #include "bigcache_metrics.h"
+#include "bigcache_op.h"
+#include "bigcache_shared.h"
 
 
 /* the zone of a store, for all processes */
 
 typedef struct {
     bigcache_metrics_t                metrics;
-    bigcache_store_shared_t           shared;
+    bigcache_shared_t                 shared;
     bigcache_hot_shm_t               *hot;      /* the rest of the zone */
 } ngx_http_bigcache_shm_t;
 
@@ -81,12 +83,12 @@ typedef struct {
     ngx_shm_zone_t                   *shm_zone;
     ngx_thread_pool_t                *thread_pool;
     ngx_cycle_t                      *cycle;
-    bigcache_store_conf_t             conf;
+    struct bigcache_local_conf_s     *conf;       /* of the engine */
     ngx_flag_t                        gzip;
     ngx_uint_t                        given;      /* parameters, as bits */
 
     ngx_http_bigcache_shm_t          *shm;
-    bigcache_hot_t                    hot;        /* in it */
+    bigcache_hot_t                    hot;        /* in it, shm NULL: none */
 
     /* of a worker process */
     bigcache_cache_t                 *cache;

@@ -15,6 +15,7 @@
 #include <ngx_http.h>
 
 #include "ngx_http_bigcache.h"
+#include "bigcache_local.h"
 
 
 /* leaves room for the file names in the directory, within PATH_MAX */
@@ -34,7 +35,7 @@
 typedef enum {
     NGX_HTTP_BIGCACHE_PATH_ZONE = 0,
     NGX_HTTP_BIGCACHE_PATH_POOL,
-    NGX_HTTP_BIGCACHE_PATH_FLAG,        /* ngx_flag_t */
+    NGX_HTTP_BIGCACHE_PATH_GZIP,
     NGX_HTTP_BIGCACHE_PATH_TIME,        /* unsigned, milliseconds */
     NGX_HTTP_BIGCACHE_PATH_SIZE,        /* size_t */
     NGX_HTTP_BIGCACHE_PATH_BYTES,       /* uint64_t */
@@ -46,7 +47,7 @@ typedef enum {
 typedef struct {
     ngx_str_t                      name;
     ngx_http_bigcache_path_kind_e  kind;
-    size_t                         offset;      /* in the zone */
+    size_t                         offset;      /* in conf */
     uint64_t                       min;
     uint64_t                       max;
     uint64_t                       init;        /* if it is not given */
@@ -88,46 +89,45 @@ static const ngx_http_bigcache_parameter_t  ngx_http_bigcache_parameters[] = {
     { ngx_string("thread_pool="), NGX_HTTP_BIGCACHE_PATH_POOL, 0, 0, 0, 0 },
 
     { ngx_string("block_cache="), NGX_HTTP_BIGCACHE_PATH_SIZE,
-      offsetof(ngx_http_bigcache_zone_t, conf.index.block_cache),
+      offsetof(bigcache_local_conf_t, store.index.block_cache),
       64 * NGX_HTTP_BIGCACHE_KB, NGX_HTTP_BIGCACHE_GB,
       8 * NGX_HTTP_BIGCACHE_MB },
 
     { ngx_string("write_buffer="), NGX_HTTP_BIGCACHE_PATH_SIZE,
-      offsetof(ngx_http_bigcache_zone_t, conf.index.write_buffer),
+      offsetof(bigcache_local_conf_t, store.index.write_buffer),
       64 * NGX_HTTP_BIGCACHE_KB, NGX_HTTP_BIGCACHE_GB,
       16 * NGX_HTTP_BIGCACHE_MB },
 
     { ngx_string("wait="), NGX_HTTP_BIGCACHE_PATH_TIME,
-      offsetof(ngx_http_bigcache_zone_t, conf.wait),
+      offsetof(bigcache_local_conf_t, store.wait),
       0, NGX_HTTP_BIGCACHE_HOUR, 5000 },
 
     { ngx_string("sync="), NGX_HTTP_BIGCACHE_PATH_TIME,
-      offsetof(ngx_http_bigcache_zone_t, conf.sync),
+      offsetof(bigcache_local_conf_t, store.sync),
       1, NGX_HTTP_BIGCACHE_HOUR, 5000 },
 
     { ngx_string("max_size="), NGX_HTTP_BIGCACHE_PATH_BYTES,
-      offsetof(ngx_http_bigcache_zone_t, conf.max_size),
+      offsetof(bigcache_local_conf_t, store.max_size),
       NGX_HTTP_BIGCACHE_SEGMENTS * NGX_HTTP_BIGCACHE_MB,
       NGX_MAX_OFF_T_VALUE, 0 },
 
     { ngx_string("min_free="), NGX_HTTP_BIGCACHE_PATH_BYTES,
-      offsetof(ngx_http_bigcache_zone_t, conf.min_free),
+      offsetof(bigcache_local_conf_t, store.min_free),
       0, NGX_MAX_OFF_T_VALUE, 0 },
 
     /* the default depends on max_size */
 
     { ngx_string("segment_size="), NGX_HTTP_BIGCACHE_PATH_BYTES,
-      offsetof(ngx_http_bigcache_zone_t, conf.segment_size),
+      offsetof(bigcache_local_conf_t, store.segment_size),
       NGX_HTTP_BIGCACHE_MB, (uint64_t) 16 * NGX_HTTP_BIGCACHE_GB, 0 },
 
     { ngx_string("inline_size="), NGX_HTTP_BIGCACHE_PATH_GONE, 0, 0, 0, 0 },
 
-    { ngx_string("gzip="), NGX_HTTP_BIGCACHE_PATH_FLAG,
-      offsetof(ngx_http_bigcache_zone_t, gzip), 0, 1, 1 },
+    { ngx_string("gzip="), NGX_HTTP_BIGCACHE_PATH_GZIP, 0, 0, 1, 1 },
 
     { ngx_string("gzip_min="), NGX_HTTP_BIGCACHE_PATH_SIZE,
-      offsetof(ngx_http_bigcache_zone_t, conf.gzip_min),
-      0, BIGCACHE_STORE_LARGE, 1024 },
+      offsetof(bigcache_local_conf_t, store.gzip_min),
+      0, BIGCACHE_PAGE_LARGE, 1024 },
 
     { ngx_null_string, NGX_HTTP_BIGCACHE_PATH_ZONE, 0, 0, 0, 0 }
 };
@@ -295,7 +295,7 @@ ngx_http_bigcache_path_value(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
 
         return zone->thread_pool ? NGX_CONF_OK : NGX_CONF_ERROR;
 
-    case NGX_HTTP_BIGCACHE_PATH_FLAG:
+    case NGX_HTTP_BIGCACHE_PATH_GZIP:
         rv = ngx_http_bigcache_path_flag(value, &n);
         break;
 
@@ -327,12 +327,12 @@ ngx_http_bigcache_path_set(ngx_http_bigcache_zone_t *zone,
 {
     void  *field;
 
-    field = (u_char *) zone + parameter->offset;
+    field = (u_char *) zone->conf + parameter->offset;
 
     switch (parameter->kind) {
 
-    case NGX_HTTP_BIGCACHE_PATH_FLAG:
-        *(ngx_flag_t *) field = (ngx_flag_t) n;
+    case NGX_HTTP_BIGCACHE_PATH_GZIP:
+        zone->gzip = (ngx_flag_t) n;
         break;
 
     case NGX_HTTP_BIGCACHE_PATH_TIME:
@@ -498,28 +498,28 @@ static char *
 ngx_http_bigcache_path_check(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone)
 {
     uint64_t                size;
-    bigcache_store_conf_t  *conf;
+    bigcache_local_conf_t  *conf;
 
-    conf = &zone->conf;
+    conf = zone->conf;
 
     if (!zone->gzip) {
-        conf->gzip_min = SIZE_MAX;
+        conf->store.gzip_min = SIZE_MAX;
     }
 
-    size = conf->max_size / NGX_HTTP_BIGCACHE_SEGMENTS;
+    size = conf->store.max_size / NGX_HTTP_BIGCACHE_SEGMENTS;
 
-    if (conf->segment_size == 0) {
+    if (conf->store.segment_size == 0) {
 
-        conf->segment_size = 256 * 1024 * 1024;
+        conf->store.segment_size = 256 * 1024 * 1024;
 
-        if (conf->max_size && size < conf->segment_size) {
-            conf->segment_size = size & ~(uint64_t) 4095;
+        if (conf->store.max_size && size < conf->store.segment_size) {
+            conf->store.segment_size = size & ~(uint64_t) 4095;
         }
 
         return NGX_CONF_OK;
     }
 
-    if (conf->max_size && size < conf->segment_size) {
+    if (conf->store.max_size && size < conf->store.segment_size) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"max_size\" must be %d times \"segment_size\" "
                            "at least", NGX_HTTP_BIGCACHE_SEGMENTS);
@@ -568,7 +568,7 @@ ngx_http_bigcache_path_directory(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone)
         return NGX_CONF_ERROR;
     }
 
-    zone->conf.path = (const char *) zone->path.data;
+    zone->conf->store.path = (const char *) zone->path.data;
 
     path = ngx_pcalloc(cf->pool, sizeof(ngx_path_t));
     if (path == NULL) {

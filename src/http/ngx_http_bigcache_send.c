@@ -331,7 +331,7 @@ ngx_http_bigcache_version(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
     uint64_t   version;
     ngx_str_t  etag;
 
-    version = ctx->op.page.record.version;
+    version = ctx->op.page.version;
 
     etag.data = ngx_pnalloc(r->pool, sizeof("\"0123456789abcdef-gzip\"") - 1);
     if (etag.data == NULL) {

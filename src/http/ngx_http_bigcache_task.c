@@ -141,7 +141,7 @@ ngx_http_bigcache_long(ngx_http_bigcache_ctx_t *ctx)
 {
     return ctx->large
            || (ctx->route->flags & NGX_HTTP_BIGCACHE_LONG)
-           || bigcache_data_length(&ctx->op.body, 1) > BIGCACHE_STORE_LARGE;
+           || bigcache_data_length(&ctx->op.body, 1) > BIGCACHE_PAGE_LARGE;
 }
 
 

@@ -103,7 +103,7 @@ ngx_http_bigcache_unpack(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx,
     }
 
     unpack->skip = ctx->op.skip;
-    unpack->rest = ctx->op.page.record.unpacked - ctx->op.skip;
+    unpack->rest = ctx->op.page.unpacked - ctx->op.skip;
     unpack->zstream.next_in = (Bytef *) file->data;
     unpack->zstream.avail_in = (uInt) file->len;
 

@@ -237,17 +237,18 @@ ngx_http_bigcache_retry_handler(ngx_event_t *ev)
 static const char *
 ngx_http_bigcache_create(ngx_http_bigcache_zone_t *zone)
 {
-    ngx_err_t               err;
-    bigcache_cache_t       *cache;
-    bigcache_local_conf_t   conf;
+    ngx_err_t                err;
+    bigcache_cache_t        *cache;
+    bigcache_local_conf_t   *conf;
 
-    conf.store = zone->conf;
-    conf.masters[0] = ngx_http_bigcache_master(
+    conf = zone->conf;
+
+    conf->masters[0] = ngx_http_bigcache_master(
                       ngx_process == NGX_PROCESS_SINGLE ? ngx_pid
                                                         : ngx_parent);
-    conf.masters[1] = ngx_http_bigcache_master(ngx_http_bigcache_earlier);
+    conf->masters[1] = ngx_http_bigcache_master(ngx_http_bigcache_earlier);
 
-    cache = bigcache_local_create(&conf);
+    cache = bigcache_local_create(conf);
 
     if (cache == NULL) {
         return "no memory, or no descriptor";

@@ -16,6 +16,7 @@
 #include <sys/random.h>
 
 #include "ngx_http_bigcache.h"
+#include "bigcache_local.h"
 
 
 static void ngx_http_bigcache_init_hot(ngx_slab_pool_t *shpool,
@@ -28,6 +29,7 @@ static void ngx_http_bigcache_removed(void *data, uint64_t expired,
 ngx_http_bigcache_zone_t *
 ngx_http_bigcache_zone_create(ngx_conf_t *cf)
 {
+    bigcache_local_conf_t     *conf;
     ngx_http_bigcache_zone_t  *zone;
 
     zone = ngx_pcalloc(cf->pool, sizeof(ngx_http_bigcache_zone_t));
@@ -43,11 +45,18 @@ ngx_http_bigcache_zone_create(ngx_conf_t *cf)
      *     zone->cache = NULL;
      */
 
+    conf = ngx_pcalloc(cf->pool, sizeof(bigcache_local_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
     zone->cycle = cf->cycle;
 
-    zone->conf.log.handler = ngx_http_bigcache_log;
-    zone->conf.removed = ngx_http_bigcache_removed;
-    zone->conf.data = zone;
+    conf->store.log.handler = ngx_http_bigcache_log;
+    conf->store.removed = ngx_http_bigcache_removed;
+    conf->store.data = zone;
+
+    zone->conf = conf;
 
     return zone;
 }
@@ -96,7 +105,7 @@ ngx_http_bigcache_zone_init(ngx_shm_zone_t *shm_zone, void *data)
         zone->shm = shpool->data;
     }
 
-    zone->conf.shared = &zone->shm->shared;
+    zone->conf->store.shared = &zone->shm->shared;
 
     if (zone->shm->hot == NULL) {
         return NGX_OK;
@@ -105,7 +114,7 @@ ngx_http_bigcache_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     /* old workers may still use the hot index for the former directory */
 
     if (ozone
-        && (ozone->conf.hot == NULL
+        && (ozone->hot.shm == NULL
             || ozone->path.len != zone->path.len
             || ngx_memcmp(ozone->path.data, zone->path.data, zone->path.len)
                != 0))
@@ -118,7 +127,7 @@ ngx_http_bigcache_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     }
 
     zone->hot.shm = zone->shm->hot;
-    zone->conf.hot = &zone->hot;
+    zone->conf->store.hot = &zone->hot;
 
     return NGX_OK;
 }

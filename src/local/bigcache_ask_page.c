@@ -18,12 +18,14 @@
 #include "bigcache_store.h"
 
 
+static bigcache_rc_t bigcache_ask_page_found(bigcache_rc_t rc,
+    bigcache_stored_t *stored, bigcache_page_t *page);
 static bigcache_rc_t bigcache_ask_page_fetch(bigcache_ask_t *ask,
-    const bigcache_str_t *key, int body, bigcache_page_t *page);
+    const bigcache_str_t *key, int body, bigcache_stored_t *page);
 static bigcache_rc_t bigcache_ask_page_damaged(bigcache_ask_t *ask,
     const bigcache_str_t *key, bigcache_rc_t rc, uint64_t segment);
 static bigcache_rc_t bigcache_ask_page_write(bigcache_ask_t *ask,
-    const bigcache_put_t *put, bigcache_page_t *page);
+    const bigcache_put_t *put, bigcache_stored_t *page);
 static bigcache_rc_t bigcache_ask_page_commit(bigcache_ask_t *ask,
     const bigcache_put_t *put, bigcache_draft_t *draft);
 
@@ -36,6 +38,7 @@ bigcache_ask_page_get(bigcache_cache_t *cache, const bigcache_str_t *key,
 
     bigcache_rc_t        rc;
     bigcache_ask_t       ask;
+    bigcache_stored_t    stored;
     bigcache_hot_note_t  note;
 
     bigcache_ask_begin(&ask, local);
@@ -43,13 +46,13 @@ bigcache_ask_page_get(bigcache_cache_t *cache, const bigcache_str_t *key,
     do {
         bigcache_peek_note(local, key, &note);
 
-        rc = bigcache_store_get(local->store, key, body, page);
+        rc = bigcache_store_get(local->store, key, body, &stored);
 
         if (rc == BIGCACHE_HELD) {
 
             bigcache_peek_note(local, key, &note);
 
-            rc = bigcache_ask_page_fetch(&ask, key, body, page);
+            rc = bigcache_ask_page_fetch(&ask, key, body, &stored);
 
             if (rc == BIGCACHE_MISMATCH) {
 
@@ -62,10 +65,10 @@ bigcache_ask_page_get(bigcache_cache_t *cache, const bigcache_str_t *key,
     } while (bigcache_ask_again(&ask, &rc));
 
     if (body) {
-        bigcache_peek_enter(local, key, &note, rc, &page->record);
+        bigcache_peek_enter(local, key, &note, rc, &stored.record);
     }
 
-    return rc;
+    return bigcache_ask_page_found(rc, &stored, page);
 }
 
 
@@ -75,9 +78,10 @@ bigcache_ask_page_put(bigcache_cache_t *cache, const bigcache_put_t *put,
 {
     bigcache_local_t *local = (bigcache_local_t *) cache;
 
-    bigcache_rc_t   rc;
-    bigcache_put_t  again;
-    bigcache_ask_t  ask;
+    bigcache_rc_t      rc;
+    bigcache_put_t     again;
+    bigcache_ask_t     ask;
+    bigcache_stored_t  stored;
 
     again = *put;
     again.tag = (uint16_t) (atomic_fetch_add(&local->tag, 1) % UINT16_MAX + 1);
@@ -87,27 +91,45 @@ bigcache_ask_page_put(bigcache_cache_t *cache, const bigcache_put_t *put,
     do {
         again.retry_floor = bigcache_ask_retry_floor(&ask);
 
-        rc = bigcache_store_put(local->store, &again, page);
+        rc = bigcache_store_put(local->store, &again, &stored);
 
         if (rc == BIGCACHE_HELD) {
-            rc = bigcache_ask_page_write(&ask, &again, page);
+            rc = bigcache_ask_page_write(&ask, &again, &stored);
         }
 
     } while (bigcache_ask_again(&ask, &rc));
 
-    return bigcache_ask_known(&ask, rc);
+    return bigcache_ask_page_found(bigcache_ask_known(&ask, rc), &stored,
+                                   page);
+}
+
+
+/* a caller of the cache gets a page, or an empty one */
+
+static bigcache_rc_t
+bigcache_ask_page_found(bigcache_rc_t rc, bigcache_stored_t *stored,
+    bigcache_page_t *page)
+{
+    if (rc == BIGCACHE_OK) {
+        return bigcache_stored_move(stored, page);
+    }
+
+    bigcache_stored_free(stored);
+    bigcache_page_clear(page);
+
+    return rc;
 }
 
 
 static bigcache_rc_t
 bigcache_ask_page_fetch(bigcache_ask_t *ask, const bigcache_str_t *key,
-    int body, bigcache_page_t *page)
+    int body, bigcache_stored_t *page)
 {
     uint64_t        segment;
     bigcache_rc_t   rc;
     bigcache_str_t  data;
 
-    bigcache_page_clear(page);
+    bigcache_stored_clear(page);
 
     rc = bigcache_ask(ask, BIGCACHE_CALL_GET, key, 0);
 
@@ -115,15 +137,15 @@ bigcache_ask_page_fetch(bigcache_ask_t *ask, const bigcache_str_t *key,
 
         data = ask->called.answer.data;
 
-        page->copy = malloc(data.len ? data.len : 1);
+        page->memory = malloc(data.len ? data.len : 1);
 
-        if (page->copy == NULL) {
+        if (page->memory == NULL) {
             rc = BIGCACHE_NOMEM;
 
         } else {
-            memcpy(page->copy, data.data, data.len);
+            memcpy(page->memory, data.data, data.len);
 
-            if (bigcache_record_decode(&page->record, page->copy, data.len)
+            if (bigcache_record_decode(&page->record, page->memory, data.len)
                 == -1)
             {
                 rc = bigcache_log_failed(&ask->local->conf.log,
@@ -147,7 +169,7 @@ bigcache_ask_page_fetch(bigcache_ask_t *ask, const bigcache_str_t *key,
         return BIGCACHE_OK;
     }
 
-    bigcache_page_free(page);
+    bigcache_stored_free(page);
 
     return bigcache_ask_page_damaged(ask, key, rc, segment);
 }
@@ -176,7 +198,7 @@ bigcache_ask_page_damaged(bigcache_ask_t *ask, const bigcache_str_t *key,
 
 static bigcache_rc_t
 bigcache_ask_page_write(bigcache_ask_t *ask, const bigcache_put_t *put,
-    bigcache_page_t *page)
+    bigcache_stored_t *page)
 {
     bigcache_rc_t       rc;
     bigcache_draft_t    draft;
@@ -186,7 +208,7 @@ bigcache_ask_page_write(bigcache_ask_t *ask, const bigcache_put_t *put,
 
     ask->asked = 1;
 
-    bigcache_page_clear(page);
+    bigcache_stored_clear(page);
 
     rc = bigcache_body_write(pages, put, &draft);
 
@@ -219,7 +241,7 @@ bigcache_ask_page_write(bigcache_ask_t *ask, const bigcache_put_t *put,
     }
 
     if (rc != BIGCACHE_OK) {
-        bigcache_page_free(page);
+        bigcache_stored_free(page);
     }
 
     return rc;

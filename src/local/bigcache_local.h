@@ -39,7 +39,7 @@
 #define BIGCACHE_LOCAL_MASTERS  2
 
 
-typedef struct {
+typedef struct bigcache_local_conf_s {
     bigcache_store_conf_t   store;      /* without hooks */
 
     /*

@@ -118,27 +118,29 @@ static bigcache_rc_t
 bigcache_peek_page(bigcache_local_t *local, const bigcache_str_t *key,
     const bigcache_hot_entry_t *entry, bigcache_page_t *page)
 {
-    page->memory = malloc((size_t) entry->size);
+    bigcache_stored_t  stored;
 
-    if (page->memory == NULL) {
+    bigcache_stored_clear(&stored);
+
+    stored.memory = malloc((size_t) entry->size);
+
+    if (stored.memory == NULL) {
         return BIGCACHE_AGAIN;
     }
 
-    if (!bigcache_peek_read(local, entry, page->memory)
-        || !bigcache_body_parse(key, (size_t) entry->size, page)
-        || page->record.expire <= bigcache_time_now())
+    if (!bigcache_peek_read(local, entry, stored.memory)
+        || !bigcache_body_parse(key, (size_t) entry->size, &stored)
+        || stored.record.expire <= bigcache_time_now())
     {
         /* a call that may read the disk will find out what is wrong */
 
-        bigcache_page_free(page);
+        bigcache_stored_free(&stored);
         return BIGCACHE_AGAIN;
     }
 
-    page->record.version = entry->version;
-    page->record.segment = entry->segment;
-    page->record.offset = entry->offset;
+    stored.record.version = entry->version;
 
-    return BIGCACHE_OK;
+    return bigcache_stored_move(&stored, page);
 }
 
 

@@ -24,7 +24,7 @@
 
 /* bytes of a body: as much as is held in memory at once, see docs/hot.md */
 
-#define BIGCACHE_PEEK_MAX  BIGCACHE_STORE_LARGE
+#define BIGCACHE_PEEK_MAX  BIGCACHE_PAGE_LARGE
 
 
 /* bigcache_cache_peek() and bigcache_cache_peeked(), for the engine's table */

@@ -11,6 +11,7 @@
 
 
 #include <ctype.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -200,12 +201,12 @@ bigcache_op_invalid(bigcache_op_t *op, const char *in, const char *name,
 
 
 bigcache_rc_t
-bigcache_op_unpack(bigcache_op_t *op, const bigcache_record_t *record,
+bigcache_op_unpack(bigcache_op_t *op, const bigcache_page_t *page,
     u_char **memory)
 {
     size_t  size;
 
-    size = (size_t) record->unpacked;
+    size = (size_t) page->unpacked;
     op->work += size;
 
     *memory = malloc(size ? size : 1);
@@ -214,8 +215,8 @@ bigcache_op_unpack(bigcache_op_t *op, const bigcache_record_t *record,
         return BIGCACHE_NOMEM;
     }
 
-    if (bigcache_gzip_unpack(*memory, size, record->body.data,
-                             record->body.len)
+    if (bigcache_gzip_unpack(*memory, size, page->body.bytes.data,
+                             page->body.bytes.len)
         == -1)
     {
         free(*memory);

@@ -75,7 +75,7 @@ typedef struct {
     unsigned                  async:1;  /* do not wait for the end */
     unsigned                  later:1;  /* of delete: the caller syncs */
     unsigned                  brief:1;  /* of get, touch, incr: AGAIN if a
-                                           page over BIGCACHE_STORE_LARGE would
+                                           page over BIGCACHE_PAGE_LARGE would
                                            be read; it may be run again */
     uint64_t                  most;     /* of get_within: bytes of a reply */
     bigcache_str_t            after;    /* of list: greater keys only */
@@ -191,11 +191,11 @@ bigcache_rc_t bigcache_op_invalid(bigcache_op_t *op, const char *in,
     const char *name, const char *msg, const char *type);
 
 /*
- * Unpacks the body of a record, which is a gzip file.  Returns BIGCACHE_OK and
+ * Unpacks the body of a page, which is a gzip file.  Returns BIGCACHE_OK and
  * *memory, to be freed by free(); BIGCACHE_NOMEM; or BIGCACHE_ERROR.
  */
 bigcache_rc_t bigcache_op_unpack(bigcache_op_t *op,
-    const bigcache_record_t *record, u_char **memory);
+    const bigcache_page_t *page, u_char **memory);
 
 /*
  * bigcache_op_hold() counts size bytes of memory that the reply of op holds

@@ -220,11 +220,11 @@ bigcache_op_batch_item(bigcache_op_batch_t *batch, const bigcache_str_t *item)
     memset(one, 0, sizeof(bigcache_op_t));
 
     one->cache = batch->op->cache;
-    one->page.fd = -1;
+    one->page.body.fd = -1;
 
     /* a large value stays in its file, as in a request of its own */
 
-    one->body = (batch->view.map && item->len > BIGCACHE_STORE_LARGE)
+    one->body = (batch->view.map && item->len > BIGCACHE_PAGE_LARGE)
                 ? bigcache_data_range(body->fd,
                                       body->offset
                                       + (item->data - batch->view.text.data),

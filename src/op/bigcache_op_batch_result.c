@@ -113,7 +113,7 @@ bigcache_op_batch_result_page(bigcache_op_batch_t *batch)
     if (one->rc != BIGCACHE_OK) {
         bigcache_op_batch_result(batch);
 
-    } else if (one->page.record.kind == BIGCACHE_KIND_JSON) {
+    } else if (one->page.kind == BIGCACHE_KIND_JSON) {
         bigcache_op_batch_page(batch, &bytes);
 
     } else {
@@ -139,9 +139,9 @@ bigcache_op_batch_page(bigcache_op_batch_t *batch,
 static void
 bigcache_op_batch_raw(bigcache_op_batch_t *batch, const bigcache_str_t *bytes)
 {
-    bigcache_record_t  *record;
+    const bigcache_str_t  *type;
 
-    record = &batch->one.page.record;
+    type = &batch->one.page.type;
 
     batch->op->hits++;
 
@@ -150,8 +150,8 @@ bigcache_op_batch_raw(bigcache_op_batch_t *batch, const bigcache_str_t *bytes)
     bigcache_json_text_base64(&batch->text, bytes);
     bigcache_json_text_puts(&batch->text, ",\"type\":");
 
-    if (record->type.len) {
-        bigcache_json_text_quote(&batch->text, &record->type);
+    if (type->len) {
+        bigcache_json_text_quote(&batch->text, type);
 
     } else {
         bigcache_json_text_puts(&batch->text, "null");
@@ -167,11 +167,11 @@ bigcache_op_batch_expire(bigcache_op_batch_t *batch)
 {
     bigcache_json_text_puts(&batch->text, ",\"expire\":");
 
-    if (batch->one.page.record.expire == BIGCACHE_NEVER) {
+    if (batch->one.page.expire == BIGCACHE_NEVER) {
         bigcache_json_text_puts(&batch->text, "null");
 
     } else {
-        bigcache_json_text_time(&batch->text, batch->one.page.record.expire);
+        bigcache_json_text_time(&batch->text, batch->one.page.expire);
     }
 }
 

@@ -66,7 +66,7 @@ bigcache_op_get_within(bigcache_op_t *op, int look)
                             &op->page);
 
     if (rc == BIGCACHE_OK && bigcache_op_get_fits(op)
-        && (look || op->page.record.length > BIGCACHE_STORE_LARGE))
+        && (look || op->page.length > BIGCACHE_PAGE_LARGE))
     {
         bigcache_page_free(&op->page);
 
@@ -114,14 +114,14 @@ bigcache_op_get_page(bigcache_op_t *op, int raw)
 static int
 bigcache_op_get_fits(const bigcache_op_t *op)
 {
-    uint64_t                  size;
-    const bigcache_record_t  *record;
+    uint64_t                size;
+    const bigcache_page_t  *page;
 
-    record = &op->page.record;
+    page = &op->page;
 
-    size = (record->kind == BIGCACHE_KIND_JSON)
-           ? record->unpacked - record->head
-           : (record->unpacked + 2) / 3 * 4;
+    size = (page->kind == BIGCACHE_KIND_JSON)
+           ? page->unpacked - page->head
+           : (page->unpacked + 2) / 3 * 4;
 
     return size <= op->most;
 }
@@ -130,7 +130,7 @@ bigcache_op_get_fits(const bigcache_op_t *op)
 static int
 bigcache_op_get_peek(bigcache_op_t *op, int raw)
 {
-    bigcache_record_t  *record;
+    const bigcache_page_t  *page;
 
     op->rc = bigcache_cache_peek(op->cache, &op->key, &op->page);
 
@@ -141,12 +141,12 @@ bigcache_op_get_peek(bigcache_op_t *op, int raw)
     if (op->rc == BIGCACHE_OK) {
         bigcache_op_get_found(op);
 
-        record = &op->page.record;
+        page = &op->page;
 
-        if (op->packed && record->unpacked > BIGCACHE_OP_UNPACK
-            && (!op->gzip || (raw && record->kind == BIGCACHE_KIND_JSON))
+        if (op->packed && page->unpacked > BIGCACHE_OP_UNPACK
+            && (!op->gzip || (raw && page->kind == BIGCACHE_KIND_JSON))
             && !op->head
-            && (!op->pieces || bigcache_op_may_hold(record->unpacked)))
+            && (!op->pieces || bigcache_op_may_hold(page->unpacked)))
         {
             bigcache_page_free(&op->page);
             op->nreply = 0;
@@ -170,19 +170,9 @@ bigcache_op_get_peek(bigcache_op_t *op, int raw)
 static void
 bigcache_op_get_found(bigcache_op_t *op)
 {
-    bigcache_page_t  *page;
-
-    page = &op->page;
-
     op->nreply = 1;
-
-    op->reply[0] = (page->fd != -1)
-                   ? bigcache_data_range(page->fd, page->offset,
-                                         page->record.length)
-                   : bigcache_data_bytes(page->record.body.data,
-                                         page->record.body.len);
-
-    op->packed = ((page->record.flags & BIGCACHE_FLAG_GZIP) != 0);
+    op->reply[0] = op->page.body;
+    op->packed = op->page.packed;
     op->varies = op->packed;
 }
 
@@ -195,13 +185,13 @@ bigcache_op_get_reply(bigcache_op_t *op, int raw)
     uint32_t          head;
     bigcache_data_t  *body;
 
-    if (!raw && op->page.record.kind != BIGCACHE_KIND_JSON) {
+    if (!raw && op->page.kind != BIGCACHE_KIND_JSON) {
         op->nreply = 0;
         op->rc = BIGCACHE_RAW;
         return;
     }
 
-    if (!raw || op->page.record.kind == BIGCACHE_KIND_RAW) {
+    if (!raw || op->page.kind == BIGCACHE_KIND_RAW) {
 
         if (!op->gzip) {
             bigcache_op_get_unpack(op);
@@ -218,7 +208,7 @@ bigcache_op_get_reply(bigcache_op_t *op, int raw)
         return;
     }
 
-    head = op->page.record.head;
+    head = op->page.head;
 
     op->reply[1] = op->reply[0];
     op->reply[0] = bigcache_data_bytes(bigcache_op_get_brace, 1);
@@ -226,7 +216,7 @@ bigcache_op_get_reply(bigcache_op_t *op, int raw)
 
     if (op->unpack) {
         op->skip = head;
-        op->length = op->page.record.unpacked - head + 1;
+        op->length = op->page.unpacked - head + 1;
         return;
     }
 
@@ -254,7 +244,7 @@ bigcache_op_get_unpack(bigcache_op_t *op)
         return;
     }
 
-    size = (size_t) op->page.record.unpacked;
+    size = (size_t) op->page.unpacked;
 
     if (op->head || (op->pieces && !bigcache_op_hold(op, size))) {
         op->length = size;
@@ -264,7 +254,7 @@ bigcache_op_get_unpack(bigcache_op_t *op)
         return;
     }
 
-    op->rc = bigcache_op_unpack(op, &op->page.record, &op->memory);
+    op->rc = bigcache_op_unpack(op, &op->page, &op->memory);
 
     if (op->rc == BIGCACHE_OK) {
         op->reply[0] = bigcache_data_bytes(op->memory, size);

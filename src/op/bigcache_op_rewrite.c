@@ -201,24 +201,24 @@ bigcache_op_rewrite_once(bigcache_op_rewrite_t *rw, int *again)
         return rc;
     }
 
-    if (!bigcache_op_write_accepts(op, live, page.record.version)) {
+    if (!bigcache_op_write_accepts(op, live, page.version)) {
         bigcache_page_free(&page);
         return BIGCACHE_MISMATCH;
     }
 
-    if (live && op->brief && page.record.length > BIGCACHE_STORE_LARGE) {
+    if (live && op->brief && page.length > BIGCACHE_PAGE_LARGE) {
         bigcache_page_free(&page);
         return BIGCACHE_AGAIN;
     }
 
     *again = 1;
 
-    expect = live ? page.record.version : BIGCACHE_EXPECT_NONE;
+    expect = live ? page.version : BIGCACHE_EXPECT_NONE;
     put->expect = &expect;
 
     /* a purge that removes the former page must also remove this one */
 
-    put->origin = live ? page.record.origin : 0;
+    put->origin = live ? page.origin : 0;
 
     rc = rw->handler(rw, live ? &page : NULL);
 
@@ -278,7 +278,7 @@ bigcache_op_touch_page(bigcache_op_rewrite_t *rw, bigcache_page_t *page)
     put = &rw->put;
     put->expire = rw->expire;
 
-    if (page->record.kind == BIGCACHE_KIND_JSON) {
+    if (page->kind == BIGCACHE_KIND_JSON) {
         rc = bigcache_op_stored_value(put, page);
 
         if (rc == BIGCACHE_OK) {
@@ -308,12 +308,12 @@ bigcache_op_touch_raw(bigcache_op_put_t *put, bigcache_page_t *page)
 
     raw.kind = BIGCACHE_KIND_RAW;
     raw.expire = put->expire;
-    raw.type = page->record.type;
+    raw.type = page->type;
     raw.data = &put->body;
     raw.n = 1;
 
-    if (page->record.flags & BIGCACHE_FLAG_GZIP) {
-        raw.unpacked = page->record.unpacked;
+    if (page->packed) {
+        raw.unpacked = page->unpacked;
     }
 
     return bigcache_op_write(put, &raw);
@@ -408,9 +408,9 @@ bigcache_op_count_page(bigcache_op_rewrite_t *rw, bigcache_page_t *page)
         return bigcache_op_store_number(rw, rw->initial);
     }
 
-    if (page->record.kind != BIGCACHE_KIND_JSON
-        || bigcache_answer_value(page->record.head) + BIGCACHE_OP_DIGITS
-           + BIGCACHE_OP_TAIL < page->record.unpacked)
+    if (page->kind != BIGCACHE_KIND_JSON
+        || bigcache_answer_value(page->head) + BIGCACHE_OP_DIGITS
+           + BIGCACHE_OP_TAIL < page->unpacked)
     {
         /* a page of this size is no number, and is not unpacked */
 
@@ -429,7 +429,7 @@ bigcache_op_count_page(bigcache_op_rewrite_t *rw, bigcache_page_t *page)
         return BIGCACHE_NUMBER;
     }
 
-    put->expire = page->record.expire;
+    put->expire = page->expire;
 
     return bigcache_op_store_number(rw, n);
 }
@@ -456,15 +456,8 @@ bigcache_op_store_number(bigcache_op_rewrite_t *rw, int64_t n)
 static void
 bigcache_op_stored(bigcache_op_put_t *put, bigcache_page_t *page)
 {
-    bigcache_record_t  *record;
-
-    record = &page->record;
-
-    put->op->work += record->length;
-
-    put->body = (page->fd != -1)
-                ? bigcache_data_range(page->fd, page->offset, record->length)
-                : bigcache_data_bytes(record->body.data, record->body.len);
+    put->op->work += page->length;
+    put->body = page->body;
 }
 
 
@@ -473,22 +466,19 @@ bigcache_op_stored(bigcache_op_put_t *put, bigcache_page_t *page)
 static bigcache_rc_t
 bigcache_op_stored_unpacked(bigcache_op_put_t *put, bigcache_page_t *page)
 {
-    bigcache_rc_t       rc;
-    bigcache_record_t  *record;
-
-    record = &page->record;
+    bigcache_rc_t  rc;
 
     bigcache_op_stored(put, page);
 
-    if (!(record->flags & BIGCACHE_FLAG_GZIP)) {
+    if (!page->packed) {
         return BIGCACHE_OK;
     }
 
-    rc = bigcache_op_unpack(put->op, record, &put->view.memory);
+    rc = bigcache_op_unpack(put->op, page, &put->view.memory);
 
     if (rc == BIGCACHE_OK) {
         put->body = bigcache_data_bytes(put->view.memory,
-                                        (size_t) record->unpacked);
+                                        (size_t) page->unpacked);
     }
 
     return rc;
@@ -545,7 +535,7 @@ bigcache_op_stored_value(bigcache_op_put_t *put, bigcache_page_t *page)
         return rc;
     }
 
-    at = bigcache_answer_value(page->record.head);
+    at = bigcache_answer_value(page->head);
     end = bigcache_data_length(&put->body, 1);
 
     put->value_at = at;

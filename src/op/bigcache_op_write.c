@@ -46,7 +46,7 @@ bigcache_op_write_view(const bigcache_op_t *op, bigcache_op_view_t *view,
 
     view->text.len = len;
 
-    if (len <= BIGCACHE_STORE_LARGE) {
+    if (len <= BIGCACHE_PAGE_LARGE) {
 
         view->memory = malloc(len ? len : 1);
         if (view->memory == NULL) {
@@ -186,7 +186,7 @@ bigcache_op_write_json(bigcache_op_put_t *put)
 
     /* a large value in a file stays there */
 
-    if (put->view.map && put->doc.value.len > BIGCACHE_STORE_LARGE) {
+    if (put->view.map && put->doc.value.len > BIGCACHE_PAGE_LARGE) {
         put->value_at = (uint64_t) (put->doc.value.data
                                     - put->view.text.data);
         put->doc.value.data = NULL;
@@ -247,8 +247,9 @@ bigcache_op_write_document(bigcache_op_put_t *put,
 
     shown = answer->body + put->doc.value.len + answer->shown;
 
-    op->reply[0] = (op->page.fd != -1)
-                   ? bigcache_data_range(op->page.fd, op->page.offset, shown)
+    op->reply[0] = (op->page.body.fd != -1)
+                   ? bigcache_data_range(op->page.body.fd,
+                                         op->page.body.offset, shown)
                    : bigcache_data_bytes(op->memory, shown);
 
     op->reply[1] = bigcache_data_bytes(bigcache_answer_end.data,
@@ -370,11 +371,11 @@ bigcache_op_write_expect(bigcache_op_t *op, uint64_t *expect)
 
     live = (rc == BIGCACHE_OK);
 
-    if (!bigcache_op_write_accepts(op, live, page.record.version)) {
+    if (!bigcache_op_write_accepts(op, live, page.version)) {
         return BIGCACHE_MISMATCH;
     }
 
-    *expect = live ? page.record.version : BIGCACHE_EXPECT_NONE;
+    *expect = live ? page.version : BIGCACHE_EXPECT_NONE;
 
     return BIGCACHE_OK;
 }

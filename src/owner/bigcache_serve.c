@@ -147,7 +147,7 @@ bigcache_serve(bigcache_store_t *store, uint64_t caller, bigcache_message_t *in,
 void
 bigcache_serve_free(bigcache_served_t *served)
 {
-    bigcache_page_free(&served->page);
+    bigcache_stored_free(&served->page);
     free(served->list);
 }
 

@@ -23,7 +23,7 @@
 /* the memory of an answer; the caller must call bigcache_serve_free() */
 
 typedef struct {
-    bigcache_page_t    page;
+    bigcache_stored_t    page;
     bigcache_list_t   *list;
     char               reason[BIGCACHE_ERROR_LEN];
 } bigcache_served_t;

@@ -35,7 +35,7 @@ bigcache_large_init(bigcache_bodies_t *bodies, bigcache_store_t *store)
 
 bigcache_rc_t
 bigcache_large_put(bigcache_store_t *store, const bigcache_put_t *put,
-    bigcache_page_t *page)
+    bigcache_stored_t *page)
 {
     bigcache_rc_t       rc;
     bigcache_draft_t    draft;

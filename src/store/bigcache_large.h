@@ -28,7 +28,7 @@ void bigcache_large_init(bigcache_bodies_t *bodies, bigcache_store_t *store);
  * returns BIGCACHE_STALE, if the store was closed before the page was written.
  */
 bigcache_rc_t bigcache_large_put(bigcache_store_t *store,
-    const bigcache_put_t *put, bigcache_page_t *page);
+    const bigcache_put_t *put, bigcache_stored_t *page);
 
 
 #endif /* _BIGCACHE_LARGE_H_INCLUDED_ */

@@ -29,15 +29,15 @@
 
 static void bigcache_store_free(bigcache_store_t *store);
 static bigcache_rc_t bigcache_store_find(bigcache_store_t *store,
-    const bigcache_str_t *key, int body, bigcache_page_t *page);
+    const bigcache_str_t *key, int body, bigcache_stored_t *page);
 static bigcache_rc_t bigcache_store_put_small(bigcache_store_t *store,
-    const bigcache_put_t *put, bigcache_page_t *page);
+    const bigcache_put_t *put, bigcache_stored_t *page);
 static bigcache_rc_t bigcache_store_remove(bigcache_store_t *store,
     const bigcache_str_t *key, uint64_t expect, uint64_t retry_floor);
 static void bigcache_store_totals(bigcache_store_t *store,
     bigcache_stat_t *stat);
 static bigcache_rc_t bigcache_store_read(bigcache_store_t *store,
-    const bigcache_str_t *key, int body, bigcache_page_t *page);
+    const bigcache_str_t *key, int body, bigcache_stored_t *page);
 
 
 bigcache_store_t *
@@ -151,7 +151,7 @@ bigcache_store_free(bigcache_store_t *store)
 
 bigcache_rc_t
 bigcache_store_get(bigcache_store_t *store, const bigcache_str_t *key,
-    int body, bigcache_page_t *page)
+    int body, bigcache_stored_t *page)
 {
     bigcache_rc_t  rc;
 
@@ -171,7 +171,7 @@ bigcache_store_get(bigcache_store_t *store, const bigcache_str_t *key,
         return BIGCACHE_OK;
     }
 
-    bigcache_page_free(page);
+    bigcache_stored_free(page);
 
     if (rc != BIGCACHE_MISS && rc != BIGCACHE_DAMAGED && rc != BIGCACHE_STALE)
     {
@@ -186,7 +186,7 @@ bigcache_store_get(bigcache_store_t *store, const bigcache_str_t *key,
 
 bigcache_rc_t
 bigcache_store_look_again(bigcache_store_t *store, const bigcache_str_t *key,
-    bigcache_page_t *page)
+    bigcache_stored_t *page)
 {
     bigcache_rc_t  rc;
 
@@ -200,7 +200,7 @@ bigcache_store_look_again(bigcache_store_t *store, const bigcache_str_t *key,
         bigcache_files_forget(store->files, page->record.segment);
     }
 
-    bigcache_page_free(page);
+    bigcache_stored_free(page);
 
     return bigcache_store_get(store, key, 1, page);
 }
@@ -208,18 +208,18 @@ bigcache_store_look_again(bigcache_store_t *store, const bigcache_str_t *key,
 
 bigcache_rc_t
 bigcache_store_put(bigcache_store_t *store, const bigcache_put_t *put,
-    bigcache_page_t *page)
+    bigcache_stored_t *page)
 {
     bigcache_rc_t  rc;
 
-    bigcache_page_clear(page);
+    bigcache_stored_clear(page);
 
-    rc = (bigcache_data_length(put->data, put->n) > BIGCACHE_STORE_LARGE)
+    rc = (bigcache_data_length(put->data, put->n) > BIGCACHE_PAGE_LARGE)
          ? bigcache_large_put(store, put, page)
          : bigcache_store_put_small(store, put, page);
 
     if (rc != BIGCACHE_OK) {
-        bigcache_page_free(page);
+        bigcache_stored_free(page);
     }
 
     return rc;
@@ -245,11 +245,11 @@ bigcache_store_delete(bigcache_store_t *store, const bigcache_str_t *key,
 
 static bigcache_rc_t
 bigcache_store_find(bigcache_store_t *store, const bigcache_str_t *key,
-    int body, bigcache_page_t *page)
+    int body, bigcache_stored_t *page)
 {
     bigcache_rc_t  rc;
 
-    bigcache_page_clear(page);
+    bigcache_stored_clear(page);
 
     rc = bigcache_core_enter(store);
     if (rc != BIGCACHE_OK) {
@@ -271,7 +271,7 @@ bigcache_store_find(bigcache_store_t *store, const bigcache_str_t *key,
 
 static bigcache_rc_t
 bigcache_store_put_small(bigcache_store_t *store, const bigcache_put_t *put,
-    bigcache_page_t *page)
+    bigcache_stored_t *page)
 {
     bigcache_rc_t     rc;
     bigcache_draft_t  draft;
@@ -472,7 +472,7 @@ bigcache_store_files(bigcache_store_t *store)
 
 static bigcache_rc_t
 bigcache_store_read(bigcache_store_t *store, const bigcache_str_t *key,
-    int body, bigcache_page_t *page)
+    int body, bigcache_stored_t *page)
 {
     char               error[BIGCACHE_ERROR_LEN];
     unsigned           ended;
@@ -511,7 +511,7 @@ bigcache_store_read(bigcache_store_t *store, const bigcache_str_t *key,
                                page->value.len)
         == -1)
     {
-        bigcache_page_free(page);
+        bigcache_stored_free(page);
         bigcache_damaged_record(store, key, BIGCACHE_EXPECT_ANY,
                                   "the record fails its check");
         return BIGCACHE_MISS;
@@ -520,7 +520,7 @@ bigcache_store_read(bigcache_store_t *store, const bigcache_str_t *key,
     record = page->record;
 
     if (bigcache_purges_covers(&store->purges, key, record.origin)) {
-        bigcache_page_free(page);
+        bigcache_stored_free(page);
         return BIGCACHE_MISS;
     }
 
@@ -531,13 +531,13 @@ bigcache_store_read(bigcache_store_t *store, const bigcache_str_t *key,
          * read
          */
 
-        bigcache_page_free(page);
+        bigcache_stored_free(page);
         return BIGCACHE_MISMATCH;
     }
 
     if (record.expire <= bigcache_time_now()) {
 
-        bigcache_page_free(page);
+        bigcache_stored_free(page);
 
         memset(&match, 0, sizeof(bigcache_match_t));
         match.version = record.version;
@@ -559,7 +559,7 @@ bigcache_store_read(bigcache_store_t *store, const bigcache_str_t *key,
         return BIGCACHE_OK;
     }
 
-    bigcache_page_free(page);
+    bigcache_stored_free(page);
 
     return bigcache_damaged_page(store, key, rc, &record);
 }

@@ -31,16 +31,8 @@
 
 #include "bigcache_conf.h"
 #include "bigcache_files.h"
-#include "bigcache_page.h"
-
-
-typedef struct {
-    uint64_t                keys;
-    uint64_t                segments;
-    uint64_t                bytes;    /* in segments */
-    uint64_t                live;     /* of them */
-    unsigned                counted:1;  /* keys and live are known */
-} bigcache_stat_t;
+#include "bigcache_stat.h"
+#include "bigcache_stored.h"
 
 
 /*
@@ -86,7 +78,7 @@ bigcache_files_t *bigcache_store_files(bigcache_store_t *store);
  * opened.
  */
 bigcache_rc_t bigcache_store_get(bigcache_store_t *store,
-    const bigcache_str_t *key, int body, bigcache_page_t *page);
+    const bigcache_str_t *key, int body, bigcache_stored_t *page);
 
 /*
  * For a page that a caller could not read.  Its file may be gone, or this
@@ -94,7 +86,7 @@ bigcache_rc_t bigcache_store_get(bigcache_store_t *store,
  * the file again.
  */
 bigcache_rc_t bigcache_store_look_again(bigcache_store_t *store,
-    const bigcache_str_t *key, bigcache_page_t *page);
+    const bigcache_str_t *key, bigcache_stored_t *page);
 
 /*
  * Replaces the page under the key, if that is what put->expect says; an
@@ -104,7 +96,7 @@ bigcache_rc_t bigcache_store_look_again(bigcache_store_t *store,
  * was written: the caller must call again.
  */
 bigcache_rc_t bigcache_store_put(bigcache_store_t *store,
-    const bigcache_put_t *put, bigcache_page_t *page);
+    const bigcache_put_t *put, bigcache_stored_t *page);
 
 /*
  * Removes a page, if it is what expect says.  Returns BIGCACHE_OK,

@@ -42,7 +42,7 @@ static int bigcache_store_list_live(const bigcache_store_list_t *ctx,
 static int bigcache_store_list_add(bigcache_store_list_t *ctx,
     const bigcache_str_t *key, const bigcache_record_t *record);
 static int bigcache_store_list_again(const bigcache_store_list_t *ctx,
-    const bigcache_str_t *key, bigcache_page_t *page);
+    const bigcache_str_t *key, bigcache_stored_t *page);
 static int bigcache_store_list_row(bigcache_list_t *list,
     const bigcache_str_t *key, const bigcache_record_t *record);
 
@@ -176,8 +176,8 @@ static int
 bigcache_store_list_add(bigcache_store_list_t *ctx, const bigcache_str_t *key,
     const bigcache_record_t *record)
 {
-    int               added;
-    bigcache_page_t   page;
+    int                added;
+    bigcache_stored_t  page;
 
     if (!(record->flags & BIGCACHE_FLAG_SEGMENT) || record->type.len == 0) {
         return bigcache_store_list_row(ctx->list, key, record);
@@ -189,7 +189,7 @@ bigcache_store_list_add(bigcache_store_list_t *ctx, const bigcache_str_t *key,
         return 0;
     }
 
-    bigcache_page_clear(&page);
+    bigcache_stored_clear(&page);
     page.record = *record;
 
     if (bigcache_body_head(&ctx->store->bodies, key, &page) == BIGCACHE_OK
@@ -205,7 +205,7 @@ bigcache_store_list_add(bigcache_store_list_t *ctx, const bigcache_str_t *key,
         added = 1;
     }
 
-    bigcache_page_free(&page);
+    bigcache_stored_free(&page);
 
     return added;
 }
@@ -219,7 +219,7 @@ bigcache_store_list_add(bigcache_store_list_t *ctx, const bigcache_str_t *key,
 
 static int
 bigcache_store_list_again(const bigcache_store_list_t *ctx,
-    const bigcache_str_t *key, bigcache_page_t *page)
+    const bigcache_str_t *key, bigcache_stored_t *page)
 {
     char                error[BIGCACHE_ERROR_LEN];
     bigcache_rc_t       rc;
@@ -228,7 +228,7 @@ bigcache_store_list_again(const bigcache_store_list_t *ctx,
     was = page->record;
     record = &page->record;
 
-    bigcache_page_free(page);
+    bigcache_stored_free(page);
 
     rc = bigcache_index_get(ctx->store->index, BIGCACHE_NAMES_KEY, key,
                             &page->value, error);

@@ -290,37 +290,31 @@ read_key(check_t *check, unsigned i, body_t *body)
 static void
 read_body(const bigcache_page_t *page, body_t *body)
 {
-    u_char           *text;
-    bigcache_data_t   data;
+    u_char  *text;
 
     body->found = 1;
-    body->length = page->record.unpacked;
+    body->length = page->unpacked;
 
-    if (page->record.flags & BIGCACHE_FLAG_GZIP) {
-        text = malloc(page->record.unpacked + 1);
+    if (page->packed) {
+        text = malloc(page->unpacked + 1);
 
         if (text == NULL
-            || bigcache_gzip_unpack(text, page->record.unpacked,
-                                    page->record.body.data,
-                                    page->record.body.len)
+            || bigcache_gzip_unpack(text, page->unpacked,
+                                    page->body.bytes.data,
+                                    page->body.bytes.len)
                != 0)
         {
             body->length = UINT64_MAX - 1;
 
         } else {
-            body->crc = bigcache_crc(0, text, page->record.unpacked);
+            body->crc = bigcache_crc(0, text, page->unpacked);
         }
 
         free(text);
         return;
     }
 
-    data = (page->fd == -1)
-           ? bigcache_data_bytes(page->record.body.data,
-                                 page->record.body.len)
-           : bigcache_data_range(page->fd, page->offset, page->record.length);
-
-    if (bigcache_data_crc(&data, 1, &body->crc) != 0) {
+    if (bigcache_data_crc(&page->body, 1, &body->crc) != 0) {
         body->length = UINT64_MAX - 1;
     }
 }

@@ -46,16 +46,16 @@
 
 
 typedef struct {
-    _Atomic uint64_t    begun;
-    _Atomic uint64_t    acked;
+    _Atomic uint64_t  begun;
+    _Atomic uint64_t  acked;
 } slot_t;
 
 typedef struct {
-    slot_t                    slots[KEYS];
-    _Atomic int               quit[PROCESSES];
-    _Atomic uint64_t          ops;
-    _Atomic unsigned          failures;
-    bigcache_store_shared_t   shared;
+    slot_t             slots[KEYS];
+    _Atomic int  quit[PROCESSES];
+    _Atomic uint64_t  ops;
+    _Atomic unsigned  failures;
+    bigcache_shared_t  shared;
 } shared_t;
 
 typedef struct {
@@ -419,12 +419,12 @@ purge(worker_t *w)
 static void
 look(worker_t *w, unsigned key)
 {
-    char             text[32];
-    slot_t          *slot;
-    uint64_t         acked, begun, change;
-    bigcache_rc_t    rc;
-    bigcache_str_t   str;
-    bigcache_page_t  page;
+    char              text[32];
+    slot_t           *slot;
+    uint64_t          acked, begun, change;
+    bigcache_rc_t     rc;
+    bigcache_str_t    str;
+    bigcache_page_t   page;
 
     slot = &shared->slots[key];
     acked = atomic_load(&slot->acked);
@@ -473,23 +473,23 @@ given(worker_t *w, unsigned key, uint64_t change,
 
     len = fill(w->body, key, change);
 
-    if (page->record.unpacked != len) {
+    if (page->unpacked != len) {
         return 0;
     }
 
-    if (page->record.flags & BIGCACHE_FLAG_GZIP) {
+    if (page->packed) {
 
         /* its checksum is right, and packed bodies begin alike */
 
         return 1;
     }
 
-    if (page->fd == -1) {
-        return memcmp(page->record.body.data, w->body, len) == 0;
+    if (page->body.fd == -1) {
+        return memcmp(page->body.bytes.data, w->body, len) == 0;
     }
 
     body = malloc(len);
-    n = pread(page->fd, body, len, page->offset);
+    n = pread(page->body.fd, body, len, page->body.offset);
     same = (n == (ssize_t) len && memcmp(body, w->body, len) == 0);
     free(body);
 

@@ -80,15 +80,15 @@ typedef struct {
 } model_t;
 
 typedef struct {
-    model_t                   pages[PAGES];
-    fault_t                   fault;
-    bigcache_store_shared_t   shared;
-    _Atomic unsigned          removed; /* expired pages */
-    _Atomic int               failed;
-    int                       aborted;
-    char                      why[256];
-    char                      log[4096];
-    _Atomic unsigned          logged;
+    model_t            pages[PAGES];
+    fault_t            fault;
+    bigcache_shared_t  shared;
+    _Atomic            unsigned          removed; /* expired pages */
+    _Atomic            int               failed;
+    int                aborted;
+    char               why[256];
+    char               log[4096];
+    _Atomic            unsigned          logged;
 } run_t;
 
 typedef struct {
@@ -187,7 +187,7 @@ static void body_make(u_char *buf, const model_t *m, int new);
 static bigcache_rc_t put(model_t *m, int new, int64_t expire);
 static bigcache_rc_t look(model_t *m);
 static void look_all(void);
-static int same(const bigcache_page_t *got, const model_t *m, int new);
+static int same(const bigcache_stored_t *got, const model_t *m, int new);
 static void delete(const char *key);
 static void place(const char *key, bigcache_record_t *record);
 static void tear(const char *key);
@@ -758,10 +758,10 @@ recount_fill(void)
 static void
 huge_put(uint64_t len)
 {
-    int              fd;
-    bigcache_put_t   p;
-    bigcache_data_t  data;
-    bigcache_page_t  stored;
+    int                fd;
+    bigcache_put_t     p;
+    bigcache_data_t    data;
+    bigcache_stored_t  stored;
 
     fd = memfd_create("huge", MFD_CLOEXEC);
     (void) ftruncate(fd, (off_t) len);
@@ -780,7 +780,7 @@ huge_put(uint64_t len)
         fail("no page of %llu bytes", (unsigned long long) len);
     }
 
-    bigcache_page_free(&stored);
+    bigcache_stored_free(&stored);
     (void) close(fd);
 }
 
@@ -1163,12 +1163,12 @@ clock_fill(void)
 static void
 clock_write_later(const char *name, uint64_t written)
 {
-    char               error[BIGCACHE_ERROR_LEN], dir[PATH_MAX];
-    u_char             buf[4 * BIGCACHE_RECORD_MAX];
-    bigcache_str_t     key, value, bytes;
-    bigcache_index_t  *index;
-    bigcache_change_t  change;
-    bigcache_record_t  record;
+    char                error[BIGCACHE_ERROR_LEN], dir[PATH_MAX];
+    u_char              buf[4 * BIGCACHE_RECORD_MAX];
+    bigcache_str_t      key, value, bytes;
+    bigcache_index_t   *index;
+    bigcache_change_t   change;
+    bigcache_record_t   record;
 
     (void) snprintf(dir, sizeof(dir), "%s/index", path);
 
@@ -2317,10 +2317,10 @@ body_make(u_char *buf, const model_t *m, int new)
 static bigcache_rc_t
 put(model_t *m, int new, int64_t expire)
 {
-    bigcache_rc_t    rc;
-    bigcache_put_t   p;
-    bigcache_data_t  data;
-    bigcache_page_t  stored;
+    bigcache_rc_t      rc;
+    bigcache_put_t     p;
+    bigcache_data_t    data;
+    bigcache_stored_t  stored;
 
     data = bigcache_data_bytes(body(m, new), m->len);
 
@@ -2337,7 +2337,7 @@ put(model_t *m, int new, int64_t expire)
 
     rc = bigcache_store_put(store, &p, &stored);
 
-    bigcache_page_free(&stored);
+    bigcache_stored_free(&stored);
 
     if (rc == BIGCACHE_OK) {
         m->may = new ? MAY_NEW : MAY_OLD;
@@ -2358,9 +2358,9 @@ put(model_t *m, int new, int64_t expire)
 static bigcache_rc_t
 look(model_t *m)
 {
-    bigcache_rc_t    rc;
-    bigcache_str_t   key;
-    bigcache_page_t  p;
+    bigcache_rc_t      rc;
+    bigcache_str_t     key;
+    bigcache_stored_t  p;
 
     key.data = (u_char *) m->key;
     key.len = strlen(m->key);
@@ -2375,7 +2375,7 @@ look(model_t *m)
              same(&p, m, 0) ? "old" : same(&p, m, 1) ? "new" : "wrong");
     }
 
-    bigcache_page_free(&p);
+    bigcache_stored_free(&p);
 
     return rc;
 }
@@ -2393,7 +2393,7 @@ look_all(void)
 
 
 static int
-same(const bigcache_page_t *p, const model_t *m, int new)
+same(const bigcache_stored_t *p, const model_t *m, int new)
 {
     int              is;
     size_t           len;
@@ -2465,8 +2465,8 @@ delete(const char *name)
 static void
 place(const char *name, bigcache_record_t *record)
 {
-    bigcache_str_t   key;
-    bigcache_page_t  p;
+    bigcache_str_t     key;
+    bigcache_stored_t  p;
 
     key.data = (const u_char *) name;
     key.len = strlen(name);
@@ -2479,7 +2479,7 @@ place(const char *name, bigcache_record_t *record)
     }
 
     *record = p.record;
-    bigcache_page_free(&p);
+    bigcache_stored_free(&p);
 }
 
 

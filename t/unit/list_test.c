@@ -540,10 +540,10 @@ fill(bigcache_store_t *store, unsigned n, size_t len, const char *type)
 static bigcache_rc_t
 put(bigcache_store_t *store, const char *key, size_t len, const char *type)
 {
-    bigcache_rc_t    rc;
-    bigcache_put_t   p;
-    bigcache_data_t  data;
-    bigcache_page_t  page;
+    bigcache_rc_t      rc;
+    bigcache_put_t     p;
+    bigcache_data_t    data;
+    bigcache_stored_t  page;
 
     memset(&p, 0, sizeof(bigcache_put_t));
 
@@ -557,7 +557,7 @@ put(bigcache_store_t *store, const char *key, size_t len, const char *type)
     p.n = 1;
 
     rc = bigcache_store_put(store, &p, &page);
-    bigcache_page_free(&page);
+    bigcache_stored_free(&page);
 
     return rc;
 }

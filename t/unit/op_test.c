@@ -104,7 +104,7 @@ static bigcache_answer_t  page;
 static const char        *reason = "the reason";
 
 static u_char            *packed;       /* the packed page, or NULL */
-static bigcache_record_t  record;       /* of that */
+static bigcache_page_t    found;        /* that */
 static unsigned           bodies;       /* pages read with a body */
 static uint64_t           put_length;   /* of the last page stored */
 static int                briefly;      /* run it as a brief one? */
@@ -349,7 +349,7 @@ test_fits(void)
 
     is_int(many("{\"op\":\"get\",\"key\":\"k\"}", 1000, "200"), 16,
            "a batch: 16 documents fit");
-    is_int(op.work, 16 * record.unpacked, "a batch: none more is unpacked");
+    is_int(op.work, 16 * found.unpacked, "a batch: none more is unpacked");
     bigcache_op_free(&op);
 
     free(packed);
@@ -369,7 +369,7 @@ test_work(void)
     answers(0, 0, BIGCACHE_OK);
 
     most = (unsigned) (256 * 1024 * 1024
-                       / (record.length + record.unpacked)) + 1;
+                       / (found.length + found.unpacked)) + 1;
 
     n = many(touch, 1000, "200");
     is_int(n, most, "a batch: stops after 256 MB");
@@ -399,8 +399,8 @@ test_touch_packed(void)
 
     is_int(op.rc, BIGCACHE_OK, "touch: packed bytes");
     is_int(put_unpacked, LONG, "touch: stored as the gzip file that they are");
-    is_int(put_length, record.length, "touch: of that length");
-    is_int(op.work, record.length, "touch: no more than that is copied");
+    is_int(put_length, found.length, "touch: of that length");
+    is_int(op.work, found.length, "touch: no more than that is copied");
     bigcache_op_free(&op);
     free(packed);
 
@@ -410,7 +410,7 @@ test_touch_packed(void)
 
     is_int(op.rc, BIGCACHE_OK, "touch: a packed document");
     is_int(put_unpacked, 0, "touch: is packed anew");
-    is_int(put_length, record.unpacked, "touch: as long as it was");
+    is_int(put_length, found.unpacked, "touch: as long as it was");
     bigcache_op_free(&op);
 
     free(packed);
@@ -501,21 +501,21 @@ pack(unsigned kind, const char *value)
 
     size = (kind == BIGCACHE_KIND_JSON) ? answer.size : LONG;
 
-    memset(&record, 0, sizeof(bigcache_record_t));
+    bigcache_page_clear(&found);
 
-    record.kind = kind;
-    record.head = (kind == BIGCACHE_KIND_JSON) ? (uint32_t) page.head : 0;
-    record.unpacked = size;
-    record.length = bigcache_gzip_pack(packed, text, size);
-    record.flags = BIGCACHE_FLAG_GZIP;
+    found.kind = kind;
+    found.head = (kind == BIGCACHE_KIND_JSON) ? (uint32_t) page.head : 0;
+    found.unpacked = size;
+    found.length = bigcache_gzip_pack(packed, text, size);
+    found.packed = 1;
 
-    if (record.length == 0) {
+    if (found.length == 0) {
 
         /* too short to be packed */
 
         memcpy(packed, text, size);
-        record.length = size;
-        record.flags = 0;
+        found.length = size;
+        found.packed = 0;
     }
 
     free(text);
@@ -569,7 +569,7 @@ run(bigcache_op_pt handler, const char *body, int condition)
     op.cache = &cache_of_test;
     op.key = page.key;
     op.body = bigcache_data_bytes((const u_char *) body, strlen(body));
-    op.page.fd = -1;
+    op.page.body.fd = -1;
     op.brief = (briefly != 0);
     op.match.sent = (condition != 0);
     op.match.any = (condition != 0);
@@ -624,32 +624,25 @@ engine_get(bigcache_cache_t *cache, const bigcache_str_t *key,
 
     bodies += (body != 0);
 
-    memset(p, 0, sizeof(bigcache_page_t));
-
-    p->fd = -1;
+    bigcache_page_clear(p);
 
     if (packed) {
-        p->record = record;
-        p->record.version = ++version;
-        p->record.origin = version;
-        p->record.expire = BIGCACHE_NEVER;
+        *p = found;
 
         if (body) {
-            p->record.body.data = packed;
-            p->record.body.len = (size_t) record.length;
+            p->body = bigcache_data_bytes(packed, (size_t) found.length);
         }
 
-        return BIGCACHE_OK;
+    } else {
+        p->kind = BIGCACHE_KIND_JSON;
+        p->head = (uint32_t) page.head;
+        p->length = page.size;
+        p->body = bigcache_data_bytes(page.memory, page.size);
     }
 
-    p->record.kind = BIGCACHE_KIND_JSON;
-    p->record.version = ++version;
-    p->record.origin = p->record.version;
-    p->record.expire = BIGCACHE_NEVER;
-    p->record.head = (uint32_t) page.head;
-    p->record.length = page.size;
-    p->record.body.data = page.memory;
-    p->record.body.len = page.size;
+    p->version = ++version;
+    p->origin = version;
+    p->expire = BIGCACHE_NEVER;
 
     return BIGCACHE_OK;
 }
@@ -664,10 +657,9 @@ engine_put(bigcache_cache_t *cache, const bigcache_put_t *put,
     put_length = bigcache_data_length(put->data, put->n);
     put_unpacked = put->unpacked;
 
-    memset(p, 0, sizeof(bigcache_page_t));
+    bigcache_page_clear(p);
 
-    p->fd = -1;
-    p->record.expire = put->expire;
+    p->expire = put->expire;
 
     return answered();
 }

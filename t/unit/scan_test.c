@@ -342,11 +342,11 @@ pread(int fd, void *buf, size_t n, off_t offset)
 static bigcache_rc_t
 put(bigcache_store_t *store, const char *name, size_t len)
 {
-    u_char           *body;
-    bigcache_rc_t     rc;
-    bigcache_put_t    p;
-    bigcache_data_t   data;
-    bigcache_page_t   page;
+    u_char             *body;
+    bigcache_rc_t       rc;
+    bigcache_put_t      p;
+    bigcache_data_t     data;
+    bigcache_stored_t   page;
 
     body = malloc(len);
     if (body == NULL) {
@@ -367,7 +367,7 @@ put(bigcache_store_t *store, const char *name, size_t len)
 
     rc = bigcache_store_put(store, &p, &page);
 
-    bigcache_page_free(&page);
+    bigcache_stored_free(&page);
     free(body);
 
     return rc;
@@ -377,10 +377,10 @@ put(bigcache_store_t *store, const char *name, size_t len)
 static int
 holds(bigcache_store_t *store, const char *name, size_t len)
 {
-    int              rc;
-    u_char           last;
-    bigcache_str_t   key;
-    bigcache_page_t  page;
+    int                rc;
+    u_char             last;
+    bigcache_str_t     key;
+    bigcache_stored_t  page;
 
     key.data = (u_char *) (uintptr_t) name;
     key.len = strlen(name);
@@ -398,7 +398,7 @@ holds(bigcache_store_t *store, const char *name, size_t len)
             == 1
          && last == (u_char) name[0];
 
-    bigcache_page_free(&page);
+    bigcache_stored_free(&page);
 
     return rc;
 }

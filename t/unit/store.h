@@ -68,7 +68,7 @@ start(void)
     bigcache_store_t  *store;
 
     if (conf.shared) {
-        memset(conf.shared, 0, sizeof(bigcache_store_shared_t));
+        memset(conf.shared, 0, sizeof(bigcache_shared_t));
     }
 
     store = bigcache_store_create(&conf);

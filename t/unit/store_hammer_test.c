@@ -198,7 +198,7 @@ static void kill_verify(void);
 static bigcache_rc_t put(worker_t *w, unsigned id, uint64_t seq,
     int64_t expire, uint64_t expect, uint64_t *version);
 static bigcache_rc_t get(worker_t *w, unsigned id, int whole, uint64_t *seq,
-    bigcache_record_t *record);
+    bigcache_page_t *got);
 static int get_body(worker_t *w, const bigcache_page_t *page, size_t *len);
 static size_t body(u_char *dst, unsigned id, uint64_t writer, uint64_t seq);
 static unsigned body_kind(unsigned id, uint64_t seq);
@@ -446,7 +446,7 @@ hammer_counter(worker_t *w)
     unsigned           i;
     uint64_t           seen, seq, version;
     bigcache_rc_t      rc;
-    bigcache_record_t  record;
+    bigcache_page_t    got;
 
     if (options & CLEAR) {
         return;
@@ -455,11 +455,11 @@ hammer_counter(worker_t *w)
     i = rnd(w, COUNTERS);
     seen = atomic_load(&counted[i]);
 
-    rc = get(w, ID_COUNT + i, 1, &seq, &record);
+    rc = get(w, ID_COUNT + i, 1, &seq, &got);
 
     if (rc == BIGCACHE_MISS) {
         seq = 0;
-        record.version = BIGCACHE_EXPECT_NONE;
+        got.version = BIGCACHE_EXPECT_NONE;
 
     } else if (rc != BIGCACHE_OK) {
         (void) tolerated(rc);
@@ -472,7 +472,7 @@ hammer_counter(worker_t *w)
         return;
     }
 
-    rc = put(w, ID_COUNT + i, seq + 1, BIGCACHE_NEVER, record.version,
+    rc = put(w, ID_COUNT + i, seq + 1, BIGCACHE_NEVER, got.version,
              &version);
 
     if (rc == BIGCACHE_OK) {
@@ -500,7 +500,7 @@ hammer_others(worker_t *w)
     uint64_t           seq;
     bigcache_rc_t      rc;
     bigcache_stat_t    stat;
-    bigcache_record_t  record;
+    bigcache_page_t    got;
 
     n = rnd(w, 100);
 
@@ -508,7 +508,7 @@ hammer_others(worker_t *w)
 
         /* it may be there or not, but must be whole */
 
-        rc = get(w, rnd(w, ID_SHARED), 1, &seq, &record);
+        rc = get(w, rnd(w, ID_SHARED), 1, &seq, &got);
 
         if (rc != BIGCACHE_OK && rc != BIGCACHE_MISS
             && rc != BIGCACHE_EXPIRED)
@@ -667,21 +667,21 @@ owned_get(worker_t *w, unsigned i, int body)
     owned_t            *o;
     uint64_t            from, seq;
     bigcache_rc_t       rc;
-    bigcache_record_t   record;
+    bigcache_page_t     got;
 
     o = &w->owned[i];
 
     before = bigcache_time_now();
     from = tick();
-    rc = get(w, w->id * OWNED + i, body, &seq, &record);
+    rc = get(w, w->id * OWNED + i, body, &seq, &got);
 
     if (rc == BIGCACHE_OK
         && o->present
-        && (record.version != o->version || record.expire != o->expire
+        && (got.version != o->version || got.expire != o->expire
             || (body && seq != o->seq)))
     {
         failed("o/%u %u: version %llu instead of %llu, number %llu instead "
-               "of %llu", w->id, i, (unsigned long long) record.version,
+               "of %llu", w->id, i, (unsigned long long) got.version,
                (unsigned long long) o->version, (unsigned long long) seq,
                (unsigned long long) o->seq);
     }
@@ -914,7 +914,7 @@ shared_get(worker_t *w, unsigned i, int body)
     shared_t           *s;
     unsigned            removers;
     bigcache_rc_t       rc;
-    bigcache_record_t   record;
+    bigcache_page_t     got;
 
     s = &shared[i];
 
@@ -926,7 +926,7 @@ shared_get(worker_t *w, unsigned i, int body)
     (void) pthread_mutex_unlock(&s->lock);
 
     before = bigcache_time_now();
-    rc = get(w, ID_SHARED + i, body, &seq, &record);
+    rc = get(w, ID_SHARED + i, body, &seq, &got);
     after = bigcache_time_now();
 
     removers = atomic_load(&s->removers);
@@ -935,17 +935,17 @@ shared_get(worker_t *w, unsigned i, int body)
 
     case BIGCACHE_OK:
 
-        if (record.version < acked || record.version <= dead
-            || record.expire <= before)
+        if (got.version < acked || got.version <= dead
+            || got.expire <= before)
         {
             failed("s/%u: version %llu, after %llu was acknowledged and %llu "
                    "removed, expires in %lld ms", i,
-                   (unsigned long long) record.version,
+                   (unsigned long long) got.version,
                    (unsigned long long) acked, (unsigned long long) dead,
-                   (long long) (record.expire - before));
+                   (long long) (got.expire - before));
         }
 
-        return record.version;
+        return got.version;
 
     case BIGCACHE_MISS:
     case BIGCACHE_EXPIRED:
@@ -1193,7 +1193,7 @@ verify_keys(void)
     uint64_t           keys, seq;
     worker_t          *w;
     bigcache_rc_t      rc;
-    bigcache_record_t  record;
+    bigcache_page_t    got;
 
     keys = 0;
 
@@ -1222,7 +1222,7 @@ verify_keys(void)
 
     for (i = 0; i < COUNTERS && !(options & CLEAR); i++) {
 
-        rc = get(workers[0], ID_COUNT + i, 1, &seq, &record);
+        rc = get(workers[0], ID_COUNT + i, 1, &seq, &got);
 
         if (rc == BIGCACHE_OK) {
             keys++;
@@ -1635,7 +1635,7 @@ kill_thread(void *data)
     uint64_t           seq;
     state_t           *state;
     bigcache_rc_t      rc;
-    bigcache_record_t  record;
+    bigcache_page_t    got;
 
     while (failures == 0) {
 
@@ -1654,7 +1654,7 @@ kill_thread(void *data)
 
         } else {
 
-            rc = get(w, w->id * OWNED + i, 1, &seq, &record);
+            rc = get(w, w->id * OWNED + i, 1, &seq, &got);
 
             if (rc == BIGCACHE_OK ? seq != state->acked
                 : state->acked && state->acked_expire > bigcache_time_now())
@@ -1762,7 +1762,7 @@ kill_verify(void)
     uint64_t           keys, seq, live;
     worker_t          *w;
     bigcache_rc_t      rc;
-    bigcache_record_t  record;
+    bigcache_page_t    got;
 
     begin();
 
@@ -1773,7 +1773,7 @@ kill_verify(void)
 
         state = &killed->keys[i];
 
-        rc = get(w, i, 1, &seq, &record);
+        rc = get(w, i, 1, &seq, &got);
 
         if (rc != BIGCACHE_OK) {
             seq = 0;
@@ -1799,7 +1799,7 @@ kill_verify(void)
         killed->checked++;
 
         if (seq) {
-            state->acked_expire = record.expire;
+            state->acked_expire = got.expire;
         }
 
         state->acked = seq;
@@ -1814,7 +1814,7 @@ kill_verify(void)
 
         state = &killed->keys[i];
 
-        rc = get(w, i, 1, &seq, &record);
+        rc = get(w, i, 1, &seq, &got);
 
         if (rc == BIGCACHE_OK) {
             keys++;
@@ -1892,7 +1892,7 @@ put(worker_t *w, unsigned id, uint64_t seq, int64_t expire, uint64_t expect,
 
     rc = bigcache_cache_put(store, &p, &page);
 
-    *version = page.record.version;
+    *version = page.version;
 
     bigcache_page_free(&page);
 
@@ -1904,7 +1904,7 @@ put(worker_t *w, unsigned id, uint64_t seq, int64_t expire, uint64_t expect,
 
 static bigcache_rc_t
 get(worker_t *w, unsigned id, int whole, uint64_t *seq,
-    bigcache_record_t *record)
+    bigcache_page_t *got)
 {
     char             name[32];
     size_t           len;
@@ -1927,7 +1927,7 @@ get(worker_t *w, unsigned id, int whole, uint64_t *seq,
         return rc;
     }
 
-    *record = page.record;
+    *got = page;
 
     if (!whole) {
         bigcache_page_free(&page);
@@ -1949,8 +1949,8 @@ get(worker_t *w, unsigned id, int whole, uint64_t *seq,
         || bigcache_get64(w->copy + 32) != mix(mix(id ^ writer << 32) ^ *seq)
         || body(w->body, id, writer, *seq) != len
         || memcmp(w->body, w->copy, len) != 0
-        || page.record.type.len != type.len
-        || memcmp(page.record.type.data, type.data, type.len) != 0)
+        || page.type.len != type.len
+        || memcmp(page.type.data, type.data, type.len) != 0)
     {
         failed("%s: %lu bytes are not as they were written", name,
                (unsigned long) len);
@@ -1965,32 +1965,23 @@ get(worker_t *w, unsigned id, int whole, uint64_t *seq,
 static int
 get_body(worker_t *w, const bigcache_page_t *page, size_t *len)
 {
-    bigcache_data_t           data;
-    const bigcache_record_t  *record;
-
-    record = &page->record;
-
-    if (record->unpacked > BODY_MAX || record->length > record->unpacked) {
+    if (page->unpacked > BODY_MAX || page->length > page->unpacked) {
         return 0;
     }
 
-    *len = (size_t) record->unpacked;
+    *len = (size_t) page->unpacked;
 
-    data = (page->fd == -1)
-           ? bigcache_data_bytes(record->body.data, record->body.len)
-           : bigcache_data_range(page->fd, page->offset, record->length);
-
-    if (bigcache_data_length(&data, 1) != record->length) {
+    if (bigcache_data_length(&page->body, 1) != page->length) {
         return 0;
     }
 
-    if (!(record->flags & BIGCACHE_FLAG_GZIP)) {
-        return bigcache_data_read(w->copy, &data, 1) == 0;
+    if (!page->packed) {
+        return bigcache_data_read(w->copy, &page->body, 1) == 0;
     }
 
-    return bigcache_data_read(w->packed, &data, 1) == 0
+    return bigcache_data_read(w->packed, &page->body, 1) == 0
            && bigcache_gzip_unpack(w->copy, *len, w->packed,
-                                   (size_t) record->length)
+                                   (size_t) page->length)
               == 0;
 }
 

@@ -156,9 +156,9 @@ main(void)
 static void
 test_pages(void)
 {
-    bigcache_str_t     key;
-    bigcache_page_t    page;
-    bigcache_store_t  *store;
+    bigcache_str_t      key;
+    bigcache_stored_t   page;
+    bigcache_store_t   *store;
 
     fresh();
     store = start();
@@ -232,9 +232,9 @@ test_expect(void)
 static void
 test_expiry(void)
 {
-    bigcache_str_t     key;
-    bigcache_page_t    page;
-    bigcache_store_t  *store;
+    bigcache_str_t      key;
+    bigcache_stored_t   page;
+    bigcache_store_t   *store;
 
     fresh();
     store = start();
@@ -417,11 +417,11 @@ purge_thread(void *data)
 static void
 test_large(void)
 {
-    char              *body;
-    size_t             i;
-    bigcache_str_t     key;
-    bigcache_page_t    page;
-    bigcache_store_t  *store;
+    char               *body;
+    size_t              i;
+    bigcache_str_t      key;
+    bigcache_stored_t   page;
+    bigcache_store_t   *store;
 
     fresh();
     store = start();
@@ -449,7 +449,7 @@ test_large(void)
     ok(pread(page.fd, body + 1, LARGE - 1, page.offset + 1) == LARGE - 1
        && body[LARGE - 1] == (char) ((LARGE - 1) * 7 + ((LARGE - 1) >> 12)),
        "a thread that has it open reads on");
-    bigcache_page_free(&page);
+    bigcache_stored_free(&page);
 
     is_int(put(store, "a", body, LARGE, BIGCACHE_NEVER, 1),
            BIGCACHE_MISMATCH, "not expected");
@@ -478,14 +478,14 @@ test_large(void)
 static void
 test_large_close(void)
 {
-    int                rc;
-    void              *result;
-    unsigned           done;
-    pthread_t          thread;
-    bigcache_str_t     key;
-    bigcache_stat_t    stat;
-    bigcache_page_t    page;
-    bigcache_store_t  *store;
+    int                 rc;
+    void               *result;
+    unsigned            done;
+    pthread_t           thread;
+    bigcache_str_t      key;
+    bigcache_stat_t     stat;
+    bigcache_stored_t   page;
+    bigcache_store_t   *store;
 
     fresh();
     store = start();
@@ -516,7 +516,7 @@ test_large_close(void)
     is_int(bigcache_store_get(store, &key, 1, &page), BIGCACHE_OK, "a hit");
     is_int((long long) page.record.length, BIG, "of that length");
 
-    bigcache_page_free(&page);
+    bigcache_stored_free(&page);
     stop(store);
 }
 
@@ -528,7 +528,7 @@ large_thread(void *data)
     bigcache_rc_t      rc;
     bigcache_put_t     p;
     bigcache_data_t    body;
-    bigcache_page_t    page;
+    bigcache_stored_t  page;
 
     fd = memfd_create("large", MFD_CLOEXEC);
     (void) ftruncate(fd, BIG);
@@ -545,7 +545,7 @@ large_thread(void *data)
     rc = bigcache_store_put(data, &p, &page);
 
     atomic_store(&large_done, 1);
-    bigcache_page_free(&page);
+    bigcache_stored_free(&page);
     (void) close(fd);
 
     return (void *) (intptr_t) rc;
@@ -774,7 +774,7 @@ test_inline(void)
     uint64_t              n, expired;
     bigcache_str_t        key, none;
     bigcache_list_t       list;
-    bigcache_page_t       page;
+    bigcache_stored_t     page;
     bigcache_store_t     *store;
     bigcache_list_row_t   row;
 
@@ -797,7 +797,7 @@ test_inline(void)
     (void) bigcache_store_get(store, &key, 1, &page);
     is_mem(page.record.type.data, page.record.type.len, "text/x", 6,
            "with the type");
-    bigcache_page_free(&page);
+    bigcache_stored_free(&page);
 
     at = 0;
     none = str("");
@@ -830,11 +830,11 @@ test_inline(void)
 static void
 test_gzip(void)
 {
-    char              *body;
-    u_char             out[50000];
-    bigcache_str_t     key;
-    bigcache_page_t    page;
-    bigcache_store_t  *store;
+    char               *body;
+    u_char              out[50000];
+    bigcache_str_t      key;
+    bigcache_stored_t   page;
+    bigcache_store_t   *store;
 
     conf.gzip_min = 1000;
 
@@ -860,12 +860,12 @@ test_gzip(void)
     ok(bigcache_gzip_unpack(out, 49999, page.record.body.data,
                             page.record.body.len)
        == -1, "not another length");
-    bigcache_page_free(&page);
+    bigcache_stored_free(&page);
 
     key = str("b");
     (void) bigcache_store_get(store, &key, 1, &page);
     ok(!(page.record.flags & BIGCACHE_FLAG_GZIP), "too short to pack");
-    bigcache_page_free(&page);
+    bigcache_stored_free(&page);
 
     conf.gzip_min = SIZE_MAX;
 
@@ -879,14 +879,14 @@ test_gzip(void)
 static void
 test_purge_crash(void)
 {
-    int                status;
-    char               name[32];
-    pid_t              pid;
-    unsigned           i;
-    uint64_t           n, expired;
-    bigcache_str_t     prefix, key;
-    bigcache_page_t    page;
-    bigcache_store_t  *store;
+    int                 status;
+    char                name[32];
+    pid_t               pid;
+    unsigned            i;
+    uint64_t            n, expired;
+    bigcache_str_t      prefix, key;
+    bigcache_stored_t   page;
+    bigcache_store_t   *store;
 
     fresh();
     pid = fork();
@@ -929,10 +929,10 @@ test_purge_crash(void)
 static void
 test_life(void)
 {
-    bigcache_str_t     key;
-    bigcache_page_t    page;
-    bigcache_stat_t    stat;
-    bigcache_store_t  *store;
+    bigcache_str_t      key;
+    bigcache_stored_t   page;
+    bigcache_stat_t     stat;
+    bigcache_store_t   *store;
 
     fresh();
     store = start();
@@ -1023,12 +1023,12 @@ stop_thread(void *data)
 static void
 test_lock(void)
 {
-    int                i, status, pipes[2], end[2];
-    char               text[BIGCACHE_ERROR_LEN];
-    pid_t              pid;
-    bigcache_str_t     key;
-    bigcache_page_t    page;
-    bigcache_store_t  *store;
+    int                 i, status, pipes[2], end[2];
+    char                text[BIGCACHE_ERROR_LEN];
+    pid_t               pid;
+    bigcache_str_t      key;
+    bigcache_stored_t   page;
+    bigcache_store_t   *store;
 
     fresh();
     (void) pipe(pipes);
@@ -1077,11 +1077,11 @@ test_lock(void)
 static void
 test_foreign(void)
 {
-    int                i, fd;
-    char               name[128], text[BIGCACHE_ERROR_LEN];
-    bigcache_str_t     key;
-    bigcache_page_t    page;
-    bigcache_store_t  *store;
+    int                 i, fd;
+    char                name[128], text[BIGCACHE_ERROR_LEN];
+    bigcache_str_t      key;
+    bigcache_stored_t   page;
+    bigcache_store_t   *store;
 
     fresh();
     (void) snprintf(name, sizeof(name), "%s/CURRENT", path);
@@ -1119,10 +1119,10 @@ test_foreign(void)
 static void
 test_format(void)
 {
-    char               name[128], text[BIGCACHE_ERROR_LEN];
-    bigcache_str_t     key;
-    bigcache_page_t    page;
-    bigcache_store_t  *store;
+    char                name[128], text[BIGCACHE_ERROR_LEN];
+    bigcache_str_t      key;
+    bigcache_stored_t   page;
+    bigcache_store_t   *store;
 
     fresh();
     (void) snprintf(name, sizeof(name), "%s/index", path);
@@ -1233,12 +1233,12 @@ test_left(void)
 static void
 test_damage(void)
 {
-    DIR               *dir;
-    char               name[128], *body;
-    unsigned           i;
-    bigcache_str_t     key;
-    bigcache_page_t    page;
-    bigcache_store_t  *store;
+    DIR                *dir;
+    char                name[128], *body;
+    unsigned            i;
+    bigcache_str_t      key;
+    bigcache_stored_t   page;
+    bigcache_store_t   *store;
 
     struct dirent     *de;
 
@@ -1314,10 +1314,10 @@ test_damage(void)
 static void
 test_away(const char *other)
 {
-    char              *body, pages[128], away[128];
-    bigcache_str_t     a, b, c;
-    bigcache_page_t    page;
-    bigcache_store_t  *store;
+    char               *body, pages[128], away[128];
+    bigcache_str_t      a, b, c;
+    bigcache_stored_t   page;
+    bigcache_store_t   *store;
 
     fresh();
     store = start();
@@ -1779,10 +1779,10 @@ static bigcache_rc_t
 put(bigcache_store_t *store, const char *key, const char *body, size_t len,
     int64_t expire, uint64_t expect)
 {
-    bigcache_rc_t    rc;
-    bigcache_put_t   p;
-    bigcache_data_t  data;
-    bigcache_page_t  page;
+    bigcache_rc_t      rc;
+    bigcache_put_t     p;
+    bigcache_data_t    data;
+    bigcache_stored_t  page;
 
     memset(&p, 0, sizeof(bigcache_put_t));
 
@@ -1796,7 +1796,7 @@ put(bigcache_store_t *store, const char *key, const char *body, size_t len,
     p.n = 1;
 
     rc = bigcache_store_put(store, &p, &page);
-    bigcache_page_free(&page);
+    bigcache_stored_free(&page);
 
     return rc;
 }
@@ -1850,11 +1850,11 @@ purge(bigcache_store_t *store, const bigcache_str_t *prefix, int async,
 static int
 has(bigcache_store_t *store, const char *key, const char *body, size_t len)
 {
-    int              same;
-    u_char          *buf;
-    bigcache_str_t   name;
-    bigcache_data_t  data;
-    bigcache_page_t  page;
+    int                 same;
+    u_char             *buf;
+    bigcache_str_t      name;
+    bigcache_data_t     data;
+    bigcache_stored_t   page;
 
     name = str(key);
 
@@ -1875,7 +1875,7 @@ has(bigcache_store_t *store, const char *key, const char *body, size_t len)
         free(buf);
     }
 
-    bigcache_page_free(&page);
+    bigcache_stored_free(&page);
 
     return same;
 }
@@ -1884,9 +1884,9 @@ has(bigcache_store_t *store, const char *key, const char *body, size_t len)
 static uint64_t
 version(bigcache_store_t *store, const char *key)
 {
-    uint64_t         n;
-    bigcache_str_t   name;
-    bigcache_page_t  page;
+    uint64_t           n;
+    bigcache_str_t     name;
+    bigcache_stored_t  page;
 
     name = str(key);
 
@@ -1895,7 +1895,7 @@ version(bigcache_store_t *store, const char *key)
     }
 
     n = page.record.version;
-    bigcache_page_free(&page);
+    bigcache_stored_free(&page);
 
     return n;
 }
@@ -1906,9 +1906,9 @@ version(bigcache_store_t *store, const char *key)
 static uint64_t
 segment(bigcache_store_t *store, const char *key)
 {
-    uint64_t         id;
-    bigcache_str_t   name;
-    bigcache_page_t  page;
+    uint64_t           id;
+    bigcache_str_t     name;
+    bigcache_stored_t  page;
 
     name = str(key);
 
@@ -1917,7 +1917,7 @@ segment(bigcache_store_t *store, const char *key)
     }
 
     id = page.record.segment;
-    bigcache_page_free(&page);
+    bigcache_stored_free(&page);
 
     return id;
 }

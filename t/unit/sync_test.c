@@ -71,7 +71,7 @@ static _Atomic unsigned         logs_done, logs_waiting;
 
 static char                     failed[SEGMENTS][512];
 static _Atomic unsigned         nfailed;    /* different segments */
-static bigcache_store_shared_t  shared;
+static bigcache_shared_t  shared;
 
 
 int
@@ -603,12 +603,12 @@ named(int fd, const char *suffix, char *name)
 static bigcache_rc_t
 put(bigcache_store_t *store, unsigned n)
 {
-    char             name[16];
-    static u_char    body[PAGE];
-    bigcache_rc_t    rc;
-    bigcache_put_t   p;
-    bigcache_data_t  data;
-    bigcache_page_t  page;
+    char               name[16];
+    static u_char      body[PAGE];
+    bigcache_rc_t      rc;
+    bigcache_put_t     p;
+    bigcache_data_t    data;
+    bigcache_stored_t  page;
 
     memset(&p, 0, sizeof(bigcache_put_t));
     memset(body, (int) n, PAGE);
@@ -622,7 +622,7 @@ put(bigcache_store_t *store, unsigned n)
     p.n = 1;
 
     rc = bigcache_store_put(store, &p, &page);
-    bigcache_page_free(&page);
+    bigcache_stored_free(&page);
 
     return rc;
 }
@@ -631,12 +631,12 @@ put(bigcache_store_t *store, unsigned n)
 static int
 has(bigcache_store_t *store, unsigned n)
 {
-    int              same;
-    char             name[16];
-    static u_char    body[PAGE], wanted[PAGE];
-    bigcache_str_t   key;
-    bigcache_data_t  data;
-    bigcache_page_t  page;
+    int                same;
+    char               name[16];
+    static u_char      body[PAGE], wanted[PAGE];
+    bigcache_str_t     key;
+    bigcache_data_t    data;
+    bigcache_stored_t  page;
 
     key = key_of(n, name);
 
@@ -657,7 +657,7 @@ has(bigcache_store_t *store, unsigned n)
             && bigcache_data_read(body, &data, 1) == 0
             && memcmp(body, wanted, PAGE) == 0);
 
-    bigcache_page_free(&page);
+    bigcache_stored_free(&page);
 
     return same;
 }

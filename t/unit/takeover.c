@@ -357,8 +357,8 @@ obey_get(slot_t *slot)
     rc = bigcache_cache_get(cache, &key, 1, &page);
 
     if (rc == BIGCACHE_OK) {
-        slot->n = page.record.length;
-        slot->version = page.record.version;
+        slot->n = page.length;
+        slot->version = page.version;
         slot->found = full_of(&page);
     }
 
@@ -439,20 +439,21 @@ full_of(const bigcache_page_t *page)
 
     fill = -1;
 
-    for (done = 0; done < page->record.length; done += (uint64_t) n) {
+    for (done = 0; done < page->length; done += (uint64_t) n) {
 
-        if (page->fd == -1) {
-            p = page->record.body.data;
-            n = (ssize_t) page->record.body.len;
+        if (page->body.fd == -1) {
+            p = page->body.bytes.data;
+            n = (ssize_t) page->body.bytes.len;
 
         } else {
             size = sizeof(buf);
 
-            if (size > page->record.length - done) {
-                size = (size_t) (page->record.length - done);
+            if (size > page->length - done) {
+                size = (size_t) (page->length - done);
             }
 
-            n = pread(page->fd, buf, size, page->offset + (off_t) done);
+            n = pread(page->body.fd, buf, size,
+                      page->body.offset + (off_t) done);
             p = (u_char *) buf;
         }
 

@@ -115,7 +115,7 @@ typedef struct {
     _Atomic unsigned          writes[PROCESSES];    /* to segments */
     _Atomic unsigned          asking;  /* threads of a burst now */
     _Atomic unsigned          asked;   /* the most at once */
-    bigcache_store_shared_t   store;
+    bigcache_shared_t         store;
 } shared_t;
 
 /* one thread of a burst */

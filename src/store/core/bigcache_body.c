@@ -47,15 +47,15 @@ static bigcache_rc_t bigcache_body_inside(bigcache_bodies_t *bodies,
     bigcache_rc_t rc);
 static bigcache_rc_t bigcache_body_fetch(bigcache_bodies_t *bodies,
     const bigcache_str_t *key, int body, const bigcache_body_stop_t *stop,
-    bigcache_page_t *page);
+    bigcache_stored_t *page);
 static bigcache_rc_t bigcache_body_load(bigcache_bodies_t *bodies,
-    const bigcache_str_t *key, bigcache_page_t *page, int fd, size_t size,
+    const bigcache_str_t *key, bigcache_stored_t *page, int fd, size_t size,
     uint32_t *crc);
 static bigcache_rc_t bigcache_body_verify(bigcache_bodies_t *bodies,
-    bigcache_page_t *page, int body, const bigcache_body_stop_t *stop,
+    bigcache_stored_t *page, int body, const bigcache_body_stop_t *stop,
     uint32_t expected);
 static bigcache_rc_t bigcache_body_sum(bigcache_bodies_t *bodies,
-    const bigcache_page_t *page, const bigcache_body_stop_t *stop,
+    const bigcache_stored_t *page, const bigcache_body_stop_t *stop,
     uint32_t *crc);
 static bigcache_rc_t bigcache_body_unread(bigcache_bodies_t *bodies);
 
@@ -111,7 +111,7 @@ bigcache_body_write(bigcache_bodies_t *bodies, const bigcache_put_t *put,
         record->origin = put->origin;
     }
 
-    return (record->length > BIGCACHE_STORE_LARGE)
+    return (record->length > BIGCACHE_PAGE_LARGE)
            ? bigcache_body_large(bodies, put, draft)
            : bigcache_body_small(bodies, put, draft);
 }
@@ -132,7 +132,7 @@ bigcache_body_done(bigcache_bodies_t *bodies, bigcache_draft_t *draft)
 
 bigcache_rc_t
 bigcache_body_read(bigcache_bodies_t *bodies, const bigcache_str_t *key,
-    int body, bigcache_page_t *page)
+    int body, bigcache_stored_t *page)
 {
     return bigcache_body_inside(bodies,
                                 bigcache_body_read_outside(bodies, key, body,
@@ -142,7 +142,7 @@ bigcache_body_read(bigcache_bodies_t *bodies, const bigcache_str_t *key,
 
 bigcache_rc_t
 bigcache_body_probe(bigcache_bodies_t *bodies, const bigcache_str_t *key,
-    bigcache_body_stop_pt stop, void *data, bigcache_page_t *page)
+    bigcache_body_stop_pt stop, void *data, bigcache_stored_t *page)
 {
     bigcache_body_stop_t  asked;
 
@@ -157,7 +157,7 @@ bigcache_body_probe(bigcache_bodies_t *bodies, const bigcache_str_t *key,
 
 bigcache_rc_t
 bigcache_body_read_outside(bigcache_bodies_t *bodies, const bigcache_str_t *key,
-    int body, bigcache_page_t *page)
+    int body, bigcache_stored_t *page)
 {
     static const bigcache_body_stop_t  never;
 
@@ -181,7 +181,7 @@ bigcache_body_inside(bigcache_bodies_t *bodies, bigcache_rc_t rc)
 
 static bigcache_rc_t
 bigcache_body_fetch(bigcache_bodies_t *bodies, const bigcache_str_t *key,
-    int body, const bigcache_body_stop_t *stop, bigcache_page_t *page)
+    int body, const bigcache_body_stop_t *stop, bigcache_stored_t *page)
 {
     int                 fd;
     size_t              size;
@@ -210,13 +210,13 @@ bigcache_body_fetch(bigcache_bodies_t *bodies, const bigcache_str_t *key,
     size = bigcache_segment_entry_header(key->len, record->type.len);
     page->offset = (off_t) (record->offset + size);
 
-    if (record->length <= BIGCACHE_STORE_LARGE) {
+    if (record->length <= BIGCACHE_PAGE_LARGE) {
         size += (size_t) record->length;
     }
 
     rc = bigcache_body_load(bodies, key, page, fd, size, &crc);
 
-    if (rc == BIGCACHE_OK && record->length > BIGCACHE_STORE_LARGE) {
+    if (rc == BIGCACHE_OK && record->length > BIGCACHE_PAGE_LARGE) {
 
         page->fd = bigcache_files_in_order(fd);
 
@@ -239,13 +239,13 @@ bigcache_body_wanted(int body, const bigcache_record_t *record)
     return body == BIGCACHE_BODY
            || body == BIGCACHE_BODY_KNOWN
            || (body == BIGCACHE_BODY_SMALL
-               && record->length <= BIGCACHE_STORE_LARGE);
+               && record->length <= BIGCACHE_PAGE_LARGE);
 }
 
 
 bigcache_rc_t
 bigcache_body_head(bigcache_bodies_t *bodies, const bigcache_str_t *key,
-    bigcache_page_t *page)
+    bigcache_stored_t *page)
 {
     int               fd;
     uint32_t          crc;
@@ -271,9 +271,9 @@ bigcache_body_head(bigcache_bodies_t *bodies, const bigcache_str_t *key,
 
 bigcache_rc_t
 bigcache_body_file(bigcache_bodies_t *bodies, const bigcache_draft_t *draft,
-    const bigcache_str_t *key, bigcache_page_t *page)
+    const bigcache_str_t *key, bigcache_stored_t *page)
 {
-    if (draft->record.length <= BIGCACHE_STORE_LARGE) {
+    if (draft->record.length <= BIGCACHE_PAGE_LARGE) {
         return BIGCACHE_OK;
     }
 
@@ -295,7 +295,7 @@ bigcache_body_file(bigcache_bodies_t *bodies, const bigcache_draft_t *draft,
 
 int
 bigcache_body_parse(const bigcache_str_t *key, size_t size,
-    bigcache_page_t *page)
+    bigcache_stored_t *page)
 {
     size_t            head;
     bigcache_str_t    body;
@@ -612,7 +612,7 @@ bigcache_body_unwritten(bigcache_bodies_t *bodies, bigcache_draft_t *draft)
 
 static bigcache_rc_t
 bigcache_body_load(bigcache_bodies_t *bodies, const bigcache_str_t *key,
-    bigcache_page_t *page, int fd, size_t size, uint32_t *crc)
+    bigcache_stored_t *page, int fd, size_t size, uint32_t *crc)
 {
     size_t              head;
     bigcache_data_t     data;
@@ -620,6 +620,8 @@ bigcache_body_load(bigcache_bodies_t *bodies, const bigcache_str_t *key,
     bigcache_record_t  *record;
 
     record = &page->record;
+
+    free(page->memory);
 
     page->memory = malloc(size);
     if (page->memory == NULL) {
@@ -663,8 +665,8 @@ bigcache_body_load(bigcache_bodies_t *bodies, const bigcache_str_t *key,
 /* A large page is read for its checksum once, not for each request */
 
 static bigcache_rc_t
-bigcache_body_verify(bigcache_bodies_t *bodies, bigcache_page_t *page, int body,
-    const bigcache_body_stop_t *stop, uint32_t expected)
+bigcache_body_verify(bigcache_bodies_t *bodies, bigcache_stored_t *page,
+    int body, const bigcache_body_stop_t *stop, uint32_t expected)
 {
     int                   known;
     size_t                i;
@@ -718,7 +720,7 @@ bigcache_body_verify(bigcache_bodies_t *bodies, bigcache_page_t *page, int body,
 /* sets *crc to the checksum of the body, which may be gigabytes long */
 
 static bigcache_rc_t
-bigcache_body_sum(bigcache_bodies_t *bodies, const bigcache_page_t *page,
+bigcache_body_sum(bigcache_bodies_t *bodies, const bigcache_stored_t *page,
     const bigcache_body_stop_t *stop, uint32_t *crc)
 {
     uint64_t         done, left, size;

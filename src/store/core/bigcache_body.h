@@ -21,7 +21,7 @@
 #include <stdatomic.h>
 
 #include "bigcache_conf.h"
-#include "bigcache_page.h"
+#include "bigcache_stored.h"
 #include "bigcache_segments.h"
 
 
@@ -110,9 +110,9 @@ void bigcache_body_done(bigcache_bodies_t *bodies, bigcache_draft_t *draft);
  * segments is not there, and the caller must look the page up again.
  */
 bigcache_rc_t bigcache_body_read(bigcache_bodies_t *bodies,
-    const bigcache_str_t *key, int body, bigcache_page_t *page);
+    const bigcache_str_t *key, int body, bigcache_stored_t *page);
 bigcache_rc_t bigcache_body_read_outside(bigcache_bodies_t *bodies,
-    const bigcache_str_t *key, int body, bigcache_page_t *page);
+    const bigcache_str_t *key, int body, bigcache_stored_t *page);
 
 /*
  * The same for a thread that others wait for.  Always reads the body.  While
@@ -121,7 +121,7 @@ bigcache_rc_t bigcache_body_read_outside(bigcache_bodies_t *bodies,
  */
 bigcache_rc_t bigcache_body_probe(bigcache_bodies_t *bodies,
     const bigcache_str_t *key, bigcache_body_stop_pt stop, void *data,
-    bigcache_page_t *page);
+    bigcache_stored_t *page);
 
 /*
  * returns 1 if body, one of BIGCACHE_BODY_*, asks for the body of record, or 0
@@ -132,7 +132,7 @@ int bigcache_body_wanted(int body, const bigcache_record_t *record);
 /* as bigcache_body_read(), but sets only page->record.type */
 
 bigcache_rc_t bigcache_body_head(bigcache_bodies_t *bodies,
-    const bigcache_str_t *key, bigcache_page_t *page);
+    const bigcache_str_t *key, bigcache_stored_t *page);
 
 /*
  * Fills page from the size bytes at page->memory.  Returns 1; or 0 if they are
@@ -140,7 +140,7 @@ bigcache_rc_t bigcache_body_head(bigcache_bodies_t *bodies,
  * of the entry; the caller must replace it by that of the index.
  */
 int bigcache_body_parse(const bigcache_str_t *key, size_t size,
-    bigcache_page_t *page);
+    bigcache_stored_t *page);
 
 /*
  * Opens the file of a large page that was just written, for its reader.
@@ -148,7 +148,7 @@ int bigcache_body_parse(const bigcache_str_t *key, size_t size,
  */
 bigcache_rc_t bigcache_body_file(bigcache_bodies_t *bodies,
     const bigcache_draft_t *draft, const bigcache_str_t *key,
-    bigcache_page_t *page);
+    bigcache_stored_t *page);
 
 
 #endif /* _BIGCACHE_BODY_H_INCLUDED_ */

@@ -18,7 +18,7 @@
 #include "bigcache_index.h"
 #include "bigcache_log.h"
 #include "bigcache_rc.h"
-#include "bigcache_unsynced.h"
+#include "bigcache_shared.h"
 
 
 typedef struct bigcache_store_s  bigcache_store_t;
@@ -56,23 +56,6 @@ typedef struct {
     void                   *data;
 } bigcache_store_hooks_t;
 
-/* what the processes of one nginx share about a store */
-
-typedef struct {
-    _Atomic uint32_t        closed;   /* on demand */
-    _Atomic uint64_t        logged_hash;   /* of why it cannot be opened */
-
-    /* for metrics */
-    _Atomic uint64_t        openings;
-    _Atomic uint64_t        compacted;  /* segments */
-    _Atomic uint64_t        moved;      /* pages out of them */
-    _Atomic uint64_t        evicted;    /* segments */
-    _Atomic uint64_t        evicted_pages; /* live ones in them */
-    _Atomic uint64_t        syncs;      /* rounds, bigcache_sync.h */
-    _Atomic uint64_t        sync_failures;
-    bigcache_unsynced_t     unsynced;
-} bigcache_store_shared_t;
-
 typedef struct {
     const char             *path;     /* of the directory */
     unsigned                wait;     /* for a store to open, milliseconds */
@@ -89,8 +72,8 @@ typedef struct {
     void                   *data;
 
     /* a process on its own may leave all of these NULL */
-    bigcache_store_shared_t *shared;
-    bigcache_hot_t          *hot;
+    bigcache_shared_t      *shared;
+    bigcache_hot_t         *hot;
     bigcache_store_hooks_t  hooks;
 } bigcache_store_conf_t;
 

@@ -73,8 +73,8 @@ struct bigcache_store_s {
     char                          index_path[PATH_MAX];
     char                          pages_path[PATH_MAX];
     bigcache_files_t             *files;
-    bigcache_store_shared_t      *shared;    /* conf.shared, or own */
-    bigcache_store_shared_t       own;
+    bigcache_shared_t            *shared;    /* conf.shared, or own */
+    bigcache_shared_t             own;
     bigcache_import_t            *import;
     bigcache_sync_t              *sync;
 

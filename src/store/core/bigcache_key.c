@@ -191,11 +191,11 @@ bigcache_key_revert(bigcache_store_t *store, const bigcache_str_t *key,
 {
     bigcache_rc_t        rc;
     bigcache_str_t       value;
-    bigcache_page_t      page;
+    bigcache_stored_t    page;
     bigcache_record_t    next;
     bigcache_key_read_t  read;
 
-    bigcache_page_clear(&page);
+    bigcache_stored_clear(&page);
 
     rc = bigcache_key_read_begin(store, key, &read);
 
@@ -220,7 +220,7 @@ bigcache_key_revert(bigcache_store_t *store, const bigcache_str_t *key,
                                  store, &page);
     }
 
-    bigcache_page_free(&page);
+    bigcache_stored_free(&page);
 
     if (value.data) {
         bigcache_index_free(&value);

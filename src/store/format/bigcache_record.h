@@ -47,9 +47,7 @@
 #define _BIGCACHE_RECORD_H_INCLUDED_
 
 
-#include <stdint.h>
-
-#include "bigcache_str.h"
+#include "bigcache_page.h"
 
 
 #define BIGCACHE_RECORD_FORMAT  2
@@ -67,24 +65,17 @@
     (BIGCACHE_RECORD_HEADER + BIGCACHE_RECORD_ORIGIN                          \
      + BIGCACHE_RECORD_WRITTEN + BIGCACHE_RECORD_PLACE)
 
-#define BIGCACHE_KIND_JSON      1
-#define BIGCACHE_KIND_RAW       2
-
 #define BIGCACHE_FLAG_GZIP      0x01
 #define BIGCACHE_FLAG_SEGMENT   0x02
 #define BIGCACHE_FLAG_REWRITTEN 0x04
 #define BIGCACHE_FLAG_PREVIOUS  0x08    /* only with BIGCACHE_FLAG_SEGMENT */
 
-#define BIGCACHE_KEY_MAX        8192
-#define BIGCACHE_TYPE_MAX       1024
 #define BIGCACHE_INLINE_MAX     (64 * 1024)
 
 /* the most bytes of a previous record */
 
 #define BIGCACHE_PREVIOUS_MAX                                                 \
     (2 * BIGCACHE_RECORD_MAX + BIGCACHE_TYPE_MAX + BIGCACHE_INLINE_MAX)
-
-#define BIGCACHE_NEVER          INT64_MAX
 
 
 typedef struct {

@@ -202,16 +202,16 @@ static bigcache_rc_t
 bigcache_recount_read(bigcache_store_t *store, const bigcache_str_t *key,
     const bigcache_record_t *record)
 {
-    bigcache_rc_t    rc;
-    bigcache_page_t  page;
+    bigcache_rc_t      rc;
+    bigcache_stored_t  page;
 
-    bigcache_page_clear(&page);
+    bigcache_stored_clear(&page);
     page.record = *record;
 
     rc = bigcache_body_probe(&store->bodies, key, bigcache_core_yields, store,
                              &page);
 
-    bigcache_page_free(&page);
+    bigcache_stored_free(&page);
 
     return (rc == BIGCACHE_OK) ? rc
                                : bigcache_damaged_page(store, key, rc, record);

@@ -5,7 +5,7 @@
 
 
 /*
- * A page as it is passed to the store, and as the store returns it.
+ * A page, as a caller gives it to a cache, and as a cache gives it back.
  */
 
 
@@ -13,39 +13,47 @@
 #define _BIGCACHE_PAGE_H_INCLUDED_
 
 
-#include <sys/types.h>
-
 #include "bigcache_data.h"
-#include "bigcache_record.h"
 
+
+#define BIGCACHE_KIND_JSON     1
+#define BIGCACHE_KIND_RAW      2
+
+/* bytes of a key, and of a content type */
+
+#define BIGCACHE_KEY_MAX       8192
+#define BIGCACHE_TYPE_MAX      1024
+
+#define BIGCACHE_NEVER         INT64_MAX
 
 /*
  * Pages over this size, bytes, are large: they are written and read through
  * a buffer, as they came; it bounds what one call holds in memory.
  */
-#define BIGCACHE_STORE_LARGE   (1024 * 1024)
+#define BIGCACHE_PAGE_LARGE    (1024 * 1024)
 
 /* what a writer expects to find; any other number is a version */
 
 #define BIGCACHE_EXPECT_ANY    0
 #define BIGCACHE_EXPECT_NONE   UINT64_MAX
 
-
 /*
  * Whether a page is to come with its body.  SMALL: if that is no longer than
- * BIGCACHE_STORE_LARGE.  KNOWN: in any case, but a longer one that would have
+ * BIGCACHE_PAGE_LARGE.  KNOWN: in any case, but a longer one that would have
  * to be read for its checksum is BIGCACHE_AGAIN.
  */
 
-#define BIGCACHE_BODY_NONE   0
-#define BIGCACHE_BODY        1
-#define BIGCACHE_BODY_SMALL  2
-#define BIGCACHE_BODY_KNOWN  3
+#define BIGCACHE_BODY_NONE     0
+#define BIGCACHE_BODY          1
+#define BIGCACHE_BODY_SMALL    2
+#define BIGCACHE_BODY_KNOWN    3
+
 
 typedef struct {
     bigcache_str_t          key;
     unsigned                kind;     /* BIGCACHE_KIND_* */
-    uint32_t                head;     /* as in bigcache_record_t */
+    uint32_t                head;     /* bytes of the unpacked body before
+                                         the JSON document */
     int64_t                 expire;   /* ms since the epoch, BIGCACHE_NEVER */
     bigcache_str_t          type;
     uint64_t                expect;   /* BIGCACHE_EXPECT_*, or a version */
@@ -55,23 +63,28 @@ typedef struct {
     uint64_t                unpacked; /* data is a gzip file of so many bytes,
                                          0: it is not packed yet */
 
-    /* of a call that is made again, bigcache_remote.h; else 0 */
+    /* an engine's, which makes a call again if an answer is lost; else 0 */
     uint64_t                retry_floor;
     uint16_t                tag;
 } bigcache_put_t;
 
 /*
- * A page as it is stored.  The body is at record.body if fd is -1, else it is
- * record.length bytes of fd from offset on.  The page owns the memory and the
- * file until bigcache_page_free().
+ * A page that was read, or put.  It owns the memory and the file of its body
+ * until bigcache_page_free().
  */
 typedef struct {
-    bigcache_record_t       record;
-    bigcache_str_t          value;    /* memory that record points into */
-    u_char                 *copy;     /* the same, of another process */
-    u_char                 *memory;   /* likewise */
-    int                     fd;
-    off_t                   offset;
+    unsigned                kind;
+    unsigned                packed:1; /* the body is a gzip file */
+    uint32_t                head;
+    uint64_t                version;
+    uint64_t                origin;   /* version of the page that this one was
+                                         made of, else its own */
+    int64_t                 expire;
+    uint64_t                length;   /* of the body as it is, bytes */
+    uint64_t                unpacked; /* of the body unpacked, bytes */
+    bigcache_str_t          type;     /* data only if the body was read */
+    bigcache_data_t         body;
+    u_char                 *memory;   /* that type and body point into */
 } bigcache_page_t;
 
 

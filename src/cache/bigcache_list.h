@@ -15,8 +15,7 @@
 #define _BIGCACHE_LIST_H_INCLUDED_
 
 
-#include "bigcache_rc.h"
-#include "bigcache_record.h"
+#include "bigcache_page.h"
 
 
 /* bytes of the rows: room for seven of the largest */

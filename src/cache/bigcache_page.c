@@ -11,7 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bigcache_index.h"
 #include "bigcache_page.h"
 
 
@@ -19,25 +18,18 @@ void
 bigcache_page_clear(bigcache_page_t *page)
 {
     memset(page, 0, sizeof(bigcache_page_t));
-    page->fd = -1;
+    page->body.fd = -1;
 }
 
 
 void
 bigcache_page_free(bigcache_page_t *page)
 {
-    if (page->value.data) {
-        bigcache_index_free(&page->value);
-    }
-
-    free(page->copy);
-    page->copy = NULL;
-
     free(page->memory);
     page->memory = NULL;
 
-    if (page->fd != -1) {
-        (void) close(page->fd);
-        page->fd = -1;
+    if (page->body.fd != -1) {
+        (void) close(page->body.fd);
+        page->body.fd = -1;
     }
 }

@@ -1,0 +1,37 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * What the processes of one nginx share about a store, beside the hot index
+ * and the counters of requests: whether it was closed, and numbers for
+ * metrics.  Zeroed memory is valid.  Never blocks.  Any thread.
+ */
+
+
+#ifndef _BIGCACHE_SHARED_H_INCLUDED_
+#define _BIGCACHE_SHARED_H_INCLUDED_
+
+
+#include "bigcache_unsynced.h"
+
+
+typedef struct {
+    _Atomic uint32_t        closed;   /* on demand */
+    _Atomic uint64_t        logged_hash;   /* of why it cannot be opened */
+
+    /* for metrics */
+    _Atomic uint64_t        openings;
+    _Atomic uint64_t        compacted;  /* segments */
+    _Atomic uint64_t        moved;      /* pages out of them */
+    _Atomic uint64_t        evicted;    /* segments */
+    _Atomic uint64_t        evicted_pages; /* live ones in them */
+    _Atomic uint64_t        syncs;      /* rounds, bigcache_sync.h */
+    _Atomic uint64_t        sync_failures;
+    bigcache_unsynced_t     unsynced;
+} bigcache_shared_t;
+
+
+#endif /* _BIGCACHE_SHARED_H_INCLUDED_ */
