@@ -31,6 +31,13 @@ typedef struct {
 } bigcache_open_ctx_t;
 
 
+static void bigcache_open_clear(bigcache_open_t *open);
+static bigcache_rc_t bigcache_open_all(const bigcache_store_conf_t *conf,
+    bigcache_open_t *open, int locked, int repair, char *error);
+static bigcache_rc_t bigcache_open_restore(const bigcache_store_conf_t *conf,
+    char *error);
+static bigcache_rc_t bigcache_open_segments(
+    const bigcache_store_conf_t *conf, bigcache_open_t *open, char *error);
 static bigcache_rc_t bigcache_open_index(const bigcache_store_conf_t *conf,
     bigcache_open_t *open, int repair, char *error);
 static bigcache_rc_t bigcache_open_torn(const bigcache_store_conf_t *conf,
@@ -49,9 +56,55 @@ bigcache_rc_t
 bigcache_open(const bigcache_store_conf_t *conf, bigcache_open_t *open,
     int repair, char *error)
 {
+    int            locked;
+    bigcache_rc_t  rc;
+
+    bigcache_open_clear(open);
+
+    locked = (open->lock != -1);
+
+    rc = locked ? BIGCACHE_OK
+                : bigcache_dir_lock(conf->path, &open->lock, error);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_open_all(conf, open, locked, repair, error);
+    }
+
+    if (rc == BIGCACHE_FULL) {
+
+        /*
+         * The ballast is for this.  It is removed under the lock: else it
+         * could be that of a process which has opened the store meanwhile.
+         * Only if the file of the lock itself cannot be written, it must be
+         * removed without.
+         */
+
+        bigcache_dir_drop_ballast(conf->path);
+
+        rc = (open->lock != -1) ? BIGCACHE_OK
+                                : bigcache_dir_lock(conf->path, &open->lock,
+                                                    error);
+        if (rc == BIGCACHE_OK) {
+            rc = bigcache_open_all(conf, open, locked, repair, error);
+        }
+
+        open->full = 1;
+    }
+
+    if (rc != BIGCACHE_OK) {
+        bigcache_open_close(conf, open, 0);
+    }
+
+    return rc;
+}
+
+
+/* leaves the lock and the files, which are the caller's */
+
+static void
+bigcache_open_clear(bigcache_open_t *open)
+{
     int                lock;
-    char               name[PATH_MAX];
-    bigcache_rc_t      rc;
     bigcache_files_t  *files;
 
     lock = open->lock;
@@ -61,60 +114,40 @@ bigcache_open(const bigcache_store_conf_t *conf, bigcache_open_t *open,
 
     open->lock = lock;
     open->files = files;
+}
 
-    if (lock == -1) {
-        rc = bigcache_dir_lock(conf->path, &open->lock, error);
 
-        if (rc != BIGCACHE_OK) {
-            open->lock = -1;
-            return rc;
-        }
+/* opens what the lock is for; if that fails, closes all but the lock */
 
-        /*
-         * before anything else: these names show whether there is a store, and
-         * whether a directory is adopted
-         */
+static bigcache_rc_t
+bigcache_open_all(const bigcache_store_conf_t *conf, bigcache_open_t *open,
+    int locked, int repair, char *error)
+{
+    int            lock;
+    bigcache_rc_t  rc;
 
-        rc = bigcache_recover_restore(conf->path, BIGCACHE_LAYOUT_INDEX, error);
+    bigcache_open_clear(open);
 
-        if (rc == BIGCACHE_OK) {
-            rc = bigcache_recover_restore(conf->path, BIGCACHE_LAYOUT_IMPORT,
-                                          error);
-        }
+    rc = locked ? BIGCACHE_OK : bigcache_open_restore(conf, error);
 
-        if (rc == BIGCACHE_OK) {
-            rc = bigcache_adopt(conf->path, error);
-        }
-
-        if (rc != BIGCACHE_OK) {
-            bigcache_open_close(conf, open, 0);
-            return rc;
-        }
+    if (rc != BIGCACHE_OK) {
+        return rc;
     }
 
     open->synced = bigcache_generation_read_synced(open->lock);
 
-    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_LAYOUT_PAGES, conf->path);
-
-    if (mkdir(name, 0700) == -1 && errno != EEXIST) {
-        (void) snprintf(error, BIGCACHE_ERROR_LEN,
-                        "cannot make \"%.150s\": %s", name, strerror(errno));
-        rc = (errno == ENOSPC || errno == EDQUOT) ? BIGCACHE_FULL
-                                                  : BIGCACHE_ERROR;
-
-    } else {
-        rc = bigcache_segments_open(&open->segments, name,
-                                    bigcache_dir_segment_size(conf->path,
-                                                       conf->segment_size),
-                                    files, &conf->log, error);
-    }
+    rc = bigcache_open_segments(conf, open, error);
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_open_index(conf, open, repair, error);
     }
 
     if (rc != BIGCACHE_OK) {
+        lock = open->lock;
+        open->lock = -1;
         bigcache_open_close(conf, open, 0);
+        open->lock = lock;
+
         return (rc == BIGCACHE_FULL) ? rc : BIGCACHE_ERROR;
     }
 
@@ -129,6 +162,50 @@ bigcache_open(const bigcache_store_conf_t *conf, bigcache_open_t *open,
     }
 
     return BIGCACHE_OK;
+}
+
+
+/*
+ * before anything else: these names show whether there is a store, and whether
+ * a directory is adopted
+ */
+
+static bigcache_rc_t
+bigcache_open_restore(const bigcache_store_conf_t *conf, char *error)
+{
+    bigcache_rc_t  rc;
+
+    rc = bigcache_recover_restore(conf->path, BIGCACHE_LAYOUT_INDEX, error);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_recover_restore(conf->path, BIGCACHE_LAYOUT_IMPORT,
+                                      error);
+    }
+
+    return (rc == BIGCACHE_OK) ? bigcache_adopt(conf->path, error) : rc;
+}
+
+
+static bigcache_rc_t
+bigcache_open_segments(const bigcache_store_conf_t *conf,
+    bigcache_open_t *open, char *error)
+{
+    char  name[PATH_MAX];
+
+    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_LAYOUT_PAGES, conf->path);
+
+    if (mkdir(name, 0700) == -1 && errno != EEXIST) {
+        (void) snprintf(error, BIGCACHE_ERROR_LEN,
+                        "cannot make \"%.150s\": %s", name, strerror(errno));
+
+        return (errno == ENOSPC || errno == EDQUOT) ? BIGCACHE_FULL
+                                                    : BIGCACHE_ERROR;
+    }
+
+    return bigcache_segments_open(&open->segments, name,
+                                  bigcache_dir_segment_size(conf->path,
+                                                          conf->segment_size),
+                                  open->files, &conf->log, error);
 }
 
 

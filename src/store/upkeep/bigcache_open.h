@@ -27,6 +27,7 @@ typedef struct {
     bigcache_index_walk_t  *walk;      /* counts the keys, or NULL */
     uint64_t                synced;    /* as store->synced, 0: not known */
     bigcache_meta_t         meta;
+    unsigned                full:1;    /* the disk: the ballast was removed */
 } bigcache_open_t;
 
 
@@ -34,9 +35,10 @@ typedef struct {
  * Opens the directory.  The caller must set open->files, and open->lock to -1
  * or to the descriptor of the lock that it holds.  A damaged index, or any
  * index if repair is 1, is repaired; if that fails, it is set aside and a new
- * one begins.  Both are logged.  Returns BIGCACHE_OK; BIGCACHE_UNAVAILABLE if
- * another process has the directory open; BIGCACHE_FULL; or BIGCACHE_ERROR.
- * The reason is in error.
+ * one begins.  Both are logged.  If the disk is full, tries once more without
+ * the ballast, and sets open->full.  Returns BIGCACHE_OK; BIGCACHE_UNAVAILABLE
+ * if another process has the directory open; BIGCACHE_FULL; or BIGCACHE_ERROR.
+ * The reason is in error, and open->lock is -1.
  */
 bigcache_rc_t bigcache_open(const bigcache_store_conf_t *conf,
     bigcache_open_t *open, int repair, char *error);

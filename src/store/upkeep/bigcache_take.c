@@ -215,15 +215,8 @@ bigcache_take_open(bigcache_store_t *store, bigcache_open_t *open,
 
     rc = bigcache_open(&store->conf, open, repair, error);
 
-    if (rc == BIGCACHE_FULL) {
-
-        /* the ballast is for this */
-
+    if (open->full) {
         bigcache_fault_set_full(store);
-        bigcache_dir_drop_ballast(store->conf.path);
-
-        open->lock = -1;
-        rc = bigcache_open(&store->conf, open, repair, error);
     }
 
     if (rc == BIGCACHE_OK) {
@@ -266,10 +259,6 @@ bigcache_take_open(bigcache_store_t *store, bigcache_open_t *open,
     if (rc != BIGCACHE_OK) {
         bigcache_sync_stop(store);
         bigcache_purges_forget(&store->purges);
-        bigcache_open_close(&store->conf, open, open->walk == NULL);
-        store->segments = NULL;
-        store->index = NULL;
-        store->lock = -1;
 
         if (bigcache_dir_crowded(store->conf.path)) {
 
@@ -279,16 +268,28 @@ bigcache_take_open(bigcache_store_t *store, bigcache_open_t *open,
             bigcache_dir_drop_ballast(store->conf.path);
         }
 
+        bigcache_open_close(&store->conf, open, open->walk == NULL);
+        store->segments = NULL;
+        store->index = NULL;
+        store->lock = -1;
+
         return BIGCACHE_ERROR;
     }
 
     bigcache_version_advance(store, version);
 
-    if (atomic_load(&store->full)) {
-        bigcache_dir_spare(store->conf.path);
-
-    } else {
+    if (!atomic_load(&store->full)) {
         bigcache_place_keep_ballast(store);
+    }
+
+    if (atomic_load(&store->full) || bigcache_dir_crowded(store->conf.path)) {
+
+        /*
+         * The next opening needs the spare files.  Another process may have
+         * removed them, and then not have been the one to open the store.
+         */
+
+        bigcache_dir_spare(store->conf.path);
     }
 
     return BIGCACHE_OK;
