@@ -1,0 +1,196 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/* splits the values of header fields that are lists */
+
+
+#include <string.h>
+#include <strings.h>
+
+#include "bigcache_field.h"
+
+
+static size_t bigcache_field_end(const bigcache_str_t *value, size_t at);
+static bigcache_str_t bigcache_field_trim(const u_char *p,
+    const u_char *last);
+
+
+int
+bigcache_field_next(const bigcache_str_t *value, size_t *at,
+    bigcache_str_t *member)
+{
+    size_t  end;
+
+    while (*at < value->len) {
+
+        end = bigcache_field_end(value, *at);
+        *member = bigcache_field_trim(value->data + *at, value->data + end);
+        *at = end + 1;
+
+        if (member->len) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+void
+bigcache_field_split(const bigcache_str_t *member,
+    bigcache_field_member_t *split)
+{
+    const u_char  *p, *last;
+
+    memset(split, 0, sizeof(bigcache_field_member_t));
+
+    p = member->data;
+    last = p + member->len;
+
+    while (p < last && bigcache_field_token(*p)) {
+        p++;
+    }
+
+    if (p < last && *p != '=') {
+        return;
+    }
+
+    split->name.data = member->data;
+    split->name.len = (size_t) (p - member->data);
+
+    if (p == last) {
+        return;
+    }
+
+    p++;
+    split->given = 1;
+
+    if (last - p >= 2 && *p == '"' && last[-1] == '"') {
+        p++;
+        last--;
+    }
+
+    split->value.data = p;
+    split->value.len = (size_t) (last - p);
+}
+
+
+int
+bigcache_field_seconds(const bigcache_str_t *text, int64_t *seconds)
+{
+    size_t  i;
+
+    if (text->len == 0) {
+        return -1;
+    }
+
+    *seconds = 0;
+
+    for (i = 0; i < text->len; i++) {
+
+        if (text->data[i] < '0' || text->data[i] > '9') {
+            return -1;
+        }
+
+        *seconds = *seconds * 10 + (text->data[i] - '0');
+
+        if (*seconds > BIGCACHE_FIELD_SECONDS_MAX) {
+            *seconds = BIGCACHE_FIELD_SECONDS_MAX;
+        }
+    }
+
+    return 0;
+}
+
+
+int
+bigcache_field_is(const bigcache_str_t *text, const char *name)
+{
+    return text->len == strlen(name)
+           && strncasecmp((const char *) text->data, name, text->len) == 0;
+}
+
+
+int
+bigcache_field_lists(const bigcache_str_t *value,
+    const bigcache_str_t *member)
+{
+    size_t          at;
+    bigcache_str_t  one;
+
+    for (at = 0; bigcache_field_next(value, &at, &one); /* void */ ) {
+
+        if (one.len == member->len
+            && strncasecmp((const char *) one.data,
+                           (const char *) member->data, one.len)
+               == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+int
+bigcache_field_token(u_char c)
+{
+    return (c >= '0' && c <= '9')
+           || (c >= 'A' && c <= 'Z')
+           || (c >= 'a' && c <= 'z')
+           || (c && strchr("!#$%&'*+-.^_`|~", c));
+}
+
+
+/* returns where the next comma is that is in no quoted string, or the end */
+
+static size_t
+bigcache_field_end(const bigcache_str_t *value, size_t at)
+{
+    size_t  quoted;
+
+    for (quoted = 0; at < value->len; at++) {
+
+        switch (value->data[at]) {
+
+        case '"':
+            quoted = !quoted;
+            break;
+
+        case '\\':
+            at += quoted;
+            break;
+
+        case ',':
+            if (!quoted) {
+                return at;
+            }
+        }
+    }
+
+    return value->len;
+}
+
+
+static bigcache_str_t
+bigcache_field_trim(const u_char *p, const u_char *last)
+{
+    bigcache_str_t  text;
+
+    while (p < last && (*p == ' ' || *p == '\t')) {
+        p++;
+    }
+
+    while (p < last && (last[-1] == ' ' || last[-1] == '\t')) {
+        last--;
+    }
+
+    text.data = p;
+    text.len = (size_t) (last - p);
+
+    return text;
+}
