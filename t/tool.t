@@ -132,7 +132,6 @@ $t->request('POST', '/pickle/empty', '');
 $t->request('POST', '/pickle/odd%0a%09%5c%ff%ed%95%9c%20', 'odd');
 $t->request('POST', '/pickle/', 'the empty key');
 $t->request('POST', "/pickle/many$_", "many $_") for 1 .. 100;
-$t->request('POST', '/pickle/expired', 'x', 'X-Bigcache-Duration' => '1s');
 
 my @held = map { [ command($t, $_, $_ eq 'get' ? 'json' : ()) ] }
     qw(stat ls get check compact);
@@ -140,8 +139,12 @@ is_deeply [ map { "$_->[0] $_->[1]" } @held ], [ ('2 ') x 5 ], 'held: status';
 like $_->[2], qr/ is open in another process; GET \/close first$/, 'held'
     for @held;
 
+# at the end: it is not to be swept before the store is closed
+
+$t->request('POST', '/pickle/expired', 'x', 'X-Bigcache-Duration' => '2s');
+
 is $t->get('/close')->status, 200, 'closed';
-sleep 1.2;          # one has expired
+sleep 2.2;          # one has expired
 
 my ($status, $out, $err) = command($t, 'stat');
 
