@@ -9,14 +9,8 @@
  */
 
 
-#include <errno.h>
-#include <sched.h>
-#include <signal.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
-
 #include "bigcache_hot.h"
+#include "bigcache_pidlock.h"
 #include "bigcache_siphash.h"
 
 
@@ -26,9 +20,8 @@
 
 #define BIGCACHE_HOT_AGE       3
 
-/* tries until a thread yields; milliseconds until it gives up */
+/* how long a thread waits for a bucket, milliseconds */
 
-#define BIGCACHE_HOT_SPIN      100
 #define BIGCACHE_HOT_PATIENCE  1000
 
 /*
@@ -53,7 +46,7 @@ typedef struct {
 typedef struct {
     _Atomic uint64_t     changes;
     _Atomic uint64_t     all;       /* to which its slots belong */
-    _Atomic uint32_t     lock;      /* pid of the process changing the slots */
+    bigcache_pidlock_t   lock;      /* of the process changing the slots */
     _Atomic uint32_t     seq;       /* odd while they are being changed */
     _Atomic uint8_t      ages[BIGCACHE_HOT_SLOTS + 1];
     bigcache_hot_slot_t  slots[BIGCACHE_HOT_SLOTS];
@@ -93,9 +86,6 @@ static void bigcache_hot_store(bigcache_hot_slot_t *slot, uint64_t hash,
     const bigcache_hot_entry_t *entry);
 static int bigcache_hot_lock(bigcache_hot_bucket_t *bucket, int wait);
 static void bigcache_hot_unlock(bigcache_hot_bucket_t *bucket);
-static uint32_t bigcache_hot_await(bigcache_hot_bucket_t *bucket,
-    int *gone);
-static int64_t bigcache_hot_clock(void);
 static void bigcache_hot_empty(bigcache_hot_bucket_t *bucket);
 
 
@@ -471,7 +461,7 @@ bigcache_hot_begin_anew(bigcache_hot_shm_t *shm)
 
         holder = atomic_load(&bucket->lock);
 
-        if (holder && kill((pid_t) holder, 0) == -1 && errno == ESRCH
+        if (holder && bigcache_pidlock_dead(holder)
             && bigcache_hot_lock(bucket, 1))
         {
             bigcache_hot_unlock(bucket);
@@ -548,46 +538,21 @@ bigcache_hot_store(bigcache_hot_slot_t *slot, uint64_t hash,
 static int
 bigcache_hot_lock(bigcache_hot_bucket_t *bucket, int wait)
 {
-    int       gone;
-    uint32_t  holder, pid;
+    bigcache_pidlock_e  rc;
 
-    pid = (uint32_t) getpid();
+    rc = bigcache_pidlock(&bucket->lock, wait ? BIGCACHE_HOT_PATIENCE : 0);
 
-    for ( ;; ) {
-
-        holder = 0;
-
-        if (atomic_compare_exchange_strong(&bucket->lock, &holder, pid)) {
-            atomic_fetch_or(&bucket->seq, 1);
-            return 1;
-        }
-
-        if (!wait) {
-            return 0;
-        }
-
-        holder = bigcache_hot_await(bucket, &gone);
-
-        if (holder && !gone) {
-
-            /*
-             * the process is stopped, or another process has this pid by now
-             */
-
-            return 0;
-        }
-
-        if (holder
-            && atomic_compare_exchange_strong(&bucket->lock, &holder, pid))
-        {
-            /* the process was killed during a change */
-
-            atomic_fetch_or(&bucket->seq, 1);
-            bigcache_hot_empty(bucket);
-
-            return 1;
-        }
+    if (rc == BIGCACHE_PIDLOCK_BUSY) {
+        return 0;
     }
+
+    atomic_fetch_or(&bucket->seq, 1);
+
+    if (rc == BIGCACHE_PIDLOCK_ABANDONED) {
+        bigcache_hot_empty(bucket);
+    }
+
+    return 1;
 }
 
 
@@ -595,62 +560,7 @@ static void
 bigcache_hot_unlock(bigcache_hot_bucket_t *bucket)
 {
     atomic_fetch_add(&bucket->seq, 1);
-    atomic_store(&bucket->lock, 0);
-}
-
-
-/*
- * Waits for the lock of a bucket.  Returns 0 when it is free.  Otherwise
- * returns the pid of its process: *gone is 1 if that process has died, or 0 if
- * it has not left the bucket in time.
- */
-
-static uint32_t
-bigcache_hot_await(bigcache_hot_bucket_t *bucket, int *gone)
-{
-    int64_t   begin;
-    unsigned  n;
-    uint32_t  holder;
-
-    begin = 0;
-    *gone = 0;
-
-    for (n = 1; /* void */ ; n++) {
-
-        holder = atomic_load(&bucket->lock);
-
-        if (holder == 0) {
-            return 0;
-        }
-
-        if (n % BIGCACHE_HOT_SPIN) {
-            continue;
-        }
-
-        if (kill((pid_t) holder, 0) == -1 && errno == ESRCH) {
-            *gone = 1;
-            return holder;
-        }
-
-        begin = begin ? begin : bigcache_hot_clock();
-
-        if (bigcache_hot_clock() - begin > BIGCACHE_HOT_PATIENCE) {
-            return holder;
-        }
-
-        (void) sched_yield();
-    }
-}
-
-
-static int64_t
-bigcache_hot_clock(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+    bigcache_pidlock_unlock(&bucket->lock);
 }
 
 
