@@ -16,6 +16,7 @@
 #include "bigcache_field.h"
 #include "bigcache_fresh.h"
 #include "bigcache_pattern.h"
+#include "bigcache_vary.h"
 #include "tap.h"
 
 
@@ -60,6 +61,11 @@ typedef struct {
     int          harmless;
 } cookie_case_t;
 
+typedef struct {
+    const char  *line;
+    const char  *names;     /* NULL: any */
+} vary_case_t;
+
 
 static void test_dates(void);
 static void test_format(void);
@@ -75,6 +81,9 @@ static void test_match(void);
 static void test_args(void);
 static void test_cookies(void);
 static void test_set_cookie(void);
+static void test_vary(void);
+static void test_vary_room(void);
+static void test_normalize(void);
 static void test_refused(void);
 static void test_lifetime(void);
 static void test_age(void);
@@ -290,6 +299,24 @@ static const cookie_case_t  cookies[] = {
 };
 
 
+static const vary_case_t  varies[] = {
+    { "", "" },
+    { "Accept-Language", "accept-language" },
+    { "X-B, a ,X-A,x-b", "a,x-a,x-b" },
+    { "ab, a, abc", "a,ab,abc" },
+    { "Accept-Encoding", "" },
+    { "accept-ENCODING, Cookie", "cookie" },
+    { "*", NULL },
+    { "*, *", NULL },
+    { ", *", NULL },
+    { "*, Foo", NULL },
+    { "Foo, *", NULL },
+    { "foo bar", NULL },
+    { "\"foo\"", NULL },
+    { "*foo", "*foo" }
+};
+
+
 int
 main(void)
 {
@@ -307,6 +334,9 @@ main(void)
     test_args();
     test_cookies();
     test_set_cookie();
+    test_vary();
+    test_vary_room();
+    test_normalize();
     test_refused();
     test_lifetime();
     test_age();
@@ -672,6 +702,121 @@ test_set_cookie(void)
     line = str("");
     name = bigcache_pattern_cookie(&line);
     is_int(name.len, 0, "Set-Cookie: nothing");
+}
+
+
+static void
+test_vary(void)
+{
+    char             got[256];
+    size_t           i, len;
+    unsigned         k;
+    bigcache_str_t   line;
+    bigcache_vary_t  vary;
+
+    for (i = 0; i < sizeof(varies) / sizeof(varies[0]); i++) {
+
+        line = str(varies[i].line);
+
+        bigcache_vary_init(&vary);
+        bigcache_vary_add(&vary, &line);
+
+        is_int(vary.any, varies[i].names == NULL, "Vary \"%s\"",
+               varies[i].line);
+
+        if (vary.any) {
+            continue;
+        }
+
+        for (k = 0, len = 0; k < vary.n; k++) {
+            len += (size_t) snprintf(got + len, sizeof(got) - len, "%s%.*s",
+                                     k ? "," : "", (int) vary.names[k].len,
+                                     vary.names[k].data);
+        }
+
+        got[len] = '\0';
+        is_str(got, varies[i].names, "Vary \"%s\": names", varies[i].line);
+    }
+
+    /* two lines are one */
+
+    bigcache_vary_init(&vary);
+    line = str("X-B");
+    bigcache_vary_add(&vary, &line);
+    line = str("X-A, x-b");
+    bigcache_vary_add(&vary, &line);
+
+    is_int(vary.n, 2, "Vary: two lines");
+    is_mem(vary.names[0].data, vary.names[0].len, "x-a", 3,
+           "Vary: the first name");
+}
+
+
+static void
+test_vary_room(void)
+{
+    char             name[BIGCACHE_VARY_MEMORY + 2];
+    unsigned         i;
+    bigcache_str_t   line;
+    bigcache_vary_t  vary;
+
+    bigcache_vary_init(&vary);
+
+    for (i = 0; i < 2 * BIGCACHE_VARY_MAX; i++) {
+        (void) snprintf(name, sizeof(name), "x-%u", i % BIGCACHE_VARY_MAX);
+        line = str(name);
+        bigcache_vary_add(&vary, &line);
+    }
+
+    is_int(vary.n, BIGCACHE_VARY_MAX, "Vary: as many as there is room for");
+    is_int(vary.any, 0, "Vary: each one once");
+
+    line = str("y");
+    bigcache_vary_add(&vary, &line);
+    is_int(vary.any, 1, "Vary: one more");
+
+    memset(name, 'a', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+
+    bigcache_vary_init(&vary);
+    line = str(name);
+    bigcache_vary_add(&vary, &line);
+    is_int(vary.any, 1, "Vary: a long name");
+
+    bigcache_vary_init(&vary);
+    line.len = BIGCACHE_VARY_MEMORY;
+    bigcache_vary_add(&vary, &line);
+    is_int(vary.any, 0, "Vary: the longest name");
+    is_int(vary.len, BIGCACHE_VARY_MEMORY, "Vary: takes all of the room");
+}
+
+
+static void
+test_normalize(void)
+{
+    size_t          i, len;
+    u_char          got[64];
+    bigcache_str_t  value;
+
+    static const char *const  values[][2] = {
+        { "", "" },
+        { "en", "en" },
+        { " en ,\tde ", "en,de" },
+        { "en,,de,", "en,de" },
+        { "en;q=0.5, de", "en;q=0.5,de" },
+        { "de, en", "de,en" },
+        { "\"a, b\" , c", "\"a, b\",c" },
+        { "a  b", "a  b" }
+    };
+
+    for (i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+
+        value = str(values[i][0]);
+        len = bigcache_vary_normalize(got, &value);
+
+        is_mem(got, len, values[i][1], strlen(values[i][1]),
+               "normalize \"%s\"", values[i][0]);
+    }
 }
 
 
