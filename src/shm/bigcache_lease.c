@@ -341,7 +341,11 @@ bigcache_lease_room(bigcache_lease_bucket_t *bucket, int64_t now)
 static int
 bigcache_lease_rank(const bigcache_lease_slot_t *slot, int64_t now)
 {
-    switch (slot->state) {
+    uint16_t  state;
+
+    state = slot->state;
+
+    switch (state) {
 
     case BIGCACHE_LEASE_SLOT_FREE:
         return 0;
@@ -365,10 +369,14 @@ static bigcache_lease_e
 bigcache_lease_slot(bigcache_lease_shm_t *shm, bigcache_lease_slot_t *slot,
     int64_t now, int64_t time, bigcache_lease_t *lease)
 {
+    uint16_t  state;
+
+    state = slot->state;
+
     lease->serial = slot->serial;
     lease->until = slot->until;
 
-    switch (slot->state) {
+    switch (state) {
 
     case BIGCACHE_LEASE_SLOT_STORED:
         return BIGCACHE_LEASE_STORED;
@@ -387,7 +395,7 @@ bigcache_lease_slot(bigcache_lease_shm_t *shm, bigcache_lease_slot_t *slot,
 
     default:
         if (slot->until > now) {
-            return (slot->state == BIGCACHE_LEASE_SLOT_PASS)
+            return (state == BIGCACHE_LEASE_SLOT_PASS)
                    ? BIGCACHE_LEASE_PASS : BIGCACHE_LEASE_FAILED;
         }
     }

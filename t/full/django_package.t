@@ -6,12 +6,16 @@
 use strict;
 use warnings;
 
+use Bigcache::Test qw(slurp);
 use File::Temp qw(tempdir);
 use FindBin;
 use Test::More;
 
 my $source = "$FindBin::Bin/../../clients/python";
 my $dir = tempdir(CLEANUP => 1);
+
+my ($version) = slurp('src/base/bigcache_release.h')
+    =~ /^#define BIGCACHE_VERSION  "([^"]+)"$/m;
 
 plan skip_all => 'no python3-venv, python3-setuptools, python3-wheel'
     if system("/usr/bin/python3 -c 'import ensurepip, setuptools, wheel' "
@@ -30,7 +34,7 @@ is $?, 0, 'it is installed' or diag $said;
 
 my $run = "cd $dir && env/bin/python -c";
 
-is qx{$run 'import django_bigcache as b; print(b.__version__)'}, "0.2.0\n",
+is qx{$run 'import django_bigcache as b; print(b.__version__)'}, "$version\n",
     'and imported';
 like qx{$run 'import django_bigcache as b; print(b.__file__)'},
     qr{^$dir/env/lib/}, 'from where pip has put it';
@@ -38,7 +42,7 @@ like qx{$run 'import django_bigcache as b; print(b.__file__)'},
 my ($site) = glob "$dir/env/lib/*/site-packages";
 
 is join(' ', map { s{.*/}{}r } grep { -e } glob "$site/{*bigcache*,tests}"),
-    'django_bigcache django_bigcache-0.2.0.dist-info', 'packages';
+    "django_bigcache django_bigcache-$version.dist-info", 'packages';
 is join(' ', map { s{.*/}{}r } glob "$site/django_bigcache/*.py"),
     '__init__.py backend.py client.py connection.py keys.py location.py '
     . 'serializers.py', 'modules';
