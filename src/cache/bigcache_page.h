@@ -78,7 +78,8 @@ typedef struct {
     uint32_t                head;
     uint64_t                version;
     uint64_t                origin;   /* version of the page that this one was
-                                         made of, else its own */
+                                         made of, else its own; 0 if it was
+                                         peeked */
     int64_t                 expire;
     uint64_t                length;   /* of the body as it is, bytes */
     uint64_t                unpacked; /* of the body unpacked, bytes */

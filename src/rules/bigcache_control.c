@@ -162,9 +162,15 @@ bigcache_control_withholds(const bigcache_str_t *line,
 
         bigcache_field_split(&member, &split);
 
-        if (split.given
-            && bigcache_control_names_fields(&split.name)
-            && bigcache_field_lists(&split.value, name))
+        if (!split.given || !bigcache_control_names_fields(&split.name)) {
+            continue;
+        }
+
+        /* a backslash may be part of any name: withholds all fields */
+
+        if (bigcache_field_lists(&split.value, name)
+            || (split.value.len
+                && memchr(split.value.data, '\\', split.value.len)))
         {
             return 1;
         }

@@ -14,20 +14,22 @@
 
 
 static size_t bigcache_field_end(const bigcache_str_t *value, size_t at);
-static bigcache_str_t bigcache_field_trim(const u_char *p,
-    const u_char *last);
 
 
 int
 bigcache_field_next(const bigcache_str_t *value, size_t *at,
     bigcache_str_t *member)
 {
-    size_t  end;
+    size_t          end;
+    bigcache_str_t  part;
 
     while (*at < value->len) {
 
         end = bigcache_field_end(value, *at);
-        *member = bigcache_field_trim(value->data + *at, value->data + end);
+        part.data = value->data + *at;
+        part.len = end - *at;
+
+        *member = bigcache_field_trim(&part);
         *at = end + 1;
 
         if (member->len) {
@@ -36,6 +38,31 @@ bigcache_field_next(const bigcache_str_t *value, size_t *at,
     }
 
     return 0;
+}
+
+
+bigcache_str_t
+bigcache_field_trim(const bigcache_str_t *text)
+{
+    bigcache_str_t  trimmed;
+
+    trimmed = *text;
+
+    while (trimmed.len
+           && (trimmed.data[0] == ' ' || trimmed.data[0] == '\t'))
+    {
+        trimmed.data++;
+        trimmed.len--;
+    }
+
+    while (trimmed.len
+           && (trimmed.data[trimmed.len - 1] == ' '
+               || trimmed.data[trimmed.len - 1] == '\t'))
+    {
+        trimmed.len--;
+    }
+
+    return trimmed;
 }
 
 
@@ -173,24 +200,4 @@ bigcache_field_end(const bigcache_str_t *value, size_t at)
     }
 
     return value->len;
-}
-
-
-static bigcache_str_t
-bigcache_field_trim(const u_char *p, const u_char *last)
-{
-    bigcache_str_t  text;
-
-    while (p < last && (*p == ' ' || *p == '\t')) {
-        p++;
-    }
-
-    while (p < last && (last[-1] == ' ' || last[-1] == '\t')) {
-        last--;
-    }
-
-    text.data = p;
-    text.len = (size_t) (last - p);
-
-    return text;
 }

@@ -42,6 +42,10 @@ typedef struct {
 int bigcache_field_next(const bigcache_str_t *value, size_t *at,
     bigcache_str_t *member);
 
+/* returns the text without white space at its ends */
+
+bigcache_str_t bigcache_field_trim(const bigcache_str_t *text);
+
 /* splits a member of a list of NAME[=VALUE] */
 
 void bigcache_field_split(const bigcache_str_t *member,

@@ -47,9 +47,8 @@ bigcache_fresh(const bigcache_fresh_answer_t *answer, bigcache_fresh_t *fresh)
 
     return (fresh->lifetime > fresh->age
             || answer->validator
-            || (!fresh->revalidate
-                && fresh->lifetime + fresh->stale_while_revalidate
-                   + fresh->stale_if_error > fresh->age))
+            || fresh->lifetime + fresh->stale_while_revalidate > fresh->age
+            || fresh->lifetime + fresh->stale_if_error > fresh->age)
            ? BIGCACHE_FRESH_OK : BIGCACHE_FRESH_USELESS;
 }
 
@@ -209,17 +208,17 @@ bigcache_fresh_expires(const bigcache_fresh_answer_t *answer)
 static int64_t
 bigcache_fresh_age(const bigcache_fresh_answer_t *answer)
 {
-    int64_t  apparent;
+    int64_t  age, apparent;
 
-    if (answer->date == BIGCACHE_FRESH_NO_DATE
-        || answer->date >= answer->now)
-    {
-        return answer->age;
+    age = answer->age + answer->delay;
+
+    if (answer->date == BIGCACHE_FRESH_NO_DATE) {
+        return age;
     }
 
     apparent = answer->now - answer->date;
 
-    return (apparent > answer->age) ? apparent : answer->age;
+    return (apparent > age) ? apparent : age;
 }
 
 

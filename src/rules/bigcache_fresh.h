@@ -43,8 +43,8 @@ typedef enum {
 typedef struct {
     unsigned            status;
     unsigned            targeted:1;     /* control is that of a field for
-                                           caches like this: Expires and the
-                                           status do not count */
+                                           caches like this: Expires does not
+                                           count */
     unsigned            expires_given:1;
     unsigned            set_cookie:1;
     unsigned            vary_any:1;
@@ -55,6 +55,7 @@ typedef struct {
     int64_t             date;           /* BIGCACHE_FRESH_NO_DATE */
     int64_t             expires;        /* likewise */
     int64_t             age;            /* 0 */
+    int64_t             delay;          /* from the request to the answer */
 
     /* the following ones may be BIGCACHE_CONTROL_NONE */
 

@@ -9,13 +9,13 @@
 
 #include <string.h>
 
+#include "bigcache_field.h"
 #include "bigcache_pattern.h"
 
 
 static int bigcache_pattern_next(const bigcache_str_t *text, u_char separator,
     size_t *at, bigcache_str_t *part);
 static bigcache_str_t bigcache_pattern_name(const bigcache_str_t *part);
-static bigcache_str_t bigcache_pattern_trim(const bigcache_str_t *text);
 
 
 int
@@ -91,7 +91,7 @@ bigcache_pattern_cookies(const bigcache_str_t *line,
 
     for (at = 0; bigcache_pattern_next(line, ';', &at, &cookie); /* void */ ) {
 
-        cookie = bigcache_pattern_trim(&cookie);
+        cookie = bigcache_field_trim(&cookie);
 
         if (cookie.len == 0) {
             continue;
@@ -128,7 +128,7 @@ bigcache_pattern_cookie(const bigcache_str_t *line)
         name.len = 0;
     }
 
-    return bigcache_pattern_trim(&name);
+    return bigcache_field_trim(&name);
 }
 
 
@@ -173,29 +173,4 @@ bigcache_pattern_name(const bigcache_str_t *part)
     }
 
     return name;
-}
-
-
-static bigcache_str_t
-bigcache_pattern_trim(const bigcache_str_t *text)
-{
-    bigcache_str_t  trimmed;
-
-    trimmed = *text;
-
-    while (trimmed.len
-           && (trimmed.data[0] == ' ' || trimmed.data[0] == '\t'))
-    {
-        trimmed.data++;
-        trimmed.len--;
-    }
-
-    while (trimmed.len
-           && (trimmed.data[trimmed.len - 1] == ' '
-               || trimmed.data[trimmed.len - 1] == '\t'))
-    {
-        trimmed.len--;
-    }
-
-    return trimmed;
 }

@@ -66,12 +66,26 @@ bigcache_vary_add(bigcache_vary_t *vary, const bigcache_str_t *line)
 
 
 size_t
-bigcache_vary_normalize(u_char *dst, const bigcache_str_t *value)
+bigcache_vary_normalize(u_char *dst, const bigcache_str_t *name,
+    const bigcache_str_t *value)
 {
     size_t          at, len;
     bigcache_str_t  member;
 
     len = 0;
+
+    if (!bigcache_field_is(name, "accept")
+        && !bigcache_field_is(name, "accept-charset")
+        && !bigcache_field_is(name, "accept-language"))
+    {
+        member = bigcache_field_trim(value);
+
+        if (member.len) {
+            memcpy(dst, member.data, member.len);
+        }
+
+        return member.len;
+    }
 
     for (at = 0; bigcache_field_next(value, &at, &member); /* void */ ) {
 

@@ -50,11 +50,13 @@ void bigcache_vary_init(bigcache_vary_t *vary);
 void bigcache_vary_add(bigcache_vary_t *vary, const bigcache_str_t *line);
 
 /*
- * Copies the value of a field to dst, which must have room for all of it,
- * without white space at its ends and around its commas, and without empty
- * members.  Returns the bytes copied.
+ * Copies the value of the field of that name, in lower case, to dst, which must
+ * have room for all of it, without white space at its ends.  Of a field that is
+ * known to be a list, white space around commas and empty members are left out,
+ * too: of any other they may have a meaning.  Returns the bytes copied.
  */
-size_t bigcache_vary_normalize(u_char *dst, const bigcache_str_t *value);
+size_t bigcache_vary_normalize(u_char *dst, const bigcache_str_t *name,
+    const bigcache_str_t *value);
 
 
 #endif /* _BIGCACHE_VARY_H_INCLUDED_ */

@@ -17,9 +17,13 @@
 
 #define BIGCACHE_LEASE_SLOTS     6
 
-/* how long a thread waits for a bucket, milliseconds */
+/*
+ * How long a thread waits for a bucket, milliseconds.  To end a lease it waits
+ * longer: else all others would wait for the time of the lease.
+ */
 
 #define BIGCACHE_LEASE_PATIENCE  1
+#define BIGCACHE_LEASE_ENDING    100
 
 
 typedef enum {
@@ -65,7 +69,7 @@ struct bigcache_lease_shm_s {
 
 
 static bigcache_lease_bucket_t *bigcache_lease_lock(bigcache_lease_shm_t *shm,
-    uint64_t hash);
+    uint64_t hash, unsigned patience);
 static bigcache_lease_slot_t *bigcache_lease_find(
     bigcache_lease_bucket_t *bucket, uint64_t hash);
 static bigcache_lease_slot_t *bigcache_lease_room(
@@ -123,7 +127,7 @@ bigcache_lease_take(bigcache_lease_shm_t *shm, const bigcache_str_t *key,
 
     lease->hash = bigcache_siphash(shm->seed, key->data, key->len);
 
-    bucket = bigcache_lease_lock(shm, lease->hash);
+    bucket = bigcache_lease_lock(shm, lease->hash, BIGCACHE_LEASE_PATIENCE);
 
     if (bucket == NULL) {
         return BIGCACHE_LEASE_NONE;
@@ -170,21 +174,30 @@ bigcache_lease_look(bigcache_lease_shm_t *shm, int64_t now, int64_t time,
     bigcache_lease_slot_t    *slot;
     bigcache_lease_bucket_t  *bucket;
 
-    bucket = bigcache_lease_lock(shm, lease->hash);
+    bucket = bigcache_lease_lock(shm, lease->hash, BIGCACHE_LEASE_PATIENCE);
 
     if (bucket == NULL) {
 
         /* the next look may find it */
 
-        return BIGCACHE_LEASE_WAIT;
+        return (now < lease->until) ? BIGCACHE_LEASE_WAIT
+                                    : BIGCACHE_LEASE_NONE;
     }
 
     slot = bigcache_lease_find(bucket, lease->hash);
 
-    /* without a slot it was ended, and its room has been given away since */
+    if (slot == NULL
+        || (slot->state == BIGCACHE_LEASE_SLOT_HELD
+            && slot->serial != lease->serial
+            && !bigcache_lease_lost(slot, now)))
+    {
+        /* it was ended, and its room, or its key, has another lease since */
 
-    rc = slot ? bigcache_lease_slot(shm, slot, now, time, lease)
-              : BIGCACHE_LEASE_STORED;
+        rc = BIGCACHE_LEASE_STORED;
+
+    } else {
+        rc = bigcache_lease_slot(shm, slot, now, time, lease);
+    }
 
     bigcache_pidlock_unlock(&bucket->lock);
 
@@ -200,7 +213,7 @@ bigcache_lease_end(bigcache_lease_shm_t *shm, int64_t now, bigcache_lease_e as,
     bigcache_lease_slot_t    *slot;
     bigcache_lease_bucket_t  *bucket;
 
-    bucket = bigcache_lease_lock(shm, lease->hash);
+    bucket = bigcache_lease_lock(shm, lease->hash, BIGCACHE_LEASE_ENDING);
 
     if (bucket == NULL) {
 
@@ -273,7 +286,8 @@ bigcache_lease_stat(bigcache_lease_shm_t *shm, bigcache_lease_stat_t *stat)
 /* returns NULL if the lock is not to be had */
 
 static bigcache_lease_bucket_t *
-bigcache_lease_lock(bigcache_lease_shm_t *shm, uint64_t hash)
+bigcache_lease_lock(bigcache_lease_shm_t *shm, uint64_t hash,
+    unsigned patience)
 {
     unsigned __int128         n;
     bigcache_lease_bucket_t  *bucket;
@@ -282,7 +296,7 @@ bigcache_lease_lock(bigcache_lease_shm_t *shm, uint64_t hash)
 
     bucket = &shm->buckets[(uint64_t) (n >> 64)];
 
-    return (bigcache_pidlock(&bucket->lock, BIGCACHE_LEASE_PATIENCE)
+    return (bigcache_pidlock(&bucket->lock, patience)
             == BIGCACHE_PIDLOCK_BUSY) ? NULL : bucket;
 }
 

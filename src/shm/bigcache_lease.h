@@ -23,8 +23,9 @@
  *
  * The memory belongs to all processes of one nginx.  All times are those of
  * bigcache_time_monotonic(), milliseconds.  The calls wait for another process
- * to leave a bucket, one millisecond at most; a killed one is noticed.  Any
- * thread.
+ * to leave a bucket, for some instructions; for one that is stopped they wait
+ * two milliseconds, and bigcache_lease_end() 100.  A killed one is noticed.
+ * Any thread.
  */
 
 
@@ -43,7 +44,7 @@ typedef struct bigcache_lease_shm_s  bigcache_lease_shm_t;
 typedef enum {
     BIGCACHE_LEASE_LEADER = 0,  /* the caller makes the page */
     BIGCACHE_LEASE_WAIT,        /* another caller makes it */
-    BIGCACHE_LEASE_STORED,      /* it was stored: look for it */
+    BIGCACHE_LEASE_STORED,      /* the lease was ended: look for the page */
     BIGCACHE_LEASE_PASS,        /* it cannot be stored: do not wait */
     BIGCACHE_LEASE_FAILED,      /* the origin failed: do not ask it yet */
     BIGCACHE_LEASE_NONE         /* no room: go on without a lease */
@@ -84,7 +85,9 @@ bigcache_lease_e bigcache_lease_take(bigcache_lease_shm_t *shm,
 
 /*
  * Looks at a lease that was BIGCACHE_LEASE_WAIT.  time: for how long to take
- * it, if its leader has given it up.  Returns one of BIGCACHE_LEASE_*.
+ * it, if its leader has given it up.  Returns one of BIGCACHE_LEASE_*.  A
+ * caller that is told to look for the page, and finds none, must take the lease
+ * again: the key may have another leader by now.
  */
 bigcache_lease_e bigcache_lease_look(bigcache_lease_shm_t *shm, int64_t now,
     int64_t time, bigcache_lease_t *lease);
@@ -93,7 +96,8 @@ bigcache_lease_e bigcache_lease_look(bigcache_lease_shm_t *shm, int64_t now,
  * The leader ends the lease.  as: BIGCACHE_LEASE_STORED; _PASS or _FAILED, for
  * "time" milliseconds, which double with each failure in a row, up to most; or
  * _NONE if it has no page, and another caller is to make it.  Returns 1, or 0
- * if the lease is another leader's by now: then nothing has changed.
+ * if nothing has changed: the lease is another leader's by now, or a stopped
+ * process has its bucket, and its time will end it.
  */
 int bigcache_lease_end(bigcache_lease_shm_t *shm, int64_t now,
     bigcache_lease_e as, int64_t time, int64_t most,

@@ -141,8 +141,9 @@ test_hand_over(void)
            "the leader gives up");
     is_int(bigcache_lease_look(shm, 1011, 100, &two), BIGCACHE_LEASE_LEADER,
            "the next one that looks leads");
-    is_int(bigcache_lease_look(shm, 1012, 100, &three), BIGCACHE_LEASE_WAIT,
-           "the other one waits on");
+    is_int(bigcache_lease_look(shm, 1012, 100, &three),
+           BIGCACHE_LEASE_STORED, "the other one looks for the page");
+    is_int(take(1, 1012, &three), BIGCACHE_LEASE_WAIT, "and waits again");
 
     is_int(bigcache_lease_look(shm, 1111, 100, &three), BIGCACHE_LEASE_LEADER,
            "the time of the second one is over");
@@ -321,6 +322,8 @@ test_abandoned(void)
            "locked for long: without a lease");
     is_int(bigcache_lease_look(shm, 1003, 100, &two), BIGCACHE_LEASE_WAIT,
            "locked for long: a look waits");
+    is_int(bigcache_lease_look(shm, two.until, 100, &two),
+           BIGCACHE_LEASE_NONE, "locked for long: it does not wait for ever");
     is_int(bigcache_lease_end(shm, 1003, BIGCACHE_LEASE_STORED, 0, 0, &two),
            0, "locked for long: its time will end it");
 

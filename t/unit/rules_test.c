@@ -555,6 +555,9 @@ test_withholds(void)
     name = str("x-d");
     ok(!bigcache_control_withholds(&line, &name), "no such field");
 
+    line = str("private=\"Set\\-Cookie\"");
+    ok(bigcache_control_withholds(&line, &name), "a backslash: all fields");
+
     line = str("no-cache, private, foo=\"x-d\"");
     ok(!bigcache_control_withholds(&line, &name), "no fields");
 }
@@ -796,26 +799,33 @@ test_normalize(void)
 {
     size_t          i, len;
     u_char          got[64];
-    bigcache_str_t  value;
+    bigcache_str_t  name, value;
 
-    static const char *const  values[][2] = {
-        { "", "" },
-        { "en", "en" },
-        { " en ,\tde ", "en,de" },
-        { "en,,de,", "en,de" },
-        { "en;q=0.5, de", "en;q=0.5,de" },
-        { "de, en", "de,en" },
-        { "\"a, b\" , c", "\"a, b\",c" },
-        { "a  b", "a  b" }
+    static const char *const  values[][3] = {
+        { "accept-language", "", "" },
+        { "accept-language", " en ,\tde ", "en,de" },
+        { "accept-language", "en,,de,", "en,de" },
+        { "accept-language", "en;q=0.5, de", "en;q=0.5,de" },
+        { "accept-language", "de, en", "de,en" },
+        { "accept", "\"a, b\" , c", "\"a, b\",c" },
+        { "accept", "a  b", "a  b" },
+
+        /* no list: another value is another page */
+        { "x-lang", " en\t", "en" },
+        { "x-lang", ",en", ",en" },
+        { "x-lang", "a, b", "a, b" },
+        { "x-lang", " ", "" },
+        { "x-lang", ",", "," }
     };
 
     for (i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 
-        value = str(values[i][0]);
-        len = bigcache_vary_normalize(got, &value);
+        name = str(values[i][0]);
+        value = str(values[i][1]);
+        len = bigcache_vary_normalize(got, &name, &value);
 
-        is_mem(got, len, values[i][1], strlen(values[i][1]),
-               "normalize \"%s\"", values[i][0]);
+        is_mem(got, len, values[i][2], strlen(values[i][2]),
+               "normalize \"%s: %s\"", values[i][0], values[i][1]);
     }
 }
 
@@ -961,6 +971,10 @@ test_age(void)
     answer.date = NOW - 50;
     (void) decide("max-age=3600", &answer, &fresh);
     is_int(fresh.age, 50, "a Date further in the past");
+
+    answer.delay = 45;
+    (void) decide("max-age=3600", &answer, &fresh);
+    is_int(fresh.age, 55, "the time that the answer took counts");
 }
 
 
