@@ -118,7 +118,10 @@ bigcache_rc_t bigcache_store_delete(bigcache_store_t *store,
  */
 bigcache_rc_t bigcache_store_sync(bigcache_store_t *store);
 
-/* *stat is exact, but includes expired pages that are not swept yet */
+/*
+ * *stat is exact, but includes pages whose record is not removed yet: of those
+ * that have expired, and of those that a purge covers.
+ */
 
 bigcache_rc_t bigcache_store_stat(bigcache_store_t *store,
     bigcache_stat_t *stat);

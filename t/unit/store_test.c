@@ -47,6 +47,7 @@ static void test_pages(void);
 static void test_expect(void);
 static void test_expiry(void);
 static void test_purge(void);
+static void test_purge_left(void);
 static void test_purge_long(void);
 static void test_purge_replaced(void);
 static void test_large(void);
@@ -118,6 +119,7 @@ main(void)
     test_expect();
     test_expiry();
     test_purge();
+    test_purge_left();
     test_purge_long();
     test_purge_replaced();
     test_large();
@@ -295,6 +297,46 @@ test_purge(void)
     prefix = str("none");
     (void) purge(store, &prefix, 0, &n, &expired);
     is_int(n, 0, "nothing to purge");
+
+    stop(store);
+}
+
+
+/*
+ * The caller of a purge has begun it and was killed.  Its pages are gone at
+ * once, and are counted until the keeper has removed their records.
+ */
+
+static void
+test_purge_left(void)
+{
+    uint64_t           version;
+    unsigned           i;
+    bigcache_str_t     prefix;
+    bigcache_store_t  *store;
+
+    fresh();
+    store = start();
+
+    (void) put(store, "left/1", "x", 1, BIGCACHE_NEVER, 0);
+    (void) put(store, "stays", "x", 1, BIGCACHE_NEVER, 0);
+
+    prefix = str("left/");
+    is_int(bigcache_purge(store, &prefix, 0, 0, &version), BIGCACHE_OK,
+           "a purge begins");
+
+    ok(!has(store, "left/1", "x", 1), "its page is gone");
+
+    prefix = str("left/1");
+    is_int(bigcache_store_delete(store, &prefix, 0, 0), BIGCACHE_MISS,
+           "and cannot be deleted again");
+    is_int(count(store), 2, "but is counted");
+
+    for (i = 0; i < 1000 && count(store) != 1; i++) {
+        (void) usleep(10000);
+    }
+
+    is_int(count(store), 1, "until the keeper has removed it");
 
     stop(store);
 }
