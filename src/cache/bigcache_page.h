@@ -18,11 +18,21 @@
 
 #define BIGCACHE_KIND_JSON     1
 #define BIGCACHE_KIND_RAW      2
+#define BIGCACHE_KIND_PAGE     3        /* of an origin; its type is the head
+                                           of the answer, see
+                                           ../pages/bigcache_head.h */
 
-/* bytes of a key, and of a content type */
+/* bytes of a key, of a content type, and of the head of a page */
 
 #define BIGCACHE_KEY_MAX       8192
 #define BIGCACHE_TYPE_MAX      1024
+#define BIGCACHE_HEAD_MAX      16384
+
+/*
+ * The first byte of the keys of pages, which no key of the REST API has: the
+ * two never meet.
+ */
+#define BIGCACHE_PAGE_KEY      '\0'
 
 #define BIGCACHE_NEVER         INT64_MAX
 
@@ -57,11 +67,14 @@ typedef struct {
     int64_t                 expire;   /* ms since the epoch, BIGCACHE_NEVER */
     bigcache_str_t          type;
     uint64_t                expect;   /* BIGCACHE_EXPECT_*, or a version */
-    uint64_t                origin;   /* of the page this is made of, or 0 */
+    uint64_t                origin;   /* of the page this is made of, or 0; of
+                                         BIGCACHE_KIND_PAGE: page.latest from
+                                         before it was asked for */
     const bigcache_data_t  *data;
     unsigned                n;        /* pieces in data */
     uint64_t                unpacked; /* data is a gzip file of so many bytes,
                                          0: it is not packed yet */
+    unsigned                plain:1;  /* nor shall it be */
 
     /* an engine's, which makes a call again if an answer is lost; else 0 */
     uint64_t                retry_floor;
@@ -80,6 +93,9 @@ typedef struct {
     uint64_t                origin;   /* version of the page that this one was
                                          made of, else its own; 0 if it was
                                          peeked */
+    uint64_t                latest;   /* of a page that was read or missed:
+                                         the latest version of the cache before
+                                         the call returned; 0: not known */
     int64_t                 expire;
     uint64_t                length;   /* of the body as it is, bytes */
     uint64_t                unpacked; /* of the body unpacked, bytes */

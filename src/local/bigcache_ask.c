@@ -276,6 +276,8 @@ bigcache_ask(bigcache_ask_t *ask, unsigned call, const bigcache_str_t *key,
         return BIGCACHE_HELD;
     }
 
+    ask->latest = ask->called.answer.n[BIGCACHE_MESSAGE_LATEST];
+
     return rc;
 }
 

@@ -68,6 +68,7 @@ typedef struct {
     unsigned             begun:1;     /* an owner may have made it */
     unsigned             asked:1;     /* the last try went to an owner */
     unsigned             stale;       /* tries whose place was not valid */
+    uint64_t             latest;      /* version, as the owner answered last */
     bigcache_message_t   call;
     bigcache_called_t    called;
 } bigcache_ask_t;

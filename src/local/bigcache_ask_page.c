@@ -16,6 +16,7 @@
 #include "bigcache_ask_page.h"
 #include "bigcache_peek.h"
 #include "bigcache_store.h"
+#include "bigcache_version.h"
 
 
 static bigcache_rc_t bigcache_ask_page_found(bigcache_rc_t rc,
@@ -47,6 +48,7 @@ bigcache_ask_page_get(bigcache_cache_t *cache, const bigcache_str_t *key,
         bigcache_peek_note(local, key, &note);
 
         rc = bigcache_store_get(local->store, key, body, &stored);
+        ask.latest = bigcache_version_latest(local->store);
 
         if (rc == BIGCACHE_HELD) {
 
@@ -68,7 +70,10 @@ bigcache_ask_page_get(bigcache_cache_t *cache, const bigcache_str_t *key,
         bigcache_peek_enter(local, key, &note, rc, &stored.record);
     }
 
-    return bigcache_ask_page_found(rc, &stored, page);
+    rc = bigcache_ask_page_found(rc, &stored, page);
+    page->latest = ask.latest;
+
+    return rc;
 }
 
 

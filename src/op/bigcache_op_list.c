@@ -29,6 +29,12 @@
 #define BIGCACHE_OP_LIST_TIME  2000
 
 
+/* after it come all keys of the REST API, and before it those of pages */
+
+static const bigcache_str_t  bigcache_op_list_pages =
+    bigcache_string("\0\377");
+
+
 static bigcache_rc_t bigcache_op_list_parts(bigcache_op_t *op,
     bigcache_json_text_t *text, bigcache_list_t *list);
 static void bigcache_op_list_row(bigcache_json_text_t *text,
@@ -89,7 +95,8 @@ bigcache_op_list_parts(bigcache_op_t *op, bigcache_json_text_t *text,
     bigcache_list_row_t   row;
 
     n = 0;
-    after = op->after;
+    after = (op->after.data || op->key.len) ? op->after
+                                            : bigcache_op_list_pages;
     deadline = bigcache_time_monotonic() + BIGCACHE_OP_LIST_TIME;
 
     do {

@@ -153,6 +153,8 @@ bigcache_purge_begin(bigcache_store_t *store, const bigcache_str_t *prefix,
 
     *version = bigcache_version_next(store);
 
+    bigcache_removed_prefix(&store->removed, prefix, *version);
+
     /* takes the version that the call would have had whose answer was lost */
 
     if (retry_floor && retry_floor + 1 < *version) {

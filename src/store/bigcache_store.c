@@ -25,6 +25,7 @@
 #include "bigcache_store.h"
 #include "bigcache_sync.h"
 #include "bigcache_time.h"
+#include "bigcache_version.h"
 
 
 static void bigcache_store_free(bigcache_store_t *store);
@@ -91,6 +92,7 @@ bigcache_store_create(const bigcache_store_conf_t *conf)
     bigcache_large_init(&store->outside, store);
 
     bigcache_purges_init(&store->purges);
+    bigcache_removed_init(&store->removed);
     bigcache_body_init(&store->bodies);
     bigcache_granted_init(&store->granted);
 
@@ -114,6 +116,7 @@ bigcache_store_destroy(bigcache_store_t *store)
     bigcache_import_close(store);
     bigcache_granted_destroy(&store->granted);
     bigcache_body_destroy(&store->bodies);
+    bigcache_removed_destroy(&store->removed);
     bigcache_purges_destroy(&store->purges);
 
     if (store->conf.hot) {
@@ -332,6 +335,8 @@ bigcache_store_remove(bigcache_store_t *store, const bigcache_str_t *key,
         bigcache_core_leave(store);
         return due;
     }
+
+    bigcache_removed_key(&store->removed, key, bigcache_version_next(store));
 
     memset(&match, 0, sizeof(bigcache_match_t));
     match.version = expect;

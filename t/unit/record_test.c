@@ -239,7 +239,7 @@ test_refused(void)
     is_int(bigcache_record_decode(&out, buf, size + 1), -1, "one byte more");
 
     is_int(broken(buf, size, 0, 1), -1, "another format");
-    is_int(broken(buf, size, 1, 3), -1, "unknown kind");
+    is_int(broken(buf, size, 1, 4), -1, "unknown kind");
     is_int(broken(buf, size, 2, 4), -1, "unknown flag");
     is_int(broken(buf, size, 2, 2), -1, "a place where the body is");
     is_int(broken(buf, size, 3, 1), -1, "not zero");

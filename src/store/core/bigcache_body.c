@@ -357,11 +357,15 @@ bigcache_body_small(bigcache_bodies_t *bodies, const bigcache_put_t *put,
                                    strerror(errno));
     }
 
-    rc = put->unpacked ? BIGCACHE_OK
-                       : bigcache_body_pack(bodies, draft, &memory, head);
+    rc = (put->unpacked || put->plain)
+         ? BIGCACHE_OK
+         : bigcache_body_pack(bodies, draft, &memory, head);
 
     if (rc == BIGCACHE_OK) {
-        rc = draft->record.length
+
+        /* the head of a page is in its entry */
+
+        rc = (draft->record.length || put->kind == BIGCACHE_KIND_PAGE)
              ? bigcache_body_append(bodies, put, draft, memory)
              : bigcache_body_empty(draft);
     }

@@ -37,6 +37,7 @@
 #include "bigcache_generation.h"
 #include "bigcache_granted.h"
 #include "bigcache_purges.h"
+#include "bigcache_removed.h"
 #include "bigcache_segments.h"
 
 
@@ -82,6 +83,7 @@ struct bigcache_store_s {
     bigcache_bodies_t             bodies;    /* written inside the store */
     bigcache_bodies_t             outside;   /* large, bigcache_large.h */
     bigcache_purges_t             purges;
+    bigcache_removed_t            removed;
     bigcache_granted_t            granted;
 
     /* each change of what the mutex protects broadcasts cond */

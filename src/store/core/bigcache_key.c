@@ -22,6 +22,8 @@
 
 
 static int bigcache_key_expected(const bigcache_old_t *old, uint64_t expect);
+static int bigcache_key_removed(bigcache_store_t *store,
+    const bigcache_str_t *key, const bigcache_draft_t *draft);
 static int bigcache_key_done(const bigcache_old_t *old, uint64_t expect,
     uint64_t retry_floor, const bigcache_draft_t *draft);
 static bigcache_rc_t bigcache_key_store_locked(bigcache_store_t *store,
@@ -59,8 +61,10 @@ bigcache_key_replace(bigcache_store_t *store, const bigcache_str_t *key,
                                 ? old->record.version
                                 : bigcache_version_next(store);
 
-    } else if (rc == BIGCACHE_OK && !bigcache_key_expected(old, expect)) {
-
+    } else if (rc == BIGCACHE_OK
+               && (!bigcache_key_expected(old, expect)
+                   || bigcache_key_removed(store, key, draft)))
+    {
         rc = BIGCACHE_MISMATCH;
 
     } else if (rc == BIGCACHE_OK) {
@@ -307,6 +311,18 @@ bigcache_key_expected(const bigcache_old_t *old, uint64_t expect)
     }
 
     return old->live && old->record.version == expect;
+}
+
+
+/* tells whether the key was removed since the page of an origin was asked for */
+
+static int
+bigcache_key_removed(bigcache_store_t *store, const bigcache_str_t *key,
+    const bigcache_draft_t *draft)
+{
+    return draft->record.kind == BIGCACHE_KIND_PAGE
+           && bigcache_removed_since(&store->removed, key,
+                                     draft->record.origin);
 }
 
 

@@ -205,11 +205,13 @@ int
 bigcache_record_check(const bigcache_record_t *record)
 {
     if ((record->kind != BIGCACHE_KIND_JSON
-         && record->kind != BIGCACHE_KIND_RAW)
+         && record->kind != BIGCACHE_KIND_RAW
+         && record->kind != BIGCACHE_KIND_PAGE)
         || (record->flags & ~(BIGCACHE_FLAG_GZIP|BIGCACHE_FLAG_SEGMENT
                               |BIGCACHE_FLAG_REWRITTEN
                               |BIGCACHE_FLAG_PREVIOUS))
-        || record->type.len > BIGCACHE_TYPE_MAX
+        || record->type.len > (record->kind == BIGCACHE_KIND_PAGE
+                               ? BIGCACHE_HEAD_MAX : BIGCACHE_TYPE_MAX)
         || record->length > INT64_MAX / 2
         || record->unpacked > INT64_MAX / 2
         || record->head > record->unpacked)

@@ -21,7 +21,7 @@
  *      4  u32  CRC-32 of what follows here, up to the body
  *      8  u32  CRC-32 of the body
  *     12  u16  length of the key, bytes
- *     14  u16  length of the content type, bytes
+ *     14  u16  length of the content type, or of the head, bytes
  *     16  u64  length of the body as it is stored here, bytes
  *     24  u64  length of the body unpacked, bytes
  *     32  u64  version, as in bigcache_record.h
@@ -56,7 +56,7 @@
 /* the most bytes that are needed to decode an entry without its body */
 
 #define BIGCACHE_ENTRY_HEADER_MAX                                             \
-    (BIGCACHE_ENTRY_HEADER + BIGCACHE_KEY_MAX + BIGCACHE_TYPE_MAX)
+    (BIGCACHE_ENTRY_HEADER + BIGCACHE_KEY_MAX + BIGCACHE_HEAD_MAX)
 
 
 typedef struct {
