@@ -16,6 +16,7 @@
  *     task       posts the operation, resumes the request
  *     turn       lets long operations wait for each other before that
  *     gauges     another way into a thread and back, which does not wait long
+ *     job        likewise for what no request waits for to its end
  *     status     notes and counts what came of the operation
  *     send       header and body of the answer
  *     unpack     the bytes of a packed page, as the client reads them
@@ -38,16 +39,26 @@
 #include <ngx_http.h>
 
 #include "bigcache_hot.h"
+#include "bigcache_lease.h"
 #include "bigcache_metrics.h"
 #include "bigcache_op.h"
 #include "bigcache_shared.h"
 
 
-/* the zone of a store, for all processes */
+/* slots, by hash, for keys that are being removed */
+
+#define NGX_HTTP_BIGCACHE_REMOVING   1024
+
+/*
+ * The zone of a store, for all processes.  removing: until when a key of that
+ * slot may still be read although its removal was asked for, monotonic ms.
+ */
 
 typedef struct {
     bigcache_metrics_t                metrics;
     bigcache_shared_t                 shared;
+    bigcache_lease_shm_t             *lease;    /* NULL: the zone is small */
+    _Atomic int64_t                   removing[NGX_HTTP_BIGCACHE_REMOVING];
     bigcache_hot_shm_t               *hot;      /* the rest of the zone */
 } ngx_http_bigcache_shm_t;
 
@@ -127,6 +138,25 @@ typedef ngx_int_t (*ngx_http_bigcache_reply_pt)(ngx_http_request_t *r,
 
 
 #define NGX_HTTP_BIGCACHE_UNPROCESSABLE  422
+
+/*
+ * what a thread does for no request: run in the thread, and done after it in
+ * the event loop; if failed is set, run was not called
+ */
+
+typedef struct ngx_http_bigcache_job_s  ngx_http_bigcache_job_t;
+
+struct ngx_http_bigcache_job_s {
+    ngx_thread_task_t                 task;
+    ngx_http_bigcache_zone_t         *zone;
+    void                            (*run)(ngx_http_bigcache_job_t *job);
+    void                            (*done)(ngx_http_bigcache_job_t *job);
+    ngx_http_bigcache_turn_t          turn;
+    unsigned                          large:1;
+    unsigned                          waiting:1;  /* for its turn */
+    unsigned                          failed:1;
+};
+
 
 /* flags of a route, for this folder; those of a front end begin at 0x100 */
 
@@ -220,6 +250,15 @@ ngx_int_t ngx_http_bigcache_task_post(ngx_http_request_t *r,
  */
 ngx_int_t ngx_http_bigcache_gauges(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx, ngx_http_handler_pt handler);
+
+
+/*
+ * job: posts a job, whose zone, run and done the caller must set, and whose
+ * memory must stay until done is called.  If large is set, it waits for a turn
+ * as long operations do.  Returns NGX_OK; or NGX_BUSY if a queue is full: then
+ * neither run nor done is called.
+ */
+ngx_int_t ngx_http_bigcache_job_post(ngx_http_bigcache_job_t *job);
 
 
 /* turn: which of the long operations may have a thread */
@@ -345,6 +384,10 @@ void ngx_http_bigcache_worker_exit_process(ngx_cycle_t *cycle);
 /* variables: $bigcache_status */
 
 ngx_int_t ngx_http_bigcache_variables_add(ngx_conf_t *cf);
+
+/* sets who knows $bigcache_status of requests that have no context here */
+
+void ngx_http_bigcache_variables_front(ngx_http_get_variable_pt handler);
 
 
 /* status: $bigcache_status, Cache-Status, and the counters */

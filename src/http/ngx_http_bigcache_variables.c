@@ -18,6 +18,18 @@ static ngx_int_t ngx_http_bigcache_variables_status(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 
 
+/* of a front end whose requests have contexts of their own */
+
+static ngx_http_get_variable_pt  ngx_http_bigcache_variables_other;
+
+
+void
+ngx_http_bigcache_variables_front(ngx_http_get_variable_pt handler)
+{
+    ngx_http_bigcache_variables_other = handler;
+}
+
+
 ngx_int_t
 ngx_http_bigcache_variables_add(ngx_conf_t *cf)
 {
@@ -45,6 +57,11 @@ ngx_http_bigcache_variables_status(ngx_http_request_t *r,
     ctx = ngx_http_bigcache_ctx_find(r);
 
     if (ctx == NULL || ctx->status.len == 0) {
+
+        if (ngx_http_bigcache_variables_other) {
+            return ngx_http_bigcache_variables_other(r, v, data);
+        }
+
         v->not_found = 1;
         return NGX_OK;
     }

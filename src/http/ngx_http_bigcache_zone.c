@@ -19,6 +19,15 @@
 #include "bigcache_local.h"
 
 
+/* the part of a zone that leases have, and the most bytes of it */
+
+#define NGX_HTTP_BIGCACHE_LEASE_SHARE  8
+#define NGX_HTTP_BIGCACHE_LEASE_MAX    (1024 * 1024)
+
+
+static void ngx_http_bigcache_init_lease(ngx_slab_pool_t *shpool,
+    ngx_http_bigcache_shm_t *shm);
+static void ngx_http_bigcache_seed(uint64_t seed[2]);
 static void ngx_http_bigcache_init_hot(ngx_slab_pool_t *shpool,
     ngx_http_bigcache_shm_t *shm);
 static void ngx_http_bigcache_log(void *data, int level, const char *text);
@@ -99,6 +108,7 @@ ngx_http_bigcache_zone_init(ngx_shm_zone_t *shm_zone, void *data)
                 return NGX_ERROR;
             }
 
+            ngx_http_bigcache_init_lease(shpool, shpool->data);
             ngx_http_bigcache_init_hot(shpool, shpool->data);
         }
 
@@ -133,6 +143,39 @@ ngx_http_bigcache_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 }
 
 
+/* gives a part of the zone to the leases */
+
+static void
+ngx_http_bigcache_init_lease(ngx_slab_pool_t *shpool,
+    ngx_http_bigcache_shm_t *shm)
+{
+    void      *p;
+    size_t     size;
+    uint64_t   seed[2];
+
+    size = shpool->pfree * ngx_pagesize / NGX_HTTP_BIGCACHE_LEASE_SHARE;
+    size = ngx_min(size, NGX_HTTP_BIGCACHE_LEASE_MAX);
+    size -= size % ngx_pagesize;
+
+    p = size ? ngx_slab_calloc(shpool, size) : NULL;
+
+    if (p) {
+        ngx_http_bigcache_seed(seed);
+        shm->lease = bigcache_lease_create(p, size, seed);
+    }
+}
+
+
+static void
+ngx_http_bigcache_seed(uint64_t seed[2])
+{
+    if (getrandom(seed, 2 * sizeof(uint64_t), 0) != 2 * sizeof(uint64_t)) {
+        seed[0] = (uint64_t) ngx_random() << 32 | ngx_random();
+        seed[1] = (uint64_t) ngx_random() << 32 | ngx_random();
+    }
+}
+
+
 /* gives the rest of the zone to the hot index, in one piece */
 
 static void
@@ -143,10 +186,7 @@ ngx_http_bigcache_init_hot(ngx_slab_pool_t *shpool,
     size_t     size;
     uint64_t   seed[2];
 
-    if (getrandom(seed, sizeof(seed), 0) != sizeof(seed)) {
-        seed[0] = (uint64_t) ngx_random() << 32 | ngx_random();
-        seed[1] = (uint64_t) ngx_random() << 32 | ngx_random();
-    }
+    ngx_http_bigcache_seed(seed);
 
     shpool->log_nomem = 0;
 

@@ -44,13 +44,16 @@
  * the request: the names of those are the names of the fields here.
  * REVALIDATE: it must not be used when it is not fresh.  TTL: only the
  * configuration says how long it is fresh.  COOKIES: it varies by the cookies.
- * ENCODED: it has a Content-Encoding, among the fields.
+ * ENCODED: it has a Content-Encoding, among the fields.  GZIP: the origin sent
+ * it as a gzip file.  ACCEPT: its Vary names Accept-Encoding.
  */
 #define BIGCACHE_HEAD_VARIES      0x01
 #define BIGCACHE_HEAD_REVALIDATE  0x02
 #define BIGCACHE_HEAD_TTL         0x04
 #define BIGCACHE_HEAD_COOKIES     0x08
 #define BIGCACHE_HEAD_ENCODED     0x10
+#define BIGCACHE_HEAD_GZIP        0x20
+#define BIGCACHE_HEAD_ACCEPT      0x40
 
 
 typedef struct {

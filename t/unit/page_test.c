@@ -209,7 +209,7 @@ test_removed(void)
     ok(!bigcache_removed_since(removed, &b, 9), "another key");
 
     bigcache_removed_key(removed, &a, 5);
-    ok(bigcache_removed_since(removed, &a, 9), "an earlier one changes nothing");
+    ok(bigcache_removed_since(removed, &a, 9), "an earlier one is no news");
 
     bigcache_removed_all(removed, 20);
     ok(bigcache_removed_since(removed, &b, 19), "all");

@@ -314,7 +314,7 @@ bigcache_key_expected(const bigcache_old_t *old, uint64_t expect)
 }
 
 
-/* tells whether the key was removed since the page of an origin was asked for */
+/* tells whether the key was removed since its page was asked for */
 
 static int
 bigcache_key_removed(bigcache_store_t *store, const bigcache_str_t *key,

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "bigcache_hash.h"
+#include "bigcache_page.h"
 #include "bigcache_removed.h"
 
 
@@ -126,9 +127,21 @@ bigcache_removed_since(bigcache_removed_t *removed,
 static uint64_t *
 bigcache_removed_slot(bigcache_removed_t *removed, const bigcache_str_t *key)
 {
-    uint64_t  hash;
+    size_t         len;
+    uint64_t       hash;
+    const u_char  *end;
 
-    hash = bigcache_hash(0, key->data, key->len);
+    len = key->len;
+
+    if (len && key->data[0] == BIGCACHE_PAGE_KEY) {
+
+        /* the page of a URL is removed with all its variants */
+
+        end = memchr(key->data + 1, '\0', len - 1);
+        len = end ? (size_t) (end - key->data) : len;
+    }
+
+    hash = bigcache_hash(0, key->data, len);
 
     return &removed->slots[hash % BIGCACHE_REMOVED_SLOTS];
 }

@@ -12,10 +12,12 @@
  * and must not be stored.  So the latest removal of each key is noted here, by
  * its version, and a put compares the version at which its fetch began.
  *
- * The memory is bounded, and errs only by taking a key for removed: keys share
- * slots by their hash, and when there are too many prefixes, the oldest of them
- * becomes a removal of all keys.  So does an opening of the store, since this
- * process does not know what another one has removed.
+ * The removal of a page counts for its variants, too, whose keys begin with its
+ * key and NUL.  The memory is bounded, and errs only by taking a key for
+ * removed: keys share slots by their hash, and when there are too many
+ * prefixes, the oldest of them becomes a removal of all keys.  So does an
+ * opening of the store, since this process does not know what another one has
+ * removed.
  *
  * It has a lock of its own.  Any thread; never blocks on the disk.
  */

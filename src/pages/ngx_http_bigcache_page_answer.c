@@ -1,0 +1,905 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * Looks at an answer of the upstream: may it be stored, for how long, and what
+ * is its head?  How long is read from what the upstream has sent.  The fields
+ * to store are those that the client gets: without what proxy_hide_header and
+ * its like remove.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "bigcache_date.h"
+#include "bigcache_field.h"
+#include "bigcache_pattern.h"
+#include "bigcache_time.h"
+#include "ngx_http_bigcache_pages.h"
+
+
+/* seconds that a page is kept so that it can be revalidated */
+
+#define NGX_HTTP_BIGCACHE_PAGE_KEEP  86400
+
+/* the lines of one targeted field, joined */
+
+#define NGX_HTTP_BIGCACHE_PAGE_TARGETED  1024
+
+
+/* what is read of the fields of an answer */
+
+typedef struct {
+    bigcache_fresh_answer_t   fresh;
+    bigcache_vary_t          *vary;
+    ngx_str_t                 targeted[2];
+    u_char                    joined[2][NGX_HTTP_BIGCACHE_PAGE_TARGETED];
+    ngx_str_t                 date;
+    ngx_str_t                 encoding;
+    unsigned                  control:1;      /* there is a Cache-Control */
+    unsigned                  accept:1;       /* Vary: Accept-Encoding */
+} ngx_http_bigcache_page_answer_t;
+
+typedef void (*ngx_http_bigcache_page_answer_pt)(
+    ngx_http_bigcache_page_ctx_t *ctx, ngx_http_bigcache_page_answer_t *answer,
+    bigcache_str_t *value);
+
+typedef struct {
+    ngx_str_t                         name;         /* lower case */
+    ngx_http_bigcache_page_answer_pt  handler;
+    ngx_uint_t                        ignored;      /* by such a bit */
+} ngx_http_bigcache_page_reader_t;
+
+
+static void ngx_http_bigcache_page_answer_read(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer);
+static void ngx_http_bigcache_page_answer_stored(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer);
+static ngx_uint_t ngx_http_bigcache_page_answer_has(ngx_http_request_t *r,
+    const bigcache_str_t *name);
+static void ngx_http_bigcache_page_answer_field(
+    ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, ngx_table_elt_t *h);
+static void ngx_http_bigcache_page_answer_control(
+    ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value);
+static void ngx_http_bigcache_page_answer_own(
+    ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value);
+static void ngx_http_bigcache_page_answer_cdn(
+    ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value);
+static void ngx_http_bigcache_page_answer_join(
+    ngx_http_bigcache_page_answer_t *answer, ngx_uint_t i,
+    bigcache_str_t *value);
+static void ngx_http_bigcache_page_answer_accel(
+    ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value);
+static void ngx_http_bigcache_page_answer_expires(
+    ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value);
+static void ngx_http_bigcache_page_answer_date(
+    ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value);
+static void ngx_http_bigcache_page_answer_age(
+    ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value);
+static void ngx_http_bigcache_page_answer_set_cookie(
+    ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value);
+static void ngx_http_bigcache_page_answer_vary(
+    ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value);
+static void ngx_http_bigcache_page_answer_validator(
+    ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value);
+static void ngx_http_bigcache_page_answer_encoding(
+    ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value);
+static void ngx_http_bigcache_page_answer_targeted(
+    ngx_http_bigcache_page_answer_t *answer);
+static void ngx_http_bigcache_page_answer_conf(
+    ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer);
+static ngx_uint_t ngx_http_bigcache_page_answer_cookies(
+    ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_fresh_t *fresh,
+    bigcache_head_t *head);
+static void ngx_http_bigcache_page_answer_times(
+    ngx_http_bigcache_page_ctx_t *ctx, bigcache_fresh_t *fresh,
+    ngx_uint_t validator, bigcache_head_t *head);
+static ngx_int_t ngx_http_bigcache_page_answer_head(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_head_t *head,
+    ngx_uint_t again);
+static void ngx_http_bigcache_page_answer_fields(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx, bigcache_head_t *head);
+static void ngx_http_bigcache_page_answer_former(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx);
+static ngx_uint_t ngx_http_bigcache_page_answer_hop(ngx_http_request_t *r,
+    bigcache_str_t *name);
+static ngx_uint_t ngx_http_bigcache_page_answer_text(ngx_http_request_t *r);
+
+
+static const ngx_http_bigcache_page_reader_t
+    ngx_http_bigcache_page_readers[] = {
+
+    { ngx_string("cache-control"), ngx_http_bigcache_page_answer_control,
+      NGX_HTTP_BIGCACHE_PAGE_IGN_CONTROL },
+    { ngx_string("bigcache-cache-control"), ngx_http_bigcache_page_answer_own,
+      NGX_HTTP_BIGCACHE_PAGE_IGN_CONTROL },
+    { ngx_string("cdn-cache-control"), ngx_http_bigcache_page_answer_cdn,
+      NGX_HTTP_BIGCACHE_PAGE_IGN_CONTROL },
+    { ngx_string("x-accel-expires"), ngx_http_bigcache_page_answer_accel,
+      NGX_HTTP_BIGCACHE_PAGE_IGN_ACCEL },
+    { ngx_string("expires"), ngx_http_bigcache_page_answer_expires,
+      NGX_HTTP_BIGCACHE_PAGE_IGN_EXPIRES },
+    { ngx_string("date"), ngx_http_bigcache_page_answer_date, 0 },
+    { ngx_string("age"), ngx_http_bigcache_page_answer_age, 0 },
+    { ngx_string("set-cookie"), ngx_http_bigcache_page_answer_set_cookie,
+      NGX_HTTP_BIGCACHE_PAGE_IGN_COOKIE },
+    { ngx_string("vary"), ngx_http_bigcache_page_answer_vary,
+      NGX_HTTP_BIGCACHE_PAGE_IGN_VARY },
+    { ngx_string("etag"), ngx_http_bigcache_page_answer_validator, 0 },
+    { ngx_string("last-modified"), ngx_http_bigcache_page_answer_validator,
+      0 },
+    { ngx_string("content-encoding"), ngx_http_bigcache_page_answer_encoding,
+      0 },
+
+    { ngx_null_string, NULL, 0 }
+};
+
+
+bigcache_fresh_e
+ngx_http_bigcache_page_answer(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx, ngx_uint_t again)
+{
+    bigcache_head_t                   head;
+    bigcache_fresh_e                  why;
+    bigcache_fresh_t                  fresh;
+    ngx_http_bigcache_page_answer_t  *answer;
+
+    answer = ngx_pcalloc(r->pool, sizeof(ngx_http_bigcache_page_answer_t));
+    if (answer == NULL) {
+        return BIGCACHE_FRESH_UNKNOWN;
+    }
+
+    answer->vary = ngx_palloc(r->pool, sizeof(bigcache_vary_t));
+    if (answer->vary == NULL) {
+        return BIGCACHE_FRESH_UNKNOWN;
+    }
+
+    ngx_http_bigcache_page_answer_read(r, ctx, answer);
+
+    if (again) {
+        ngx_http_bigcache_page_answer_stored(r, ctx, answer);
+    }
+
+    ngx_http_bigcache_page_answer_targeted(answer);
+    ngx_http_bigcache_page_answer_conf(ctx, answer);
+
+    why = bigcache_fresh(&answer->fresh, &fresh);
+
+    if (why != BIGCACHE_FRESH_OK) {
+        return why;
+    }
+
+    ngx_memzero(&head, sizeof(bigcache_head_t));
+
+    head.status = answer->fresh.status;
+    head.took = (uint32_t) (bigcache_time_monotonic() - ctx->asked);
+
+    if (!ngx_http_bigcache_page_answer_cookies(ctx, answer, &fresh, &head)) {
+        return BIGCACHE_FRESH_PRIVATE;
+    }
+
+    ngx_http_bigcache_page_answer_times(ctx, &fresh, answer->fresh.validator,
+                                        &head);
+
+    ctx->vary = answer->vary;
+
+    return (ngx_http_bigcache_page_answer_head(r, ctx, answer, &head, again)
+            == NGX_OK)
+           ? BIGCACHE_FRESH_OK : BIGCACHE_FRESH_UNKNOWN;
+}
+
+
+static void
+ngx_http_bigcache_page_answer_read(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    bigcache_fresh_init(&answer->fresh);
+    bigcache_vary_init(answer->vary);
+
+    answer->fresh.status = (unsigned) r->headers_out.status;
+    answer->fresh.now = bigcache_time_now() / 1000;
+    answer->fresh.delay = (bigcache_time_monotonic() - ctx->asked) / 1000;
+    answer->fresh.authorized = ctx->authorized;
+
+    for (part = &r->upstream->headers_in.headers.part; part; part = part->next)
+    {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (h[i].hash) {
+                ngx_http_bigcache_page_answer_field(ctx, answer, &h[i]);
+            }
+        }
+    }
+
+    answer->fresh.vary_any = answer->vary->any;
+}
+
+
+/* what a 304 does not say is as before, but for when it was made */
+
+static void
+ngx_http_bigcache_page_answer_stored(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer)
+{
+    size_t           at;
+    bigcache_str_t   name, value;
+    ngx_table_elt_t  h;
+
+    ngx_memzero(&h, sizeof(ngx_table_elt_t));
+
+    at = 0;
+
+    while (bigcache_head_next(&ctx->head, &at, &name, &value)) {
+
+        if (bigcache_field_is(&name, "date")
+            || ngx_http_bigcache_page_answer_has(r, &name))
+        {
+            continue;
+        }
+
+        h.key.data = (u_char *) name.data;
+        h.key.len = name.len;
+        h.value.data = (u_char *) value.data;
+        h.value.len = value.len;
+
+        ngx_http_bigcache_page_answer_field(ctx, answer, &h);
+    }
+
+    answer->fresh.status = ctx->head.status;
+    answer->fresh.validator = 1;
+    answer->fresh.vary_any = answer->vary->any;
+}
+
+
+/* returns 1 if the upstream has sent a field of that name, or 0 */
+
+static ngx_uint_t
+ngx_http_bigcache_page_answer_has(ngx_http_request_t *r,
+    const bigcache_str_t *name)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->upstream->headers_in.headers.part; part; part = part->next)
+    {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (h[i].hash
+                && h[i].key.len == name->len
+                && ngx_strncasecmp(h[i].key.data, (u_char *) name->data,
+                                   name->len)
+                   == 0)
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_http_bigcache_page_answer_field(ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, ngx_table_elt_t *h)
+{
+    bigcache_str_t                          value;
+    const ngx_http_bigcache_page_reader_t  *reader;
+
+    for (reader = ngx_http_bigcache_page_readers; reader->name.len; reader++) {
+
+        if (reader->name.len == h->key.len
+            && ngx_strncasecmp(reader->name.data, h->key.data, h->key.len)
+               == 0)
+        {
+            if (!(reader->ignored & ctx->conf->ignore_headers)) {
+                value.data = h->value.data;
+                value.len = h->value.len;
+
+                reader->handler(ctx, answer, &value);
+            }
+
+            return;
+        }
+    }
+}
+
+
+static void
+ngx_http_bigcache_page_answer_control(ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value)
+{
+    bigcache_control_add(&answer->fresh.control, value);
+}
+
+
+static void
+ngx_http_bigcache_page_answer_own(ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value)
+{
+    ngx_http_bigcache_page_answer_join(answer, 0, value);
+}
+
+
+static void
+ngx_http_bigcache_page_answer_cdn(ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value)
+{
+    ngx_http_bigcache_page_answer_join(answer, 1, value);
+}
+
+
+/* lines that are too long together are no valid dictionary */
+
+static void
+ngx_http_bigcache_page_answer_join(ngx_http_bigcache_page_answer_t *answer,
+    ngx_uint_t i, bigcache_str_t *value)
+{
+    u_char     *p;
+    ngx_str_t  *all;
+
+    all = &answer->targeted[i];
+
+    if (all->len + 2 + value->len > NGX_HTTP_BIGCACHE_PAGE_TARGETED) {
+        all->data = answer->joined[i];
+        all->len = 1;
+        all->data[0] = '!';
+
+        return;
+    }
+
+    p = answer->joined[i] + all->len;
+
+    if (all->data) {
+        *p++ = ',';
+    }
+
+    p = ngx_cpymem(p, value->data, value->len);
+
+    all->data = answer->joined[i];
+    all->len = p - all->data;
+}
+
+
+/* a number of seconds, "@" and the time of the epoch, or "off" */
+
+static void
+ngx_http_bigcache_page_answer_accel(ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value)
+{
+    ngx_int_t       at;
+    int64_t         seconds;
+    bigcache_str_t  text;
+
+    text = bigcache_field_trim(value);
+
+    if (text.len && text.data[0] == '@') {
+        at = ngx_atotm((u_char *) text.data + 1, text.len - 1);
+
+        if (at != NGX_ERROR) {
+            seconds = at - answer->fresh.now;
+            answer->fresh.accel = (seconds > 0) ? seconds : 0;
+        }
+
+        return;
+    }
+
+    if (bigcache_field_seconds(&text, &seconds) == 0) {
+        answer->fresh.accel = seconds;
+    }
+}
+
+
+static void
+ngx_http_bigcache_page_answer_expires(ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value)
+{
+    /* several lines are no date */
+
+    if (answer->fresh.expires_given
+        || bigcache_date_parse(value, answer->fresh.now,
+                               &answer->fresh.expires)
+           == -1)
+    {
+        answer->fresh.expires = BIGCACHE_FRESH_NO_DATE;
+    }
+
+    answer->fresh.expires_given = 1;
+}
+
+
+static void
+ngx_http_bigcache_page_answer_date(ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value)
+{
+    if (bigcache_date_parse(value, answer->fresh.now, &answer->fresh.date)
+        == -1)
+    {
+        answer->fresh.date = BIGCACHE_FRESH_NO_DATE;
+        return;
+    }
+
+    answer->date.data = (u_char *) value->data;
+    answer->date.len = value->len;
+}
+
+
+/* the first member counts, RFC 9111, section 5.1 */
+
+static void
+ngx_http_bigcache_page_answer_age(ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value)
+{
+    size_t          at;
+    int64_t         age;
+    bigcache_str_t  member;
+
+    at = 0;
+
+    if (answer->fresh.age == 0
+        && bigcache_field_next(value, &at, &member)
+        && bigcache_field_seconds(&member, &age) == 0)
+    {
+        answer->fresh.age = age;
+    }
+}
+
+
+static void
+ngx_http_bigcache_page_answer_set_cookie(ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value)
+{
+    ngx_array_t     *strip;
+    bigcache_str_t   name;
+
+    strip = ctx->conf->strip_cookies;
+    name = bigcache_pattern_cookie(value);
+
+    if (strip == NULL
+        || name.len == 0
+        || !bigcache_pattern_match(strip->elts, strip->nelts, &name))
+    {
+        answer->fresh.set_cookie = 1;
+    }
+}
+
+
+static void
+ngx_http_bigcache_page_answer_vary(ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value)
+{
+    static const bigcache_str_t  accept = bigcache_string("Accept-Encoding");
+
+    bigcache_vary_add(answer->vary, value);
+
+    answer->accept |= bigcache_field_lists(value, &accept);
+}
+
+
+static void
+ngx_http_bigcache_page_answer_validator(ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value)
+{
+    answer->fresh.validator = 1;
+}
+
+
+static void
+ngx_http_bigcache_page_answer_encoding(ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value)
+{
+    answer->encoding.data = (u_char *) value->data;
+    answer->encoding.len = value->len;
+}
+
+
+/* the first targeted field that is valid replaces Cache-Control and Expires */
+
+static void
+ngx_http_bigcache_page_answer_targeted(ngx_http_bigcache_page_answer_t *answer)
+{
+    ngx_uint_t          i;
+    bigcache_str_t      value;
+    bigcache_control_t  control;
+
+    for (i = 0; i < 2; i++) {
+
+        if (answer->targeted[i].data == NULL) {
+            continue;
+        }
+
+        value.data = answer->targeted[i].data;
+        value.len = answer->targeted[i].len;
+
+        if (bigcache_control_targeted(&control, &value) == 0) {
+            answer->fresh.control = control;
+            answer->fresh.targeted = 1;
+
+            return;
+        }
+    }
+}
+
+
+/* what the configuration says where the answer says nothing */
+
+static void
+ngx_http_bigcache_page_answer_conf(ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer)
+{
+    ngx_uint_t                      i;
+    ngx_http_bigcache_page_ttl_t   *ttl;
+    ngx_http_bigcache_page_conf_t  *conf;
+
+    conf = ctx->conf;
+
+    answer->fresh.stale_while_revalidate = conf->stale_while_revalidate;
+    answer->fresh.stale_if_error = conf->stale_if_error;
+
+    if (conf->ttl == NULL) {
+        return;
+    }
+
+    ttl = conf->ttl->elts;
+
+    for (i = 0; i < conf->ttl->nelts; i++) {
+        if (ttl[i].status == 0 || ttl[i].status == answer->fresh.status) {
+            answer->fresh.ttl = ttl[i].time;
+            return;
+        }
+    }
+}
+
+
+/*
+ * Returns 0 if the page may be this client's alone: it varies by the cookies,
+ * or only the configuration says that it can be stored, and the client has sent
+ * a cookie that is not known to be harmless.
+ */
+
+static ngx_uint_t
+ngx_http_bigcache_page_answer_cookies(ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_fresh_t *fresh,
+    bigcache_head_t *head)
+{
+    ngx_uint_t        i, n;
+    bigcache_vary_t  *vary;
+
+    vary = answer->vary;
+    n = 0;
+
+    for (i = 0; i < vary->n; i++) {
+
+        if (bigcache_field_is(&vary->names[i], "cookie")) {
+            head->flags |= BIGCACHE_HEAD_COOKIES;
+            continue;
+        }
+
+        vary->names[n++] = vary->names[i];
+    }
+
+    vary->n = (unsigned) n;
+
+    if (fresh->by_ttl) {
+        head->flags |= BIGCACHE_HEAD_TTL;
+    }
+
+    if (fresh->revalidate) {
+        head->flags |= BIGCACHE_HEAD_REVALIDATE;
+    }
+
+    if (answer->accept) {
+        head->flags |= BIGCACHE_HEAD_ACCEPT;
+    }
+
+    return !(ctx->cookies && (head->flags & (BIGCACHE_HEAD_COOKIES
+                                             | BIGCACHE_HEAD_TTL)))
+           && !(ctx->authorized && fresh->by_ttl);
+}
+
+
+static void
+ngx_http_bigcache_page_answer_times(ngx_http_bigcache_page_ctx_t *ctx,
+    bigcache_fresh_t *fresh, ngx_uint_t validator, bigcache_head_t *head)
+{
+    int64_t  keep;
+
+    head->born = bigcache_time_now() - fresh->age * 1000;
+    head->fresh_until = head->born + fresh->lifetime * 1000;
+    head->stale_while_revalidate = (uint32_t) fresh->stale_while_revalidate;
+    head->stale_if_error = (uint32_t) fresh->stale_if_error;
+
+    keep = ngx_max(fresh->stale_while_revalidate, fresh->stale_if_error);
+
+    if (validator) {
+        keep = ngx_max(keep, NGX_HTTP_BIGCACHE_PAGE_KEEP);
+    }
+
+    ctx->expire = head->fresh_until + keep * 1000;
+}
+
+
+static ngx_int_t
+ngx_http_bigcache_page_answer_head(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_head_t *head,
+    ngx_uint_t again)
+{
+    u_char          *data;
+    bigcache_str_t   name, value;
+    u_char           date[BIGCACHE_DATE_LEN];
+
+    data = ngx_palloc(r->pool, BIGCACHE_HEAD_MAX);
+    if (data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->packed = 0;
+    ctx->plain = 1;
+
+    if (again) {
+        head->flags |= ctx->head.flags
+                       & (BIGCACHE_HEAD_GZIP|BIGCACHE_HEAD_ENCODED
+                          |BIGCACHE_HEAD_ACCEPT);
+
+    } else if (answer->encoding.len == 0) {
+        ctx->plain = (answer->fresh.control.flags
+                      & BIGCACHE_CONTROL_NO_TRANSFORM)
+                     || !ngx_http_bigcache_page_answer_text(r);
+
+    } else if (answer->encoding.len == 4
+               && ngx_strncasecmp(answer->encoding.data, (u_char *) "gzip", 4)
+                  == 0)
+    {
+        ctx->packed = 1;
+        head->flags |= BIGCACHE_HEAD_GZIP;
+
+    } else {
+
+        /* it was not asked for */
+
+        return NGX_DECLINED;
+    }
+
+    bigcache_head_begin(&ctx->writer, data, head);
+
+    /* nginx hides the Date of the upstream, but the page has that age */
+
+    name.data = (u_char *) "Date";
+    name.len = sizeof("Date") - 1;
+    value.data = answer->date.data;
+    value.len = answer->date.len;
+
+    if (value.len == 0) {
+        (void) bigcache_date_format(date, answer->fresh.now);
+        value.data = date;
+        value.len = BIGCACHE_DATE_LEN;
+    }
+
+    bigcache_head_add(&ctx->writer, &name, &value);
+
+    ngx_http_bigcache_page_answer_fields(r, ctx, head);
+
+    if (again) {
+        ngx_http_bigcache_page_answer_former(r, ctx);
+    }
+
+    return ctx->writer.full ? NGX_DECLINED : NGX_OK;
+}
+
+
+/* the fields of the answer, as the client gets them */
+
+static void
+ngx_http_bigcache_page_answer_fields(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx, bigcache_head_t *head)
+{
+    ngx_uint_t        i;
+    bigcache_str_t    name, value;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    h = r->upstream->headers_in.content_type;
+
+    if (h && r->headers_out.content_type.len) {
+        name.data = (u_char *) "Content-Type";
+        name.len = sizeof("Content-Type") - 1;
+        value.data = h->value.data;
+        value.len = h->value.len;
+
+        bigcache_head_add(&ctx->writer, &name, &value);
+    }
+
+    for (part = &r->headers_out.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            name.data = h[i].key.data;
+            name.len = h[i].key.len;
+            value.data = h[i].value.data;
+            value.len = h[i].value.len;
+
+            if (h[i].hash
+                && &h[i] != ctx->cache_status
+                && !(ctx->packed && &h[i] == r->headers_out.content_encoding)
+                && !ngx_http_bigcache_page_answer_hop(r, &name))
+            {
+                bigcache_head_add(&ctx->writer, &name, &value);
+            }
+        }
+    }
+}
+
+
+/*
+ * A 304 replaces the stored fields that it has, RFC 9111, section 3.2; the
+ * others stay, but for those that describe the body in another form.
+ */
+
+static void
+ngx_http_bigcache_page_answer_former(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx)
+{
+    size_t           at, seen;
+    ngx_uint_t       there;
+    bigcache_str_t   name, value, newer, ignored;
+    bigcache_head_t  written;
+
+    if (bigcache_head_decode(&written, ctx->writer.data, ctx->writer.len)
+        == -1)
+    {
+        return;
+    }
+
+    at = 0;
+
+    while (bigcache_head_next(&ctx->head, &at, &name, &value)) {
+
+        there = 0;
+        seen = 0;
+
+        while (!there && bigcache_head_next(&written, &seen, &newer, &ignored))
+        {
+            there = (newer.len == name.len
+                     && ngx_strncasecmp((u_char *) newer.data,
+                                        (u_char *) name.data, name.len)
+                        == 0);
+        }
+
+        if (!there) {
+            bigcache_head_add(&ctx->writer, &name, &value);
+        }
+    }
+}
+
+
+/* returns 1 for fields that are not stored, or 0 */
+
+static ngx_uint_t
+ngx_http_bigcache_page_answer_hop(ngx_http_request_t *r, bigcache_str_t *name)
+{
+    ngx_uint_t        i;
+    bigcache_str_t    value;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    static const char  *names[] = {
+        "connection", "keep-alive", "te", "trailer", "transfer-encoding",
+        "upgrade", "proxy-authenticate", "proxy-authentication-info",
+        "proxy-authorization", "proxy-connection", "set-cookie", "set-cookie2",
+        "content-length", "content-range", "date", "age", NULL
+    };
+
+    for (i = 0; names[i]; i++) {
+        if (bigcache_field_is(name, names[i])) {
+            return 1;
+        }
+    }
+
+    for (part = &r->upstream->headers_in.headers.part; part; part = part->next)
+    {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            value.data = h[i].value.data;
+            value.len = h[i].value.len;
+
+            if (h[i].key.len == sizeof("Connection") - 1
+                && ngx_strncasecmp(h[i].key.data, (u_char *) "Connection",
+                                   h[i].key.len)
+                   == 0
+                && bigcache_field_lists(&value, name))
+            {
+                return 1;
+            }
+
+            if (h[i].key.len == sizeof("Cache-Control") - 1
+                && ngx_strncasecmp(h[i].key.data, (u_char *) "Cache-Control",
+                                   h[i].key.len)
+                   == 0
+                && bigcache_control_withholds(&value, name))
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
+/* returns 1 for types that are worth packing, or 0 */
+
+static ngx_uint_t
+ngx_http_bigcache_page_answer_text(ngx_http_request_t *r)
+{
+    size_t       len;
+    u_char      *type;
+    ngx_uint_t   i;
+
+    static ngx_str_t  ends[] = {
+        ngx_string("json"),
+        ngx_string("xml"),
+        ngx_string("javascript"),
+        ngx_string("ecmascript"),
+        ngx_string("manifest"),
+        ngx_string("wasm"),
+        ngx_string("x-yaml"),
+        ngx_null_string
+    };
+
+    type = r->headers_out.content_type.data;
+    len = r->headers_out.content_type_len;
+
+    if (len > r->headers_out.content_type.len) {
+        len = r->headers_out.content_type.len;
+    }
+
+    if (len > 5 && ngx_strncasecmp(type, (u_char *) "text/", 5) == 0) {
+        return 1;
+    }
+
+    for (i = 0; ends[i].len; i++) {
+
+        if (len > ends[i].len
+            && ngx_strncasecmp(type + len - ends[i].len, ends[i].data,
+                               ends[i].len)
+               == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}

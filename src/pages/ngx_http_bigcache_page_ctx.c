@@ -1,0 +1,87 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/* the context of a request in a location with bigcache_pages */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_bigcache_pages.h"
+
+
+static void ngx_http_bigcache_page_ctx_cleanup(void *data);
+
+
+ngx_http_bigcache_page_ctx_t *
+ngx_http_bigcache_page_ctx_create(ngx_http_request_t *r,
+    ngx_http_bigcache_page_conf_t *conf)
+{
+    ngx_pool_cleanup_t            *cln;
+    ngx_http_bigcache_page_ctx_t  *ctx;
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_bigcache_page_ctx_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    ctx = cln->data;
+
+    ngx_memzero(ctx, sizeof(ngx_http_bigcache_page_ctx_t));
+
+    ctx->request = r;
+    ctx->conf = conf;
+    ctx->page.body.fd = -1;
+
+    cln->handler = ngx_http_bigcache_page_ctx_cleanup;
+
+    ngx_http_set_ctx(r, ctx, ngx_http_bigcache_pages_module);
+
+    return ctx;
+}
+
+
+ngx_http_bigcache_page_ctx_t *
+ngx_http_bigcache_page_ctx_find(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t            *cln;
+    ngx_http_bigcache_page_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_pages_module);
+
+    if (ctx) {
+        return ctx;
+    }
+
+    /* an internal redirect clears contexts; subrequests share the pool */
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+
+        if (cln->handler == ngx_http_bigcache_page_ctx_cleanup) {
+            ctx = cln->data;
+
+            if (ctx->request == r) {
+                return ctx;
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_http_bigcache_page_ctx_cleanup(void *data)
+{
+    ngx_http_bigcache_page_ctx_t *ctx = data;
+
+    ngx_http_bigcache_page_lookup_cancel(ctx);
+    ngx_http_bigcache_page_wait_cancel(ctx);
+    ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_NONE, 0, 0);
+
+    bigcache_page_free(&ctx->page);
+}

@@ -1,0 +1,278 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * Finds the page of a key.  Mostly the event loop does, by the hot index.  Else
+ * a thread does, and the request waits for it for a moment only: a page must
+ * not come later than without a cache.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_bigcache_pages.h"
+#include "bigcache_hash.h"
+#include "bigcache_time.h"
+
+
+/*
+ * Milliseconds: that a request waits for a thread; that no request waits after
+ * one has waited in vain.
+ */
+#define NGX_HTTP_BIGCACHE_PAGE_LOOKUP_WAIT   50
+#define NGX_HTTP_BIGCACHE_PAGE_LOOKUP_PAUSE  250
+
+
+struct ngx_http_bigcache_page_lookup_s {
+    ngx_http_bigcache_job_t          job;
+    ngx_http_bigcache_page_ctx_t    *ctx;     /* NULL: it does not wait */
+    bigcache_page_t                  page;
+    bigcache_rc_t                    rc;
+    bigcache_str_t                   key;
+    u_char                           data[];  /* of the key */
+};
+
+
+static ngx_int_t ngx_http_bigcache_page_lookup_post(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx);
+static ngx_int_t ngx_http_bigcache_page_lookup_wait(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx);
+static void ngx_http_bigcache_page_lookup_run(ngx_http_bigcache_job_t *job);
+static void ngx_http_bigcache_page_lookup_done(ngx_http_bigcache_job_t *job);
+static void ngx_http_bigcache_page_lookup_late(ngx_event_t *ev);
+static void ngx_http_bigcache_page_lookup_found(
+    ngx_http_bigcache_page_ctx_t *ctx, bigcache_rc_t rc,
+    bigcache_page_t *page);
+
+
+/* until when no request of this worker waits, as ngx_current_msec */
+
+static ngx_msec_t  ngx_http_bigcache_page_lookup_slow;
+static ngx_uint_t  ngx_http_bigcache_page_lookup_was_slow;
+
+
+ngx_int_t
+ngx_http_bigcache_page_lookup(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx)
+{
+    bigcache_rc_t    rc;
+    bigcache_str_t   key;
+    bigcache_page_t  page;
+
+    bigcache_page_free(&ctx->page);
+    ctx->found = 0;
+    ctx->since = bigcache_time_monotonic();
+
+    if (ctx->conf->zone->cache == NULL
+        || ngx_http_bigcache_page_lookup_removing(ctx->conf->zone, &ctx->url))
+    {
+        return NGX_BUSY;
+    }
+
+    if (ctx->thread) {
+        return ngx_http_bigcache_page_lookup_post(r, ctx);
+    }
+
+    key.data = ctx->key.data;
+    key.len = ctx->key.len;
+
+    rc = bigcache_cache_peek(ctx->conf->zone->cache, &key, &page);
+
+    if (rc == BIGCACHE_AGAIN) {
+        return ngx_http_bigcache_page_lookup_post(r, ctx);
+    }
+
+    bigcache_cache_peeked(ctx->conf->zone->cache);
+    ngx_http_bigcache_page_lookup_found(ctx, rc, &page);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_bigcache_page_lookup_cancel(ngx_http_bigcache_page_ctx_t *ctx)
+{
+    if (ctx->lookup) {
+        ctx->lookup->ctx = NULL;
+        ctx->lookup = NULL;
+    }
+
+    if (ctx->late.timer_set) {
+        ngx_del_timer(&ctx->late);
+    }
+}
+
+
+ngx_uint_t
+ngx_http_bigcache_page_lookup_removing(ngx_http_bigcache_zone_t *zone,
+    ngx_str_t *key)
+{
+    ngx_uint_t  slot;
+
+    slot = bigcache_hash(0, key->data, key->len) % NGX_HTTP_BIGCACHE_REMOVING;
+
+    return atomic_load(&zone->shm->removing[slot])
+           > bigcache_time_monotonic();
+}
+
+
+static ngx_int_t
+ngx_http_bigcache_page_lookup_post(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx)
+{
+    ngx_http_bigcache_page_lookup_t  *lookup;
+
+    if (ngx_http_bigcache_page_lookup_was_slow) {
+
+        if ((ngx_msec_int_t) (ngx_http_bigcache_page_lookup_slow
+                              - ngx_current_msec)
+            > 0)
+        {
+            return NGX_BUSY;
+        }
+
+        ngx_http_bigcache_page_lookup_was_slow = 0;
+    }
+
+    lookup = ngx_calloc(sizeof(ngx_http_bigcache_page_lookup_t) + ctx->key.len,
+                        r->connection->log);
+    if (lookup == NULL) {
+        return NGX_BUSY;
+    }
+
+    lookup->job.zone = ctx->conf->zone;
+    lookup->job.run = ngx_http_bigcache_page_lookup_run;
+    lookup->job.done = ngx_http_bigcache_page_lookup_done;
+    lookup->ctx = ctx;
+    lookup->key.data = lookup->data;
+    lookup->key.len = ctx->key.len;
+
+    ngx_memcpy(lookup->data, ctx->key.data, ctx->key.len);
+
+    if (ngx_http_bigcache_job_post(&lookup->job) != NGX_OK) {
+        ngx_free(lookup);
+        return NGX_BUSY;
+    }
+
+    ctx->lookup = lookup;
+
+    return ngx_http_bigcache_page_lookup_wait(r, ctx);
+}
+
+
+static ngx_int_t
+ngx_http_bigcache_page_lookup_wait(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx)
+{
+    ctx->late.handler = ngx_http_bigcache_page_lookup_late;
+    ctx->late.data = ctx;
+    ctx->late.log = r->connection->log;
+
+    ngx_add_timer(&ctx->late, NGX_HTTP_BIGCACHE_PAGE_LOOKUP_WAIT);
+
+    return NGX_AGAIN;
+}
+
+
+/* runs in a thread */
+
+static void
+ngx_http_bigcache_page_lookup_run(ngx_http_bigcache_job_t *job)
+{
+    ngx_http_bigcache_page_lookup_t  *lookup;
+
+    lookup = (ngx_http_bigcache_page_lookup_t *) job;
+
+    lookup->rc = bigcache_cache_get(job->zone->cache, &lookup->key,
+                                    BIGCACHE_BODY, &lookup->page);
+}
+
+
+static void
+ngx_http_bigcache_page_lookup_done(ngx_http_bigcache_job_t *job)
+{
+    ngx_http_request_t               *r;
+    ngx_http_bigcache_page_ctx_t     *ctx;
+    ngx_http_bigcache_page_lookup_t  *lookup;
+
+    lookup = (ngx_http_bigcache_page_lookup_t *) job;
+    ctx = lookup->ctx;
+
+    if (ctx == NULL) {
+        bigcache_page_free(&lookup->page);
+        ngx_free(lookup);
+        return;
+    }
+
+    r = ctx->request;
+
+    ngx_http_bigcache_page_lookup_cancel(ctx);
+
+    if (lookup->rc == BIGCACHE_OK || lookup->rc == BIGCACHE_MISS
+        || lookup->rc == BIGCACHE_EXPIRED)
+    {
+        ctx->latest = lookup->page.latest;
+        ngx_http_bigcache_page_lookup_found(ctx, lookup->rc, &lookup->page);
+        ctx->step = NGX_HTTP_BIGCACHE_PAGE_DECIDE;
+
+    } else {
+
+        /* closed, or not open, for example: there is no cache now */
+
+        bigcache_page_free(&lookup->page);
+        ctx->step = NGX_HTTP_BIGCACHE_PAGE_DONE;
+        ctx->status = NGX_HTTP_BIGCACHE_PAGE_PASS;
+    }
+
+    ngx_free(lookup);
+
+    ngx_http_bigcache_page_resume(r);
+}
+
+
+static void
+ngx_http_bigcache_page_lookup_late(ngx_event_t *ev)
+{
+    ngx_http_bigcache_page_ctx_t  *ctx;
+
+    ctx = ev->data;
+
+    ngx_http_bigcache_page_lookup_cancel(ctx);
+
+    ngx_http_bigcache_page_lookup_was_slow = 1;
+    ngx_http_bigcache_page_lookup_slow = ngx_current_msec
+                                        + NGX_HTTP_BIGCACHE_PAGE_LOOKUP_PAUSE;
+
+    ctx->step = NGX_HTTP_BIGCACHE_PAGE_DONE;
+    ctx->status = NGX_HTTP_BIGCACHE_PAGE_PASS;
+
+    ngx_http_bigcache_page_resume(ctx->request);
+}
+
+
+/* a page that cannot be understood is none */
+
+static void
+ngx_http_bigcache_page_lookup_found(ngx_http_bigcache_page_ctx_t *ctx,
+    bigcache_rc_t rc, bigcache_page_t *page)
+{
+    if (rc != BIGCACHE_OK) {
+        return;
+    }
+
+    if (page->kind != BIGCACHE_KIND_PAGE
+        || bigcache_head_decode(&ctx->head, page->type.data, page->type.len)
+           == -1)
+    {
+        bigcache_page_free(page);
+        return;
+    }
+
+    ctx->page = *page;
+    ctx->found = 1;
+}

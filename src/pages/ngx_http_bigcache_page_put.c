@@ -1,0 +1,525 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * Stores pages.  The request may end before its page is stored, so a job has
+ * all that is needed: the key, the head, and the file or the memory of the
+ * body.  Requests that wait for the page are told when it can be read.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "bigcache_bytes.h"
+#include "bigcache_gzip.h"
+#include "bigcache_time.h"
+#include "ngx_http_bigcache_pages.h"
+
+
+/* milliseconds that requests do not wait for a page which was not stored */
+
+#define NGX_HTTP_BIGCACHE_PAGE_PUT_PASS  1000
+
+/* bytes of the trailer of a gzip file, with its size at the end */
+
+#define NGX_HTTP_BIGCACHE_PAGE_PUT_GZIP  8
+
+/* milliseconds that the names of fields outlive the last variant */
+
+#define NGX_HTTP_BIGCACHE_PAGE_PUT_NAMES  (24 * 3600 * 1000)
+
+
+typedef struct {
+    ngx_http_bigcache_job_t    job;
+    bigcache_str_t             url;
+    bigcache_str_t             key;
+    u_char                    *head;      /* of BIGCACHE_HEAD_MAX bytes */
+    size_t                     head_len;
+    u_char                    *names;     /* of fields that the page varies
+                                             by, as a head, or NULL */
+    size_t                     names_len;
+    bigcache_data_t            body;
+    u_char                    *memory;    /* of it, or NULL */
+    uint64_t                   unpacked;
+    uint64_t                   expect;
+    uint64_t                   origin;
+    int64_t                    expire;
+    bigcache_lease_t           lease;
+    unsigned                   led:1;
+    unsigned                   packed:1;
+    unsigned                   plain:1;
+    u_char                     data[];
+} ngx_http_bigcache_page_put_t;
+
+
+static ngx_http_bigcache_page_put_t *ngx_http_bigcache_page_put_create(
+    ngx_http_request_t *r, ngx_http_bigcache_page_ctx_t *ctx);
+static void ngx_http_bigcache_page_put_post(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx, ngx_http_bigcache_page_put_t *put);
+static size_t ngx_http_bigcache_page_put_names(
+    ngx_http_bigcache_page_ctx_t *ctx, u_char *dst);
+static void ngx_http_bigcache_page_put_run(ngx_http_bigcache_job_t *job);
+static bigcache_rc_t ngx_http_bigcache_page_put_page(
+    ngx_http_bigcache_page_put_t *put);
+static bigcache_rc_t ngx_http_bigcache_page_put_varies(
+    ngx_http_bigcache_page_put_t *put);
+static void ngx_http_bigcache_page_put_gzip(ngx_http_bigcache_page_put_t *put);
+static int ngx_http_bigcache_page_put_verify(
+    ngx_http_bigcache_page_put_t *put);
+static void ngx_http_bigcache_page_put_end(ngx_http_bigcache_page_put_t *put,
+    bigcache_rc_t rc);
+static void ngx_http_bigcache_page_put_done(ngx_http_bigcache_job_t *job);
+static void ngx_http_bigcache_page_put_free(ngx_http_bigcache_page_put_t *put);
+
+
+void
+ngx_http_bigcache_page_put(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx, ngx_fd_t fd, off_t length)
+{
+    ngx_http_bigcache_page_put_t  *put;
+
+    put = ngx_http_bigcache_page_put_create(r, ctx);
+    if (put == NULL) {
+        return;
+    }
+
+    put->body = bigcache_data_bytes((u_char *) "", 0);
+
+    if (length) {
+        put->body = bigcache_data_range(fcntl(fd, F_DUPFD_CLOEXEC, 0), 0,
+                                        (uint64_t) length);
+
+        if (put->body.fd == -1) {
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, ngx_errno,
+                          "bigcache: a page is not stored, its file cannot be "
+                          "duplicated");
+            ngx_http_bigcache_page_put_end(put, BIGCACHE_ERROR);
+            ngx_http_bigcache_page_put_free(put);
+            return;
+        }
+    }
+
+    put->packed = ctx->packed;
+    put->plain = ctx->plain;
+
+    ngx_http_bigcache_page_put_post(r, ctx, put);
+}
+
+
+void
+ngx_http_bigcache_page_put_again(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx)
+{
+    bigcache_data_t               *body;
+    ngx_http_bigcache_page_put_t  *put;
+
+    put = ngx_http_bigcache_page_put_create(r, ctx);
+    if (put == NULL) {
+        return;
+    }
+
+    body = &ctx->page.body;
+    put->body = *body;
+
+    if (body->fd != -1) {
+        put->body.fd = fcntl(body->fd, F_DUPFD_CLOEXEC, 0);
+
+    } else {
+        put->memory = ngx_alloc(body->bytes.len ? body->bytes.len : 1,
+                                r->connection->log);
+        if (put->memory) {
+            ngx_memcpy(put->memory, body->bytes.data, body->bytes.len);
+        }
+
+        put->body.bytes.data = put->memory;
+    }
+
+    if (put->body.fd == -1 && put->memory == NULL) {
+        ngx_http_bigcache_page_put_end(put, BIGCACHE_NOMEM);
+        ngx_http_bigcache_page_put_free(put);
+        return;
+    }
+
+    /* it is the same body only if no other request has stored another one */
+
+    put->expect = ctx->page.version;
+    put->unpacked = ctx->page.packed ? ctx->page.unpacked : 0;
+    put->plain = 1;
+
+    ngx_http_bigcache_page_put_post(r, ctx, put);
+}
+
+
+/* takes the lease, too; if it returns NULL, the lease was ended */
+
+static ngx_http_bigcache_page_put_t *
+ngx_http_bigcache_page_put_create(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx)
+{
+    u_char                        *p;
+    ngx_str_t                      key;
+    ngx_http_bigcache_page_put_t  *put;
+
+    key = ctx->url;
+
+    if (ctx->vary->n
+        && ngx_http_bigcache_page_key_variant(r, &ctx->url, ctx->vary->names,
+                                              ctx->vary->n, &key)
+           != NGX_OK)
+    {
+        goto failed;
+    }
+
+    put = ngx_calloc(sizeof(ngx_http_bigcache_page_put_t) + ctx->url.len
+                     + key.len + BIGCACHE_HEAD_MAX
+                     + (ctx->vary->n ? BIGCACHE_HEAD_MAX : 0),
+                     r->connection->log);
+    if (put == NULL) {
+        goto failed;
+    }
+
+    p = put->data;
+
+    put->url.data = p;
+    put->url.len = ctx->url.len;
+    p = ngx_cpymem(p, ctx->url.data, ctx->url.len);
+
+    put->key.data = p;
+    put->key.len = key.len;
+    p = ngx_cpymem(p, key.data, key.len);
+
+    put->head = p;
+    put->head_len = ctx->writer.len;
+    ngx_memcpy(p, ctx->writer.data, ctx->writer.len);
+
+    if (ctx->vary->n) {
+        put->names = p + BIGCACHE_HEAD_MAX;
+        put->names_len = ngx_http_bigcache_page_put_names(ctx, put->names);
+    }
+
+    put->job.zone = ctx->conf->zone;
+    put->job.run = ngx_http_bigcache_page_put_run;
+    put->job.done = ngx_http_bigcache_page_put_done;
+    put->body.fd = -1;
+    put->expect = BIGCACHE_EXPECT_ANY;
+    put->origin = ctx->latest;
+    put->expire = ctx->expire;
+    put->lease = ctx->lease;
+    put->led = ctx->led;
+
+    ctx->led = 0;
+
+    return put;
+
+failed:
+
+    ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_PASS,
+                                          NGX_HTTP_BIGCACHE_PAGE_PUT_PASS, 0);
+    return NULL;
+}
+
+
+static void
+ngx_http_bigcache_page_put_post(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx, ngx_http_bigcache_page_put_t *put)
+{
+    put->job.large = (bigcache_data_length(&put->body, 1)
+                      > BIGCACHE_PAGE_LARGE);
+
+    if (put->job.zone->cache == NULL
+        || ngx_http_bigcache_job_post(&put->job) != NGX_OK)
+    {
+        ngx_http_bigcache_page_put_end(put, BIGCACHE_BUSY);
+        ngx_http_bigcache_page_put_free(put);
+        ngx_http_bigcache_page_wait_wake();
+    }
+}
+
+
+/* the names of the fields that the page varies by, as an entry of the URL */
+
+static size_t
+ngx_http_bigcache_page_put_names(ngx_http_bigcache_page_ctx_t *ctx, u_char *dst)
+{
+    unsigned                i;
+    bigcache_head_t         head;
+    bigcache_head_writer_t  writer;
+
+    static const bigcache_str_t  none = bigcache_string("");
+
+    ngx_memzero(&head, sizeof(bigcache_head_t));
+    head.flags = BIGCACHE_HEAD_VARIES;
+
+    bigcache_head_begin(&writer, dst, &head);
+
+    for (i = 0; i < ctx->vary->n; i++) {
+        bigcache_head_add(&writer, &ctx->vary->names[i], &none);
+    }
+
+    return writer.len;
+}
+
+
+/* runs in a thread */
+
+static void
+ngx_http_bigcache_page_put_run(ngx_http_bigcache_job_t *job)
+{
+    bigcache_rc_t                  rc;
+    bigcache_page_t                page;
+    ngx_http_bigcache_page_put_t  *put;
+
+    put = (ngx_http_bigcache_page_put_t *) job;
+
+    if (put->packed) {
+        ngx_http_bigcache_page_put_gzip(put);
+    }
+
+    rc = ngx_http_bigcache_page_put_page(put);
+
+    if (rc == BIGCACHE_OK && put->names) {
+        rc = ngx_http_bigcache_page_put_varies(put);
+    }
+
+    if (rc == BIGCACHE_OK) {
+
+        /* the first reader finds it in the hot index */
+
+        (void) bigcache_cache_get(job->zone->cache, &put->key,
+                                  BIGCACHE_BODY_SMALL, &page);
+        bigcache_page_free(&page);
+    }
+
+    ngx_http_bigcache_page_put_end(put, rc);
+}
+
+
+static bigcache_rc_t
+ngx_http_bigcache_page_put_page(ngx_http_bigcache_page_put_t *put)
+{
+    bigcache_rc_t    rc;
+    bigcache_put_t   p;
+    bigcache_page_t  page;
+
+    ngx_memzero(&p, sizeof(bigcache_put_t));
+
+    p.key = put->key;
+    p.kind = BIGCACHE_KIND_PAGE;
+    p.type.data = put->head;
+    p.type.len = put->head_len;
+    p.expire = put->expire;
+    p.expect = put->expect;
+    p.origin = put->origin;
+    p.data = &put->body;
+    p.n = 1;
+    p.unpacked = put->unpacked;
+    p.plain = put->plain;
+
+    rc = bigcache_cache_put(put->job.zone->cache, &p, &page);
+
+    bigcache_page_free(&page);
+
+    return rc;
+}
+
+
+/* stores the names of fields, unless they are there already */
+
+static bigcache_rc_t
+ngx_http_bigcache_page_put_varies(ngx_http_bigcache_page_put_t *put)
+{
+    bigcache_rc_t    rc;
+    bigcache_put_t   p;
+    bigcache_page_t  page;
+    bigcache_data_t  none;
+
+    rc = bigcache_cache_get(put->job.zone->cache, &put->url,
+                            BIGCACHE_BODY_SMALL, &page);
+
+    if (rc == BIGCACHE_OK
+        && page.kind == BIGCACHE_KIND_PAGE
+        && page.expire >= put->expire
+        && page.type.len == put->names_len
+        && page.type.data
+        && ngx_memcmp(page.type.data, put->names, put->names_len) == 0)
+    {
+        bigcache_page_free(&page);
+        return BIGCACHE_OK;
+    }
+
+    bigcache_page_free(&page);
+
+    none = bigcache_data_bytes((u_char *) "", 0);
+
+    ngx_memzero(&p, sizeof(bigcache_put_t));
+
+    p.key = put->url;
+    p.kind = BIGCACHE_KIND_PAGE;
+    p.type.data = put->names;
+    p.type.len = put->names_len;
+    p.expire = put->expire + NGX_HTTP_BIGCACHE_PAGE_PUT_NAMES;
+    p.origin = put->origin;
+    p.data = &none;
+    p.n = 1;
+    p.plain = 1;
+
+    rc = bigcache_cache_put(put->job.zone->cache, &p, &page);
+    bigcache_page_free(&page);
+
+    if (rc == BIGCACHE_OK) {
+        (void) bigcache_cache_get(put->job.zone->cache, &put->url,
+                                  BIGCACHE_BODY_SMALL, &page);
+        bigcache_page_free(&page);
+    }
+
+    return rc;
+}
+
+
+/*
+ * The body is a gzip file, as the origin says.  If it can be unpacked, it
+ * serves clients that do not accept that, too; else it stays what it is.
+ */
+
+static void
+ngx_http_bigcache_page_put_gzip(ngx_http_bigcache_page_put_t *put)
+{
+    bigcache_head_t         head;
+    bigcache_head_writer_t  writer;
+
+    static const bigcache_str_t  name = bigcache_string("Content-Encoding");
+    static const bigcache_str_t  gzip = bigcache_string("gzip");
+
+    put->plain = 1;
+
+    if (ngx_http_bigcache_page_put_verify(put)) {
+        return;
+    }
+
+    if (bigcache_head_decode(&head, put->head, put->head_len) == -1) {
+        return;
+    }
+
+    writer.data = put->head;
+    writer.len = put->head_len;
+    writer.full = 0;
+
+    bigcache_head_add(&writer, &name, &gzip);
+
+    put->head[1] |= BIGCACHE_HEAD_ENCODED;
+    put->head_len = writer.len;
+
+    if (writer.full) {
+
+        /* nobody may get it, and it is gone at the next sweep */
+
+        put->expire = 0;
+    }
+}
+
+
+/* returns 1, and sets put->unpacked, or 0 */
+
+static int
+ngx_http_bigcache_page_put_verify(ngx_http_bigcache_page_put_t *put)
+{
+    int      rc;
+    size_t   len, size;
+    u_char  *text;
+
+    len = (size_t) bigcache_data_length(&put->body, 1);
+
+    if (len > BIGCACHE_PAGE_LARGE || len < NGX_HTTP_BIGCACHE_PAGE_PUT_GZIP) {
+        return 0;
+    }
+
+    put->memory = malloc(len);
+
+    if (put->memory == NULL
+        || bigcache_data_read(put->memory, &put->body, 1) == -1)
+    {
+        return 0;
+    }
+
+    (void) close(put->body.fd);
+    put->body = bigcache_data_bytes(put->memory, len);
+
+    size = bigcache_get32(put->memory + len - 4);
+
+    if (size == 0 || size > BIGCACHE_PAGE_LARGE) {
+        return 0;
+    }
+
+    text = malloc(size);
+    if (text == NULL) {
+        return 0;
+    }
+
+    rc = bigcache_gzip_unpack(text, size, put->memory, len);
+
+    free(text);
+
+    if (rc == 0) {
+        put->unpacked = size;
+    }
+
+    return rc == 0;
+}
+
+
+/* in any thread: those who wait in other processes look by themselves */
+
+static void
+ngx_http_bigcache_page_put_end(ngx_http_bigcache_page_put_t *put,
+    bigcache_rc_t rc)
+{
+    bigcache_lease_e  as;
+
+    if (!put->led) {
+        return;
+    }
+
+    put->led = 0;
+
+    /* a page that was removed meanwhile is fetched again by another request */
+
+    as = (rc == BIGCACHE_OK) ? BIGCACHE_LEASE_STORED
+         : (rc == BIGCACHE_MISMATCH) ? BIGCACHE_LEASE_NONE
+         : BIGCACHE_LEASE_PASS;
+
+    (void) bigcache_lease_end(put->job.zone->shm->lease,
+                              bigcache_time_monotonic(), as,
+                              NGX_HTTP_BIGCACHE_PAGE_PUT_PASS, 0,
+                              &put->lease);
+}
+
+
+static void
+ngx_http_bigcache_page_put_done(ngx_http_bigcache_job_t *job)
+{
+    ngx_http_bigcache_page_put_t  *put;
+
+    put = (ngx_http_bigcache_page_put_t *) job;
+
+    ngx_http_bigcache_page_put_end(put, BIGCACHE_BUSY);
+    ngx_http_bigcache_page_put_free(put);
+
+    ngx_http_bigcache_page_wait_wake();
+}
+
+
+static void
+ngx_http_bigcache_page_put_free(ngx_http_bigcache_page_put_t *put)
+{
+    if (put->body.fd != -1) {
+        (void) close(put->body.fd);
+    }
+
+    free(put->memory);
+    ngx_free(put);
+}

@@ -1,0 +1,405 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * Requests: which of them may be answered from the cache, and what the upstream
+ * is asked.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "bigcache_field.h"
+#include "bigcache_pattern.h"
+#include "ngx_http_bigcache_pages.h"
+
+
+/* requests that may change something */
+
+#define NGX_HTTP_BIGCACHE_PAGE_UNSAFE                                         \
+    (NGX_HTTP_POST|NGX_HTTP_PUT|NGX_HTTP_DELETE|NGX_HTTP_PATCH|NGX_HTTP_UNKNOWN)
+
+
+static ngx_uint_t ngx_http_bigcache_page_request_cookies(ngx_http_request_t *r,
+    ngx_http_bigcache_page_conf_t *conf);
+static ngx_uint_t ngx_http_bigcache_page_request_harmless(
+    ngx_http_bigcache_page_conf_t *conf, ngx_table_elt_t *h);
+static ngx_uint_t ngx_http_bigcache_page_request_no_cache(
+    ngx_http_request_t *r);
+static void ngx_http_bigcache_page_request_clear(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_bigcache_page_request_withheld(
+    ngx_http_request_t *r, ngx_table_elt_t *h);
+static ngx_int_t ngx_http_bigcache_page_request_add(ngx_list_t *list,
+    char *name, ngx_str_t *value, ngx_table_elt_t **h);
+static ngx_int_t ngx_http_bigcache_page_request_validators(
+    ngx_http_request_t *r, ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_list_t *list);
+
+
+ngx_int_t
+ngx_http_bigcache_page_request(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx)
+{
+    if (r->method & NGX_HTTP_BIGCACHE_PAGE_UNSAFE) {
+        ctx->unsafe = 1;
+        return NGX_DECLINED;
+    }
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
+        || r->headers_in.content_length_n > 0
+        || r->headers_in.chunked
+        || r->headers_in.upgrade
+        || r->headers_in.if_match
+        || r->headers_in.if_unmodified_since)
+    {
+        return NGX_DECLINED;
+    }
+
+    ctx->head_only = (r->method == NGX_HTTP_HEAD);
+    ctx->authorized = (r->headers_in.authorization != NULL);
+    ctx->cookies = ngx_http_bigcache_page_request_cookies(r, ctx->conf);
+    ctx->no_cache = ctx->conf->reload
+                    && ngx_http_bigcache_page_request_no_cache(r);
+
+#if (NGX_HTTP_GZIP)
+    ctx->gzip = (ngx_http_gzip_ok(r) == NGX_OK);
+#endif
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_bigcache_page_request_prepare(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx)
+{
+    ngx_uint_t                       i;
+    ngx_list_t                       list;
+    ngx_list_part_t                 *part;
+    ngx_table_elt_t                 *h, *copy;
+    ngx_http_bigcache_page_saved_t  *saved;
+
+    static ngx_str_t  gzip = ngx_string("gzip");
+
+    saved = &ctx->saved;
+
+    saved->headers = r->headers_in.headers;
+    saved->if_none_match = r->headers_in.if_none_match;
+    saved->if_modified_since = r->headers_in.if_modified_since;
+    saved->if_match = r->headers_in.if_match;
+    saved->if_unmodified_since = r->headers_in.if_unmodified_since;
+    saved->range = r->headers_in.range;
+    saved->if_range = r->headers_in.if_range;
+#if (NGX_HTTP_GZIP)
+    saved->accept_encoding = r->headers_in.accept_encoding;
+#endif
+
+    if (ngx_list_init(&list, r->pool, 16, sizeof(ngx_table_elt_t)) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    part = &r->headers_in.headers.part;
+
+    for (i = 0; /* void */; i++) {
+
+        while (part && i >= part->nelts) {
+            part = part->next;
+            i = 0;
+        }
+
+        if (part == NULL) {
+            break;
+        }
+
+        h = (ngx_table_elt_t *) part->elts + i;
+
+        if (ngx_http_bigcache_page_request_withheld(r, h)) {
+            continue;
+        }
+
+        copy = ngx_list_push(&list);
+        if (copy == NULL) {
+            return NGX_ERROR;
+        }
+
+        *copy = *h;
+    }
+
+    ngx_http_bigcache_page_request_clear(r);
+
+    if (ctx->gzip) {
+#if (NGX_HTTP_GZIP)
+        if (ngx_http_bigcache_page_request_add(&list, "Accept-Encoding", &gzip,
+                                               &r->headers_in.accept_encoding)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+#endif
+    }
+
+    if (ctx->found
+        && ngx_http_bigcache_page_request_validators(r, ctx, &list) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    r->headers_in.headers = list;
+
+    if (list.last == &list.part) {
+
+        /* the list was a local variable */
+
+        r->headers_in.headers.last = &r->headers_in.headers.part;
+    }
+
+    ctx->prepared = 1;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_bigcache_page_request_restore(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx)
+{
+    ngx_http_bigcache_page_saved_t  *saved;
+
+    if (!ctx->prepared) {
+        return;
+    }
+
+    ctx->prepared = 0;
+    saved = &ctx->saved;
+
+    r->headers_in.headers = saved->headers;
+
+    if (r->headers_in.headers.part.next == NULL) {
+        r->headers_in.headers.last = &r->headers_in.headers.part;
+    }
+
+    r->headers_in.if_none_match = saved->if_none_match;
+    r->headers_in.if_modified_since = saved->if_modified_since;
+    r->headers_in.if_match = saved->if_match;
+    r->headers_in.if_unmodified_since = saved->if_unmodified_since;
+    r->headers_in.range = saved->range;
+    r->headers_in.if_range = saved->if_range;
+#if (NGX_HTTP_GZIP)
+    r->headers_in.accept_encoding = saved->accept_encoding;
+#endif
+}
+
+
+/* returns 1 if the request has a cookie that is not known to be harmless */
+
+static ngx_uint_t
+ngx_http_bigcache_page_request_cookies(ngx_http_request_t *r,
+    ngx_http_bigcache_page_conf_t *conf)
+{
+#if (nginx_version >= 1023000)
+    ngx_table_elt_t  *h;
+
+    for (h = r->headers_in.cookie; h; h = h->next) {
+        if (!ngx_http_bigcache_page_request_harmless(conf, h)) {
+            return 1;
+        }
+    }
+#else
+    ngx_uint_t         i;
+    ngx_table_elt_t  **h;
+
+    h = r->headers_in.cookies.elts;
+
+    for (i = 0; i < r->headers_in.cookies.nelts; i++) {
+        if (!ngx_http_bigcache_page_request_harmless(conf, h[i])) {
+            return 1;
+        }
+    }
+#endif
+
+    return 0;
+}
+
+
+static ngx_uint_t
+ngx_http_bigcache_page_request_harmless(ngx_http_bigcache_page_conf_t *conf,
+    ngx_table_elt_t *h)
+{
+    bigcache_str_t  line;
+
+    line.data = h->value.data;
+    line.len = h->value.len;
+
+    return bigcache_pattern_cookies(&line, conf->ignore_cookies
+                                           ? conf->ignore_cookies->elts : NULL,
+                                    conf->ignore_cookies
+                                    ? conf->ignore_cookies->nelts : 0);
+}
+
+
+/* Cache-Control: no-cache or max-age=0, or else Pragma: no-cache */
+
+static ngx_uint_t
+ngx_http_bigcache_page_request_no_cache(ngx_http_request_t *r)
+{
+    ngx_uint_t           i, given, pragma;
+    bigcache_str_t       line;
+    ngx_list_part_t     *part;
+    ngx_table_elt_t     *h;
+    bigcache_control_t   control;
+
+    static const bigcache_str_t  no_cache = bigcache_string("no-cache");
+
+    given = 0;
+    pragma = 0;
+    bigcache_control_init(&control);
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            line.data = h[i].value.data;
+            line.len = h[i].value.len;
+
+            if (h[i].key.len == sizeof("Cache-Control") - 1
+                && ngx_strncasecmp(h[i].key.data, (u_char *) "Cache-Control",
+                                   h[i].key.len)
+                   == 0)
+            {
+                bigcache_control_add(&control, &line);
+                given = 1;
+            }
+
+            if (h[i].key.len == sizeof("Pragma") - 1
+                && ngx_strncasecmp(h[i].key.data, (u_char *) "Pragma",
+                                   h[i].key.len)
+                   == 0)
+            {
+                pragma |= bigcache_field_lists(&line, &no_cache);
+            }
+        }
+    }
+
+    return given ? ((control.flags & BIGCACHE_CONTROL_NO_CACHE)
+                    || control.max_age == 0)
+                 : pragma;
+}
+
+
+static void
+ngx_http_bigcache_page_request_clear(ngx_http_request_t *r)
+{
+    r->headers_in.if_none_match = NULL;
+    r->headers_in.if_modified_since = NULL;
+    r->headers_in.if_match = NULL;
+    r->headers_in.if_unmodified_since = NULL;
+    r->headers_in.range = NULL;
+    r->headers_in.if_range = NULL;
+#if (NGX_HTTP_GZIP)
+    r->headers_in.accept_encoding = NULL;
+#endif
+}
+
+
+/* returns 1 for fields by which the answer would not be the whole page */
+
+static ngx_uint_t
+ngx_http_bigcache_page_request_withheld(ngx_http_request_t *r,
+    ngx_table_elt_t *h)
+{
+    ngx_uint_t  i;
+
+    static ngx_str_t  names[] = {
+        ngx_string("if-none-match"),
+        ngx_string("if-modified-since"),
+        ngx_string("if-match"),
+        ngx_string("if-unmodified-since"),
+        ngx_string("range"),
+        ngx_string("if-range"),
+        ngx_string("accept-encoding"),
+        ngx_null_string
+    };
+
+    for (i = 0; names[i].len; i++) {
+        if (h->key.len == names[i].len
+            && ngx_strncasecmp(h->key.data, names[i].data, names[i].len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_int_t
+ngx_http_bigcache_page_request_add(ngx_list_t *list, char *name,
+    ngx_str_t *value, ngx_table_elt_t **h)
+{
+    ngx_table_elt_t  *elt;
+
+    elt = ngx_list_push(list);
+    if (elt == NULL) {
+        return NGX_ERROR;
+    }
+
+    elt->key.data = (u_char *) name;
+    elt->key.len = ngx_strlen(name);
+    elt->value = *value;
+
+    elt->lowcase_key = ngx_pnalloc(list->pool, elt->key.len);
+    if (elt->lowcase_key == NULL) {
+        return NGX_ERROR;
+    }
+
+    elt->hash = ngx_hash_strlow(elt->lowcase_key, elt->key.data, elt->key.len);
+
+#if (nginx_version >= 1023000)
+    elt->next = NULL;
+#endif
+
+    *h = elt;
+
+    return NGX_OK;
+}
+
+
+/* the origin is asked whether the stored page is still good */
+
+static ngx_int_t
+ngx_http_bigcache_page_request_validators(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx, ngx_list_t *list)
+{
+    ngx_str_t       text;
+    bigcache_str_t  value;
+
+    if (bigcache_head_find(&ctx->head, "etag", &value)) {
+        text.data = (u_char *) value.data;
+        text.len = value.len;
+        ctx->conditional = 1;
+
+        if (ngx_http_bigcache_page_request_add(list, "If-None-Match", &text,
+                                               &r->headers_in.if_none_match)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (bigcache_head_find(&ctx->head, "last-modified", &value)) {
+        text.data = (u_char *) value.data;
+        text.len = value.len;
+        ctx->conditional = 1;
+
+        return ngx_http_bigcache_page_request_add(list, "If-Modified-Since",
+                                            &text,
+                                            &r->headers_in.if_modified_since);
+    }
+
+    return NGX_OK;
+}

@@ -1,0 +1,451 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * The front end that caches what upstreams answer: one line, bigcache_pages, in
+ * a location whose pages proxy_pass, fastcgi_pass, uwsgi_pass or scgi_pass
+ * make.
+ *
+ * It is a handler in the phase before the content, and two filters before all
+ * others.  A request goes through these files:
+ *
+ *     ctx        what is known about the request
+ *     request    may it be answered from the cache; what the upstream is asked
+ *     key        the key of its page
+ *     lookup     finds the page, in the event loop or by a thread
+ *     handler    decides: send, wait, fetch, or pass
+ *     wait       requests that wait for the fetch of another one
+ *     lease      ends what they wait for
+ *     resume     continues them
+ *     send       sends a page that is stored
+ *     refresh    fetches a stale page in the background
+ *     fetch      lets the upstream answer, and looks at that
+ *     answer     may it be stored, for how long, and its head
+ *     capture    takes the body from the upstream's temporary file
+ *     put        stores it, by a thread
+ *     invalidate removes pages after an unsafe request
+ *     variables  $bigcache_status and others, Cache-Status
+ *     conf       the directives
+ *
+ * All of it runs in the event loop, except run functions of jobs.  A context
+ * belongs to one request in one location, and is freed with the request.  What
+ * a job needs it copies: the request may end before it.
+ */
+
+
+#ifndef _NGX_HTTP_BIGCACHE_PAGES_H_INCLUDED_
+#define _NGX_HTTP_BIGCACHE_PAGES_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "bigcache_fresh.h"
+#include "bigcache_head.h"
+#include "bigcache_vary.h"
+#include "ngx_http_bigcache.h"
+
+
+/* bits of bigcache_ignore_headers */
+
+#define NGX_HTTP_BIGCACHE_PAGE_IGN_COOKIE    0x01
+#define NGX_HTTP_BIGCACHE_PAGE_IGN_VARY      0x02
+#define NGX_HTTP_BIGCACHE_PAGE_IGN_CONTROL   0x04
+#define NGX_HTTP_BIGCACHE_PAGE_IGN_EXPIRES   0x08
+#define NGX_HTTP_BIGCACHE_PAGE_IGN_ACCEL     0x10
+
+/* values of bigcache_status_header */
+
+#define NGX_HTTP_BIGCACHE_PAGE_STATUS_OFF    0
+#define NGX_HTTP_BIGCACHE_PAGE_STATUS_ON     1
+#define NGX_HTTP_BIGCACHE_PAGE_STATUS_KEY    2
+
+/* bits of bigcache_stale: when the origin has failed */
+
+#define NGX_HTTP_BIGCACHE_PAGE_ERROR         0x01
+#define NGX_HTTP_BIGCACHE_PAGE_TIMEOUT       0x02
+#define NGX_HTTP_BIGCACHE_PAGE_500           0x04
+#define NGX_HTTP_BIGCACHE_PAGE_502           0x08
+#define NGX_HTTP_BIGCACHE_PAGE_503           0x10
+#define NGX_HTTP_BIGCACHE_PAGE_504           0x20
+#define NGX_HTTP_BIGCACHE_PAGE_403           0x40
+#define NGX_HTTP_BIGCACHE_PAGE_404           0x80
+#define NGX_HTTP_BIGCACHE_PAGE_429           0x100
+
+
+typedef struct {
+    ngx_uint_t                        status;     /* 0: any */
+    time_t                            time;
+} ngx_http_bigcache_page_ttl_t;
+
+
+typedef struct {
+    ngx_shm_zone_t                   *shm_zone;   /* NULL: off */
+    ngx_http_bigcache_zone_t         *zone;
+    ngx_http_complex_value_t         *key;
+    ngx_array_t                      *ignore_args;    /* bigcache_str_t */
+    ngx_array_t                      *ignore_cookies;
+    ngx_array_t                      *strip_cookies;
+    ngx_array_t                      *ttl;
+    time_t                            stale_while_revalidate;   /* -1: none */
+    time_t                            stale_if_error;
+    ngx_uint_t                        stale;      /* bits; 0: not given */
+    ngx_array_t                      *bypass;
+    ngx_array_t                      *no_store;
+    ngx_flag_t                        lock;
+    ngx_msec_t                        lock_timeout;
+    ngx_uint_t                        ignore_headers;
+    ngx_flag_t                        invalidate;
+    ngx_flag_t                        reload;
+    ngx_flag_t                        store_until_close;
+    off_t                             max_page;
+    ngx_uint_t                        status_header;
+} ngx_http_bigcache_page_conf_t;
+
+
+/* what became of a request: $bigcache_status */
+
+typedef enum {
+    NGX_HTTP_BIGCACHE_PAGE_NONE = 0,
+    NGX_HTTP_BIGCACHE_PAGE_HIT,
+    NGX_HTTP_BIGCACHE_PAGE_STALE,
+    NGX_HTTP_BIGCACHE_PAGE_UPDATING,
+    NGX_HTTP_BIGCACHE_PAGE_REVALIDATED,
+    NGX_HTTP_BIGCACHE_PAGE_MISS,
+    NGX_HTTP_BIGCACHE_PAGE_EXPIRED,
+    NGX_HTTP_BIGCACHE_PAGE_BYPASS,
+    NGX_HTTP_BIGCACHE_PAGE_PASS
+} ngx_http_bigcache_page_status_e;
+
+/* what the handler does next */
+
+typedef enum {
+    NGX_HTTP_BIGCACHE_PAGE_LOOKUP = 0,
+    NGX_HTTP_BIGCACHE_PAGE_LOOKING,         /* a thread does */
+    NGX_HTTP_BIGCACHE_PAGE_DECIDE,
+    NGX_HTTP_BIGCACHE_PAGE_LEASE,
+    NGX_HTTP_BIGCACHE_PAGE_WAITING,         /* for a lease */
+    NGX_HTTP_BIGCACHE_PAGE_LEASED,          /* lease_state says what came */
+    NGX_HTTP_BIGCACHE_PAGE_FETCH,
+    NGX_HTTP_BIGCACHE_PAGE_SEND,
+    NGX_HTTP_BIGCACHE_PAGE_DONE             /* nothing: the rest is nginx's */
+} ngx_http_bigcache_page_step_e;
+
+typedef struct ngx_http_bigcache_page_ctx_s  ngx_http_bigcache_page_ctx_t;
+typedef struct ngx_http_bigcache_page_lookup_s
+    ngx_http_bigcache_page_lookup_t;
+
+/* the fields of the request that the upstream does not get, put back later */
+
+typedef struct {
+    ngx_list_t                        headers;
+    ngx_table_elt_t                  *if_none_match;
+    ngx_table_elt_t                  *if_modified_since;
+    ngx_table_elt_t                  *if_match;
+    ngx_table_elt_t                  *if_unmodified_since;
+    ngx_table_elt_t                  *range;
+    ngx_table_elt_t                  *if_range;
+#if (NGX_HTTP_GZIP)
+    ngx_table_elt_t                  *accept_encoding;
+#endif
+} ngx_http_bigcache_page_saved_t;
+
+struct ngx_http_bigcache_page_ctx_s {
+    ngx_http_request_t               *request;
+    ngx_http_bigcache_page_conf_t    *conf;
+    ngx_http_bigcache_page_step_e     step;
+    ngx_http_bigcache_page_status_e   status;
+
+    ngx_str_t                         url;        /* the key of the URL */
+    ngx_str_t                         key;        /* the same, or a variant's */
+
+    /* what was found */
+    bigcache_page_t                   page;
+    bigcache_head_t                   head;
+    ngx_http_bigcache_page_lookup_t  *lookup;     /* under way, or NULL */
+    ngx_event_t                       late;       /* when it takes too long */
+    uint64_t                          latest;     /* see bigcache_page_t */
+    ngx_uint_t                        again;      /* lookups after a lease */
+
+    /* leases */
+    bigcache_lease_t                  lease;
+    bigcache_lease_e                  lease_state;
+    int64_t                           since;      /* of bigcache_lease_take() */
+    ngx_queue_t                       queue;      /* of waiting requests */
+    ngx_msec_t                        until;      /* it waits until then */
+
+    /* the fetch */
+    int64_t                           asked;      /* monotonic ms */
+    ngx_http_bigcache_page_saved_t    saved;
+    ngx_http_handler_pt               content;
+    void                            (*finalize)(ngx_http_request_t *r,
+                                          ngx_int_t rc);
+    ngx_uint_t                        upstream_status;
+    bigcache_head_writer_t            writer;     /* of the head to store */
+    int64_t                           expire;     /* ms since the epoch */
+    bigcache_vary_t                  *vary;       /* fields that it varies by */
+    ngx_table_elt_t                  *cache_status;
+
+    unsigned                          found:1;
+    unsigned                          varied:1;   /* key is a variant's */
+    unsigned                          thread:1;   /* look up by a thread only */
+    unsigned                          cookies:1;  /* some are not harmless */
+    unsigned                          authorized:1;
+    unsigned                          no_cache:1; /* the client wants it new */
+    unsigned                          bypass:1;
+    unsigned                          head_only:1;    /* HEAD */
+    unsigned                          gzip:1;     /* the client accepts it */
+    unsigned                          unsafe:1;   /* POST, for example */
+    unsigned                          refresh:1;  /* in the background */
+    unsigned                          led:1;      /* it leads its lease */
+    unsigned                          prepared:1; /* fields are saved */
+    unsigned                          conditional:1;  /* by validators of the
+                                                         page that is stored */
+    unsigned                          fetching:1;
+    unsigned                          answered:1; /* the header was looked at */
+    unsigned                          armed:1;    /* the body is captured */
+    unsigned                          packed:1;   /* the answer is gzip */
+    unsigned                          plain:1;    /* it is not worth packing */
+    unsigned                          sending:1;  /* a stored page */
+    unsigned                          instead:1;  /* of the upstream's */
+    unsigned                          sent:1;     /* its body */
+    unsigned                          error_page:1;   /* it is set by us */
+};
+
+
+extern ngx_module_t  ngx_http_bigcache_pages_module;
+
+
+/* conf: see the module for the directives; nginx's functions of a module */
+
+void *ngx_http_bigcache_page_conf_create(ngx_conf_t *cf);
+char *ngx_http_bigcache_page_conf_merge(ngx_conf_t *cf, void *parent,
+    void *child);
+
+char *ngx_http_bigcache_page_conf_pages(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_bigcache_page_conf_names(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_bigcache_page_conf_ttl(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_bigcache_page_conf_stale(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_bigcache_page_conf_lock(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+
+/* handler: the phase handler */
+
+ngx_int_t ngx_http_bigcache_page_handler(ngx_http_request_t *r);
+
+
+/* ctx */
+
+/* makes a context, without a key; returns NULL if out of memory */
+
+ngx_http_bigcache_page_ctx_t *ngx_http_bigcache_page_ctx_create(
+    ngx_http_request_t *r, ngx_http_bigcache_page_conf_t *conf);
+
+/*
+ * Returns the context of the latest location with bigcache_pages that the
+ * request itself went through, or NULL.
+ */
+ngx_http_bigcache_page_ctx_t *ngx_http_bigcache_page_ctx_find(
+    ngx_http_request_t *r);
+
+
+/* resume: continues a request that has waited in the handler */
+
+void ngx_http_bigcache_page_resume(ngx_http_request_t *r);
+
+
+/* lease: ends it, if the request leads it, see bigcache_lease_end() */
+
+void ngx_http_bigcache_page_lease_end(ngx_http_bigcache_page_ctx_t *ctx,
+    bigcache_lease_e as, int64_t time, int64_t most);
+
+
+/* request */
+
+/*
+ * Looks at the request.  Returns NGX_OK; or NGX_DECLINED if it must be passed
+ * to the upstream as it is, then ctx->unsafe may be set.
+ */
+ngx_int_t ngx_http_bigcache_page_request(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx);
+
+/*
+ * Changes the fields of the request to what the upstream is asked: the whole
+ * page, packed if the client takes that, and if it is another one than the
+ * stored page.  restore undoes it.
+ */
+ngx_int_t ngx_http_bigcache_page_request_prepare(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx);
+void ngx_http_bigcache_page_request_restore(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx);
+
+
+/* key */
+
+/*
+ * Makes the key of the URL.  Returns NGX_OK; NGX_DECLINED if the request has no
+ * good one; or NGX_ERROR.
+ */
+ngx_int_t ngx_http_bigcache_page_key(ngx_http_request_t *r,
+    ngx_http_bigcache_page_conf_t *conf, ngx_str_t *key);
+
+/*
+ * Makes of it the key of the variant for the request: n names of fields, lower
+ * case.  Returns the same.
+ */
+ngx_int_t ngx_http_bigcache_page_key_variant(ngx_http_request_t *r,
+    const ngx_str_t *url, const bigcache_str_t *names, ngx_uint_t n,
+    ngx_str_t *key);
+
+/*
+ * Makes the key of another URL of the same scheme, host and port, which the
+ * answer to an unsafe request names.  Returns the same.
+ */
+ngx_int_t ngx_http_bigcache_page_key_other(ngx_http_request_t *r,
+    ngx_http_bigcache_page_conf_t *conf, ngx_str_t *location, ngx_str_t *key);
+
+
+/* lookup */
+
+/*
+ * Looks for the page of ctx->key.  Returns NGX_OK, and ctx->found says whether
+ * it is there; NGX_AGAIN, then the request is resumed; or NGX_BUSY if the cache
+ * cannot tell soon.
+ */
+ngx_int_t ngx_http_bigcache_page_lookup(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx);
+
+/* forgets a lookup that is under way */
+
+void ngx_http_bigcache_page_lookup_cancel(ngx_http_bigcache_page_ctx_t *ctx);
+
+/* returns 1 if a removal of the key was asked for and may not be done, or 0 */
+
+ngx_uint_t ngx_http_bigcache_page_lookup_removing(
+    ngx_http_bigcache_zone_t *zone, ngx_str_t *key);
+
+
+/* wait */
+
+/* waits for ctx->lease, and resumes the request */
+
+void ngx_http_bigcache_page_wait(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx);
+
+/* looks soon at all leases that requests of this worker wait for */
+
+void ngx_http_bigcache_page_wait_wake(void);
+
+/* removes a request that has ended */
+
+void ngx_http_bigcache_page_wait_cancel(ngx_http_bigcache_page_ctx_t *ctx);
+
+
+/* send: the content handler for a page that is stored */
+
+ngx_int_t ngx_http_bigcache_page_send(ngx_http_request_t *r);
+
+/*
+ * Sets the status and the fields of the answer from the stored page, and makes
+ * its body.  Return NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_http_bigcache_page_send_header(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx);
+ngx_int_t ngx_http_bigcache_page_send_body(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx, ngx_chain_t *out);
+
+
+/*
+ * refresh: fetches the page of ctx in a subrequest, which gets the lease.
+ * nothing is the content handler of such a subrequest that need not fetch it.
+ */
+ngx_int_t ngx_http_bigcache_page_refresh(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx);
+ngx_int_t ngx_http_bigcache_page_refresh_nothing(ngx_http_request_t *r);
+
+
+/* fetch */
+
+/* the request is going to the upstream; returns NGX_OK or NGX_ERROR */
+
+ngx_int_t ngx_http_bigcache_page_fetch(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx);
+
+/* installs the filters */
+
+void ngx_http_bigcache_page_fetch_init(void);
+
+
+/* answer */
+
+/*
+ * Returns BIGCACHE_FRESH_OK if the answer of the upstream may be stored: then
+ * ctx has its head, how long to keep it and what it varies by.  Or returns why
+ * not.  If "again" is set, it is a 304: the answer is the stored page with
+ * other fields.
+ */
+bigcache_fresh_e ngx_http_bigcache_page_answer(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx, ngx_uint_t again);
+
+
+/* capture */
+
+/*
+ * Makes the upstream write the body to a file of its own.  Returns NGX_OK, or
+ * NGX_DECLINED if that cannot be done for this answer.
+ */
+ngx_int_t ngx_http_bigcache_page_capture(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx);
+
+/* sees the end of the upstream, captured or not */
+
+ngx_int_t ngx_http_bigcache_page_capture_watch(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx);
+
+
+/* put */
+
+/*
+ * Store the page whose head is ctx->writer, and end the lease after that; or at
+ * once if it cannot be done.  put takes the first bytes of a file, which it
+ * duplicates, for the body; put_again copies the body of ctx->page.
+ */
+void ngx_http_bigcache_page_put(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx, ngx_fd_t fd, off_t length);
+void ngx_http_bigcache_page_put_again(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx);
+
+
+/* invalidate */
+
+/* removes the pages that a successful unsafe request has made obsolete */
+
+void ngx_http_bigcache_page_invalidate(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx);
+
+/* removes the stored page of ctx, which the origin does not have any more */
+
+void ngx_http_bigcache_page_invalidate_stored(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx);
+
+
+/* variables */
+
+ngx_int_t ngx_http_bigcache_page_variables_add(ngx_conf_t *cf);
+
+/* adds Cache-Status to the answer, and counts the request */
+
+ngx_int_t ngx_http_bigcache_page_variables_status(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx);
+
+
+#endif /* _NGX_HTTP_BIGCACHE_PAGES_H_INCLUDED_ */
