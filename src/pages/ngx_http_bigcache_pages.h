@@ -50,13 +50,13 @@
 #include "ngx_http_bigcache.h"
 
 
-/* bits of bigcache_ignore_headers */
+/* bits of bigcache_ignore_headers; 0x01 is nginx's: it was given */
 
-#define NGX_HTTP_BIGCACHE_PAGE_IGN_COOKIE    0x01
-#define NGX_HTTP_BIGCACHE_PAGE_IGN_VARY      0x02
-#define NGX_HTTP_BIGCACHE_PAGE_IGN_CONTROL   0x04
-#define NGX_HTTP_BIGCACHE_PAGE_IGN_EXPIRES   0x08
-#define NGX_HTTP_BIGCACHE_PAGE_IGN_ACCEL     0x10
+#define NGX_HTTP_BIGCACHE_PAGE_IGN_COOKIE    0x02
+#define NGX_HTTP_BIGCACHE_PAGE_IGN_VARY      0x04
+#define NGX_HTTP_BIGCACHE_PAGE_IGN_CONTROL   0x08
+#define NGX_HTTP_BIGCACHE_PAGE_IGN_EXPIRES   0x10
+#define NGX_HTTP_BIGCACHE_PAGE_IGN_ACCEL     0x20
 
 /* values of bigcache_status_header */
 
