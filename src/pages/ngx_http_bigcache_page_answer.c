@@ -41,7 +41,7 @@ typedef struct {
     u_char                    joined[2][NGX_HTTP_BIGCACHE_PAGE_TARGETED];
     ngx_str_t                 date;
     ngx_str_t                 encoding;
-    unsigned                  control:1;      /* there is a Cache-Control */
+    unsigned                  aged:1;         /* there is an Age */
     unsigned                  accept:1;       /* Vary: Accept-Encoding */
 } ngx_http_bigcache_page_answer_t;
 
@@ -467,12 +467,14 @@ ngx_http_bigcache_page_answer_age(ngx_http_bigcache_page_ctx_t *ctx,
 
     at = 0;
 
-    if (answer->fresh.age == 0
+    if (!answer->aged
         && bigcache_field_next(value, &at, &member)
         && bigcache_field_seconds(&member, &age) == 0)
     {
         answer->fresh.age = age;
     }
+
+    answer->aged = 1;
 }
 
 
@@ -685,11 +687,11 @@ ngx_http_bigcache_page_answer_head(ngx_http_request_t *r,
         ctx->packed = 1;
         head->flags |= BIGCACHE_HEAD_GZIP;
 
-    } else {
+    } else if (ctx->gzip) {
 
-        /* it was not asked for */
+        /* not what was asked for, but maybe because of that */
 
-        return NGX_DECLINED;
+        head->flags |= BIGCACHE_HEAD_ENCODED;
     }
 
     bigcache_head_begin(&ctx->writer, data, head);
@@ -817,8 +819,8 @@ ngx_http_bigcache_page_answer_hop(ngx_http_request_t *r, bigcache_str_t *name)
     static const char  *names[] = {
         "connection", "keep-alive", "te", "trailer", "transfer-encoding",
         "upgrade", "proxy-authenticate", "proxy-authentication-info",
-        "proxy-authorization", "proxy-connection", "set-cookie", "set-cookie2",
-        "content-length", "content-range", "date", "age", NULL
+        "proxy-authorization", "proxy-connection", "set-cookie",
+        "content-length", "date", "age", NULL
     };
 
     for (i = 0; names[i]; i++) {

@@ -67,9 +67,13 @@ ngx_http_bigcache_page_capture(ngx_http_request_t *r,
     ctx->armed = 1;
     ctx->upstream_status = u->headers_in.status_n;
 
-    /* nginx moves a file of a 200 only */
+    if (u->headers_in.status_n == NGX_HTTP_OK) {
 
-    u->headers_in.status_n = 0;
+        /* nginx moves the file of no other, and must know their status */
+
+        u->headers_in.status_n = 0;
+    }
+
     u->store = 1;
 
     r->read_event_handler = ngx_http_block_reading;

@@ -167,7 +167,11 @@ ngx_http_bigcache_page_fetch_header(ngx_http_request_t *r)
 
     u = r->upstream;
 
-    if (ngx_http_bigcache_page_fetch_is_failure(r, ctx)) {
+    if (ngx_http_bigcache_page_fetch_is_failure(r, ctx)
+        && (u == NULL || u->cleanup == NULL
+            || ngx_http_bigcache_page_fetch_may_be_stale(ctx)
+            || ngx_http_bigcache_page_answer(r, ctx, 0) != BIGCACHE_FRESH_OK))
+    {
         return ngx_http_bigcache_page_fetch_failed(r, ctx);
     }
 
@@ -276,6 +280,7 @@ ngx_http_bigcache_page_fetch_answered(ngx_http_request_t *r,
         /* the client may have asked for a part of it, or for a newer one */
 
         r->disable_not_modified = 0;
+        ngx_http_bigcache_page_request_conditions(r);
 
         if (r->headers_out.content_length_n != -1 && r == r->main) {
             r->allow_ranges = 1;

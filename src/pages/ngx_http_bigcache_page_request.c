@@ -195,6 +195,15 @@ ngx_http_bigcache_page_request_restore(ngx_http_request_t *r,
 }
 
 
+void
+ngx_http_bigcache_page_request_conditions(ngx_http_request_t *r)
+{
+    if (r->headers_in.if_none_match) {
+        r->headers_in.if_modified_since = NULL;
+    }
+}
+
+
 /* returns 1 if the request has a cookie that is not known to be harmless */
 
 static ngx_uint_t

@@ -121,12 +121,10 @@ ngx_http_bigcache_page_send_header(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (r->headers_out.status == NGX_HTTP_OK && r == r->main) {
-        r->allow_ranges = 1;
+    r->disable_not_modified = (r != r->main);
+    r->allow_ranges = (r == r->main && r->headers_out.status == NGX_HTTP_OK);
 
-    } else {
-        r->disable_not_modified = (r != r->main);
-    }
+    ngx_http_bigcache_page_request_conditions(r);
 
     return NGX_OK;
 }

@@ -288,6 +288,12 @@ ngx_int_t ngx_http_bigcache_page_request_prepare(ngx_http_request_t *r,
 void ngx_http_bigcache_page_request_restore(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
 
+/*
+ * If-None-Match is the stronger condition, RFC 9110, section 13.2.2: with it
+ * nginx must not look at If-Modified-Since.
+ */
+void ngx_http_bigcache_page_request_conditions(ngx_http_request_t *r);
+
 
 /* key */
 
