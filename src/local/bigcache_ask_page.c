@@ -66,9 +66,7 @@ bigcache_ask_page_get(bigcache_cache_t *cache, const bigcache_str_t *key,
 
     } while (bigcache_ask_again(&ask, &rc));
 
-    if (body) {
-        bigcache_peek_enter(local, key, &note, rc, &stored.record);
-    }
+    bigcache_peek_enter(local, key, &note, rc, &stored.record);
 
     rc = bigcache_ask_page_found(rc, &stored, page);
     page->latest = ask.latest;

@@ -7,11 +7,13 @@
 /*
  * Captures the body of an answer.
  *
- * nginx can keep an answer in a file, for proxy_store: then it reads from the
- * upstream as fast as that sends, whatever the client does, and feeds the
- * client from the file.  The capture turns this on for one answer, takes the
- * file when the upstream has ended, and keeps nginx from moving it to a place
- * of its own.
+ * A small body of known length is copied to memory as it comes, behind the
+ * filter that takes it out of its frames.  For any other one there is a way of
+ * nginx, which it has for proxy_store: it keeps the answer in a file, reads
+ * from the upstream as fast as that sends, whatever the client does, and feeds
+ * the client from the file.  The capture turns this on for one answer, takes
+ * the file when the upstream has ended, and keeps nginx from moving it to a
+ * place of its own.
  */
 
 
@@ -32,6 +34,12 @@
 #define NGX_HTTP_BIGCACHE_PAGE_CAPTURE_UNKNOWN  (128 * 1024 * 1024)
 
 
+static ngx_uint_t ngx_http_bigcache_page_capture_small(ngx_http_request_t *r);
+static ngx_int_t ngx_http_bigcache_page_capture_init(void *data);
+static ngx_int_t ngx_http_bigcache_page_capture_filter(ngx_event_pipe_t *p,
+    ngx_buf_t *buf);
+static void ngx_http_bigcache_page_capture_copy(
+    ngx_http_bigcache_page_ctx_t *ctx, ngx_chain_t *cl);
 static ngx_uint_t ngx_http_bigcache_page_capture_room(ngx_http_request_t *r);
 static void ngx_http_bigcache_page_capture_finalize(ngx_http_request_t *r,
     ngx_int_t rc);
@@ -54,9 +62,23 @@ ngx_http_bigcache_page_capture(ngx_http_request_t *r,
         || u->conf->cache
         || r->cache
 #endif
-        || u->headers_in.content_length_n > ctx->conf->max_page
-        || !ngx_http_bigcache_page_capture_room(r))
+        || u->headers_in.content_length_n > ctx->conf->max_page)
     {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_bigcache_page_capture_small(r)) {
+
+        ctx->body = ngx_alloc(u->headers_in.content_length_n + 1,
+                              r->connection->log);
+        if (ctx->body == NULL) {
+            return NGX_DECLINED;
+        }
+
+        ctx->filter_init = u->input_filter_init;
+        u->input_filter_init = ngx_http_bigcache_page_capture_init;
+
+    } else if (!ngx_http_bigcache_page_capture_room(r)) {
         return NGX_DECLINED;
     }
 
@@ -96,6 +118,102 @@ ngx_http_bigcache_page_capture_watch(ngx_http_request_t *r,
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * nginx must not stop to read when the client is slow: for that it may need a
+ * temporary file
+ */
+
+static ngx_uint_t
+ngx_http_bigcache_page_capture_small(ngx_http_request_t *r)
+{
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+
+    return u->headers_in.content_length_n >= 0
+           && u->headers_in.content_length_n <= BIGCACHE_PAGE_LARGE
+           && (off_t) u->conf->max_temp_file_size
+              >= u->headers_in.content_length_n;
+}
+
+
+/* nginx calls it when the pipe is made, and before it reads */
+
+static ngx_int_t
+ngx_http_bigcache_page_capture_init(void *data)
+{
+    ngx_http_request_t            *r;
+    ngx_event_pipe_t              *p;
+    ngx_http_bigcache_page_ctx_t  *ctx;
+
+    r = data;
+    p = r->upstream->pipe;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_pages_module);
+
+    if (ctx->filter_init && ctx->filter_init(data) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* no file is needed: but the upstream is read to its end */
+
+    p->cacheable = 0;
+
+    ctx->filter = p->input_filter;
+    p->input_filter = ngx_http_bigcache_page_capture_filter;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_bigcache_page_capture_filter(ngx_event_pipe_t *p, ngx_buf_t *buf)
+{
+    ngx_int_t                       rc;
+    ngx_chain_t                   **tail;
+    ngx_http_request_t             *r;
+    ngx_http_bigcache_page_ctx_t   *ctx;
+
+    r = p->input_ctx;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_pages_module);
+
+    tail = p->in ? p->last_in : &p->in;
+
+    rc = ctx->filter(p, buf);
+
+    if (rc == NGX_OK) {
+        ngx_http_bigcache_page_capture_copy(ctx, *tail);
+
+    } else {
+        ctx->broken = 1;
+    }
+
+    return rc;
+}
+
+
+static void
+ngx_http_bigcache_page_capture_copy(ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_chain_t *cl)
+{
+    size_t  len, most;
+
+    most = (size_t) ctx->request->upstream->headers_in.content_length_n;
+
+    for ( /* void */ ; cl; cl = cl->next) {
+
+        len = cl->buf->last - cl->buf->pos;
+
+        if (len > most - ctx->body_len) {
+            ctx->broken = 1;
+            return;
+        }
+
+        ngx_memcpy(ctx->body + ctx->body_len, cl->buf->pos, len);
+        ctx->body_len += len;
+    }
 }
 
 
@@ -191,6 +309,10 @@ ngx_http_bigcache_page_capture_complete(ngx_http_upstream_t *u,
     }
 
     length = u->headers_in.content_length_n;
+
+    if (ctx->body) {
+        return !ctx->broken && (off_t) ctx->body_len == length;
+    }
 
     if (p->temp_file->offset > ctx->conf->max_page) {
         return 0;

@@ -84,4 +84,8 @@ ngx_http_bigcache_page_ctx_cleanup(void *data)
     ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_NONE, 0, 0);
 
     bigcache_page_free(&ctx->page);
+
+    if (ctx->body) {
+        ngx_free(ctx->body);
+    }
 }

@@ -90,7 +90,12 @@ ngx_http_bigcache_page_put(ngx_http_request_t *r,
 
     put->body = bigcache_data_bytes((u_char *) "", 0);
 
-    if (length) {
+    if (ctx->body) {
+        put->memory = ctx->body;
+        put->body = bigcache_data_bytes(ctx->body, ctx->body_len);
+        ctx->body = NULL;
+
+    } else if (length) {
         put->body = bigcache_data_range(fcntl(fd, F_DUPFD_CLOEXEC, 0), 0,
                                         (uint64_t) length);
 
@@ -291,7 +296,7 @@ ngx_http_bigcache_page_put_run(ngx_http_bigcache_job_t *job)
         /* the first reader finds it in the hot index */
 
         (void) bigcache_cache_get(job->zone->cache, &put->key,
-                                  BIGCACHE_BODY_SMALL, &page);
+                                  BIGCACHE_BODY_NONE, &page);
         bigcache_page_free(&page);
     }
 
@@ -373,7 +378,7 @@ ngx_http_bigcache_page_put_varies(ngx_http_bigcache_page_put_t *put)
 
     if (rc == BIGCACHE_OK) {
         (void) bigcache_cache_get(put->job.zone->cache, &put->url,
-                                  BIGCACHE_BODY_SMALL, &page);
+                                  BIGCACHE_BODY_NONE, &page);
         bigcache_page_free(&page);
     }
 
@@ -438,16 +443,19 @@ ngx_http_bigcache_page_put_verify(ngx_http_bigcache_page_put_t *put)
         return 0;
     }
 
-    put->memory = malloc(len);
+    if (put->memory == NULL) {
 
-    if (put->memory == NULL
-        || bigcache_data_read(put->memory, &put->body, 1) == -1)
-    {
-        return 0;
+        put->memory = malloc(len);
+
+        if (put->memory == NULL
+            || bigcache_data_read(put->memory, &put->body, 1) == -1)
+        {
+            return 0;
+        }
+
+        (void) close(put->body.fd);
+        put->body = bigcache_data_bytes(put->memory, len);
     }
-
-    (void) close(put->body.fd);
-    put->body = bigcache_data_bytes(put->memory, len);
 
     size = bigcache_get32(put->memory + len - 4);
 

@@ -185,6 +185,10 @@ struct ngx_http_bigcache_page_ctx_s {
     void                            (*finalize)(ngx_http_request_t *r,
                                           ngx_int_t rc);
     ngx_uint_t                        upstream_status;
+    ngx_int_t                       (*filter_init)(void *data);
+    ngx_event_pipe_input_filter_pt    filter;
+    u_char                           *body;       /* captured in memory */
+    size_t                            body_len;   /* of it, so far */
     bigcache_head_writer_t            writer;     /* of the head to store */
     int64_t                           expire;     /* ms since the epoch */
     bigcache_vary_t                  *vary;       /* fields that it varies by */
@@ -208,6 +212,7 @@ struct ngx_http_bigcache_page_ctx_s {
     unsigned                          fetching:1;
     unsigned                          answered:1; /* the header was looked at */
     unsigned                          armed:1;    /* the body is captured */
+    unsigned                          broken:1;   /* not as it was announced */
     unsigned                          packed:1;   /* the answer is gzip */
     unsigned                          plain:1;    /* it is not worth packing */
     unsigned                          sending:1;  /* a stored page */
@@ -406,8 +411,8 @@ bigcache_fresh_e ngx_http_bigcache_page_answer(ngx_http_request_t *r,
 /* capture */
 
 /*
- * Makes the upstream write the body to a file of its own.  Returns NGX_OK, or
- * NGX_DECLINED if that cannot be done for this answer.
+ * Begins to capture the body of the answer.  Returns NGX_OK, or NGX_DECLINED if
+ * that cannot be done for this answer.
  */
 ngx_int_t ngx_http_bigcache_page_capture(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
@@ -422,8 +427,9 @@ ngx_int_t ngx_http_bigcache_page_capture_watch(ngx_http_request_t *r,
 
 /*
  * Store the page whose head is ctx->writer, and end the lease after that; or at
- * once if it cannot be done.  put takes the first bytes of a file, which it
- * duplicates, for the body; put_again copies the body of ctx->page.
+ * once if it cannot be done.  put takes ctx->body for the body, or, if that is
+ * NULL, the first bytes of a file, which it duplicates; put_again copies the
+ * body of ctx->page.
  */
 void ngx_http_bigcache_page_put(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx, ngx_fd_t fd, off_t length);
