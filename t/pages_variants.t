@@ -134,9 +134,8 @@ hit('encodings', '/encoding');
 is_status('HIT', 'one page for all', '/encoding', 'Accept-Encoding' => $_)
     for 'gzip', 'identity', 'br', '*', 'gzip, deflate, br, zstd';
 
-for (1 .. 2) {
-    is_status('MISS', 'any', '/any');
-}
+is_status('MISS', 'any', '/any');
+is_status('PASS', 'any, again', '/any');
 
 # cookies: what is harmless counts as not sent
 hit('no cookie', '/cookie');
@@ -149,10 +148,8 @@ like ask('/cookie', Cookie => 'session=7')->body, qr/session=7/,
 is_status('HIT', 'the others have theirs still', '/cookie');
 
 # the first request has a session: its page is stored for nobody
-for my $n (1 .. 2) {
-    is_status($n == 1 ? 'MISS' : 'MISS', 'a session first', '/cookie/first',
-        Cookie => "renamed=$n");
-}
+is_status('MISS', 'a session first', '/cookie/first', Cookie => "renamed=$_")
+    for 1 .. 2;
 is ask('/cookie/first')->body =~ /renamed/, '', 'and not sent to others';
 
 is_status('HIT', 'an explicit page is for all', '/p/a', Cookie => 'session=1');
@@ -167,7 +164,8 @@ is ask('/silent/b')->body =~ /session/, '', 'is stored for nobody';
 # Set-Cookie
 hit('a stripped cookie', '/ga');
 is_deeply [ask('/ga')->headers('Set-Cookie')], [], 'is not in the stored page';
-is_status('MISS', 'another cookie', '/login') for 1 .. 2;
+is_status('MISS', 'another cookie', '/login');
+is_status('PASS', 'another cookie, again', '/login');
 
 # credentials
 is_status('MISS', 'credentials', '/secret', Authorization => 'Basic eA==')
@@ -181,8 +179,6 @@ hit('a key', '/key/a', 'X-Key' => 'k');
 is_status('HIT', 'the same for another URI', '/key/b', 'X-Key' => 'k');
 is_status('MISS', 'another', '/key/a', 'X-Key' => 'l');
 is_status('PASS', 'an empty key', '/key/a');
-is_status('PASS', 'a key that is too long', '/key/a', 'X-Key' => 'k' x 8192)
-    if 0;
 
 # fields that are not in the key do not change what is stored for others
 hit('an unkeyed field', '/unkeyed', 'X-Forwarded-Host' => 'evil.example');

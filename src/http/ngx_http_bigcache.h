@@ -49,16 +49,22 @@
 
 #define NGX_HTTP_BIGCACHE_REMOVING   1024
 
-/*
- * The zone of a store, for all processes.  removing: until when a key of that
- * slot may still be read although its removal was asked for, monotonic ms.
- */
+/* removals that were asked for and are not done */
+
+typedef struct {
+    _Atomic int32_t                   n;
+    _Atomic int64_t                   until;    /* monotonic ms: n does not
+                                                   count after that, as a
+                                                   process may have died */
+} ngx_http_bigcache_removing_t;
+
+/* the zone of a store, for all processes */
 
 typedef struct {
     bigcache_metrics_t                metrics;
     bigcache_shared_t                 shared;
     bigcache_lease_shm_t             *lease;    /* NULL: the zone is small */
-    _Atomic int64_t                   removing[NGX_HTTP_BIGCACHE_REMOVING];
+    ngx_http_bigcache_removing_t      removing[NGX_HTTP_BIGCACHE_REMOVING];
     bigcache_hot_shm_t               *hot;      /* the rest of the zone */
 } ngx_http_bigcache_shm_t;
 
@@ -372,6 +378,11 @@ char *ngx_http_bigcache_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 ngx_http_bigcache_zone_t *ngx_http_bigcache_zone_create(ngx_conf_t *cf);
 
 ngx_int_t ngx_http_bigcache_zone_init(ngx_shm_zone_t *shm_zone, void *data);
+
+/* returns where the removals of a key are noted */
+
+ngx_http_bigcache_removing_t *ngx_http_bigcache_zone_removing(
+    ngx_http_bigcache_zone_t *zone, const u_char *data, size_t len);
 
 
 /* worker: the stores of a process */

@@ -16,6 +16,7 @@
 #include <sys/random.h>
 
 #include "ngx_http_bigcache.h"
+#include "bigcache_hash.h"
 #include "bigcache_local.h"
 
 
@@ -140,6 +141,15 @@ ngx_http_bigcache_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     zone->conf->store.hot = &zone->hot;
 
     return NGX_OK;
+}
+
+
+ngx_http_bigcache_removing_t *
+ngx_http_bigcache_zone_removing(ngx_http_bigcache_zone_t *zone,
+    const u_char *data, size_t len)
+{
+    return &zone->shm->removing[bigcache_hash(0, data, len)
+                                % NGX_HTTP_BIGCACHE_REMOVING];
 }
 
 

@@ -197,7 +197,7 @@ ngx_http_bigcache_page_answer(ngx_http_request_t *r,
     head.took = (uint32_t) (bigcache_time_monotonic() - ctx->asked);
 
     if (!ngx_http_bigcache_page_answer_cookies(ctx, answer, &fresh, &head)) {
-        return BIGCACHE_FRESH_PRIVATE;
+        return BIGCACHE_FRESH_AUTHORIZED;
     }
 
     ngx_http_bigcache_page_answer_times(ctx, &fresh, answer->fresh.validator,

@@ -33,16 +33,22 @@
 #define NGX_HTTP_BIGCACHE_PAGE_CAPTURE_MARGIN   (16 * 1024 * 1024)
 #define NGX_HTTP_BIGCACHE_PAGE_CAPTURE_UNKNOWN  (128 * 1024 * 1024)
 
+/* milliseconds that requests do not wait for a page that is too large */
+
+#define NGX_HTTP_BIGCACHE_PAGE_CAPTURE_PASS     10000
+
 
 static ngx_uint_t ngx_http_bigcache_page_capture_small(ngx_http_request_t *r);
 static ngx_int_t ngx_http_bigcache_page_capture_init(void *data);
 static ngx_int_t ngx_http_bigcache_page_capture_filter(ngx_event_pipe_t *p,
     ngx_buf_t *buf);
-static void ngx_http_bigcache_page_capture_copy(
+static void ngx_http_bigcache_page_capture_copy(ngx_event_pipe_t *p,
     ngx_http_bigcache_page_ctx_t *ctx, ngx_chain_t *cl);
 static ngx_uint_t ngx_http_bigcache_page_capture_room(ngx_http_request_t *r);
 static void ngx_http_bigcache_page_capture_finalize(ngx_http_request_t *r,
     ngx_int_t rc);
+static ngx_uint_t ngx_http_bigcache_page_capture_failed(
+    ngx_http_bigcache_page_ctx_t *ctx, ngx_int_t rc);
 static ngx_uint_t ngx_http_bigcache_page_capture_complete(
     ngx_http_upstream_t *u, ngx_http_bigcache_page_ctx_t *ctx, ngx_int_t rc);
 
@@ -75,12 +81,12 @@ ngx_http_bigcache_page_capture(ngx_http_request_t *r,
             return NGX_DECLINED;
         }
 
-        ctx->filter_init = u->input_filter_init;
-        u->input_filter_init = ngx_http_bigcache_page_capture_init;
-
     } else if (!ngx_http_bigcache_page_capture_room(r)) {
         return NGX_DECLINED;
     }
+
+    ctx->filter_init = u->input_filter_init;
+    u->input_filter_init = ngx_http_bigcache_page_capture_init;
 
     if (ngx_http_bigcache_page_capture_watch(r, ctx) != NGX_OK) {
         return NGX_DECLINED;
@@ -151,15 +157,22 @@ ngx_http_bigcache_page_capture_init(void *data)
 
     r = data;
     p = r->upstream->pipe;
-    ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_pages_module);
+    ctx = ngx_http_bigcache_page_ctx_find(r);
+
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
 
     if (ctx->filter_init && ctx->filter_init(data) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    /* no file is needed: but the upstream is read to its end */
+    if (ctx->body) {
 
-    p->cacheable = 0;
+        /* no file is needed, but the upstream is read to its end */
+
+        p->cacheable = 0;
+    }
 
     ctx->filter = p->input_filter;
     p->input_filter = ngx_http_bigcache_page_capture_filter;
@@ -177,14 +190,21 @@ ngx_http_bigcache_page_capture_filter(ngx_event_pipe_t *p, ngx_buf_t *buf)
     ngx_http_bigcache_page_ctx_t   *ctx;
 
     r = p->input_ctx;
-    ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_pages_module);
+
+    /* a filter that fails has cleared the contexts */
+
+    ctx = ngx_http_bigcache_page_ctx_find(r);
+
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
 
     tail = p->in ? p->last_in : &p->in;
 
     rc = ctx->filter(p, buf);
 
     if (rc == NGX_OK) {
-        ngx_http_bigcache_page_capture_copy(ctx, *tail);
+        ngx_http_bigcache_page_capture_copy(p, ctx, *tail);
 
     } else {
         ctx->broken = 1;
@@ -195,23 +215,33 @@ ngx_http_bigcache_page_capture_filter(ngx_event_pipe_t *p, ngx_buf_t *buf)
 
 
 static void
-ngx_http_bigcache_page_capture_copy(ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_chain_t *cl)
+ngx_http_bigcache_page_capture_copy(ngx_event_pipe_t *p,
+    ngx_http_bigcache_page_ctx_t *ctx, ngx_chain_t *cl)
 {
-    size_t  len, most;
+    off_t  len, most;
 
-    most = (size_t) ctx->request->upstream->headers_in.content_length_n;
+    most = ctx->body ? ctx->request->upstream->headers_in.content_length_n
+                     : ctx->conf->max_page;
 
-    for ( /* void */ ; cl; cl = cl->next) {
+    for ( /* void */ ; cl && !ctx->broken; cl = cl->next) {
 
         len = cl->buf->last - cl->buf->pos;
 
         if (len > most - ctx->body_len) {
+
+            /* no request need wait for it, and no file grow by it */
+
             ctx->broken = 1;
+            p->cacheable = 0;
+            ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_PASS,
+                                      NGX_HTTP_BIGCACHE_PAGE_CAPTURE_PASS, 0);
             return;
         }
 
-        ngx_memcpy(ctx->body + ctx->body_len, cl->buf->pos, len);
+        if (ctx->body) {
+            ngx_memcpy(ctx->body + ctx->body_len, cl->buf->pos, len);
+        }
+
         ctx->body_len += len;
     }
 }
@@ -260,9 +290,13 @@ ngx_http_bigcache_page_capture_finalize(ngx_http_request_t *r, ngx_int_t rc)
 
     u->finalize_request = ctx->finalize;
 
-    if (ctx->error_page && rc < NGX_HTTP_INTERNAL_SERVER_ERROR) {
+    if (!ctx->answered) {
+        ngx_http_bigcache_page_request_restore(r, ctx);
+    }
 
-        /* not a failure of the origin: an error_page may handle it */
+    if (ctx->error_page && !ngx_http_bigcache_page_capture_failed(ctx, rc)) {
+
+        /* no stale page will be sent: an error_page may handle it */
 
         r->error_page = 0;
         ctx->error_page = 0;
@@ -283,6 +317,45 @@ ngx_http_bigcache_page_capture_finalize(ngx_http_request_t *r, ngx_int_t rc)
     }
 
     u->finalize_request(r, rc);
+}
+
+
+/* returns 1 if a stale page is sent for what nginx would answer, or 0 */
+
+static ngx_uint_t
+ngx_http_bigcache_page_capture_failed(ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_int_t rc)
+{
+    ngx_uint_t  stale;
+
+    stale = ctx->conf->stale;
+
+    switch (rc) {
+
+    case NGX_HTTP_INTERNAL_SERVER_ERROR:
+        return 1;
+
+    case NGX_HTTP_BAD_GATEWAY:
+        return stale & NGX_HTTP_BIGCACHE_PAGE_ERROR;
+
+    case NGX_HTTP_SERVICE_UNAVAILABLE:
+        return stale & NGX_HTTP_BIGCACHE_PAGE_503;
+
+    case NGX_HTTP_GATEWAY_TIME_OUT:
+        return stale & NGX_HTTP_BIGCACHE_PAGE_TIMEOUT;
+
+    case NGX_HTTP_FORBIDDEN:
+        return stale & NGX_HTTP_BIGCACHE_PAGE_403;
+
+    case NGX_HTTP_NOT_FOUND:
+        return stale & NGX_HTTP_BIGCACHE_PAGE_404;
+
+    case NGX_HTTP_TOO_MANY_REQUESTS:
+        return stale & NGX_HTTP_BIGCACHE_PAGE_429;
+
+    default:
+        return 0;
+    }
 }
 
 
@@ -310,11 +383,17 @@ ngx_http_bigcache_page_capture_complete(ngx_http_upstream_t *u,
 
     length = u->headers_in.content_length_n;
 
-    if (ctx->body) {
-        return !ctx->broken && (off_t) ctx->body_len == length;
+    if (ctx->broken) {
+        return 0;
     }
 
-    if (p->temp_file->offset > ctx->conf->max_page) {
+    if (ctx->body) {
+        return ctx->body_len == length;
+    }
+
+    /* nothing is written for an answer without a body */
+
+    if (p->temp_file->offset != ctx->body_len) {
         return 0;
     }
 

@@ -36,6 +36,7 @@ static ngx_int_t ngx_http_bigcache_page_fetch_same(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
 static ngx_int_t ngx_http_bigcache_page_fetch_answered(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
+static void ngx_http_bigcache_page_fetch_whole(ngx_http_request_t *r);
 static ngx_int_t ngx_http_bigcache_page_fetch_instead(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx,
     ngx_http_bigcache_page_status_e status);
@@ -71,17 +72,18 @@ ngx_int_t
 ngx_http_bigcache_page_fetch(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx)
 {
-    if (ngx_http_bigcache_page_request_prepare(r, ctx) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
     ctx->fetching = 1;
     ctx->asked = bigcache_time_monotonic();
 
-    if (r->content_handler) {
-        ctx->content = r->content_handler;
-        r->content_handler = ngx_http_bigcache_page_fetch_content;
+    if (r->content_handler == NULL) {
+
+        /* a try_files, for example, leads to another location */
+
+        return NGX_OK;
     }
+
+    ctx->content = r->content_handler;
+    r->content_handler = ngx_http_bigcache_page_fetch_content;
 
     if (ngx_http_bigcache_page_fetch_may_be_stale(ctx) && !r->error_page) {
 
@@ -104,7 +106,15 @@ ngx_http_bigcache_page_fetch_content(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_pages_module);
 
+    if (ngx_http_bigcache_page_request_prepare(r, ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     rc = ctx->content(r);
+
+    /* the request to the upstream is made: all else sees that of the client */
+
+    ngx_http_bigcache_page_request_restore(r, ctx);
 
     u = r->upstream;
 
@@ -118,6 +128,7 @@ ngx_http_bigcache_page_fetch_content(ngx_http_request_t *r)
 
         /* a client that leaves does not end the fetch */
 
+        ctx->reading = r->read_event_handler;
         r->read_event_handler = ngx_http_block_reading;
         r->write_event_handler = ngx_http_request_empty_handler;
     }
@@ -208,7 +219,10 @@ ngx_http_bigcache_page_fetch_failed(ngx_http_request_t *r,
                                          NGX_HTTP_BIGCACHE_PAGE_FETCH_PAUSE,
                                          NGX_HTTP_BIGCACHE_PAGE_FETCH_MOST);
 
-    if (!ctx->refresh && ngx_http_bigcache_page_fetch_may_be_stale(ctx)) {
+    if (!ctx->refresh
+        && ngx_http_bigcache_page_fetch_may_be_stale(ctx)
+        && ngx_http_bigcache_page_lookup_same(ctx))
+    {
         return ngx_http_bigcache_page_fetch_instead(r, ctx,
                                                 NGX_HTTP_BIGCACHE_PAGE_STALE);
     }
@@ -256,43 +270,66 @@ ngx_http_bigcache_page_fetch_answered(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx)
 {
     ngx_int_t         rc;
+    ngx_uint_t        own;
     bigcache_fresh_e  why;
 
-    why = ngx_http_bigcache_page_fetch_no_store(r, ctx)
-          ? BIGCACHE_FRESH_NO_STORE
-          : ngx_http_bigcache_page_answer(r, ctx, 0);
+    /* this says nothing about the page for others */
 
-    if (why != BIGCACHE_FRESH_OK) {
-        ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_PASS,
+    own = ngx_http_bigcache_page_fetch_no_store(r, ctx);
+
+    why = ngx_http_bigcache_page_answer(r, ctx, 0);
+    own |= (why == BIGCACHE_FRESH_AUTHORIZED);
+
+    rc = (why == BIGCACHE_FRESH_OK && !own)
+         ? ngx_http_bigcache_page_capture(r, ctx) : NGX_DECLINED;
+
+    if (rc != NGX_OK) {
+        ngx_http_bigcache_page_lease_end(ctx, own ? BIGCACHE_LEASE_NONE
+                                                  : BIGCACHE_LEASE_PASS,
                                         NGX_HTTP_BIGCACHE_PAGE_FETCH_PASS, 0);
 
-        if (ctx->found) {
+        if (ctx->found && !own && why != BIGCACHE_FRESH_OK) {
             ngx_http_bigcache_page_invalidate_stored(r, ctx);
         }
 
-        return ngx_http_bigcache_page_fetch_next(r, ctx);
-    }
+        if (ctx->reading) {
 
-    rc = ngx_http_bigcache_page_capture(r, ctx);
+            /* if the client leaves, the upstream may end */
 
-    if (rc == NGX_OK) {
-
-        /* the client may have asked for a part of it, or for a newer one */
-
-        r->disable_not_modified = 0;
-        ngx_http_bigcache_page_request_conditions(r);
-
-        if (r->headers_out.content_length_n != -1 && r == r->main) {
-            r->allow_ranges = 1;
-            r->single_range = 1;
+            r->read_event_handler = ctx->reading;
         }
-
-    } else {
-        ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_PASS,
-                                        NGX_HTTP_BIGCACHE_PAGE_FETCH_PASS, 0);
     }
+
+    ngx_http_bigcache_page_fetch_whole(r);
 
     return ngx_http_bigcache_page_fetch_next(r, ctx);
+}
+
+
+/*
+ * The upstream was asked for the whole page, but the client may have asked for
+ * a part of it, or for another one than it has.  Ranges that are not in the
+ * page are ignored: for 416 nginx would end the upstream.
+ */
+
+static void
+ngx_http_bigcache_page_fetch_whole(ngx_http_request_t *r)
+{
+    if (r != r->main || r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT) {
+        return;
+    }
+
+    r->disable_not_modified = 0;
+    ngx_http_bigcache_page_request_conditions(r);
+
+    if (r->headers_out.status == NGX_HTTP_OK
+        && r->headers_out.content_length_n != -1
+        && ngx_http_bigcache_page_request_in_range(r,
+                                            r->headers_out.content_length_n))
+    {
+        r->allow_ranges = 1;
+        r->single_range = 1;
+    }
 }
 
 
@@ -303,7 +340,13 @@ ngx_http_bigcache_page_fetch_instead(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx,
     ngx_http_bigcache_page_status_e status)
 {
+    ngx_int_t  rc;
+
     ngx_http_bigcache_page_fetch_clear(r);
+
+    /* the whole page: no filter may answer with an error now */
+
+    r->headers_in.range = NULL;
 
     ctx->status = status;
     ctx->instead = 1;
@@ -312,7 +355,16 @@ ngx_http_bigcache_page_fetch_instead(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    return ngx_http_next_header_filter(r);
+    r->allow_ranges = 0;
+
+    rc = ngx_http_next_header_filter(r);
+
+    if (rc > NGX_OK) {
+        ctx->instead = 0;
+        return NGX_ERROR;
+    }
+
+    return rc;
 }
 
 

@@ -24,7 +24,8 @@
 
 
 static ngx_int_t ngx_http_bigcache_page_handler_start(ngx_http_request_t *r,
-    ngx_http_bigcache_page_conf_t *conf, ngx_http_bigcache_page_ctx_t **ctxp);
+    ngx_http_bigcache_page_conf_t *conf, ngx_http_bigcache_page_ctx_t *former,
+    ngx_http_bigcache_page_ctx_t **ctxp);
 static void ngx_http_bigcache_page_handler_inherit(
     ngx_http_bigcache_page_ctx_t *ctx, ngx_http_bigcache_page_ctx_t *former);
 static ngx_int_t ngx_http_bigcache_page_handler_bypass(ngx_http_request_t *r,
@@ -55,19 +56,30 @@ ngx_int_t
 ngx_http_bigcache_page_handler(ngx_http_request_t *r)
 {
     ngx_int_t                       rc;
-    ngx_http_bigcache_page_ctx_t   *ctx;
+    ngx_http_bigcache_page_ctx_t   *ctx, *former;
     ngx_http_bigcache_page_conf_t  *conf;
 
     conf = ngx_http_get_module_loc_conf(r, ngx_http_bigcache_pages_module);
 
-    if (conf->zone == NULL) {
-        return NGX_DECLINED;
-    }
-
     ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_pages_module);
 
     if (ctx == NULL) {
-        rc = ngx_http_bigcache_page_handler_start(r, conf, &ctx);
+        former = r->internal ? ngx_http_bigcache_page_ctx_find(r) : NULL;
+
+        if (former) {
+
+            /* the request has left another location before it was answered */
+
+            ngx_http_bigcache_page_request_restore(r, former);
+        }
+
+        /* what auth_request and mirror ask for is not a page for a client */
+
+        if (conf->zone == NULL || (r != r->main && r->header_only)) {
+            return NGX_DECLINED;
+        }
+
+        rc = ngx_http_bigcache_page_handler_start(r, conf, former, &ctx);
 
         if (rc == NGX_ERROR) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -87,19 +99,11 @@ ngx_http_bigcache_page_handler(ngx_http_request_t *r)
 
 static ngx_int_t
 ngx_http_bigcache_page_handler_start(ngx_http_request_t *r,
-    ngx_http_bigcache_page_conf_t *conf, ngx_http_bigcache_page_ctx_t **ctxp)
+    ngx_http_bigcache_page_conf_t *conf, ngx_http_bigcache_page_ctx_t *former,
+    ngx_http_bigcache_page_ctx_t **ctxp)
 {
     ngx_int_t                      rc;
-    ngx_http_bigcache_page_ctx_t  *ctx, *former;
-
-    former = r->internal ? ngx_http_bigcache_page_ctx_find(r) : NULL;
-
-    if (former) {
-
-        /* the request has left another location before it was answered */
-
-        ngx_http_bigcache_page_request_restore(r, former);
-    }
+    ngx_http_bigcache_page_ctx_t  *ctx;
 
     ctx = ngx_http_bigcache_page_ctx_create(r, conf);
     if (ctx == NULL) {
@@ -127,7 +131,10 @@ ngx_http_bigcache_page_handler_start(ngx_http_request_t *r,
         rc = ngx_http_bigcache_page_handler_bypass(r, ctx);
     }
 
-    if (rc != NGX_OK || ctx->unsafe) {
+    /* what answers in place of an upstream that has failed is not its page */
+
+    if (rc != NGX_OK || ctx->unsafe || (former && former->content)) {
+        ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_NONE, 0, 0);
         ctx->step = NGX_HTTP_BIGCACHE_PAGE_DONE;
         ctx->status = NGX_HTTP_BIGCACHE_PAGE_PASS;
     }
@@ -431,6 +438,7 @@ ngx_http_bigcache_page_handler_leased(ngx_http_request_t *r,
 
         } else if (ctx->conf->lock && !ctx->head_only) {
             ctx->step = NGX_HTTP_BIGCACHE_PAGE_WAITING;
+            ctx->waited = 1;
             ngx_http_bigcache_page_wait(r, ctx);
         }
 
@@ -446,7 +454,26 @@ ngx_http_bigcache_page_handler_leased(ngx_http_request_t *r,
 
         break;
 
+    case BIGCACHE_LEASE_PASS:
+
+        /* nothing will be stored: the upstream gets the request as it is */
+
+        ctx->status = NGX_HTTP_BIGCACHE_PAGE_PASS;
+        ctx->step = NGX_HTTP_BIGCACHE_PAGE_DONE;
+
+        break;
+
     case BIGCACHE_LEASE_FAILED:
+
+        if (ctx->waited) {
+
+            /* the page may have been removed meanwhile */
+
+            ctx->waited = 0;
+            ctx->step = NGX_HTTP_BIGCACHE_PAGE_LOOKUP;
+
+            break;
+        }
 
         if (stale
             || ngx_http_bigcache_page_handler_stale(ctx,
@@ -458,7 +485,7 @@ ngx_http_bigcache_page_handler_leased(ngx_http_request_t *r,
 
         break;
 
-    default: /* BIGCACHE_LEASE_PASS, BIGCACHE_LEASE_NONE */
+    default: /* BIGCACHE_LEASE_NONE */
         break;
     }
 
@@ -472,9 +499,14 @@ ngx_http_bigcache_page_handler_lead(ngx_http_request_t *r,
 {
     if (stale) {
 
-        /* if it cannot be refreshed now, another request will try it */
+        /*
+         * If it cannot be refreshed now, another request will try it.  The
+         * upstream may see the method of the main request.
+         */
 
-        if (ngx_http_bigcache_page_refresh(r, ctx) != NGX_OK) {
+        if (r->main->method != NGX_HTTP_GET
+            || ngx_http_bigcache_page_refresh(r, ctx) != NGX_OK)
+        {
             ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_NONE,
                                                      0, 0);
         }
@@ -515,8 +547,7 @@ ngx_http_bigcache_page_handler_fetch(ngx_http_request_t *r,
 {
     if (ctx->latest == 0
         && !ctx->thread
-        && !ctx->head_only
-        && ctx->lease_state != BIGCACHE_LEASE_PASS)
+        && !ctx->head_only)
     {
         /* only a thread learns the version, without which nothing is stored */
 

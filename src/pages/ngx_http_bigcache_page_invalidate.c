@@ -18,7 +18,6 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "bigcache_hash.h"
 #include "bigcache_time.h"
 #include "ngx_http_bigcache_pages.h"
 
@@ -31,12 +30,11 @@
 
 
 typedef struct {
-    ngx_http_bigcache_job_t    job;
-    ngx_uint_t                 slot;
-    int64_t                    mark;
-    uint64_t                   expect;    /* of a stored page, or any */
-    bigcache_str_t             key;
-    u_char                     data[];    /* of the key, and a NUL */
+    ngx_http_bigcache_job_t        job;
+    ngx_http_bigcache_removing_t  *removing;  /* NULL: it is not marked */
+    uint64_t                       expect;    /* of a stored page, or any */
+    bigcache_str_t                 key;
+    u_char                         data[];    /* of the key, and a NUL */
 } ngx_http_bigcache_page_invalidate_t;
 
 
@@ -132,10 +130,6 @@ ngx_http_bigcache_page_invalidate_key(ngx_http_request_t *r,
     invalidate->job.zone = conf->zone;
     invalidate->job.run = ngx_http_bigcache_page_invalidate_run;
     invalidate->job.done = ngx_http_bigcache_page_invalidate_done;
-    invalidate->slot = bigcache_hash(0, key->data, key->len)
-                       % NGX_HTTP_BIGCACHE_REMOVING;
-    invalidate->mark = bigcache_time_monotonic()
-                       + NGX_HTTP_BIGCACHE_PAGE_INVALIDATE_TIME;
     invalidate->expect = expect;
     invalidate->key.data = invalidate->data;
     invalidate->key.len = key->len;
@@ -143,8 +137,15 @@ ngx_http_bigcache_page_invalidate_key(ngx_http_request_t *r,
     ngx_memcpy(invalidate->data, key->data, key->len);
 
     if (expect == BIGCACHE_EXPECT_ANY) {
-        atomic_store(&conf->zone->shm->removing[invalidate->slot],
-                     invalidate->mark);
+        invalidate->removing = ngx_http_bigcache_zone_removing(conf->zone,
+                                                        key->data, key->len);
+
+        /* the time first: the number counts only until then */
+
+        atomic_store(&invalidate->removing->until,
+                     bigcache_time_monotonic()
+                     + NGX_HTTP_BIGCACHE_PAGE_INVALIDATE_TIME);
+        atomic_fetch_add(&invalidate->removing->n, 1);
     }
 
     if (conf->zone->cache == NULL
@@ -229,18 +230,13 @@ ngx_http_bigcache_page_invalidate_variants(
 static void
 ngx_http_bigcache_page_invalidate_done(ngx_http_bigcache_job_t *job)
 {
-    int64_t                               mark;
     ngx_http_bigcache_page_invalidate_t  *invalidate;
 
     invalidate = (ngx_http_bigcache_page_invalidate_t *) job;
 
-    /* unless another request has marked it since */
-
-    mark = invalidate->mark;
-
-    (void) atomic_compare_exchange_strong(
-                          &job->zone->shm->removing[invalidate->slot], &mark,
-                          0);
+    if (invalidate->removing) {
+        atomic_fetch_sub(&invalidate->removing->n, 1);
+    }
 
     ngx_free(invalidate);
 }

@@ -16,7 +16,6 @@
 #include <ngx_http.h>
 
 #include "ngx_http_bigcache_pages.h"
-#include "bigcache_hash.h"
 #include "bigcache_time.h"
 
 
@@ -45,6 +44,8 @@ static ngx_int_t ngx_http_bigcache_page_lookup_wait(ngx_http_request_t *r,
 static void ngx_http_bigcache_page_lookup_run(ngx_http_bigcache_job_t *job);
 static void ngx_http_bigcache_page_lookup_done(ngx_http_bigcache_job_t *job);
 static void ngx_http_bigcache_page_lookup_late(ngx_event_t *ev);
+static void ngx_http_bigcache_page_lookup_give_up(
+    ngx_http_bigcache_page_ctx_t *ctx);
 static void ngx_http_bigcache_page_lookup_found(
     ngx_http_bigcache_page_ctx_t *ctx, bigcache_rc_t rc,
     bigcache_page_t *page);
@@ -109,15 +110,40 @@ ngx_http_bigcache_page_lookup_cancel(ngx_http_bigcache_page_ctx_t *ctx)
 
 
 ngx_uint_t
+ngx_http_bigcache_page_lookup_same(ngx_http_bigcache_page_ctx_t *ctx)
+{
+    bigcache_rc_t    rc;
+    bigcache_str_t   key;
+    bigcache_page_t  page;
+
+    if (ctx->conf->zone->cache == NULL
+        || ngx_http_bigcache_page_lookup_removing(ctx->conf->zone, &ctx->url))
+    {
+        return 0;
+    }
+
+    key.data = ctx->key.data;
+    key.len = ctx->key.len;
+
+    rc = bigcache_cache_peek(ctx->conf->zone->cache, &key, &page);
+
+    bigcache_page_free(&page);
+
+    return rc == BIGCACHE_AGAIN
+           || (rc == BIGCACHE_OK && page.version == ctx->page.version);
+}
+
+
+ngx_uint_t
 ngx_http_bigcache_page_lookup_removing(ngx_http_bigcache_zone_t *zone,
     ngx_str_t *key)
 {
-    ngx_uint_t  slot;
+    ngx_http_bigcache_removing_t  *removing;
 
-    slot = bigcache_hash(0, key->data, key->len) % NGX_HTTP_BIGCACHE_REMOVING;
+    removing = ngx_http_bigcache_zone_removing(zone, key->data, key->len);
 
-    return atomic_load(&zone->shm->removing[slot])
-           > bigcache_time_monotonic();
+    return atomic_load(&removing->n) > 0
+           && atomic_load(&removing->until) > bigcache_time_monotonic();
 }
 
 
@@ -225,8 +251,7 @@ ngx_http_bigcache_page_lookup_done(ngx_http_bigcache_job_t *job)
         /* closed, or not open, for example: there is no cache now */
 
         bigcache_page_free(&lookup->page);
-        ctx->step = NGX_HTTP_BIGCACHE_PAGE_DONE;
-        ctx->status = NGX_HTTP_BIGCACHE_PAGE_PASS;
+        ngx_http_bigcache_page_lookup_give_up(ctx);
     }
 
     ngx_free(lookup);
@@ -248,10 +273,22 @@ ngx_http_bigcache_page_lookup_late(ngx_event_t *ev)
     ngx_http_bigcache_page_lookup_slow = ngx_current_msec
                                         + NGX_HTTP_BIGCACHE_PAGE_LOOKUP_PAUSE;
 
-    ctx->step = NGX_HTTP_BIGCACHE_PAGE_DONE;
-    ctx->status = NGX_HTTP_BIGCACHE_PAGE_PASS;
+    ngx_http_bigcache_page_lookup_give_up(ctx);
 
     ngx_http_bigcache_page_resume(ctx->request);
+}
+
+
+/* the request goes to the upstream as if there were no cache */
+
+static void
+ngx_http_bigcache_page_lookup_give_up(ngx_http_bigcache_page_ctx_t *ctx)
+{
+    ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_NONE, 0, 0);
+
+    ctx->found = 0;
+    ctx->step = NGX_HTTP_BIGCACHE_PAGE_DONE;
+    ctx->status = NGX_HTTP_BIGCACHE_PAGE_PASS;
 }
 
 

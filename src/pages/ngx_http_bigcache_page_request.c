@@ -19,10 +19,11 @@
 #include "ngx_http_bigcache_pages.h"
 
 
-/* requests that may change something */
+/* requests that change nothing */
 
-#define NGX_HTTP_BIGCACHE_PAGE_UNSAFE                                         \
-    (NGX_HTTP_POST|NGX_HTTP_PUT|NGX_HTTP_DELETE|NGX_HTTP_PATCH|NGX_HTTP_UNKNOWN)
+#define NGX_HTTP_BIGCACHE_PAGE_SAFE                                           \
+    (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_OPTIONS|NGX_HTTP_TRACE               \
+     |NGX_HTTP_PROPFIND)
 
 
 static ngx_uint_t ngx_http_bigcache_page_request_cookies(ngx_http_request_t *r,
@@ -45,7 +46,7 @@ ngx_int_t
 ngx_http_bigcache_page_request(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx)
 {
-    if (r->method & NGX_HTTP_BIGCACHE_PAGE_UNSAFE) {
+    if (!(r->method & NGX_HTTP_BIGCACHE_PAGE_SAFE)) {
         ctx->unsafe = 1;
         return NGX_DECLINED;
     }
@@ -192,6 +193,49 @@ ngx_http_bigcache_page_request_restore(ngx_http_request_t *r,
 #if (NGX_HTTP_GZIP)
     r->headers_in.accept_encoding = saved->accept_encoding;
 #endif
+}
+
+
+ngx_uint_t
+ngx_http_bigcache_page_request_in_range(ngx_http_request_t *r, off_t length)
+{
+    u_char     *p, *last;
+    off_t       start;
+    ngx_str_t  *range;
+
+    if (r->headers_in.range == NULL) {
+        return 1;
+    }
+
+    range = &r->headers_in.range->value;
+    last = range->data + range->len;
+
+    if (range->len < 7
+        || ngx_strncasecmp(range->data, (u_char *) "bytes=", 6) != 0)
+    {
+        return 1;
+    }
+
+    for (p = range->data + 6; p && p < last; p = ngx_strlchr(p, last, ',')) {
+
+        while (p < last && (*p == ' ' || *p == '\t' || *p == ',')) {
+            p++;
+        }
+
+        if (p < last && *p == '-') {
+            return 1;
+        }
+
+        for (start = 0; p < last && *p >= '0' && *p <= '9'; p++) {
+            start = (start > length) ? start : start * 10 + (*p - '0');
+        }
+
+        if (start < length) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -182,13 +182,14 @@ struct ngx_http_bigcache_page_ctx_s {
     int64_t                           asked;      /* monotonic ms */
     ngx_http_bigcache_page_saved_t    saved;
     ngx_http_handler_pt               content;
+    ngx_http_event_handler_pt         reading;    /* of the upstream module */
     void                            (*finalize)(ngx_http_request_t *r,
                                           ngx_int_t rc);
     ngx_uint_t                        upstream_status;
     ngx_int_t                       (*filter_init)(void *data);
     ngx_event_pipe_input_filter_pt    filter;
     u_char                           *body;       /* captured in memory */
-    size_t                            body_len;   /* of it, so far */
+    off_t                             body_len;   /* captured so far */
     bigcache_head_writer_t            writer;     /* of the head to store */
     int64_t                           expire;     /* ms since the epoch */
     bigcache_vary_t                  *vary;       /* fields that it varies by */
@@ -207,6 +208,7 @@ struct ngx_http_bigcache_page_ctx_s {
     unsigned                          refresh:1;  /* in the background */
     unsigned                          led:1;      /* it leads its lease */
     unsigned                          prepared:1; /* fields are saved */
+    unsigned                          waited:1;   /* for another request */
     unsigned                          conditional:1;  /* by validators of the
                                                          page that is stored */
     unsigned                          fetching:1;
@@ -294,6 +296,13 @@ void ngx_http_bigcache_page_request_restore(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
 
 /*
+ * Returns 0 if the client asks for ranges none of which is in a page of that
+ * length, or 1.
+ */
+ngx_uint_t ngx_http_bigcache_page_request_in_range(ngx_http_request_t *r,
+    off_t length);
+
+/*
  * If-None-Match is the stronger condition, RFC 9110, section 13.2.2: with it
  * nginx must not look at If-Modified-Since.
  */
@@ -338,6 +347,13 @@ ngx_int_t ngx_http_bigcache_page_lookup(ngx_http_request_t *r,
 /* forgets a lookup that is under way */
 
 void ngx_http_bigcache_page_lookup_cancel(ngx_http_bigcache_page_ctx_t *ctx);
+
+/*
+ * Returns 0 if the page of ctx is known to be removed or replaced since it was
+ * found, or 1.
+ */
+ngx_uint_t ngx_http_bigcache_page_lookup_same(
+    ngx_http_bigcache_page_ctx_t *ctx);
 
 /* returns 1 if a removal of the key was asked for and may not be done, or 0 */
 

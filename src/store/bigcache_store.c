@@ -336,7 +336,10 @@ bigcache_store_remove(bigcache_store_t *store, const bigcache_str_t *key,
         return due;
     }
 
-    bigcache_removed_key(&store->removed, key, bigcache_version_next(store));
+    if (key->len && key->data[0] == BIGCACHE_PAGE_KEY) {
+        bigcache_removed_key(&store->removed, key,
+                             bigcache_version_next(store));
+    }
 
     memset(&match, 0, sizeof(bigcache_match_t));
     match.version = expect;
