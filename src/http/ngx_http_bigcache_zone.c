@@ -148,6 +148,15 @@ ngx_http_bigcache_removing_t *
 ngx_http_bigcache_zone_removing(ngx_http_bigcache_zone_t *zone,
     const u_char *data, size_t len)
 {
+    const u_char  *end;
+
+    /* a variant of a page is removed with its URL, see ../pages */
+
+    if (len && data[0] == BIGCACHE_PAGE_KEY) {
+        end = memchr(data + 1, '\0', len - 1);
+        len = end ? (size_t) (end - data) : len;
+    }
+
     return &zone->shm->removing[bigcache_hash(0, data, len)
                                 % NGX_HTTP_BIGCACHE_REMOVING];
 }

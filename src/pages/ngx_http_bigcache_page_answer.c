@@ -211,6 +211,41 @@ ngx_http_bigcache_page_answer(ngx_http_request_t *r,
 }
 
 
+ngx_uint_t
+ngx_http_bigcache_page_answer_failed(ngx_http_bigcache_page_conf_t *conf,
+    ngx_uint_t status, ngx_uint_t own)
+{
+    switch (status) {
+
+    case NGX_HTTP_INTERNAL_SERVER_ERROR:
+        return own || (conf->stale & NGX_HTTP_BIGCACHE_PAGE_500);
+
+    case NGX_HTTP_BAD_GATEWAY:
+        return conf->stale & (own ? NGX_HTTP_BIGCACHE_PAGE_ERROR
+                                  : NGX_HTTP_BIGCACHE_PAGE_502);
+
+    case NGX_HTTP_SERVICE_UNAVAILABLE:
+        return conf->stale & NGX_HTTP_BIGCACHE_PAGE_503;
+
+    case NGX_HTTP_GATEWAY_TIME_OUT:
+        return conf->stale & (own ? NGX_HTTP_BIGCACHE_PAGE_TIMEOUT
+                                  : NGX_HTTP_BIGCACHE_PAGE_504);
+
+    case NGX_HTTP_FORBIDDEN:
+        return conf->stale & NGX_HTTP_BIGCACHE_PAGE_403;
+
+    case NGX_HTTP_NOT_FOUND:
+        return conf->stale & NGX_HTTP_BIGCACHE_PAGE_404;
+
+    case NGX_HTTP_TOO_MANY_REQUESTS:
+        return conf->stale & NGX_HTTP_BIGCACHE_PAGE_429;
+
+    default:
+        return 0;
+    }
+}
+
+
 static void
 ngx_http_bigcache_page_answer_read(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx,
@@ -681,6 +716,8 @@ ngx_http_bigcache_page_answer_head(ngx_http_request_t *r,
                      || !ngx_http_bigcache_page_answer_text(r);
 
     } else if (answer->encoding.len == 4
+               && !(answer->fresh.control.flags
+                    & BIGCACHE_CONTROL_NO_TRANSFORM)
                && ngx_strncasecmp(answer->encoding.data, (u_char *) "gzip", 4)
                   == 0)
     {

@@ -47,8 +47,6 @@ static void ngx_http_bigcache_page_capture_copy(ngx_event_pipe_t *p,
 static ngx_uint_t ngx_http_bigcache_page_capture_room(ngx_http_request_t *r);
 static void ngx_http_bigcache_page_capture_finalize(ngx_http_request_t *r,
     ngx_int_t rc);
-static ngx_uint_t ngx_http_bigcache_page_capture_failed(
-    ngx_http_bigcache_page_ctx_t *ctx, ngx_int_t rc);
 static ngx_uint_t ngx_http_bigcache_page_capture_complete(
     ngx_http_upstream_t *u, ngx_http_bigcache_page_ctx_t *ctx, ngx_int_t rc);
 
@@ -294,7 +292,17 @@ ngx_http_bigcache_page_capture_finalize(ngx_http_request_t *r, ngx_int_t rc)
         ngx_http_bigcache_page_request_restore(r, ctx);
     }
 
-    if (ctx->error_page && !ngx_http_bigcache_page_capture_failed(ctx, rc)) {
+    if (!ctx->armed) {
+
+        /* an intercepted answer is one of the upstream */
+
+        ctx->upstream_status = u->headers_in.status_n;
+    }
+
+    if (ctx->error_page
+        && !ngx_http_bigcache_page_answer_failed(ctx->conf, rc,
+                                 rc != (ngx_int_t) ctx->upstream_status))
+    {
 
         /* no stale page will be sent: an error_page may handle it */
 
@@ -317,45 +325,6 @@ ngx_http_bigcache_page_capture_finalize(ngx_http_request_t *r, ngx_int_t rc)
     }
 
     u->finalize_request(r, rc);
-}
-
-
-/* returns 1 if a stale page is sent for what nginx would answer, or 0 */
-
-static ngx_uint_t
-ngx_http_bigcache_page_capture_failed(ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_int_t rc)
-{
-    ngx_uint_t  stale;
-
-    stale = ctx->conf->stale;
-
-    switch (rc) {
-
-    case NGX_HTTP_INTERNAL_SERVER_ERROR:
-        return 1;
-
-    case NGX_HTTP_BAD_GATEWAY:
-        return stale & NGX_HTTP_BIGCACHE_PAGE_ERROR;
-
-    case NGX_HTTP_SERVICE_UNAVAILABLE:
-        return stale & NGX_HTTP_BIGCACHE_PAGE_503;
-
-    case NGX_HTTP_GATEWAY_TIME_OUT:
-        return stale & NGX_HTTP_BIGCACHE_PAGE_TIMEOUT;
-
-    case NGX_HTTP_FORBIDDEN:
-        return stale & NGX_HTTP_BIGCACHE_PAGE_403;
-
-    case NGX_HTTP_NOT_FOUND:
-        return stale & NGX_HTTP_BIGCACHE_PAGE_404;
-
-    case NGX_HTTP_TOO_MANY_REQUESTS:
-        return stale & NGX_HTTP_BIGCACHE_PAGE_429;
-
-    default:
-        return 0;
-    }
 }
 
 

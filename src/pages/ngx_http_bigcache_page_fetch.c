@@ -106,7 +106,11 @@ ngx_http_bigcache_page_fetch_content(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_pages_module);
 
-    if (ngx_http_bigcache_page_request_prepare(r, ctx) != NGX_OK) {
+    /* of what answers HEAD nothing is stored: it is asked as the client does */
+
+    if (!ctx->head_only
+        && ngx_http_bigcache_page_request_prepare(r, ctx) != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -254,6 +258,7 @@ ngx_http_bigcache_page_fetch_same(ngx_http_request_t *r,
     } else {
         ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_PASS,
                                         NGX_HTTP_BIGCACHE_PAGE_FETCH_PASS, 0);
+        ngx_http_bigcache_page_invalidate_stored(r, ctx);
     }
 
     if (ctx->refresh) {
@@ -344,9 +349,13 @@ ngx_http_bigcache_page_fetch_instead(ngx_http_request_t *r,
 
     ngx_http_bigcache_page_fetch_clear(r);
 
-    /* the whole page: no filter may answer with an error now */
+    /* no filter may answer with an error now */
 
-    r->headers_in.range = NULL;
+    if (!ngx_http_bigcache_page_request_in_range(r,
+                                                 (off_t) ctx->page.unpacked))
+    {
+        r->headers_in.range = NULL;
+    }
 
     ctx->status = status;
     ctx->instead = 1;
@@ -354,8 +363,6 @@ ngx_http_bigcache_page_fetch_instead(ngx_http_request_t *r,
     if (ngx_http_bigcache_page_send_header(r, ctx) != NGX_OK) {
         return NGX_ERROR;
     }
-
-    r->allow_ranges = 0;
 
     rc = ngx_http_next_header_filter(r);
 
@@ -391,6 +398,7 @@ ngx_http_bigcache_page_fetch_no_store(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx)
 {
     return ctx->latest == 0
+           || ctx->head_only
            || ngx_http_test_predicates(r, ctx->conf->no_store) != NGX_OK;
 }
 
@@ -401,42 +409,13 @@ static ngx_uint_t
 ngx_http_bigcache_page_fetch_is_failure(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx)
 {
-    ngx_uint_t  stale, own;
+    ngx_uint_t  own;
 
-    stale = ctx->conf->stale;
+    own = ((r->upstream == NULL || r->upstream->cleanup == NULL)
+           && r->headers_out.status != ctx->upstream_status);
 
-    /* an answer of nginx itself: it could not connect, for example */
-
-    own = (r->upstream == NULL || r->upstream->cleanup == NULL);
-
-    switch (r->headers_out.status) {
-
-    case NGX_HTTP_INTERNAL_SERVER_ERROR:
-        return own || (stale & NGX_HTTP_BIGCACHE_PAGE_500);
-
-    case NGX_HTTP_BAD_GATEWAY:
-        return stale & (own ? NGX_HTTP_BIGCACHE_PAGE_ERROR
-                            : NGX_HTTP_BIGCACHE_PAGE_502);
-
-    case NGX_HTTP_SERVICE_UNAVAILABLE:
-        return stale & NGX_HTTP_BIGCACHE_PAGE_503;
-
-    case NGX_HTTP_GATEWAY_TIME_OUT:
-        return stale & (own ? NGX_HTTP_BIGCACHE_PAGE_TIMEOUT
-                            : NGX_HTTP_BIGCACHE_PAGE_504);
-
-    case NGX_HTTP_FORBIDDEN:
-        return stale & NGX_HTTP_BIGCACHE_PAGE_403;
-
-    case NGX_HTTP_NOT_FOUND:
-        return stale & NGX_HTTP_BIGCACHE_PAGE_404;
-
-    case NGX_HTTP_TOO_MANY_REQUESTS:
-        return stale & NGX_HTTP_BIGCACHE_PAGE_429;
-
-    default:
-        return 0;
-    }
+    return ngx_http_bigcache_page_answer_failed(ctx->conf,
+                                                r->headers_out.status, own);
 }
 
 

@@ -563,9 +563,5 @@ ngx_http_bigcache_page_handler_fetch(ngx_http_request_t *r,
                   : ctx->found ? NGX_HTTP_BIGCACHE_PAGE_EXPIRED
                   : NGX_HTTP_BIGCACHE_PAGE_MISS;
 
-    if (ctx->head_only) {
-        return NGX_OK;
-    }
-
     return ngx_http_bigcache_page_fetch(r, ctx);
 }

@@ -55,6 +55,7 @@ ngx_http_bigcache_page_refresh(ngx_http_request_t *r,
     sub->led = ctx->led;
 
     ctx->led = 0;
+    ctx->refreshed = 1;
 
     if (r->http_version < NGX_HTTP_VERSION_20) {
 

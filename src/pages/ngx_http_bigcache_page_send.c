@@ -25,6 +25,7 @@ typedef struct {
 } ngx_http_bigcache_page_field_t;
 
 
+static void ngx_http_bigcache_page_send_end(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_bigcache_page_send_packed(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
 static ngx_int_t ngx_http_bigcache_page_send_fields(ngx_http_request_t *r,
@@ -96,7 +97,39 @@ ngx_http_bigcache_page_send(ngx_http_request_t *r)
         return NGX_ERROR;
     }
 
-    return ngx_http_output_filter(r, &out);
+    rc = ngx_http_output_filter(r, &out);
+
+    if (rc == NGX_OK && ctx->refreshed) {
+        ngx_http_bigcache_page_send_end(r);
+    }
+
+    return rc;
+}
+
+
+/*
+ * The connection stays open until the page is refreshed.  A client that waits
+ * for its end, since it does not know the length of the page, is told now.
+ */
+
+static void
+ngx_http_bigcache_page_send_end(ngx_http_request_t *r)
+{
+    ngx_connection_t  *c;
+
+    c = r->connection;
+
+    if (r == r->main
+        && r->http_version < NGX_HTTP_VERSION_20
+#if (NGX_HTTP_SSL)
+        && c->ssl == NULL
+#endif
+        && r->postponed == NULL
+        && !r->buffered
+        && !c->buffered)
+    {
+        (void) ngx_shutdown_socket(c->fd, NGX_WRITE_SHUTDOWN);
+    }
 }
 
 

@@ -206,6 +206,7 @@ struct ngx_http_bigcache_page_ctx_s {
     unsigned                          gzip:1;     /* the client accepts it */
     unsigned                          unsafe:1;   /* POST, for example */
     unsigned                          refresh:1;  /* in the background */
+    unsigned                          refreshed:1;    /* by a subrequest */
     unsigned                          led:1;      /* it leads its lease */
     unsigned                          prepared:1; /* fields are saved */
     unsigned                          waited:1;   /* for another request */
@@ -422,6 +423,14 @@ void ngx_http_bigcache_page_fetch_init(void);
  */
 bigcache_fresh_e ngx_http_bigcache_page_answer(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx, ngx_uint_t again);
+
+/*
+ * Returns 1 if such an answer says that the origin has failed, as far as the
+ * configuration cares, or 0.  own: nginx has made the answer, since it could
+ * not connect, for example.
+ */
+ngx_uint_t ngx_http_bigcache_page_answer_failed(
+    ngx_http_bigcache_page_conf_t *conf, ngx_uint_t status, ngx_uint_t own);
 
 
 /* capture */
