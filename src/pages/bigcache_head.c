@@ -63,8 +63,13 @@ bigcache_head_add(bigcache_head_writer_t *writer, const bigcache_str_t *name,
     p = bigcache_put16(p, (uint16_t) name->len);
     p = bigcache_put16(p, (uint16_t) value->len);
 
-    memcpy(p, name->data, name->len);
-    memcpy(p + name->len, value->data, value->len);
+    if (name->len) {
+        memcpy(p, name->data, name->len);
+    }
+
+    if (value->len) {
+        memcpy(p + name->len, value->data, value->len);
+    }
 
     writer->len += BIGCACHE_HEAD_FIELD + name->len + value->len;
 }

@@ -120,7 +120,9 @@ static ngx_int_t ngx_http_bigcache_page_answer_head(ngx_http_request_t *r,
     ngx_http_bigcache_page_answer_t *answer, bigcache_head_t *head,
     ngx_uint_t again);
 static void ngx_http_bigcache_page_answer_fields(ngx_http_request_t *r,
-    ngx_http_bigcache_page_ctx_t *ctx, bigcache_head_t *head);
+    ngx_http_bigcache_page_ctx_t *ctx, ngx_uint_t again);
+static ngx_uint_t ngx_http_bigcache_page_answer_of_body(
+    const bigcache_str_t *name);
 static void ngx_http_bigcache_page_answer_former(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
 static ngx_uint_t ngx_http_bigcache_page_answer_hop(ngx_http_request_t *r,
@@ -490,7 +492,7 @@ ngx_http_bigcache_page_answer_date(ngx_http_bigcache_page_ctx_t *ctx,
 }
 
 
-/* the first member counts, RFC 9111, section 5.1 */
+/* the first member counts, RFC 9111, section 5.1, without its parameters */
 
 static void
 ngx_http_bigcache_page_answer_age(ngx_http_bigcache_page_ctx_t *ctx,
@@ -498,15 +500,23 @@ ngx_http_bigcache_page_answer_age(ngx_http_bigcache_page_ctx_t *ctx,
 {
     size_t          at;
     int64_t         age;
+    const u_char   *end;
     bigcache_str_t  member;
 
     at = 0;
 
     if (!answer->aged
-        && bigcache_field_next(value, &at, &member)
-        && bigcache_field_seconds(&member, &age) == 0)
+        && bigcache_field_next(value, &at, &member))
     {
-        answer->fresh.age = age;
+        end = memchr(member.data, ';', member.len);
+
+        if (end) {
+            member.len = (size_t) (end - member.data);
+        }
+
+        if (bigcache_field_seconds(&member, &age) == 0) {
+            answer->fresh.age = age;
+        }
     }
 
     answer->aged = 1;
@@ -748,7 +758,7 @@ ngx_http_bigcache_page_answer_head(ngx_http_request_t *r,
 
     bigcache_head_add(&ctx->writer, &name, &value);
 
-    ngx_http_bigcache_page_answer_fields(r, ctx, head);
+    ngx_http_bigcache_page_answer_fields(r, ctx, again);
 
     if (again) {
         ngx_http_bigcache_page_answer_former(r, ctx);
@@ -762,7 +772,7 @@ ngx_http_bigcache_page_answer_head(ngx_http_request_t *r,
 
 static void
 ngx_http_bigcache_page_answer_fields(ngx_http_request_t *r,
-    ngx_http_bigcache_page_ctx_t *ctx, bigcache_head_t *head)
+    ngx_http_bigcache_page_ctx_t *ctx, ngx_uint_t again)
 {
     ngx_uint_t        i;
     bigcache_str_t    name, value;
@@ -791,6 +801,7 @@ ngx_http_bigcache_page_answer_fields(ngx_http_request_t *r,
 
             if (h[i].hash
                 && &h[i] != ctx->cache_status
+                && !(again && ngx_http_bigcache_page_answer_of_body(&name))
                 && !(ctx->packed && &h[i] == r->headers_out.content_encoding)
                 && !ngx_http_bigcache_page_answer_hop(r, &name))
             {
@@ -798,6 +809,18 @@ ngx_http_bigcache_page_answer_fields(ngx_http_request_t *r,
             }
         }
     }
+}
+
+
+/* returns 1 for fields that describe the stored body, which a 304 has not */
+
+static ngx_uint_t
+ngx_http_bigcache_page_answer_of_body(const bigcache_str_t *name)
+{
+    return bigcache_field_is(name, "content-encoding")
+           || bigcache_field_is(name, "content-md5")
+           || bigcache_field_is(name, "content-range")
+           || bigcache_field_is(name, "etag");
 }
 
 

@@ -271,7 +271,7 @@ ngx_http_bigcache_page_key_host(ngx_http_request_t *r, ngx_str_t *port)
 
     p = p ? ngx_strlchr(p, last, ':') : NULL;
 
-    ngx_str_null(port);
+    ngx_str_set(port, "");
 
     if (p == NULL || p + 1 == last) {
         return NGX_OK;
