@@ -140,6 +140,7 @@ $t->conf(location => 'bigcache_pages off;', http => 'proxy_http_version 1.1;'
     server {
         listen 127.0.0.1:%%PORT_2%%;
         bigcache_pages main;
+        bigcache_lock on timeout=60s;
         add_header X-Status $bigcache_status always;
         location / {
             proxy_pass http://127.0.0.1:%%PORT_1%%;

@@ -1,0 +1,138 @@
+#!/usr/bin/perl
+
+# The directives of page caching: what nginx -t refuses, and says; how locations
+# inherit them.
+
+use strict;
+use warnings;
+
+use Bigcache::Test;
+use Bigcache::Test::Origin;
+use Test::More;
+
+my $t = Bigcache::Test->new;
+
+# conf_of(LOCATION, SERVER): with those directives
+sub conf_of {
+    my ($location, $server) = @_;
+
+    return $t->default_conf(location => 'bigcache_pages off;',
+        servers => "server { listen 127.0.0.1:%%PORT_2%%; "
+            . ($server // '')
+            . " location / { $location proxy_pass http://127.0.0.1:1; } }");
+}
+
+sub refused {
+    my ($location, $text) = @_;
+
+    my ($failed, $says) = $t->nginx_t(conf_of($location));
+    ok $failed, "refused: $location";
+    like $says, $text, "and why";
+}
+
+sub accepted {
+    my ($location, $server) = @_;
+
+    my ($failed, $says) = $t->nginx_t(conf_of($location, $server));
+    ok !$failed, 'accepted: ' . ($server // '') . $location or diag $says;
+}
+
+refused('bigcache_pages none;', qr/"bigcache_pages" zone "none" is unknown/);
+refused('bigcache_pages "";', qr/needs the name of a zone, or "off"/);
+refused('bigcache_pages main; bigcache_pages main;', qr/is duplicate/);
+refused('bigcache_pages main other;', qr/invalid number of arguments/);
+refused('bigcache_pages main; bigcache_ignore_args a*b;',
+    qr/invalid name "a\*b".*its begin and "\*"/);
+refused('bigcache_pages main; bigcache_ignore_cookies "";',
+    qr/invalid name ""/);
+refused('bigcache_pages main; bigcache_ttl 200 soon;',
+    qr/invalid time value "soon"/);
+refused('bigcache_pages main; bigcache_ttl 99 1m;', qr/invalid status "99"/);
+refused('bigcache_pages main; bigcache_ttl all 1m;', qr/invalid status "all"/);
+refused('bigcache_pages main; bigcache_ttl 206 1m;',
+    qr/answers of status "206" are not stored/);
+refused('bigcache_pages main; bigcache_stale if_error=soon;',
+    qr/"if_error=soon": it must be a time/);
+refused('bigcache_pages main; bigcache_stale http_501;',
+    qr/invalid parameter "http_501"/);
+refused('bigcache_pages main; bigcache_stale off; bigcache_stale off;',
+    qr/is duplicate/);
+refused('bigcache_pages main; bigcache_lock maybe;',
+    qr/it must be "on" or "off"/);
+refused('bigcache_pages main; bigcache_lock on timeout=0;',
+    qr/"timeout=0": it must be a time/);
+refused('bigcache_pages main; bigcache_lock on age=5s;',
+    qr/invalid parameter "age=5s"/);
+refused('bigcache_pages main; bigcache_ignore_headers Age;',
+    qr/invalid value "Age"/);
+refused('bigcache_pages main; bigcache_max_page big;', qr/invalid value/);
+refused('bigcache_pages main; bigcache_status_header yes;',
+    qr/invalid value "yes"/);
+refused("bigcache_pages main; bigcache_$_ perhaps;", qr/must be "on" or "off"/)
+    for qw(invalidate reload store_until_close);
+
+accepted($_) for 'bigcache_pages main;', 'bigcache_pages off;',
+    'bigcache_pages main; bigcache_page_key $host$uri;',
+    'bigcache_pages main; bigcache_ignore_args a b*; bigcache_ignore_args c;',
+    'bigcache_pages main; bigcache_ttl 1m; bigcache_ttl 404 any 10s;',
+    'bigcache_pages main; bigcache_stale while_revalidate=1h if_error=1d error;',
+    'bigcache_pages main; bigcache_stale off;',
+    'bigcache_pages main; bigcache_bypass $arg_a $cookie_b;',
+    'bigcache_pages main; bigcache_no_store $arg_a;',
+    'bigcache_pages main; bigcache_lock on timeout=100ms;',
+    'bigcache_pages main; bigcache_ignore_headers Set-Cookie Vary Expires;',
+    'bigcache_pages main; bigcache_max_page 10m;',
+    'bigcache_pages main; bigcache_status_header key;';
+accepted('', 'bigcache_pages main; bigcache_lock off; bigcache_ttl 1m;');
+
+# "bigcache" and pages in one location: by inheritance, too
+my ($failed, $says) = $t->nginx_t($t->default_conf(
+    server => 'bigcache_pages main;'));
+ok $failed, 'not with the REST API in one location';
+like $says, qr/"bigcache" and "bigcache_pages" cannot be in the same location/,
+    'and what to do';
+
+# inheritance, as requests see it
+my $o = Bigcache::Test::Origin->new($t, 1, sub { (200, [], "page $_[1]") });
+
+$t->conf(location => 'bigcache_pages off;',
+    http => 'bigcache_pages main; bigcache_ttl 1m;'
+        . ' bigcache_status_header key;', servers => q{
+    server {
+        listen 127.0.0.1:%%PORT_2%%;
+        add_header X-Status $bigcache_status always;
+        location / { proxy_pass http://127.0.0.1:%%PORT_1%%; }
+        location /off/ {
+            bigcache_pages off;
+            proxy_pass http://127.0.0.1:%%PORT_1%%;
+        }
+        location /silent/ {
+            bigcache_ttl 404 1m;
+            bigcache_status_header off;
+            proxy_pass http://127.0.0.1:%%PORT_1%%;
+        }
+        location /if/ {
+            if ($arg_off) { bigcache_pages off; }
+            proxy_pass http://127.0.0.1:%%PORT_1%%;
+        }
+    }
+})->start;
+
+sub ask { return $t->request_to(2, 'GET', $_[0], undef) }
+sub hit { my $uri = shift; ask($uri); $t->wait_for(sub {
+    (ask($uri)->header('X-Status') // '') eq 'HIT' }, $_[0]) }
+
+ok hit('/a'), 'of http';
+like ask('/a')->header('Cache-Status'),
+    qr{^bigcache; hit; ttl=\d+; key="http://localhost/a"$}, 'with its key';
+ask('/off/a') for 1 .. 3;
+is $o->requests('/off/a'), 3, 'off';
+is ask('/off/a')->header('X-Status'), undef, 'no status';
+ask('/silent/a') for 1 .. 3;
+is $o->requests('/silent/a'), 3, 'its own ttl';
+is ask('/silent/a')->header('Cache-Status'), undef, 'no Cache-Status';
+ok hit('/if/a'), 'if: not the case';
+ask('/if/a?off=1') for 1 .. 3;
+is $o->requests('/if/a?off=1'), 3, 'if: off';
+
+done_testing;
