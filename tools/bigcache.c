@@ -25,6 +25,7 @@
 
 #include "bigcache_data.h"
 #include "bigcache_dir.h"
+#include "bigcache_head.h"
 #include "bigcache_layout.h"
 #include "bigcache_release.h"
 #include "bigcache_time.h"
@@ -73,6 +74,8 @@ static int bigcache_tool_stat_print(const bigcache_tool_stat_t *stat);
 static int bigcache_tool_ls(bigcache_tool_t *tool);
 static bigcache_rc_t bigcache_tool_ls_key(void *data,
     const bigcache_str_t *key, const bigcache_str_t *value);
+static const char *bigcache_tool_kind(const bigcache_record_t *record);
+static void bigcache_tool_print_type(const bigcache_record_t *record);
 static int bigcache_tool_get(bigcache_tool_t *tool);
 static int bigcache_tool_send(const bigcache_tool_page_t *page);
 static void bigcache_tool_info(const bigcache_record_t *record);
@@ -476,7 +479,7 @@ bigcache_tool_ls_key(void *data, const bigcache_str_t *key,
     }
 
     (void) printf("\t%s\t%llu\t%llu\t%s\t%s\t",
-                  record.kind == BIGCACHE_KIND_JSON ? "json" : "raw",
+                  bigcache_tool_kind(&record),
                   (unsigned long long) record.length,
                   (unsigned long long) record.unpacked,
                   bigcache_tool_time(stored, (int64_t) record.version / 1000),
@@ -486,7 +489,7 @@ bigcache_tool_ls_key(void *data, const bigcache_str_t *key,
         (void) printf("-");
 
     } else if (bigcache_tool_page(tool, key, &record, 0, &page) == 0) {
-        bigcache_tool_print(&page.record.type);
+        bigcache_tool_print_type(&page.record);
         bigcache_tool_page_free(tool, &page);
 
     } else {
@@ -496,6 +499,36 @@ bigcache_tool_ls_key(void *data, const bigcache_str_t *key,
     (void) printf("\n");
 
     return ferror(stdout) ? BIGCACHE_ERROR : BIGCACHE_OK;
+}
+
+
+static const char *
+bigcache_tool_kind(const bigcache_record_t *record)
+{
+    return (record->kind == BIGCACHE_KIND_JSON) ? "json"
+           : (record->kind == BIGCACHE_KIND_PAGE) ? "page" : "raw";
+}
+
+
+/* the content type; of a page it is one of the fields in its head */
+
+static void
+bigcache_tool_print_type(const bigcache_record_t *record)
+{
+    bigcache_str_t   type;
+    bigcache_head_t  head;
+
+    type = record->type;
+
+    if (record->kind == BIGCACHE_KIND_PAGE
+        && (bigcache_head_decode(&head, type.data, type.len) == -1
+            || !bigcache_head_find(&head, "content-type", &type)))
+    {
+        (void) printf("-");
+        return;
+    }
+
+    bigcache_tool_print(&type);
 }
 
 
@@ -601,7 +634,7 @@ bigcache_tool_info(const bigcache_record_t *record)
     (void) fprintf(stderr, "kind: %s\nstored bytes: %llu\nunpacked bytes: "
                    "%llu\nstored: %s\nexpires: %s\ntype: %.*s\n"
                    "version: %llu\n",
-                   record->kind == BIGCACHE_KIND_JSON ? "json" : "raw",
+                   bigcache_tool_kind(record),
                    (unsigned long long) record->length,
                    (unsigned long long) record->unpacked,
                    bigcache_tool_time(stored,

@@ -246,26 +246,37 @@ ngx_http_bigcache_page_key_custom(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_bigcache_page_key_host(ngx_http_request_t *r, ngx_str_t *port)
 {
-    u_char     *p, *last;
-    ngx_str_t  *host;
+    u_char  *p, *last;
 
-    if (r->headers_in.host == NULL || r->headers_in.server.len == 0) {
+    if (r->headers_in.server.len == 0) {
         return NGX_DECLINED;
     }
 
-    host = &r->headers_in.host->value;
+    if (r->headers_in.host) {
 
-    if (r->http_version < NGX_HTTP_VERSION_20
-        && r->host_start
-        && !ngx_http_bigcache_page_key_named(r, host))
-    {
+        if (r->http_version < NGX_HTTP_VERSION_20
+            && r->host_start
+            && !ngx_http_bigcache_page_key_named(r,
+                                                 &r->headers_in.host->value))
+        {
+            return NGX_DECLINED;
+        }
+
+        p = r->headers_in.host->value.data;
+        last = p + r->headers_in.host->value.len;
+
+    } else if (r->http_version >= NGX_HTTP_VERSION_20 && r->host_end) {
+
+        /* ":authority" of HTTP/3 */
+
+        p = r->host_start;
+        last = r->host_end;
+
+    } else {
         return NGX_DECLINED;
     }
 
-    p = host->data;
-    last = p + host->len;
-
-    if (host->len && *p == '[') {
+    if (p < last && *p == '[') {
         p = ngx_strlchr(p, last, ']');
     }
 
@@ -298,10 +309,21 @@ ngx_http_bigcache_page_key_named(ngx_http_request_t *r, ngx_str_t *host)
 {
     u_char  *last;
 
-    last = r->port_end ? r->port_end : r->host_end;
+    last = r->host_end;
 
-    return last
-           && (size_t) (last - r->host_start) == host->len
+    if (last == NULL) {
+        return 0;
+    }
+
+    /* not all releases of nginx take the port for a part of the host */
+
+    if (*last == ':') {
+        do {
+            last++;
+        } while (*last >= '0' && *last <= '9');
+    }
+
+    return (size_t) (last - r->host_start) == host->len
            && ngx_strncasecmp(r->host_start, host->data, host->len) == 0;
 }
 
