@@ -35,6 +35,7 @@ my $o = Bigcache::Test::Origin->new($t, 1, sub {
 $t->conf(location => 'bigcache_pages off;', http => 'proxy_http_version 1.1;'
     . ' proxy_set_header Connection "";', servers => q{
     server {
+        bigcache_lookup_timeout 10s;
         listen 127.0.0.1:%%PORT_2%%;
         location / {
             bigcache_pages main;

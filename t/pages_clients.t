@@ -78,6 +78,7 @@ $t->conf(location => 'bigcache_pages off;', http => 'proxy_http_version 1.1;'
     . ' proxy_set_header Connection ""; bigcache_lock on timeout=60s;'
     . ' client_max_body_size 10m;', servers => q{
     server {
+        bigcache_lookup_timeout 10s;
         listen 127.0.0.1:%%PORT_2%% sndbuf=16k;
         bigcache_pages main;
         bigcache_store_until_close on;

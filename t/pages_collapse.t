@@ -43,7 +43,8 @@ for my $workers (split ' ', $ENV{BIGCACHE_WORKERS} || '1 2 4') {
         http => 'proxy_http_version 1.1; proxy_set_header Connection "";',
         location => 'bigcache_pages off;', servers => q{
         server {
-            listen 127.0.0.1:%%PORT_2%% reuseport;
+            bigcache_lookup_timeout 10s;
+        listen 127.0.0.1:%%PORT_2%% reuseport;
             bigcache_pages main;
             location / {
                 add_header X-Status $bigcache_status always;

@@ -68,6 +68,8 @@ refused('bigcache_pages main; bigcache_ignore_headers Age;',
 refused('bigcache_pages main; bigcache_max_page big;', qr/invalid value/);
 refused('bigcache_pages main; bigcache_status_header yes;',
     qr/invalid value "yes"/);
+refused('bigcache_pages main; bigcache_lookup_timeout soon;',
+    qr/invalid value/);
 refused("bigcache_pages main; bigcache_$_ perhaps;", qr/must be "on" or "off"/)
     for qw(invalidate reload store_until_close);
 
@@ -99,6 +101,7 @@ $t->conf(location => 'bigcache_pages off;',
     http => 'bigcache_pages main; bigcache_ttl 1m;'
         . ' bigcache_status_header key;', servers => q{
     server {
+        bigcache_lookup_timeout 10s;
         listen 127.0.0.1:%%PORT_2%%;
         add_header X-Status $bigcache_status always;
         location / { proxy_pass http://127.0.0.1:%%PORT_1%%; }

@@ -125,6 +125,7 @@ $t->conf(location => 'bigcache_pages off;', http => $params . $others
         keepalive 4;
     }
     server {
+        bigcache_lookup_timeout 10s;
         listen 127.0.0.1:%%PORT_2%%;
         bigcache_pages main;
         location / {
@@ -162,6 +163,7 @@ $t->conf(location => 'bigcache_pages off;', http => $params . $others
 
     # pages in the location of the script only, as one would add the line
     server {
+        bigcache_lookup_timeout 10s;
         listen 127.0.0.1:%%PORT_6%%;
         server_name script;
         $wordpress
@@ -173,6 +175,7 @@ $t->conf(location => 'bigcache_pages off;', http => $params . $others
 
     # in all locations
     server {
+        bigcache_lookup_timeout 10s;
         listen 127.0.0.1:%%PORT_6%%;
         server_name all;
         bigcache_pages main;
@@ -184,6 +187,7 @@ $t->conf(location => 'bigcache_pages off;', http => $params . $others
 
     # by another try_files
     server {
+        bigcache_lookup_timeout 10s;
         listen 127.0.0.1:%%PORT_6%%;
         server_name strict;
         $wordpress
@@ -197,6 +201,7 @@ $t->conf(location => 'bigcache_pages off;', http => $params . $others
 
     # by a named location
     server {
+        bigcache_lookup_timeout 10s;
         listen 127.0.0.1:%%PORT_6%%;
         server_name named;
         root %%DIR%%/www;
@@ -213,6 +218,7 @@ $t->conf(location => 'bigcache_pages off;', http => $params . $others
 
     # by rewrite, and by an error_page
     server {
+        bigcache_lookup_timeout 10s;
         listen 127.0.0.1:%%PORT_6%%;
         server_name rewrite;
         root %%DIR%%/www;
@@ -225,6 +231,7 @@ $t->conf(location => 'bigcache_pages off;', http => $params . $others
         }
     }
     server {
+        bigcache_lookup_timeout 10s;
         listen 127.0.0.1:%%PORT_6%%;
         server_name error;
         root %%DIR%%/www;

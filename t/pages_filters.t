@@ -219,11 +219,13 @@ $t->conf(location => 'bigcache_pages off;', http => 'proxy_http_version 1.1;'
     . ' proxy_set_header Connection "";'
     . ' bigcache_path %%DIR%%/second zone=second:1m;', servers => qq{
     server {
+        bigcache_lookup_timeout 10s;
         listen 127.0.0.1:%%PORT_2%%;
         $locations
     }
     } . ($tls ? qq{
     server {
+        bigcache_lookup_timeout 10s;
         listen 127.0.0.1:%%PORT_3%% ssl$h2;
         ssl_certificate %%DIR%%/cert.pem;
         ssl_certificate_key %%DIR%%/key.pem;

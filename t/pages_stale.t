@@ -198,6 +198,7 @@ sub saw { return "saw$_[1]" . $_[0] =~ tr{/?}{__}r }
 $t->conf(location => 'bigcache_pages off;', http => 'proxy_http_version 1.1;'
     . ' proxy_set_header Connection "";', servers => q{
     server {
+        bigcache_lookup_timeout 10s;
         listen 127.0.0.1:%%PORT_2%%;
         bigcache_pages main;
         add_header X-Status $bigcache_status always;

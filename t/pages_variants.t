@@ -41,6 +41,7 @@ $t->conf(location => 'bigcache_pages off;',
         . ' proxy_set_header Host $http_host; bigcache_pages main;',
     servers => q{
     server {
+        bigcache_lookup_timeout 10s;
         listen 127.0.0.1:%%PORT_2%% default_server;
         server_name _;
         add_header X-Status $bigcache_status always;

@@ -79,6 +79,7 @@ ngx_http_bigcache_page_conf_create(ngx_conf_t *cf)
     conf->no_store = NGX_CONF_UNSET_PTR;
     conf->lock = NGX_CONF_UNSET;
     conf->lock_timeout = NGX_CONF_UNSET_MSEC;
+    conf->lookup_timeout = NGX_CONF_UNSET_MSEC;
     conf->invalidate = NGX_CONF_UNSET;
     conf->reload = NGX_CONF_UNSET;
     conf->store_until_close = NGX_CONF_UNSET;
@@ -104,6 +105,7 @@ ngx_http_bigcache_page_conf_merge(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->no_store, prev->no_store, NULL);
     ngx_conf_merge_value(conf->lock, prev->lock, 1);
     ngx_conf_merge_msec_value(conf->lock_timeout, prev->lock_timeout, 5000);
+    ngx_conf_merge_msec_value(conf->lookup_timeout, prev->lookup_timeout, 50);
     ngx_conf_merge_bitmask_value(conf->ignore_headers, prev->ignore_headers,
                                  NGX_CONF_BITMASK_SET);
     ngx_conf_merge_value(conf->invalidate, prev->invalidate, 1);

@@ -19,11 +19,8 @@
 #include "bigcache_time.h"
 
 
-/*
- * Milliseconds: that a request waits for a thread; that no request waits after
- * one has waited in vain.
- */
-#define NGX_HTTP_BIGCACHE_PAGE_LOOKUP_WAIT   50
+/* milliseconds that no request waits after one has waited in vain */
+
 #define NGX_HTTP_BIGCACHE_PAGE_LOOKUP_PAUSE  250
 
 
@@ -199,7 +196,7 @@ ngx_http_bigcache_page_lookup_wait(ngx_http_request_t *r,
     ctx->late.data = ctx;
     ctx->late.log = r->connection->log;
 
-    ngx_add_timer(&ctx->late, NGX_HTTP_BIGCACHE_PAGE_LOOKUP_WAIT);
+    ngx_add_timer(&ctx->late, ctx->conf->lookup_timeout);
 
     return NGX_AGAIN;
 }

@@ -98,6 +98,7 @@ typedef struct {
     ngx_array_t                      *no_store;
     ngx_flag_t                        lock;
     ngx_msec_t                        lock_timeout;
+    ngx_msec_t                        lookup_timeout;
     ngx_uint_t                        ignore_headers;
     ngx_flag_t                        invalidate;
     ngx_flag_t                        reload;

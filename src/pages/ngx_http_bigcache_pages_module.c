@@ -114,6 +114,13 @@ static ngx_command_t  ngx_http_bigcache_pages_commands[] = {
       0,
       NULL },
 
+    { ngx_string("bigcache_lookup_timeout"),
+      NGX_HTTP_BIGCACHE_PAGES_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_bigcache_page_conf_t, lookup_timeout),
+      NULL },
+
     { ngx_string("bigcache_ignore_headers"),
       NGX_HTTP_BIGCACHE_PAGES_ANYWHERE|NGX_CONF_1MORE,
       ngx_conf_set_bitmask_slot,
