@@ -47,7 +47,7 @@
 
 /* slots, by hash, for keys that are being removed */
 
-#define NGX_HTTP_BIGCACHE_REMOVING   1024
+#define NGX_HTTP_BIGCACHE_REMOVING   128
 
 /* removals that were asked for and are not done */
 

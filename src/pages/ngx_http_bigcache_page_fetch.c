@@ -157,8 +157,7 @@ ngx_http_bigcache_page_fetch_header(ngx_http_request_t *r)
             /* another location answers, for example an error_page */
 
             ngx_http_bigcache_page_request_restore(r, ctx);
-            ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_NONE,
-                                                     0, 0);
+            ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_NONE, 0, 0);
         }
 
         return ngx_http_next_header_filter(r);
@@ -198,8 +197,7 @@ ngx_http_bigcache_page_fetch_header(ngx_http_request_t *r)
 
         /* this is not the upstream's answer: a static file, for example */
 
-        ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_NONE, 0,
-                                                 0);
+        ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_NONE, 0, 0);
         return ngx_http_bigcache_page_fetch_next(r, ctx);
     }
 
@@ -220,8 +218,8 @@ ngx_http_bigcache_page_fetch_failed(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx)
 {
     ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_FAILED,
-                                         NGX_HTTP_BIGCACHE_PAGE_FETCH_PAUSE,
-                                         NGX_HTTP_BIGCACHE_PAGE_FETCH_MOST);
+                                     NGX_HTTP_BIGCACHE_PAGE_FETCH_PAUSE,
+                                     NGX_HTTP_BIGCACHE_PAGE_FETCH_MOST);
 
     if (!ctx->refresh
         && ngx_http_bigcache_page_fetch_may_be_stale(ctx)
@@ -254,6 +252,9 @@ ngx_http_bigcache_page_fetch_same(ngx_http_request_t *r,
         {
             ngx_http_bigcache_page_put_again(r, ctx);
         }
+
+    } else if (why == BIGCACHE_FRESH_AUTHORIZED) {
+        ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_NONE, 0, 0);
 
     } else {
         ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_PASS,

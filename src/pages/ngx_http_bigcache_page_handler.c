@@ -157,8 +157,7 @@ ngx_http_bigcache_page_handler_inherit(ngx_http_bigcache_page_ctx_t *ctx,
         former->led = 0;
     }
 
-    ngx_http_bigcache_page_lease_end(former, BIGCACHE_LEASE_NONE, 0,
-                                             0);
+    ngx_http_bigcache_page_lease_end(former, BIGCACHE_LEASE_NONE, 0, 0);
     ctx->thread = 1;
 }
 
@@ -257,8 +256,7 @@ ngx_http_bigcache_page_handler_lookup(ngx_http_request_t *r,
         break;
 
     default: /* NGX_BUSY */
-        ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_NONE, 0,
-                                                 0);
+        ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_NONE, 0, 0);
         ctx->status = NGX_HTTP_BIGCACHE_PAGE_PASS;
         ctx->step = NGX_HTTP_BIGCACHE_PAGE_DONE;
     }
@@ -285,8 +283,7 @@ ngx_http_bigcache_page_handler_decide(ngx_http_request_t *r,
 
         /* the page is for others; this request gets its own */
 
-        ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_NONE, 0,
-                                                 0);
+        ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_NONE, 0, 0);
         ctx->found = 0;
         ctx->status = NGX_HTTP_BIGCACHE_PAGE_PASS;
         ctx->step = NGX_HTTP_BIGCACHE_PAGE_DONE;
@@ -300,8 +297,7 @@ ngx_http_bigcache_page_handler_decide(ngx_http_request_t *r,
     {
         /* also if it was stored while this request took the lease */
 
-        ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_STORED, 0,
-                                                 0);
+        ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_STORED, 0, 0);
         ctx->status = NGX_HTTP_BIGCACHE_PAGE_HIT;
         ctx->step = ctx->refresh ? NGX_HTTP_BIGCACHE_PAGE_DONE
                                  : NGX_HTTP_BIGCACHE_PAGE_SEND;
@@ -521,8 +517,7 @@ ngx_http_bigcache_page_handler_lead(ngx_http_request_t *r,
 
         /* nothing is stored of what the origin answers to HEAD */
 
-        ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_NONE, 0,
-                                                 0);
+        ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_NONE, 0, 0);
     }
 }
 
