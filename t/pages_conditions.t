@@ -106,6 +106,10 @@ sub store {
 }
 
 
+# the store is open then
+
+$t->wait_for(sub { status(ask('/warm')) eq 'HIT' });
+
 # -- conditions on pages that are stored
 
 store(qw(/page /date /none /large /text /404));

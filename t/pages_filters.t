@@ -32,6 +32,15 @@ my $o = Bigcache::Test::Origin->new($t, 1, sub {
 
     return ($request->{header}{'x-user'} ? 204 : 401,
         ['Cache-Control' => 'no-store']) if $uri eq '/auth';
+
+    # the test lets the second request for this fragment go
+
+    if ($uri =~ m{/fragment-busy} && $n == 2) {
+        select undef, undef, undef, 0.01 while !-e "$dir/go";
+    }
+
+    return (200, [$n == 1 ? @stale : @fresh, @html], "fragment $n")
+        if $uri =~ m{/fragment-busy};
     return (500, [], 'failed') if $uri =~ /fail/ && $n > 1;
     return (200, [$n == 1 ? @stale : @fresh, @html], "fragment $n")
         if $uri =~ m{/fragment-stale};
@@ -274,6 +283,10 @@ sub unpacked {
 }
 
 
+# the store is open then
+
+$t->wait_for(sub { status(ask('/warm')) eq 'HIT' });
+
 # -- filters
 
 for my $first ('gzip', 'identity') {
@@ -399,6 +412,26 @@ $n = $o->requests('/ssi/fragment-stale');
 my $c = $t->connect(2);
 like $c->request('GET', '/ssi/page-stale')->body, qr/^<page 1>fragment \d\.$/,
     'SSI: on one connection' for 1 .. 3;
+
+# The head of the page is sent before its fragments: a connection that is kept
+# then cannot be closed, and must not be busy either.  Another request refreshes
+# the fragment.
+
+my $before = $t->count;
+ask('/ssi/page-busy');
+ok $t->wait_for(sub { $t->count >= $before + 2 }), 'SSI: both are stored';
+stored('/shown/before');
+$c = $t->connect(2);
+$r = $c->request('GET', '/ssi/page-busy');
+is $r->body, '<page 1>fragment 1.', 'SSI: a stale fragment, kept alive';
+$c = $t->connect(2) if ($r->header('Connection') // '') eq 'close';
+$c->send_request('GET', '/shown/before', undef);
+ok $c->readable(10), 'SSI: the next request does not wait for a refresh';
+is $c->response('GET')->status, 200, 'SSI: the next request is answered';
+$t->write_file('go', '');
+ok $t->wait_for(sub { ask('/ssi/page-busy');
+    $o->requests('/ssi/fragment-busy') == 2 }),
+    'SSI: another request refreshes it';
 
 # -- error_page, try_files and rewrite
 

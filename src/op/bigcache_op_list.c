@@ -29,7 +29,7 @@
 #define BIGCACHE_OP_LIST_TIME  2000
 
 
-/* after it come all keys of the REST API, and before it those of pages */
+/* a key after those of all pages, and before all of the REST API but "" */
 
 static const bigcache_str_t  bigcache_op_list_pages =
     bigcache_string("\0\377");
@@ -89,14 +89,13 @@ bigcache_op_list_parts(bigcache_op_t *op, bigcache_json_text_t *text,
 {
     size_t                at;
     int64_t               deadline;
-    unsigned              n;
+    unsigned              n, pages;
     bigcache_rc_t         rc;
     bigcache_str_t        after;
     bigcache_list_row_t   row;
 
     n = 0;
-    after = (op->after.data || op->key.len) ? op->after
-                                            : bigcache_op_list_pages;
+    after = op->after;
     deadline = bigcache_time_monotonic() + BIGCACHE_OP_LIST_TIME;
 
     do {
@@ -106,7 +105,19 @@ bigcache_op_list_parts(bigcache_op_t *op, bigcache_json_text_t *text,
             return rc;
         }
 
+        pages = 0;
+
         for (at = 0; bigcache_list_row(list, &at, &row); n++) {
+
+            if (row.key.len && row.key.data[0] == BIGCACHE_PAGE_KEY) {
+
+                /* between the empty key and all others */
+
+                pages = 1;
+                bigcache_list_next(list, &bigcache_op_list_pages);
+
+                break;
+            }
 
             if (n) {
                 bigcache_json_text_puts(text, ",");
@@ -120,8 +131,9 @@ bigcache_op_list_parts(bigcache_op_t *op, bigcache_json_text_t *text,
 
         /* an empty part may be one of many, so it ends the answer */
 
-    } while (list->more && list->n && n < op->limit
-             && bigcache_time_monotonic() < deadline);
+    } while (pages
+             || (list->more && list->n && n < op->limit
+                 && bigcache_time_monotonic() < deadline));
 
     return BIGCACHE_OK;
 }

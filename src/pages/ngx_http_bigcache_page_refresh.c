@@ -26,6 +26,15 @@ ngx_http_bigcache_page_refresh(ngx_http_request_t *r,
 
     static ngx_str_t  get = ngx_string("GET ");
 
+    /* a connection cannot be closed that the client was told is kept */
+
+    if (r->main->header_sent
+        && r->main->keepalive
+        && r->http_version < NGX_HTTP_VERSION_20)
+    {
+        return NGX_DECLINED;
+    }
+
     if (ngx_http_subrequest(r, &r->uri, &r->args, &sr, NULL,
                             NGX_HTTP_SUBREQUEST_CLONE
                             |NGX_HTTP_SUBREQUEST_BACKGROUND)

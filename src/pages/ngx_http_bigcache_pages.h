@@ -395,6 +395,8 @@ ngx_int_t ngx_http_bigcache_page_send_body(ngx_http_request_t *r,
 
 /*
  * refresh: fetches the page of ctx in a subrequest, which gets the lease.
+ * Returns NGX_OK; NGX_DECLINED if the connection of the client would have to
+ * wait for it; or NGX_ERROR.
  * nothing is the content handler of such a subrequest that need not fetch it.
  */
 ngx_int_t ngx_http_bigcache_page_refresh(ngx_http_request_t *r,
