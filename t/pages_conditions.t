@@ -93,7 +93,7 @@ sub request_of { return $t->read_file(saw(@_)) }
 sub stored {
     my ($uri, $seconds) = @_;
 
-    return ok $t->wait_for(sub { status(method('HEAD', $uri)) eq 'HIT' },
+    return ok $t->wait_for(sub { status(ask($uri)) eq 'HIT' },
         $seconds), "$uri: is stored";
 }
 
