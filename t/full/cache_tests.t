@@ -107,6 +107,7 @@ $t->conf(http => 'proxy_http_version 1.1; proxy_set_header Connection "";'
         listen 127.0.0.1:%%PORT_2%%;
         location / {
             bigcache_pages main;
+            bigcache_lookup_timeout 10s;
             proxy_pass http://127.0.0.1:%%PORT_1%%;
         }
     }
