@@ -87,6 +87,21 @@ accepted($_) for 'bigcache_pages main;', 'bigcache_pages off;',
     'bigcache_pages main; bigcache_status_header key;';
 accepted('', 'bigcache_pages main; bigcache_lock off; bigcache_ttl 1m;');
 
+# pages without a bound
+
+my $bound = qr/\[warn\].*"bigcache_pages" fills the disk: .* zone "main"/;
+my (undef, $warned) = $t->nginx_t(conf_of('bigcache_pages main;'));
+is scalar(() = $warned =~ /$bound/g), 1, 'a warning without max_size, once';
+
+for my $path ('max_size=100m', 'min_free=1m') {
+    (undef, $warned) = $t->nginx_t($t->default_conf(path => $path,
+        location => 'bigcache_pages off;', http => 'bigcache_pages main;'));
+    unlike $warned, $bound, "none with $path";
+}
+
+(undef, $warned) = $t->nginx_t($t->default_conf);
+unlike $warned, $bound, 'none without pages';
+
 # "bigcache" and pages in one location: by inheritance, too
 my ($failed, $says) = $t->nginx_t($t->default_conf(
     server => 'bigcache_pages main;'));

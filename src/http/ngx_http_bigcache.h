@@ -103,6 +103,8 @@ typedef struct {
     struct bigcache_local_conf_s     *conf;       /* of the engine */
     ngx_flag_t                        gzip;
     ngx_uint_t                        given;      /* parameters, as bits */
+    unsigned                          bounded:1;  /* max_size or min_free */
+    unsigned                          warned:1;   /* that it is not */
 
     ngx_http_bigcache_shm_t          *shm;
     bigcache_hot_t                    hot;        /* in it, shm NULL: none */

@@ -430,6 +430,16 @@ ngx_http_bigcache_page_conf_zone(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
+    if (!conf->zone->bounded && !conf->zone->warned) {
+        conf->zone->warned = 1;
+
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"bigcache_pages\" fills the disk: the "
+                           "\"bigcache_path\" of zone \"%V\" has neither "
+                           "\"max_size\" nor \"min_free\"",
+                           &conf->shm_zone->shm.name);
+    }
+
     blcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_bigcache_module);
 
     if (blcf->shm_zone) {
