@@ -293,10 +293,6 @@ sub prime {
 
     is status($r), 'MISS', "$uri: a miss";
     ok $t->wait_for(sub { $t->count > $before }), "$uri: is stored";
-
-    # the lease of the fetch ends a moment after the page is there
-
-    sleep 0.02;
 }
 
 

@@ -118,9 +118,11 @@ bigcache_lease_take(bigcache_lease_shm_t *shm, const bigcache_str_t *key,
     int64_t now, int64_t since, int64_t time, bigcache_lease_t *lease)
 {
     bigcache_lease_e          rc;
+    bigcache_lease_t          seen;
     bigcache_lease_slot_t    *slot;
     bigcache_lease_bucket_t  *bucket;
 
+    seen = *lease;
     memset(lease, 0, sizeof(bigcache_lease_t));
 
     /* clients choose the keys, so the hash has a secret */
@@ -150,7 +152,8 @@ bigcache_lease_take(bigcache_lease_shm_t *shm, const bigcache_str_t *key,
         }
 
     } else if (slot->state == BIGCACHE_LEASE_SLOT_STORED
-               && slot->until < since)
+               && (slot->until < since
+                   || (seen.hash == slot->hash && seen.serial == slot->serial)))
     {
         /* the caller has looked for the page since then */
 

@@ -76,8 +76,10 @@ bigcache_lease_shm_t *bigcache_lease_create(void *memory, size_t size,
 /*
  * Takes the lease of a key for "time" milliseconds, if it is free.  since: the
  * time before the caller looked for the page: a page that was stored after it
- * is BIGCACHE_LEASE_STORED.  Returns one of BIGCACHE_LEASE_*, and *lease for
- * the calls below.
+ * is BIGCACHE_LEASE_STORED.  *lease: zeroes, or the lease that was _STORED, if
+ * the caller has looked for the page since and takes it again: both may be in
+ * one millisecond.  Returns one of BIGCACHE_LEASE_*, and *lease for the calls
+ * below.
  */
 bigcache_lease_e bigcache_lease_take(bigcache_lease_shm_t *shm,
     const bigcache_str_t *key, int64_t now, int64_t since, int64_t time,

@@ -15,6 +15,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -50,6 +51,7 @@ typedef struct {
 
 
 static void test_one(void);
+static void test_same_millisecond(void);
 static void test_hand_over(void);
 static void test_remembered(void);
 static void test_full(void);
@@ -75,6 +77,7 @@ int
 main(void)
 {
     test_one();
+    test_same_millisecond();
     test_hand_over();
     test_remembered();
     test_full();
@@ -122,6 +125,39 @@ test_one(void)
     bigcache_lease_stat(shm, &stat);
     is_int(stat.held, 2, "two are held again");
     is_int(stat.taken_over, 0, "none was taken over");
+}
+
+
+/* a look for the page may take less than a millisecond */
+
+static void
+test_same_millisecond(void)
+{
+    bigcache_str_t    name, other;
+    bigcache_lease_t  one, two;
+
+    shm = table(SIZE);
+    name = key_of(1);
+    other = key_of(2);
+
+    (void) take(1, 1000, &one);
+    (void) bigcache_lease_end(shm, 1000, BIGCACHE_LEASE_STORED, 0, 0, &one);
+
+    is_int(take(1, 1000, &two), BIGCACHE_LEASE_STORED,
+           "stored in the same millisecond");
+    is_int(bigcache_lease_take(shm, &name, 1000, 1000, 100, &two),
+           BIGCACHE_LEASE_LEADER, "and missed in it, after one more look");
+
+    (void) bigcache_lease_end(shm, 1000, BIGCACHE_LEASE_STORED, 0, 0, &two);
+
+    is_int(bigcache_lease_take(shm, &name, 1000, 1000, 100, &one),
+           BIGCACHE_LEASE_STORED, "a later lease asks for one more look");
+
+    (void) take(2, 1000, &two);
+    (void) bigcache_lease_end(shm, 1000, BIGCACHE_LEASE_STORED, 0, 0, &two);
+
+    is_int(bigcache_lease_take(shm, &other, 1000, 1000, 100, &one),
+           BIGCACHE_LEASE_STORED, "so does another key");
 }
 
 
@@ -444,6 +480,7 @@ hammer(void *data)
 
         /* its time is never over: only death hands a lease over */
 
+        memset(&lease, 0, sizeof(bigcache_lease_t));
         rc = bigcache_lease_take(shm, &name, now, now, 1000000, &lease);
 
         while (rc == BIGCACHE_LEASE_WAIT && !atomic_load(&shared->quit)) {
@@ -541,6 +578,7 @@ take(unsigned key, int64_t now, bigcache_lease_t *lease)
 {
     bigcache_str_t  name;
 
+    memset(lease, 0, sizeof(bigcache_lease_t));
     name = key_of(key);
 
     return bigcache_lease_take(shm, &name, now, now, 100, lease);
