@@ -133,8 +133,8 @@ for my $op (qw(get set delete purge touch incr batch keys other)) {
 }
 
 is $m->{qq(${name}_count{operation="get"})}, 10, 'all gets were timed';
-is $m->{bigcache_hits_total}, 8, 'hits';
-is $m->{bigcache_misses_total}, 2, 'misses';
+is $m->{'bigcache_hits_total{front="rest"}'}, 8, 'hits';
+is $m->{'bigcache_misses_total{front="rest"}'}, 2, 'misses';
 is $m->{bigcache_deleted_total}, 2, 'deleted';
 is $m->{bigcache_entries}, 4, 'entries';
 is $m->{bigcache_segments}, 1, 'segments';
@@ -203,8 +203,8 @@ my $took = seconds(sub { $m = metrics($scrape) });
 cmp_ok $took, '<', 3, 'a hung owner: in time';
 is $m->{bigcache_up}, 0, 'a hung owner: not up';
 is $m->{bigcache_entries}, undef, 'a hung owner: no gauges of the store';
-is $m->{bigcache_hits_total}, $before->{bigcache_hits_total},
-    'a hung owner: the counters';
+is $m->{$_}, $before->{$_},
+    'a hung owner: the counters' for 'bigcache_hits_total{front="rest"}';
 
 # the thread of that scrape comes back, which nothing tells
 

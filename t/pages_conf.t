@@ -14,9 +14,10 @@ my $t = Bigcache::Test->new;
 
 # conf_of(LOCATION, SERVER): with those directives
 sub conf_of {
-    my ($location, $server) = @_;
+    my ($location, $server, $http) = @_;
 
     return $t->default_conf(location => 'bigcache_pages off;',
+        http => $http // '',
         servers => "server { listen 127.0.0.1:%%PORT_2%%; "
             . ($server // '')
             . " location / { $location proxy_pass http://127.0.0.1:1; } }");
@@ -70,6 +71,10 @@ refused('bigcache_pages main; bigcache_status_header yes;',
     qr/invalid value "yes"/);
 refused('bigcache_pages main; bigcache_lookup_timeout soon;',
     qr/invalid value/);
+refused("bigcache_pages main; bigcache_min_uses $_;",
+    qr/invalid value "$_" .*a number from 1 to 255/) for qw(0 256 -1 two);
+refused('bigcache_pages main; bigcache_min_uses 2; bigcache_min_uses 2;',
+    qr/is duplicate/);
 refused("bigcache_pages main; bigcache_$_ perhaps;", qr/must be "on" or "off"/)
     for qw(invalidate reload store_until_close);
 
@@ -84,6 +89,8 @@ accepted($_) for 'bigcache_pages main;', 'bigcache_pages off;',
     'bigcache_pages main; bigcache_lock on timeout=100ms;',
     'bigcache_pages main; bigcache_ignore_headers Set-Cookie Vary Expires;',
     'bigcache_pages main; bigcache_max_page 10m;',
+    'bigcache_pages main; bigcache_min_uses 1;',
+    'bigcache_pages main; bigcache_min_uses 255;',
     'bigcache_pages main; bigcache_status_header key;';
 accepted('', 'bigcache_pages main; bigcache_lock off; bigcache_ttl 1m;');
 
@@ -108,6 +115,44 @@ my ($failed, $says) = $t->nginx_t($t->default_conf(
 ok $failed, 'not with the REST API in one location';
 like $says, qr/"bigcache" and "bigcache_pages" cannot be in the same location/,
     'and what to do';
+
+# what does not go with pages
+
+refused('bigcache_pages main; slice 1m;', qr/"slice 0;"/);
+refused('bigcache_pages main; proxy_store on;',
+    qr/"bigcache_pages" and "proxy_store" .* use "proxy_store off;"/);
+
+my $cached = 'proxy_cache_path %%DIR%%/old keys_zone=old:1m;'
+    . ' fastcgi_cache_path %%DIR%%/fast keys_zone=fast:1m;';
+
+for (['proxy_cache old; bigcache_pages main;', '', 'proxy'],
+     ['bigcache_pages main;', 'proxy_cache old;', 'proxy'],
+     ['proxy_cache old;', 'bigcache_pages main;', 'proxy'],
+     ['if ($arg_a) { bigcache_pages main; }', 'proxy_cache old;', 'proxy'])
+{
+    my ($location, $server, $prefix) = @$_;
+
+    ($failed, $says) = $t->nginx_t(conf_of($location, $server, $cached));
+    ok $failed, "refused: $server $location";
+    like $says, qr/"${prefix}_cache" cannot be .* "${prefix}_cache off;"/,
+        'and why';
+}
+
+for (['bigcache_pages main; proxy_cache off;', 'proxy_cache old;'],
+     ['bigcache_pages off;', 'proxy_cache old; bigcache_pages main;'],
+     ['bigcache_pages main; slice 0;', 'slice 1m;'],
+     ['bigcache_pages main;', 'fastcgi_cache fast;'])
+{
+    my ($location, $server) = @$_;
+
+    ($failed, $says) = $t->nginx_t(conf_of($location, $server, $cached));
+    ok !$failed, "accepted: $server $location" or diag $says;
+}
+
+(undef, $says) = $t->nginx_t(conf_of('bigcache_pages main;'
+    . ' proxy_buffering off;'));
+like $says, qr/\[warn\].*stores nothing with "proxy_buffering off"/,
+    'a warning without buffering';
 
 # inheritance, as requests see it
 my $o = Bigcache::Test::Origin->new($t, 1, sub { (200, [], "page $_[1]") });

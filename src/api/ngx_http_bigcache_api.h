@@ -18,6 +18,8 @@
  *     headers    what the request header says: lifetimes, conditions
  *     reply      the answer, from what came of the operation
  *     metrics    the answer of /metrics
+ *     metrics_front
+ *                its part of page caching
  *
  * error is a filter beside it: it makes JSON of the errors that nginx raises.
  * All of it runs in the event loop.
@@ -167,6 +169,13 @@ ngx_int_t ngx_http_bigcache_reply_stat(ngx_http_request_t *r,
 
 ngx_int_t ngx_http_bigcache_reply_detail(ngx_http_request_t *r,
     ngx_uint_t status, const char *detail);
+
+
+/* metrics_front: writes the part of page caching, of that size at most */
+
+size_t ngx_http_bigcache_metrics_front_size(void);
+u_char *ngx_http_bigcache_metrics_front(u_char *p,
+    const bigcache_page_metrics_sum_t *sum);
 
 
 /* metrics: the reply of /metrics */

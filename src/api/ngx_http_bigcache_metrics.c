@@ -33,6 +33,8 @@ static u_char *ngx_http_bigcache_metrics_code(u_char *p, ngx_uint_t i,
     uint64_t n);
 static u_char *ngx_http_bigcache_metrics_durations(u_char *p,
     bigcache_metrics_sum_t *sums);
+static u_char *ngx_http_bigcache_metrics_fronts(u_char *p,
+    ngx_http_bigcache_ctx_t *ctx, const bigcache_page_metrics_sum_t *front);
 static u_char *ngx_http_bigcache_metrics_pages(u_char *p,
     ngx_http_bigcache_ctx_t *ctx);
 static u_char *ngx_http_bigcache_metrics_unsynced(u_char *p,
@@ -51,6 +53,8 @@ ngx_http_bigcache_metrics(ngx_http_request_t *r,
     bigcache_metrics_t      *metrics;
     bigcache_metrics_sum_t   sums[BIGCACHE_METRIC_N];
 
+    bigcache_page_metrics_sum_t  front;
+
     static ngx_str_t         type =
                          ngx_string("text/plain; version=0.0.4; charset=utf-8");
 
@@ -60,10 +64,13 @@ ngx_http_bigcache_metrics(ngx_http_request_t *r,
         bigcache_metrics_sum(metrics, i, &sums[i]);
     }
 
+    bigcache_page_metrics_sum(&ctx->zone->shm->pages, &front);
+
     size = NGX_HTTP_BIGCACHE_METRICS_LINE
            * (BIGCACHE_METRIC_N * (2 * BIGCACHE_METRICS_STATUSES
                                    + BIGCACHE_METRICS_BUCKETS + 2)
-              + 3 * NGX_HTTP_BIGCACHE_METRICS_SIMPLE);
+              + 3 * NGX_HTTP_BIGCACHE_METRICS_SIMPLE)
+           + ngx_http_bigcache_metrics_front_size();
 
     p = ngx_pnalloc(r->pool, size);
     if (p == NULL) {
@@ -80,8 +87,10 @@ ngx_http_bigcache_metrics(ngx_http_request_t *r,
     p = ngx_http_bigcache_metrics_requests(p, sums);
     p = ngx_http_bigcache_metrics_operations(p, sums);
     p = ngx_http_bigcache_metrics_durations(p, sums);
+    p = ngx_http_bigcache_metrics_fronts(p, ctx, &front);
     p = ngx_http_bigcache_metrics_pages(p, ctx);
     p = ngx_http_bigcache_metrics_store(p, ctx);
+    p = ngx_http_bigcache_metrics_front(p, &front);
 
     ctx->op.reply[0].bytes.len = p - ctx->op.reply[0].bytes.data;
 
@@ -214,6 +223,43 @@ ngx_http_bigcache_metrics_durations(u_char *p, bigcache_metrics_sum_t *sums)
 }
 
 
+/*
+ * The results for pages by front: the REST API, or page caching.  There a hit
+ * came from the store, and for a miss the upstream was asked.
+ */
+
+static u_char *
+ngx_http_bigcache_metrics_fronts(u_char *p, ngx_http_bigcache_ctx_t *ctx,
+    const bigcache_page_metrics_sum_t *front)
+{
+    uint64_t                   hit, miss;
+    bigcache_metrics_pages_t  *pages;
+
+    pages = &ctx->zone->shm->metrics.pages;
+
+    hit = front->n[BIGCACHE_PAGE_METRIC_HIT]
+          + front->n[BIGCACHE_PAGE_METRIC_STALE]
+          + front->n[BIGCACHE_PAGE_METRIC_UPDATING];
+
+    miss = front->n[BIGCACHE_PAGE_METRIC_MISS]
+           + front->n[BIGCACHE_PAGE_METRIC_EXPIRED]
+           + front->n[BIGCACHE_PAGE_METRIC_REVALIDATED];
+
+    p = ngx_sprintf(p, "# HELP bigcache_hits_total Pages found.\n"
+                    "# TYPE bigcache_hits_total counter\n"
+                    "bigcache_hits_total{front=\"rest\"} %uL\n"
+                    "bigcache_hits_total{front=\"pages\"} %uL\n",
+                    (uint64_t) atomic_load(&pages->hit), hit);
+
+    return ngx_sprintf(p, "# HELP bigcache_misses_total Pages not found, or "
+                       "not fresh.\n"
+                       "# TYPE bigcache_misses_total counter\n"
+                       "bigcache_misses_total{front=\"rest\"} %uL\n"
+                       "bigcache_misses_total{front=\"pages\"} %uL\n",
+                       (uint64_t) atomic_load(&pages->miss), miss);
+}
+
+
 static u_char *
 ngx_http_bigcache_metrics_pages(u_char *p, ngx_http_bigcache_ctx_t *ctx)
 {
@@ -224,12 +270,6 @@ ngx_http_bigcache_metrics_pages(u_char *p, ngx_http_bigcache_ctx_t *ctx)
     pages = &ctx->zone->shm->metrics.pages;
     waiting = bigcache_metrics_waiting(&ctx->zone->shm->metrics, &turns);
 
-    p = ngx_http_bigcache_metric(p, "hits_total", "counter",
-                                 "Pages found.",
-                                 atomic_load(&pages->hit));
-    p = ngx_http_bigcache_metric(p, "misses_total", "counter",
-                                 "Pages not found.",
-                                 atomic_load(&pages->miss));
     p = ngx_http_bigcache_metric(p, "expired_total", "counter",
                                  "Pages that were removed when their time had "
                                  "come.",

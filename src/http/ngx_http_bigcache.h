@@ -42,7 +42,9 @@
 #include "bigcache_lease.h"
 #include "bigcache_metrics.h"
 #include "bigcache_op.h"
+#include "bigcache_page_metrics.h"
 #include "bigcache_shared.h"
+#include "bigcache_uses.h"
 
 
 /* slots, by hash, for keys that are being removed */
@@ -62,8 +64,10 @@ typedef struct {
 
 typedef struct {
     bigcache_metrics_t                metrics;
+    bigcache_page_metrics_t           pages;    /* metrics of page caching */
     bigcache_shared_t                 shared;
     bigcache_lease_shm_t             *lease;    /* NULL: the zone is small */
+    bigcache_uses_shm_t              *uses;     /* the same */
     ngx_http_bigcache_removing_t      removing[NGX_HTTP_BIGCACHE_REMOVING];
     bigcache_hot_shm_t               *hot;      /* the rest of the zone */
 } ngx_http_bigcache_shm_t;

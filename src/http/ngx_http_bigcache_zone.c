@@ -20,14 +20,20 @@
 #include "bigcache_local.h"
 
 
-/* the part of a zone that leases have, and the most bytes of it */
+/*
+ * The parts of a zone that leases and the uses of pages have, and the most
+ * bytes of each.
+ */
 
 #define NGX_HTTP_BIGCACHE_LEASE_SHARE  8
-#define NGX_HTTP_BIGCACHE_LEASE_MAX    (1024 * 1024)
+#define NGX_HTTP_BIGCACHE_USES_SHARE   16
+#define NGX_HTTP_BIGCACHE_SHARE_MAX    (1024 * 1024)
 
 
-static void ngx_http_bigcache_init_lease(ngx_slab_pool_t *shpool,
+static void ngx_http_bigcache_init_pages(ngx_slab_pool_t *shpool,
     ngx_http_bigcache_shm_t *shm);
+static void *ngx_http_bigcache_share(ngx_slab_pool_t *shpool, size_t share,
+    size_t *size);
 static void ngx_http_bigcache_seed(uint64_t seed[2]);
 static void ngx_http_bigcache_init_hot(ngx_slab_pool_t *shpool,
     ngx_http_bigcache_shm_t *shm);
@@ -109,7 +115,7 @@ ngx_http_bigcache_zone_init(ngx_shm_zone_t *shm_zone, void *data)
                 return NGX_ERROR;
             }
 
-            ngx_http_bigcache_init_lease(shpool, shpool->data);
+            ngx_http_bigcache_init_pages(shpool, shpool->data);
             ngx_http_bigcache_init_hot(shpool, shpool->data);
         }
 
@@ -162,26 +168,42 @@ ngx_http_bigcache_zone_removing(ngx_http_bigcache_zone_t *zone,
 }
 
 
-/* gives a part of the zone to the leases */
+/* gives parts of the zone to what page caching needs */
 
 static void
-ngx_http_bigcache_init_lease(ngx_slab_pool_t *shpool,
+ngx_http_bigcache_init_pages(ngx_slab_pool_t *shpool,
     ngx_http_bigcache_shm_t *shm)
 {
     void      *p;
     size_t     size;
     uint64_t   seed[2];
 
-    size = shpool->pfree * ngx_pagesize / NGX_HTTP_BIGCACHE_LEASE_SHARE;
-    size = ngx_min(size, NGX_HTTP_BIGCACHE_LEASE_MAX);
-    size -= size % ngx_pagesize;
-
-    p = size ? ngx_slab_calloc(shpool, size) : NULL;
+    p = ngx_http_bigcache_share(shpool, NGX_HTTP_BIGCACHE_LEASE_SHARE, &size);
 
     if (p) {
         ngx_http_bigcache_seed(seed);
         shm->lease = bigcache_lease_create(p, size, seed);
     }
+
+    p = ngx_http_bigcache_share(shpool, NGX_HTTP_BIGCACHE_USES_SHARE, &size);
+
+    if (p) {
+        ngx_http_bigcache_seed(seed);
+        shm->uses = bigcache_uses_create(p, size, seed);
+    }
+}
+
+
+/* returns one part of so many, in pages, or NULL if there is no room */
+
+static void *
+ngx_http_bigcache_share(ngx_slab_pool_t *shpool, size_t share, size_t *size)
+{
+    *size = ngx_min(shpool->pfree * ngx_pagesize / share,
+                    NGX_HTTP_BIGCACHE_SHARE_MAX);
+    *size -= *size % ngx_pagesize;
+
+    return *size ? ngx_slab_calloc(shpool, *size) : NULL;
 }
 
 

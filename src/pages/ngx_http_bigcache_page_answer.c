@@ -196,7 +196,8 @@ ngx_http_bigcache_page_answer(ngx_http_request_t *r,
     ngx_memzero(&head, sizeof(bigcache_head_t));
 
     head.status = answer->fresh.status;
-    head.took = (uint32_t) (bigcache_time_monotonic() - ctx->asked);
+    head.took = (uint32_t) ((bigcache_time_monotonic_us() - ctx->asked)
+                            / 1000);
 
     if (!ngx_http_bigcache_page_answer_cookies(ctx, answer, &fresh, &head)) {
         return BIGCACHE_FRESH_AUTHORIZED;
@@ -262,7 +263,7 @@ ngx_http_bigcache_page_answer_read(ngx_http_request_t *r,
 
     answer->fresh.status = (unsigned) r->headers_out.status;
     answer->fresh.now = bigcache_time_now() / 1000;
-    answer->fresh.delay = (bigcache_time_monotonic() - ctx->asked) / 1000;
+    answer->fresh.delay = (bigcache_time_monotonic_us() - ctx->asked) / 1000000;
     answer->fresh.authorized = ctx->authorized;
 
     for (part = &r->upstream->headers_in.headers.part; part; part = part->next)

@@ -84,6 +84,7 @@ ngx_http_bigcache_page_conf_create(ngx_conf_t *cf)
     conf->reload = NGX_CONF_UNSET;
     conf->store_until_close = NGX_CONF_UNSET;
     conf->max_page = NGX_CONF_UNSET;
+    conf->min_uses = NGX_CONF_UNSET_UINT;
     conf->status_header = NGX_CONF_UNSET_UINT;
 
     return conf;
@@ -113,6 +114,7 @@ ngx_http_bigcache_page_conf_merge(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->store_until_close, prev->store_until_close, 0);
     ngx_conf_merge_off_value(conf->max_page, prev->max_page,
                              (off_t) 1024 * 1024 * 1024);
+    ngx_conf_merge_uint_value(conf->min_uses, prev->min_uses, 1);
     ngx_conf_merge_uint_value(conf->status_header, prev->status_header,
                               NGX_HTTP_BIGCACHE_PAGE_STATUS_ON);
 
@@ -415,6 +417,36 @@ ngx_http_bigcache_page_conf_lock(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
+char *
+ngx_http_bigcache_page_conf_min_uses(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_bigcache_page_conf_t *pcf = conf;
+
+    ngx_int_t   n;
+    ngx_str_t  *value;
+
+    if (pcf->min_uses != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    n = ngx_atoi(value[1].data, value[1].len);
+
+    if (n < 1 || n > BIGCACHE_USES_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" in \"%V\" directive, it must "
+                           "be a number from 1 to %d", &value[1], &cmd->name,
+                           BIGCACHE_USES_MAX);
+        return NGX_CONF_ERROR;
+    }
+
+    pcf->min_uses = (ngx_uint_t) n;
+
+    return NGX_CONF_OK;
+}
+
+
 static char *
 ngx_http_bigcache_page_conf_zone(ngx_conf_t *cf,
     ngx_http_bigcache_page_conf_t *conf)
@@ -446,6 +478,10 @@ ngx_http_bigcache_page_conf_zone(ngx_conf_t *cf,
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"bigcache\" and \"bigcache_pages\" cannot be in "
                            "the same location: use \"bigcache_pages off;\"");
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_bigcache_page_conf_clash(cf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 

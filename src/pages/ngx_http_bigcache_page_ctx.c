@@ -15,6 +15,20 @@
 
 
 static void ngx_http_bigcache_page_ctx_cleanup(void *data);
+static void ngx_http_bigcache_page_ctx_count(ngx_http_bigcache_page_ctx_t *ctx);
+
+
+/* by ngx_http_bigcache_page_status_e; PASS has its reason instead */
+
+static const bigcache_page_metric_e  ngx_http_bigcache_page_metrics[] = {
+    [NGX_HTTP_BIGCACHE_PAGE_HIT] = BIGCACHE_PAGE_METRIC_HIT,
+    [NGX_HTTP_BIGCACHE_PAGE_STALE] = BIGCACHE_PAGE_METRIC_STALE,
+    [NGX_HTTP_BIGCACHE_PAGE_UPDATING] = BIGCACHE_PAGE_METRIC_UPDATING,
+    [NGX_HTTP_BIGCACHE_PAGE_REVALIDATED] = BIGCACHE_PAGE_METRIC_REVALIDATED,
+    [NGX_HTTP_BIGCACHE_PAGE_MISS] = BIGCACHE_PAGE_METRIC_MISS,
+    [NGX_HTTP_BIGCACHE_PAGE_EXPIRED] = BIGCACHE_PAGE_METRIC_EXPIRED,
+    [NGX_HTTP_BIGCACHE_PAGE_BYPASS] = BIGCACHE_PAGE_METRIC_BYPASS
+};
 
 
 ngx_http_bigcache_page_ctx_t *
@@ -79,6 +93,8 @@ ngx_http_bigcache_page_ctx_cleanup(void *data)
 {
     ngx_http_bigcache_page_ctx_t *ctx = data;
 
+    ngx_http_bigcache_page_ctx_count(ctx);
+
     ngx_http_bigcache_page_lookup_cancel(ctx);
     ngx_http_bigcache_page_wait_cancel(ctx);
     ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_NONE, 0, 0);
@@ -87,5 +103,30 @@ ngx_http_bigcache_page_ctx_cleanup(void *data)
 
     if (ctx->body) {
         ngx_free(ctx->body);
+    }
+}
+
+
+/* what became of the request */
+
+static void
+ngx_http_bigcache_page_ctx_count(ngx_http_bigcache_page_ctx_t *ctx)
+{
+    bigcache_page_metrics_t  *metrics;
+
+    if (ctx->status == NGX_HTTP_BIGCACHE_PAGE_NONE || ctx->refresh) {
+        return;
+    }
+
+    metrics = &ctx->conf->zone->shm->pages;
+
+    bigcache_page_metrics_add(metrics, (unsigned) ngx_worker,
+                              ctx->status == NGX_HTTP_BIGCACHE_PAGE_PASS
+                              ? ctx->why
+                              : ngx_http_bigcache_page_metrics[ctx->status]);
+
+    if (ctx->waited && ctx->status == NGX_HTTP_BIGCACHE_PAGE_HIT) {
+        bigcache_page_metrics_add(metrics, (unsigned) ngx_worker,
+                                  BIGCACHE_PAGE_METRIC_COLLAPSED);
     }
 }

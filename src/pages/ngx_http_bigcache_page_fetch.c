@@ -73,7 +73,7 @@ ngx_http_bigcache_page_fetch(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx)
 {
     ctx->fetching = 1;
-    ctx->asked = bigcache_time_monotonic();
+    ctx->asked = bigcache_time_monotonic_us();
 
     if (r->content_handler == NULL) {
 
@@ -181,6 +181,13 @@ ngx_http_bigcache_page_fetch_header(ngx_http_request_t *r)
 
     u = r->upstream;
 
+    if (u && u->cleanup) {
+        bigcache_page_metrics_took(&ctx->conf->zone->shm->pages,
+                                   (unsigned) ngx_worker,
+                                   (uint64_t) (bigcache_time_monotonic_us()
+                                               - ctx->asked));
+    }
+
     if (ngx_http_bigcache_page_fetch_is_failure(r, ctx)
         && (u == NULL || u->cleanup == NULL
             || ngx_http_bigcache_page_fetch_may_be_stale(ctx)
@@ -220,6 +227,10 @@ ngx_http_bigcache_page_fetch_failed(ngx_http_request_t *r,
     ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_FAILED,
                                      NGX_HTTP_BIGCACHE_PAGE_FETCH_PAUSE,
                                      NGX_HTTP_BIGCACHE_PAGE_FETCH_MOST);
+
+    bigcache_page_metrics_add(&ctx->conf->zone->shm->pages,
+                              (unsigned) ngx_worker,
+                              BIGCACHE_PAGE_METRIC_FAILED);
 
     if (!ctx->refresh
         && ngx_http_bigcache_page_fetch_may_be_stale(ctx)

@@ -38,6 +38,8 @@ static ngx_int_t ngx_http_bigcache_page_handler_decide(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
 static ngx_int_t ngx_http_bigcache_page_handler_variant(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
+static ngx_uint_t ngx_http_bigcache_page_handler_rare(
+    ngx_http_bigcache_page_ctx_t *ctx);
 static ngx_uint_t ngx_http_bigcache_page_handler_usable(
     ngx_http_bigcache_page_ctx_t *ctx);
 static void ngx_http_bigcache_page_handler_lease(
@@ -134,9 +136,7 @@ ngx_http_bigcache_page_handler_start(ngx_http_request_t *r,
     /* what answers in place of an upstream that has failed is not its page */
 
     if (rc != NGX_OK || ctx->unsafe || (former && former->content)) {
-        ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_NONE, 0, 0);
-        ctx->step = NGX_HTTP_BIGCACHE_PAGE_DONE;
-        ctx->status = NGX_HTTP_BIGCACHE_PAGE_PASS;
+        ngx_http_bigcache_page_pass(ctx, BIGCACHE_PAGE_METRIC_REQUEST);
     }
 
     return rc;
@@ -150,6 +150,11 @@ ngx_http_bigcache_page_handler_inherit(ngx_http_bigcache_page_ctx_t *ctx,
     ngx_http_bigcache_page_ctx_t *former)
 {
     ctx->refresh = former->refresh;
+    ctx->uses = former->uses;
+
+    /* it counts as one request */
+
+    former->status = NGX_HTTP_BIGCACHE_PAGE_NONE;
 
     if (former->led && former->conf->zone == ctx->conf->zone) {
         ctx->lease = former->lease;
@@ -256,9 +261,7 @@ ngx_http_bigcache_page_handler_lookup(ngx_http_request_t *r,
         break;
 
     default: /* NGX_BUSY */
-        ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_NONE, 0, 0);
-        ctx->status = NGX_HTTP_BIGCACHE_PAGE_PASS;
-        ctx->step = NGX_HTTP_BIGCACHE_PAGE_DONE;
+        ngx_http_bigcache_page_pass(ctx, BIGCACHE_PAGE_METRIC_UNAVAILABLE);
     }
 
     return NGX_OK;
@@ -283,11 +286,12 @@ ngx_http_bigcache_page_handler_decide(ngx_http_request_t *r,
 
         /* the page is for others; this request gets its own */
 
-        ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_NONE, 0, 0);
-        ctx->found = 0;
-        ctx->status = NGX_HTTP_BIGCACHE_PAGE_PASS;
-        ctx->step = NGX_HTTP_BIGCACHE_PAGE_DONE;
+        ngx_http_bigcache_page_pass(ctx, BIGCACHE_PAGE_METRIC_PRIVATE);
+        return NGX_OK;
+    }
 
+    if (!ctx->found && ngx_http_bigcache_page_handler_rare(ctx)) {
+        ngx_http_bigcache_page_pass(ctx, BIGCACHE_PAGE_METRIC_RARE);
         return NGX_OK;
     }
 
@@ -345,12 +349,34 @@ ngx_http_bigcache_page_handler_variant(ngx_http_request_t *r,
         }
     }
 
-    ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_NONE, 0, 0);
-
-    ctx->status = NGX_HTTP_BIGCACHE_PAGE_PASS;
-    ctx->step = NGX_HTTP_BIGCACHE_PAGE_DONE;
+    ngx_http_bigcache_page_pass(ctx, BIGCACHE_PAGE_METRIC_PRIVATE);
 
     return NGX_OK;
+}
+
+
+/* returns 1 if the page was asked for too seldom to be stored, or 0 */
+
+static ngx_uint_t
+ngx_http_bigcache_page_handler_rare(ngx_http_bigcache_page_ctx_t *ctx)
+{
+    bigcache_str_t        key;
+    bigcache_uses_shm_t  *uses;
+
+    uses = ctx->conf->zone->shm->uses;
+
+    if (ctx->conf->min_uses < 2 || uses == NULL || ctx->head_only) {
+        return 0;
+    }
+
+    if (ctx->uses == 0) {
+        key.data = ctx->key.data;
+        key.len = ctx->key.len;
+
+        ctx->uses = bigcache_uses_add(uses, &key, bigcache_time_monotonic());
+    }
+
+    return ctx->uses < ctx->conf->min_uses;
 }
 
 
@@ -454,8 +480,7 @@ ngx_http_bigcache_page_handler_leased(ngx_http_request_t *r,
 
         /* nothing will be stored: the upstream gets the request as it is */
 
-        ctx->status = NGX_HTTP_BIGCACHE_PAGE_PASS;
-        ctx->step = NGX_HTTP_BIGCACHE_PAGE_DONE;
+        ngx_http_bigcache_page_pass(ctx, BIGCACHE_PAGE_METRIC_UNCACHEABLE);
 
         break;
 

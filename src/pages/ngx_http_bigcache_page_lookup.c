@@ -41,8 +41,6 @@ static ngx_int_t ngx_http_bigcache_page_lookup_wait(ngx_http_request_t *r,
 static void ngx_http_bigcache_page_lookup_run(ngx_http_bigcache_job_t *job);
 static void ngx_http_bigcache_page_lookup_done(ngx_http_bigcache_job_t *job);
 static void ngx_http_bigcache_page_lookup_late(ngx_event_t *ev);
-static void ngx_http_bigcache_page_lookup_give_up(
-    ngx_http_bigcache_page_ctx_t *ctx);
 static void ngx_http_bigcache_page_lookup_found(
     ngx_http_bigcache_page_ctx_t *ctx, bigcache_rc_t rc,
     bigcache_page_t *page);
@@ -248,7 +246,7 @@ ngx_http_bigcache_page_lookup_done(ngx_http_bigcache_job_t *job)
         /* closed, or not open, for example: there is no cache now */
 
         bigcache_page_free(&lookup->page);
-        ngx_http_bigcache_page_lookup_give_up(ctx);
+        ngx_http_bigcache_page_pass(ctx, BIGCACHE_PAGE_METRIC_UNAVAILABLE);
     }
 
     ngx_free(lookup);
@@ -270,22 +268,9 @@ ngx_http_bigcache_page_lookup_late(ngx_event_t *ev)
     ngx_http_bigcache_page_lookup_slow = ngx_current_msec
                                         + NGX_HTTP_BIGCACHE_PAGE_LOOKUP_PAUSE;
 
-    ngx_http_bigcache_page_lookup_give_up(ctx);
+    ngx_http_bigcache_page_pass(ctx, BIGCACHE_PAGE_METRIC_UNAVAILABLE);
 
     ngx_http_bigcache_page_resume(ctx->request);
-}
-
-
-/* the request goes to the upstream as if there were no cache */
-
-static void
-ngx_http_bigcache_page_lookup_give_up(ngx_http_bigcache_page_ctx_t *ctx)
-{
-    ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_NONE, 0, 0);
-
-    ctx->found = 0;
-    ctx->step = NGX_HTTP_BIGCACHE_PAGE_DONE;
-    ctx->status = NGX_HTTP_BIGCACHE_PAGE_PASS;
 }
 
 

@@ -50,6 +50,7 @@ typedef struct {
     uint64_t                   origin;
     int64_t                    expire;
     bigcache_lease_t           lease;
+    unsigned                   stored:1;
     unsigned                   led:1;
     unsigned                   packed:1;
     unsigned                   plain:1;
@@ -300,6 +301,8 @@ ngx_http_bigcache_page_put_run(ngx_http_bigcache_job_t *job)
         bigcache_page_free(&page);
     }
 
+    put->stored = (rc == BIGCACHE_OK);
+
     ngx_http_bigcache_page_put_end(put, rc);
 }
 
@@ -524,6 +527,10 @@ ngx_http_bigcache_page_put_done(ngx_http_bigcache_job_t *job)
 static void
 ngx_http_bigcache_page_put_free(ngx_http_bigcache_page_put_t *put)
 {
+    bigcache_page_metrics_add(&put->job.zone->shm->pages, (unsigned) ngx_worker,
+                              put->stored ? BIGCACHE_PAGE_METRIC_STORED
+                                          : BIGCACHE_PAGE_METRIC_NOT_STORED);
+
     if (put->body.fd != -1) {
         (void) close(put->body.fd);
     }

@@ -66,6 +66,10 @@ ngx_http_bigcache_page_refresh(ngx_http_request_t *r,
     ctx->led = 0;
     ctx->refreshed = 1;
 
+    bigcache_page_metrics_add(&ctx->conf->zone->shm->pages,
+                              (unsigned) ngx_worker,
+                              BIGCACHE_PAGE_METRIC_REFRESHED);
+
     if (r->http_version < NGX_HTTP_VERSION_20) {
 
         /* the next request on this connection would wait for the fetch */

@@ -18,6 +18,7 @@
  *     lookup     finds the page, in the event loop or by a thread
  *     handler    decides: send, wait, fetch, or pass
  *     wait       requests that wait for the fetch of another one
+ *     pass       lets it go to the upstream as it is
  *     lease      ends what they wait for
  *     resume     continues them
  *     send       sends a page that is stored
@@ -29,6 +30,7 @@
  *     invalidate removes pages after an unsafe request
  *     variables  $bigcache_status and others, Cache-Status
  *     conf       the directives
+ *     conf_clash the directives of others that do not go with them
  *
  * All of it runs in the event loop, except run functions of jobs.  A context
  * belongs to one request in one location, and is freed with the request.  What
@@ -104,6 +106,7 @@ typedef struct {
     ngx_flag_t                        reload;
     ngx_flag_t                        store_until_close;
     off_t                             max_page;
+    ngx_uint_t                        min_uses;
     ngx_uint_t                        status_header;
 } ngx_http_bigcache_page_conf_t;
 
@@ -160,6 +163,7 @@ struct ngx_http_bigcache_page_ctx_s {
     ngx_http_bigcache_page_conf_t    *conf;
     ngx_http_bigcache_page_step_e     step;
     ngx_http_bigcache_page_status_e   status;
+    bigcache_page_metric_e            why;        /* of PASS */
 
     ngx_str_t                         url;        /* the key of the URL */
     ngx_str_t                         key;        /* the same, or a variant's */
@@ -171,6 +175,7 @@ struct ngx_http_bigcache_page_ctx_s {
     ngx_event_t                       late;       /* when it takes too long */
     uint64_t                          latest;     /* see bigcache_page_t */
     ngx_uint_t                        again;      /* lookups after a lease */
+    ngx_uint_t                        uses;       /* of the key; 0: not known */
 
     /* leases */
     bigcache_lease_t                  lease;
@@ -180,7 +185,7 @@ struct ngx_http_bigcache_page_ctx_s {
     ngx_msec_t                        until;      /* it waits until then */
 
     /* the fetch */
-    int64_t                           asked;      /* monotonic ms */
+    int64_t                           asked;      /* monotonic us */
     ngx_http_bigcache_page_saved_t    saved;
     ngx_http_handler_pt               content;
     ngx_http_event_handler_pt         reading;    /* of the upstream module */
@@ -243,8 +248,17 @@ char *ngx_http_bigcache_page_conf_ttl(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_bigcache_page_conf_stale(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_bigcache_page_conf_min_uses(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
 char *ngx_http_bigcache_page_conf_lock(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+
+
+/*
+ * conf_clash: returns NGX_OK, or NGX_ERROR, and logs which directive of another
+ * module cannot be in this location.
+ */
+ngx_int_t ngx_http_bigcache_page_conf_clash(ngx_conf_t *cf);
 
 
 /* handler: the phase handler */
@@ -267,16 +281,22 @@ ngx_http_bigcache_page_ctx_t *ngx_http_bigcache_page_ctx_find(
     ngx_http_request_t *r);
 
 
+/*
+ * pass: the request goes to the upstream as if there were no cache.  why:
+ * one of the reasons that are counted.
+ */
+void ngx_http_bigcache_page_pass(ngx_http_bigcache_page_ctx_t *ctx,
+    bigcache_page_metric_e why);
+
+
 /* resume: continues a request that has waited in the handler */
 
 void ngx_http_bigcache_page_resume(ngx_http_request_t *r);
-
 
 /* lease: ends it, if the request leads it, see bigcache_lease_end() */
 
 void ngx_http_bigcache_page_lease_end(ngx_http_bigcache_page_ctx_t *ctx,
     bigcache_lease_e as, int64_t time, int64_t most);
-
 
 /* request */
 
@@ -310,7 +330,6 @@ ngx_uint_t ngx_http_bigcache_page_request_in_range(ngx_http_request_t *r,
  */
 void ngx_http_bigcache_page_request_conditions(ngx_http_request_t *r);
 
-
 /* key */
 
 /*
@@ -334,7 +353,6 @@ ngx_int_t ngx_http_bigcache_page_key_variant(ngx_http_request_t *r,
  */
 ngx_int_t ngx_http_bigcache_page_key_other(ngx_http_request_t *r,
     ngx_http_bigcache_page_conf_t *conf, ngx_str_t *location, ngx_str_t *key);
-
 
 /* lookup */
 
@@ -362,7 +380,6 @@ ngx_uint_t ngx_http_bigcache_page_lookup_same(
 ngx_uint_t ngx_http_bigcache_page_lookup_removing(
     ngx_http_bigcache_zone_t *zone, ngx_str_t *key);
 
-
 /* wait */
 
 /* waits for ctx->lease, and resumes the request */
@@ -378,7 +395,6 @@ void ngx_http_bigcache_page_wait_wake(void);
 
 void ngx_http_bigcache_page_wait_cancel(ngx_http_bigcache_page_ctx_t *ctx);
 
-
 /* send: the content handler for a page that is stored */
 
 ngx_int_t ngx_http_bigcache_page_send(ngx_http_request_t *r);
@@ -392,7 +408,6 @@ ngx_int_t ngx_http_bigcache_page_send_header(ngx_http_request_t *r,
 ngx_int_t ngx_http_bigcache_page_send_body(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx, ngx_chain_t *out);
 
-
 /*
  * refresh: fetches the page of ctx in a subrequest, which gets the lease.
  * Returns NGX_OK; NGX_DECLINED if the connection of the client would have to
@@ -402,7 +417,6 @@ ngx_int_t ngx_http_bigcache_page_send_body(ngx_http_request_t *r,
 ngx_int_t ngx_http_bigcache_page_refresh(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
 ngx_int_t ngx_http_bigcache_page_refresh_nothing(ngx_http_request_t *r);
-
 
 /* fetch */
 
@@ -414,7 +428,6 @@ ngx_int_t ngx_http_bigcache_page_fetch(ngx_http_request_t *r,
 /* installs the filters */
 
 void ngx_http_bigcache_page_fetch_init(void);
-
 
 /* answer */
 
@@ -435,7 +448,6 @@ bigcache_fresh_e ngx_http_bigcache_page_answer(ngx_http_request_t *r,
 ngx_uint_t ngx_http_bigcache_page_answer_failed(
     ngx_http_bigcache_page_conf_t *conf, ngx_uint_t status, ngx_uint_t own);
 
-
 /* capture */
 
 /*
@@ -450,7 +462,6 @@ ngx_int_t ngx_http_bigcache_page_capture(ngx_http_request_t *r,
 ngx_int_t ngx_http_bigcache_page_capture_watch(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
 
-
 /* put */
 
 /*
@@ -464,7 +475,6 @@ void ngx_http_bigcache_page_put(ngx_http_request_t *r,
 void ngx_http_bigcache_page_put_again(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
 
-
 /* invalidate */
 
 /* removes the pages that a successful unsafe request has made obsolete */
@@ -477,7 +487,6 @@ void ngx_http_bigcache_page_invalidate(ngx_http_request_t *r,
 void ngx_http_bigcache_page_invalidate_stored(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
 
-
 /* variables */
 
 ngx_int_t ngx_http_bigcache_page_variables_add(ngx_conf_t *cf);
@@ -486,6 +495,5 @@ ngx_int_t ngx_http_bigcache_page_variables_add(ngx_conf_t *cf);
 
 ngx_int_t ngx_http_bigcache_page_variables_status(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
-
 
 #endif /* _NGX_HTTP_BIGCACHE_PAGES_H_INCLUDED_ */

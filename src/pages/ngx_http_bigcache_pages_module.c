@@ -156,6 +156,13 @@ static ngx_command_t  ngx_http_bigcache_pages_commands[] = {
       offsetof(ngx_http_bigcache_page_conf_t, max_page),
       NULL },
 
+    { ngx_string("bigcache_min_uses"),
+      NGX_HTTP_BIGCACHE_PAGES_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_http_bigcache_page_conf_min_uses,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_bigcache_page_conf_t, min_uses),
+      NULL },
+
     { ngx_string("bigcache_status_header"),
       NGX_HTTP_BIGCACHE_PAGES_ANYWHERE|NGX_CONF_TAKE1,
       ngx_conf_set_enum_slot,

@@ -1,0 +1,156 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/* the part of /metrics that is about page caching */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_bigcache_api.h"
+
+
+#define NGX_HTTP_BIGCACHE_METRICS_FRONT_LINE   160
+#define NGX_HTTP_BIGCACHE_METRICS_FRONT_LINES  80
+
+
+static u_char *ngx_http_bigcache_metrics_front_group(u_char *p,
+    const bigcache_page_metrics_sum_t *sum, ngx_uint_t begin, ngx_uint_t end,
+    const char *name, const char *label, const char *help);
+static u_char *ngx_http_bigcache_metrics_front_duration(u_char *p,
+    const bigcache_page_metrics_sum_t *sum);
+
+
+/* the values of labels, and the names of the rest */
+
+static const char *const  ngx_http_bigcache_front_names[] = {
+    [BIGCACHE_PAGE_METRIC_HIT] = "HIT",
+    [BIGCACHE_PAGE_METRIC_STALE] = "STALE",
+    [BIGCACHE_PAGE_METRIC_UPDATING] = "UPDATING",
+    [BIGCACHE_PAGE_METRIC_REVALIDATED] = "REVALIDATED",
+    [BIGCACHE_PAGE_METRIC_MISS] = "MISS",
+    [BIGCACHE_PAGE_METRIC_EXPIRED] = "EXPIRED",
+    [BIGCACHE_PAGE_METRIC_BYPASS] = "BYPASS",
+    [BIGCACHE_PAGE_METRIC_REQUEST] = "request",
+    [BIGCACHE_PAGE_METRIC_PRIVATE] = "private",
+    [BIGCACHE_PAGE_METRIC_UNCACHEABLE] = "uncacheable",
+    [BIGCACHE_PAGE_METRIC_RARE] = "rare",
+    [BIGCACHE_PAGE_METRIC_UNAVAILABLE] = "unavailable",
+    [BIGCACHE_PAGE_METRIC_COLLAPSED] = "collapsed",
+    [BIGCACHE_PAGE_METRIC_REFRESHED] = "refreshes",
+    [BIGCACHE_PAGE_METRIC_FAILED] = "failures",
+    [BIGCACHE_PAGE_METRIC_STORED] = "stored",
+    [BIGCACHE_PAGE_METRIC_NOT_STORED] = "not_stored"
+};
+
+static const char *const  ngx_http_bigcache_front_help[] = {
+    [BIGCACHE_PAGE_METRIC_COLLAPSED] =
+        "Requests that waited for the fetch of another one and got its page.",
+    [BIGCACHE_PAGE_METRIC_REFRESHED] =
+        "Fetches of stale pages in the background.",
+    [BIGCACHE_PAGE_METRIC_FAILED] =
+        "Fetches that the upstream has failed.",
+    [BIGCACHE_PAGE_METRIC_STORED] =
+        "Pages that were stored after a fetch.",
+    [BIGCACHE_PAGE_METRIC_NOT_STORED] =
+        "Pages that were fetched and could not be stored, or were removed "
+        "meanwhile."
+};
+
+
+size_t
+ngx_http_bigcache_metrics_front_size(void)
+{
+    return NGX_HTTP_BIGCACHE_METRICS_FRONT_LINE
+           * NGX_HTTP_BIGCACHE_METRICS_FRONT_LINES;
+}
+
+
+u_char *
+ngx_http_bigcache_metrics_front(u_char *p,
+    const bigcache_page_metrics_sum_t *sum)
+{
+    ngx_uint_t   i;
+    const char  *name;
+
+    p = ngx_http_bigcache_metrics_front_group(p, sum, BIGCACHE_PAGE_METRIC_HIT,
+                                              BIGCACHE_PAGE_METRIC_REQUEST,
+                                              "requests", "status",
+                                              "Requests of page caching, by "
+                                              "what became of them.");
+
+    p = ngx_http_bigcache_metrics_front_group(p, sum,
+                                              BIGCACHE_PAGE_METRIC_REQUEST,
+                                              BIGCACHE_PAGE_METRIC_COLLAPSED,
+                                              "passed", "reason",
+                                              "Requests that page caching had "
+                                              "no part in, by the reason.");
+
+    for (i = BIGCACHE_PAGE_METRIC_COLLAPSED; i < BIGCACHE_PAGE_METRIC_N; i++) {
+
+        name = ngx_http_bigcache_front_names[i];
+
+        p = ngx_sprintf(p, "# HELP bigcache_pages_%s_total %s\n"
+                        "# TYPE bigcache_pages_%s_total counter\n"
+                        "bigcache_pages_%s_total %uL\n",
+                        name, ngx_http_bigcache_front_help[i], name, name,
+                        sum->n[i]);
+    }
+
+    return ngx_http_bigcache_metrics_front_duration(p, sum);
+}
+
+
+static u_char *
+ngx_http_bigcache_metrics_front_group(u_char *p,
+    const bigcache_page_metrics_sum_t *sum, ngx_uint_t begin, ngx_uint_t end,
+    const char *name, const char *label, const char *help)
+{
+    ngx_uint_t  i;
+
+    p = ngx_sprintf(p, "# HELP bigcache_pages_%s_total %s\n"
+                    "# TYPE bigcache_pages_%s_total counter\n",
+                    name, help, name);
+
+    for (i = begin; i < end; i++) {
+        p = ngx_sprintf(p, "bigcache_pages_%s_total{%s=\"%s\"} %uL\n",
+                        name, label, ngx_http_bigcache_front_names[i],
+                        sum->n[i]);
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_http_bigcache_metrics_front_duration(u_char *p,
+    const bigcache_page_metrics_sum_t *sum)
+{
+    uint64_t    bound;
+    ngx_uint_t  i;
+
+    p = ngx_sprintf(p, "# HELP bigcache_pages_fetch_duration_seconds Time from "
+                    "asking the upstream to the header of its answer.\n"
+                    "# TYPE bigcache_pages_fetch_duration_seconds "
+                    "histogram\n");
+
+    for (i = 0; i < BIGCACHE_METRICS_BUCKETS - 1; i++) {
+
+        bound = bigcache_metrics_bounds[i];
+
+        p = ngx_sprintf(p, "bigcache_pages_fetch_duration_seconds_bucket"
+                        "{le=\"%uL.%06uL\"} %uL\n",
+                        bound / 1000000, bound % 1000000, sum->buckets[i]);
+    }
+
+    return ngx_sprintf(p, "bigcache_pages_fetch_duration_seconds_bucket"
+                       "{le=\"+Inf\"} %uL\n"
+                       "bigcache_pages_fetch_duration_seconds_sum %uL.%06uL\n"
+                       "bigcache_pages_fetch_duration_seconds_count %uL\n",
+                       sum->buckets[i], sum->microseconds / 1000000,
+                       sum->microseconds % 1000000, sum->buckets[i]);
+}
