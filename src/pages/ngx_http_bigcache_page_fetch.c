@@ -36,7 +36,8 @@ static ngx_int_t ngx_http_bigcache_page_fetch_same(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
 static ngx_int_t ngx_http_bigcache_page_fetch_answered(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
-static void ngx_http_bigcache_page_fetch_whole(ngx_http_request_t *r);
+static void ngx_http_bigcache_page_fetch_whole(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx);
 static ngx_int_t ngx_http_bigcache_page_fetch_instead(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx,
     ngx_http_bigcache_page_status_e status);
@@ -317,7 +318,7 @@ ngx_http_bigcache_page_fetch_answered(ngx_http_request_t *r,
         }
     }
 
-    ngx_http_bigcache_page_fetch_whole(r);
+    ngx_http_bigcache_page_fetch_whole(r, ctx);
 
     return ngx_http_bigcache_page_fetch_next(r, ctx);
 }
@@ -330,7 +331,8 @@ ngx_http_bigcache_page_fetch_answered(ngx_http_request_t *r,
  */
 
 static void
-ngx_http_bigcache_page_fetch_whole(ngx_http_request_t *r)
+ngx_http_bigcache_page_fetch_whole(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx)
 {
     if (r != r->main || r->headers_out.status == NGX_HTTP_PARTIAL_CONTENT) {
         return;
@@ -338,6 +340,7 @@ ngx_http_bigcache_page_fetch_whole(ngx_http_request_t *r)
 
     r->disable_not_modified = 0;
     ngx_http_bigcache_page_request_conditions(r);
+    ngx_http_bigcache_page_request_if_range(r, ctx->gzip);
 
     if (r->headers_out.status == NGX_HTTP_OK
         && r->headers_out.content_length_n != -1

@@ -133,7 +133,9 @@ ngx_http_bigcache_page_request_prepare(ngx_http_request_t *r,
 
     ngx_http_bigcache_page_request_clear(r);
 
-    if (ctx->gzip) {
+    /* a range is one of the page, and not of a gzip file */
+
+    if (ctx->gzip && saved->range == NULL) {
 #if (NGX_HTTP_GZIP)
         if (ngx_http_bigcache_page_request_add(&list, "Accept-Encoding", &gzip,
                                                &r->headers_in.accept_encoding)
@@ -244,6 +246,32 @@ ngx_http_bigcache_page_request_conditions(ngx_http_request_t *r)
 {
     if (r->headers_in.if_none_match) {
         r->headers_in.if_modified_since = NULL;
+    }
+}
+
+
+/*
+ * A tag must be a strong one, which nginx does not look at; and both forms of a
+ * page have one date: RFC 9110, section 13.1.5.
+ */
+
+void
+ngx_http_bigcache_page_request_if_range(ngx_http_request_t *r,
+    ngx_uint_t forms)
+{
+    ngx_str_t  *value;
+
+    if (r->headers_in.range == NULL || r->headers_in.if_range == NULL) {
+        return;
+    }
+
+    value = &r->headers_in.if_range->value;
+
+    if (value->len && value->data[value->len - 1] == '"'
+        ? value->data[0] != '"' : forms)
+    {
+        r->headers_in.range = NULL;
+        r->headers_in.if_range = NULL;
     }
 }
 

@@ -138,6 +138,7 @@ ngx_http_bigcache_page_send_header(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx)
 {
     ngx_http_bigcache_send_forget(r);
+    ngx_http_bigcache_page_request_if_range(r, ctx->page.packed && ctx->gzip);
 
     r->headers_out.status = ctx->head.status;
 

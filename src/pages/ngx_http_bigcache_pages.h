@@ -330,6 +330,14 @@ ngx_uint_t ngx_http_bigcache_page_request_in_range(ngx_http_request_t *r,
  */
 void ngx_http_bigcache_page_request_conditions(ngx_http_request_t *r);
 
+/*
+ * Drops the range of a client by whose If-Range it cannot be known that it has
+ * the rest of the same bytes.  forms: the client may have either form of the
+ * page, packed or not.
+ */
+void ngx_http_bigcache_page_request_if_range(ngx_http_request_t *r,
+    ngx_uint_t forms);
+
 /* key */
 
 /*
