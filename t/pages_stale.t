@@ -77,6 +77,10 @@ my %answers = (
         [503, [], 'failed %']],
     '/try/404' => [[200, [old(SIE)], 'page %'], [404, [], 'none %']],
     '/try/503' => [[200, [old(SIE)], 'page %'], [503, [], 'failed %']],
+    '/both/404' => [[200, [old(SIE)], 'page %'], [404, [], 'none %']],
+    '/intercept404/404' => [[200, [old(SIE)], 'page %'],
+        [404, [], 'none %']],
+    '/intercept404/404-none' => [[404, [], 'none %']],
     '/sie/404' => [[200, [old(SIE)], 'page %'], [404, [], 'none %']],
     '/page/404' => [[200, [old(SIE)], 'page %'], [404, [], 'none %']],
     '/page/501' => [[200, [old(SIE)], 'page %'], [501, [], 'never %']],
@@ -235,6 +239,10 @@ $t->conf(location => 'bigcache_pages off;', http => 'proxy_http_version 1.1;'
             proxy_pass http://127.0.0.1:%%PORT_1%%;
         }
         location /try/ { try_files $uri @app; }
+        location /both/ {
+            try_files $uri @app;
+            proxy_pass http://127.0.0.1:%%PORT_1%%;
+        }
         location @app {
             error_page 503 =200 /sorry;
             error_page 404 =404 /none;
@@ -248,6 +256,12 @@ $t->conf(location => 'bigcache_pages off;', http => 'proxy_http_version 1.1;'
         location /intercept503/ {
             bigcache_stale if_error=60 http_503;
             error_page 500 =500 /none;
+            proxy_intercept_errors on;
+            proxy_pass http://127.0.0.1:%%PORT_1%%;
+        }
+        location /intercept404/ {
+            bigcache_stale if_error=60 http_404;
+            error_page 404 =404 /none;
             proxy_intercept_errors on;
             proxy_pass http://127.0.0.1:%%PORT_1%%;
         }
@@ -543,6 +557,17 @@ is ask('/intercept503/500')->answer, '500 error page', 'an error_page for 500, '
 
 prime('/try/404');
 is ask('/try/404')->answer, '404 error page', 'try_files: an error_page for 404';
+prime('/both/404');
+is ask('/both/404')->answer, '404 error page', 'try_files in a location with an '
+    . 'upstream: an error_page for 404';
+
+# a failure for which a stale page is used is no error_page
+
+prime('/intercept404/404');
+is said(ask('/intercept404/404')), 'STALE 200 page 1', 'a stale page goes '
+    . 'before an error_page for 404';
+is ask('/intercept404/404-none')->answer, '404 error page', 'without one: the '
+    . 'error_page';
 
 # parts and forms of a page that is sent in place of a failure
 

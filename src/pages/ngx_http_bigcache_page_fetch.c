@@ -106,6 +106,7 @@ ngx_http_bigcache_page_fetch_content(ngx_http_request_t *r)
     ngx_http_bigcache_page_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_pages_module);
+    ctx->called = 1;
 
     /* of what answers HEAD nothing is stored: it is asked as the client does */
 

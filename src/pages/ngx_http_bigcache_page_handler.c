@@ -73,6 +73,11 @@ ngx_http_bigcache_page_handler(ngx_http_request_t *r)
             /* the request has left another location before it was answered */
 
             ngx_http_bigcache_page_request_restore(r, former);
+
+            if (former->error_page) {
+                former->error_page = 0;
+                r->error_page = 0;
+            }
         }
 
         /* what auth_request and mirror ask for is not a page for a client */
@@ -135,7 +140,7 @@ ngx_http_bigcache_page_handler_start(ngx_http_request_t *r,
 
     /* what answers in place of an upstream that has failed is not its page */
 
-    if (rc != NGX_OK || ctx->unsafe || (former && former->content)) {
+    if (rc != NGX_OK || ctx->unsafe || (former && former->called)) {
         ngx_http_bigcache_page_pass(ctx, BIGCACHE_PAGE_METRIC_REQUEST);
     }
 

@@ -219,6 +219,7 @@ struct ngx_http_bigcache_page_ctx_s {
     unsigned                          conditional:1;  /* by validators of the
                                                          page that is stored */
     unsigned                          fetching:1;
+    unsigned                          called:1;   /* the content handler */
     unsigned                          answered:1; /* the header was looked at */
     unsigned                          armed:1;    /* the body is captured */
     unsigned                          broken:1;   /* not as it was announced */
