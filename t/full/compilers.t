@@ -42,8 +42,8 @@ sub configured {
 
     my $configure = -f "$src/configure" ? './configure' : 'auto/configure';
     my ($status, $output) = run($tree, $configure, '--with-compat',
-        '--with-threads', "--add-dynamic-module=$top", "--with-cc=$cc",
-        @options);
+        '--with-threads', (grep { $_ eq "--add-module=$top" } @options)
+            ? () : "--add-dynamic-module=$top", "--with-cc=$cc", @options);
 
     die "$configure failed:\n$output" if $status;
 
@@ -126,6 +126,18 @@ for my $cc (@compilers) {
     }
 }
 
+
+# linked into nginx, the filters of pages come after all others in the list,
+# and so run before them
+
+my $linked = configured('gcc', "--add-module=$top");
+open my $list, '<', "$linked/objs/ngx_modules.c" or die "ngx_modules.c: $!\n";
+my @modules = map { /^\s*&(\w+),/ } <$list>;
+close $list;
+
+is $modules[-1], 'ngx_http_bigcache_pages_module', 'linked into nginx: the '
+    . 'filters of pages are before those of nginx';
+is scalar(grep { /bigcache/ } @modules), 2, 'with the other module';
 
 # a warning that the compilers of today do not have: one that nothing here can
 # be without
