@@ -112,6 +112,9 @@ bigcache_op_free(bigcache_op_t *op)
     free(op->memory);
     op->memory = NULL;
 
+    bigcache_unpacked_free(op->text);
+    op->text = NULL;
+
     if (op->held) {
         atomic_fetch_sub(&bigcache_op_held, op->held);
         op->held = 0;
@@ -222,13 +225,20 @@ bigcache_op_unpack(bigcache_op_t *op, const bigcache_page_t *page,
         free(*memory);
         *memory = NULL;
 
-        /* its checksum is right, so it was stored like this */
-
-        return bigcache_cache_failed(op->cache, "unpack a page",
-                                     "its checksum is right");
+        return bigcache_op_damaged(op);
     }
 
     return BIGCACHE_OK;
+}
+
+
+bigcache_rc_t
+bigcache_op_damaged(bigcache_op_t *op)
+{
+    /* its checksum is right, so it was stored like this */
+
+    return bigcache_cache_failed(op->cache, "unpack a page",
+                                 "its checksum is right");
 }
 
 

@@ -22,6 +22,7 @@
 
 
 #include "bigcache_cache.h"
+#include "bigcache_unpacked.h"
 
 
 #define BIGCACHE_OP_PIECES  2
@@ -107,6 +108,7 @@ typedef struct {
     bigcache_op_invalid_t     invalid;
     char                      reason[BIGCACHE_ERROR_LEN];
     u_char                   *memory;
+    bigcache_unpacked_t      *text;     /* that the reply points into */
 } bigcache_op_t;
 
 
@@ -196,6 +198,10 @@ bigcache_rc_t bigcache_op_invalid(bigcache_op_t *op, const char *in,
  */
 bigcache_rc_t bigcache_op_unpack(bigcache_op_t *op,
     const bigcache_page_t *page, u_char **memory);
+
+/* logs that a page cannot be unpacked, and returns BIGCACHE_ERROR */
+
+bigcache_rc_t bigcache_op_damaged(bigcache_op_t *op);
 
 /*
  * bigcache_op_hold() counts size bytes of memory that the reply of op holds

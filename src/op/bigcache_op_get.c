@@ -238,7 +238,10 @@ bigcache_op_get_reply(bigcache_op_t *op, int raw)
 static void
 bigcache_op_get_unpack(bigcache_op_t *op)
 {
-    size_t  size;
+    int              damaged;
+    size_t           size;
+    const u_char    *text;
+    bigcache_str_t  *file;
 
     if (!op->packed) {
         return;
@@ -254,10 +257,17 @@ bigcache_op_get_unpack(bigcache_op_t *op)
         return;
     }
 
-    op->rc = bigcache_op_unpack(op, &op->page, &op->memory);
+    file = &op->page.body.bytes;
+    op->work += size;
 
-    if (op->rc == BIGCACHE_OK) {
-        op->reply[0] = bigcache_data_bytes(op->memory, size);
+    op->text = bigcache_unpacked(op->cache, op->page.version, file->data,
+                                 file->len, size, &text, &damaged);
+
+    if (op->text) {
+        op->reply[0] = bigcache_data_bytes(text, size);
         op->packed = 0;
+        return;
     }
+
+    op->rc = damaged ? bigcache_op_damaged(op) : BIGCACHE_NOMEM;
 }

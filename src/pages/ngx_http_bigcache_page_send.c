@@ -14,8 +14,8 @@
 #include <ngx_http.h>
 
 #include "bigcache_field.h"
-#include "bigcache_gzip.h"
 #include "bigcache_time.h"
+#include "bigcache_unpacked.h"
 #include "ngx_http_bigcache_pages.h"
 
 
@@ -473,9 +473,11 @@ static ngx_int_t
 ngx_http_bigcache_page_send_unpack(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx, bigcache_data_t *data)
 {
-    size_t               size;
-    u_char              *text;
-    ngx_pool_cleanup_t  *cln;
+    int                   damaged;
+    size_t                size;
+    const u_char         *text;
+    ngx_pool_cleanup_t   *cln;
+    bigcache_unpacked_t  *unpacked;
 
     size = (size_t) ctx->page.unpacked;
 
@@ -484,21 +486,23 @@ ngx_http_bigcache_page_send_unpack(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    text = ngx_alloc(size ? size : 1, r->connection->log);
-    if (text == NULL) {
+    unpacked = bigcache_unpacked(ctx->conf->zone->cache, ctx->page.version,
+                                 data->bytes.data, data->bytes.len, size,
+                                 &text, &damaged);
+
+    if (unpacked == NULL) {
+
+        if (damaged) {
+            ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0,
+                          "bigcache: a stored page is no gzip file of its "
+                          "size");
+        }
+
         return NGX_ERROR;
     }
 
     cln->handler = ngx_http_bigcache_page_send_free;
-    cln->data = text;
-
-    if (bigcache_gzip_unpack(text, size, data->bytes.data, data->bytes.len)
-        == -1)
-    {
-        ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0,
-                      "bigcache: a stored page is no gzip file of its size");
-        return NGX_ERROR;
-    }
+    cln->data = unpacked;
 
     *data = bigcache_data_bytes(text, size);
 
@@ -509,5 +513,5 @@ ngx_http_bigcache_page_send_unpack(ngx_http_request_t *r,
 static void
 ngx_http_bigcache_page_send_free(void *data)
 {
-    ngx_free(data);
+    bigcache_unpacked_free(data);
 }
