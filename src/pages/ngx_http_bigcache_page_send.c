@@ -311,6 +311,14 @@ ngx_http_bigcache_page_send_link(ngx_http_request_t *r, ngx_table_elt_t *h)
             continue;
         }
 
+        /* nginx would make a path absolute, which it does for no upstream */
+
+        if (field->offset == offsetof(ngx_http_headers_out_t, location)
+            && h->value.len && h->value.data[0] == '/')
+        {
+            return;
+        }
+
         p = (ngx_table_elt_t **) ((char *) &r->headers_out + field->offset);
 
         if (*p == NULL) {
