@@ -12,11 +12,16 @@ usage: ./build.sh [COMMAND]
                     build/bigcache that looks into a store, and build/web, the
                     pages /docs and /ui
   run [--port 36379] [--host 127.0.0.1] [--name NAME] [--db_path ./data]
+      [--max_size SIZE] [--upstream URL [--api_port 36380]]
                     build, and serve in the foreground; Ctrl-C stops it.
                     DB_PATH in the environment is the default of --db_path;
                     --name, any number of times, is a name that requests may
                     come by, beside localhost, that of the machine, the one in
-                    --host and addresses
+                    --host and addresses; --max_size, such as 500m, limits the
+                    directory.
+                    With --upstream, such as http://127.0.0.1:8000, it serves
+                    the pages of that application, of which it keeps 10g, and
+                    the API at --api_port of 127.0.0.1, by default --port + 1
   test [FILE ...]   lint, C unit tests and t/*.t, or only the files named
   test-full [FILE ...]
                     t/full/*.t, which take more packages, and longer
@@ -368,6 +373,7 @@ main() {
         unset bigcache_int
         cd "$top"
         . auto/run.sh
+        . auto/upstream.sh
         . auto/test.sh
         . auto/web.sh
         "cmd_${command//-/_}" "$@"

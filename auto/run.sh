@@ -2,33 +2,40 @@
 
 cmd_run() {
     local port=36379 host=127.0.0.1 db=${DB_PATH:-./data} names=() opt value
+    local upstream= api_port= max_size=
 
     while [ $# -gt 0 ]; do
         opt=${1%%=*}
 
-        case $1 in
-        --port=* | --host=* | --name=* | --db_path=*) value=${1#*=} ;;
-        --port | --host | --name | --db_path)
+        case $opt in
+        --port | --host | --name | --db_path | --upstream | --api_port | \
+            --max_size) ;;
+        *) die "run: unknown option '$1', see ./build.sh help" ;;
+        esac
+
+        if [ "$opt" != "$1" ]; then
+            value=${1#*=}
+        else
             [ $# -gt 1 ] || die "$1 needs a value"
             shift
             value=$1
-            ;;
-        *) die "run: unknown option '$1', see ./build.sh help" ;;
-        esac
+        fi
 
         case $opt in
         --port) port=$value ;;
         --host) host=$value ;;
         --name) names+=("$value") ;;
         --db_path) db=$value ;;
+        --upstream) upstream=${value:- } ;;
+        --api_port) api_port=${value:- } ;;
+        --max_size) max_size=${value:- } ;;
         esac
 
         shift
     done
 
-    [[ $port =~ ^[0-9]{1,5}$ ]] && port=$((10#$port)) &&
-        [ $port -ge 1 ] && [ $port -le 65535 ] ||
-        die "--port: '$port' is not a port number"
+    is_port "$port" || die "--port: '$port' is not a port number"
+    port=$((10#$port))
 
     [ -n "$db" ] || die "--db_path is empty"
     [ "${db#/}" != "$db" ] || db=$started_in/$db
@@ -39,7 +46,10 @@ cmd_run() {
         is_name "$value" || die "--name: '$value' is not a name"
     done
 
+    check_size
+    check_upstream
     check_address "$host" $port
+    [ -z "$upstream" ] || check_address 127.0.0.1 $api_port
     check_directory "$db"
     db=$(realpath "$db")
 
@@ -47,6 +57,47 @@ cmd_run() {
     locked build_module binary
     locked build_web
     serve "$host" $port "$db" "${names[@]}"
+}
+
+is_port() {
+    [[ $1 =~ ^[0-9]{1,5}$ ]] && [ $((10#$1)) -ge 1 ] && [ $((10#$1)) -le 65535 ]
+}
+
+# check_size: of the variables of cmd_run, as check_upstream
+check_size() {
+    local bytes
+
+    [ -z "$upstream" ] || max_size=${max_size:-10g}
+    [ -n "$max_size" ] || return 0
+
+    [[ $max_size =~ ^([0-9]{1,9})([kKmMgG]?)$ ]] ||
+        die "--max_size: '$max_size' is not a size, such as 500m or 10g"
+
+    bytes=$((10#${BASH_REMATCH[1]}))
+    case ${BASH_REMATCH[2]} in
+    k | K) bytes=$((bytes << 10)) ;;
+    m | M) bytes=$((bytes << 20)) ;;
+    g | G) bytes=$((bytes << 30)) ;;
+    esac
+
+    [ $bytes -ge $((8 << 20)) ] || die "--max_size: '$max_size' is below 8m"
+}
+
+check_upstream() {
+    [ -n "$upstream" ] || [ -z "$api_port" ] ||
+        die "--api_port is only for --upstream: without it the API is at --port"
+    [ -n "$upstream" ] || return 0
+
+    [ -n "$api_port" ] || [ $port -lt 65535 ] ||
+        die "--api_port is needed: it is 1 more than --port by default"
+    : "${api_port:=$((port + 1))}"
+    is_port "$api_port" || die "--api_port: '$api_port' is not a port number"
+    api_port=$((10#$api_port))
+    [ $api_port -ne $port ] ||
+        die "--api_port: $port is the port of the application's pages"
+
+    set_upstream "$upstream"
+    refuse_loop "$host" $port $api_port
 }
 
 is_name() {
@@ -63,11 +114,11 @@ check_directory() {
 
 # listens for a moment, as nginx will; perl-base is on every Debian
 check_address() {
+    resolve --host "$1" "$2"
     perl -MSocket=:all -e '
         my ($host, $port) = @ARGV;
         my ($err, @found) = getaddrinfo($host, $port,
             { socktype => SOCK_STREAM, flags => AI_PASSIVE });
-        die "--host: \"$host\": $err\n" if $err;
         for (@found) {
             my $s;
             socket($s, $_->{family}, SOCK_STREAM, 0)
@@ -76,7 +127,21 @@ check_address() {
                     || setsockopt($s, IPPROTO_IPV6, IPV6_V6ONLY, 1))
                 && bind($s, $_->{addr}) && listen($s, 1)
                 or die "cannot listen on $host port $port: $!\n";
-        }' "$1" "$2" 2>&1 | { read -r line && die "$line" || [ -z "$line" ]; }
+        }' "$1" "$2" 2>&1 | die_of_line
+}
+
+# resolve OPTION HOST PORT: ends if there is no such host
+resolve() {
+    perl -MSocket=:all -e '
+        my ($option, $host, $port) = @ARGV;
+        my ($err) = getaddrinfo($host, $port, { socktype => SOCK_STREAM });
+        die "$option: \"$host\": $err\n" if $err;' -- "$@" 2>&1 | die_of_line
+}
+
+die_of_line() {
+    local line
+
+    read -r line && die "$line" || [ -z "$line" ]
 }
 
 # server_names NAME ...: the names that requests may use.  The owner of another
@@ -95,10 +160,11 @@ server_names() {
 # serve HOST PORT DIRECTORY NAME ...: nginx in the foreground, in a directory of
 # its own
 serve() {
-    local host=$1 url dir nginx_pid signal=QUIT status=0 files
+    local host=$1 url api dir nginx_pid signal=QUIT status=0 files
 
     [ "${host#*:}" = "$host" ] || host="[$host]"
-    url=http://$host:$2/
+    url=http://$host:$2/ api=$url
+    [ -z "$upstream" ] || api=http://127.0.0.1:$api_port/
 
     files=$(ulimit -Hn)
     [ "$files" != unlimited ] && [ "$files" -lt 65536 ] || files=65536
@@ -122,8 +188,7 @@ serve() {
         sleep 0.05
     done
 
-    [ ! -s "$dir/nginx.pid" ] || echo "bigcache serves $url from $3
-a page to look at it is ${url}ui, its API is at ${url}docs"
+    [ ! -s "$dir/nginx.pid" ] || greet "$url" "$api" "$3"
 
     # a trapped signal ends "wait" early
     while kill -0 $nginx_pid 2>/dev/null; do
@@ -134,13 +199,24 @@ a page to look at it is ${url}ui, its API is at ${url}docs"
     exit $status
 }
 
+# greet URL API DIRECTORY
+greet() {
+    echo "bigcache serves $1 from $3"
+    [ -z "$upstream" ] ||
+        echo "the pages are those of $app_scheme://$app_host:$app_port/," \
+            "up to $max_size of them are kept"
+    echo "a page to look at it is ${2}ui, its API is at ${2}docs"
+}
+
 # write_conf LISTEN DB_PATH DIRECTORY CONNECTIONS NAMES
 write_conf() {
-    local db=${2//\\/\\\\} user=
+    local db=${2//\\/\\\\} user= size=
 
     # if root starts the server, the workers stay root, to be able to write to
     # the directory that was named; other users cannot change the user at all
     [ "$(id -u)" != 0 ] || user="user root;"
+
+    [ -z "$max_size" ] || size=" max_size=$max_size"
 
     cat <<END
 load_module "$module";
@@ -171,8 +247,23 @@ http {
     uwsgi_temp_path "$3/uwsgi";
     scgi_temp_path "$3/scgi";
 
-    bigcache_path "${db//\"/\\\"}" zone=main:16m thread_pool=bigcache;
+    bigcache_path "${db//\"/\\\"}" zone=main:16m$size thread_pool=bigcache;
 
+END
+
+    if [ -n "$upstream" ]; then
+        upstream_servers "$1" "$5"
+        api_servers "127.0.0.1:$api_port" "$5"
+    else
+        api_servers "$1" "$5"
+    fi
+
+    echo "}"
+}
+
+# api_servers LISTEN NAMES: for the block "http"
+api_servers() {
+    cat <<END
     # with a location of bigcache nginx's own errors are JSON here, too
     server {
         listen $1 default_server;
@@ -188,7 +279,7 @@ http {
 
     server {
         listen $1;
-        server_name $5;
+        server_name $2;
 
         location / {
             bigcache main;
@@ -196,6 +287,5 @@ http {
 
         include "$top/build/web/locations.conf";
     }
-}
 END
 }

@@ -6,88 +6,22 @@
 use strict;
 use warnings;
 
-use FindBin;
 use Bigcache::Test;
-use Cwd qw(abs_path);
+use Bigcache::Test::Run;
 use IO::Socket::INET;
-use POSIX qw(WNOHANG);
 use Test::More;
 
-my $build = abs_path("$FindBin::Bin/../build.sh");
 my $t = Bigcache::Test->new;
 my $dir = $t->dir;
-my $test = $$;
-my (%running, $runs);
+my $run = Bigcache::Test::Run->new($t);
 
-delete @ENV{qw(DB_PATH LD_PRELOAD)};
+sub run { $run->start(@_) }
+sub ended { $run->ended(@_) }
+sub serves { $run->serves(@_) }
 
-END {
-    my $status = $?;
-
-    if ($$ == $test) {
-        kill 'TERM', $_ for keys %running;
-        waitpid $_, 0 for keys %running;
-    }
-
-    $? = $status;
-}
-
-
-# run(ENV, OPTION ...): starts it, in a process group of its own, from the
-# test's directory; returns its pid and the name of the file it writes to
-
-sub run {
-    my ($env, @options) = @_;
-
-    my $name = 'run-' . ++$runs;
-    my $pid = fork // die "fork: $!\n";
-
-    if (!$pid) {
-        setpgrp;
-        %ENV = (%ENV, %$env);
-        chdir $dir;
-        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP PIPE ALRM);
-        open STDIN, '<', '/dev/null';
-        open STDOUT, '>', "$dir/$name";
-        open STDERR, '>&', \*STDOUT;
-        { exec $build, 'run', @options; }
-        POSIX::_exit(127);
-    }
-
-    $running{$pid} = 1;
-
-    return ($pid, $name);
-}
-
-
-# ended(PID, SECONDS): its exit status, or undef
-
-sub ended {
-    my ($pid, $seconds) = @_;
-
-    my $ended = $t->wait_for(sub { waitpid($pid, WNOHANG) == $pid }, $seconds)
-        or return undef;
-
-    delete $running{$pid};
-
-    return $? & 127 ? 'signal ' . ($? & 127) : $? >> 8;
-}
-
-
-# serves(N, NAME, PID): whether it listens on the test's port N; the first one
-# may have to build
-
-sub serves {
-    my ($n, $name, $pid) = @_;
-
-    my $url = 'http://127.0.0.1:' . $t->port($n) . '/';
-
-    my $said = $t->wait_for(sub {
-        $t->read_file($name) =~ m{^bigcache serves \Q$url\E from (.*)}m && $1
-            or waitpid($pid, WNOHANG) == $pid && 'it ended';
-    }, 200);
-
-    return $said // 'nothing';
+sub fails {
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    $run->fails(@_);
 }
 
 
@@ -208,23 +142,6 @@ kill 'TERM', $same;
 is ended($same, 20), 0, 'SIGTERM ends the third';
 
 
-# fails(REGEX, NAME, OPTION ...): one line, an exit status, nothing started
-
-sub fails {
-    my ($regex, $test_name, @options) = @_;
-
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-
-    my ($failed, $output) = run({}, @options);
-    my $status = ended($failed, 100);
-    my @lines = split /\n/, $t->read_file($output);
-
-    ok $status && $status =~ /^\d+$/ && @lines == 1
-        && $lines[0] =~ /^build\.sh: / && $lines[0] =~ $regex, $test_name
-        or diag 'status ' . ($status // 'none'), "\n", join "\n", @lines;
-}
-
-
 fails(qr/cannot listen on 127\.0\.0\.1 port $port[1]: Address already in use/,
     'port of another bigcache', @port, '--db_path', 'x');
 
@@ -247,6 +164,10 @@ fails(qr/unknown option '$_'/, "option $_", $_)
 fails(qr/$_ needs a value/, "option $_", $_) for qw(--port --host --db_path);
 fails(qr/--port: '$_' is not a port/, "port $_", '--port', $_)
     for qw(x 0 65536 -1 80x 1.5 99999999999);
+fails(qr/--max_size: '$_'/, "size $_", @port, '--max_size', $_)
+    for qw(x 7m 10t -1 1.5g 99999999999), ' ';
+fails(qr/--api_port is only for --upstream/, 'API without upstream', @port,
+    '--api_port', $t->port(1));
 fails(qr/--port: '' is not a port/, 'empty port', '--port=');
 fails(qr/--host/, "host $_", @port, '--host', $_)
     for 'no such host', 'none.invalid', '';
