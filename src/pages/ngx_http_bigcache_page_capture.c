@@ -33,6 +33,10 @@
 #define NGX_HTTP_BIGCACHE_PAGE_CAPTURE_MARGIN   (16 * 1024 * 1024)
 #define NGX_HTTP_BIGCACHE_PAGE_CAPTURE_UNKNOWN  (128 * 1024 * 1024)
 
+/* bytes that are written between two looks at how much is free */
+
+#define NGX_HTTP_BIGCACHE_PAGE_CAPTURE_LOOK     (64 * 1024)
+
 /* milliseconds that requests do not wait for a page that is too large */
 
 #define NGX_HTTP_BIGCACHE_PAGE_CAPTURE_PASS     10000
@@ -44,7 +48,11 @@ static ngx_int_t ngx_http_bigcache_page_capture_filter(ngx_event_pipe_t *p,
     ngx_buf_t *buf);
 static void ngx_http_bigcache_page_capture_copy(ngx_event_pipe_t *p,
     ngx_http_bigcache_page_ctx_t *ctx, ngx_chain_t *cl);
-static ngx_uint_t ngx_http_bigcache_page_capture_room(ngx_http_request_t *r);
+static void ngx_http_bigcache_page_capture_end(ngx_event_pipe_t *p,
+    ngx_http_bigcache_page_ctx_t *ctx);
+static ngx_uint_t ngx_http_bigcache_page_capture_fits(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_bigcache_page_capture_room(ngx_http_request_t *r,
+    off_t need);
 static void ngx_http_bigcache_page_capture_finalize(ngx_http_request_t *r,
     ngx_int_t rc);
 static ngx_uint_t ngx_http_bigcache_page_capture_complete(
@@ -79,7 +87,7 @@ ngx_http_bigcache_page_capture(ngx_http_request_t *r,
             return NGX_DECLINED;
         }
 
-    } else if (!ngx_http_bigcache_page_capture_room(r)) {
+    } else if (!ngx_http_bigcache_page_capture_fits(r)) {
         return NGX_DECLINED;
     }
 
@@ -172,6 +180,10 @@ ngx_http_bigcache_page_capture_init(void *data)
         p->cacheable = 0;
     }
 
+    /* the file has no name, so a process that is killed does not leave it */
+
+    p->temp_file->persistent = 0;
+
     ctx->filter = p->input_filter;
     p->input_filter = ngx_http_bigcache_page_capture_filter;
 
@@ -226,18 +238,22 @@ ngx_http_bigcache_page_capture_copy(ngx_event_pipe_t *p,
         len = cl->buf->last - cl->buf->pos;
 
         if (len > most - ctx->body_len) {
-
-            /* no request need wait for it, and no file grow by it */
-
-            ctx->broken = 1;
-            p->cacheable = 0;
-            ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_PASS,
-                                      NGX_HTTP_BIGCACHE_PAGE_CAPTURE_PASS, 0);
+            ngx_http_bigcache_page_capture_end(p, ctx);
             return;
         }
 
         if (ctx->body) {
             ngx_memcpy(ctx->body + ctx->body_len, cl->buf->pos, len);
+
+        } else if (ctx->body_len / NGX_HTTP_BIGCACHE_PAGE_CAPTURE_LOOK
+                   != (ctx->body_len + len)
+                      / NGX_HTTP_BIGCACHE_PAGE_CAPTURE_LOOK
+                   && !ngx_http_bigcache_page_capture_room(ctx->request, 0))
+        {
+            /* other files, or this one, have taken what was free */
+
+            ngx_http_bigcache_page_capture_end(p, ctx);
+            return;
         }
 
         ctx->body_len += len;
@@ -245,10 +261,44 @@ ngx_http_bigcache_page_capture_copy(ngx_event_pipe_t *p,
 }
 
 
-static ngx_uint_t
-ngx_http_bigcache_page_capture_room(ngx_http_request_t *r)
+/*
+ * The page will not be stored: no request need wait for it, and no file grow by
+ * it.  The client gets the rest as if there were no cache.
+ */
+
+static void
+ngx_http_bigcache_page_capture_end(ngx_event_pipe_t *p,
+    ngx_http_bigcache_page_ctx_t *ctx)
 {
-    off_t                 need;
+    ctx->broken = 1;
+    p->cacheable = 0;
+
+    ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_PASS,
+                                     NGX_HTTP_BIGCACHE_PAGE_CAPTURE_PASS, 0);
+}
+
+
+/* returns 1 if there is room for the file of this answer, or 0 */
+
+static ngx_uint_t
+ngx_http_bigcache_page_capture_fits(ngx_http_request_t *r)
+{
+    off_t  length;
+
+    length = r->upstream->headers_in.content_length_n;
+
+    return ngx_http_bigcache_page_capture_room(r, (length == -1)
+                     ? NGX_HTTP_BIGCACHE_PAGE_CAPTURE_UNKNOWN
+                       - NGX_HTTP_BIGCACHE_PAGE_CAPTURE_MARGIN
+                     : length);
+}
+
+
+/* returns 1 if so many bytes are free for temporary files and the margin is */
+
+static ngx_uint_t
+ngx_http_bigcache_page_capture_room(ngx_http_request_t *r, off_t need)
+{
     struct statvfs        fs;
     ngx_http_upstream_t  *u;
 
@@ -260,12 +310,8 @@ ngx_http_bigcache_page_capture_room(ngx_http_request_t *r)
         return 0;
     }
 
-    need = (u->headers_in.content_length_n == -1)
-           ? NGX_HTTP_BIGCACHE_PAGE_CAPTURE_UNKNOWN
-           : u->headers_in.content_length_n
-             + NGX_HTTP_BIGCACHE_PAGE_CAPTURE_MARGIN;
-
-    return (off_t) fs.f_bavail * (off_t) fs.f_frsize > need
+    return (off_t) fs.f_bavail * (off_t) fs.f_frsize
+           > need + NGX_HTTP_BIGCACHE_PAGE_CAPTURE_MARGIN
            && (fs.f_files == 0 || fs.f_favail > 0);
 }
 
@@ -313,6 +359,10 @@ ngx_http_bigcache_page_capture_finalize(ngx_http_request_t *r, ngx_int_t rc)
     if (ctx->armed) {
         ctx->armed = 0;
         u->headers_in.status_n = ctx->upstream_status;
+
+        /* there is no name that nginx could delete */
+
+        u->store = 0;
 
         if (ngx_http_bigcache_page_capture_complete(u, ctx, rc)) {
             tf = u->pipe->temp_file;
