@@ -58,6 +58,7 @@ typedef struct {
     _Atomic int64_t                   until;    /* monotonic ms: n does not
                                                    count after that, as a
                                                    process may have died */
+    _Atomic uint64_t                  removals; /* begun and done, ever */
 } ngx_http_bigcache_removing_t;
 
 /* the zone of a store, for all processes */
@@ -69,6 +70,8 @@ typedef struct {
     bigcache_lease_shm_t             *lease;    /* NULL: the zone is small */
     bigcache_uses_shm_t              *uses;     /* the same */
     ngx_http_bigcache_removing_t      removing[NGX_HTTP_BIGCACHE_REMOVING];
+    _Atomic uint64_t                  clears;   /* of the store, closings and
+                                                   openings */
     bigcache_hot_shm_t               *hot;      /* the rest of the zone */
 } ngx_http_bigcache_shm_t;
 
@@ -389,6 +392,13 @@ ngx_int_t ngx_http_bigcache_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 
 ngx_http_bigcache_removing_t *ngx_http_bigcache_zone_removing(
     ngx_http_bigcache_zone_t *zone, const u_char *data, size_t len);
+
+/*
+ * Returns a number that has changed if the page of a key, or another one, was
+ * removed since.
+ */
+uint64_t ngx_http_bigcache_zone_removals(ngx_http_bigcache_zone_t *zone,
+    const u_char *data, size_t len);
 
 
 /* worker: the stores of a process */

@@ -212,6 +212,10 @@ ngx_http_bigcache_count(ngx_http_bigcache_ctx_t *ctx)
         atomic_fetch_add(&pages->expire, ctx->op.expired);
     }
 
+    if (ctx->route->flags & NGX_HTTP_BIGCACHE_FIRST) {
+        atomic_fetch_add(&ctx->zone->shm->clears, 1);
+    }
+
     if (ctx->route->flags & NGX_HTTP_BIGCACHE_REMOVES) {
         atomic_fetch_add(&pages->deleted, ctx->op.n);
     }

@@ -168,6 +168,19 @@ ngx_http_bigcache_zone_removing(ngx_http_bigcache_zone_t *zone,
 }
 
 
+uint64_t
+ngx_http_bigcache_zone_removals(ngx_http_bigcache_zone_t *zone,
+    const u_char *data, size_t len)
+{
+    ngx_http_bigcache_removing_t  *removing;
+
+    removing = ngx_http_bigcache_zone_removing(zone, data, len);
+
+    return atomic_load(&removing->removals)
+           + atomic_load(&zone->shm->clears);
+}
+
+
 /* gives parts of the zone to what page caching needs */
 
 static void

@@ -258,6 +258,8 @@ ngx_http_bigcache_page_capture_copy(ngx_event_pipe_t *p,
 
         ctx->body_len += len;
     }
+
+    ngx_http_bigcache_page_flow_wake(ctx);
 }
 
 
@@ -366,9 +368,11 @@ ngx_http_bigcache_page_capture_finalize(ngx_http_request_t *r, ngx_int_t rc)
 
         if (ngx_http_bigcache_page_capture_complete(u, ctx, rc)) {
             tf = u->pipe->temp_file;
+            ngx_http_bigcache_page_flow_end(ctx, tf);
             ngx_http_bigcache_page_put(r, ctx, tf->file.fd, tf->offset);
 
         } else {
+            ngx_http_bigcache_page_flow_end(ctx, NULL);
             ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_NONE,
                                                      0, 0);
         }

@@ -97,6 +97,7 @@ ngx_http_bigcache_page_ctx_cleanup(void *data)
 
     ngx_http_bigcache_page_lookup_cancel(ctx);
     ngx_http_bigcache_page_wait_cancel(ctx);
+    ngx_http_bigcache_page_flow_end(ctx, NULL);
     ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_NONE, 0, 0);
 
     bigcache_page_free(&ctx->page);
@@ -125,7 +126,9 @@ ngx_http_bigcache_page_ctx_count(ngx_http_bigcache_page_ctx_t *ctx)
                               ? ctx->why
                               : ngx_http_bigcache_page_metrics[ctx->status]);
 
-    if (ctx->waited && ctx->status == NGX_HTTP_BIGCACHE_PAGE_HIT) {
+    if (ctx->collapsed
+        || (ctx->waited && ctx->status == NGX_HTTP_BIGCACHE_PAGE_HIT))
+    {
         bigcache_page_metrics_add(metrics, (unsigned) ngx_worker,
                                   BIGCACHE_PAGE_METRIC_COLLAPSED);
     }

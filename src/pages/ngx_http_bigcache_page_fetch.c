@@ -75,6 +75,9 @@ ngx_http_bigcache_page_fetch(ngx_http_request_t *r,
 {
     ctx->fetching = 1;
     ctx->asked = bigcache_time_monotonic_us();
+    ctx->removals = ngx_http_bigcache_zone_removals(ctx->conf->zone,
+                                                    ctx->url.data,
+                                                    ctx->url.len);
 
     if (r->content_handler == NULL) {
 
@@ -317,6 +320,11 @@ ngx_http_bigcache_page_fetch_answered(ngx_http_request_t *r,
 
             r->read_event_handler = ctx->reading;
         }
+    }
+
+    if (rc == NGX_OK) {
+        ngx_http_bigcache_page_flow_begin(r, ctx);
+        ngx_http_bigcache_page_wait_wake();
     }
 
     ngx_http_bigcache_page_fetch_whole(r, ctx);

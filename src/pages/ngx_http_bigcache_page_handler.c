@@ -40,11 +40,11 @@ static ngx_int_t ngx_http_bigcache_page_handler_variant(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
 static ngx_uint_t ngx_http_bigcache_page_handler_rare(
     ngx_http_bigcache_page_ctx_t *ctx);
-static ngx_uint_t ngx_http_bigcache_page_handler_usable(
-    ngx_http_bigcache_page_ctx_t *ctx);
 static void ngx_http_bigcache_page_handler_lease(
     ngx_http_bigcache_page_ctx_t *ctx);
 static ngx_int_t ngx_http_bigcache_page_handler_leased(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx);
+static void ngx_http_bigcache_page_handler_wait(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
 static void ngx_http_bigcache_page_handler_lead(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx, ngx_uint_t stale);
@@ -240,6 +240,11 @@ ngx_http_bigcache_page_handler_run(ngx_http_request_t *r,
             r->content_handler = ngx_http_bigcache_page_send;
             return NGX_OK;
 
+        case NGX_HTTP_BIGCACHE_PAGE_FOLLOW:
+            ctx->step = NGX_HTTP_BIGCACHE_PAGE_DONE;
+            r->content_handler = ngx_http_bigcache_page_follow;
+            return NGX_OK;
+
         default: /* NGX_HTTP_BIGCACHE_PAGE_DONE */
             return NGX_DECLINED;
         }
@@ -287,7 +292,9 @@ ngx_http_bigcache_page_handler_decide(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (ctx->found && !ngx_http_bigcache_page_handler_usable(ctx)) {
+    if (ctx->found
+        && !ngx_http_bigcache_page_request_usable(ctx, &ctx->head))
+    {
 
         /* the page is for others; this request gets its own */
 
@@ -385,29 +392,6 @@ ngx_http_bigcache_page_handler_rare(ngx_http_bigcache_page_ctx_t *ctx)
 }
 
 
-/* returns 1 if the page may be sent to this client, fresh or not, or 0 */
-
-static ngx_uint_t
-ngx_http_bigcache_page_handler_usable(ngx_http_bigcache_page_ctx_t *ctx)
-{
-    ngx_uint_t  flags;
-
-    flags = ctx->head.flags;
-
-    if (ctx->cookies
-        && (flags & (BIGCACHE_HEAD_COOKIES|BIGCACHE_HEAD_TTL)))
-    {
-        return 0;
-    }
-
-    if (ctx->authorized && (flags & BIGCACHE_HEAD_TTL)) {
-        return 0;
-    }
-
-    return !(flags & BIGCACHE_HEAD_ENCODED) || ctx->gzip;
-}
-
-
 static void
 ngx_http_bigcache_page_handler_lease(ngx_http_bigcache_page_ctx_t *ctx)
 {
@@ -464,9 +448,7 @@ ngx_http_bigcache_page_handler_leased(ngx_http_request_t *r,
             ctx->step = NGX_HTTP_BIGCACHE_PAGE_SEND;
 
         } else if (ctx->conf->lock && !ctx->head_only) {
-            ctx->step = NGX_HTTP_BIGCACHE_PAGE_WAITING;
-            ctx->waited = 1;
-            ngx_http_bigcache_page_wait(r, ctx);
+            ngx_http_bigcache_page_handler_wait(r, ctx);
         }
 
         break;
@@ -516,6 +498,26 @@ ngx_http_bigcache_page_handler_leased(ngx_http_request_t *r,
     }
 
     return NGX_OK;
+}
+
+
+/* for the end of the fetch, or not even for that */
+
+static void
+ngx_http_bigcache_page_handler_wait(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx)
+{
+    if (ngx_http_bigcache_page_flow_join(r, ctx) == NGX_OK) {
+        ctx->collapsed = 1;
+        ctx->status = NGX_HTTP_BIGCACHE_PAGE_MISS;
+        ctx->step = NGX_HTTP_BIGCACHE_PAGE_FOLLOW;
+
+        return;
+    }
+
+    ctx->waited = 1;
+    ctx->step = NGX_HTTP_BIGCACHE_PAGE_WAITING;
+    ngx_http_bigcache_page_wait(r, ctx);
 }
 
 

@@ -146,6 +146,7 @@ ngx_http_bigcache_page_invalidate_key(ngx_http_request_t *r,
                      bigcache_time_monotonic()
                      + NGX_HTTP_BIGCACHE_PAGE_INVALIDATE_TIME);
         atomic_fetch_add(&invalidate->removing->n, 1);
+        atomic_fetch_add(&invalidate->removing->removals, 1);
     }
 
     if (conf->zone->cache == NULL
@@ -235,6 +236,7 @@ ngx_http_bigcache_page_invalidate_done(ngx_http_bigcache_job_t *job)
     invalidate = (ngx_http_bigcache_page_invalidate_t *) job;
 
     if (invalidate->removing) {
+        atomic_fetch_add(&invalidate->removing->removals, 1);
         atomic_fetch_sub(&invalidate->removing->n, 1);
     }
 

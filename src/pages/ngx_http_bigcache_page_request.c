@@ -276,6 +276,24 @@ ngx_http_bigcache_page_request_if_range(ngx_http_request_t *r,
 }
 
 
+ngx_uint_t
+ngx_http_bigcache_page_request_usable(ngx_http_bigcache_page_ctx_t *ctx,
+    const bigcache_head_t *head)
+{
+    if (ctx->cookies
+        && (head->flags & (BIGCACHE_HEAD_COOKIES|BIGCACHE_HEAD_TTL)))
+    {
+        return 0;
+    }
+
+    if (ctx->authorized && (head->flags & BIGCACHE_HEAD_TTL)) {
+        return 0;
+    }
+
+    return !(head->flags & BIGCACHE_HEAD_ENCODED) || ctx->gzip;
+}
+
+
 /* returns 1 if the request has a cookie that is not known to be harmless */
 
 static ngx_uint_t

@@ -141,6 +141,10 @@ ngx_http_bigcache_page_variables_forward(ngx_http_bigcache_page_ctx_t *ctx,
         p = ngx_sprintf(p, "; stored");
     }
 
+    if (ctx->collapsed) {
+        p = ngx_sprintf(p, "; collapsed");
+    }
+
     return p;
 }
 

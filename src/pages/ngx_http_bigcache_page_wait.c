@@ -165,6 +165,11 @@ static ngx_uint_t
 ngx_http_bigcache_page_wait_over(ngx_http_bigcache_page_ctx_t *ctx,
     int64_t now, ngx_http_bigcache_page_ctx_t **last)
 {
+    if (ngx_http_bigcache_page_flow_find(ctx)) {
+        ctx->lease_state = BIGCACHE_LEASE_WAIT;
+        return 1;
+    }
+
     if (*last == NULL
         || (*last)->lease.hash != ctx->lease.hash
         || (*last)->lease.serial != ctx->lease.serial

@@ -22,6 +22,8 @@
  *     lease      ends what they wait for
  *     resume     continues them
  *     send       sends a page that is stored
+ *     flow       pages that are fetched just now, which others may read
+ *     follow     sends such a page
  *     refresh    fetches a stale page in the background
  *     fetch      lets the upstream answer, and looks at that
  *     answer     may it be stored, for how long, and its head
@@ -136,10 +138,12 @@ typedef enum {
     NGX_HTTP_BIGCACHE_PAGE_LEASED,          /* lease_state says what came */
     NGX_HTTP_BIGCACHE_PAGE_FETCH,
     NGX_HTTP_BIGCACHE_PAGE_SEND,
+    NGX_HTTP_BIGCACHE_PAGE_FOLLOW,
     NGX_HTTP_BIGCACHE_PAGE_DONE             /* nothing: the rest is nginx's */
 } ngx_http_bigcache_page_step_e;
 
 typedef struct ngx_http_bigcache_page_ctx_s  ngx_http_bigcache_page_ctx_t;
+typedef struct ngx_http_bigcache_page_flow_s  ngx_http_bigcache_page_flow_t;
 typedef struct ngx_http_bigcache_page_lookup_s
     ngx_http_bigcache_page_lookup_t;
 
@@ -181,7 +185,12 @@ struct ngx_http_bigcache_page_ctx_s {
     bigcache_lease_t                  lease;
     bigcache_lease_e                  lease_state;
     int64_t                           since;      /* of bigcache_lease_take() */
-    ngx_queue_t                       queue;      /* of waiting requests */
+    ngx_queue_t                       queue;      /* of waiting requests, or of
+                                                     readers of flow */
+    ngx_http_bigcache_page_flow_t    *flow;       /* it leads, or reads, or
+                                                     NULL */
+    void                            (*more)(ngx_http_request_t *r,
+                                          ngx_http_bigcache_page_ctx_t *ctx);
     ngx_msec_t                        until;      /* it waits until then */
 
     /* the fetch */
@@ -195,7 +204,9 @@ struct ngx_http_bigcache_page_ctx_s {
     ngx_int_t                       (*filter_init)(void *data);
     ngx_event_pipe_input_filter_pt    filter;
     u_char                           *body;       /* captured in memory */
-    off_t                             body_len;   /* captured so far */
+    off_t                             body_len;   /* captured, or read, so
+                                                     far */
+    uint64_t                          removals;   /* before it was asked */
     bigcache_head_writer_t            writer;     /* of the head to store */
     int64_t                           expire;     /* ms since the epoch */
     bigcache_vary_t                  *vary;       /* fields that it varies by */
@@ -216,6 +227,8 @@ struct ngx_http_bigcache_page_ctx_s {
     unsigned                          led:1;      /* it leads its lease */
     unsigned                          prepared:1; /* fields are saved */
     unsigned                          waited:1;   /* for another request */
+    unsigned                          collapsed:1;    /* it reads its page */
+    unsigned                          idle:1;     /* there is no more to read */
     unsigned                          conditional:1;  /* by validators of the
                                                          page that is stored */
     unsigned                          fetching:1;
@@ -331,6 +344,11 @@ ngx_uint_t ngx_http_bigcache_page_request_in_range(ngx_http_request_t *r,
  */
 void ngx_http_bigcache_page_request_conditions(ngx_http_request_t *r);
 
+/* returns 1 if the page may be sent to this client, fresh or not, or 0 */
+
+ngx_uint_t ngx_http_bigcache_page_request_usable(
+    ngx_http_bigcache_page_ctx_t *ctx, const bigcache_head_t *head);
+
 /*
  * Drops the range of a client by whose If-Range it cannot be known that it has
  * the rest of the same bytes.  forms: the client may have either form of the
@@ -416,6 +434,62 @@ ngx_int_t ngx_http_bigcache_page_send_header(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
 ngx_int_t ngx_http_bigcache_page_send_body(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx, ngx_chain_t *out);
+
+/* flow */
+
+/* a page that is being fetched; it lives as long as anyone uses it */
+
+struct ngx_http_bigcache_page_flow_s {
+    ngx_queue_t                       queue;      /* of this worker */
+    ngx_queue_t                       readers;
+    ngx_event_t                       event;      /* there is more to read */
+    ngx_http_bigcache_page_ctx_t     *leader;     /* NULL: its fetch is over */
+    ngx_http_bigcache_zone_t         *zone;
+    bigcache_lease_t                  lease;
+    uint64_t                          removals;
+    ngx_uint_t                        users;
+    ngx_fd_t                          fd;
+    off_t                             ready;      /* bytes in the file */
+    off_t                             length;     /* of the page */
+    unsigned                          failed:1;
+    size_t                            head_len;
+    u_char                            head[];
+};
+
+/*
+ * The page of ctx, whose header has come, may be read by others until
+ * ngx_http_bigcache_page_flow_end(): tf has all of it, or NULL if it is not
+ * complete.  wake tells them that more has come.
+ */
+void ngx_http_bigcache_page_flow_begin(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx);
+void ngx_http_bigcache_page_flow_wake(ngx_http_bigcache_page_ctx_t *ctx);
+
+/* also for a request that reads, which then reads no more; it may be neither */
+
+void ngx_http_bigcache_page_flow_end(ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_temp_file_t *tf);
+
+/*
+ * Returns the fetch of the lease that the request waits for, if the request may
+ * have its page, or NULL.  A removal of the page since its fetch began is one
+ * of that page.
+ */
+ngx_http_bigcache_page_flow_t *ngx_http_bigcache_page_flow_find(
+    ngx_http_bigcache_page_ctx_t *ctx);
+
+/*
+ * Takes part in the fetch of that page.  Returns NGX_OK, then the content
+ * handler must be ngx_http_bigcache_page_follow(); or NGX_DECLINED.
+ */
+ngx_int_t ngx_http_bigcache_page_flow_join(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx);
+
+
+/* follow: the content handler for a page that another request fetches */
+
+ngx_int_t ngx_http_bigcache_page_follow(ngx_http_request_t *r);
+
 
 /*
  * refresh: fetches the page of ctx in a subrequest, which gets the lease.
