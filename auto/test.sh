@@ -12,6 +12,12 @@ filter_packages() {
         subs-filter xslt-filter
 }
 
+# what stands behind the examples of page caching
+site_packages() {
+    echo gunicorn uwsgi uwsgi-plugin-python3 php-fpm php-mysql wordpress \
+        mariadb-server
+}
+
 # test_strictly [FILE ...]: compiles everything with clang; without FILE, also
 # runs the unit tests that clang has made
 test_strictly() {
@@ -84,7 +90,7 @@ cmd_test_full() {
     set_paths
     locked need build-essential clang debhelper dpkg-dev lintian man-db \
         prometheus chromium chromium-driver fonts-dejavu-core \
-        python3-setuptools python3-venv python3-wheel
+        python3-setuptools python3-venv python3-wheel $(site_packages)
     [ $# -gt 0 ] || set -- "$top"/t/full/*.t
     run_tests "$@"
 }
