@@ -15,7 +15,7 @@ filter_packages() {
 # what stands behind the examples of page caching
 site_packages() {
     echo gunicorn uwsgi uwsgi-plugin-python3 php-fpm php-mysql wordpress \
-        mariadb-server
+        wordpress-theme-twentytwentyone mariadb-server
 }
 
 # test_strictly [FILE ...]: compiles everything with clang; without FILE, also

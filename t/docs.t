@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
 # The documents: every link leads to a file and to a heading in it, and README
-# is short.  docs/configuration.md has every directive with its contexts, every
+# is short.  docs/pages_examples.md has the files of example/ that it is about.
+# docs/configuration.md has every directive with its contexts, every
 # parameter of bigcache_path and every value of $bigcache_status; docs/api.md
 # has every endpoint with its methods.  None of them has one that is not there.
 
@@ -100,6 +101,17 @@ while ($module =~ /\{ ngx_string\("(\w+)"\),\s*([A-Z0-9_|\s]+),/g) {
 
 cmp_ok scalar(keys %directives), '>', 4, 'directives';
 is_deeply \%documented, \%directives, 'are documented, with their contexts';
+
+# -- the examples of page caching are in the document as they are
+
+my $walk = slurp("$top/docs/pages_examples.md");
+my %shown = map { s/\s+\z/\n/r =~ s/^    //mgr => 1 } $walk
+    =~ /^(    # .*\n(?:    .*\n|\n(?=\n*    ))*)/mg;
+my @examples = glob "$top/example/pages-*.conf";
+
+cmp_ok scalar(@examples), '>', 2, 'examples of page caching';
+ok $shown{slurp($_)}, s{.*/}{}r . ' is in the document' for @examples;
+is scalar(keys %shown), scalar(@examples), 'no other is';
 
 # -- parameters of bigcache_path
 
