@@ -435,6 +435,16 @@ sub cookies {
     }
 
     is $nobody->get('/account/')->body, $anonymous, 'nobody has that of nobody';
+
+    # the cookie of the session alone, and one that the site does not know
+
+    my ($only, $unknown) = map { $site->visitor($host) } 1, 2;
+    $only->cookie(sid => $alice->cookie('sid'));
+    $unknown->cookie(sid => 'x');
+    like $only->get('/account/')->body, qr/^account of alice /, 'by the session';
+    like $unknown->get('/account/')->body, qr/^account of nobody /,
+        'by a session that is not known';
+    is $nobody->get('/account/')->body, $anonymous, 'nobody has still the same';
     is $alice->hit('/plain/')->body, $nobody->get('/plain/')->body,
         'pages without a session are shared';
 
