@@ -235,8 +235,7 @@ END
         [ qr{/srv/site/} => '%%DIR%%/' ]);
 
     push @replace, [ qr/^ +proxy_\w+ .*;\n/m => '', 7 ],
-        [ qr/^ +\K#(?=uwsgi_|include uwsgi_)/m => '', 6 ],
-        [ qr/include uwsgi_params/ => 'include /etc/nginx/uwsgi_params' ]
+        [ qr/^ +\K#(?=uwsgi_|include uwsgi_)/m => '', 6 ]
         if $way eq 'uwsgi';
 
     $t->conf($site->conf('pages-django.conf', @replace))->start;

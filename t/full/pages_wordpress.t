@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
 # example/pages-wordpress.conf in front of Debian's WordPress, with php-fpm and
-# MariaDB, as the file says it; and in front of a program with a session cookie
-# of another name.  Nothing is configured beyond the example.
+# MariaDB, as the file says it, with a plugin whose session cookie has a name of
+# its own.  Nothing is configured beyond the example.
 
 use strict;
 use warnings;
@@ -119,7 +119,7 @@ update_option('require_name_email', 0);
 echo 'installed';
 END
 
-# -- php-fpm; a program of the same server has a session cookie of its own name
+# -- php-fpm, whose session cookie has another name than PHPSESSID
 
 $t->write_file('fpm.conf', <<"END" . ($root ? "user = root\ngroup = root\n" : ''));
 [global]
@@ -141,8 +141,7 @@ sub start_php {
 
 start_php();
 
-my @replace = ([ qr{unix:/run/php/php-fpm\.sock} => "unix:$dir/php.sock", 2 ],
-    [ qr{include fastcgi_params} => 'include /etc/nginx/fastcgi_params' ]);
+my @replace = ([ qr{unix:/run/php/php-fpm\.sock} => "unix:$dir/php.sock", 2 ]);
 
 $t->write_file('srv/wordpress/install-the-site.php',
     $t->read_file('install.php'));
@@ -306,6 +305,14 @@ add_action('template_redirect', function () {
         session_start();
         $_SESSION['owner'] = $_SESSION['owner'] ?? bin2hex(random_bytes(8));
     }
+    if ($_SERVER['REQUEST_URI'] === '/old/') {
+        status_header(200);
+        header_remove('Expires');
+        header('Cache-Control: max-age=10');
+        header('Age: 10');
+        echo 'old';
+        exit;
+    }
     if (strpos($_SERVER['REQUEST_URI'], '/basket/') === 0) {
         status_header(200);
         header_remove('Cache-Control');
@@ -334,9 +341,14 @@ is $one->get('/basket/x')->body, $its, 'it is not for the session';
 # -- PHP ends
 
 $t->wait_for(sub { $v->hit('/sample-page/') });
+$v->get('/old/');
+$t->wait_for(sub {
+    $v->get('/old/')->header('Cache-Status') =~ /bigcache; hit/;
+});
 $t->expect_log(qr/connect\(\) to unix:\S+php\.sock failed/);
 $site->end($php);
 is $v->get('/sample-page/')->status, 200, 'without PHP: a stored page';
+is $v->get('/old/')->body, 'old', 'a stale page';
 is $v->get('/?s=other')->status, 502, 'others are a 502';
 is $alice->get('/sample-page/')->status, 502, 'no stored page for a user';
 start_php();

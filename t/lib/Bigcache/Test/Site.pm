@@ -59,10 +59,22 @@ sub conf {
         $n == ($times // 1) or die "$from: $n times in example/$file\n";
     }
 
+    # nginx looks for these files beside its own nginx.conf
+
+    $conf =~ s{\binclude \K(?=(?:fastcgi|uwsgi)_params;)}{_params_dir()}ge;
+
     # a busy machine must not pass requests
 
     return "%%MODULE%%\nevents { }\nhttp {\n%%HTTP%%\n"
         . "bigcache_lookup_timeout 10s;\n$conf}\n";
+}
+
+
+sub _params_dir {
+    my ($found) = grep { -e "$_/fastcgi_params" } '/etc/nginx',
+        map { "$_/conf" } $ENV{BIGCACHE_SRC} // ();
+
+    return ($found // die "no fastcgi_params\n") . '/';
 }
 
 
