@@ -98,7 +98,7 @@ static unsigned long   count, asked, keys, nanswers, room, hits, failures;
 static double          seconds;
 static const char     *path, *keep;
 static int             poller;
-static int64_t         end;
+static int64_t         end = INT64_MAX;
 static answer_t       *answers;
 
 
@@ -240,7 +240,10 @@ run(void)
     (void) nanosleep(&pause, NULL);
 
     began = now();
-    end = (seconds != 0) ? began + (int64_t) (seconds * 1e9) : INT64_MAX;
+
+    if (seconds != 0) {
+        end = began + (int64_t) (seconds * 1e9);
+    }
 
     for (i = 0; i < connections; i++) {
         send_request(&conns[i]);

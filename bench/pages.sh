@@ -251,6 +251,7 @@ CONFIG proxy.config.http.insert_response_via_str INT 0
 CONFIG proxy.config.http.normalize_ae INT 1
 CONFIG proxy.config.cache.ram_cache.size INT 1G
 CONFIG proxy.config.cache.min_average_object_size INT 2000
+CONFIG proxy.config.cache.dir.sync_frequency INT 2
 CONFIG proxy.config.cache.enable_read_while_writer INT 1
 CONFIG proxy.config.cache.max_doc_size INT 0
 CONFIG proxy.config.http.background_fill_active_timeout INT 0
@@ -475,8 +476,8 @@ cell_miss() {
             for peer in $(in_order "$cell") origin; do
                 crowd "$peer" \
                     "/0/$(page_of "$cell")/36000/$cell/$peer/$round/%d" \
-                    "$connections" "${fields[@]}" > "$dir/crowd"
-                awk '{ print $2 }' "$dir/crowd" >> "$dir/$cell.$peer"
+                    "$connections" "${fields[@]}" > "$dir/said"
+                awk '{ print $2 }' "$dir/said" >> "$dir/$cell.$peer"
             done
         done
     done
@@ -506,9 +507,9 @@ cell_miss() {
 # one_crowd CELL PEER CONNECTIONS PATH: all at once
 one_crowd() {
     asked > "$dir/out"
-    crowd "$2" "$4" "$3" -g -w "$dir/$1.$2" > "$dir/crowd"
+    crowd "$2" "$4" "$3" -g -w "$dir/$1.$2" > "$dir/said"
     asked >> "$dir/$1.$2.asked"
-    awk '{ print $3 }' "$dir/crowd" >> "$dir/$1.$2.stale"
+    awk '{ print $3 }' "$dir/said" >> "$dir/$1.$2.stale"
 }
 
 cell_crowd() {
@@ -526,9 +527,9 @@ cell_crowd() {
     # pages that were stored, and are not fresh any more
     for peer in $(in_order crowd_50_old); do
         crowd "$peer" "/0/30k/1/old/$peer/%d" 1 -n $((crowds + 1)) -g \
-            > "$dir/crowd"
+            > "$dir/said"
         crowd "$peer" "/60/30k/1/old/$peer/%d" 1 -n $((crowds + 1)) -g \
-            > "$dir/crowd"
+            > "$dir/said"
     done
 
     sleep 2.5
@@ -572,9 +573,9 @@ cell_mix() {
         for peer in $(in_order mix); do
             asked > "$dir/out"
             crowd "$peer" "/20/30k/36000/mix/$peer/$round/%d" 128 -g \
-                -t "$mix_seconds" -z "$mix_keys" > "$dir/crowd"
+                -t "$mix_seconds" -z "$mix_keys" > "$dir/said"
             awk -v asked="$(asked)" '{ print $2, 1 - asked / $1, $5, $6 }' \
-                "$dir/crowd" >> "$dir/mix.$peer"
+                "$dir/said" >> "$dir/mix.$peer"
         done
     done
 
@@ -633,35 +634,35 @@ cell_memory() {
         done
 
         crowd "$peer" "/0/1k/36000000/memory/%d" "$connections" -n "$pages" \
-            > "$dir/crowd"
-        figure memory "$peer" filled/s "$(awk '{ print $2 }' "$dir/crowd")"
+            > "$dir/said"
+        figure memory "$peer" filled/s "$(awk '{ print $2 }' "$dir/said")"
 
         # all are there, not only the newest
         sleep 1
-        crowd "$peer" "/0/1k/36000000/memory/%d" 1 -n 1000 > "$dir/crowd"
-        figure memory "$peer" stored "$(awk '{ print $3 / $1 }' "$dir/crowd")"
+        crowd "$peer" "/0/1k/36000000/memory/%d" 1 -n 1000 > "$dir/said"
+        figure memory "$peer" stored "$(awk '{ print $3 / $1 }' "$dir/said")"
 
         for what in Rss Pss; do
             figure memory "$peer" "${what,,}_mb" \
                 "$(($(memory "${pids[$peer]}" $what) / 1024))"
         done
 
+        # Traffic Server writes its directory of pages now and then only
+        [ "$peer" != ats ] || sleep 10
         stop "$peer"
 
-        # how long until there is a hit of an old page; of a cache that keeps
-        # nothing the second answer would be one
-        asked > "$dir/out"
+        # how long until there is a hit; of a cache that keeps nothing it says
+        # nothing
         ("$dir/crowd" -u "$(port_of "$peer")" "/0/1k/36000000/memory/0" 1 \
             > "$dir/first" || true) &
         first=$!
         start "$peer"
         wait "$first"
 
-        # before the first hit the upstream was asked: nothing was kept
         share=$(crowd "$peer" "/0/1k/36000000/memory/%d" 1 -n 1000 |
             awk '{ print $3 / $1 }')
         figure memory "$peer" kept "$share"
-        [ "$(asked)" -ge 1 ] ||
+        [[ $share = 0* ]] ||
             figure memory "$peer" first_hit_ms "$(cat "$dir/first")"
 
         for what in Rss Pss; do
@@ -709,13 +710,20 @@ for peer in pages raw proxy lock varnish varnish_file ats none; do
     start "$peer"
 
     # a peer that this machine cannot run is left out; bigcache must run
-    wait_server "$peer" || { [ "$peer" != pages ] && [ "$peer" != raw ] &&
-        leave_out "$peer" "it does not start"; }
+    if ! wait_server "$peer"; then
+        case $peer in
+        pages | raw)    exit 1 ;;
+        *)              leave_out "$peer" "it does not start" ;;
+        esac
+    fi
 done
 
-for cell in $cells; do
-    progress "$cell"
-    "cell_$cell"
+# the last one stops all servers
+for cell in hit miss crowd mix memory; do
+    if [[ " $cells " == *" $cell "* ]]; then
+        progress "$cell"
+        "cell_$cell"
+    fi
 done
 
 
@@ -745,22 +753,24 @@ times() {
 }
 
 table_rates() {
-    local cell peer own cpu
+    local cell peer own cpu stored
 
-    printf '%-13s %-13s %10s %14s %8s\n' cell server requests/s 'bigcache is' \
-        'core, %'
+    printf '%-13s %-13s %10s %14s %8s %8s\n' cell server requests/s \
+        'bigcache is' 'core, %' stored
 
     for cell in hit_1k hit_30k_gzip hit_30k_plain hit_30k_raw miss_30k_raw \
             miss_30k_gzip; do
         own=pages
-        [ "$cell" != hit_30k_raw ] || own=raw
+        [[ $cell != *_raw ]] || own=raw
 
         for peer in $(in_order "$cell") origin; do
             [ -n "$(of "$cell" "$peer" requests/s)" ] || continue
             cpu=$(of "$cell" "$peer" cpu)
-            printf '%-13s %-13s %10.0f %12s x %8s\n' "$cell" "$peer" \
+            stored=$(of "$cell" "$peer" stored)
+            printf '%-13s %-13s %10.0f %12s x %8s %8s\n' "$cell" "$peer" \
                 "$(of "$cell" "$peer" requests/s)" \
-                "$(times $own "$peer" "$cell" || echo -)" "${cpu:--}"
+                "$(times $own "$peer" "$cell" || echo -)" "${cpu:--}" \
+                "${stored:--}"
         done
     done
 }
