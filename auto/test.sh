@@ -145,7 +145,8 @@ cmd_bench() {
 
     if [ -z "$name" ]; then
         # all but "overwrite", which takes an hour
-        for name in peers mix cold requests peek workers wait storage sync; do
+        for name in peers pages mix cold requests peek workers wait storage \
+                sync; do
             (cmd_bench "$name")
         done
 

@@ -446,7 +446,7 @@ flush_answer(conn_t *c)
 }
 
 
-/* most delays are alike, so a place near the end of the list is the right one */
+/* most delays are alike: the place is near the end of the list */
 
 static void
 wait_for(conn_t *c, int64_t due)

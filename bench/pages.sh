@@ -26,6 +26,9 @@
 # Packages: varnish trafficserver procps
 
 set -eu
+
+# below the ports that the kernel gives to connections, of which there are many
+: "${PORT:=26990}"
 . "$(dirname "$0")/common"
 
 cells=${CELLS:-hit miss crowd mix memory}
