@@ -19,8 +19,7 @@
 #define BIGCACHE_KIND_JSON     1
 #define BIGCACHE_KIND_RAW      2
 #define BIGCACHE_KIND_PAGE     3        /* of an origin; its type is the head
-                                           of the answer, see
-                                           ../pages/bigcache_head.h */
+                                           of the answer, bigcache_head.h */
 
 /* bytes of a key, of a content type, and of the head of a page */
 

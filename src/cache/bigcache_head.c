@@ -8,9 +8,9 @@
 
 
 #include <string.h>
+#include <strings.h>
 
 #include "bigcache_bytes.h"
-#include "bigcache_field.h"
 #include "bigcache_head.h"
 
 
@@ -145,7 +145,9 @@ bigcache_head_find(const bigcache_head_t *head, const char *name,
     bigcache_str_t  found;
 
     for (at = 0; bigcache_head_next(head, &at, &found, value); /* void */) {
-        if (bigcache_field_is(&found, name)) {
+        if (found.len == strlen(name)
+            && strncasecmp((const char *) found.data, name, found.len) == 0)
+        {
             return 1;
         }
     }
