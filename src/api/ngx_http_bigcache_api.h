@@ -50,6 +50,10 @@
                                                  that takes long */
 
 
+#define NGX_HTTP_BIGCACHE_URL         0x40000 /* the query string has the URL
+                                                 of a page */
+
+
 /* handler */
 
 ngx_int_t ngx_http_bigcache_handler(ngx_http_request_t *r);
@@ -102,10 +106,13 @@ const char *ngx_http_bigcache_key(ngx_http_request_t *r, ngx_str_t *rest,
     ngx_str_t *args, ngx_uint_t raw, ngx_uint_t flags, bigcache_str_t *key);
 
 /*
- * Reads "limit" and "after" from the query string of a list into op.  Returns
- * NULL, or what is wrong with it.
+ * Read the query string into op: of a list "limit", "after", "kind" and, for
+ * pages, "prefix"; of a look-up of pages "url" or "key", "variant", "limit" and
+ * "after".  Return NULL, or what is wrong with it.
  */
 const char *ngx_http_bigcache_key_list_args(ngx_http_request_t *r,
+    bigcache_op_t *op);
+const char *ngx_http_bigcache_key_page_args(ngx_http_request_t *r,
     bigcache_op_t *op);
 
 
@@ -155,6 +162,8 @@ ngx_int_t ngx_http_bigcache_reply_raw(ngx_http_request_t *r,
 ngx_int_t ngx_http_bigcache_reply_stored(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 ngx_int_t ngx_http_bigcache_reply_document(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+ngx_int_t ngx_http_bigcache_reply_source(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 ngx_int_t ngx_http_bigcache_reply_done(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);

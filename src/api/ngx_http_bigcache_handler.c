@@ -170,6 +170,16 @@ ngx_http_bigcache_handler_route(ngx_http_request_t *r,
         }
     }
 
+    if (route->flags & NGX_HTTP_BIGCACHE_URL) {
+
+        err = ngx_http_bigcache_key_page_args(r, &ctx->op);
+
+        if (err) {
+            return ngx_http_bigcache_reply_detail(r, NGX_HTTP_BAD_REQUEST,
+                                                  err);
+        }
+    }
+
     err = ngx_http_bigcache_headers(r, ctx);
 
     if (err) {

@@ -13,6 +13,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "bigcache_url.h"
 #include "ngx_http_bigcache_api.h"
 
 
@@ -20,6 +21,14 @@
 #define NGX_HTTP_BIGCACHE_LIST_MAX    1000
 
 
+static const char *ngx_http_bigcache_key_range_args(ngx_http_request_t *r,
+    bigcache_op_t *op);
+static const char *ngx_http_bigcache_key_prefix_arg(ngx_http_request_t *r,
+    bigcache_op_t *op);
+static const char *ngx_http_bigcache_key_url_arg(ngx_http_request_t *r,
+    ngx_str_t *url, bigcache_str_t *key);
+static const char *ngx_http_bigcache_key_behind(ngx_http_request_t *r,
+    const bigcache_str_t *before, bigcache_str_t *key);
 static const char *ngx_http_bigcache_arg(ngx_http_request_t *r,
     const char *name, const char *broken, ngx_str_t *value);
 static const char *ngx_http_bigcache_decode(u_char **dst, u_char *src,
@@ -112,6 +121,102 @@ ngx_http_bigcache_key(ngx_http_request_t *r, ngx_str_t *rest,
 const char *
 ngx_http_bigcache_key_list_args(ngx_http_request_t *r, bigcache_op_t *op)
 {
+    ngx_str_t    kind;
+    const char  *err;
+
+    err = ngx_http_bigcache_key_range_args(r, op);
+    if (err) {
+        return err;
+    }
+
+    err = ngx_http_bigcache_arg(r, "kind", "kind has a broken escape", &kind);
+
+    if (err
+        || kind.data == NULL
+        || (kind.len == 4 && ngx_strncmp(kind.data, "rest", 4) == 0))
+    {
+        return err;
+    }
+
+    if (kind.len != 4 || ngx_strncmp(kind.data, "page", 4) != 0) {
+        return "kind is neither rest nor page";
+    }
+
+    /* the path of a request cannot have all that a URL may have */
+
+    if (op->key.len) {
+        return "the prefix of pages is an argument, prefix=";
+    }
+
+    return ngx_http_bigcache_key_prefix_arg(r, op);
+}
+
+
+const char *
+ngx_http_bigcache_key_page_args(ngx_http_request_t *r, bigcache_op_t *op)
+{
+    ngx_str_t    url, key, variant;
+    const char  *err;
+
+    err = ngx_http_bigcache_arg(r, "url", "url has a broken escape", &url);
+
+    if (err == NULL) {
+        err = ngx_http_bigcache_arg(r, "key", "key has a broken escape", &key);
+    }
+
+    if (err == NULL) {
+        err = ngx_http_bigcache_arg(r, "variant",
+                                    "variant has a broken escape", &variant);
+    }
+
+    if (err) {
+        return err;
+    }
+
+    if ((url.data == NULL) == (key.data == NULL)) {
+        return "either url or key is needed";
+    }
+
+    if (url.data) {
+        err = ngx_http_bigcache_key_url_arg(r, &url, &op->site);
+
+    } else if (key.len == 0 || ngx_strlchr(key.data, key.data + key.len, '\0'))
+    {
+        return "the key is empty, or holds a NUL byte";
+
+    } else {
+        op->site.data = key.data;
+        op->site.len = key.len;
+
+        err = ngx_http_bigcache_key_behind(r, NULL, &op->site);
+    }
+
+    if (err) {
+        return err;
+    }
+
+    op->variant.data = variant.data;
+    op->variant.len = variant.len;
+
+    if (variant.len > BIGCACHE_KEY_MAX) {
+        return "variant is longer than 8192 bytes";
+    }
+
+    err = ngx_http_bigcache_key_range_args(r, op);
+
+    if (err || op->after.data == NULL) {
+        return err;
+    }
+
+    return ngx_http_bigcache_key_behind(r, &op->site, &op->after);
+}
+
+
+/* "limit" and "after" */
+
+static const char *
+ngx_http_bigcache_key_range_args(ngx_http_request_t *r, bigcache_op_t *op)
+{
     ngx_int_t    limit;
     ngx_str_t    value;
     const char  *err;
@@ -147,6 +252,92 @@ ngx_http_bigcache_key_list_args(ngx_http_request_t *r, bigcache_op_t *op)
 
     op->after.data = value.data;
     op->after.len = value.len;
+
+    return NULL;
+}
+
+
+/* the keys of pages begin with a NUL, which the client leaves out */
+
+static const char *
+ngx_http_bigcache_key_prefix_arg(ngx_http_request_t *r, bigcache_op_t *op)
+{
+    ngx_str_t    prefix;
+    const char  *err;
+
+    err = ngx_http_bigcache_arg(r, "prefix", "prefix has a broken escape",
+                                &prefix);
+    if (err) {
+        return err;
+    }
+
+    op->site.data = prefix.data;
+    op->site.len = prefix.len;
+
+    err = ngx_http_bigcache_key_behind(r, NULL, &op->site);
+
+    if (err || op->after.len == 0) {
+        ngx_str_null(&op->after);
+        return err;
+    }
+
+    return ngx_http_bigcache_key_behind(r, NULL, &op->after);
+}
+
+
+static const char *
+ngx_http_bigcache_key_url_arg(ngx_http_request_t *r, ngx_str_t *url,
+    bigcache_str_t *key)
+{
+    u_char          *p;
+    bigcache_str_t   text;
+
+    text.data = url->data;
+    text.len = url->len;
+
+    p = ngx_pnalloc(r->pool, text.len + BIGCACHE_URL_ROOM);
+    if (p == NULL) {
+        return "out of memory";
+    }
+
+    key->data = p;
+
+    return bigcache_url_key(p, &text, &key->len);
+}
+
+
+/* puts a NUL before the key, and before that what is given, or nothing */
+
+static const char *
+ngx_http_bigcache_key_behind(ngx_http_request_t *r,
+    const bigcache_str_t *before, bigcache_str_t *key)
+{
+    u_char  *p;
+    size_t   len;
+
+    len = (before ? before->len : 0) + 1 + key->len;
+
+    if (len > BIGCACHE_KEY_MAX) {
+        return "the key is longer than 8192 bytes";
+    }
+
+    p = ngx_pnalloc(r->pool, len);
+    if (p == NULL) {
+        return "out of memory";
+    }
+
+    if (before) {
+        ngx_memcpy(p, before->data, before->len);
+    }
+
+    p[len - 1 - key->len] = '\0';
+
+    if (key->len) {
+        ngx_memcpy(p + len - key->len, key->data, key->len);
+    }
+
+    key->data = p;
+    key->len = len;
 
     return NULL;
 }

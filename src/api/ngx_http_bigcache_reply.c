@@ -143,6 +143,76 @@ ngx_http_bigcache_reply_document(ngx_http_request_t *r,
 }
 
 
+/*
+ * The body of a page is not ours: whatever it is, it must not become a page of
+ * this site.  So a browser shows it as text, or keeps it as a file.
+ */
+
+ngx_int_t
+ngx_http_bigcache_reply_source(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx)
+{
+    u_char            *p;
+    ngx_str_t          type;
+    ngx_uint_t         i;
+
+    static ngx_str_t   bytes = ngx_string("application/octet-stream");
+    static ngx_str_t   attachment = ngx_string("attachment");
+
+    static struct {
+        const char    *name;
+        ngx_str_t      value;
+    } headers[] = {
+        { "X-Content-Type-Options", ngx_string("nosniff") },
+        { "Content-Security-Policy",
+          ngx_string("sandbox; default-src 'none'; frame-ancestors 'none'") },
+        { "Cross-Origin-Resource-Policy", ngx_string("same-origin") },
+        { "Cache-Control", ngx_string("no-store") },
+        { NULL, ngx_null_string }
+    };
+
+    for (i = 0; headers[i].name; i++) {
+        if (ngx_http_bigcache_send_add_header(r, headers[i].name,
+                                              &headers[i].value)
+            == NULL)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    if (ctx->op.charset[0]) {
+
+        p = ngx_pnalloc(r->pool, sizeof("text/plain; charset=")
+                                 + BIGCACHE_OP_CHARSET);
+        if (p == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        type.data = p;
+        type.len = ngx_sprintf(p, "text/plain; charset=%s", ctx->op.charset)
+                   - p;
+
+        ngx_http_bigcache_send_type(r, &type);
+
+    } else {
+        ngx_http_bigcache_send_type(r, &bytes);
+
+        if (ngx_http_bigcache_send_add_header(r, "Content-Disposition",
+                                              &attachment)
+            == NULL)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    r->disable_not_modified = 1;
+    r->allow_ranges = 1;
+    r->single_range = 1;
+
+    return ngx_http_bigcache_send_reply(r, ctx);
+}
+
+
 ngx_int_t
 ngx_http_bigcache_reply_done(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx)

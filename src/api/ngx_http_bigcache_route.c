@@ -177,6 +177,28 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       ngx_http_bigcache_reply_document,
       NULL },
 
+    { NGX_HTTP_BIGCACHE_READ,
+      ngx_string("/page"),
+      BIGCACHE_METRIC_OTHER,
+      NGX_HTTP_BIGCACHE_LONG
+      |NGX_HTTP_BIGCACHE_URL,
+      NULL,
+      bigcache_op_page,
+      ngx_null_string,
+      ngx_http_bigcache_reply_document,
+      NULL },
+
+    { NGX_HTTP_BIGCACHE_READ,
+      ngx_string("/page/source"),
+      BIGCACHE_METRIC_OTHER,
+      NGX_HTTP_BIGCACHE_LONG
+      |NGX_HTTP_BIGCACHE_URL,
+      NULL,
+      bigcache_op_page_source,
+      ngx_null_string,
+      ngx_http_bigcache_reply_source,
+      NULL },
+
     { NGX_HTTP_DELETE,
       ngx_string("/prefix/"),
       BIGCACHE_METRIC_PURGE,

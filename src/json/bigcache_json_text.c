@@ -122,6 +122,38 @@ bigcache_json_text_number(bigcache_json_text_t *text, uint64_t n)
 
 
 void
+bigcache_json_text_escape(bigcache_json_text_t *text,
+    const bigcache_str_t *bytes)
+{
+    size_t   i;
+    u_char   c, *p;
+
+    static const u_char  hex[] = "0123456789ABCDEF";
+
+    for (i = 0; i < bytes->len; i++) {
+
+        c = bytes->data[i];
+
+        if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z')
+            || (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == '_'
+            || c == '~')
+        {
+            bigcache_json_text_add(text, &c, 1);
+            continue;
+        }
+
+        p = bigcache_json_text_room(text, 3);
+
+        if (p) {
+            p[0] = '%';
+            p[1] = hex[c >> 4];
+            p[2] = hex[c & 15];
+        }
+    }
+}
+
+
+void
 bigcache_json_text_base64(bigcache_json_text_t *text,
     const bigcache_str_t *bytes)
 {

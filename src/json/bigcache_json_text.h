@@ -43,9 +43,14 @@ void bigcache_json_text_quote(bigcache_json_text_t *text,
     const bigcache_str_t *s);
 void bigcache_json_text_time(bigcache_json_text_t *text, int64_t ms);
 
-/* adds an unsigned number; bytes as a string in base64, RFC 4648 */
+/*
+ * adds an unsigned number; bytes, escaped as in a query string, which may then
+ * have any; bytes as a string in base64, RFC 4648
+ */
 
 void bigcache_json_text_number(bigcache_json_text_t *text, uint64_t n);
+void bigcache_json_text_escape(bigcache_json_text_t *text,
+    const bigcache_str_t *bytes);
 void bigcache_json_text_base64(bigcache_json_text_t *text,
     const bigcache_str_t *bytes);
 

@@ -45,7 +45,7 @@ bigcache_op_failure(const bigcache_op_t *op, const char **detail)
     switch (op->rc) {
 
     case BIGCACHE_MISS:
-        *detail = "cache miss";
+        *detail = op->missed ? op->missed : "cache miss";
         return 404;
 
     case BIGCACHE_EXPIRED:

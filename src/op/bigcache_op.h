@@ -25,7 +25,8 @@
 #include "bigcache_unpacked.h"
 
 
-#define BIGCACHE_OP_PIECES  2
+#define BIGCACHE_OP_PIECES   2
+#define BIGCACHE_OP_CHARSET  32
 
 
 /*
@@ -81,6 +82,10 @@ typedef struct {
     uint64_t                  most;     /* of get_within: bytes of a reply */
     bigcache_str_t            after;    /* of list: greater keys only */
     unsigned                  limit;    /* of list: keys at most */
+    bigcache_str_t            site;     /* of page: the key of a URL; of list:
+                                           keys of pages with that prefix, data
+                                           is NULL: those of the REST API */
+    bigcache_str_t            variant;  /* of page_source, see bigcache_url.h */
 
     /* the answer */
 
@@ -106,6 +111,10 @@ typedef struct {
     bigcache_op_tally_t      *tally;    /* likewise: what each came to */
     unsigned                  ntally;
     bigcache_op_invalid_t     invalid;
+    const char               *missed;   /* why it is a miss, static, or NULL */
+    char                      charset[BIGCACHE_OP_CHARSET];
+                                        /* of page_source: "" if the page is no
+                                           text */
     char                      reason[BIGCACHE_ERROR_LEN];
     u_char                   *memory;
     bigcache_unpacked_t      *text;     /* that the reply points into */
@@ -136,7 +145,11 @@ typedef int (*bigcache_op_peek_pt)(bigcache_op_t *op);
  *                     with "delta", "initial", "expire", and "duration", or
  *                     empty.
  * admin_gauges:       BIGCACHE_OK; op->up says whether op->stat is known.
- * list:               keys greater than op->after that begin with op->key.
+ * list:               keys greater than op->after that begin with op->key, or
+ *                     pages of an origin, page_list, with op->site.
+ * page:               BIGCACHE_MISS.  All pages of the URL op->site, with their
+ *                     heads.
+ * page_source:        BIGCACHE_MISS.  The body of one of them, unpacked.
  * batch:              BIGCACHE_INVALID.  The body is a document with
  *                     "operations"; each has a status of its own.
  */
@@ -149,6 +162,9 @@ void bigcache_op_delete_prefix(bigcache_op_t *op);
 void bigcache_op_rewrite_touch(bigcache_op_t *op);
 void bigcache_op_rewrite_incr(bigcache_op_t *op);
 void bigcache_op_list(bigcache_op_t *op);
+void bigcache_op_page(bigcache_op_t *op);
+void bigcache_op_page_list(bigcache_op_t *op);
+void bigcache_op_page_source(bigcache_op_t *op);
 void bigcache_op_batch(bigcache_op_t *op);
 void bigcache_op_admin_count(bigcache_op_t *op);
 void bigcache_op_admin_gauges(bigcache_op_t *op);

@@ -50,6 +50,11 @@ bigcache_op_list(bigcache_op_t *op)
     bigcache_list_t       *list;
     bigcache_json_text_t   text;
 
+    if (op->site.data) {
+        bigcache_op_page_list(op);
+        return;
+    }
+
     list = malloc(sizeof(bigcache_list_t));
 
     if (list == NULL) {
@@ -174,44 +179,23 @@ bigcache_op_list_row(bigcache_json_text_t *text,
 }
 
 
-/* escaped as in a query string: a key may have bytes that JSON cannot have */
+/* a key may have bytes that JSON cannot have */
 
 static void
 bigcache_op_list_next(bigcache_json_text_t *text,
     const bigcache_list_t *list)
 {
-    size_t   i;
-    u_char   c, *p;
-
-    static const u_char  hex[] = "0123456789ABCDEF";
+    bigcache_str_t  next;
 
     if (!list->more) {
         bigcache_json_text_puts(text, "],\"next\":null}");
         return;
     }
 
+    next.data = list->next;
+    next.len = list->next_len;
+
     bigcache_json_text_puts(text, "],\"next\":\"");
-
-    for (i = 0; i < list->next_len; i++) {
-
-        c = list->next[i];
-
-        if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z')
-            || (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == '_'
-            || c == '~')
-        {
-            bigcache_json_text_add(text, &c, 1);
-            continue;
-        }
-
-        p = bigcache_json_text_room(text, 3);
-
-        if (p) {
-            p[0] = '%';
-            p[1] = hex[c >> 4];
-            p[2] = hex[c & 15];
-        }
-    }
-
+    bigcache_json_text_escape(text, &next);
     bigcache_json_text_puts(text, "\"}");
 }
