@@ -172,7 +172,7 @@ for my $other ([ 'Sec-Fetch-Site' => 'cross-site' ],
         "HEAD $_, @$other" for qw(/clear /close);
 
     is $t->get($_, @host, @$other)->status, 200, "GET $_, @$other"
-        for qw(/cache/k /pickle/k /keys/ /stat /stat/count /metrics);
+        for qw(/cache/k /pickle/k /keys/ /keys/?kind=page /stat /stat/count /metrics);
 }
 
 $t->json_is($t->get('/cache/k'), 200, { key => 'k', value => 1,

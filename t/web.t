@@ -77,6 +77,28 @@ $t->conf(
                 bigcache away;
             }
         }
+
+        # an upstream, and its pages
+
+        server {
+            listen 127.0.0.1:%%PORT_5%%;
+            bigcache_lookup_timeout 10s;
+
+            location / {
+                bigcache_pages main;
+                proxy_pass http://127.0.0.1:%%PORT_6%%;
+            }
+        }
+
+        server {
+            listen 127.0.0.1:%%PORT_6%%;
+            add_header Cache-Control max-age=3600;
+            default_type text/html;
+
+            location / {
+                return 200 '<p>the page of an upstream</p>';
+            }
+        }
     })->start;
 
 my $utf8 = JSON::PP->new->utf8->allow_nonref->canonical;
@@ -175,7 +197,13 @@ sub followed { $_[0]{'$ref'} ? resolve($_[0]{'$ref'}) : $_[0] }
 
 my $json = 'application/json';
 
-sub path_of { $_[0] =~ s/\{\w+\}/dataset%2F1/r }
+sub path_of {
+    my ($path) = @_;
+
+    return $path . '?url=http%3A%2F%2Fexample.org%2F'
+        if $path =~ m{^/page(?:/|$)};
+    return $path =~ s/\{\w+\}/dataset%2F1/r;
+}
 
 for my $path (sort keys %{ $api->{paths} }) {
     my $allow = $t->request('OPTIONS', path_of($path))->header('Allow') // '';
@@ -237,8 +265,16 @@ sub fits {
     $schema = followed($schema);
 
     my @types = map { ref $_ ? @$_ : $_ } $schema->{type} // ();
+
+    if ($schema->{oneOf}) {
+        my @why = map { fits($value, $_) } @{ $schema->{oneOf} };
+
+        return 1 == grep({ $_ eq '' } @why) ? '' : "not one: @why";
+    }
+
     my $is = !defined $value ? 'null' : ref $value eq 'HASH' ? 'object'
         : ref $value eq 'ARRAY' ? 'array'
+        : JSON::PP::is_bool($value) ? 'boolean'
         : $utf8->encode($value) =~ /^"/ ? 'string' : 'number';
 
     return "$is is not @types" if @types
@@ -370,13 +406,24 @@ sub prepare {
 
     ask(post => '/open');
     ask(delete => '/cache/dataset%2F1');
+    ask(post => '/clear') if $expired && $path =~ m{^/page};
 
     return if $expired;
+    return prepare_page() if $path =~ m{^/page};
 
     $path =~ m{^/pickle/}
         ? ask(post => '/pickle/dataset%2F1', '<p>a page that was slow to make'
             . '</p>', 'Content-Type' => 'text/html')
         : ask(post => '/cache/dataset%2F1', '{"value":1}');
+}
+
+# a page of the upstream is stored by a thread
+
+sub prepare_page {
+    $t->wait_for(sub {
+        ask(get => '/', undef, port => 5, Host => 'example.org');
+        return ask(get => path_of('/page'))->status == 200;
+    }) or die "no page\n";
 }
 
 # one that is good: its body
@@ -410,6 +457,7 @@ my %provoke = (
 
         return ask($method, '/keys/?limit=0') if $path eq '/keys/';
         return ask($method, '/prefix/') if $path =~ /^.prefix/;
+        return ask($method, $path) if $path =~ m{^/page};
 
         # nginx refuses this one
         return if $path eq '/batch';
