@@ -8,6 +8,7 @@ use warnings;
 
 use Bigcache::Test;
 use Bigcache::Test::Origin;
+use POSIX ();
 use Test::More;
 
 my $t = Bigcache::Test->new;
@@ -495,6 +496,107 @@ for (1 .. 10) {
 }
 
 is $n, 130, 'many variants';
+# -- the command, which needs the store for itself
+
+fill('/latin');
+fill('/vary', 'X-Lang' => 'de', 'X-Two' => 'a:b c');
+fill('/vary', 'X-Lang' => "\xff\\");
+fill('/404');
+fill('/large');
+$t->request('POST', '/pickle/http:%2f%2fa.example%2ftext', 'rest');
+$t->request('POST', '/close');
+
+my $tool = $ENV{BIGCACHE_TOOL} || 'build/bigcache';
+
+# tool(COMMAND, OPTIONS, ARGUMENT ...): exit status, output, errors
+
+sub tool {
+    my ($command, $options, @arguments) = @_;
+    my $pid = fork // die "fork: $!\n";
+
+    if (!$pid) {
+        open STDOUT, '>', $t->dir . '/out' or die;
+        open STDERR, '>', $t->dir . '/err' or die;
+        { exec $tool, $command, @$options, $t->dir . '/store', @arguments; }
+        POSIX::_exit(127);
+    }
+
+    waitpid $pid, 0;
+
+    return ($? & 127 ? "signal $?" : $? >> 8, map { $t->read_file($_) }
+        qw(out err));
+}
+
+my ($status, $out, $err) = tool('ls', [ '-k', 'page' ], 'http://a.example/v');
+my @ls = map { [ split /\t/ ] } grep { !m{/many\t} } split /\n/, $out;
+
+is $status, 0, 'ls: of pages';
+is_deeply [ map { [ @$_[0, 1, 7, 9] ] } grep { $_->[0] !~ /many/ } @ls ],
+    [ [ 'http://a.example/vary', 'page', 'varies', '-' ],
+        map { [ 'http://a.example/vary', 'page', 200, $_ ] }
+        '~x-lang\x00~x-two:', '~x-lang:de\x00~x-two:a:b c',
+        '~x-lang:en\x00~x-two', '~x-lang:\xff\\\\\x00~x-two' ],
+    'ls: variants' or diag $out;
+like $ls[1][8], qr/^20\d\d-\d\d-\d\dT/, 'ls: fresh until';
+($status, $out) = tool('ls', [ '-k', 'page' ], 'http://a.example/404');
+like $out, qr{^http://a\.example/404\tpage\t4\t.*\t-\t404\t20\S+\t-$},
+    'ls: a page without a type';
+($status, $out) = tool('ls', [ '-k', 'json' ]);
+like $out, qr/^k\tjson\t[^\n]*\n\z/, 'ls: of JSON';
+($status, $out) = tool('ls', [ '-k', 'raw' ]);
+like $out, qr{^http://a.example/text\traw\t[^\n]*\n\z}, 'ls: raw';
+is_deeply [ tool('ls', [ '-k', 'page' ], 'x' x 9000) ], [ 0, '', '' ],
+    'ls: a long prefix';
+is_deeply [ tool('ls', [ '-k', 'page' ], 'none') ], [ 0, '', '' ], 'ls: none';
+
+is_deeply [ tool('get', [ '-p' ], 'HTTP://A.example:80/text#x') ],
+    [ 0, $text, '' ], 'get: a page';
+is +(tool('get', [], 'http://a.example/text'))[1], 'rest',
+    'get: the key of the REST API';
+ok +(tool('get', [ '-p' ], 'http://a.example/large'))[1] eq $large,
+    'get: a large page';
+is_deeply [ tool('get', [ '-p' ], 'my key') ], [ 0, 'page /key/a', '' ],
+    'get: a key of its own';
+
+($status, $out, $err) = tool('get', [ '-p', '--head' ],
+    'http://a.example/latin');
+like $out, qr{^status:\ 200\n.*^Content-Type:\ text/html;
+    \ Charset="ISO-8859-1"\n}smx, 'get: the head';
+unlike $out, qr/caf/, 'get: without the body';
+($status, $out, $err) = tool('get', [ '-p', '-i' ], 'http://a.example/404');
+is $out, 'none', 'get: an error';
+like $err, qr/^kind: page\nstored bytes: 4\n.*^type: -\n/sm,
+    'get: what is known';
+
+($status, $out, $err) = tool('get', [ '-p' ], 'http://a.example/vary');
+is "$status $out", '1 ', 'get: variants';
+is $err, "bigcache: the page varies, name one of its variants:\n"
+    . join('', map { "$_->[9]\n" } @ls[1 .. 4]), 'get: which there are';
+is_deeply [ map { +(tool('get', [ '-p' ], $_->[0], $_->[9]))[1] } @ls[1 .. 4] ],
+    [ '-|', 'de|a:b c', 'en|-', "\xff\\|-" ], 'get: each of them';
+
+for (
+    [ 1, 'there is no such page', 'http://a.example/none' ],
+    [ 1, 'there is no such page', 'http://a.example/text', '~x' ],
+    [ 2, 'the URL has no host', 'http:///a' ],
+    [ 2, 'the URL has a user', 'http://u@a.example/text' ],
+    [ 2, 'the URL does not begin with http:// or https://', 'ftp://a/' ],
+    [ 2, 'the variant has a broken escape', 'http://a.example/vary', '\x0' ],
+    [ 2, 'the variant has a broken escape', 'http://a.example/vary', '\xzz' ],
+    [ 2, 'the variant has a broken escape', 'http://a.example/vary', 'a\\' ],
+    [ 2, 'the URL is longer than a key may be', 'x' x 9000 ],
+    [ 2, 'the URL is longer than a key may be', 'http://a/', 'x' x 9000 ],
+) {
+    my ($expected, $why, @arguments) = @$_;
+    my $name = substr "@arguments", 0, 40;
+
+    is_deeply [ tool('get', [ '-p' ], @arguments) ],
+        [ $expected, '', "bigcache: $why\n" ], "get: $name";
+}
+
+is +(tool('check', []))[0], 0, 'check';
+$t->request('POST', '/open');
+
 $t->get('/clear');
 is urls(''), '', 'all are gone';
 is found('http://a.example/vary/many')->status, 404, 'and not found';

@@ -83,7 +83,10 @@ my $t = Bigcache::Test->new->conf($conf);
 for my $arguments ([], ['--help'], ['-h'], ['help'], ['none', '/tmp'],
     ['stat'], ['stat', '/tmp', 'x'], ['get', '/tmp'], ['get', '-i', '/tmp'],
     ['get', '/tmp', 'a', 'b'], ['ls'], ['ls', '/tmp', 'a', 'b'], ['check'],
-    ['compact'], ['check', '/tmp', 'x'])
+    ['compact'], ['check', '/tmp', 'x'], ['get', '--head', '/tmp', 'a'],
+    ['get', '-p', '/tmp'], ['get', '-p', '/tmp', 'a', 'b', 'c'],
+    ['ls', '-k'], ['ls', '-k', 'page'], ['ls', '-k', 'none', '/tmp'],
+    ['ls', '-p', '/tmp', 'a'], ['stat', '-k', 'page', '/tmp'])
 {
     my ($status, $out, $err) = run($t, @$arguments);
 

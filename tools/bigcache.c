@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <sys/stat.h>
 
@@ -30,12 +29,7 @@
 #include "bigcache_release.h"
 #include "bigcache_time.h"
 #include "bigcache_tool.h"
-
-
-/* bytes of a time as text; the most arguments after the command */
-
-#define BIGCACHE_TOOL_TIME  64
-#define BIGCACHE_TOOL_ARGS  2
+#include "bigcache_url.h"
 
 
 typedef int (*bigcache_tool_pt)(bigcache_tool_t *tool);
@@ -62,9 +56,13 @@ typedef struct {
 static int bigcache_tool_version(int libraries);
 static const bigcache_tool_command_t *bigcache_tool_command(
     const char *name);
-static void bigcache_tool_arguments(const bigcache_tool_command_t *command,
-    int argc, char **argv);
-static int bigcache_tool_run(const bigcache_tool_command_t *command);
+static int bigcache_tool_arguments(bigcache_tool_t *tool,
+    const bigcache_tool_command_t *command, int argc, char **argv);
+static int bigcache_tool_option(bigcache_tool_t *tool,
+    const bigcache_tool_command_t *command, const char *option,
+    const char *value);
+static int bigcache_tool_run(bigcache_tool_t *tool,
+    const bigcache_tool_command_t *command);
 static int bigcache_tool_lock(bigcache_tool_t *tool);
 static int bigcache_tool_owner(const char *path);
 static int bigcache_tool_stat(bigcache_tool_t *tool);
@@ -74,29 +72,29 @@ static int bigcache_tool_stat_print(const bigcache_tool_stat_t *stat);
 static int bigcache_tool_ls(bigcache_tool_t *tool);
 static bigcache_rc_t bigcache_tool_ls_key(void *data,
     const bigcache_str_t *key, const bigcache_str_t *value);
-static const char *bigcache_tool_kind(const bigcache_record_t *record);
+static void bigcache_tool_ls_page(bigcache_tool_t *tool,
+    const bigcache_str_t *key, const bigcache_record_t *record);
 static void bigcache_tool_print_type(const bigcache_record_t *record);
-static int bigcache_tool_get(bigcache_tool_t *tool);
-static int bigcache_tool_send(const bigcache_tool_page_t *page);
-static void bigcache_tool_info(const bigcache_record_t *record);
-static int bigcache_tool_walk(bigcache_tool_t *tool,
-    const bigcache_str_t *prefix, bigcache_index_walk_pt handler,
-    void *data);
-static const char *bigcache_tool_time(char *text, int64_t ms);
-static const char *bigcache_tool_expire(char *text, int64_t ms);
-static bigcache_str_t bigcache_tool_argument(int i);
 static void bigcache_tool_log(void *data, int level, const char *text);
 
 
 static const char  bigcache_tool_usage[] =
-    "usage: bigcache COMMAND DIRECTORY [ARGUMENT]\n"
+    "usage: bigcache COMMAND DIRECTORY [ARGUMENT ...]\n"
     "\n"
     "  stat DIRECTORY           how much is stored, and in which segments\n"
-    "  ls DIRECTORY [PREFIX]    the keys, one a line, with tabs between: key,\n"
+    "  ls [-k KIND] DIRECTORY [PREFIX]\n"
+    "                           the keys, one a line, with tabs between: key,\n"
     "                           kind, bytes stored, bytes unpacked, stored\n"
-    "                           at, expires at, content type\n"
+    "                           at, expires at, content type; of pages of\n"
+    "                           upstreams the key is the URL, and there are\n"
+    "                           also status, fresh until, variant\n"
+    "                           -k: only json, raw or page; the prefix of\n"
+    "                           page is that of a URL\n"
     "  get [-i] DIRECTORY KEY   what is stored under the key; -i: and what is\n"
     "                           known of it, on the standard error output\n"
+    "  get -p [-i] [--head] DIRECTORY URL [VARIANT]\n"
+    "                           the body of a page of an upstream; --head:\n"
+    "                           its status and its fields instead\n"
     "  check DIRECTORY          verify all of it, one line for each problem\n"
     "  compact DIRECTORY        remove what has expired, and give back space\n"
     "  -v, -V                   the version; -V: and those of the libraries\n"
@@ -112,22 +110,17 @@ static const char  bigcache_tool_usage[] =
 static const bigcache_tool_command_t  bigcache_tool_commands[] = {
     { "stat", bigcache_tool_stat, 0, 0, 1 },
     { "ls", bigcache_tool_ls, 0, 1, 1 },
-    { "get", bigcache_tool_get, 1, 1, 1 },
+    { "get", bigcache_tool_get, 1, 2, 1 },
     { "check", bigcache_tool_check, 0, 0, 0 },
     { "compact", bigcache_tool_compact, 0, 0, 0 },
     { NULL, NULL, 0, 0, 0 }
 };
 
-/* the rest of the command line: the directory and what follows it */
-
-static char  *bigcache_tool_argv[BIGCACHE_TOOL_ARGS];
-static int    bigcache_tool_argc;
-static int    bigcache_tool_informed;
-
 
 int
 main(int argc, char **argv)
 {
+    bigcache_tool_t                 tool;
     const bigcache_tool_command_t  *command;
 
     if (argc == 2
@@ -136,21 +129,18 @@ main(int argc, char **argv)
         return bigcache_tool_version(argv[1][1] == 'V');
     }
 
+    memset(&tool, 0, sizeof(bigcache_tool_t));
+
     command = (argc < 2) ? NULL : bigcache_tool_command(argv[1]);
 
-    if (command) {
-        bigcache_tool_arguments(command, argc, argv);
-    }
-
     if (command == NULL
-        || bigcache_tool_argc < 1 + command->min
-        || bigcache_tool_argc > 1 + command->max)
+        || bigcache_tool_arguments(&tool, command, argc, argv) == -1)
     {
         (void) fputs(bigcache_tool_usage, stderr);
         return BIGCACHE_TOOL_FAILED;
     }
 
-    return bigcache_tool_run(command);
+    return bigcache_tool_run(&tool, command);
 }
 
 
@@ -184,13 +174,16 @@ bigcache_tool_command(const char *name)
 }
 
 
-/* after "--" there are no options: a key may begin with a dash */
+/*
+ * Returns 0, or -1 if the arguments are not those of the command.  After "--"
+ * there are no options: a key may begin with a dash.
+ */
 
-static void
-bigcache_tool_arguments(const bigcache_tool_command_t *command, int argc,
-    char **argv)
+static int
+bigcache_tool_arguments(bigcache_tool_t *tool,
+    const bigcache_tool_command_t *command, int argc, char **argv)
 {
-    int  i, only;
+    int  i, n, only, max;
 
     only = 0;
 
@@ -201,53 +194,118 @@ bigcache_tool_arguments(const bigcache_tool_command_t *command, int argc,
             continue;
         }
 
-        if (!only
-            && command->handler == bigcache_tool_get
-            && strcmp(argv[i], "-i") == 0)
-        {
-            bigcache_tool_informed = 1;
-            continue;
+        if (!only) {
+            n = bigcache_tool_option(tool, command, argv[i],
+                                     i + 1 < argc ? argv[i + 1] : NULL);
+            if (n == -1) {
+                return -1;
+            }
+
+            if (n) {
+                i += n - 1;
+                continue;
+            }
         }
 
-        if (bigcache_tool_argc < BIGCACHE_TOOL_ARGS) {
-            bigcache_tool_argv[bigcache_tool_argc] = argv[i];
+        if (tool->argc < BIGCACHE_TOOL_ARGS) {
+            tool->argv[tool->argc] = argv[i];
         }
 
-        bigcache_tool_argc++;
+        tool->argc++;
     }
+
+    /* only a page has variants, and a head */
+
+    if (tool->head && !tool->page) {
+        return -1;
+    }
+
+    max = command->max;
+
+    if (command->handler == bigcache_tool_get && !tool->page) {
+        max--;
+    }
+
+    return (tool->argc < 1 + command->min
+            || tool->argc > 1 + max)
+           ? -1 : 0;
+}
+
+
+/*
+ * returns how many words the option takes; 0 if it is none of the command, -1
+ * if it is wrong
+ */
+
+static int
+bigcache_tool_option(bigcache_tool_t *tool,
+    const bigcache_tool_command_t *command, const char *option,
+    const char *value)
+{
+    if (command->handler == bigcache_tool_get) {
+
+        if (strcmp(option, "-i") == 0) {
+            tool->info = 1;
+            return 1;
+        }
+
+        if (strcmp(option, "-p") == 0) {
+            tool->page = 1;
+            return 1;
+        }
+
+        if (strcmp(option, "--head") == 0) {
+            tool->head = 1;
+            return 1;
+        }
+    }
+
+    if (command->handler == bigcache_tool_ls && strcmp(option, "-k") == 0) {
+
+        if (value == NULL) {
+            return -1;
+        }
+
+        tool->kind = (strcmp(value, "json") == 0) ? BIGCACHE_KIND_JSON
+                             : (strcmp(value, "raw") == 0) ? BIGCACHE_KIND_RAW
+                             : (strcmp(value, "page") == 0)
+                               ? BIGCACHE_KIND_PAGE : -1;
+
+        return (tool->kind == -1) ? -1 : 2;
+    }
+
+    return 0;
 }
 
 
 static int
-bigcache_tool_run(const bigcache_tool_command_t *command)
+bigcache_tool_run(bigcache_tool_t *tool,
+    const bigcache_tool_command_t *command)
 {
-    int              status;
-    bigcache_tool_t  tool;
+    int  status;
 
-    memset(&tool, 0, sizeof(bigcache_tool_t));
+    tool->path = tool->argv[0];
+    tool->lock = -1;
+    tool->log.handler = bigcache_tool_log;
+    tool->log.data = tool;
 
-    tool.path = bigcache_tool_argv[0];
-    tool.lock = -1;
-    tool.log.handler = bigcache_tool_log;
-    tool.log.data = &tool;
+    bigcache_purges_init(&tool->purges);
 
-    bigcache_purges_init(&tool.purges);
-
-    status = bigcache_tool_lock(&tool);
+    status = bigcache_tool_lock(tool);
 
     if (status == BIGCACHE_TOOL_OK
         && command->open
-        && bigcache_tool_open(&tool) != BIGCACHE_OK)
+        && bigcache_tool_open(tool) != BIGCACHE_OK)
     {
         status = bigcache_tool_failed("\"%s\" cannot be opened: %s",
-                                      tool.path, tool.error);
+                                      tool->path, tool->error);
     }
 
     if (status == BIGCACHE_TOOL_OK) {
-        status = command->handler(&tool);
+        status = command->handler(tool);
     }
 
-    bigcache_tool_close(&tool);
+    bigcache_tool_close(tool);
 
     if (fflush(stdout) != 0 || ferror(stdout)) {
         return bigcache_tool_failed("cannot write: %s", strerror(errno));
@@ -442,9 +500,23 @@ bigcache_tool_stat_print(const bigcache_tool_stat_t *stat)
 static int
 bigcache_tool_ls(bigcache_tool_t *tool)
 {
+    u_char          data[BIGCACHE_KEY_MAX];
     bigcache_str_t  prefix;
 
-    prefix = bigcache_tool_argument(1);
+    prefix = bigcache_tool_argument(tool, 1);
+
+    if (tool->kind == BIGCACHE_KIND_PAGE) {
+
+        if (prefix.len >= BIGCACHE_KEY_MAX) {
+            return BIGCACHE_TOOL_OK;
+        }
+
+        data[0] = BIGCACHE_PAGE_KEY;
+        memcpy(data + 1, prefix.data, prefix.len);
+
+        prefix.data = data;
+        prefix.len++;
+    }
 
     return bigcache_tool_walk(tool, &prefix, bigcache_tool_ls_key, tool);
 }
@@ -459,6 +531,7 @@ bigcache_tool_ls_key(void *data, const bigcache_str_t *key,
     int                   damaged;
     char                  stored[BIGCACHE_TOOL_TIME];
     char                  expire[BIGCACHE_TOOL_TIME];
+    bigcache_url_t        parts;
     bigcache_record_t     record;
     bigcache_tool_page_t  page;
 
@@ -466,12 +539,18 @@ bigcache_tool_ls_key(void *data, const bigcache_str_t *key,
                == -1);
 
     if (!damaged
-        && bigcache_purges_covers(&tool->purges, key, record.origin))
+        && (bigcache_purges_covers(&tool->purges, key, record.origin)
+            || (tool->kind && (int) record.kind != tool->kind)))
     {
         return BIGCACHE_OK;
     }
 
-    bigcache_tool_print(key);
+    if (bigcache_url_split(&parts, key) == 0) {
+        bigcache_tool_print(&parts.url);
+
+    } else {
+        bigcache_tool_print(key);
+    }
 
     if (damaged) {
         (void) printf("\tdamaged\t-\t-\t-\t-\t-\n");
@@ -485,11 +564,14 @@ bigcache_tool_ls_key(void *data, const bigcache_str_t *key,
                   bigcache_tool_time(stored, (int64_t) record.version / 1000),
                   bigcache_tool_expire(expire, record.expire));
 
-    if (record.type.len == 0) {
+    if (record.kind == BIGCACHE_KIND_PAGE) {
+        bigcache_tool_ls_page(tool, key, &record);
+
+    } else if (record.type.len == 0) {
         (void) printf("-");
 
     } else if (bigcache_tool_page(tool, key, &record, 0, &page) == 0) {
-        bigcache_tool_print_type(&page.record);
+        bigcache_tool_print(&page.record.type);
         bigcache_tool_page_free(tool, &page);
 
     } else {
@@ -502,15 +584,52 @@ bigcache_tool_ls_key(void *data, const bigcache_str_t *key,
 }
 
 
-static const char *
-bigcache_tool_kind(const bigcache_record_t *record)
+/* the columns of a page of an upstream, whose head is with its body */
+
+static void
+bigcache_tool_ls_page(bigcache_tool_t *tool, const bigcache_str_t *key,
+    const bigcache_record_t *record)
 {
-    return (record->kind == BIGCACHE_KIND_JSON) ? "json"
-           : (record->kind == BIGCACHE_KIND_PAGE) ? "page" : "raw";
+    char                  fresh[BIGCACHE_TOOL_TIME];
+    bigcache_url_t        parts;
+    bigcache_head_t       head;
+    bigcache_tool_page_t  page;
+
+    if (bigcache_tool_page(tool, key, record, 0, &page) == -1) {
+        (void) printf("?\t?\t?");
+
+    } else {
+        bigcache_tool_print_type(&page.record);
+
+        if (bigcache_head_decode(&head, page.record.type.data,
+                                 page.record.type.len)
+            == -1)
+        {
+            (void) printf("\t?\t?");
+
+        } else if (head.flags & BIGCACHE_HEAD_VARIES) {
+            (void) printf("\tvaries\t-");
+
+        } else {
+            (void) printf("\t%u\t%s", head.status,
+                          bigcache_tool_time(fresh, head.fresh_until));
+        }
+
+        bigcache_tool_page_free(tool, &page);
+    }
+
+    (void) printf("\t");
+
+    if (bigcache_url_split(&parts, key) == 0 && parts.variant.len) {
+        bigcache_tool_print(&parts.variant);
+
+    } else {
+        (void) printf("-");
+    }
 }
 
 
-/* the content type; of a page it is one of the fields in its head */
+/* the content type of a page is one of the fields in its head */
 
 static void
 bigcache_tool_print_type(const bigcache_record_t *record)
@@ -518,206 +637,14 @@ bigcache_tool_print_type(const bigcache_record_t *record)
     bigcache_str_t   type;
     bigcache_head_t  head;
 
-    type = record->type;
-
-    if (record->kind == BIGCACHE_KIND_PAGE
-        && (bigcache_head_decode(&head, type.data, type.len) == -1
-            || !bigcache_head_find(&head, "content-type", &type)))
+    if (bigcache_head_decode(&head, record->type.data, record->type.len) == -1
+        || !bigcache_head_find(&head, "content-type", &type))
     {
         (void) printf("-");
         return;
     }
 
     bigcache_tool_print(&type);
-}
-
-
-static int
-bigcache_tool_get(bigcache_tool_t *tool)
-{
-    int                   status;
-    bigcache_rc_t         rc;
-    bigcache_str_t        key, value;
-    bigcache_record_t     record;
-    bigcache_tool_page_t  page;
-
-    key = bigcache_tool_argument(1);
-
-    if (key.len > BIGCACHE_KEY_MAX) {
-        return bigcache_tool_failed("the key is over %d bytes long",
-                                    BIGCACHE_KEY_MAX);
-    }
-
-    rc = bigcache_index_get(tool->index, BIGCACHE_NAMES_KEY, &key, &value,
-                            tool->error);
-
-    if (rc == BIGCACHE_MISS) {
-        (void) bigcache_tool_failed("there is no such key");
-        return BIGCACHE_TOOL_WRONG;
-    }
-
-    if (rc != BIGCACHE_OK) {
-        return bigcache_tool_failed("cannot read: %s", tool->error);
-    }
-
-    if (bigcache_record_decode(&record, value.data, value.len) == -1) {
-        (void) bigcache_tool_failed("the record fails its check");
-        status = BIGCACHE_TOOL_WRONG;
-
-    } else if (bigcache_purges_covers(&tool->purges, &key, record.origin)) {
-        (void) bigcache_tool_failed("the key was purged");
-        status = BIGCACHE_TOOL_WRONG;
-
-    } else if (record.expire <= bigcache_time_now()) {
-        (void) bigcache_tool_failed("the key has expired");
-        status = BIGCACHE_TOOL_WRONG;
-
-    } else if (bigcache_tool_page(tool, &key, &record, 1, &page) == -1) {
-        (void) bigcache_tool_failed("the page is damaged: %s", page.problem);
-        status = BIGCACHE_TOOL_WRONG;
-
-    } else {
-        if (bigcache_tool_informed) {
-            bigcache_tool_info(&page.record);
-        }
-
-        status = bigcache_tool_send(&page);
-        bigcache_tool_page_free(tool, &page);
-    }
-
-    bigcache_index_free(&value);
-
-    return status;
-}
-
-
-static int
-bigcache_tool_send(const bigcache_tool_page_t *page)
-{
-    u_char           buf[64 * 1024];
-    uint64_t         done, len;
-    bigcache_data_t  data;
-
-    if (page->fd == -1) {
-        (void) fwrite(page->record.body.data, 1, page->record.body.len,
-                      stdout);
-        return BIGCACHE_TOOL_OK;
-    }
-
-    for (done = 0; done < page->record.length; done += len) {
-
-        len = page->record.length - done;
-        len = (len < sizeof(buf)) ? len : sizeof(buf);
-
-        data = bigcache_data_range(page->fd, page->offset + (off_t) done,
-                                   len);
-
-        if (bigcache_data_read(buf, &data, 1) == -1) {
-            return bigcache_tool_failed("cannot read: %s", strerror(errno));
-        }
-
-        if (fwrite(buf, 1, len, stdout) != len) {
-            break;
-        }
-    }
-
-    return BIGCACHE_TOOL_OK;
-}
-
-
-static void
-bigcache_tool_info(const bigcache_record_t *record)
-{
-    char  stored[BIGCACHE_TOOL_TIME];
-    char  expire[BIGCACHE_TOOL_TIME];
-
-    (void) fprintf(stderr, "kind: %s\nstored bytes: %llu\nunpacked bytes: "
-                   "%llu\nstored: %s\nexpires: %s\ntype: %.*s\n"
-                   "version: %llu\n",
-                   bigcache_tool_kind(record),
-                   (unsigned long long) record->length,
-                   (unsigned long long) record->unpacked,
-                   bigcache_tool_time(stored,
-                                      (int64_t) record->version / 1000),
-                   bigcache_tool_expire(expire, record->expire),
-                   record->type.len ? (int) record->type.len : 1,
-                   record->type.len ? (const char *) record->type.data : "-",
-                   (unsigned long long) record->version);
-
-    if (record->flags & BIGCACHE_FLAG_SEGMENT) {
-        (void) fprintf(stderr, "segment: %016llx\noffset: %llu\n",
-                       (unsigned long long) record->segment,
-                       (unsigned long long) record->offset);
-    }
-}
-
-
-static int
-bigcache_tool_walk(bigcache_tool_t *tool, const bigcache_str_t *prefix,
-    bigcache_index_walk_pt handler, void *data)
-{
-    bigcache_index_walk_t  *walk;
-
-    if (prefix->len > BIGCACHE_KEY_MAX) {
-        return BIGCACHE_TOOL_OK;
-    }
-
-    walk = bigcache_index_walk_begin(tool->index, BIGCACHE_NAMES_KEY, prefix);
-
-    if (walk == NULL) {
-        return bigcache_tool_failed("out of memory");
-    }
-
-    tool->error[0] = '\0';
-
-    if (bigcache_index_walk(walk, handler, data, tool->error) == BIGCACHE_OK
-        || tool->error[0] == '\0')
-    {
-        return BIGCACHE_TOOL_OK;
-    }
-
-    return bigcache_tool_failed("cannot read: %s", tool->error);
-}
-
-
-static const char *
-bigcache_tool_time(char *text, int64_t ms)
-{
-    time_t     sec;
-    struct tm  tm;
-
-    sec = (time_t) (ms / 1000);
-
-    if (gmtime_r(&sec, &tm) == NULL
-        || strftime(text, BIGCACHE_TOOL_TIME, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-    {
-        (void) snprintf(text, BIGCACHE_TOOL_TIME, "%lld",
-                        (long long) ms / 1000);
-    }
-
-    return text;
-}
-
-
-static const char *
-bigcache_tool_expire(char *text, int64_t ms)
-{
-    return (ms == BIGCACHE_NEVER) ? "-" : bigcache_tool_time(text, ms);
-}
-
-
-static bigcache_str_t
-bigcache_tool_argument(int i)
-{
-    const char      *text;
-    bigcache_str_t   s;
-
-    text = (i < bigcache_tool_argc) ? bigcache_tool_argv[i] : "";
-
-    s.data = (const u_char *) text;
-    s.len = strlen(text);
-
-    return s;
 }
 
 

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <sys/stat.h>
 
@@ -143,6 +144,13 @@ bigcache_tool_failed(const char *fmt, ...)
 void
 bigcache_tool_print(const bigcache_str_t *s)
 {
+    bigcache_tool_print_to(stdout, s);
+}
+
+
+void
+bigcache_tool_print_to(FILE *file, const bigcache_str_t *s)
+{
     int            n;
     const u_char  *p, *end;
 
@@ -154,23 +162,100 @@ bigcache_tool_print(const bigcache_str_t *s)
         n = bigcache_utf8_step(p, end);
 
         if (n > 1) {
-            (void) fwrite(p, 1, (size_t) n, stdout);
+            (void) fwrite(p, 1, (size_t) n, file);
             p += n;
             continue;
         }
 
         if (n == 1 && *p >= 0x20 && *p != 0x7f && *p != '\\') {
-            (void) putchar(*p);
+            (void) fputc(*p, file);
 
         } else if (*p == '\\') {
-            (void) fputs("\\\\", stdout);
+            (void) fputs("\\\\", file);
 
         } else {
-            (void) printf("\\x%02x", *p);
+            (void) fprintf(file, "\\x%02x", *p);
         }
 
         p++;
     }
+}
+
+
+const char *
+bigcache_tool_kind(const bigcache_record_t *record)
+{
+    return (record->kind == BIGCACHE_KIND_JSON) ? "json"
+           : (record->kind == BIGCACHE_KIND_PAGE) ? "page" : "raw";
+}
+
+
+const char *
+bigcache_tool_time(char *text, int64_t ms)
+{
+    time_t     sec;
+    struct tm  tm;
+
+    sec = (time_t) (ms / 1000);
+
+    if (gmtime_r(&sec, &tm) == NULL
+        || strftime(text, BIGCACHE_TOOL_TIME, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+    {
+        (void) snprintf(text, BIGCACHE_TOOL_TIME, "%lld",
+                        (long long) ms / 1000);
+    }
+
+    return text;
+}
+
+
+const char *
+bigcache_tool_expire(char *text, int64_t ms)
+{
+    return (ms == BIGCACHE_NEVER) ? "-" : bigcache_tool_time(text, ms);
+}
+
+
+bigcache_str_t
+bigcache_tool_argument(const bigcache_tool_t *tool, int i)
+{
+    const char      *text;
+    bigcache_str_t   s;
+
+    text = (i < tool->argc) ? tool->argv[i] : "";
+
+    s.data = (const u_char *) text;
+    s.len = strlen(text);
+
+    return s;
+}
+
+
+int
+bigcache_tool_walk(bigcache_tool_t *tool, const bigcache_str_t *prefix,
+    bigcache_index_walk_pt handler, void *data)
+{
+    bigcache_index_walk_t  *walk;
+
+    if (prefix->len > BIGCACHE_KEY_MAX) {
+        return BIGCACHE_TOOL_OK;
+    }
+
+    walk = bigcache_index_walk_begin(tool->index, BIGCACHE_NAMES_KEY, prefix);
+
+    if (walk == NULL) {
+        return bigcache_tool_failed("out of memory");
+    }
+
+    tool->error[0] = '\0';
+
+    if (bigcache_index_walk(walk, handler, data, tool->error) == BIGCACHE_OK
+        || tool->error[0] == '\0')
+    {
+        return BIGCACHE_TOOL_OK;
+    }
+
+    return bigcache_tool_failed("cannot read: %s", tool->error);
 }
 
 

@@ -18,6 +18,7 @@
 
 
 #include <limits.h>
+#include <stdio.h>
 
 #include "bigcache_index.h"
 #include "bigcache_purges.h"
@@ -29,9 +30,22 @@
 #define BIGCACHE_TOOL_FAILED  2
 
 
-/* a store that is open for reading, or only locked */
+/* the most arguments: the directory and what follows it; bytes of a time */
+
+#define BIGCACHE_TOOL_ARGS    3
+#define BIGCACHE_TOOL_TIME    64
+
+
+/* the command line, and a store that is open for reading, or only locked */
 
 typedef struct {
+    char                 *argv[BIGCACHE_TOOL_ARGS];
+    int                   argc;
+    int                   kind;      /* -k of ls: BIGCACHE_KIND_*, or 0 */
+    unsigned              info:1;    /* -i of get */
+    unsigned              page:1;    /* -p */
+    unsigned              head:1;    /* --head */
+
     const char           *path;
     int                   lock;
     bigcache_index_t     *index;
@@ -57,6 +71,7 @@ typedef struct {
 
 /* commands that have a file of their own; they return the exit status */
 
+int bigcache_tool_get(bigcache_tool_t *tool);
 int bigcache_tool_check(bigcache_tool_t *tool);
 int bigcache_tool_compact(bigcache_tool_t *tool);
 
@@ -73,9 +88,28 @@ void bigcache_tool_close(bigcache_tool_t *tool);
 int bigcache_tool_failed(const char *fmt, ...)
     __attribute__((format(printf, 1, 2)));
 
-/* prints bytes as one field of a line */
+/* prints bytes as one field of a line; to the standard output */
 
+void bigcache_tool_print_to(FILE *file, const bigcache_str_t *s);
 void bigcache_tool_print(const bigcache_str_t *s);
+
+/* calls handler for all keys that begin with prefix; returns the exit status */
+
+int bigcache_tool_walk(bigcache_tool_t *tool, const bigcache_str_t *prefix,
+    bigcache_index_walk_pt handler, void *data);
+
+/* returns the name of the kind of a record */
+
+const char *bigcache_tool_kind(const bigcache_record_t *record);
+
+/* write a time, or "-" for never, to text, of BIGCACHE_TOOL_TIME bytes */
+
+const char *bigcache_tool_time(char *text, int64_t ms);
+const char *bigcache_tool_expire(char *text, int64_t ms);
+
+/* returns an argument, 0 for the directory; empty if there are not so many */
+
+bigcache_str_t bigcache_tool_argument(const bigcache_tool_t *tool, int i);
 
 /*
  * Reads the page of a record: its header, whose checksum is verified, and, if
