@@ -473,6 +473,15 @@ is $t->get($_)->status, 503, "closed: $_" for '/keys/?kind=page',
     '/page?url=http://a.example/text', '/page/source?url=http://a.example/text';
 $t->request('POST', '/open');
 
+# -- a page that is removed
+
+$t->connect(2)->request('POST', '/text', 'x', Host => 'a.example');
+is found('http://a.example/text')->status, 404, 'removed: is not found';
+is source('http://a.example/text')->status, 404, 'removed: has no source';
+is urls('&prefix=http://a.example/text'), 'http://a.example/text?a=1',
+    'removed: is not listed';
+fill('/text');
+
 # -- many
 
 fill("/many/$_") for 1 .. 130;
