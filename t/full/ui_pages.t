@@ -218,6 +218,26 @@ is $b->js('return document.body.innerText'), $evil, 'by itself: a text';
 isnt $b->js('return document.title'), 'taken', 'by itself: no script';
 is $b->js('return document.contentType'), 'text/plain', 'by itself: its type';
 
+# -- a host with many pages is not counted to its end
+
+my $c = $t->connect(2);
+
+for my $i (1 .. 2100) {
+    $c = $t->connect(2) if $i % 500 == 0;
+    $c->request('GET', "/m$i", undef, Host => 'm.example');
+}
+
+fill('/z', Host => 'z.example');
+$t->wait_for(sub { $t->count >= 2100 }) or BAIL_OUT('pages are not stored');
+
+$b->go('http://127.0.0.1:' . $t->port . '/ui');
+$b->says('#state', qr/open/);
+$b->click('#hosts');
+is $b->says('#url-said', qr/host/), '4 hosts.', 'hosts, one with many pages';
+like join('|', map { join ' ', @$_[0, 1] } rows()),
+    qr{81/ 1\|http://m\.example/ 1,990 or more\|http://z\.example/ 1$},
+    'it is not counted to its end, others are';
+
 # -- not permitted
 
 $b->go('http://127.0.0.1:' . $t->port(3) . '/ui');
