@@ -67,6 +67,7 @@ sub start {
             my $pid = fork;
 
             if (defined $pid && $pid == 0) {
+                alarm 600;
                 close $server;
                 eval { $self->_serve($socket) };
                 POSIX::_exit(0);
