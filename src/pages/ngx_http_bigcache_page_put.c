@@ -36,6 +36,7 @@
 
 typedef struct {
     ngx_http_bigcache_job_t    job;
+    ngx_event_t                late;
     bigcache_str_t             url;
     bigcache_str_t             key;
     u_char                    *head;      /* of BIGCACHE_HEAD_MAX bytes */
@@ -62,6 +63,9 @@ static ngx_http_bigcache_page_put_t *ngx_http_bigcache_page_put_create(
     ngx_http_request_t *r, ngx_http_bigcache_page_ctx_t *ctx);
 static void ngx_http_bigcache_page_put_post(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx, ngx_http_bigcache_page_put_t *put);
+static void ngx_http_bigcache_page_put_wait(
+    ngx_http_bigcache_page_ctx_t *ctx, ngx_http_bigcache_page_put_t *put);
+static void ngx_http_bigcache_page_put_late(ngx_event_t *ev);
 static size_t ngx_http_bigcache_page_put_names(
     ngx_http_bigcache_page_ctx_t *ctx, u_char *dst);
 static void ngx_http_bigcache_page_put_run(ngx_http_bigcache_job_t *job);
@@ -234,8 +238,14 @@ static void
 ngx_http_bigcache_page_put_post(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx, ngx_http_bigcache_page_put_t *put)
 {
+    ngx_uint_t  led;
+
     put->job.large = (bigcache_data_length(&put->body, 1)
                       > BIGCACHE_PAGE_LARGE);
+
+    /* the thread changes that */
+
+    led = put->led;
 
     if (put->job.zone->cache == NULL
         || ngx_http_bigcache_job_post(&put->job) != NGX_OK)
@@ -243,7 +253,54 @@ ngx_http_bigcache_page_put_post(ngx_http_request_t *r,
         ngx_http_bigcache_page_put_end(put, BIGCACHE_BUSY);
         ngx_http_bigcache_page_put_free(put);
         ngx_http_bigcache_page_wait_wake();
+        return;
     }
+
+    if (led) {
+        ngx_http_bigcache_page_put_wait(ctx, put);
+    }
+}
+
+
+/*
+ * The upstream has answered, so those who wait for the page could have it from
+ * there by now.  They wait for the disk no longer than a request that looks for
+ * a page does, or than the upstream has taken.
+ */
+
+static void
+ngx_http_bigcache_page_put_wait(ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_put_t *put)
+{
+    int64_t  took;
+
+    took = (bigcache_time_monotonic_us() - ctx->asked) / 1000;
+
+    put->late.handler = ngx_http_bigcache_page_put_late;
+    put->late.data = put;
+    put->late.log = ngx_cycle->log;
+    put->late.cancelable = 1;
+
+    ngx_add_timer(&put->late, ngx_max((ngx_msec_t) took,
+                                      ctx->conf->lookup_timeout));
+}
+
+
+/* the thread may end the lease meanwhile: the first that does so is right */
+
+static void
+ngx_http_bigcache_page_put_late(ngx_event_t *ev)
+{
+    ngx_http_bigcache_page_put_t  *put;
+
+    put = ev->data;
+
+    (void) bigcache_lease_end(put->job.zone->shm->lease,
+                              bigcache_time_monotonic(), BIGCACHE_LEASE_PASS,
+                              NGX_HTTP_BIGCACHE_PAGE_PUT_PASS, 0,
+                              &put->lease);
+
+    ngx_http_bigcache_page_wait_wake();
 }
 
 
@@ -530,6 +587,10 @@ ngx_http_bigcache_page_put_free(ngx_http_bigcache_page_put_t *put)
     bigcache_page_metrics_add(&put->job.zone->shm->pages, (unsigned) ngx_worker,
                               put->stored ? BIGCACHE_PAGE_METRIC_STORED
                                           : BIGCACHE_PAGE_METRIC_NOT_STORED);
+
+    if (put->late.timer_set) {
+        ngx_del_timer(&put->late);
+    }
 
     if (put->body.fd != -1) {
         (void) close(put->body.fd);

@@ -44,7 +44,12 @@ ngx_http_bigcache_page_wait(ngx_http_request_t *r,
         ngx_queue_init(&ngx_http_bigcache_page_waiting);
     }
 
-    ctx->until = ngx_current_msec + ctx->conf->lock_timeout;
+    if (ctx->until == 0) {
+
+        /* for all leases that it waits for, one after the other */
+
+        ctx->until = ngx_current_msec + ctx->conf->lock_timeout;
+    }
 
     ngx_queue_insert_tail(&ngx_http_bigcache_page_waiting, &ctx->queue);
 

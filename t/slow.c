@@ -1,0 +1,171 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * A library for LD_PRELOAD: while the file SLOW of the environment exists, each
+ * read, write and sync of a file whose path has "/store/" in it takes so many
+ * milliseconds as the file says, and nothing of these files is in memory.
+ */
+
+
+#define _GNU_SOURCE
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+
+/* returns 1 if the descriptor is one of the store and the disk is slow */
+
+static int
+slow(int fd, long *ms)
+{
+    int          saved;
+    FILE        *file;
+    char         link[64], path[PATH_MAX];
+    ssize_t      n;
+    const char  *name;
+
+    saved = errno;
+    name = getenv("SLOW");
+    *ms = 0;
+
+    if (name == NULL || access(name, F_OK) == -1) {
+        errno = saved;
+        return 0;
+    }
+
+    (void) snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+
+    n = readlink(link, path, sizeof(path) - 1);
+    path[n > 0 ? n : 0] = '\0';
+
+    if (strstr(path, "/store/") != NULL && (file = fopen(name, "r")) != NULL) {
+
+        if (fscanf(file, "%ld", ms) != 1) {
+            *ms = 0;
+        }
+
+        (void) fclose(file);
+    }
+
+    errno = saved;
+
+    return *ms > 0;
+}
+
+
+static void
+wait_for_disk(int fd)
+{
+    long             ms;
+    struct timespec  ts;
+
+    if (slow(fd, &ms)) {
+        ts.tv_sec = ms / 1000;
+        ts.tv_nsec = ms % 1000 * 1000000;
+        (void) nanosleep(&ts, NULL);
+    }
+}
+
+
+ssize_t
+preadv2(int fd, const struct iovec *iov, int n, off_t offset, int flags)
+{
+    long      ms;
+    ssize_t  (*next)(int, const struct iovec *, int, off_t, int);
+
+    if (slow(fd, &ms) && (flags & RWF_NOWAIT)) {
+        errno = EAGAIN;
+        return -1;
+    }
+
+    wait_for_disk(fd);
+
+    *(void **) &next = dlsym(RTLD_NEXT, "preadv2");
+
+    return next(fd, iov, n, offset, flags);
+}
+
+
+ssize_t
+preadv64v2(int fd, const struct iovec *iov, int n, off_t offset, int flags)
+{
+    return preadv2(fd, iov, n, offset, flags);
+}
+
+
+ssize_t
+pread(int fd, void *buf, size_t size, off_t offset)
+{
+    ssize_t  (*next)(int, void *, size_t, off_t);
+
+    wait_for_disk(fd);
+
+    *(void **) &next = dlsym(RTLD_NEXT, "pread");
+
+    return next(fd, buf, size, offset);
+}
+
+
+ssize_t
+pread64(int fd, void *buf, size_t size, off_t offset)
+{
+    return pread(fd, buf, size, offset);
+}
+
+
+ssize_t
+pwrite(int fd, const void *buf, size_t size, off_t offset)
+{
+    ssize_t  (*next)(int, const void *, size_t, off_t);
+
+    wait_for_disk(fd);
+
+    *(void **) &next = dlsym(RTLD_NEXT, "pwrite");
+
+    return next(fd, buf, size, offset);
+}
+
+
+ssize_t
+pwrite64(int fd, const void *buf, size_t size, off_t offset)
+{
+    return pwrite(fd, buf, size, offset);
+}
+
+
+ssize_t
+write(int fd, const void *buf, size_t size)
+{
+    ssize_t  (*next)(int, const void *, size_t);
+
+    wait_for_disk(fd);
+
+    *(void **) &next = dlsym(RTLD_NEXT, "write");
+
+    return next(fd, buf, size);
+}
+
+
+int
+fdatasync(int fd)
+{
+    int  (*next)(int);
+
+    wait_for_disk(fd);
+
+    *(void **) &next = dlsym(RTLD_NEXT, "fdatasync");
+
+    return next(fd);
+}
