@@ -56,7 +56,6 @@ sub start {
         $SIG{CHLD} = 'IGNORE';
         $SIG{TERM} = 'DEFAULT';
         $SIG{ALRM} = 'DEFAULT';
-        alarm 600;
 
         while (getppid == $parent) {
             my $ready = '';
@@ -149,6 +148,7 @@ sub _serve {
             sysread $socket, $in, 65536, length $in or return;
         }
 
+        alarm 600;          # a connection may be kept for longer
         $in =~ s/^(.*?)\r\n\r\n//s;
         my ($line, @lines) = split /\r\n/, $1;
         my ($method, $uri) = split / /, $line;
