@@ -152,13 +152,15 @@ END
 }
 
 upstream_tls() {
+    local file=${app_authorities//\\/\\\\}
+
     cat <<END
             proxy_ssl_protocols TLSv1.2 TLSv1.3;
             proxy_ssl_server_name on;
             proxy_ssl_name $app_host;
             proxy_ssl_verify on;
             proxy_ssl_verify_depth 9;
-            proxy_ssl_trusted_certificate "${app_authorities//\"/\\\"}";
+            proxy_ssl_trusted_certificate "${file//\"/\\\"}";
 
 END
 }

@@ -153,7 +153,10 @@ is found('http://a.example/')->status, 404, 'no page';
 is found('http://a.example/')->body,
     '{"detail":"no page of this URL is stored"}', 'no page: why';
 is source('http://a.example/')->body,
-    '{"detail":"no page of this URL is stored"}', 'no source: why';
+    '{"detail":"no page of this URL is stored without a variant"}',
+    'no source: why';
+is $t->get('/page?url=http://a.example/&after=')->status, 404,
+    'no page: "after" is empty';
 
 # -- rows
 
@@ -269,7 +272,13 @@ for (
     [ '/page?url=http://a/&limit=x', 'limit is not a number from 1 to 1000' ],
     [ '/page?url=http://a/&variant=%', 'variant has a broken escape' ],
     [ '/page?url=http://a/&variant=' . 'a' x 8193,
-        'variant is longer than 8192 bytes' ],
+        'the URL and the variant are longer than 8192 bytes' ],
+    [ '/page/source?url=http://a/&variant=' . 'a' x 8192,
+        'the URL and the variant are longer than 8192 bytes' ],
+    [ '/page/source?url=http://a/&variant=' . 'a' x 8182,
+        'the URL and the variant are longer than 8192 bytes' ],
+    [ '/page/source?key=' . 'a' x 8191 . '&variant=a',
+        'the URL and the variant are longer than 8192 bytes' ],
     [ '/page?url=http://a/&after=' . 'a' x 8190,
         'the key is longer than 8192 bytes' ],
     [ '/page/source', 'either url or key is needed' ],
@@ -282,6 +291,12 @@ for (
     is $r->status, 400, "wrong: $name";
     is $r->json->{detail}, $detail, "wrong: $name: why";
 }
+
+# the longest ones that there may be
+
+is $t->get("/page/source?$_")->status, 404, 'a key of 8,192 bytes'
+    for 'url=http://a/&variant=' . 'a' x 8181, 'key=' . 'a' x 8191,
+    'key=' . 'a' x 8189 . '&variant=a';
 
 is $t->request($_, '/page?url=http://a/', 'x')->status, 405, "$_ /page"
     for qw(POST PUT DELETE PATCH);
@@ -389,6 +404,16 @@ is $t->get('/page?key=my%20key')->json->{variants}[0]{status}, 200, 'a key';
 is $t->get('/page/source?key=my+key')->status, 404, 'a plus is a plus';
 is $t->get('/page/source?key=my%20key')->body, 'page /key/a', 'its source';
 is urls('&prefix=my'), 'my key', 'in the list';
+
+# one behind all others
+
+my $behind = "\xff\xff\xff";
+my @rest = map { $_->{key} } @{ $t->get('/keys/?limit=1000')->json->{keys} };
+ask('/key/behind', 'X-Key' => $behind);
+ok $t->wait_for(sub { urls('&prefix=%FF') ne '' }), 'a page with a great key';
+is_deeply [ map { $_->{key} }
+    @{ $t->get('/keys/?limit=1000')->json->{keys} } ], \@rest,
+    'the keys of the REST API are those without it';
 
 # stale ones
 

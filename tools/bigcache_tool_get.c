@@ -54,11 +54,20 @@ bigcache_tool_get(bigcache_tool_t *tool)
                             tool->error);
 
     if (rc == BIGCACHE_MISS) {
-        (void) bigcache_tool_failed(tool->page
-                                    ? "there is no such page"
-                                    : "there is no such key");
+        status = BIGCACHE_TOOL_WRONG;
+
+        (void) bigcache_tool_failed(tool->page ? "there is no such page"
+                                               : "there is no such key");
+
+        if (tool->page && bigcache_tool_argument(tool, 2).len == 0) {
+
+            /* nginx may have changed its URI, which is in the key then */
+
+            status = bigcache_tool_get_variants(tool, &key);
+        }
+
         free(memory);
-        return BIGCACHE_TOOL_WRONG;
+        return status;
     }
 
     if (rc != BIGCACHE_OK) {
@@ -182,6 +191,8 @@ bigcache_tool_get_found(bigcache_tool_t *tool, const bigcache_str_t *key,
            == 0)
     {
         if (head.flags & BIGCACHE_HEAD_VARIES) {
+            (void) bigcache_tool_failed("the page varies, name one of its "
+                                        "variants:");
             return bigcache_tool_get_variants(tool, key);
         }
 
@@ -280,8 +291,6 @@ bigcache_tool_get_variants(bigcache_tool_t *tool, const bigcache_str_t *key)
     int              status;
     u_char          *data;
     bigcache_str_t   prefix;
-
-    (void) bigcache_tool_failed("the page varies, name one of its variants:");
 
     data = malloc(key->len + 1);
     if (data == NULL) {
@@ -382,15 +391,18 @@ bigcache_tool_get_info(const bigcache_record_t *record)
     }
 
     (void) fprintf(stderr, "kind: %s\nstored bytes: %llu\nunpacked bytes: "
-                   "%llu\nstored: %s\nexpires: %s\ntype: %.*s\n"
-                   "version: %llu\n",
+                   "%llu\nstored: %s\nexpires: %s\ntype: ",
                    bigcache_tool_kind(record),
                    (unsigned long long) record->length,
                    (unsigned long long) record->unpacked,
                    bigcache_tool_time(stored,
                                       (int64_t) record->version / 1000),
-                   bigcache_tool_expire(expire, record->expire),
-                   (int) type.len, (const char *) type.data,
+                   bigcache_tool_expire(expire, record->expire));
+
+    /* an upstream has made it, and it may have any bytes */
+
+    bigcache_tool_print_to(stderr, &type);
+    (void) fprintf(stderr, "\nversion: %llu\n",
                    (unsigned long long) record->version);
 
     if (record->flags & BIGCACHE_FLAG_SEGMENT) {

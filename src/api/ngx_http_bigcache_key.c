@@ -198,14 +198,21 @@ ngx_http_bigcache_key_page_args(ngx_http_request_t *r, bigcache_op_t *op)
     op->variant.data = variant.data;
     op->variant.len = variant.len;
 
-    if (variant.len > BIGCACHE_KEY_MAX) {
-        return "variant is longer than 8192 bytes";
+    /* the key of a variant is that of the URL, a NUL, and the variant */
+
+    if (variant.len && op->site.len + 1 + variant.len > BIGCACHE_KEY_MAX) {
+        return "the URL and the variant are longer than 8192 bytes";
     }
 
     err = ngx_http_bigcache_key_range_args(r, op);
 
-    if (err || op->after.data == NULL) {
+    if (err) {
         return err;
+    }
+
+    if (op->after.len == 0) {
+        op->after.data = NULL;
+        return NULL;
     }
 
     return ngx_http_bigcache_key_behind(r, &op->site, &op->after);

@@ -122,6 +122,11 @@ bigcache_list_receive(bigcache_list_t *list, const bigcache_str_t *rows,
     at = 0;
 
     while (bigcache_list_row(list, &at, &row)) {
+
+        if (row.key.len > BIGCACHE_KEY_MAX) {
+            return 0;
+        }
+
         list->n++;
     }
 

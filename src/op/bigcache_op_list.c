@@ -29,14 +29,9 @@
 #define BIGCACHE_OP_LIST_TIME  2000
 
 
-/* a key after those of all pages, and before all of the REST API but "" */
-
-static const bigcache_str_t  bigcache_op_list_pages =
-    bigcache_string("\0\377");
-
-
 static bigcache_rc_t bigcache_op_list_parts(bigcache_op_t *op,
     bigcache_json_text_t *text, bigcache_list_t *list);
+static void bigcache_op_list_skip(bigcache_list_t *list);
 static void bigcache_op_list_row(bigcache_json_text_t *text,
     const bigcache_list_row_t *row);
 static void bigcache_op_list_next(bigcache_json_text_t *text,
@@ -119,7 +114,7 @@ bigcache_op_list_parts(bigcache_op_t *op, bigcache_json_text_t *text,
                 /* between the empty key and all others */
 
                 pages = 1;
-                bigcache_list_next(list, &bigcache_op_list_pages);
+                bigcache_op_list_skip(list);
 
                 break;
             }
@@ -142,6 +137,28 @@ bigcache_op_list_parts(bigcache_op_t *op, bigcache_json_text_t *text,
 
     return BIGCACHE_OK;
 }
+
+
+/*
+ * Goes on after the greatest key that a page may have, which is one of the
+ * longest: what a client is asked to name as a key may have any bytes.
+ */
+
+static void
+bigcache_op_list_skip(bigcache_list_t *list)
+{
+    u_char          last[BIGCACHE_KEY_MAX];
+    bigcache_str_t  key;
+
+    memset(last, 0xff, sizeof(last));
+    last[0] = BIGCACHE_PAGE_KEY;
+
+    key.data = last;
+    key.len = sizeof(last);
+
+    bigcache_list_next(list, &key);
+}
+
 
 
 static void

@@ -237,6 +237,14 @@ bigcache_op_page_parts(bigcache_op_page_t *ctx, const bigcache_str_t *prefix)
             n = ctx->n;
             ctx->row(ctx, &row);
             ctx->counted += ctx->n - n;
+
+            /* a look at each page may take long */
+
+            if (bigcache_time_monotonic() >= ctx->deadline) {
+                bigcache_list_next(list, &row.key);
+                list->more = 1;
+                return BIGCACHE_OK;
+            }
         }
 
         after.data = list->next;

@@ -80,7 +80,8 @@ bigcache_op_page_source_get(bigcache_op_t *op, bigcache_head_t *head)
     }
 
     op->missed = op->variant.len ? "the URL has no such variant"
-                                 : "no page of this URL is stored";
+                                 : "no page of this URL is stored without a "
+                                   "variant";
 
     if (rc != BIGCACHE_OK) {
         return rc;
@@ -113,6 +114,11 @@ bigcache_op_page_source_key(bigcache_op_t *op, bigcache_str_t *key,
 
     if (op->variant.len == 0) {
         return BIGCACHE_OK;
+    }
+
+    if (op->site.len + 1 + op->variant.len > BIGCACHE_KEY_MAX) {
+        op->missed = "the URL has no such variant";
+        return BIGCACHE_MISS;
     }
 
     *memory = malloc(op->site.len + 1 + op->variant.len);

@@ -263,6 +263,12 @@ bigcache_index_get(bigcache_index_t *index, u_char space,
     char                   *err, *data;
     bigcache_index_name_t   name;
 
+    /* there is none that is longer */
+
+    if (key->len > BIGCACHE_NAMES_MAX) {
+        return BIGCACHE_MISS;
+    }
+
     bigcache_index_name(index, &name, space, key);
 
     err = NULL;
