@@ -638,6 +638,17 @@ SKIP: {
     is $curl->("--http2 -o $dir/got -w '%{http_version}'", '/tls/text'), 2,
         'HTTP/2';
 
+    # a GET whose end comes after its fields goes to the upstream as it is, and
+    # says nothing about the page for others
+
+    is $curl->("--http2 -X GET -d '' -H 'Accept-Encoding: br' -o $dir/got"
+        . " -w '%{http_code}' -D $dir/head", '/tls/ends_later'), 200,
+        'HTTP/2: a GET that ends later';
+    like $t->read_file('head'), qr/^x-status: PASS\r$/mi, 'is passed';
+    $curl->("--http2 -o $dir/got -D $dir/head", '/tls/ends_later');
+    like $t->read_file('head'), qr/^x-status: MISS\r$/mi,
+        'and is not stored';
+
     # many streams for pages that are stored, or not yet
 
     for my $uri ('/tls/large', '/h2/large') {

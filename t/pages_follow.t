@@ -39,6 +39,9 @@ my $o = Bigcache::Test::Origin->new($t, 1, sub {
     my $chunked = $uri =~ /chunked/;
 
     return (200, [], '') if $request->{method} eq 'POST';
+    return (200, ['Cache-Control' => 'max-age=0', ETag => '"old"',
+        'Content-Type' => 'text/html'], 'small ' x 500)
+        if $uri =~ /grows/ && $n == 1;
 
     my $write = sub {
         my ($bytes) = @_;
@@ -55,7 +58,8 @@ my $o = Bigcache::Test::Origin->new($t, 1, sub {
     $write->(substr $body, 0, FIRST);
 
     my $end = time + 60;
-    sleep 0.01 until -e "$dir/go_$name" || $n > 1 || time > $end;
+    sleep 0.01 until -e "$dir/go_$name" || ($n > 1 && $uri !~ /grows/)
+        || time > $end;
     return if $uri =~ /dies/ && $n == 1;
 
     $write->(substr $body, FIRST);
@@ -233,6 +237,20 @@ ok rest($other) eq body(1), 'and gets all, although the first client has left';
 ok rest($idle) eq body(1), 'so does one that has read nothing so far';
 ok stored('/head'), 'the page is stored';
 is $o->requests('/head'), 1, 'asked once';
+
+# -- a small page that was packed, and has become a large one
+
+my @gzip = ('Accept-Encoding' => 'gzip');
+connection()->request('GET', '/grows', undef);
+ok $t->wait_for(sub { $t->get('/page?url=http://localhost/grows')->status
+    == 200 }), 'a small page is stored';
+$leader = begin('/grows', @gzip);
+asked('/grows', 2);
+$reader = begin('/grows', @gzip);
+ok has($reader, FIRST - 500_000), 'it has grown: one reads along';
+unlike $reader->{head}, qr/^Content-Encoding/m, 'as it is';
+go('grows');
+ok rest($_) eq body(2), 'it has grown: the whole page' for $leader, $reader;
 
 # -- TLS and HTTP/2
 

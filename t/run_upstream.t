@@ -81,7 +81,7 @@ is hit('/page?a=1')->json->{n}, 1, 'nothing was cleared';
 is $t->request_to(2, 'POST', '/cache/k', '{"value":1}')->status, 200,
     'the API stores';
 is $t->request_to(2, 'GET', '/cache/k')->json->{value}, 1, 'and serves';
-is $t->request_to(2, 'GET', '/page?a=1')->status, 404, 'and has no pages';
+is $t->request_to(2, 'GET', '/own')->status, 404, 'and has no pages';
 is $t->request_to(2, 'GET', $_)->status, 200, "$_ is there"
     for qw(/ui /docs /stat);
 is $t->request_to(2, 'GET', '/ui', undef, Host => 'evil.example')->status, 421,

@@ -26,7 +26,7 @@
 /* the most bytes that are kept, and the largest text that is */
 
 #define BIGCACHE_UNPACKED_MAX   (8 * 1024 * 1024)
-#define BIGCACHE_UNPACKED_TEXT  (512 * 1024)
+#define BIGCACHE_UNPACKED_TEXT  (1024 * 1024)
 
 
 typedef struct bigcache_unpacked_s  bigcache_unpacked_t;

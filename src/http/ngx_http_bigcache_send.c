@@ -413,6 +413,10 @@ ngx_http_bigcache_buf(ngx_http_request_t *r, bigcache_data_t *data)
         return NULL;
     }
 
+    /* nginx logs the name if it cannot read */
+
+    ngx_str_set(&b->file->name, "bigcache page");
+
     b->file->fd = data->fd;
     b->file->log = r->connection->log;
 

@@ -275,6 +275,10 @@ ngx_http_bigcache_page_capture_end(ngx_event_pipe_t *p,
     ctx->broken = 1;
     p->cacheable = 0;
 
+    /* what nginx writes to the file from now on may leave bytes out */
+
+    ngx_http_bigcache_page_flow_end(ctx, NULL);
+
     ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_PASS,
                                      NGX_HTTP_BIGCACHE_PAGE_CAPTURE_PASS, 0);
 }

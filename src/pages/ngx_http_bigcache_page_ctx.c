@@ -50,6 +50,7 @@ ngx_http_bigcache_page_ctx_create(ngx_http_request_t *r,
     ctx->request = r;
     ctx->conf = conf;
     ctx->page.body.fd = -1;
+    ctx->file.fd = NGX_INVALID_FILE;
 
     cln->handler = ngx_http_bigcache_page_ctx_cleanup;
 

@@ -127,7 +127,21 @@ ngx_http_bigcache_page_fetch_content(ngx_http_request_t *r)
 
     u = r->upstream;
 
-    if (rc != NGX_DONE || u == NULL || u->cleanup == NULL || ctx->answered) {
+    if (rc != NGX_DONE || u == NULL || ctx->answered) {
+        return rc;
+    }
+
+    if (u->cleanup == NULL) {
+
+        /*
+         * nginx waits for the body, and the upstream will be asked for what the
+         * client asks for: that says nothing about the page
+         */
+
+        ctx->conditional = 0;
+        ctx->latest = 0;
+        ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_NONE, 0, 0);
+
         return rc;
     }
 
@@ -162,6 +176,7 @@ ngx_http_bigcache_page_fetch_header(ngx_http_request_t *r)
             /* another location answers, for example an error_page */
 
             ngx_http_bigcache_page_request_restore(r, ctx);
+            ngx_http_bigcache_page_flow_end(ctx, NULL);
             ngx_http_bigcache_page_lease_end(ctx, BIGCACHE_LEASE_NONE, 0, 0);
         }
 

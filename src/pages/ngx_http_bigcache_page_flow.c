@@ -82,7 +82,10 @@ ngx_http_bigcache_page_flow_wake(ngx_http_bigcache_page_ctx_t *ctx)
 {
     ngx_event_t  *ev;
 
-    /* nginx writes to the file before it looks at posted events */
+    /*
+     * nginx writes to the file before it looks at posted events.  If a thread
+     * writes, readers see the last bytes when more comes.
+     */
 
     if (ctx->flow && !ngx_queue_empty(&ctx->flow->readers)) {
         ev = &ctx->flow->event;
@@ -200,6 +203,7 @@ ngx_http_bigcache_page_flow_join(ngx_http_request_t *r,
     }
 
     bigcache_page_free(&ctx->page);
+    bigcache_page_clear(&ctx->page);
     ctx->page.length = (uint64_t) flow->length;
     ctx->page.unpacked = (uint64_t) flow->length;
 

@@ -43,7 +43,9 @@ ngx_http_bigcache_page_follow(ngx_http_request_t *r)
 
     rc = ngx_http_bigcache_page_follow_header(r, ctx);
 
-    if (rc != NGX_OK || r->header_only) {
+    /* the header may wait for the client: NGX_AGAIN */
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
         return rc;
     }
 
@@ -149,13 +151,13 @@ ngx_http_bigcache_page_follow_piece(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    b->file = ngx_pcalloc(r->pool, sizeof(ngx_file_t));
-    if (b->file == NULL) {
-        return NGX_ERROR;
+    if (ctx->file.fd == NGX_INVALID_FILE) {
+        ctx->file.fd = ctx->flow->fd;
+        ctx->file.log = r->connection->log;
+        ngx_str_set(&ctx->file.name, "bigcache page");
     }
 
-    b->file->fd = ctx->flow->fd;
-    b->file->log = r->connection->log;
+    b->file = &ctx->file;
     b->file_pos = ctx->body_len;
 
     ctx->body_len += size;

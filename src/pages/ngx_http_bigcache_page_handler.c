@@ -73,6 +73,7 @@ ngx_http_bigcache_page_handler(ngx_http_request_t *r)
             /* the request has left another location before it was answered */
 
             ngx_http_bigcache_page_request_restore(r, former);
+            ngx_http_bigcache_page_flow_end(former, NULL);
 
             if (former->error_page) {
                 former->error_page = 0;

@@ -61,6 +61,7 @@ ngx_http_bigcache_page_lookup(ngx_http_request_t *r,
     bigcache_page_t  page;
 
     bigcache_page_free(&ctx->page);
+    bigcache_page_clear(&ctx->page);
     ctx->found = 0;
     ctx->since = bigcache_time_monotonic();
 

@@ -53,6 +53,11 @@ ngx_http_bigcache_page_request(ngx_http_request_t *r,
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
         || r->headers_in.content_length_n > 0
+
+        /* of HTTP/2 and HTTP/3 the end of a body may come later, too */
+
+        || (r->http_version >= NGX_HTTP_VERSION_20
+            && r->headers_in.content_length_n == 0)
         || r->headers_in.chunked
         || r->headers_in.upgrade
         || r->headers_in.if_match

@@ -199,6 +199,10 @@ ngx_http_bigcache_page_send_body(ngx_http_request_t *r,
             return NGX_ERROR;
         }
 
+        /* nginx logs the name if it cannot read */
+
+        ngx_str_set(&b->file->name, "bigcache page");
+
         b->file->fd = data.fd;
         b->file->log = r->connection->log;
         b->file_pos = data.offset;

@@ -189,6 +189,7 @@ struct ngx_http_bigcache_page_ctx_s {
                                                      readers of flow */
     ngx_http_bigcache_page_flow_t    *flow;       /* it leads, or reads, or
                                                      NULL */
+    ngx_file_t                        file;       /* that of flow */
     void                            (*more)(ngx_http_request_t *r,
                                           ngx_http_bigcache_page_ctx_t *ctx);
     ngx_msec_t                        until;      /* it waits until then */

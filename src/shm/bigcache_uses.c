@@ -155,10 +155,16 @@ bigcache_uses_find(const bigcache_uses_bucket_t *bucket, uint64_t hash,
 }
 
 
-/* seconds; the clock goes round in half a year */
+/* seconds; the clock goes round in half a year, and half of that counts */
 
 static uint64_t
 bigcache_uses_age(uint64_t slot, uint64_t second)
 {
-    return (second - (slot >> BIGCACHE_USES_TIME)) & BIGCACHE_USES_CLOCK;
+    uint64_t  age;
+
+    age = (second - (slot >> BIGCACHE_USES_TIME)) & BIGCACHE_USES_CLOCK;
+
+    /* another process may be ahead by a moment */
+
+    return (age > BIGCACHE_USES_CLOCK / 2) ? 0 : age;
 }

@@ -234,8 +234,8 @@ END
     my @replace = ([ qr/127\.0\.0\.1:8000/ => '127.0.0.1:%%PORT_1%%' ],
         [ qr{/srv/site/} => '%%DIR%%/' ]);
 
-    push @replace, [ qr/^ +proxy_\w+ .*;\n/m => '', 7 ],
-        [ qr/^ +\K#(?=uwsgi_|include uwsgi_)/m => '', 6 ]
+    push @replace, [ qr/^ +proxy_\w+ .*;\n/m => '', 10 ],
+        [ qr/^ +\K#(?=uwsgi_|include uwsgi_)/m => '', 9 ]
         if $way eq 'uwsgi';
 
     $t->conf($site->conf('pages-django.conf', @replace))->start;
@@ -335,6 +335,18 @@ sub pages {
         like $v->hit('/language/', 'Accept-Language' => $language)->body,
             qr/^\Q$yes{$language}\E/i, "language $language";
     }
+
+    # the cookie goes before Accept-Language, and the answer does not say so
+
+    $r = $v->get('/language/', 'Accept-Language' => 'en-us',
+        Cookie => 'django_language=de');
+    like $r->body, qr/^\Q$yes{de}\E/i, 'the language of a cookie';
+    like $v->get('/language/', 'Accept-Language' => 'en-us')->body,
+        qr/^\Q$yes{en}\E/i, 'is not that of others';
+    $v->hit('/language/', 'Accept-Language' => 'en-us');
+    like $v->get('/language/', 'Accept-Language' => 'en-us',
+        Cookie => 'django_language=de')->body, qr/^\Q$yes{de}\E/i,
+        'nor is the page of others sent to one with such a cookie';
 
     $r = $v->get('/missing/');
     is $r->status, 404, 'a 404';
