@@ -191,7 +191,8 @@ test_gone(void)
     (void) run(bigcache_op_page_source);
     ok(bigcache_op_failure(&op, &detail) == 404 && op.expired == 1,
        "it has no source");
-    is_str(detail, "no page of this URL is stored", "and it is said");
+    is_str(detail, "no page of this URL is stored without a variant",
+           "and it is said");
 
     get_rc = BIGCACHE_OK;
     kind = BIGCACHE_KIND_RAW;
