@@ -27,8 +27,8 @@ my $block = noise(MB);
 
 sub block { return sprintf('%08d', $_[0]) . substr $block, 8 }
 
-# /known/SIZE and /chunked/SIZE with the size in KB; /held/SIZE/NAME ends only
-# when there is a file NAME
+# /known/SIZE and /chunked/SIZE with the size in KB; /held/SIZE/NAME has sent all
+# when there is a file NAME.sent, and ends only when there is a file NAME
 
 my $o = Bigcache::Test::Origin->new($t, 1, sub {
     my ($request) = @_;
@@ -53,6 +53,7 @@ my $o = Bigcache::Test::Origin->new($t, 1, sub {
     }
 
     if ($kind eq 'held') {
+        $t->write_file("$name.sent", '');
         sleep 0.01 until -e "$dir/$name";
     }
 
@@ -231,18 +232,36 @@ for my $uri ("/known/20000/s$series", "/chunked/20000/s$series") {
     }), "$uri: stored when there is room";
 }
 
-# a worker that is killed while it keeps an answer
+# a client that reads late does not wait for the end of an upstream that pauses
+
+$t->wait_for(sub { free() > (DISK - 1) * MB });
 
 my $c = Bigcache::Test::Connection->new($t->port(2));
 
 $c->send_request('GET', '/held/20000/end');
-$c->read_bytes(19 * MB);
+$t->wait_for(sub { -e "$dir/end.sent" });
+
+my $came = 0;
+
+# after each pause the server has more than the socket takes
+
+for my $n (8, 4, 4) {
+    $came += length(eval { $c->read_bytes($n * MB) } // '');
+    sleep 0.2;
+}
+
+$came += length(eval { $c->read_bytes(20000 * 1024 - $came) } // '');
+is $came, 20000 * 1024, 'a client that reads late gets what has come';
+
+# a worker that is killed while it keeps an answer
 
 my ($worker) = grep {
     grep { m{/disk/temp/} } $t->open_files($_)
 } $t->worker_pids;
 
-ok $worker, 'a worker has a temporary file';
+ok $worker, 'a worker has a temporary file'
+    or diag 'free: ' . free(), map { "\n$_" } map { $t->open_files($_) }
+        $t->worker_pids;
 $t->signal('KILL', $worker) if $worker;
 eval { $c->read_all };
 $t->write_file('end', '');

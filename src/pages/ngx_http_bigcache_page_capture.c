@@ -46,6 +46,7 @@ static ngx_uint_t ngx_http_bigcache_page_capture_small(ngx_http_request_t *r);
 static ngx_int_t ngx_http_bigcache_page_capture_init(void *data);
 static ngx_int_t ngx_http_bigcache_page_capture_filter(ngx_event_pipe_t *p,
     ngx_buf_t *buf);
+static void ngx_http_bigcache_page_capture_send(ngx_http_request_t *r);
 static void ngx_http_bigcache_page_capture_copy(ngx_event_pipe_t *p,
     ngx_http_bigcache_page_ctx_t *ctx, ngx_chain_t *cl);
 static void ngx_http_bigcache_page_capture_end(ngx_event_pipe_t *p,
@@ -209,6 +210,11 @@ ngx_http_bigcache_page_capture_filter(ngx_event_pipe_t *p, ngx_buf_t *buf)
         return NGX_ERROR;
     }
 
+    if (ctx->writing == NULL) {
+        ctx->writing = r->write_event_handler;
+        r->write_event_handler = ngx_http_bigcache_page_capture_send;
+    }
+
     tail = p->in ? p->last_in : &p->in;
 
     rc = ctx->filter(p, buf);
@@ -221,6 +227,46 @@ ngx_http_bigcache_page_capture_filter(ngx_event_pipe_t *p, ngx_buf_t *buf)
     }
 
     return rc;
+}
+
+
+/*
+ * The client can take more.  A pipe that keeps a file sends what it has only
+ * when more comes from the upstream: what the filters hold is sent here, or a
+ * client that was slow would wait for an upstream that pauses.
+ */
+
+static void
+ngx_http_bigcache_page_capture_send(ngx_http_request_t *r)
+{
+    ngx_connection_t              *c;
+    ngx_event_pipe_t              *p;
+    ngx_http_bigcache_page_ctx_t  *ctx;
+
+    c = r->connection;
+    p = r->upstream->pipe;
+    ctx = ngx_http_bigcache_page_ctx_find(r);
+
+    if (ctx == NULL || ctx->writing == NULL) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    /* after an error the filters still know buffers that the pipe has reused */
+
+    if (ctx->armed
+        && r->header_sent
+        && c->data == r
+        && !p->downstream_error
+        && c->write->ready
+        && !c->write->delayed
+        && !c->write->timedout
+        && ngx_http_output_filter(r, NULL) == NGX_ERROR)
+    {
+        p->downstream_error = 1;
+    }
+
+    ctx->writing(r);
 }
 
 

@@ -204,6 +204,7 @@ struct ngx_http_bigcache_page_ctx_s {
     ngx_uint_t                        upstream_status;
     ngx_int_t                       (*filter_init)(void *data);
     ngx_event_pipe_input_filter_pt    filter;
+    ngx_http_event_handler_pt         writing;    /* of the upstream module */
     u_char                           *body;       /* captured in memory */
     off_t                             body_len;   /* captured, or read, so
                                                      far */
