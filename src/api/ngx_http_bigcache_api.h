@@ -48,10 +48,9 @@
                                                  string is none of it */
 #define NGX_HTTP_BIGCACHE_IMPATIENT   0x20000 /* answers without the store if
                                                  that takes long */
-
-
 #define NGX_HTTP_BIGCACHE_URL         0x40000 /* the query string has the URL
                                                  of a page */
+#define NGX_HTTP_BIGCACHE_STORES      0x80000 /* stores the body as a page */
 
 
 /* handler */

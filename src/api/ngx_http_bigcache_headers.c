@@ -13,6 +13,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "bigcache_control.h"
 #include "ngx_http_bigcache_api.h"
 
 
@@ -36,6 +37,8 @@ static const char *ngx_http_bigcache_content_type(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value, size_t offset);
 static const char *ngx_http_bigcache_prefer(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value, size_t offset);
+static const char *ngx_http_bigcache_cache_control(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value, size_t offset);
 static ngx_uint_t ngx_http_bigcache_preference(u_char *p, u_char *last,
     const char *name, const char *value);
 static const char *ngx_http_bigcache_condition(ngx_http_request_t *r,
@@ -58,6 +61,9 @@ static const ngx_http_bigcache_header_t  ngx_http_bigcache_headers_in[] = {
 
     { ngx_string("prefer"), NGX_HTTP_BIGCACHE_PREFER,
       ngx_http_bigcache_prefer, 0 },
+
+    { ngx_string("cache-control"), NGX_HTTP_BIGCACHE_STORES,
+      ngx_http_bigcache_cache_control, 0 },
 
     { ngx_string("if-match"), NGX_HTTP_BIGCACHE_CONDITIONS,
       ngx_http_bigcache_condition, offsetof(bigcache_op_t, match) },
@@ -227,6 +233,29 @@ ngx_http_bigcache_preference(u_char *p, u_char *last, const char *name,
     }
 
     return *expected == '\0' && left == (value == NULL);
+}
+
+
+/* of all directives only "no-transform" is about how a page is stored */
+
+static const char *
+ngx_http_bigcache_cache_control(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value, size_t offset)
+{
+    bigcache_str_t      line;
+    bigcache_control_t  control;
+
+    line.data = value->data;
+    line.len = value->len;
+
+    bigcache_control_init(&control);
+    bigcache_control_add(&control, &line);
+
+    if (control.flags & BIGCACHE_CONTROL_NO_TRANSFORM) {
+        ctx->op.plain = 1;
+    }
+
+    return NULL;
 }
 
 

@@ -50,6 +50,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       BIGCACHE_METRIC_SET,
       NGX_HTTP_BIGCACHE_PREFIX
       |NGX_HTTP_BIGCACHE_BODY
+      |NGX_HTTP_BIGCACHE_STORES
       |NGX_HTTP_BIGCACHE_PREFER
       |NGX_HTTP_BIGCACHE_OWN_SITE
       |NGX_HTTP_BIGCACHE_CONDITIONS,
@@ -102,6 +103,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       BIGCACHE_METRIC_SET,
       NGX_HTTP_BIGCACHE_PREFIX
       |NGX_HTTP_BIGCACHE_BODY
+      |NGX_HTTP_BIGCACHE_STORES
       |NGX_HTTP_BIGCACHE_PREFER
       |NGX_HTTP_BIGCACHE_LIFETIME
       |NGX_HTTP_BIGCACHE_OWN_SITE

@@ -71,6 +71,7 @@ typedef struct {
     bigcache_op_list_t        match;
     bigcache_op_list_t        none_match;
     unsigned                  minimal:1; /* of put: answer without the value */
+    unsigned                  plain:1;  /* of put: the page is not packed */
     unsigned                  gzip:1;   /* the answer may be packed */
     unsigned                  pieces:1; /* or be unpacked while it is sent */
     unsigned                  head:1;   /* only its length is needed */

@@ -36,6 +36,7 @@ bigcache_op_put_json(bigcache_op_t *op)
 
     put.op = op;
     put.body = op->body;
+    put.plain = op->plain;
 
     rc = bigcache_op_write_view(op, &put.view, &put.body);
 
@@ -73,6 +74,7 @@ bigcache_op_put_raw(bigcache_op_t *op)
 
     put.op = op;
     put.body = op->body;
+    put.plain = op->plain;
 
     rc = bigcache_op_put_raw_type(op);
 

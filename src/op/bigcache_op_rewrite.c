@@ -220,6 +220,10 @@ bigcache_op_rewrite_once(bigcache_op_rewrite_t *rw, int *again)
 
     put->origin = live ? page.origin : 0;
 
+    /* what lies as it came was perhaps stored with "no-transform" */
+
+    put->plain = (live && !page.packed);
+
     rc = rw->handler(rw, live ? &page : NULL);
 
     put->expect = NULL;

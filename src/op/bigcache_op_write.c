@@ -317,6 +317,7 @@ bigcache_op_write(bigcache_op_put_t *put, bigcache_put_t *page)
 
     page->key = op->key;
     page->origin = put->origin;
+    page->plain = put->plain;
 
     if (put->expect) {
         page->expect = *put->expect;

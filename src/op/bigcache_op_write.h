@@ -47,6 +47,7 @@ typedef struct {
     const uint64_t       *expect;       /* NULL: what the lists of op accept */
     uint64_t              origin;       /* of the page that it was, or 0 */
     int64_t               expire;       /* ms, BIGCACHE_NEVER */
+    unsigned              plain:1;      /* the page is not packed */
     u_char                time[BIGCACHE_LIFETIME_LEN];
 } bigcache_op_put_t;
 
@@ -77,9 +78,10 @@ bigcache_rc_t bigcache_op_write_lifetime(bigcache_op_put_t *put);
 bigcache_rc_t bigcache_op_write_json(bigcache_op_put_t *put);
 
 /*
- * Stores a page under the key of put->op, if what is stored now is
- * put->expect; or, if that is NULL, if the lists of op accept it.  Returns the
- * code of bigcache_cache_put(), or BIGCACHE_BUSY.
+ * Stores a page under the key of put->op, packed unless put->plain is set.  It
+ * does so if what is stored now is put->expect; or, if that is NULL, if the
+ * lists of op accept it.  Returns the code of bigcache_cache_put(), or
+ * BIGCACHE_BUSY.
  */
 bigcache_rc_t bigcache_op_write(bigcache_op_put_t *put, bigcache_put_t *page);
 
