@@ -51,6 +51,8 @@
 #define NGX_HTTP_BIGCACHE_URL         0x40000 /* the query string has the URL
                                                  of a page */
 #define NGX_HTTP_BIGCACHE_STORES      0x80000 /* stores the body as a page */
+#define NGX_HTTP_BIGCACHE_FRAMES      0x100000 /* the body may be a document
+                                                  and bytes behind it */
 
 
 /* handler */

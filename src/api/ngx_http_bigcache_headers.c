@@ -35,6 +35,8 @@ static const char *ngx_http_bigcache_text(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value, size_t offset);
 static const char *ngx_http_bigcache_content_type(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value, size_t offset);
+static const char *ngx_http_bigcache_batch_type(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value, size_t offset);
 static const char *ngx_http_bigcache_prefer(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value, size_t offset);
 static const char *ngx_http_bigcache_cache_control(ngx_http_request_t *r,
@@ -52,6 +54,9 @@ static const ngx_http_bigcache_header_t  ngx_http_bigcache_headers_in[] = {
 
     { ngx_string("content-type"), NGX_HTTP_BIGCACHE_LIFETIME,
       ngx_http_bigcache_content_type, offsetof(bigcache_op_t, type) },
+
+    { ngx_string("content-type"), NGX_HTTP_BIGCACHE_FRAMES,
+      ngx_http_bigcache_batch_type, 0 },
 
     { ngx_string("x-bigcache-duration"), NGX_HTTP_BIGCACHE_LIFETIME,
       ngx_http_bigcache_text, offsetof(bigcache_op_t, duration) },
@@ -165,6 +170,35 @@ ngx_http_bigcache_content_type(ngx_http_request_t *r,
     return (value->len > BIGCACHE_TYPE_MAX)
            ? "the content type is longer than 1024 bytes"
            : ngx_http_bigcache_text(r, ctx, value, offset);
+}
+
+
+/* the name of the type, which parameters may follow */
+
+static const char *
+ngx_http_bigcache_batch_type(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value, size_t offset)
+{
+    u_char  *p, *last;
+
+    static ngx_str_t  name = ngx_string("application/x-bigcache-batch");
+
+    if (value->len < name.len
+        || ngx_strncasecmp(value->data, name.data, name.len) != 0)
+    {
+        return NULL;
+    }
+
+    last = value->data + value->len;
+
+    for (p = value->data + name.len; p < last && (*p == ' ' || *p == '\t'); p++)
+    {
+        /* void */
+    }
+
+    ctx->op.framed = (p == last || *p == ';');
+
+    return NULL;
 }
 
 

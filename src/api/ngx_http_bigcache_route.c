@@ -157,6 +157,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       ngx_string("/batch"),
       BIGCACHE_METRIC_BATCH,
       NGX_HTTP_BIGCACHE_BODY
+      |NGX_HTTP_BIGCACHE_FRAMES
       |NGX_HTTP_BIGCACHE_LONG
       |NGX_HTTP_BIGCACHE_OWN_SITE
       |NGX_HTTP_BIGCACHE_REMOVES,

@@ -80,6 +80,8 @@ typedef struct {
     unsigned                  brief:1;  /* of get, touch, incr: AGAIN if a
                                            page over BIGCACHE_PAGE_LARGE would
                                            be read; it may be run again */
+    unsigned                  framed:1; /* of batch: bytes are behind the first
+                                           line of the body */
     uint64_t                  most;     /* of get_within: bytes of a reply */
     bigcache_str_t            after;    /* of list: greater keys only */
     unsigned                  limit;    /* of list: keys at most */
@@ -152,7 +154,9 @@ typedef int (*bigcache_op_peek_pt)(bigcache_op_t *op);
  *                     heads.
  * page_source:        BIGCACHE_MISS.  The body of one of them, unpacked.
  * batch:              BIGCACHE_INVALID.  The body is a document with
- *                     "operations"; each has a status of its own.
+ *                     "operations"; each has a status of its own.  If
+ *                     op->framed, it is one line, and the bytes of the sets
+ *                     that have "bytes" are behind it.
  */
 void bigcache_op_get_json(bigcache_op_t *op);
 void bigcache_op_get_raw(bigcache_op_t *op);

@@ -11,6 +11,7 @@
  *     {"operations":[{"op":"get","key":K},
  *                    {"op":"set","key":K,"value":V,"duration":D},
  *                    {"op":"set","key":K,"base64":B,"type":T},
+ *                    {"op":"set","key":K,"bytes":N,"no_transform":true},
  *                    {"op":"delete","key":K},
  *                    {"op":"touch","key":K,"expire":E}]}
  *
@@ -25,7 +26,7 @@
 #include <string.h>
 
 #include "bigcache_json.h"
-#include "bigcache_op_batch_result.h"
+#include "bigcache_op_batch_bytes.h"
 #include "bigcache_time.h"
 
 
@@ -66,8 +67,9 @@ static int bigcache_op_batch_time(bigcache_op_batch_t *batch, unsigned i,
     bigcache_str_t *text, const char *msg);
 static void bigcache_op_batch_get(bigcache_op_batch_t *batch);
 static void bigcache_op_batch_set(bigcache_op_batch_t *batch);
+static int bigcache_op_batch_set_how(bigcache_op_batch_t *batch);
 static void bigcache_op_batch_set_raw(bigcache_op_batch_t *batch);
-static int bigcache_op_batch_bytes(bigcache_op_batch_t *batch);
+static int bigcache_op_batch_base64(bigcache_op_batch_t *batch);
 static void bigcache_op_batch_delete(bigcache_op_batch_t *batch);
 static void bigcache_op_batch_touch(bigcache_op_batch_t *batch);
 static void bigcache_op_batch_free(bigcache_op_batch_t *batch);
@@ -82,8 +84,8 @@ static const bigcache_op_batch_op_t  bigcache_op_batch_ops[] = {
 };
 
 static const char *const  bigcache_op_batch_names[BIGCACHE_BATCH_MEMBERS] = {
-    "op", "key", "value", "base64", "type", "expire", "duration",
-    "if_none_match"
+    "op", "key", "value", "base64", "bytes", "type", "expire", "duration",
+    "if_none_match", "no_transform"
 };
 
 
@@ -105,7 +107,15 @@ bigcache_op_batch(bigcache_op_t *op)
                    : BIGCACHE_NOMEM;
 
     if (rc == BIGCACHE_OK) {
+        rc = bigcache_op_batch_bytes_split(&batch);
+    }
+
+    if (rc == BIGCACHE_OK) {
         rc = bigcache_op_batch_items(&batch, &items);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_op_batch_bytes_check(&batch, &items);
     }
 
     if (rc == BIGCACHE_OK) {
@@ -257,6 +267,7 @@ static void
 bigcache_op_batch_run(bigcache_op_batch_t *batch, const bigcache_str_t *item)
 {
     unsigned                       i;
+    const char                    *msg;
     bigcache_json_error_t          err;
     const bigcache_op_batch_op_t  *known;
 
@@ -272,6 +283,8 @@ bigcache_op_batch_run(bigcache_op_batch_t *batch, const bigcache_str_t *item)
                                          "the operation is not an object");
         return;
     }
+
+    bigcache_op_batch_bytes_take(batch);
 
     for (known = bigcache_op_batch_ops; known->name; known++) {
 
@@ -291,6 +304,13 @@ bigcache_op_batch_run(bigcache_op_batch_t *batch, const bigcache_str_t *item)
     if (known->name == NULL) {
         bigcache_op_batch_result_invalid(batch,
                                      "op is none of get, set, delete, touch");
+        return;
+    }
+
+    msg = bigcache_op_batch_bytes_refused(batch);
+
+    if (msg) {
+        bigcache_op_batch_result_invalid(batch, msg);
         return;
     }
 
@@ -470,27 +490,23 @@ bigcache_op_batch_get(bigcache_op_batch_t *batch)
 static void
 bigcache_op_batch_set(bigcache_op_batch_t *batch)
 {
-    const bigcache_str_t  *base64, *none_match;
+    bigcache_op_t  *one;
 
-    none_match = &batch->named[BIGCACHE_BATCH_NONE_MATCH].extent;
+    one = &batch->one;
 
-    if (none_match->data && none_match->data[0] != 'n') {
-
-        if (!bigcache_json_scan_is(none_match, "*")) {
-            bigcache_op_batch_result_invalid(batch,
-                                             "if_none_match is not \"*\"");
-            return;
-        }
-
-        batch->one.none_match.sent = 1;
-        batch->one.none_match.any = 1;
+    if (!bigcache_op_batch_set_how(batch)) {
+        return;
     }
 
-    base64 = &batch->named[BIGCACHE_BATCH_BASE64].extent;
+    if (bigcache_op_batch_has(batch, BIGCACHE_BATCH_BYTES)) {
+        one->body = bigcache_op_batch_bytes_data(batch);
+        bigcache_op_batch_set_raw(batch);
+        return;
+    }
 
-    if (base64->data == NULL || base64->data[0] == 'n') {
-        batch->one.minimal = 1;
-        bigcache_op_put_json(&batch->one);
+    if (!bigcache_op_batch_has(batch, BIGCACHE_BATCH_BASE64)) {
+        one->minimal = 1;
+        bigcache_op_put_json(one);
         bigcache_op_batch_result(batch);
         return;
     }
@@ -501,9 +517,52 @@ bigcache_op_batch_set(bigcache_op_batch_t *batch)
         return;
     }
 
-    bigcache_op_batch_set_raw(batch);
+    if (bigcache_op_batch_base64(batch)) {
+        bigcache_op_batch_set_raw(batch);
+    }
 }
 
+
+/* reads the members of any set but its page; returns 0 if it has answered */
+
+static int
+bigcache_op_batch_set_how(bigcache_op_batch_t *batch)
+{
+    u_char                 first;
+    const bigcache_str_t  *none_match;
+
+    none_match = &batch->named[BIGCACHE_BATCH_NONE_MATCH].extent;
+
+    if (bigcache_op_batch_has(batch, BIGCACHE_BATCH_NONE_MATCH)) {
+
+        if (!bigcache_json_scan_is(none_match, "*")) {
+            bigcache_op_batch_result_invalid(batch,
+                                             "if_none_match is not \"*\"");
+            return 0;
+        }
+
+        batch->one.none_match.sent = 1;
+        batch->one.none_match.any = 1;
+    }
+
+    if (bigcache_op_batch_has(batch, BIGCACHE_BATCH_NO_TRANSFORM)) {
+
+        first = batch->named[BIGCACHE_BATCH_NO_TRANSFORM].extent.data[0];
+
+        if (first != 't' && first != 'f') {
+            bigcache_op_batch_result_invalid(batch,
+                                   "no_transform is neither true nor false");
+            return 0;
+        }
+
+        batch->one.plain = (first == 't');
+    }
+
+    return 1;
+}
+
+
+/* the body is set already */
 
 static void
 bigcache_op_batch_set_raw(bigcache_op_batch_t *batch)
@@ -512,8 +571,7 @@ bigcache_op_batch_set_raw(bigcache_op_batch_t *batch)
 
     one = &batch->one;
 
-    if (!bigcache_op_batch_bytes(batch)
-        || !bigcache_op_batch_string(batch, BIGCACHE_BATCH_TYPE, &batch->type,
+    if (!bigcache_op_batch_string(batch, BIGCACHE_BATCH_TYPE, &batch->type,
                                      "type is not a string")
         || !bigcache_op_batch_time(batch, BIGCACHE_BATCH_EXPIRE,
                                    &batch->expire,
@@ -547,7 +605,7 @@ bigcache_op_batch_set_raw(bigcache_op_batch_t *batch)
 /* sets the body of the page; returns 0 if it has answered */
 
 static int
-bigcache_op_batch_bytes(bigcache_op_batch_t *batch)
+bigcache_op_batch_base64(bigcache_op_batch_t *batch)
 {
     ssize_t  n;
 
@@ -561,14 +619,14 @@ bigcache_op_batch_bytes(bigcache_op_batch_t *batch)
     }
 
     if (!bigcache_op_batch_string(batch, BIGCACHE_BATCH_BASE64,
-                                  &batch->bytes, "base64 is not a string"))
+                                  &batch->base64, "base64 is not a string"))
     {
         return 0;
     }
 
-    n = batch->bytes.data
-        ? bigcache_json_text_unbase64((u_char *) batch->bytes.data,
-                                      batch->bytes.len)
+    n = batch->base64.data
+        ? bigcache_json_text_unbase64((u_char *) batch->base64.data,
+                                      batch->base64.len)
         : -1;
 
     if (n == -1) {
@@ -577,7 +635,7 @@ bigcache_op_batch_bytes(bigcache_op_batch_t *batch)
         return 0;
     }
 
-    batch->one.body = bigcache_data_bytes(batch->bytes.data, (size_t) n);
+    batch->one.body = bigcache_data_bytes(batch->base64.data, (size_t) n);
 
     return 1;
 }
@@ -611,7 +669,7 @@ bigcache_op_batch_free(bigcache_op_batch_t *batch)
 {
     unsigned         i;
     bigcache_str_t  *texts[] = {
-        &batch->key, &batch->bytes, &batch->type, &batch->expire,
+        &batch->key, &batch->base64, &batch->type, &batch->expire,
         &batch->duration
     };
 

@@ -7,6 +7,7 @@
 /*
  * A batch while it runs, inside src/op only.  bigcache_op_batch.c reads the
  * request and runs its operations one after the other.
+ * bigcache_op_batch_bytes.c finds their bytes behind the document.
  * bigcache_op_batch_result.c writes their results.  The thread that runs the
  * batch owns all of it.
  */
@@ -33,16 +34,20 @@ enum {
     BIGCACHE_BATCH_KEY,
     BIGCACHE_BATCH_VALUE,
     BIGCACHE_BATCH_BASE64,
+    BIGCACHE_BATCH_BYTES,
     BIGCACHE_BATCH_TYPE,
     BIGCACHE_BATCH_EXPIRE,
     BIGCACHE_BATCH_DURATION,
     BIGCACHE_BATCH_NONE_MATCH,
+    BIGCACHE_BATCH_NO_TRANSFORM,
     BIGCACHE_BATCH_MEMBERS
 };
 
 typedef struct {
     bigcache_op_t           *op;        /* the whole */
-    bigcache_op_view_t       view;      /* of its body */
+    bigcache_op_view_t       view;      /* of its body, text: the document */
+    bigcache_str_t           behind;    /* bytes of it that no operation has
+                                           taken yet */
     bigcache_json_text_t     text;      /* of the answer */
     unsigned                 full:1;    /* a page did not fit */
     unsigned                 deleted:1; /* there was a delete */
@@ -54,12 +59,24 @@ typedef struct {
     const char              *name;      /* NULL: unknown */
     bigcache_op_t            one;
     bigcache_json_named_t    named[BIGCACHE_BATCH_MEMBERS];
+    bigcache_str_t           taken;     /* bytes of it behind the document */
     bigcache_str_t           key;       /* memory, as all of these */
-    bigcache_str_t           bytes;
+    bigcache_str_t           base64;
     bigcache_str_t           type;
     bigcache_str_t           expire;
     bigcache_str_t           duration;
 } bigcache_op_batch_t;
+
+
+/* returns 1 if the current operation has a member, which is not null */
+
+static inline int
+bigcache_op_batch_has(const bigcache_op_batch_t *batch, unsigned i)
+{
+    const bigcache_str_t  *member = &batch->named[i].extent;
+
+    return member->data && member->data[0] != 'n';
+}
 
 
 /* each of these writes the result of the current operation */
