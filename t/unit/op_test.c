@@ -35,6 +35,7 @@ static void test_unconditional(void);
 static void test_unknown(void);
 static void test_reasons(void);
 static void test_batch(void);
+static void test_batch_bytes(void);
 static void test_fits(void);
 static void test_work(void);
 static void test_touch_packed(void);
@@ -110,6 +111,9 @@ static uint64_t           put_length;   /* of the last page stored */
 static int                briefly;      /* run it as a brief one? */
 static int                locked_brief; /* was the last lock brief? */
 static uint64_t           put_unpacked;
+static bigcache_data_t    put_first;    /* of its pieces */
+static unsigned           put_plain;
+static unsigned           framed;       /* are bytes behind the body? */
 
 
 int
@@ -132,6 +136,7 @@ main(void)
     test_unknown();
     test_reasons();
     test_batch();
+    test_batch_bytes();
     test_fits();
     test_work();
     test_touch_packed();
@@ -325,6 +330,41 @@ test_batch(void)
 }
 
 
+/* the page that is stored is in the body of the request, not a copy of it */
+
+static void
+test_batch_bytes(void)
+{
+    static const char  body[] =
+        "{\"operations\":["
+        "{\"op\":\"get\",\"key\":\"k\",\"bytes\":2},"
+        "{\"op\":\"set\",\"key\":\"k\",\"bytes\":3,\"no_transform\":true}]}"
+        "\n..abc";
+
+    framed = 1;
+
+    answers(0, BIGCACHE_OK, BIGCACHE_OK);
+    run(bigcache_op_batch, body, 0);
+    ok(replied("{\"results\":[{\"status\":422,\"detail\":\"bytes: only a set "
+               "has them\"},{\"status\":200,\"expire\":null}]}"),
+       "bytes behind a batch");
+    is_int(changes, 1, "bytes behind a batch: one page");
+    is_int(put_length, 3, "bytes behind a batch: so many");
+    ok(put_first.bytes.data == (const u_char *) body + sizeof(body) - 1 - 3,
+       "bytes behind a batch: where they were received");
+    is_int(put_plain, 1, "bytes behind a batch: not to be packed");
+    bigcache_op_free(&op);
+
+    answers(0, BIGCACHE_OK, BIGCACHE_OK);
+    run(bigcache_op_batch, strchr(body, '\n'), 0);
+    is_int(op.rc, BIGCACHE_INVALID, "bytes behind a batch: no document");
+    is_int(changes, 0, "bytes behind a batch: nothing is stored");
+    bigcache_op_free(&op);
+
+    framed = 0;
+}
+
+
 /* a page that does not fit is not unpacked; after the first, it is not read */
 
 static void
@@ -411,6 +451,21 @@ test_touch_packed(void)
     is_int(op.rc, BIGCACHE_OK, "touch: a packed document");
     is_int(put_unpacked, 0, "touch: is packed anew");
     is_int(put_length, found.unpacked, "touch: as long as it was");
+    is_int(put_plain, 0, "touch: to be packed, as it was");
+    bigcache_op_free(&op);
+
+    found.packed = 0;
+    found.length = LONG;
+    found.kind = BIGCACHE_KIND_RAW;
+    free(packed);
+    packed = calloc(1, LONG);
+
+    answers(0, 0, BIGCACHE_OK);
+    run(bigcache_op_rewrite_touch, "{\"expire\":null}", 0);
+
+    is_int(op.rc, BIGCACHE_OK, "touch: bytes that are not packed");
+    is_int(put_plain, 1, "touch: they stay so");
+    is_int(put_length, LONG, "touch: all of them");
     bigcache_op_free(&op);
 
     free(packed);
@@ -571,6 +626,7 @@ run(bigcache_op_pt handler, const char *body, int condition)
     op.body = bigcache_data_bytes((const u_char *) body, strlen(body));
     op.page.body.fd = -1;
     op.brief = (briefly != 0);
+    op.framed = framed;
     op.match.sent = (condition != 0);
     op.match.any = (condition != 0);
 
@@ -655,6 +711,8 @@ engine_put(bigcache_cache_t *cache, const bigcache_put_t *put,
     (void) cache;
 
     put_length = bigcache_data_length(put->data, put->n);
+    put_first = put->data[0];
+    put_plain = put->plain;
     put_unpacked = put->unpacked;
 
     bigcache_page_clear(p);
