@@ -73,6 +73,7 @@ static const u_char *bigcache_json_literal(bigcache_json_scan_t *s,
     const u_char *p, const char *word);
 static inline const u_char *bigcache_json_space(const u_char *p,
     const u_char *end);
+static const u_char *bigcache_json_quote(const u_char *p, const u_char *end);
 static inline const u_char *bigcache_json_plain(const u_char *p,
     const u_char *end);
 
@@ -185,10 +186,7 @@ bigcache_json_scan_item(const bigcache_str_t *array, size_t *at,
             depth--;
 
         } else if (*p == '"') {
-
-            for (p++; *p != '"'; p++) {
-                p += (*p == '\\');
-            }
+            p = bigcache_json_quote(p, end);
         }
     }
 
@@ -201,6 +199,28 @@ bigcache_json_scan_item(const bigcache_str_t *array, size_t *at,
     item->len = p - item->data;
 
     return 1;
+}
+
+
+/* returns the closing quote of a valid string whose opening quote is at p */
+
+static const u_char *
+bigcache_json_quote(const u_char *p, const u_char *end)
+{
+    for (p++; *p != '"'; /* void */ ) {
+
+        if (*p == '\\') {
+            p += 2;
+
+        } else if (*p & 0x80) {
+            p++;
+
+        } else {
+            p = bigcache_json_plain(p, end);
+        }
+    }
+
+    return p;
 }
 
 

@@ -22,11 +22,32 @@
 #define BIGCACHE_JSON_TEXT_FIRST  4096
 
 
-static int bigcache_json_sextet(u_char c);
+static inline int bigcache_json_group(u_char *dst, const u_char *src);
 
 
 static const u_char  bigcache_json_base64[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/* what each byte stands for, 64: it is none of those */
+
+static const u_char  bigcache_json_sextets[] = {
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 62, 64, 64, 64, 63,
+    52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 64, 64, 64, 64, 64, 64,
+    64,  0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 12, 13, 14,
+    15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 64, 64, 64, 64, 64,
+    64, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40,
+    41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64
+};
 
 
 u_char *
@@ -193,9 +214,8 @@ bigcache_json_text_base64(bigcache_json_text_t *text,
 ssize_t
 bigcache_json_text_unbase64(u_char *data, size_t len)
 {
-    int       c;
-    size_t    i, n, padding;
-    uint32_t  group;
+    u_char  *dst, *src, *end, last[4];
+    size_t   padding;
 
     if (len % 4) {
         return -1;
@@ -207,44 +227,54 @@ bigcache_json_text_unbase64(u_char *data, size_t len)
         padding++;
     }
 
-    n = 0;
-    group = 0;
+    dst = data;
+    end = data + len - (padding ? 4 : 0);
 
-    for (i = 0; i < len; i++) {
+    for (src = data; src < end; src += 4) {
 
-        c = (i < len - padding) ? bigcache_json_sextet(data[i]) : 0;
-
-        if (c == -1) {
+        if (bigcache_json_group(dst, src) == -1) {
             return -1;
         }
 
-        group = group << 6 | (uint32_t) c;
-
-        if (i % 4 == 3) {
-            data[n++] = (u_char) (group >> 16);
-            data[n++] = (u_char) (group >> 8);
-            data[n++] = (u_char) group;
-        }
+        dst += 3;
     }
 
-    return (ssize_t) (n - padding);
+    if (padding) {
+        memcpy(last, src, 4);
+        memset(last + 4 - padding, 'A', padding);
+
+        if (bigcache_json_group(dst, last) == -1) {
+            return -1;
+        }
+
+        dst += 3 - padding;
+    }
+
+    return dst - data;
 }
 
 
-static int
-bigcache_json_sextet(u_char c)
+/* the four bytes at src may begin where those at dst do */
+
+static inline int
+bigcache_json_group(u_char *dst, const u_char *src)
 {
-    if (c >= 'A' && c <= 'Z') {
-        return c - 'A';
+    uint32_t  a, b, c, d, group;
+
+    a = bigcache_json_sextets[src[0]];
+    b = bigcache_json_sextets[src[1]];
+    c = bigcache_json_sextets[src[2]];
+    d = bigcache_json_sextets[src[3]];
+
+    if ((a | b | c | d) & 64) {
+        return -1;
     }
 
-    if (c >= 'a' && c <= 'z') {
-        return c - 'a' + 26;
-    }
+    group = a << 18 | b << 12 | c << 6 | d;
 
-    if (c >= '0' && c <= '9') {
-        return c - '0' + 52;
-    }
+    dst[0] = (u_char) (group >> 16);
+    dst[1] = (u_char) (group >> 8);
+    dst[2] = (u_char) group;
 
-    return (c == '+') ? 62 : (c == '/') ? 63 : -1;
+    return 0;
 }

@@ -65,6 +65,15 @@ test_items(void)
     test_items_of("[{\"a\":[1,2],\"}\":\"]\"} ,null]",
                   "{\"a\":[1,2],\"}\":\"]\"}", "null", NULL);
     test_items_of("[\"\"]", "\"\"", NULL);
+
+    /* longer than a word, with what ends one at each place */
+
+    test_items_of("[\"0123456789\\\"],\\\\\",\"012345]\",\"0123456\"]",
+                  "\"0123456789\\\"],\\\\\"", "\"012345]\"",
+                  "\"0123456\"", NULL);
+    test_items_of("[\"\xed\x95\x9c,\xea\xb8\x80]\",\"a\xed\x95\x9c\\\"b],c\"]",
+                  "\"\xed\x95\x9c,\xea\xb8\x80]\"",
+                  "\"a\xed\x95\x9c\\\"b],c\"", NULL);
 }
 
 
