@@ -146,6 +146,26 @@ pwrite64(int fd, const void *buf, size_t size, off_t offset)
 
 
 ssize_t
+pwritev(int fd, const struct iovec *iov, int n, off_t offset)
+{
+    ssize_t  (*next)(int, const struct iovec *, int, off_t);
+
+    wait_for_disk(fd);
+
+    *(void **) &next = dlsym(RTLD_NEXT, "pwritev");
+
+    return next(fd, iov, n, offset);
+}
+
+
+ssize_t
+pwritev64(int fd, const struct iovec *iov, int n, off_t offset)
+{
+    return pwritev(fd, iov, n, offset);
+}
+
+
+ssize_t
 write(int fd, const void *buf, size_t size)
 {
     ssize_t  (*next)(int, const void *, size_t);

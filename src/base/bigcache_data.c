@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/uio.h>
 
 #include "bigcache_crc.h"
 #include "bigcache_data.h"
@@ -133,6 +134,61 @@ bigcache_data_write(int fd, off_t offset, const bigcache_data_t *data,
     }
 
     return 0;
+}
+
+
+int
+bigcache_data_gather(int fd, off_t offset, const bigcache_data_t *data,
+    unsigned n)
+{
+    int            left;
+    size_t         done;
+    ssize_t        rc;
+    unsigned       i;
+    struct iovec  *v, iov[BIGCACHE_DATA_GATHER];
+
+    for (i = 0; i < n; i++) {
+        iov[i].iov_base = (void *) data[i].bytes.data;
+        iov[i].iov_len = data[i].bytes.len;
+    }
+
+    v = iov;
+    left = (int) n;
+
+    for ( ;; ) {
+
+        /* an empty piece, too, is done */
+
+        while (left && v->iov_len == 0) {
+            v++;
+            left--;
+        }
+
+        if (left == 0) {
+            return 0;
+        }
+
+        rc = pwritev(fd, v, left, offset);
+
+        if (rc == -1) {
+            if (errno == EINTR) {
+                continue;
+            }
+
+            return -1;
+        }
+
+        offset += rc;
+
+        for (done = (size_t) rc; done && done >= v->iov_len; v++, left--) {
+            done -= v->iov_len;
+        }
+
+        if (done) {
+            v->iov_base = (u_char *) v->iov_base + done;
+            v->iov_len -= done;
+        }
+    }
 }
 
 

@@ -25,7 +25,9 @@
 
 /* errno for a file that ends too early, and for nothing else */
 
-#define BIGCACHE_DATA_ENDED  ENODATA
+#define BIGCACHE_DATA_ENDED   ENODATA
+
+#define BIGCACHE_DATA_GATHER  8
 
 
 typedef struct {
@@ -60,6 +62,14 @@ int bigcache_data_read(u_char *dst, const bigcache_data_t *data, unsigned n);
  */
 int bigcache_data_write(int fd, off_t offset, const bigcache_data_t *data,
     unsigned n, uint32_t *crc);
+
+/*
+ * Writes n pieces of memory, BIGCACHE_DATA_GATHER of them at most, to fd, from
+ * offset on, by one call of the system unless that writes a part.  Returns 0,
+ * or -1 and errno.
+ */
+int bigcache_data_gather(int fd, off_t offset, const bigcache_data_t *data,
+    unsigned n);
 
 /* updates *crc with the CRC-32 of n pieces; returns the same */
 

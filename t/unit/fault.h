@@ -556,6 +556,16 @@ pwritev(int fd, const struct iovec *iov, int n, off_t offset)
 }
 
 
+ssize_t
+pwritev64(int fd, const struct iovec *iov, int n, off64_t offset)
+{
+    FAULT_NEXT(ssize_t, "pwritev64", int, const struct iovec *, int, off64_t);
+
+    return fault_file(FAULT_WRITE, "pwritev", fd)
+           ? -1 : next(fd, iov, n, offset);
+}
+
+
 int
 fsync(int fd)
 {

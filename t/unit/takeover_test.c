@@ -18,6 +18,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <time.h>
 
 #include <leveldb/c.h>
@@ -69,6 +70,8 @@ static void find_all(void)
 
 static struct {
     ssize_t      (*pwrite)(int fd, const void *buf, size_t n, off_t offset);
+    ssize_t      (*pwritev)(int fd, const struct iovec *iov, int n,
+                            off_t offset);
     ssize_t      (*pread)(int fd, void *buf, size_t n, off_t offset);
     int          (*ftruncate)(int fd, off_t len);
     int          (*listen)(int fd, int backlog);
@@ -1031,6 +1034,7 @@ static void
 find_all(void)
 {
     find(&next.pwrite, "pwrite");
+    find(&next.pwritev, "pwritev");
     find(&next.pread, "pread");
     find(&next.ftruncate, "ftruncate");
     find(&next.listen, "listen");
@@ -1062,6 +1066,17 @@ pwrite(int fd, const void *buf, size_t n, off_t offset)
     }
 
     return next.pwrite(fd, buf, n, offset);
+}
+
+
+ssize_t
+pwritev(int fd, const struct iovec *iov, int n, off_t offset)
+{
+    if (self != PROCESSES) {
+        (void) atomic_fetch_add(&shared->writes[self], 1);
+    }
+
+    return next.pwritev(fd, iov, n, offset);
 }
 
 

@@ -29,14 +29,29 @@ typedef struct {
     void                   *data;
 } bigcache_body_stop_t;
 
+/* a body in memory: of the caller, or joined, for free() */
+
+typedef struct {
+    const bigcache_data_t  *data;
+    unsigned                n;
+    bigcache_data_t         joined;
+    u_char                 *memory;
+} bigcache_body_pieces_t;
+
 
 static bigcache_rc_t bigcache_body_small(bigcache_bodies_t *bodies,
     const bigcache_put_t *put, bigcache_draft_t *draft);
+static int bigcache_body_in_memory(const bigcache_put_t *put);
+static bigcache_rc_t bigcache_body_join(bigcache_bodies_t *bodies,
+    bigcache_draft_t *draft, bigcache_body_pieces_t *pieces);
+static void bigcache_body_joined(bigcache_body_pieces_t *pieces,
+    u_char *memory, size_t len);
 static bigcache_rc_t bigcache_body_pack(bigcache_bodies_t *bodies,
-    bigcache_draft_t *draft, u_char **memory, size_t head);
+    bigcache_draft_t *draft, bigcache_body_pieces_t *pieces);
 static bigcache_rc_t bigcache_body_empty(bigcache_draft_t *draft);
 static bigcache_rc_t bigcache_body_append(bigcache_bodies_t *bodies,
-    const bigcache_put_t *put, bigcache_draft_t *draft, u_char *memory);
+    const bigcache_put_t *put, bigcache_draft_t *draft,
+    const bigcache_body_pieces_t *pieces);
 static bigcache_rc_t bigcache_body_large(bigcache_bodies_t *bodies,
     const bigcache_put_t *put, bigcache_draft_t *draft);
 static bigcache_rc_t bigcache_body_reserve(bigcache_bodies_t *bodies,
@@ -58,6 +73,11 @@ static bigcache_rc_t bigcache_body_sum(bigcache_bodies_t *bodies,
     const bigcache_stored_t *page, const bigcache_body_stop_t *stop,
     uint32_t *crc);
 static bigcache_rc_t bigcache_body_unread(bigcache_bodies_t *bodies);
+
+
+/* behind a body, up to the next entry */
+
+static const u_char  bigcache_body_zeroes[BIGCACHE_SEGMENT_ALIGN];
 
 
 void
@@ -329,59 +349,105 @@ bigcache_body_parse(const bigcache_str_t *key, size_t size,
 }
 
 
-/*
- * builds the entry in one piece of memory: the body, with room for the header
- * in front
- */
-
 static bigcache_rc_t
 bigcache_body_small(bigcache_bodies_t *bodies, const bigcache_put_t *put,
     bigcache_draft_t *draft)
 {
-    size_t          head;
-    u_char         *memory;
-    bigcache_rc_t   rc;
+    bigcache_rc_t           rc;
+    bigcache_body_pieces_t  pieces;
 
-    head = bigcache_segment_entry_header(put->key.len, put->type.len);
+    pieces.data = put->data;
+    pieces.n = put->n;
+    pieces.memory = NULL;
 
-    memory = malloc(head + (size_t) draft->record.length
-                    + BIGCACHE_SEGMENT_ALIGN);
-    if (memory == NULL) {
-        return BIGCACHE_NOMEM;
+    rc = bigcache_body_in_memory(put)
+         ? BIGCACHE_OK : bigcache_body_join(bodies, draft, &pieces);
+
+    if (rc == BIGCACHE_OK && !put->unpacked && !put->plain) {
+        rc = bigcache_body_pack(bodies, draft, &pieces);
     }
-
-    if (bigcache_data_read(memory + head, put->data, put->n) == -1) {
-        free(memory);
-        return bigcache_log_failed(&bodies->conf->log, bodies->conf->path,
-                                   BIGCACHE_ERROR, "read a body",
-                                   strerror(errno));
-    }
-
-    rc = (put->unpacked || put->plain)
-         ? BIGCACHE_OK
-         : bigcache_body_pack(bodies, draft, &memory, head);
 
     if (rc == BIGCACHE_OK) {
 
         /* the head of a page is in its entry */
 
         rc = (draft->record.length || put->kind == BIGCACHE_KIND_PAGE)
-             ? bigcache_body_append(bodies, put, draft, memory)
+             ? bigcache_body_append(bodies, put, draft, &pieces)
              : bigcache_body_empty(draft);
     }
 
-    free(memory);
+    free(pieces.memory);
 
     return rc;
 }
 
 
+/* whether it can be written from where it lies, with two pieces around it */
+
+static int
+bigcache_body_in_memory(const bigcache_put_t *put)
+{
+    unsigned  i;
+
+    for (i = 0; i < put->n; i++) {
+        if (put->data[i].fd != -1) {
+            return 0;
+        }
+    }
+
+    return put->n <= BIGCACHE_DATA_GATHER - 2;
+}
+
+
+/* copies all pieces to one */
+
+static bigcache_rc_t
+bigcache_body_join(bigcache_bodies_t *bodies, bigcache_draft_t *draft,
+    bigcache_body_pieces_t *pieces)
+{
+    size_t   len;
+    u_char  *memory;
+
+    len = (size_t) draft->record.length;
+
+    memory = malloc(len ? len : 1);
+    if (memory == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    if (bigcache_data_read(memory, pieces->data, pieces->n) == -1) {
+        free(memory);
+        return bigcache_log_failed(&bodies->conf->log, bodies->conf->path,
+                                   BIGCACHE_ERROR, "read a body",
+                                   strerror(errno));
+    }
+
+    bigcache_body_joined(pieces, memory, len);
+
+    return BIGCACHE_OK;
+}
+
+
+static void
+bigcache_body_joined(bigcache_body_pieces_t *pieces, u_char *memory,
+    size_t len)
+{
+    free(pieces->memory);
+
+    pieces->memory = memory;
+    pieces->joined = bigcache_data_bytes(memory, len);
+    pieces->data = &pieces->joined;
+    pieces->n = 1;
+}
+
+
 static bigcache_rc_t
 bigcache_body_pack(bigcache_bodies_t *bodies, bigcache_draft_t *draft,
-    u_char **memory, size_t head)
+    bigcache_body_pieces_t *pieces)
 {
     size_t              len, packed;
     u_char             *buf;
+    bigcache_rc_t       rc;
     bigcache_record_t  *record;
 
     record = &draft->record;
@@ -391,20 +457,27 @@ bigcache_body_pack(bigcache_bodies_t *bodies, bigcache_draft_t *draft,
         return BIGCACHE_OK;
     }
 
-    buf = malloc(head + len + BIGCACHE_SEGMENT_ALIGN);
+    if (pieces->n != 1) {
+        rc = bigcache_body_join(bodies, draft, pieces);
+
+        if (rc != BIGCACHE_OK) {
+            return rc;
+        }
+    }
+
+    buf = malloc(len);
     if (buf == NULL) {
         return BIGCACHE_NOMEM;
     }
 
-    packed = bigcache_gzip_pack(buf + head, *memory + head, len);
+    packed = bigcache_gzip_pack(buf, pieces->data->bytes.data, len);
 
     if (packed == 0) {
         free(buf);
         return BIGCACHE_OK;
     }
 
-    free(*memory);
-    *memory = buf;
+    bigcache_body_joined(pieces, buf, packed);
 
     record->length = packed;
     record->flags |= BIGCACHE_FLAG_GZIP;
@@ -433,42 +506,59 @@ bigcache_body_empty(bigcache_draft_t *draft)
 }
 
 
+/* writes the header, the body from where it lies, and what fills the entry */
+
 static bigcache_rc_t
 bigcache_body_append(bigcache_bodies_t *bodies, const bigcache_put_t *put,
-    bigcache_draft_t *draft, u_char *memory)
+    bigcache_draft_t *draft, const bigcache_body_pieces_t *pieces)
 {
-    size_t             head, len;
+    int                rc;
+    size_t             head;
+    u_char            *memory;
+    unsigned           i;
     uint64_t           size;
-    bigcache_rc_t      rc;
-    bigcache_data_t    data;
+    bigcache_rc_t      reserved;
+    bigcache_data_t    data[BIGCACHE_DATA_GATHER];
     bigcache_entry_t   entry;
 
-    rc = bigcache_body_reserve(bodies, put, draft);
-    if (rc != BIGCACHE_OK) {
-        return rc;
+    head = bigcache_segment_entry_header(put->key.len, put->type.len);
+
+    memory = malloc(head);
+    if (memory == NULL) {
+        return BIGCACHE_NOMEM;
     }
 
-    size = bigcache_segment_page_size(&put->key, &draft->record);
-    head = bigcache_segment_entry_header(put->key.len, put->type.len);
-    len = (size_t) draft->record.length;
+    reserved = bigcache_body_reserve(bodies, put, draft);
+
+    if (reserved != BIGCACHE_OK) {
+        free(memory);
+        return reserved;
+    }
 
     entry.record = draft->record;
     entry.key = put->key;
-    entry.body_crc = bigcache_crc(0, memory + head, len);
+    entry.body_crc = 0;
 
+    (void) bigcache_data_crc(pieces->data, pieces->n, &entry.body_crc);
     (void) bigcache_segment_encode(memory, &entry);
-    memset(memory + head + len, 0, (size_t) size - head - len);
 
-    data = bigcache_data_bytes(memory, (size_t) size);
+    size = bigcache_segment_page_size(&put->key, &draft->record);
 
-    if (bigcache_data_write(draft->place.fd, draft->place.offset, &data, 1,
-                            NULL)
-        == -1)
-    {
-        return bigcache_body_unwritten(bodies, draft);
+    data[0] = bigcache_data_bytes(memory, head);
+
+    for (i = 0; i < pieces->n; i++) {
+        data[i + 1] = pieces->data[i];
     }
 
-    return BIGCACHE_OK;
+    data[i + 1] = bigcache_data_bytes(bigcache_body_zeroes,
+                                      (size_t) (size - head
+                                                - draft->record.length));
+
+    rc = bigcache_data_gather(draft->place.fd, draft->place.offset, data,
+                              i + 2);
+    free(memory);
+
+    return (rc == 0) ? BIGCACHE_OK : bigcache_body_unwritten(bodies, draft);
 }
 
 
@@ -487,8 +577,6 @@ bigcache_body_large(bigcache_bodies_t *bodies, const bigcache_put_t *put,
     bigcache_data_t    data, pad;
     bigcache_entry_t   entry;
 
-    static const u_char  zeroes[BIGCACHE_SEGMENT_ALIGN];
-
     rc = bigcache_body_reserve(bodies, put, draft);
     if (rc != BIGCACHE_OK) {
         return rc;
@@ -505,7 +593,7 @@ bigcache_body_large(bigcache_bodies_t *bodies, const bigcache_put_t *put,
         return bigcache_body_unwritten(bodies, draft);
     }
 
-    pad = bigcache_data_bytes(zeroes,
+    pad = bigcache_data_bytes(bigcache_body_zeroes,
                               (size_t) (size - head - draft->record.length));
 
     if (bigcache_data_write(draft->place.fd, offset, put->data, put->n, &crc)
