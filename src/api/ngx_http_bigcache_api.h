@@ -52,7 +52,12 @@
                                                  of a page */
 #define NGX_HTTP_BIGCACHE_STORES      0x80000 /* stores the body as a page */
 #define NGX_HTTP_BIGCACHE_FRAMES      0x100000 /* the body may be a document
-                                                  and bytes behind it */
+                                                  and bytes behind it, and
+                                                  so may the answer */
+
+/* the type of these two */
+
+#define NGX_HTTP_BIGCACHE_BATCH       "application/x-bigcache-batch"
 
 
 /* handler */
@@ -163,6 +168,8 @@ ngx_int_t ngx_http_bigcache_reply_raw(ngx_http_request_t *r,
 ngx_int_t ngx_http_bigcache_reply_stored(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 ngx_int_t ngx_http_bigcache_reply_document(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+ngx_int_t ngx_http_bigcache_reply_batch(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 ngx_int_t ngx_http_bigcache_reply_source(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);

@@ -14,6 +14,7 @@
 #include <ngx_http.h>
 
 #include "bigcache_control.h"
+#include "bigcache_field.h"
 #include "ngx_http_bigcache_api.h"
 
 
@@ -37,6 +38,10 @@ static const char *ngx_http_bigcache_content_type(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value, size_t offset);
 static const char *ngx_http_bigcache_batch_type(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value, size_t offset);
+static const char *ngx_http_bigcache_accept(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value, size_t offset);
+static ngx_uint_t ngx_http_bigcache_accepts_batch(bigcache_str_t *type);
+static ngx_uint_t ngx_http_bigcache_weighs(bigcache_str_t *weight);
 static const char *ngx_http_bigcache_prefer(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value, size_t offset);
 static const char *ngx_http_bigcache_cache_control(ngx_http_request_t *r,
@@ -57,6 +62,9 @@ static const ngx_http_bigcache_header_t  ngx_http_bigcache_headers_in[] = {
 
     { ngx_string("content-type"), NGX_HTTP_BIGCACHE_FRAMES,
       ngx_http_bigcache_batch_type, 0 },
+
+    { ngx_string("accept"), NGX_HTTP_BIGCACHE_FRAMES,
+      ngx_http_bigcache_accept, 0 },
 
     { ngx_string("x-bigcache-duration"), NGX_HTTP_BIGCACHE_LIFETIME,
       ngx_http_bigcache_text, offsetof(bigcache_op_t, duration) },
@@ -179,26 +187,97 @@ static const char *
 ngx_http_bigcache_batch_type(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value, size_t offset)
 {
-    u_char  *p, *last;
+    size_t          at;
+    bigcache_str_t  line, name;
 
-    static ngx_str_t  name = ngx_string("application/x-bigcache-batch");
+    line.data = value->data;
+    line.len = value->len;
+    at = 0;
 
-    if (value->len < name.len
-        || ngx_strncasecmp(value->data, name.data, name.len) != 0)
-    {
-        return NULL;
-    }
-
-    last = value->data + value->len;
-
-    for (p = value->data + name.len; p < last && (*p == ' ' || *p == '\t'); p++)
-    {
-        /* void */
-    }
-
-    ctx->op.framed = (p == last || *p == ';');
+    ctx->op.framed = (bigcache_field_next_parameter(&line, &at, &name)
+                      && bigcache_field_is(&name, NGX_HTTP_BIGCACHE_BATCH));
 
     return NULL;
+}
+
+
+static const char *
+ngx_http_bigcache_accept(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx,
+    ngx_str_t *value, size_t offset)
+{
+    size_t          at;
+    bigcache_str_t  line, type;
+
+    line.data = value->data;
+    line.len = value->len;
+
+    for (at = 0; bigcache_field_next(&line, &at, &type); /* void */ ) {
+        if (ngx_http_bigcache_accepts_batch(&type)) {
+            ctx->op.as_bytes = 1;
+        }
+    }
+
+    return NULL;
+}
+
+
+/*
+ * Only clients that know the type want it.  So it must be named, and weights
+ * are not compared: any but zero will do.
+ */
+
+static ngx_uint_t
+ngx_http_bigcache_accepts_batch(bigcache_str_t *type)
+{
+    size_t                   at;
+    bigcache_str_t           part;
+    bigcache_field_member_t  parameter;
+
+    at = 0;
+
+    if (!bigcache_field_next_parameter(type, &at, &part)
+        || !bigcache_field_is(&part, NGX_HTTP_BIGCACHE_BATCH))
+    {
+        return 0;
+    }
+
+    while (bigcache_field_next_parameter(type, &at, &part)) {
+
+        bigcache_field_split(&part, &parameter);
+
+        if (!parameter.given
+            || (bigcache_field_is(&parameter.name, "q")
+                && !ngx_http_bigcache_weighs(&parameter.value)))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+/* tells whether a weight, RFC 9110, 12.4.2, is a number over zero */
+
+static ngx_uint_t
+ngx_http_bigcache_weighs(bigcache_str_t *weight)
+{
+    size_t      i;
+    ngx_uint_t  over;
+
+    over = 0;
+
+    for (i = 0; i < weight->len; i++) {
+
+        if (weight->data[i] >= '1' && weight->data[i] <= '9') {
+            over = 1;
+
+        } else if (weight->data[i] != '0' && weight->data[i] != '.') {
+            return 0;
+        }
+    }
+
+    return over;
 }
 
 

@@ -143,6 +143,24 @@ ngx_http_bigcache_reply_document(ngx_http_request_t *r,
 }
 
 
+ngx_int_t
+ngx_http_bigcache_reply_batch(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx)
+{
+    static ngx_str_t  batch = ngx_string(NGX_HTTP_BIGCACHE_BATCH);
+
+    if (!ctx->op.as_bytes) {
+        return ngx_http_bigcache_reply_document(r, ctx);
+    }
+
+    ngx_http_bigcache_send_type(r, &batch);
+
+    r->disable_not_modified = 1;
+
+    return ngx_http_bigcache_send_reply(r, ctx);
+}
+
+
 /*
  * The body of a page is not ours: whatever it is, it must not become a page of
  * this site.  So a browser shows it as text, or keeps it as a file.

@@ -164,7 +164,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       NULL,
       bigcache_op_batch,
       ngx_null_string,
-      ngx_http_bigcache_reply_document,
+      ngx_http_bigcache_reply_batch,
       NULL },
 
     { NGX_HTTP_BIGCACHE_READ,

@@ -112,6 +112,9 @@ bigcache_op_free(bigcache_op_t *op)
     free(op->memory);
     op->memory = NULL;
 
+    free(op->bytes);
+    op->bytes = NULL;
+
     bigcache_unpacked_free(op->text);
     op->text = NULL;
 

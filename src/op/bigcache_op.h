@@ -82,6 +82,9 @@ typedef struct {
                                            be read; it may be run again */
     unsigned                  framed:1; /* of batch: bytes are behind the first
                                            line of the body */
+    unsigned                  as_bytes:1; /* of batch: raw pages are answered as
+                                           bytes behind one line; of get_within:
+                                           so is this one */
     uint64_t                  most;     /* of get_within: bytes of a reply */
     bigcache_str_t            after;    /* of list: greater keys only */
     unsigned                  limit;    /* of list: keys at most */
@@ -120,6 +123,7 @@ typedef struct {
                                            text */
     char                      reason[BIGCACHE_ERROR_LEN];
     u_char                   *memory;
+    u_char                   *bytes;    /* of batch: memory, too, or NULL */
     bigcache_unpacked_t      *text;     /* that the reply points into */
 } bigcache_op_t;
 
@@ -156,7 +160,9 @@ typedef int (*bigcache_op_peek_pt)(bigcache_op_t *op);
  * batch:              BIGCACHE_INVALID.  The body is a document with
  *                     "operations"; each has a status of its own.  If
  *                     op->framed, it is one line, and the bytes of the sets
- *                     that have "bytes" are behind it.
+ *                     that have "bytes" are behind it.  If op->as_bytes, the
+ *                     reply is one line, and the raw pages that its gets found
+ *                     are behind it.
  */
 void bigcache_op_get_json(bigcache_op_t *op);
 void bigcache_op_get_raw(bigcache_op_t *op);

@@ -17,6 +17,10 @@
  *
  *     {"results":[{"status":200, ...},{"status":404,"detail":"cache miss"}]}
  *
+ * If op->as_bytes, the answer is one line, and the raw pages are behind it:
+ *
+ *     {"results":[{"status":200,"bytes":5,"type":T,"expire":E}]} LF hello
+ *
  * Each runs as it would in a request of its own.  Its object is the body of a
  * set or a touch.
  */
@@ -51,6 +55,7 @@ typedef struct {
 } bigcache_op_batch_op_t;
 
 
+static void bigcache_op_batch_reply(bigcache_op_batch_t *batch);
 static bigcache_rc_t bigcache_op_batch_items(bigcache_op_batch_t *batch,
     bigcache_str_t *items);
 static void bigcache_op_batch_all(bigcache_op_batch_t *batch,
@@ -131,12 +136,30 @@ bigcache_op_batch(bigcache_op_t *op)
     }
 
     bigcache_op_write_view_free(&batch.view);
-
-    op->memory = batch.text.data;
-    op->reply[0] = bigcache_data_bytes(batch.text.data, batch.text.len);
-    op->nreply = 1;
+    bigcache_op_batch_reply(&batch);
 
     bigcache_op_finish(op, rc);
+}
+
+
+static void
+bigcache_op_batch_reply(bigcache_op_batch_t *batch)
+{
+    bigcache_op_t  *op;
+
+    op = batch->op;
+
+    op->memory = batch->text.data;
+    op->reply[0] = bigcache_data_bytes(batch->text.data, batch->text.len);
+    op->nreply = 1;
+
+    if (batch->bytes.len) {
+        op->reply[1] = bigcache_data_bytes(batch->bytes.data,
+                                           batch->bytes.len);
+        op->nreply = 2;
+    }
+
+    op->bytes = batch->bytes.data;
 }
 
 
@@ -214,7 +237,7 @@ bigcache_op_batch_all(bigcache_op_batch_t *batch, const bigcache_str_t *items)
         bigcache_op_batch_item(batch, &item);
     }
 
-    bigcache_json_text_puts(&batch->text, "]}");
+    bigcache_json_text_puts(&batch->text, batch->op->as_bytes ? "]}\n" : "]}");
 }
 
 
@@ -463,8 +486,9 @@ bigcache_op_batch_get(bigcache_op_batch_t *batch)
     bigcache_op_t  *one;
 
     one = &batch->one;
-    len = batch->text.len;
+    len = batch->text.len + batch->bytes.len;
 
+    one->as_bytes = batch->op->as_bytes;
     one->most = (len < BIGCACHE_OP_BATCH_ANSWER)
                 ? BIGCACHE_OP_BATCH_ANSWER - len : 0;
 

@@ -5,7 +5,8 @@
 
 
 /*
- * Writes the results of a batch as JSON.
+ * Writes the results of a batch as JSON, and raw pages as bytes behind it if
+ * the client wants that.
  */
 
 
@@ -26,6 +27,11 @@ static void bigcache_op_batch_page(bigcache_op_batch_t *batch,
     const bigcache_str_t *bytes);
 static void bigcache_op_batch_raw(bigcache_op_batch_t *batch,
     const bigcache_str_t *bytes);
+static void bigcache_op_batch_behind(bigcache_op_batch_t *batch);
+static bigcache_rc_t bigcache_op_batch_behind_read(bigcache_op_batch_t *batch,
+    size_t len);
+static void bigcache_op_batch_one_line(u_char *data, size_t len);
+static void bigcache_op_batch_type(bigcache_op_batch_t *batch);
 static void bigcache_op_batch_expire(bigcache_op_batch_t *batch);
 static void bigcache_op_batch_tally(bigcache_op_batch_t *batch,
     unsigned status);
@@ -87,6 +93,11 @@ bigcache_op_batch_result_page(bigcache_op_batch_t *batch)
 
     one = &batch->one;
 
+    if (one->as_bytes && one->page.kind == BIGCACHE_KIND_RAW) {
+        bigcache_op_batch_behind(batch);
+        return;
+    }
+
     /* for a document: what follows the brace */
 
     data = &one->reply[one->nreply - 1];
@@ -133,21 +144,115 @@ bigcache_op_batch_page(bigcache_op_batch_t *batch,
     bigcache_op_batch_tally(batch, 200);
     bigcache_json_text_puts(&batch->text, "{\"status\":200,");
     bigcache_json_text_add(&batch->text, bytes->data, bytes->len);
+
+    if (batch->op->as_bytes && !batch->text.failed) {
+        bigcache_op_batch_one_line(batch->text.data + batch->text.len
+                                   - bytes->len, bytes->len);
+    }
+}
+
+
+/* white space is as it was sent, but no string of JSON has such bytes */
+
+static void
+bigcache_op_batch_one_line(u_char *data, size_t len)
+{
+    size_t        i;
+    u_char       *p, *last;
+    const u_char  ends[] = { '\n', '\r' };
+
+    last = data + len;
+
+    for (i = 0; i < sizeof(ends); i++) {
+
+        for (p = data;
+             p < last && (p = memchr(p, ends[i], (size_t) (last - p)));
+             p++)
+        {
+            *p = ' ';
+        }
+    }
 }
 
 
 static void
 bigcache_op_batch_raw(bigcache_op_batch_t *batch, const bigcache_str_t *bytes)
 {
-    const bigcache_str_t  *type;
-
-    type = &batch->one.page.type;
-
     batch->op->hits++;
 
     bigcache_op_batch_tally(batch, 200);
     bigcache_json_text_puts(&batch->text, "{\"status\":200,\"base64\":");
     bigcache_json_text_base64(&batch->text, bytes);
+    bigcache_op_batch_type(batch);
+    bigcache_op_batch_expire(batch);
+    bigcache_json_text_puts(&batch->text, "}");
+}
+
+
+static void
+bigcache_op_batch_behind(bigcache_op_batch_t *batch)
+{
+    size_t          len;
+    bigcache_op_t  *one;
+
+    one = &batch->one;
+    len = (size_t) bigcache_data_length(one->reply, 1);
+
+    one->rc = bigcache_op_batch_behind_read(batch, len);
+
+    if (one->rc != BIGCACHE_OK) {
+        bigcache_op_batch_result(batch);
+        return;
+    }
+
+    batch->op->hits++;
+
+    bigcache_op_batch_tally(batch, 200);
+    bigcache_json_text_puts(&batch->text, "{\"status\":200,\"bytes\":");
+    bigcache_json_text_number(&batch->text, len);
+    bigcache_op_batch_type(batch);
+    bigcache_op_batch_expire(batch);
+    bigcache_json_text_puts(&batch->text, "}");
+}
+
+
+/* what lies in a file is read to its place in the answer */
+
+static bigcache_rc_t
+bigcache_op_batch_behind_read(bigcache_op_batch_t *batch, size_t len)
+{
+    u_char         *p;
+    bigcache_op_t  *one;
+
+    one = &batch->one;
+
+    if (len == 0) {
+        return BIGCACHE_OK;
+    }
+
+    p = bigcache_json_text_room(&batch->bytes, len);
+
+    if (p == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    if (bigcache_data_read(p, one->reply, 1) == -1) {
+        batch->bytes.len -= len;
+        return bigcache_cache_failed(one->cache, "read a page",
+                                     strerror(errno));
+    }
+
+    return BIGCACHE_OK;
+}
+
+
+static void
+bigcache_op_batch_type(bigcache_op_batch_t *batch)
+{
+    const bigcache_str_t  *type;
+
+    type = &batch->one.page.type;
+
     bigcache_json_text_puts(&batch->text, ",\"type\":");
 
     if (type->len) {
@@ -156,9 +261,6 @@ bigcache_op_batch_raw(bigcache_op_batch_t *batch, const bigcache_str_t *bytes)
     } else {
         bigcache_json_text_puts(&batch->text, "null");
     }
-
-    bigcache_op_batch_expire(batch);
-    bigcache_json_text_puts(&batch->text, "}");
 }
 
 

@@ -49,6 +49,7 @@ typedef struct {
     bigcache_str_t           behind;    /* bytes of it that no operation has
                                            taken yet */
     bigcache_json_text_t     text;      /* of the answer */
+    bigcache_json_text_t     bytes;     /* of it behind the text */
     unsigned                 full:1;    /* a page did not fit */
     unsigned                 deleted:1; /* there was a delete */
     int64_t                  end;       /* monotonic ms: no operation after */

@@ -109,7 +109,7 @@ bigcache_op_get_page(bigcache_op_t *op, int raw)
 }
 
 
-/* in a batch: the document without its key, or bytes in base64 */
+/* in a batch: the document without its key, or bytes, perhaps in base64 */
 
 static int
 bigcache_op_get_fits(const bigcache_op_t *op)
@@ -119,8 +119,8 @@ bigcache_op_get_fits(const bigcache_op_t *op)
 
     page = &op->page;
 
-    size = (page->kind == BIGCACHE_KIND_JSON)
-           ? page->unpacked - page->head
+    size = (page->kind == BIGCACHE_KIND_JSON) ? page->unpacked - page->head
+           : op->as_bytes ? page->unpacked
            : (page->unpacked + 2) / 3 * 4;
 
     return size <= op->most;

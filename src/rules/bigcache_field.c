@@ -13,11 +13,30 @@
 #include "bigcache_field.h"
 
 
-static size_t bigcache_field_end(const bigcache_str_t *value, size_t at);
+static int bigcache_field_part(const bigcache_str_t *value, size_t *at,
+    u_char separator, bigcache_str_t *member);
+static size_t bigcache_field_end(const bigcache_str_t *value, size_t at,
+    u_char separator);
 
 
 int
 bigcache_field_next(const bigcache_str_t *value, size_t *at,
+    bigcache_str_t *member)
+{
+    return bigcache_field_part(value, at, ',', member);
+}
+
+
+int
+bigcache_field_next_parameter(const bigcache_str_t *value, size_t *at,
+    bigcache_str_t *member)
+{
+    return bigcache_field_part(value, at, ';', member);
+}
+
+
+static int
+bigcache_field_part(const bigcache_str_t *value, size_t *at, u_char separator,
     bigcache_str_t *member)
 {
     size_t          end;
@@ -25,7 +44,7 @@ bigcache_field_next(const bigcache_str_t *value, size_t *at,
 
     while (*at < value->len) {
 
-        end = bigcache_field_end(value, *at);
+        end = bigcache_field_end(value, *at, separator);
         part.data = value->data + *at;
         part.len = end - *at;
 
@@ -173,10 +192,10 @@ bigcache_field_token(u_char c)
 }
 
 
-/* returns where the next comma is that is in no quoted string, or the end */
+/* returns where the next separator in no quoted string is, or the end */
 
 static size_t
-bigcache_field_end(const bigcache_str_t *value, size_t at)
+bigcache_field_end(const bigcache_str_t *value, size_t at, u_char separator)
 {
     size_t  quoted;
 
@@ -192,8 +211,8 @@ bigcache_field_end(const bigcache_str_t *value, size_t at)
             at += quoted;
             break;
 
-        case ',':
-            if (!quoted) {
+        default:
+            if (value->data[at] == separator && !quoted) {
                 return at;
             }
         }

@@ -42,6 +42,11 @@ typedef struct {
 int bigcache_field_next(const bigcache_str_t *value, size_t *at,
     bigcache_str_t *member);
 
+/* the same for what is separated by semicolons: a value and its parameters */
+
+int bigcache_field_next_parameter(const bigcache_str_t *value, size_t *at,
+    bigcache_str_t *member);
+
 /* returns the text without white space at its ends */
 
 bigcache_str_t bigcache_field_trim(const bigcache_str_t *text);
