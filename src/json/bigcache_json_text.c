@@ -9,8 +9,6 @@
  */
 
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -134,11 +132,16 @@ bigcache_json_text_time(bigcache_json_text_t *text, int64_t ms)
 void
 bigcache_json_text_number(bigcache_json_text_t *text, uint64_t n)
 {
-    char  buf[sizeof("18446744073709551615")];
+    u_char  *p, buf[sizeof("18446744073709551615") - 1];
 
-    (void) snprintf(buf, sizeof(buf), "%" PRIu64, n);
+    p = buf + sizeof(buf);
 
-    bigcache_json_text_puts(text, buf);
+    do {
+        *--p = (u_char) ('0' + n % 10);
+        n /= 10;
+    } while (n);
+
+    bigcache_json_text_add(text, p, (size_t) (buf + sizeof(buf) - p));
 }
 
 
