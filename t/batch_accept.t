@@ -201,16 +201,15 @@ sub line {
             : $value;
         my $name = $large ? 'a large value' : 'a value';
 
-        is $t->request('POST', '/cache/v', qq({"value":\n$sent\n}))->status, 200,
-            "$name of lines";
+        is $t->request('POST', '/cache/v', qq({"value":\n$sent\n}))->status,
+            200, "$name of lines";
 
         my ($line, $results) = bytes_of(ask($t, get('v', 'h', 'v')));
         my $flat = '{"status":200,"value":' . ($sent =~ tr/\r\n/  /r)
             . ',"expire":null,"duration":null}';
 
         ok $line eq qq({"results":[$flat,{"status":200,"bytes":5,)
-            . qq("type":null,"expire":null},$flat]}),
-            "$name: in one line";
+            . qq("type":null,"expire":null},$flat]}), "$name: in one line";
         is $results->[1]{page}, 'hello', "$name: and bytes";
 
         my $body = $t->request('POST', '/batch', document(get('v')))->body;

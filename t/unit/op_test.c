@@ -13,6 +13,7 @@
 
 #define _GNU_SOURCE
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +37,7 @@ static void test_unknown(void);
 static void test_reasons(void);
 static void test_batch(void);
 static void test_batch_bytes(void);
+static void test_batch_accept(void);
 static void test_fits(void);
 static void test_work(void);
 static void test_touch_packed(void);
@@ -48,6 +50,7 @@ static void answers(unsigned calls, int rc, int then);
 static void says(unsigned status, const char *expected, const char *name);
 static int replied(const char *expected);
 static bigcache_rc_t answered(void);
+static void log_line(void *data, int level, const char *text);
 static bigcache_rc_t engine_get(bigcache_cache_t *cache,
     const bigcache_str_t *key, int body, bigcache_page_t *p);
 static bigcache_rc_t engine_put(bigcache_cache_t *cache,
@@ -94,7 +97,10 @@ static const bigcache_engine_t  engine = {
     .reason = engine_reason
 };
 
-static bigcache_cache_t   cache_of_test = { &engine, NULL, "test" };
+static const bigcache_log_t  logs = { log_line, NULL };
+static char               logged[BIGCACHE_LOG_LEN];
+
+static bigcache_cache_t   cache_of_test = { &engine, &logs, "test" };
 
 static bigcache_rc_t      first;        /* of the first changes */
 static bigcache_rc_t      later;        /* of later changes */
@@ -114,6 +120,8 @@ static uint64_t           put_unpacked;
 static bigcache_data_t    put_first;    /* of its pieces */
 static unsigned           put_plain;
 static unsigned           framed;       /* are bytes behind the body? */
+static unsigned           as_bytes;     /* and behind the answer? */
+static int                in_file = -1; /* that the page is a part of, or -1 */
 
 
 int
@@ -137,6 +145,7 @@ main(void)
     test_reasons();
     test_batch();
     test_batch_bytes();
+    test_batch_accept();
     test_fits();
     test_work();
     test_touch_packed();
@@ -365,6 +374,76 @@ test_batch_bytes(void)
 }
 
 
+/* bytes behind the answer; of a page whose file is too short there are none */
+
+static void
+test_batch_accept(void)
+{
+    FILE  *file;
+
+    static const char  get[] = "{\"operations\":["
+                               "{\"op\":\"get\",\"key\":\"k\"},"
+                               "{\"op\":\"get\",\"key\":\"k\"}]}";
+
+    as_bytes = 1;
+
+    run(bigcache_op_batch, "{\"operations\":[]}", 0);
+    ok(replied("{\"results\":[]}\n"), "bytes behind an answer: none");
+    is_int(op.nreply, 1, "bytes behind an answer: no piece for none");
+    bigcache_op_free(&op);
+
+    packed = (u_char *) strdup("hello");
+
+    bigcache_page_clear(&found);
+
+    found.kind = BIGCACHE_KIND_RAW;
+    found.unpacked = 5;
+    found.length = 5;
+
+    run(bigcache_op_batch, get, 0);
+    ok(replied("{\"results\":["
+               "{\"status\":200,\"bytes\":5,\"type\":null,\"expire\":null},"
+               "{\"status\":200,\"bytes\":5,\"type\":null,\"expire\":null}]}"
+               "\n"),
+       "bytes behind an answer: the line");
+    is_int(op.nreply, 2, "bytes behind an answer: two pieces");
+    is_mem(op.reply[1].bytes.data, op.reply[1].bytes.len, "hellohello", 10,
+           "bytes behind an answer: the bytes");
+    is_int(op.hits, 2, "bytes behind an answer: hits");
+    bigcache_op_free(&op);
+    ok(op.bytes == NULL, "bytes behind an answer: freed");
+
+    file = tmpfile();
+
+    if (file == NULL || fputs("hell", file) == EOF || fflush(file) == EOF) {
+        abort();
+    }
+
+    in_file = fileno(file);
+
+    run(bigcache_op_batch, get, 0);
+    ok(replied("{\"results\":["
+               "{\"status\":500,\"detail\":\"the store failed, its error log "
+               "says why\"},"
+               "{\"status\":500,\"detail\":\"the store failed, its error log "
+               "says why\"}]}\n"),
+       "bytes behind an answer: a file that is too short");
+    is_int(op.nreply, 1, "bytes behind an answer: nothing of it");
+    is_int(op.hits, 0, "bytes behind an answer: no hits");
+    ok(strstr(logged, "cannot read a page") != NULL,
+       "bytes behind an answer: logged");
+    bigcache_op_free(&op);
+
+    (void) fclose(file);
+
+    in_file = -1;
+    as_bytes = 0;
+
+    free(packed);
+    packed = NULL;
+}
+
+
 /* a page that does not fit is not unpacked; after the first, it is not read */
 
 static void
@@ -383,6 +462,19 @@ test_fits(void)
     is_int(many("{\"op\":\"get\",\"key\":\"k\"}", 1000, "413"), 989,
            "a batch: the others are 413");
     bigcache_op_free(&op);
+
+    as_bytes = 1;
+    bodies = 0;
+
+    is_int(many("{\"op\":\"get\",\"key\":\"k\"}", 1000, "200"), 15,
+           "a batch: 15 times 1 MB as bytes fit beside the text");
+    is_int(bodies, 16, "a batch: one more is read, as bytes");
+    is_int(op.work, 15 * LONG, "a batch: none more is unpacked, as bytes");
+    is_int(bigcache_data_length(&op.reply[1], 1), 15 * LONG,
+           "a batch: so many bytes");
+    bigcache_op_free(&op);
+
+    as_bytes = 0;
     free(packed);
 
     pack(BIGCACHE_KIND_JSON, NULL);
@@ -627,6 +719,7 @@ run(bigcache_op_pt handler, const char *body, int condition)
     op.page.body.fd = -1;
     op.brief = (briefly != 0);
     op.framed = framed;
+    op.as_bytes = as_bytes;
     op.match.sent = (condition != 0);
     op.match.any = (condition != 0);
 
@@ -671,6 +764,16 @@ answered(void)
 }
 
 
+static void
+log_line(void *data, int level, const char *text)
+{
+    (void) data;
+    (void) level;
+
+    (void) snprintf(logged, sizeof(logged), "%s", text);
+}
+
+
 static bigcache_rc_t
 engine_get(bigcache_cache_t *cache, const bigcache_str_t *key,
     int body, bigcache_page_t *p)
@@ -687,6 +790,10 @@ engine_get(bigcache_cache_t *cache, const bigcache_str_t *key,
 
         if (body) {
             p->body = bigcache_data_bytes(packed, (size_t) found.length);
+        }
+
+        if (body && in_file != -1) {
+            p->body = bigcache_data_range(in_file, 0, found.length);
         }
 
     } else {

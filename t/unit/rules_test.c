@@ -434,6 +434,21 @@ test_lists(void)
         is_str(got, lists[i].members, "list \"%s\"", lists[i].value);
     }
 
+    value = str(" a/b ; c=\";,\\\";\" ;;q=0,d;");
+    at = 0;
+
+    ok(bigcache_field_next_parameter(&value, &at, &member),
+       "parameters: the value");
+    is_mem(member.data, member.len, "a/b", 3, "parameters: it");
+    ok(bigcache_field_next_parameter(&value, &at, &member),
+       "parameters: in quotes");
+    is_mem(member.data, member.len, "c=\";,\\\";\"", 9, "parameters: it");
+    ok(bigcache_field_next_parameter(&value, &at, &member),
+       "parameters: a comma is none of theirs");
+    is_mem(member.data, member.len, "q=0,d", 5, "parameters: it");
+    ok(!bigcache_field_next_parameter(&value, &at, &member),
+       "parameters: no more");
+
     value = str("Accept, X-Foo,Cookie");
     member = str("x-foo");
     ok(bigcache_field_lists(&value, &member), "a list has a member");
