@@ -9,7 +9,7 @@
 """
 
 from .backend import BigCacheBackend
-from .client import BigCacheError
+from .calls import BigCacheError
 from .serializers import JSONSerializer, PickleSerializer
 
 __all__ = [

@@ -3,17 +3,18 @@
 import logging
 import math
 import time
-
-from asgiref.sync import sync_to_async
+from typing import Any, Dict, Iterable, List, Optional, Tuple, Type
 
 from django.core.cache.backends.base import (
     DEFAULT_TIMEOUT, BaseCache, InvalidCacheBackendError, InvalidCacheKey,
 )
 from django.utils.module_loading import import_string
 
-from .client import (
-    BigCacheError, Item, UnreadableError, lifetime, shared_client, until,
+from . import calls
+from .calls import (
+    BigCacheError, Call, Entry, Item, UnreadableError, lifetime, until,
 )
+from .client import shared_client
 from .keys import MAX_LENGTH, encode
 from .location import is_header_value
 from .serializers import UNREADABLE, JSONSerializer, PickleSerializer
@@ -26,7 +27,7 @@ BYTES = 'application/octet-stream'
 SERIALIZERS = {'pickle': PickleSerializer, 'json': JSONSerializer}
 OPTIONS = {
     'SERIALIZER', 'SOCKET_TIMEOUT', 'PAUSE', 'HEADERS', 'RAISE', 'CLEAR',
-    'MAX_ENTRIES', 'CULL_FREQUENCY',
+    'PACK', 'MAX_ENTRIES', 'CULL_FREQUENCY',
 }
 
 
@@ -42,6 +43,8 @@ class BigCacheBackend(BaseCache):
     HEADERS         a dict of headers to send with each request
     RAISE           True: errors of the server are raised, as BigCacheError
     CLEAR           'prefix': clear() removes only keys with this KEY_PREFIX
+    PACK            True: the server may pack values, which takes less disk
+                    and more time
 
     By default a server that fails is a cache in which nothing is found: get()
     returns its default, set() does nothing, incr() raises ValueError as for a
@@ -50,7 +53,7 @@ class BigCacheBackend(BaseCache):
     do nothing.
     """
 
-    def __init__(self, location, params):
+    def __init__(self, location: Any, params: Dict[str, Any]) -> None:
         options = params.get('OPTIONS') or {}
 
         if not isinstance(options, dict):
@@ -68,7 +71,7 @@ class BigCacheBackend(BaseCache):
 
         self._clear_prefix = self._prefix(params, options.get('CLEAR', 'all'))
 
-    def _configure(self, location, options):
+    def _configure(self, location: Any, options: Dict[str, Any]) -> None:
         unknown = sorted(str(name) for name in options if name not in OPTIONS)
 
         if unknown:
@@ -87,14 +90,22 @@ class BigCacheBackend(BaseCache):
         if not isinstance(self._raise, bool):
             raise ValueError('RAISE is True or False')
 
+        self._pack = options.get('PACK', False)
+
+        if not isinstance(self._pack, bool):
+            raise ValueError('PACK is True or False')
+
         self._serializer = _serializer(options.get('SERIALIZER', 'pickle'))
         self._type = _wire_type(self._serializer)
         self._unreadable = _unreadable(self._serializer)
+        self._takes_any = type(self._serializer) is PickleSerializer
+        self._types = self._type, _content_type(self._serializer)
         self._client = shared_client(
             location, options.get('SOCKET_TIMEOUT', 3),
             options.get('PAUSE', 10), tuple(headers.items()))
+        self._aio = self._client.aio
 
-    def _prefix(self, params, what):
+    def _prefix(self, params: Dict[str, Any], what: Any) -> Optional[str]:
         if what not in ('all', 'prefix'):
             raise InvalidCacheBackendError("CLEAR is 'all' or 'prefix'")
 
@@ -115,23 +126,28 @@ class BigCacheBackend(BaseCache):
 
     # -- keys, values, lifetimes
 
-    def validate_key(self, key):
+    def validate_key(self, key: str) -> None:
+        # an escape and UTF-8 make of a character eight bytes at most
+        if len(key) * 8 <= MAX_LENGTH:
+            return
+
         size = len(encode(key).encode())
 
         if size > MAX_LENGTH:
             raise InvalidCacheKey('a key of %d bytes, bigcache takes %d'
                                   % (size, MAX_LENGTH))
 
-    def make_and_validate_key(self, key, version=None):
+    def make_and_validate_key(self, key: Any,
+                              version: Optional[int] = None) -> str:
         key = self.make_key(key, version=version)
         self.validate_key(key)
 
         return key
 
-    def _key(self, key, version):
+    def _key(self, key: Any, version: Optional[int]) -> str:
         return encode(self.make_and_validate_key(key, version=version))
 
-    def _item(self, value):
+    def _item(self, value: Any) -> Item:
         # an int and no subclass of it, such as bool
         if type(value) is int and -2 ** 63 <= value < 2 ** 63:
             return Item(b'%d' % value, None)
@@ -143,7 +159,7 @@ class BigCacheBackend(BaseCache):
 
         return Item(bytes(data), self._type)
 
-    def _value(self, entry, default, key):
+    def _value(self, entry: Optional[Entry], default: Any, key: str) -> Any:
         if entry is None:
             return default
 
@@ -153,23 +169,25 @@ class BigCacheBackend(BaseCache):
             self._failed(error)
             return default
 
-    def _loads(self, entry, key):
+    def _loads(self, entry: Entry, key: str) -> Any:
         if entry.raw is None:
             return entry.value
 
         # another program may have stored these bytes
 
         try:
-            if entry.type not in (self._type, _content_type(self._serializer)):
+            if entry.type not in self._types:
                 raise ValueError('it is of type %r' % entry.type)
 
-            return self._serializer.loads(entry.raw)
+            return self._serializer.loads(
+                entry.raw if self._takes_any else bytes(entry.raw))
 
         except self._unreadable as error:
             raise UnreadableError('the value at %r cannot be read: %s'
-                                  % (key[:200], error), entry.etag) from error
+                                  % (key[:200], error),
+                                  calls.etag_of(entry.answer)) from error
 
-    def get_backend_timeout(self, timeout=DEFAULT_TIMEOUT):
+    def get_backend_timeout(self, timeout: Any = DEFAULT_TIMEOUT) -> Any:
         """Seconds from now; None: for ever; 0 or less: expired."""
         if timeout is DEFAULT_TIMEOUT:
             timeout = self.default_timeout
@@ -186,7 +204,7 @@ class BigCacheBackend(BaseCache):
 
     # -- errors
 
-    def _failed(self, error):
+    def _failed(self, error: BigCacheError) -> None:
         if self._raise:
             raise error
 
@@ -200,70 +218,82 @@ class BigCacheBackend(BaseCache):
             warned[about] = now
             logger.warning('bigcache fails and counts as empty: %s', error)
 
-    def _try(self, default, call, *args):
+    def _try(self, default: Any, call: Call) -> Call:
         try:
-            return call(*args)
+            return (yield from call)
         except BigCacheError as error:
             self._failed(error)
             return default
 
-    # -- one key
+    # -- What the methods do, as calls: those below run them in this thread, or
+    # in an event loop.
 
-    def get(self, key, default=None, version=None):
+    def _get(self, key: Any, default: Any, version: Optional[int]) -> Call:
         key = self._key(key, version)
 
-        return self._value(self._try(None, self._client.get, key), default,
-                           key)
+        try:
+            entry = yield from calls.get(key)
+        except BigCacheError as error:
+            self._failed(error)
+            return default
 
-    def has_key(self, key, version=None):
-        return self._try(False, self._client.exists, self._key(key, version))
+        return self._value(entry, default, key)
 
-    def add(self, key, value, timeout=DEFAULT_TIMEOUT, version=None):
+    def _has_key(self, key: Any, version: Optional[int]) -> Call:
+        return (yield from self._try(
+            False, calls.exists(self._key(key, version))))
+
+    def _add(self, key: Any, value: Any, timeout: Any,
+             version: Optional[int]) -> Call:
         key = self._key(key, version)
         item = self._item(value)
         seconds = self.get_backend_timeout(timeout)
 
         if seconds is not None and seconds <= 0:
-            return self._try(False, lambda: not self._client.exists(key))
+            return not (yield from self._try(True, calls.exists(key)))
 
-        return self._try(False, self._add, key, item, lifetime(seconds))
+        return (yield from self._try(
+            False, self._add_item(key, item, lifetime(seconds))))
 
-    def _add(self, key, item, life):
-        if self._client.put(key, item, life, only_new=True):
+    def _add_item(self, key: str, item: Item, life: calls.Life) -> Call:
+        if (yield from calls.put(key, item, life, self._pack, only_new=True)):
             return True
 
         # an unreadable value is a miss; it must not stay one until it expires
 
         try:
-            entry = self._client.get(key)
+            entry = yield from calls.get(key)
 
             if entry is not None:
                 self._loads(entry, key)
 
         except UnreadableError as error:
             return (error.etag is not None
-                    and self._client.put(key, item, life, etag=error.etag))
+                    and (yield from calls.put(key, item, life, self._pack,
+                                              etag=error.etag)))
 
         return False
 
-    def set(self, key, value, timeout=DEFAULT_TIMEOUT, version=None):
+    def _set(self, key: Any, value: Any, timeout: Any,
+             version: Optional[int]) -> Call:
         key = self._key(key, version)
         item = self._item(value)
         seconds = self.get_backend_timeout(timeout)
 
         if seconds is not None and seconds <= 0:
-            self._try(None, self._client.delete, key)
+            yield from self._try(None, calls.delete(key))
         else:
-            self._try(None, self._put, key, item, lifetime(seconds))
+            yield from self._try(None, self._put(key, item,
+                                                 lifetime(seconds)))
 
-    def _put(self, key, item, life):
+    def _put(self, key: str, item: Item, life: calls.Life) -> Call:
         try:
-            self._client.put(key, item, life)
+            yield from calls.put(key, item, life, self._pack)
         except BigCacheError as error:
-            self._drop_old({key: error})
+            yield from self._drop_old({key: error})
             raise
 
-    def _drop_old(self, failed):
+    def _drop_old(self, failed: Dict[str, BigCacheError]) -> Call:
         # if the server refuses a new value, for example a value that is too
         # large, the old one must not stay
         refused = [key for key, error in failed.items()
@@ -271,78 +301,81 @@ class BigCacheBackend(BaseCache):
 
         if refused:
             try:
-                self._client.delete_many(refused)
+                yield from calls.delete_many(refused)
             except BigCacheError:
                 pass
 
-    def touch(self, key, timeout=DEFAULT_TIMEOUT, version=None):
+    def _touch(self, key: Any, timeout: Any, version: Optional[int]) -> Call:
         key = self._key(key, version)
         seconds = self.get_backend_timeout(timeout)
 
-        if seconds is not None and seconds <= 0:
-            return self._try(False, self._client.delete, key)
+        return (yield from self._try(
+            False, calls.delete(key) if seconds is not None and seconds <= 0
+            else calls.touch(key, lifetime(seconds))))
 
-        return self._try(False, self._client.touch, key, lifetime(seconds))
-
-    def delete(self, key, version=None):
-        return self._try(False, self._client.delete, self._key(key, version))
+    def _delete(self, key: Any, version: Optional[int]) -> Call:
+        return (yield from self._try(
+            False, calls.delete(self._key(key, version))))
 
     # Django raises ValueError for a key that does not exist.  So do these
-    # methods if the server fails: any answer would be one to rely on.
+    # if the server fails: any answer would be one to rely on.
 
-    def incr(self, key, delta=1, version=None):
-        value = self._try(None, self._incr, self._key(key, version), delta)
+    def _incr(self, key: Any, delta: Any, version: Optional[int]) -> Call:
+        value = yield from self._try(
+            None, self._incr_key(self._key(key, version), delta))
 
         if value is None:
             raise ValueError("Key '%s' not found" % key)
 
         return value
 
-    def _incr(self, key, delta):
+    def _incr_key(self, key: str, delta: Any) -> Call:
         if type(delta) is int and -2 ** 63 <= delta < 2 ** 63:
             try:
-                return self._client.incr(key, delta)
+                return (yield from calls.incr(key, delta))
             except ValueError:
                 pass
 
         # a float, or another type that can be added to; this is not atomic
 
-        entry = self._client.get_with_expire(key)
+        entry = yield from calls.get_with_expire(key)
         value = self._value(entry, self._missing_key, key)
 
-        if value is self._missing_key:
+        if entry is None or value is self._missing_key:
             return None
 
         value = value + delta
-        self._put(key, self._item(value), until(entry.expire))
+        yield from self._put(key, self._item(value), until(entry.expire))
 
         return value
 
-    def incr_version(self, key, delta=1, version=None):
+    def _incr_version(self, key: Any, delta: int,
+                      version: Optional[int]) -> Call:
         if version is None:
             version = self.version
 
-        if not self._try(False, self._move, self._key(key, version),
-                         self._key(key, version + delta)):
+        if not (yield from self._try(False, self._move(
+                self._key(key, version), self._key(key, version + delta)))):
             raise ValueError("Key '%s' not found" % key)
 
         return version + delta
 
-    def _move(self, old, new):
+    def _move(self, old: str, new: str) -> Call:
         """Moves a value with its lifetime; returns whether there was one."""
-        entry = self._client.get_with_expire(old)
+        entry = yield from calls.get_with_expire(old)
 
         if entry is None:
             return False
 
-        self._put(new, self._again(entry, old), until(entry.expire))
-        self._client.delete(old)
+        yield from self._put(new, self._again(entry, old),
+                             until(entry.expire))
+        yield from calls.delete(old)
 
         return True
 
-    def _again(self, entry, key):
+    def _again(self, entry: Entry, key: str) -> Item:
         if entry.raw is not None:
-            return Item(entry.raw, entry.type or BYTES)
+            return Item(bytes(entry.raw), entry.type or BYTES)
 
         try:
             return Item(JSONSerializer().dumps(entry.value).encode(), None)
@@ -350,11 +383,9 @@ class BigCacheBackend(BaseCache):
             raise UnreadableError('the JSON at %r cannot be written: %s'
                                   % (key[:200], error)) from error
 
-    # -- many keys, a thousand in one request
-
-    def get_many(self, keys, version=None):
+    def _get_many(self, keys: Iterable[Any], version: Optional[int]) -> Call:
         names = {self._key(key, version): key for key in keys}
-        found, error = self._try(({}, None), self._client.get_many, names)
+        found, error = yield from self._try(({}, None), calls.get_many(names))
 
         if error is not None:
             self._failed(error)
@@ -365,64 +396,136 @@ class BigCacheBackend(BaseCache):
         return {key: value for key, value in values.items()
                 if value is not self._missing_key}
 
-    def set_many(self, data, timeout=DEFAULT_TIMEOUT, version=None):
+    def _set_many(self, data: Dict[Any, Any], timeout: Any,
+                  version: Optional[int]) -> Call:
         names = {self._key(key, version): key for key in data}
         items = {key: self._item(data[name]) for key, name in names.items()}
         seconds = self.get_backend_timeout(timeout)
 
         if seconds is not None and seconds <= 0:
-            self._try(None, self._client.delete_many, items)
+            yield from self._try(None, calls.delete_many(items))
             return []
 
-        failed = self._client.put_many(items, lifetime(seconds))
-        self._drop_old(failed)
+        failed = yield from calls.put_many(items, lifetime(seconds),
+                                           self._pack)
+        yield from self._drop_old(failed)
 
         if failed:
             self._failed(next(iter(failed.values())))
 
         return [names[key] for key in failed]
 
-    def delete_many(self, keys, version=None):
-        self._try(None, self._client.delete_many,
-                  [self._key(key, version) for key in keys])
+    def _delete_many(self, keys: Iterable[Any],
+                     version: Optional[int]) -> Call:
+        yield from self._try(None, calls.delete_many(
+            [self._key(key, version) for key in keys]))
 
-    def clear(self):
+    def _clear(self) -> Call:
+        yield from self._try(
+            None, calls.clear() if self._clear_prefix is None
+            else calls.delete_prefix(self._clear_prefix))
+
+    # -- in this thread
+
+    def get(self, key: Any, default: Any = None,
+            version: Optional[int] = None) -> Any:
+        return self._client.run(self._get(key, default, version))
+
+    def has_key(self, key: Any, version: Optional[int] = None) -> bool:
+        return self._client.run(self._has_key(key, version))
+
+    def add(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT,
+            version: Optional[int] = None) -> bool:
+        return self._client.run(self._add(key, value, timeout, version))
+
+    def set(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT,
+            version: Optional[int] = None) -> None:
+        self._client.run(self._set(key, value, timeout, version))
+
+    def touch(self, key: Any, timeout: Any = DEFAULT_TIMEOUT,
+              version: Optional[int] = None) -> bool:
+        return self._client.run(self._touch(key, timeout, version))
+
+    def delete(self, key: Any, version: Optional[int] = None) -> bool:
+        return self._client.run(self._delete(key, version))
+
+    def incr(self, key: Any, delta: Any = 1,
+             version: Optional[int] = None) -> Any:
+        return self._client.run(self._incr(key, delta, version))
+
+    def incr_version(self, key: Any, delta: int = 1,
+                     version: Optional[int] = None) -> int:
+        return self._client.run(self._incr_version(key, delta, version))
+
+    def get_many(self, keys: Iterable[Any],
+                 version: Optional[int] = None) -> Dict[Any, Any]:
+        return self._client.run(self._get_many(keys, version))
+
+    def set_many(self, data: Dict[Any, Any], timeout: Any = DEFAULT_TIMEOUT,
+                 version: Optional[int] = None) -> List[Any]:
+        return self._client.run(self._set_many(data, timeout, version))
+
+    def delete_many(self, keys: Iterable[Any],
+                    version: Optional[int] = None) -> None:
+        self._client.run(self._delete_many(keys, version))
+
+    def clear(self) -> None:
         """Removes everything, or the keys of KEY_PREFIX; see CLEAR."""
-        if self._clear_prefix is None:
-            self._try(None, self._client.clear)
-        else:
-            self._try(None, self._client.delete_prefix, self._clear_prefix)
+        self._client.run(self._clear())
 
     # Django calls close() after each request: it does nothing here, since
     # connections are kept for the next one
 
-    # -- async: methods for which Django would send a request for each key, or
-    # which would be less atomic; all others are Django's
+    # -- in an event loop
 
-    async def aget_many(self, keys, version=None):
-        return await _in_thread(self.get_many, keys, version)
+    async def aget(self, key: Any, default: Any = None,
+                   version: Optional[int] = None) -> Any:
+        return await self._aio.run(self._get(key, default, version))
 
-    async def aset_many(self, data, timeout=DEFAULT_TIMEOUT, version=None):
-        return await _in_thread(self.set_many, data, timeout, version)
+    async def ahas_key(self, key: Any, version: Optional[int] = None) -> bool:
+        return await self._aio.run(self._has_key(key, version))
 
-    async def adelete_many(self, keys, version=None):
-        return await _in_thread(self.delete_many, keys, version)
+    async def aadd(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT,
+                   version: Optional[int] = None) -> bool:
+        return await self._aio.run(self._add(key, value, timeout, version))
 
-    async def ahas_key(self, key, version=None):
-        return await _in_thread(self.has_key, key, version)
+    async def aset(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT,
+                   version: Optional[int] = None) -> None:
+        await self._aio.run(self._set(key, value, timeout, version))
 
-    async def aincr(self, key, delta=1, version=None):
-        return await _in_thread(self.incr, key, delta, version)
+    async def atouch(self, key: Any, timeout: Any = DEFAULT_TIMEOUT,
+                     version: Optional[int] = None) -> bool:
+        return await self._aio.run(self._touch(key, timeout, version))
 
-    async def aincr_version(self, key, delta=1, version=None):
-        return await _in_thread(self.incr_version, key, delta, version)
+    async def adelete(self, key: Any, version: Optional[int] = None) -> bool:
+        return await self._aio.run(self._delete(key, version))
+
+    async def aincr(self, key: Any, delta: Any = 1,
+                    version: Optional[int] = None) -> Any:
+        return await self._aio.run(self._incr(key, delta, version))
+
+    async def aincr_version(self, key: Any, delta: int = 1,
+                            version: Optional[int] = None) -> int:
+        return await self._aio.run(self._incr_version(key, delta, version))
+
+    async def aget_many(self, keys: Iterable[Any],
+                        version: Optional[int] = None) -> Dict[Any, Any]:
+        return await self._aio.run(self._get_many(keys, version))
+
+    async def aset_many(self, data: Dict[Any, Any],
+                        timeout: Any = DEFAULT_TIMEOUT,
+                        version: Optional[int] = None) -> List[Any]:
+        return await self._aio.run(self._set_many(data, timeout, version))
+
+    async def adelete_many(self, keys: Iterable[Any],
+                           version: Optional[int] = None) -> None:
+        await self._aio.run(self._delete_many(keys, version))
+
+    async def aclear(self) -> None:
+        await self._aio.run(self._clear())
 
 
-async def _in_thread(call, *args):
-    return await sync_to_async(call, thread_sensitive=True)(*args)
-
-
-def _serializer(which):
+def _serializer(which: Any) -> Any:
     if isinstance(which, str):
         try:
             which = SERIALIZERS.get(which) or import_string(which)
@@ -438,7 +541,7 @@ def _serializer(which):
     return made
 
 
-def _unreadable(serializer):
+def _unreadable(serializer: Any) -> Tuple[Type[BaseException], ...]:
     """The errors by which a serializer says that it cannot read bytes."""
     errors = getattr(serializer, 'errors', ())
 
@@ -451,11 +554,11 @@ def _unreadable(serializer):
     return UNREADABLE + errors
 
 
-def _content_type(serializer):
+def _content_type(serializer: Any) -> Any:
     return getattr(serializer, 'content_type', BYTES)
 
 
-def _wire_type(serializer):
+def _wire_type(serializer: Any) -> str:
     """The content type that the bytes of the serializer are stored with."""
     content_type = _content_type(serializer)
 

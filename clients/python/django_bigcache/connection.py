@@ -1,104 +1,96 @@
-"""HTTP connections on which no exchange takes for ever.
+"""Connections on which no exchange takes for ever.
 
-http.client limits how long it waits for the next byte, but not for how many
-bytes it waits.  Here a whole exchange has a deadline, from the lookup of the
-name to the last byte of the answer, and the size of an answer has a limit.
+A whole exchange has a deadline, from the lookup of the name to the last byte
+of the answer.
 """
 
-import http.client
-import io
+import select
 import socket
+import ssl
 import time
+from typing import Optional, Sequence, Tuple, Union
+
+from . import wire
 
 # a deadline gets a second more for so many bytes that were sent or received
 BYTES_PER_SECOND = 1 << 20
 
-MAX_ANSWER = 1 << 30
-MAX_HEAD = 1 << 20
+# bytes that are sent at once
 PIECE = 1 << 18
+
+# bytes that a socket always takes when nothing is on its way
+SMALL = 1 << 14
 
 
 class Deadline:
-    def __init__(self, seconds):
-        self._seconds = seconds
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
         self._end = time.monotonic() + seconds
-        self._received = 0
 
-    def left(self):
+    def left(self) -> float:
         left = self._end - time.monotonic()
 
         if left <= 0:
             raise socket.timeout('it takes too long')
 
-        return min(left, self._seconds)
+        return min(left, self.seconds)
 
-    def moved(self, size):
+    def moved(self, size: int) -> None:
         self._end += size / BYTES_PER_SECOND
-
-    def received(self, size):
-        self._received += size
-
-        if self._received > MAX_ANSWER + MAX_HEAD:
-            raise TooLargeError('the answer is too large')
 
 
 class ConnectError(Exception):
     """No connection could be made."""
 
 
-class TooLargeError(http.client.HTTPException):
-    """The answer is too large to be read to its end."""
-
-
 # What an exchange itself may raise.  A signal handler or gevent may raise
 # other exceptions to end the program: these must not be mistaken for an
 # answer.
-ERRORS = (OSError, ValueError, http.client.HTTPException, ConnectError)
+ERRORS = (OSError, ValueError, wire.ProtocolError, ConnectError)
 
 
-def is_away(error):
+def is_away(error: BaseException) -> bool:
     """Whether the next exchange is likely to fail like this one."""
-    # http.client raises its base class for headers without an end
-    return (isinstance(error, (ConnectError, socket.timeout))
-            or type(error) is http.client.HTTPException)
+    return isinstance(error, (ConnectError, socket.timeout,
+                              wire.EndlessError))
 
 
-class Connection(http.client.HTTPConnection):
-    """A connection with a deadline.
+class Connection:
+    """"address" is a host and a port, "tls" a context or None.  One thread at
+    a time may use a connection."""
 
-    The attribute deadline is that of the current exchange.  "context" is the
-    TLS context, or None.
-    """
+    def __init__(self, address: Tuple[str, int],
+                 tls: Optional[ssl.SSLContext]) -> None:
+        self._address = address
+        self._tls = tls
+        self._sock: Optional[socket.socket] = None
+        self._armed = 0.0
+        self.since = 0.0            # it is idle
 
-    def __init__(self, host, port, context):
-        super().__init__(host, port)
-        self._context = context
-        self.default_port = 443 if context is not None else 80
-        self.deadline = None
-
-    def connect(self):
+    def connect(self, deadline: Deadline) -> None:
         try:
-            self.sock = _Socket(self._connected(), self)
+            self._use(self._connected(deadline))
         except (OSError, ValueError) as error:
             raise ConnectError(str(error) or type(error).__name__) from error
 
-    def _connected(self):
+    def _connected(self, deadline: Deadline) -> socket.socket:
         failed = OSError('the name has no address')
+        host, port = self._address
 
         for family, kind, protocol, _, address in socket.getaddrinfo(
-                self.host, self.port, 0, socket.SOCK_STREAM):
+                host, port, 0, socket.SOCK_STREAM):
             sock = socket.socket(family, kind, protocol)
 
             try:
-                sock.settimeout(self.deadline.left())
+                sock.settimeout(deadline.left())
                 sock.connect(address)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-                if self._context is not None:
-                    sock = self._context.wrap_socket(
-                        sock, server_hostname=self.host,
+                if self._tls is not None:
+                    sock = self._tls.wrap_socket(
+                        sock, server_hostname=host,
                         do_handshake_on_connect=False)
-                    sock.settimeout(self.deadline.left())
+                    sock.settimeout(deadline.left())
                     sock.do_handshake()
 
                 return sock
@@ -113,102 +105,117 @@ class Connection(http.client.HTTPConnection):
 
         raise failed
 
-    def exchange(self, method, path, body, headers):
-        """Returns the status, the headers, the body, and whether the
-        connection can be used again."""
-        broken = False
+    def _use(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+        if hasattr(select, 'poll'):
+            self._poll = select.poll()
+            self._poll.register(sock, select.POLLIN)
+
+    def is_readable(self) -> bool:
+        """Whether the server has closed it, or has sent data without a
+        request.  Only for a connection that is idle."""
+        if hasattr(select, 'poll'):
+            return bool(self._poll.poll(0))
+
+        return bool(select.select([self._sock], [], [], 0)[0])
+
+    def exchange(self, method: str, request: Sequence[bytes],
+                 deadline: Deadline) -> wire.Answer:
+        """"request" is a head, or a head and the parts of a body."""
+        assert self._sock is not None
+        broken = quick = False
+        data = b''
 
         try:
-            self.request(method, path, body, headers)
+            quick = self._send(request, deadline)
         except ConnectionError:
             # the server may have said why it stopped reading
             broken = True
 
-        response = self.getresponse()
+        if quick and method != 'HEAD':
+            data = self._sock.recv(wire.PIECE)
+            whole = wire.whole(data)
+
+            if whole is not None:
+                return whole
+
+            if not data:
+                raise ConnectionResetError('the server has closed the '
+                                           'connection')
+
+            deadline.moved(len(data))
+
+        reading = wire.read(method, data)
 
         try:
-            answer = self._read(response)
-        finally:
-            response.close()
+            wanted = next(reading)
 
-        return (response.status, response.headers, answer,
-                self.sock is not None and response.status >= 200
-                and not broken)
+            while True:
+                wanted = reading.send(self._receive(wanted, deadline))
 
-    def _read(self, response):
-        # in pieces: a large Content-Length alone must not allocate memory
-        length = response.length
-        pieces, size = [], 0
+        except StopIteration as done:
+            answer: wire.Answer = done.value
 
-        if length is not None and length > MAX_ANSWER:
-            raise TooLargeError('the answer is too large')
+        return answer._replace(keep=False) if broken else answer
 
-        while True:
-            piece = response.read(PIECE)
+    def _receive(self, wanted: wire.Wanted,
+                 deadline: Deadline) -> Union[bytes, int]:
+        assert self._sock is not None
+        self._arm(deadline)
 
-            if not piece:
-                break
+        if isinstance(wanted, int):
+            data = self._sock.recv(wanted)
+            deadline.moved(len(data))
+            return data
 
-            self.deadline.moved(len(piece))
-            pieces.append(piece)
-            size += len(piece)
-
-        if length is not None and size != length:
-            raise http.client.IncompleteRead(b'', length - size)
-
-        return b''.join(pieces)
-
-
-class _Socket:
-    """The methods of a socket that http.client needs, each with the deadline
-    of the connection."""
-
-    def __init__(self, sock, connection):
-        self._sock = sock
-        self._connection = connection
-
-    def sendall(self, data):
-        deadline = self._connection.deadline
-        data = memoryview(data)
-
-        while data:
-            self._sock.settimeout(deadline.left())
-            sent = self._sock.send(data[:PIECE])
-            deadline.moved(sent)
-            data = data[sent:]
-
-    def makefile(self, mode):
-        raw = self._sock.makefile(mode, buffering=0)
-
-        return io.BufferedReader(_Stream(self._sock, raw, self._connection),
-                                 PIECE)
-
-    def fileno(self):
-        return self._sock.fileno()
-
-    def close(self):
-        self._sock.close()
-
-
-class _Stream(io.RawIOBase):
-    def __init__(self, sock, raw, connection):
-        self._sock = sock
-        self._raw = raw
-        self._connection = connection
-
-    def readable(self):
-        return True
-
-    def readinto(self, buffer):
-        deadline = self._connection.deadline
-        self._sock.settimeout(deadline.left())
-        size = self._raw.readinto(buffer)
-        deadline.received(size or 0)
+        size = self._sock.recv_into(wanted)
+        deadline.moved(size)
 
         return size
 
-    def close(self):
-        if not self.closed:
-            self._raw.close()
+    def _send(self, request: Sequence[bytes], deadline: Deadline) -> bool:
+        """Returns whether the socket has taken it at once, so that no time has
+        passed."""
+        assert self._sock is not None
 
-        super().close()
+        # one segment, if it is not large
+        if sum(map(len, request)) <= PIECE:
+            request = (b''.join(request),)
+            self._arm(deadline)
+            size = self._sock.send(request[0])
+            deadline.moved(size)
+
+            if size == len(request[0]):
+                return size <= SMALL
+
+            request = (request[0][size:],)
+
+        for part in request:
+            rest = memoryview(part)
+
+            while rest:
+                self._arm(deadline)
+                size = self._sock.send(rest[:PIECE])
+                deadline.moved(size)
+                rest = rest[size:]
+
+        return False
+
+    def _arm(self, deadline: Deadline) -> None:
+        """Lets the socket wait as long as the deadline allows, or a tenth
+        longer: to tell the socket takes longer than to look at a clock."""
+        assert self._sock is not None
+        left = deadline.left()
+
+        if left > 0.9 * deadline.seconds:
+            left = deadline.seconds
+
+        if left != self._armed:
+            self._sock.settimeout(left)
+            self._armed = left
+
+    def close(self) -> None:
+        if self._sock is not None:
+            self._sock.close()
+            self._sock = None

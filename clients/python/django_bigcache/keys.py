@@ -17,20 +17,30 @@ _SPECIAL = re.compile(r'''
     | (?: \A | (?<=/) ) \.\. (?= / | \Z )
 ''', re.VERBOSE)
 
+# what a path can have as it is
+_SAFE = re.compile(r"[A-Za-z0-9_.~/:@!$&'()*+,;=-]*")
+
 _ESCAPES = {'/': r'\s', '\\': r'\\', '\0': r'\0', '..': r'.\d'}
 
 
-def encode(key):
+def encode(key: str) -> str:
     """Returns the key of bigcache for a key of Django."""
+    if (key.isascii() and '\\' not in key and '\0' not in key
+            and '..' not in key and key[:1] != '/' and key[-1:] != '/'):
+        return key      # as most are
+
     return _SPECIAL.sub(_escape, key)
 
 
-def path(key):
+def path(key: str) -> str:
     """Returns the path of a key of bigcache, without its endpoint."""
+    if _SAFE.fullmatch(key):
+        return key
+
     return quote(key, safe="/:@!$&'()*+,;=~")
 
 
-def _escape(match):
+def _escape(match: 're.Match[str]') -> str:
     found = match.group()
 
     return _ESCAPES.get(found) or r'\u%04x' % ord(found)

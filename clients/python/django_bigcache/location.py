@@ -4,10 +4,10 @@ All of it is checked once, so that no request fails because of it later.
 """
 
 import base64
-import collections
 import math
 import re
 import socket
+from typing import Any, Dict, NamedTuple, Optional
 from urllib.parse import unquote_to_bytes, urlsplit
 
 MAX_SECONDS = 86400
@@ -21,13 +21,19 @@ OWN_HEADERS = {
     'x-bigcache-expire',
 }
 
-# "authorization" is a header or None, "shown" is for messages
 
-Location = collections.namedtuple('Location',
-                                  'host port tls base authorization shown')
+class Location(NamedTuple):
+    """"authorization" is a header or None, "shown" is for messages."""
+
+    host: str
+    port: int
+    tls: bool
+    base: str
+    authorization: Optional[str]
+    shown: str
 
 
-def parse(location):
+def parse(location: object) -> Location:
     """Returns a Location; raises ValueError if it is wrong."""
     if not isinstance(location, str):
         raise ValueError('LOCATION is not a string')
@@ -66,7 +72,7 @@ def parse(location):
                     url.path.rstrip('/'), _basic(url.netloc), shown)
 
 
-def _check_host(host, shown):
+def _check_host(host: str, shown: str) -> None:
     try:
         if ':' in host:
             socket.inet_pton(socket.AF_INET6, host.split('%')[0])
@@ -76,7 +82,7 @@ def _check_host(host, shown):
         raise ValueError('LOCATION %r has no valid host' % shown) from None
 
 
-def _basic(netloc):
+def _basic(netloc: str) -> Optional[str]:
     if '@' not in netloc:
         return None
 
@@ -86,13 +92,14 @@ def _basic(netloc):
     return 'Basic ' + base64.b64encode(both).decode()
 
 
-def is_header_value(text):
+def is_header_value(text: object) -> bool:
     """Whether the text is the same after it was sent as a header."""
     return (isinstance(text, str) and text == text.strip()
             and re.search(r'[^\x20-\x7e]', text) is None)
 
 
-def check_headers(headers, authorization):
+def check_headers(headers: object,
+                  authorization: Optional[str]) -> Dict[str, str]:
     """Returns the headers to send, as a dict."""
     if headers is None:
         headers = {}
@@ -122,7 +129,7 @@ def check_headers(headers, authorization):
     return {**headers, 'Authorization': authorization}
 
 
-def check_seconds(name, value, zero=False):
+def check_seconds(name: str, value: Any, zero: bool = False) -> float:
     try:
         seconds = float(value)
     except (TypeError, ValueError, OverflowError):

@@ -17,6 +17,7 @@ can count with them.
 import json
 import pickle
 import zlib
+from typing import Any
 
 # raised by pickle, json and the objects that they make, for bytes that are
 # damaged or older than the program
@@ -33,10 +34,10 @@ class PickleSerializer:
 
     content_type = 'application/x-python-pickle'
 
-    def dumps(self, value):
+    def dumps(self, value: Any) -> bytes:
         return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
 
-    def loads(self, data):
+    def loads(self, data: bytes) -> Any:
         return pickle.loads(data)
 
 
@@ -46,8 +47,8 @@ class JSONSerializer:
     Tuples come back as lists, keys of dicts as strings.
     """
 
-    def dumps(self, value):
+    def dumps(self, value: Any) -> str:
         return json.dumps(value, allow_nan=False, separators=(',', ':'))
 
-    def loads(self, data):
+    def loads(self, data: bytes) -> Any:
         raise ValueError('it is not JSON')

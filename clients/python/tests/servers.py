@@ -50,12 +50,17 @@ class Server:
 
 def read_request(connection):
     """The head of a request, b'' at the end; its body is read, too."""
+    return read_whole(connection)[0]
+
+
+def read_whole(connection):
+    """The head and the body of a request, both b'' at the end."""
     data = b''
 
     while b'\r\n\r\n' not in data:
         more = connection.recv(65536)
         if not more:
-            return b''
+            return b'', b''
         data += more
 
     head, body = data.split(b'\r\n\r\n', 1)
@@ -68,7 +73,7 @@ def read_request(connection):
     while len(body) < length:
         body += connection.recv(65536)
 
-    return head
+    return head, body
 
 
 def answer(status, body=b'{}', by=b'Cache-Status: bigcache; hit\r\n'):

@@ -21,13 +21,16 @@ from unittest import mock
 from django.core.cache.backends.base import InvalidCacheBackendError
 
 from django_bigcache import BigCacheBackend, BigCacheError
+from django_bigcache import calls as calls_module
 from django_bigcache import client as client_module
 from django_bigcache import connection as connection_module
+from django_bigcache import core as core_module
+from django_bigcache import wire
 
 from . import PATIENT, URL, unique
 from .servers import (
     ANSWERS, Server, always, answer, closed_port, document, once, raw,
-    read_request, results,
+    read_request, read_whole, results,
 )
 
 LOGGER = 'django_bigcache'
@@ -187,7 +190,7 @@ class LocationTest(Quiet):
                 ('http://example.com', ('example.com', 80)),
                 ('https://example.com/x/', ('example.com', 443)),
                 ('HTTPS://Example.com:8443', ('example.com', 8443))):
-            self.assertEqual(backend(location)._client._address, address)
+            self.assertEqual(backend(location)._client.address, address)
 
     @unittest.skipUnless(socket.has_ipv6, 'no IPv6')
     def test_ipv6(self):
@@ -290,8 +293,7 @@ class AnswerTest(Quiet):
         self.assertIs(cache.has_key(none), False)
 
     def test_an_answer_is_no_larger_than(self):
-        limits = mock.patch.multiple(connection_module, MAX_ANSWER=1 << 20,
-                                     MAX_HEAD=1 << 16)
+        limits = mock.patch.object(wire, 'MAX_ANSWER', 1 << 20)
 
         def endless(connection, number):
             read_request(connection)
@@ -388,9 +390,9 @@ class DeadlineTest(Quiet):
         connects = []
         real = connection_module.Connection.connect
 
-        def connect(self):
+        def connect(self, deadline):
             connects.append(self)
-            real(self)
+            real(self, deadline)
 
         with mock.patch.object(connection_module.Connection, 'connect',
                                connect):
@@ -405,21 +407,21 @@ class DeadlineTest(Quiet):
         clock = [1000.0]
         client = client_module.Client(closed_port(), 3, 10, {})
 
-        with mock.patch.object(client_module.time, 'monotonic',
+        with mock.patch.object(core_module.time, 'monotonic',
                                lambda: clock[0]):
             client._paused_until = 1010
             with self.assertRaises(BigCacheError):
-                client._pass()
+                client.begin()
 
             clock[0] = 1011
-            client._pass()
+            client.begin()
 
             with self.assertRaises(BigCacheError):
-                client._pass()
+                client.begin()
 
     def test_the_pause_by_default(self):
         self.assertEqual(backend()._client._pause, 10)
-        self.assertEqual(backend()._client._timeout, 3)
+        self.assertEqual(backend()._client.timeout, 3)
 
     def test_ten_thousand_adds(self):
         # what the sessions of Django do when none succeeds
@@ -442,7 +444,7 @@ class DeadlineTest(Quiet):
             self.assertIsNone(cache.get('k'))
             self.assertIsNone(cache.get('k'))
             self.assertLess(time.monotonic() - started, 3)
-            self.assertIsInstance(cache._client._tls, ssl.SSLContext)
+            self.assertIsInstance(cache._client.tls, ssl.SSLContext)
 
 
 class AgainTest(Quiet):
@@ -660,7 +662,7 @@ class ValueTest(unittest.TestCase):
         self.cache.set_many(dict.fromkeys(names, 'x'))
         quiet = backend()
 
-        with mock.patch.object(client_module.json, 'loads', loads):
+        with mock.patch.object(calls_module.json, 'loads', loads):
             with mock.patch.object(quiet._client, 'warned', {}), \
                     self.assertLogs(LOGGER, 'WARNING') as logs:
                 found = quiet.get_many(names[:20] + ['deep'] + names[20:])
@@ -705,29 +707,22 @@ class ValueTest(unittest.TestCase):
 
         def serve(connection, number):
             while True:
-                head = read_request(connection)
+                head, body = read_whole(connection)
                 if not head:
                     return
                 if b'GET' in head:
                     connection.sendall(document(b'"one"'))
                     continue
-                asked = int(head.split(b'X-Ops: ')[1].split(b'\r\n')[0])
+                asked = body.count(b'"op"')
                 fits = min(asked, 20) if len(rounds) < 2 else 1
                 rounds.append(asked)
                 connection.sendall(results(*(
                     [b'{"status":200,"value":"many","expire":null}'] * fits
                     + [b'{"status":413,"detail":""}'] * (asked - fits))))
 
-        real = client_module.Client._batch
-
-        def batch(self, ops, again=True):
-            self._headers = {'X-Ops': str(len(ops))}
-            return real(self, ops, again)
-
         names = ['k%d' % n for n in range(50)]
 
-        with Server(serve) as server, \
-                mock.patch.object(client_module.Client, '_batch', batch):
+        with Server(serve) as server:
             found = backend(server.url, RAISE=True).get_many(names)
 
         self.assertEqual(rounds, [50, 30, 10])
@@ -736,17 +731,17 @@ class ValueTest(unittest.TestCase):
 
     def test_batches_are_counted_in_bytes(self):
         sizes = []
-        real = client_module.Client._request
+        real = client_module.Client._ask
 
-        def request(self, method, path, body=None, *rest, **more):
-            sizes.append(len(body))
-            return real(self, method, path, body, *rest, **more)
+        def ask(self, request):
+            sizes.append(sum(map(len, request.body)))
+            return real(self, request)
 
         cache = backend(SERIALIZER=Letters, **PATIENT)
         data = {'k%d' % n: '한' * 80000 for n in range(12)}
         data['large'] = '한' * 200000
 
-        with mock.patch.object(client_module.Client, '_request', request):
+        with mock.patch.object(client_module.Client, '_ask', ask):
             self.assertEqual(cache.set_many(data), [])
 
         self.assertLess(max(sizes), 1000000)
@@ -782,14 +777,16 @@ class WarningTest(unittest.TestCase):
         post('/pickle/:1:' + key, b'junk', Content_Type='text/plain')
         cache = backend()
 
-        def fails():
+        def fails(*arguments):
             raise BigCacheError('away')
+            yield
 
         with mock.patch.object(cache._client, 'warned', {}), \
                 self.assertLogs(LOGGER, 'WARNING') as logs:
             for _ in range(3):
                 cache.get(key)
-                cache._try(None, fails)
+                with mock.patch.object(calls_module, 'touch', fails):
+                    cache.touch('k')
                 cache.set('x' * 8000, 1)
                 cache._failed(BigCacheError('403', 403))
 

@@ -15,8 +15,12 @@ from unittest import mock
 
 from django_bigcache import BigCacheBackend
 from django_bigcache import backend as backend_module
+from django_bigcache import calls as calls_module
 from django_bigcache import client as client_module
 from django_bigcache import connection as connection_module
+from django_bigcache import core as core_module
+from django_bigcache import pool as pool_module
+from django_bigcache import wire
 
 from . import PATIENT, URL, unique
 from .servers import Server, closed_port, document, read_request
@@ -24,7 +28,8 @@ from .test_example import BigCache, big_cache
 from .test_failure import calls
 
 FILES = {module.__file__ for module in (
-    backend_module, big_cache, client_module, connection_module, http.client)}
+    backend_module, big_cache, calls_module, client_module, connection_module,
+    core_module, pool_module, wire, http.client)}
 
 
 class SoftTimeLimitExceeded(Exception):
@@ -354,7 +359,18 @@ class EndlessTest(unittest.TestCase):
             self.assertEqual(server.connections, 1)
 
     def test_the_backend(self):
-        self.took(lambda url: backend(url, SOCKET_TIMEOUT=30, PAUSE=600))
+        def serve(connection, number):
+            read_request(connection)
+            while True:
+                connection.sendall(b'HTTP/1.1 100 Continue\r\n\r\n')
+
+        with Server(serve) as server:
+            cache = backend(server.url, SOCKET_TIMEOUT=30, PAUSE=600)
+
+            for _ in range(5):
+                self.assertIsNone(cache.get('k'))
+
+            self.assertEqual(server.connections, 1)
 
     def test_the_example(self):
         self.took(lambda url: BigCache(url, wait=30, pause=600))

@@ -1,0 +1,276 @@
+"""A client of bigcache for event loops.  No thread waits for an answer.
+
+It uses plain sockets, not the streams of asyncio: these belong to one event
+loop, and Django makes a new one for each call of async_to_sync.  A connection
+that is idle can be used in any loop.
+"""
+
+import asyncio
+import socket
+import ssl
+from typing import Any, Optional, Sequence, Tuple, Union
+
+from . import wire
+from .calls import BigCacheError, Call, Request
+from .connection import ERRORS, ConnectError, Connection, Deadline
+from .core import Core
+from .pool import Pool
+
+
+class AsyncConnection(Connection):
+    """One task at a time may use it."""
+
+    def __init__(self, address: Tuple[str, int],
+                 tls: Optional[ssl.SSLContext]) -> None:
+        super().__init__(address, tls)
+        self._object: Optional[ssl.SSLObject] = None
+        self._late = False
+
+    async def open(self, deadline: Deadline) -> None:
+        try:
+            await asyncio.wait_for(self._open(), deadline.left())
+        except (OSError, ValueError, asyncio.TimeoutError) as error:
+            raise ConnectError(str(error) or type(error).__name__) from error
+
+    async def _open(self) -> None:
+        loop = asyncio.get_running_loop()
+        failed = OSError('the name has no address')
+        host, port = self._address
+
+        try:
+            found = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM, 0,
+                                       socket.AI_NUMERICHOST)
+        except socket.gaierror:
+            # a name: this is the only thing that takes a thread
+            found = await loop.getaddrinfo(host, port,
+                                           type=socket.SOCK_STREAM)
+
+        for family, kind, protocol, _, address in found:
+            sock = socket.socket(family, kind, protocol)
+
+            try:
+                sock.setblocking(False)
+                await loop.sock_connect(sock, address)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._use(sock)
+
+                if self._tls is not None:
+                    await self._handshake(host)
+
+                return
+
+            except OSError as error:
+                sock.close()
+                failed = error
+
+            except BaseException:
+                sock.close()
+                raise
+
+        raise failed
+
+    async def _handshake(self, host: str) -> None:
+        assert self._tls is not None
+        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._object = self._tls.wrap_bio(self._in, self._out,
+                                          server_hostname=host)
+
+        while True:
+            try:
+                self._object.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                await self._more()
+
+        await self._flush()
+
+    async def ask(self, method: str, request: Sequence[bytes],
+                  deadline: Deadline) -> wire.Answer:
+        """"request" is a head, or a head and the parts of a body."""
+        self._deadline = deadline
+        self._watch()
+
+        try:
+            return await self._ask(method, request)
+        except ERRORS as error:
+            if self._late:
+                raise socket.timeout('it takes too long') from error
+            raise
+        finally:
+            self._timer.cancel()
+
+    def _watch(self) -> None:
+        try:
+            self._timer = asyncio.get_running_loop().call_later(
+                self._deadline.left() + 0.001, self._watch)
+        except socket.timeout:
+            self._end()
+
+    def _end(self) -> None:
+        # what waits for the socket finds it closed
+        self._late = True
+
+        if self._sock is not None:
+            try:
+                self._sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    async def _ask(self, method: str,
+                   request: Sequence[bytes]) -> wire.Answer:
+        broken = False
+
+        try:
+            await self._send_all(request)
+        except ConnectionError:
+            # the server may have said why it stopped reading
+            broken = True
+
+        reading = wire.read(method)
+
+        try:
+            wanted = next(reading)
+
+            while True:
+                wanted = reading.send(await self._receive_some(wanted))
+
+        except StopIteration as done:
+            answer: wire.Answer = done.value
+
+        return answer._replace(keep=False) if broken else answer
+
+    async def _send_all(self, request: Sequence[bytes]) -> None:
+        loop = asyncio.get_running_loop()
+        assert self._sock is not None
+
+        if sum(map(len, request)) <= wire.PIECE:
+            request = (b''.join(request),)
+
+        for part in request:
+            view = memoryview(part)
+
+            for start in range(0, len(view), wire.PIECE):
+                piece = view[start:start + wire.PIECE]
+
+                if self._object is None:
+                    await loop.sock_sendall(self._sock, piece)
+                else:
+                    self._object.write(piece)
+                    await self._flush()
+
+                self._deadline.moved(len(piece))
+
+    async def _receive_some(self,
+                            wanted: wire.Wanted) -> Union[bytes, int]:
+        assert self._sock is not None
+        loop = asyncio.get_running_loop()
+
+        if isinstance(wanted, int):
+            data = (await loop.sock_recv(self._sock, wanted)
+                    if self._object is None else await self._read(wanted))
+            self._deadline.moved(len(data))
+            return data
+
+        if self._object is None:
+            size = await loop.sock_recv_into(self._sock, wanted)
+        else:
+            data = await self._read(len(wanted))
+            size = len(data)
+            wanted[:size] = data
+
+        self._deadline.moved(size)
+
+        return size
+
+    async def _read(self, size: int) -> bytes:
+        assert self._object is not None
+
+        while True:
+            try:
+                return self._object.read(size)
+            except ssl.SSLWantReadError:
+                await self._more()
+            except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+                return b''
+
+    async def _more(self) -> None:
+        await self._flush()
+        assert self._sock is not None
+        data = await asyncio.get_running_loop().sock_recv(self._sock,
+                                                          wire.PIECE)
+        if data:
+            self._in.write(data)
+        else:
+            self._in.write_eof()
+
+    async def _flush(self) -> None:
+        data = self._out.read()
+
+        if data:
+            assert self._sock is not None
+            await asyncio.get_running_loop().sock_sendall(self._sock, data)
+
+
+class AsyncClient:
+    """Shares with the clients for threads what is known of the server."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._pool = Pool(lambda: AsyncConnection(core.address, core.tls))
+
+    async def run(self, call: Call) -> Any:
+        """Runs a call of calls.py, and returns what it returns."""
+        take: Any = call.send
+        given: Any = None
+
+        while True:
+            try:
+                asked = take(given)
+            except StopIteration as done:
+                return done.value
+
+            try:
+                given = await self._ask(asked)
+                take = call.send
+            except BigCacheError as error:
+                given, take = error, call.throw
+
+    async def _ask(self, request: Request) -> wire.Answer:
+        self._core.begin()
+        deadline = Deadline(self._core.timeout)
+        data = (self._core.head(request), *request.body)
+
+        while True:
+            connection, reused = self._pool.take()
+
+            try:
+                if not reused:
+                    await connection.open(deadline)
+
+                answer = await connection.ask(request.method, data, deadline)
+                break
+
+            except ERRORS as error:
+                connection.close()
+
+                if (reused and request.again
+                        and isinstance(error, ConnectionError)):
+                    continue
+
+                raise self._core.failed(error) from error
+
+            except BaseException:
+                connection.close()
+                raise
+
+        if answer.keep:
+            self._pool.give_back(connection)
+        else:
+            connection.close()
+
+        self._core.check(request, answer)
+
+        return answer
+
+    def close(self) -> None:
+        self._pool.close()
