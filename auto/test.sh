@@ -90,7 +90,7 @@ cmd_test_full() {
     set_paths
     locked need build-essential clang debhelper dpkg-dev lintian man-db \
         prometheus chromium chromium-driver fonts-dejavu-core \
-        python3-setuptools python3-venv python3-wheel $(site_packages)
+        mypy python3-setuptools python3-venv python3-wheel $(site_packages)
     [ $# -gt 0 ] || set -- "$top"/t/full/*.t
     run_tests "$@"
 }

@@ -44,8 +44,9 @@ my ($site) = glob "$dir/env/lib/*/site-packages";
 is join(' ', map { s{.*/}{}r } grep { -e } glob "$site/{*bigcache*,tests}"),
     "django_bigcache django_bigcache-$version.dist-info", 'packages';
 is join(' ', map { s{.*/}{}r } glob "$site/django_bigcache/*.py"),
-    '__init__.py backend.py client.py connection.py keys.py location.py '
-    . 'serializers.py', 'modules';
+    '__init__.py aio.py backend.py calls.py client.py connection.py core.py '
+    . 'keys.py location.py pool.py serializers.py wire.py', 'modules';
+ok -e "$site/django_bigcache/py.typed", 'its types are for others, too';
 
 my $meta = qx{cat $site/django_bigcache-*/METADATA};
 
@@ -61,5 +62,30 @@ my ($license) = grep { -e } map { glob "$site/django_bigcache-*/$_" }
 ok defined $license
     && system("cmp -s '$license' '$FindBin::Bin/../../LICENSE'") == 0,
     'the license is in it';
+
+# the archive of sources, from which pip makes the same
+
+my $setup = 'import setuptools; setuptools.setup()';
+
+$said = qx{
+    (cd $dir/source && /usr/bin/python3 -c '$setup' -q sdist -d ../dist &&
+    cd .. && /usr/bin/python3 -m venv --system-site-packages other &&
+    other/bin/pip install --no-build-isolation --no-index dist/*.tar.gz) 2>&1
+};
+
+is $?, 0, 'it is installed from its sources' or diag $said;
+my ($again) = glob "$dir/other/lib/*/site-packages";
+
+is qx{diff -r -x __pycache__ $site/django_bigcache $again/django_bigcache 2>&1},
+    '', 'with the same modules';
+
+# the types, which mypy of Debian checks
+
+SKIP: {
+    skip 'no mypy', 1 if system('mypy --version >/dev/null 2>&1') != 0;
+
+    $said = qx{(cd $dir/source && mypy --cache-dir ../mypy -p django_bigcache) 2>&1};
+    is $?, 0, 'mypy' or diag $said;
+}
 
 done_testing;
