@@ -53,6 +53,7 @@ my $o = Bigcache::Test::Origin->new($t, 1, sub {
         . ($uri =~ /ttl/ ? '' : "Cache-Control: max-age=600\r\n")
         . "ETag: \"$n\"\r\nContent-Type: text/x\r\n"
         . ($uri =~ /vary/ ? "Vary: X-Kind\r\n" : '')
+        . ($uri =~ /long/ ? 'X-Long: ' . 'x' x 2000 . "\r\n" : '')
         . ($chunked ? 'Transfer-Encoding: chunked'
             : 'Content-Length: ' . LENGTH) . "\r\n\r\n");
     $write->(substr $body, 0, FIRST);
@@ -254,8 +255,14 @@ ok rest($_) eq body(2), 'it has grown: the whole page' for $leader, $reader;
 
 # -- TLS and HTTP/2
 
-for my $version ($tls ? ('--http1.1', $http2 ? '--http2' : ()) : ()) {
-    my $uri = '/tls' . $version =~ s/\W//gr;
+# nginx keeps what goes into a TLS record until there is more, or until it is
+# told to send it: a header that is longer than postpone_output has to wait
+
+my @versions = $tls ? ('--http1.1', $http2 ? '--http2' : ()) : ();
+
+for (map { [ $_, '' ], [ $_, 'long' ] } @versions) {
+    my ($version, $header) = @$_;
+    my $uri = '/tls' . $version =~ s/\W//gr . $header;
     my @pids;
 
     for my $n (0 .. 3) {
@@ -263,7 +270,7 @@ for my $version ($tls ? ('--http1.1', $http2 ? '--http2' : ()) : ()) {
 
         if (!$pid) {
             open STDOUT, '>', "$dir/got$n";
-            exec qw(curl -sS -k -N --max-time 60), $version,
+            exec qw(curl -sS -k -N --max-time 120), $version,
                 'https://127.0.0.1:' . $t->port(3) . $uri;
         }
 
@@ -271,16 +278,18 @@ for my $version ($tls ? ('--http1.1', $http2 ? '--http2' : ()) : ()) {
         asked($uri) if !$n;
     }
 
+    my $name = "TLS, $version" . ($header && ', a long header');
+
     ok $t->wait_for(sub { -s "$dir/got$_" >= FIRST - 500_000 }),
-        "TLS, $version: reads what has come" for 1 .. 3;
+        "$name: reads what has come" for 1 .. 3;
     go($uri =~ s{/}{}r);
 
     for my $n (0 .. 3) {
         waitpid $pids[$n], 0;
-        ok $t->read_file("got$n") eq body(1), "TLS, $version: the whole page";
+        ok $t->read_file("got$n") eq body(1), "$name: the whole page";
     }
 
-    is $o->requests($uri), 1, "TLS, $version: asked once";
+    is $o->requests($uri), 1, "$name: asked once";
 }
 
 # -- an upstream that dies

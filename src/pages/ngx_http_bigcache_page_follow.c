@@ -43,7 +43,14 @@ ngx_http_bigcache_page_follow(ngx_http_request_t *r)
 
     rc = ngx_http_bigcache_page_follow_header(r, ctx);
 
-    /* the header may wait for the client: NGX_AGAIN */
+    /*
+     * The header may wait: NGX_AGAIN.  If that is for more bytes in the same
+     * TLS record, and not for the client, no event would tell to go on.
+     */
+
+    if (rc == NGX_AGAIN && !r->header_only) {
+        rc = ngx_http_output_filter(r, NULL);
+    }
 
     if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
         return rc;
