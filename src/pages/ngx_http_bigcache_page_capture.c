@@ -126,6 +126,7 @@ ngx_http_bigcache_page_capture_watch(ngx_http_request_t *r,
     u = r->upstream;
 
     if (u->finalize_request != ngx_http_bigcache_page_capture_finalize) {
+        ctx->upstream = u;
         ctx->finalize = u->finalize_request;
         u->finalize_request = ngx_http_bigcache_page_capture_finalize;
     }
@@ -164,7 +165,7 @@ ngx_http_bigcache_page_capture_init(void *data)
 
     r = data;
     p = r->upstream->pipe;
-    ctx = ngx_http_bigcache_page_ctx_find(r);
+    ctx = ngx_http_bigcache_page_ctx_watches(r, r->upstream, NULL);
 
     if (ctx == NULL) {
         return NGX_ERROR;
@@ -202,9 +203,9 @@ ngx_http_bigcache_page_capture_filter(ngx_event_pipe_t *p, ngx_buf_t *buf)
 
     r = p->input_ctx;
 
-    /* a filter that fails has cleared the contexts */
+    /* a filter that fails has cleared the contexts, or led elsewhere */
 
-    ctx = ngx_http_bigcache_page_ctx_find(r);
+    ctx = ngx_http_bigcache_page_ctx_watches(r, NULL, p);
 
     if (ctx == NULL) {
         return NGX_ERROR;
@@ -245,7 +246,7 @@ ngx_http_bigcache_page_capture_send(ngx_http_request_t *r)
 
     c = r->connection;
     p = r->upstream->pipe;
-    ctx = ngx_http_bigcache_page_ctx_find(r);
+    ctx = ngx_http_bigcache_page_ctx_watches(r, NULL, p);
 
     if (ctx == NULL || ctx->writing == NULL) {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
@@ -276,7 +277,7 @@ ngx_http_bigcache_page_capture_copy(ngx_event_pipe_t *p,
 {
     off_t  len, most;
 
-    most = ctx->body ? ctx->request->upstream->headers_in.content_length_n
+    most = ctx->body ? ctx->upstream->headers_in.content_length_n
                      : ctx->conf->max_page;
 
     for ( /* void */ ; cl && !ctx->broken; cl = cl->next) {
@@ -378,9 +379,9 @@ ngx_http_bigcache_page_capture_finalize(ngx_http_request_t *r, ngx_int_t rc)
     ngx_http_bigcache_page_ctx_t  *ctx;
 
     u = r->upstream;
-    ctx = ngx_http_bigcache_page_ctx_find(r);
+    ctx = ngx_http_bigcache_page_ctx_watches(r, u, NULL);
 
-    if (ctx == NULL || ctx->finalize == NULL) {
+    if (ctx == NULL) {
         return;
     }
 

@@ -89,6 +89,33 @@ ngx_http_bigcache_page_ctx_find(ngx_http_request_t *r)
 }
 
 
+ngx_http_bigcache_page_ctx_t *
+ngx_http_bigcache_page_ctx_watches(ngx_http_request_t *r,
+    ngx_http_upstream_t *u, ngx_event_pipe_t *p)
+{
+    ngx_pool_cleanup_t            *cln;
+    ngx_http_bigcache_page_ctx_t  *ctx;
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+
+        if (cln->handler != ngx_http_bigcache_page_ctx_cleanup) {
+            continue;
+        }
+
+        ctx = cln->data;
+
+        if (ctx->request == r
+            && ctx->upstream
+            && (u ? ctx->upstream == u : ctx->upstream->pipe == p))
+        {
+            return ctx;
+        }
+    }
+
+    return NULL;
+}
+
+
 static void
 ngx_http_bigcache_page_ctx_cleanup(void *data)
 {

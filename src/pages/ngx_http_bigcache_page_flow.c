@@ -271,7 +271,7 @@ ngx_http_bigcache_page_flow_look(ngx_http_bigcache_page_flow_t *flow)
     ngx_event_pipe_t  *p;
 
     if (flow->leader) {
-        p = flow->leader->request->upstream->pipe;
+        p = flow->leader->upstream->pipe;
 
         if (p && p->temp_file) {
             ngx_http_bigcache_page_flow_file(flow, p->temp_file);

@@ -199,6 +199,7 @@ struct ngx_http_bigcache_page_ctx_s {
     ngx_http_bigcache_page_saved_t    saved;
     ngx_http_handler_pt               content;
     ngx_http_event_handler_pt         reading;    /* of the upstream module */
+    ngx_http_upstream_t              *upstream;   /* that it watches, or NULL */
     void                            (*finalize)(ngx_http_request_t *r,
                                           ngx_int_t rc);
     ngx_uint_t                        upstream_status;
@@ -295,6 +296,14 @@ ngx_http_bigcache_page_ctx_t *ngx_http_bigcache_page_ctx_create(
  */
 ngx_http_bigcache_page_ctx_t *ngx_http_bigcache_page_ctx_find(
     ngx_http_request_t *r);
+
+/*
+ * Returns the context that watches this upstream, or the upstream of this pipe,
+ * or NULL.  The other argument is NULL.  The request may be in another location
+ * by now.
+ */
+ngx_http_bigcache_page_ctx_t *ngx_http_bigcache_page_ctx_watches(
+    ngx_http_request_t *r, ngx_http_upstream_t *u, ngx_event_pipe_t *p);
 
 
 /*
