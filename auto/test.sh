@@ -98,8 +98,10 @@ cmd_test_full() {
 cmd_sanitize() {
     set_paths asan
 
-    # every nginx module defines ngx_module_names, which is no error
+    # every nginx module defines ngx_module_names, which is no error; nor are
+    # libraries that a test has an nginx of NGX_SRC load before the runtime
     export ASAN_OPTIONS=detect_leaks=1:detect_odr_violation=0
+    ASAN_OPTIONS+=:verify_asan_link_order=0
     export UBSAN_OPTIONS=print_stacktrace=1
     export LSAN_OPTIONS=print_suppressions=0:suppressions=$top/t/lsan.supp
 

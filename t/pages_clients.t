@@ -6,7 +6,7 @@
 use strict;
 use warnings;
 
-use Bigcache::Test qw(noise raw);
+use Bigcache::Test qw(noise raw slurp);
 use Bigcache::Test::Origin;
 use Digest::MD5 qw(md5_hex);
 use Test::More;
@@ -238,13 +238,24 @@ for my $kind (qw(length chunked ended)) {
 my ($pid) = $t->worker_pids;
 my $store = $t->dir . '/store';
 
+# what workers have open but for files of the store, what listens, and what they
+# talk by to each other, which each of them connects when it needs to
+
 sub open_now {
+    my %own = map { ("socket:[$_]" => 1) }
+        map { (split)[6] } split(/^/, slurp('/proc/net/unix'));
+
+    /^\s*\d+:\s\S+\s\S+\s0A\s/ and $own{'socket:[' . (split)[9] . ']'} = 1
+        for split /^/, slurp('/proc/net/tcp');
+
     return sort grep { !m{^\Q$store\E/} } map { s/:\[\d+\]$//r }
-        $t->open_files($t->worker_pids);
+        grep { !$own{$_} } $t->open_files($t->worker_pids);
 }
 
-$t->wait_for(sub { !grep { m{/proxy/} } open_now() });
-my @before = open_now();
+my @before;
+$t->wait_for(sub { @before = open_now();
+    !grep { m{/proxy/} || $_ eq 'socket' } @before });
+is join(' ', grep { $_ eq 'socket' } @before), '', 'no connection is open';
 
 my @uris = map { my $kind = $_; map { "/many/$kind/$_" } 0, 300, 200_000,
     2_000_000 } qw(length chunked ended own cut fails);

@@ -9,6 +9,7 @@ package Bigcache::Test::Origin;
 #     });
 #     ... proxy_pass http://127.0.0.1:%%PORT_1%%; ...
 #     $o->requests('/page')              # how often it was asked
+#     $o->stop; $o->start;               # ends its connections, too
 #
 # The code runs in a process for each connection.  It returns status, fields and
 # body; or nothing, after it has written to $request->{socket} by itself, and
@@ -54,7 +55,7 @@ sub start {
 
     if ($self->{pid} == 0) {
         $SIG{CHLD} = 'IGNORE';
-        $SIG{TERM} = 'DEFAULT';
+        $SIG{TERM} = \&_end;
         $SIG{ALRM} = 'DEFAULT';
 
         while (getppid == $parent) {
@@ -66,6 +67,7 @@ sub start {
             my $pid = fork;
 
             if (defined $pid && $pid == 0) {
+                $SIG{TERM} = 'DEFAULT';
                 alarm 600;
                 close $server;
                 eval { $self->_serve($socket) };
@@ -93,6 +95,14 @@ sub stop {
     kill 'TERM', $self->{pid};
     waitpid $self->{pid}, 0;
     delete $self->{pid};
+}
+
+
+# nginx may keep connections, and these have processes of their own
+
+sub _end {
+    kill 'TERM', Bigcache::Test::_children($$);
+    POSIX::_exit(0);
 }
 
 
