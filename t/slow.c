@@ -8,6 +8,9 @@
  * A library for LD_PRELOAD: while the file SLOW of the environment exists, each
  * read, write and sync of a file whose path has "/store/" in it takes so many
  * milliseconds as the file says, and nothing of these files is in memory.
+ *
+ * While the file BROKEN of the environment exists, the event loop cannot read
+ * files whose path has in it what that file says.
  */
 
 
@@ -20,9 +23,54 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
+
+
+/* the path of an open file, or "" */
+
+static void
+path_of(int fd, char path[PATH_MAX])
+{
+    char     link[64];
+    ssize_t  n;
+
+    (void) snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+
+    n = readlink(link, path, PATH_MAX - 1);
+    path[n > 0 ? n : 0] = '\0';
+}
+
+
+/* returns 1 if the descriptor is one that this thread cannot read */
+
+static int
+broken(int fd)
+{
+    int          saved, found;
+    FILE        *file;
+    char         path[PATH_MAX], what[64];
+    const char  *name;
+
+    saved = errno;
+    found = 0;
+    name = getenv("BROKEN");
+
+    if (name != NULL
+        && syscall(SYS_gettid) == getpid()
+        && (file = fopen(name, "r")) != NULL)
+    {
+        path_of(fd, path);
+        found = fscanf(file, "%63s", what) == 1 && strstr(path, what) != NULL;
+        (void) fclose(file);
+    }
+
+    errno = saved;
+
+    return found;
+}
 
 
 /* returns 1 if the descriptor is one of the store and the disk is slow */
@@ -32,8 +80,7 @@ slow(int fd, long *ms)
 {
     int          saved;
     FILE        *file;
-    char         link[64], path[PATH_MAX];
-    ssize_t      n;
+    char         path[PATH_MAX];
     const char  *name;
 
     saved = errno;
@@ -45,10 +92,7 @@ slow(int fd, long *ms)
         return 0;
     }
 
-    (void) snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-
-    n = readlink(link, path, sizeof(path) - 1);
-    path[n > 0 ? n : 0] = '\0';
+    path_of(fd, path);
 
     if (strstr(path, "/store/") != NULL && (file = fopen(name, "r")) != NULL) {
 
@@ -109,6 +153,11 @@ ssize_t
 pread(int fd, void *buf, size_t size, off_t offset)
 {
     ssize_t  (*next)(int, void *, size_t, off_t);
+
+    if (broken(fd)) {
+        errno = EIO;
+        return -1;
+    }
 
     wait_for_disk(fd);
 
