@@ -131,6 +131,10 @@ is look_up('http://a.example/', qr/\w/), 'No page of this URL is stored.',
     'no page';
 $b->console;                # a 404 is there
 
+like look_up("http://a.example/caf\x{fffd}", qr/\w/),
+    qr{^No page of this URL is stored\. It may have bytes that .*/page\?key=%FF'}, 'no page, of bytes';
+$b->console;
+
 is look_up('a', qr/\w/), 'The server answered 400: the URL does not begin with '
     . 'http:// or https://.', 'no URL';
 $b->console;
@@ -218,25 +222,30 @@ is $b->js('return document.body.innerText'), $evil, 'by itself: a text';
 isnt $b->js('return document.title'), 'taken', 'by itself: no script';
 is $b->js('return document.contentType'), 'text/plain', 'by itself: its type';
 
-# -- a host with many pages is not counted to its end
+# -- a host with many pages is not counted to its end; and the 2,000th of all is
+# a page whose path begins with the last of all bytes, as others do behind it
 
 my $c = $t->connect(2);
+my $n = 0;
 
-for my $i (1 .. 2100) {
-    $c = $t->connect(2) if $i % 500 == 0;
-    $c->request('GET', "/m$i", undef, Host => 'm.example');
+for (map({ ['f', "f$_"] } 1 .. 1985), map({ ['f', "\xff$_"] } 10 .. 39),
+    map { ['m', "m$_"] } 1 .. 2100)
+{
+    $c = $t->connect(2) if ++$n % 500 == 0;
+    $c->request('GET', "/$_->[1]", undef, Host => "$_->[0].example");
 }
 
 fill('/z', Host => 'z.example');
-$t->wait_for(sub { $t->count >= 2100 }) or BAIL_OUT('pages are not stored');
+$t->wait_for(sub { $t->count >= $n + 10 }) or BAIL_OUT('pages are not stored');
 
 $b->go('http://127.0.0.1:' . $t->port . '/ui');
 $b->says('#state', qr/open/);
 $b->click('#hosts');
-is $b->says('#url-said', qr/host/), '4 hosts.', 'hosts, one with many pages';
+is $b->says('#url-said', qr/host/), '5 hosts.', 'hosts, two with many pages';
 like join('|', map { join ' ', @$_[0, 1] } rows()),
-    qr{81/ 1\|http://m\.example/ 1,990 or more\|http://z\.example/ 1$},
-    'it is not counted to its end, others are';
+    qr{81/\ 1\|http://f\.example/\ 2,015\ or\ more\|
+        http://m\.example/\ 1,975\ or\ more\|http://z\.example/\ 1$}x,
+    'no page is counted twice, nor one of many to its end';
 
 # -- not permitted
 
