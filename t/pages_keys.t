@@ -330,6 +330,8 @@ is_deeply [ grep { $_->[0] =~ /^(?:content-type|cache-control)$/i }
     [ 'Cache-Control', 'max-age=60' ] ], 'a look-up: the fields'
     or diag explain $v->{headers};
 
+is $v->{headers}[0][0], 'Date', 'a look-up: when it was made';
+
 is found("$_")->status, 200, "the same URL: $_" for 'HTTP://A.example/text',
     'http://a.example:80/text', 'http://a.example/text#there',
     'http://a.example./text', 'http://a.example/text?', 'http://B.Example:81/text';
@@ -404,6 +406,14 @@ is $t->get('/page?key=my%20key')->json->{variants}[0]{status}, 200, 'a key';
 is $t->get('/page/source?key=my+key')->status, 404, 'a plus is a plus';
 is $t->get('/page/source?key=my%20key')->body, 'page /key/a', 'its source';
 is urls('&prefix=my'), 'my key', 'in the list';
+
+# url= is made what the default key is; a key that looks like a URL stays
+
+my $own = 'http://own.example:80/a#b';
+
+fill('/key/own', 'X-Key' => $own);
+is $t->get('/page?url=' . escape($own))->status, 404, 'no URL';
+is $t->get('/page?key=' . escape($own))->json->{url}, $own, 'but a key';
 
 # one behind all others
 
