@@ -320,13 +320,13 @@ sub segmented {
         for @keys;
     $t->request('POST', "/pickle/$_", $large{$_}) for sort keys %large;
 
+    # what was durable was not torn by the crash: if it is bad, it is damaged
+    $t->durable or die "not durable\n";
+
     # after a crash no segment is written on
     $t->kill;
     $t->start;
     $t->count;
-
-    # what is durable was not torn by a power cut: if it is bad, it is damaged
-    $t->durable or die "not durable\n";
 
     return $t;
 }
