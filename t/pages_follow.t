@@ -70,6 +70,15 @@ my $o = Bigcache::Test::Origin->new($t, 1, sub {
 });
 
 my $h2 = $http2 ? ' http2' : '';
+my $h2_plain = `${\$t->nginx} -V 2>&1` =~ /http_v2_module/ ? q{
+    server {
+        listen 127.0.0.1:%%PORT_4%% http2 sndbuf=64k;
+        bigcache_pages main;
+        bigcache_lookup_timeout 10s;
+        bigcache_lock on timeout=60s;
+        location / { proxy_pass http://127.0.0.1:%%PORT_1%%; }
+    }
+} : '';
 my $secure = $tls ? qq{
     server {
         listen 127.0.0.1:%%PORT_3%% ssl$h2;
@@ -85,7 +94,7 @@ my $secure = $tls ? qq{
 
 $t->conf(main => 'worker_processes 1;', location => 'bigcache_pages off;',
     http => 'proxy_http_version 1.1; proxy_set_header Connection "";',
-    servers => $secure . q{
+    servers => $secure . $h2_plain . q{
     server {
         listen 127.0.0.1:%%PORT_2%% sndbuf=64k;
         bigcache_pages main;
@@ -290,6 +299,71 @@ for (map { [ $_, '' ], [ $_, 'long' ] } @versions) {
     }
 
     is $o->requests($uri), 1, "$name: asked once";
+}
+
+# -- HTTP/2, and a header that waits for a client that does not read
+
+sub frame {
+    my ($type, $flags, $stream, $payload) = @_;
+
+    return substr(pack('N', length $payload), 1)
+        . pack('CCN', $type, $flags, $stream) . $payload;
+}
+
+sub get_frame {
+    my ($stream, $uri) = @_;
+
+    return frame(1, 5, $stream, "\x82\x86" . pack('C C/a* C C/a*', 4, $uri, 1,
+        'localhost'));
+}
+
+# frames(C, GOT, CODE): reads until CODE is true; GOT has the body of each stream
+
+sub frames {
+    my ($c, $got, $code) = @_;
+
+    while (!$code->()) {
+        my $head = eval { $c->read_bytes(9) } // '';
+        return if length $head < 9;
+
+        my ($length, $type, $flags, $stream)
+            = unpack 'N C C N', "\0$head";
+        my $payload = $c->read_bytes($length);
+
+        $got->{$stream} .= $payload if $type == 0;
+        $got->{"end $stream"} = 1 if $type < 2 && $flags & 1;
+        $got->{"reset $stream"} = 1 if $type == 3;
+    }
+
+    return 1;
+}
+
+if ($h2_plain) {
+    my $c = Bigcache::Test::Connection->new($t->port(4));
+    my %got = (3 => '');
+
+    # windows of 2 GB, so that only the socket is full
+
+    $c->send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+        . frame(4, 0, 0, pack 'nN', 4, 0x7fffffff)
+        . frame(8, 0, 0, pack 'N', 0x7fffffff - 65535) . get_frame(1, '/plain'));
+    ok frames($c, \%got, sub { length($got{1} // '') }), 'HTTP/2: a page begins';
+
+    $leader = lead('/h2_waits');
+    $c->send(get_frame(3, '/h2_waits'));
+    $reader = begin('/h2_waits');
+    ok has($reader, FIRST - 500_000), 'HTTP/2: one reads along';
+    sleep 0.2;              # for the other one, of which nothing is to be seen
+
+    ok frames($c, \%got, sub { length $got{3} >= FIRST - 500_000 }),
+        'HTTP/2: so does one whose header had to wait';
+    go('h2_waits');
+    ok frames($c, \%got, sub { $got{'end 3'} && $got{'end 1'} }),
+        'HTTP/2: both pages end';
+    ok $got{1} eq body(1), 'HTTP/2: the first is whole';
+    ok $got{3} eq body(1), 'HTTP/2: so is the second';
+    ok rest($_) eq body(1), 'HTTP/2: the whole page for others'
+        for $leader, $reader;
 }
 
 # -- an upstream that dies
