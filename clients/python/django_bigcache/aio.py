@@ -8,11 +8,14 @@ that is idle can be used in any loop.
 import asyncio
 import socket
 import ssl
-from typing import Any, Optional, Sequence, Tuple, Union
+from itertools import zip_longest
+from typing import Any, List, Optional, Sequence, Tuple, Union
 
 from . import wire
-from .calls import BigCacheError, Call, Request
-from .connection import ERRORS, ConnectError, Connection, Deadline
+from .calls import BigCacheError, Call, Replied, Request
+from .connection import (
+    ERRORS, ConnectError, Connection, Deadline, is_away,
+)
 from .core import Core
 from .pool import Pool
 
@@ -84,14 +87,16 @@ class AsyncConnection(Connection):
 
         await self._flush()
 
-    async def ask(self, method: str, request: Sequence[bytes],
-                  deadline: Deadline) -> wire.Answer:
-        """"request" is a head, or a head and the parts of a body."""
+    async def ask(self, requests: Sequence[Tuple[str, Sequence[bytes]]],
+                  deadline: Deadline, answers: List[wire.Answer]) -> bool:
+        """Sends all requests, then reads their answers, which it appends to a
+        list.  The deadline begins anew with each.  Returns whether the
+        connection can be used again."""
         self._deadline = deadline
         self._watch()
 
         try:
-            return await self._ask(method, request)
+            return await self._ask(requests, answers)
         except ERRORS as error:
             if self._late:
                 raise socket.timeout('it takes too long') from error
@@ -116,18 +121,30 @@ class AsyncConnection(Connection):
             except OSError:
                 pass
 
-    async def _ask(self, method: str,
-                   request: Sequence[bytes]) -> wire.Answer:
+    async def _ask(self, requests: Sequence[Tuple[str, Sequence[bytes]]],
+                   answers: List[wire.Answer]) -> bool:
         broken = False
 
         try:
-            await self._send_all(request)
+            await self._send_all([part for _, parts in requests
+                                  for part in parts])
         except ConnectionError:
             # the server may have said why it stopped reading
             broken = True
 
-        reading = wire.read(method)
+        behind = [b'']
 
+        for method, _ in requests:
+            answer = await self._answered(wire.read(method, behind[0], behind))
+            answers.append(answer)
+            self._deadline.restart()
+
+            if not answer.keep:
+                return False
+
+        return not broken and not behind[0]
+
+    async def _answered(self, reading: wire.Reading) -> wire.Answer:
         try:
             wanted = next(reading)
 
@@ -136,8 +153,7 @@ class AsyncConnection(Connection):
 
         except StopIteration as done:
             answer: wire.Answer = done.value
-
-        return answer._replace(keep=False) if broken else answer
+            return answer
 
     async def _send_all(self, request: Sequence[bytes]) -> None:
         loop = asyncio.get_running_loop()
@@ -230,7 +246,8 @@ class AsyncClient:
                 return done.value
 
             try:
-                given = await self._ask(asked)
+                given = (await self._ask_all(asked) if type(asked) is list
+                         else await self._ask(asked))
                 take = call.send
             except BigCacheError as error:
                 given, take = error, call.throw
@@ -238,39 +255,85 @@ class AsyncClient:
     async def _ask(self, request: Request) -> wire.Answer:
         self._core.begin()
         deadline = Deadline(self._core.timeout)
-        data = (self._core.head(request), *request.body)
+        data = ((request.method, (self._core.head(request), *request.body)),)
+        answers: List[wire.Answer] = []
 
         while True:
             connection, reused = self._pool.take()
 
             try:
-                if not reused:
-                    await connection.open(deadline)
-
-                answer = await connection.ask(request.method, data, deadline)
+                usable = await self._exchange(connection, reused, data,
+                                              deadline, answers)
                 break
 
             except ERRORS as error:
-                connection.close()
-
                 if (reused and request.again
                         and isinstance(error, ConnectionError)):
                     continue
 
                 raise self._core.failed(error) from error
 
-            except BaseException:
-                connection.close()
-                raise
+        self._give_back(connection, usable)
+        self._core.check(request, answers[0])
 
-        if answer.keep:
+        return answers[0]
+
+    async def _exchange(self, connection: AsyncConnection, reused: bool,
+                        data: Sequence[Tuple[str, Sequence[bytes]]],
+                        deadline: Deadline,
+                        answers: List[wire.Answer]) -> bool:
+        try:
+            if not reused:
+                await connection.open(deadline)
+
+            return await connection.ask(data, deadline, answers)
+
+        except BaseException:
+            connection.close()
+            raise
+
+    def _give_back(self, connection: AsyncConnection, usable: bool) -> None:
+        if usable:
             self._pool.give_back(connection)
         else:
             connection.close()
 
-        self._core.check(request, answer)
+    async def _ask_all(self, requests: List[Request]) -> List[Replied]:
+        """Sends all requests at once.  They are asked one by one if the server
+        closes the connection."""
+        self._core.begin()
+        answers: List[wire.Answer] = []
+        connection, reused = self._pool.take()
 
-        return answer
+        try:
+            usable = await self._exchange(
+                connection, reused,
+                [(request.method, (self._core.head(request), *request.body))
+                 for request in requests], Deadline(self._core.timeout),
+                answers)
+
+        except ERRORS as error:
+            # others would be away as well
+            if is_away(error):
+                raise self._core.failed(error) from error
+
+        else:
+            self._give_back(connection, usable)
+
+        return [await self._checked(request, answer)
+                for request, answer in zip_longest(requests, answers)]
+
+    async def _checked(self, request: Request,
+                       answer: Optional[wire.Answer]) -> Replied:
+        try:
+            if answer is None:
+                return await self._ask(request)
+
+            self._core.check(request, answer)
+            return answer
+
+        except BigCacheError as error:
+            return error
 
     def close(self) -> None:
         self._pool.close()

@@ -1,13 +1,13 @@
 """The calls of the HTTP API of bigcache.
 
-Each call is a generator: it yields a Request and takes the answer.  So it
-neither waits nor knows a socket, and the same calls serve threads (client.py)
-and event loops (aio.py).  A call raises only BigCacheError, and what its
-docstring says.
+Each call is a generator: it yields a Request and takes the answer.  Or it
+yields a list of requests that can all be sent again, and takes a list of what
+came of each.  So it neither waits nor knows a socket, and the same calls serve
+threads (client.py) and event loops (aio.py).  A call raises only
+BigCacheError, and what its docstring says.
 """
 
 import base64
-import collections
 import json
 import re
 import time
@@ -25,6 +25,12 @@ MAX_PATH = 7000
 MAX_BATCH_BYTES = 900000
 MAX_BATCH_ITEM = 256 * 1024
 MAX_BATCH = 1000
+
+# Many keys are asked for by some batches, sent one behind the other: so the
+# server reads values while the client makes objects of those before.  None of
+# these batches has fewer keys than this.
+PIECES = 4
+MIN_PIECE = 25
 
 # if fewer values than this fit into the answer of a batch, they are so large
 # that asking for them one by one is as good
@@ -70,7 +76,8 @@ class Request(NamedTuple):
     marked: bool = True
 
 
-Call = Generator[Request, Any, Any]
+Call = Generator[Union[Request, List[Request]], Any, Any]
+Replied = Union[Answer, BigCacheError]
 
 
 class Item(NamedTuple):
@@ -331,38 +338,41 @@ def _get_round(keys: List[str], found: Dict[str, Entry],
     fitted = 0
     unfit: List[str] = []
     large: List[str] = []
-    waiting = collections.deque(_chunks(
-        (key, _op_get(key), b'') for key in keys))
+    waiting = list(_chunks(((key, _op_get(key), b'') for key in keys),
+                           min(MAX_BATCH, max(MIN_PIECE, -(-len(keys) // PIECES)))))
 
     while waiting:
-        chunk = waiting.popleft()
+        some, waiting = waiting[:PIECES], waiting[PIECES:]
+        replies = yield [_batch_request([op for _, op, _ in chunk])
+                         for chunk in some]
 
-        try:
-            results, data = yield from _batch([op for _, op, _ in chunk])
-
-        except UnreadableError as error:
-            # one of the values caused it
-            if len(chunk) > 1:
-                waiting.extendleft(_halves(chunk))
-            elif _is_long(chunk[0][0]):
-                errors.append(error)
-            else:
-                large.append(chunk[0][0])
-            continue
-
-        for (key, _, _), result in zip(chunk, results):
+        for chunk, reply in zip(some, replies):
             try:
-                status = _status(result, _GET_STATUSES, key)
-
-                if status == 413:
-                    unfit.append(key)
-                else:
-                    fitted += 1
-                    if status == 200:
-                        found[key] = _entry(result, data, key)
+                results, data = _batch_results(reply, len(chunk))
 
             except UnreadableError as error:
-                errors.append(error)
+                # one of the values caused it
+                if len(chunk) > 1:
+                    waiting += _halves(chunk)
+                elif _is_long(chunk[0][0]):
+                    errors.append(error)
+                else:
+                    large.append(chunk[0][0])
+                continue
+
+            for (key, _, _), result in zip(chunk, results):
+                try:
+                    status = _status(result, _GET_STATUSES, key)
+
+                    if status == 413:
+                        unfit.append(key)
+                    else:
+                        fitted += 1
+                        if status == 200:
+                            found[key] = _entry(result, data, key)
+
+                except UnreadableError as error:
+                    errors.append(error)
 
     if fitted >= WORTH_A_BATCH:
         return unfit, large
@@ -395,28 +405,31 @@ def put_many(items: Dict[str, Item], life: Life, pack: bool = False) -> Call:
             failed[key] = error
 
     more = _set_tail(life, pack)
-    waiting = collections.deque(_chunks(
+    waiting = list(_chunks(
         (key, _set_bytes(key, item, more), _raw_of(item))
         for key, item in small))
 
     while waiting:
-        chunk = waiting.popleft()
+        some, waiting = waiting[:PIECES], waiting[PIECES:]
+        replies = yield [_batch_request([op for _, op, _ in chunk],
+                                        [data for _, _, data in chunk])
+                         for chunk in some]
 
-        try:
-            results, _ = yield from _batch([op for _, op, _ in chunk],
-                                           [data for _, _, data in chunk])
-        except BigCacheError as error:
-            if error.status in BLAMES_ONE and len(chunk) > 1:
-                waiting.extendleft(_halves(chunk))
-            else:
-                failed.update((key, error) for key, _, _ in chunk)
-            continue
-
-        for (key, _, _), result in zip(chunk, results):
+        for chunk, reply in zip(some, replies):
             try:
-                _status(result, (200,), key)
+                results, _ = _batch_results(reply, len(chunk))
             except BigCacheError as error:
-                failed[key] = error
+                if error.status in BLAMES_ONE and len(chunk) > 1:
+                    waiting += _halves(chunk)
+                else:
+                    failed.update((key, error) for key, _, _ in chunk)
+                continue
+
+            for (key, _, _), result in zip(chunk, results):
+                try:
+                    _status(result, (200,), key)
+                except BigCacheError as error:
+                    failed[key] = error
 
     return failed
 
@@ -465,28 +478,38 @@ class Behind:
         return self._data[at:self._at]
 
 
-def _batch(ops: List[bytes], data: Optional[List[bytes]] = None,
-           again: bool = True) -> Call:
-    """"data" is what follows the line of the operations.  Returns the results
-    and what follows their line."""
+def _batch(ops: List[bytes], again: bool = True) -> Call:
+    """Returns the results and what follows their line."""
+    request = _batch_request(ops, again=again)
+
+    return _batch_results((yield request), len(ops))
+
+
+def _batch_request(ops: List[bytes], data: Optional[List[bytes]] = None,
+                   again: bool = True) -> Request:
+    """"data" is what follows the line of the operations."""
     line = b'{"operations":[%s]}' % b','.join(ops)
 
     if data is None:
-        request = Request('POST', '/batch', (line,), _ACCEPT, again=again,
-                          marked=False)
-    else:
-        request = Request('POST', '/batch', (line + b'\n', *data),
-                          b'Content-Type: ' + _FRAMED + b'\r\n' + _ACCEPT,
-                          again=again, marked=False)
+        return Request('POST', '/batch', (line,), _ACCEPT, again=again,
+                       marked=False)
 
-    answer = yield request
-    body = answer.body
-    end = (body.find(b'\n') if answer.headers.get('content-type')
+    return Request('POST', '/batch', (line + b'\n', *data),
+                   b'Content-Type: ' + _FRAMED + b'\r\n' + _ACCEPT,
+                   again=again, marked=False)
+
+
+def _batch_results(reply: Replied, count: int) -> Tuple[List[Any], Behind]:
+    if isinstance(reply, BigCacheError):
+        raise reply
+
+    body = reply.body
+    end = (body.find(b'\n') if reply.headers.get('content-type')
            == _FRAMED.decode() else -1)
 
     results = _parse(body if end == -1 else body[:end]).get('results')
 
-    if not isinstance(results, list) or len(results) != len(ops):
+    if not isinstance(results, list) or len(results) != count:
         raise BigCacheError('POST /batch: not an answer of bigcache')
 
     return results, Behind(body, end + 1 if end != -1 else len(body))
@@ -557,14 +580,15 @@ def _raw_of(item: Item) -> bytes:
     return b'' if item.type is None else item.data
 
 
-def _chunks(all_of: Iterable[Tuple[str, bytes, bytes]]) -> Iterator[Chunk]:
+def _chunks(all_of: Iterable[Tuple[str, bytes, bytes]],
+            most: int = MAX_BATCH) -> Iterator[Chunk]:
     """Yields lists of a key, the bytes of an operation, and those behind the
     line; each list fits into one batch."""
     chunk: Chunk = []
     size = 0
 
     for key, op, data in all_of:
-        if chunk and (len(chunk) == MAX_BATCH
+        if chunk and (len(chunk) == most
                       or size + len(op) + len(data) > MAX_BATCH_BYTES):
             yield chunk
             chunk, size = [], 0
@@ -576,11 +600,10 @@ def _chunks(all_of: Iterable[Tuple[str, bytes, bytes]]) -> Iterator[Chunk]:
         yield chunk
 
 
-def _halves(chunk: Chunk) -> Tuple[Chunk, Chunk]:
-    """Returns the second half first, as extendleft() reverses them."""
+def _halves(chunk: Chunk) -> List[Chunk]:
     half = len(chunk) // 2
 
-    return chunk[half:], chunk[:half]
+    return [chunk[:half], chunk[half:]]
 
 
 def _status(result: Any, expected: Tuple[int, ...], key: str) -> int:

@@ -3,11 +3,12 @@
 import atexit
 import functools
 import weakref
-from typing import Any, Optional, Tuple
+from itertools import zip_longest
+from typing import Any, List, Optional, Tuple
 
 from .aio import AsyncClient
-from .calls import BigCacheError, Call, Request
-from .connection import ERRORS, Connection, Deadline
+from .calls import BigCacheError, Call, Replied, Request
+from .connection import ERRORS, Connection, Deadline, is_away
 from .core import Core
 from .pool import Pool
 from .wire import Answer
@@ -40,7 +41,8 @@ class Client(Core):
                 return done.value
 
             try:
-                given = self._ask(asked)
+                given = (self._ask_all(asked) if type(asked) is list
+                         else self._ask(asked))
                 take = call.send
             except BigCacheError as error:
                 given, take = error, call.throw
@@ -92,6 +94,57 @@ class Client(Core):
         self.check(request, answer)
 
         return answer
+
+    def _ask_all(self, requests: List[Request]) -> List[Replied]:
+        """Sends all requests at once.  They are asked one by one if the server
+        closes the connection."""
+        self.begin()
+        deadline = Deadline(self.timeout)
+        answers: List[Answer] = []
+        connection, reused = None, False
+
+        try:
+            connection, reused = self._pool.take()
+
+            if not reused:
+                connection.connect(deadline)
+
+            usable = connection.exchange_all(
+                [(request.method, (self.head(request), *request.body))
+                 for request in requests], deadline, answers)
+
+        except ERRORS as error:
+            if connection is not None:
+                connection.close()
+
+            # others would be away as well
+            if is_away(error):
+                raise self.failed(error) from error
+
+        except BaseException:
+            if connection is not None:
+                connection.close()
+            raise
+
+        else:
+            if usable:
+                self._pool.give_back(connection)
+            else:
+                connection.close()
+
+        return [self._checked(request, answer)
+                for request, answer in zip_longest(requests, answers)]
+
+    def _checked(self, request: Request, answer: Optional[Answer]) -> Replied:
+        try:
+            if answer is None:
+                return self._ask(request)
+
+            self.check(request, answer)
+            return answer
+
+        except BigCacheError as error:
+            return error
 
     def close(self) -> None:
         """Closes the idle connections."""

@@ -8,7 +8,7 @@ import select
 import socket
 import ssl
 import time
-from typing import Optional, Sequence, Tuple, Union
+from typing import List, Optional, Sequence, Tuple, Union
 
 from . import wire
 
@@ -34,6 +34,9 @@ class Deadline:
             raise socket.timeout('it takes too long')
 
         return min(left, self.seconds)
+
+    def restart(self) -> None:
+        self._end = time.monotonic() + self.seconds
 
     def moved(self, size: int) -> None:
         self._end += size / BYTES_PER_SECOND
@@ -146,8 +149,31 @@ class Connection:
 
             deadline.moved(len(data))
 
-        reading = wire.read(method, data)
+        answer = self._answer(wire.read(method, data), deadline)
 
+        return answer._replace(keep=False) if broken else answer
+
+    def exchange_all(self, requests: Sequence[Tuple[str, Sequence[bytes]]],
+                     deadline: Deadline, answers: List[wire.Answer]) -> bool:
+        """Sends all requests, then reads their answers, which it appends to a
+        list.  The deadline begins anew with each.  Returns whether the
+        connection can be used again."""
+        self._send([part for _, parts in requests for part in parts], deadline)
+        behind = [b'']
+
+        for method, _ in requests:
+            answer = self._answer(wire.read(method, behind[0], behind),
+                                  deadline)
+            answers.append(answer)
+            deadline.restart()
+
+            if not answer.keep:
+                return False
+
+        return not behind[0]
+
+    def _answer(self, reading: wire.Reading,
+                deadline: Deadline) -> wire.Answer:
         try:
             wanted = next(reading)
 
@@ -156,8 +182,7 @@ class Connection:
 
         except StopIteration as done:
             answer: wire.Answer = done.value
-
-        return answer._replace(keep=False) if broken else answer
+            return answer
 
     def _receive(self, wanted: wire.Wanted,
                  deadline: Deadline) -> Union[bytes, int]:

@@ -5,7 +5,7 @@ than bigcache takes to answer.  docs/django.md has the figures.
 """
 
 import re
-from typing import Any, Generator, NamedTuple, Optional, Tuple, Union
+from typing import Any, Generator, List, NamedTuple, Optional, Tuple, Union
 
 MAX_ANSWER = 1 << 30
 MAX_HEAD = 1 << 16
@@ -17,6 +17,8 @@ PIECE = 1 << 16
 MAX_BUFFER = 1 << 26
 
 _STATUS = re.compile(r'HTTP/1\.([01]) ([1-9][0-9]{2})[ \r]')
+_LINES = re.compile(r"[^\r\n]*(?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:"
+                    r"[^\r\n\0]*)*\r\n")
 _COMMON = {'HTTP/1.1 200 ': 200, 'HTTP/1.1 404 ': 404}
 _CHUNK = re.compile(rb'([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?', re.DOTALL)
 _LENGTH = re.compile(r'[0-9]{1,30}')
@@ -96,37 +98,40 @@ def whole(data: bytes) -> Optional[Answer]:
     length = headers.get('content-length')
 
     if (not _LENGTH.fullmatch(length) or len(data) - end - 4 != int(length)
-            or headers.get('transfer-encoding')
+            or headers.get('transfer-encoding', 'none') != 'none'
             or headers.get('connection') not in ('', 'keep-alive')):
         return None
 
     return Answer(status, headers, data[end + 4:], True)
 
 
-def read(method: str, data: bytes = b'') -> Reading:
+def read(method: str, data: bytes = b'',
+         behind: Optional[List[bytes]] = None) -> Reading:
     """Reads one answer, of which "data" has come already.  A generator: it
     takes what was received, which is empty at the end of the connection.
+    "behind" is where to put what has come behind the answer, if there may be
+    more answers.
 
     Raises ProtocolError, and ConnectionResetError if nothing has come at all.
     """
     status, headers, keep, data = yield from _final(data)
 
     if method == 'HEAD' or status in (101, 204, 304):
-        return Answer(status, headers, b'',
-                      keep and status != 101 and not data)
+        keep = keep and status != 101
+        return Answer(status, headers, b'', _behind(keep, data, behind))
 
-    coding = headers.get('transfer-encoding')
-    length = headers.get('content-length')
+    coding = headers.get('transfer-encoding', 'none')
+    length = headers.get('content-length', 'none')
     body: Union[bytes, bytearray]
 
-    if coding:
+    if coding != 'none':
         if coding.lower() != 'chunked':
             raise ProtocolError('a Transfer-Encoding that is not chunked')
 
         body, data = yield from _chunked(data)
-        keep = keep and not length
+        keep = keep and length == 'none'
 
-    elif length:
+    elif length != 'none':
         size = _length(length)
 
         if len(data) + PIECE < size <= MAX_BUFFER:
@@ -137,7 +142,16 @@ def read(method: str, data: bytes = b'') -> Reading:
     else:
         body, data, keep = (yield from _all(data)), b'', False
 
-    return Answer(status, headers, body, keep and not data)
+    return Answer(status, headers, body, _behind(keep, data, behind))
+
+
+def _behind(keep: bool, data: bytes, behind: Optional[List[bytes]]) -> bool:
+    if behind is None:
+        return keep and not data
+
+    behind[:] = [data]
+
+    return keep
 
 
 def _final(data: bytes) -> Generator[Wanted, Any,
@@ -181,7 +195,7 @@ def _head(data: bytes) -> Tuple[int, Headers, bool]:
     if match is None:
         raise ProtocolError('the answer is not HTTP')
 
-    if not _is_clean(text):
+    if not _LINES.fullmatch(text):
         raise ProtocolError('the answer has a header that is not one')
 
     headers = Headers(text)
@@ -191,11 +205,13 @@ def _head(data: bytes) -> Tuple[int, Headers, bool]:
 
 
 def _is_clean(text: str) -> bool:
-    """Whether lines end as they should, and none is folded."""
+    """Whether nothing in it may need a closer look: a line that is folded, or
+    ends in another way, or a blank before a colon."""
     lines = text.count('\r\n')
 
     return (text.count('\n') == lines and text.count('\r') == lines
-            and '\0' not in text and '\n ' not in text and '\n\t' not in text)
+            and '\0' not in text and '\n ' not in text
+            and '\n\t' not in text and ' :' not in text)
 
 
 def _length(text: str) -> int:

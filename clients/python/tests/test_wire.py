@@ -87,6 +87,7 @@ class ReadTest(unittest.TestCase):
                      PLAIN.replace(b'5\r\n', b'5\r\nContent-Length: 5\r\n'),
                      PLAIN.replace(b'Server', b'Transfer-Encoding'),
                      PLAIN.replace(b'ETag', b' ETag'),
+                     PLAIN.replace(b'ETag', b'ETag '),
                      PLAIN.replace(b'ETag', b'\nETag')):
             self.assertIsNone(wire.whole(data), data)
 
@@ -137,6 +138,11 @@ class ReadTest(unittest.TestCase):
                 b'HTTP/1.1 200 OK\r\nContent-Length: -5',
                 b'HTTP/1.1 200 OK\r\nContent-Length: +5',
                 b'HTTP/1.1 200 OK\r\nContent-Length: 0x5',
+                b'HTTP/1.1 200 OK\r\nContent-Length:',
+                b'HTTP/1.1 200 OK\r\nContent-Length : 5',
+                b'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n: x',
+                b'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nno colon',
+                b'HTTP/1.1 200 OK\r\nTransfer-Encoding:',
                 b'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked',
                 b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, chunked'):
             with self.assertRaises(wire.ProtocolError, msg=head):
