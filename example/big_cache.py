@@ -33,14 +33,13 @@ half a surrogate pair, or a ".." between slashes that leads above its start.
 
 import base64
 import datetime
-import http.client
-import io
 import json
 import logging
 import math
 import os
 import pickle
 import re
+import select
 import socket
 import ssl
 import threading
@@ -55,7 +54,18 @@ PICKLE = 'application/x-python-pickle'
 REFUSED = {400, 413, 414, 422, 500, 507}
 
 MAX_ANSWER = 1 << 30
+MAX_HEAD = 1 << 16
+MAX_INTERIM = 100
 PIECE = 1 << 18
+MB = 1 << 20
+
+# http.client would read this with the parser of e-mails, which takes longer
+# than bigcache takes to answer
+HEAD = re.compile(r'HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n\0]*)?'
+                  r'(?:\r\n[^\s:\0]+:[^\r\n\0]*)*')
+HEADERS = re.compile(r'\n(cache-status|connection|content-length|content-type|'
+                     r'transfer-encoding):[ \t]*([^\r]*)')
+CHUNK = re.compile(rb'([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?', re.DOTALL)
 
 # raised by json, pickle and the objects that they make or read; none of these
 # is a class that others raise to end a program, such as Exception
@@ -69,12 +79,14 @@ class BigCache:
     'https://user:password@cache.example.com/base'.
 
     "wait" is how many seconds to wait for the server, plus one for each MB of
-    a page.  "pause" is how many seconds no request is sent after that.
+    a page.  "pause" is how many seconds no request is sent after that.  If
+    "pack" is true, the server may pack values, which takes less disk and more
+    time.
     """
 
     WARNING_SECONDS = 60
 
-    def __init__(self, location, wait=3, pause=10):
+    def __init__(self, location, wait=3, pause=10, pack=False):
         self._address, self._tls, self._base, self._headers = _parse(location)
 
         if not 0 < wait < 86400 or not 0 <= pause < 86400:
@@ -82,17 +94,14 @@ class BigCache:
 
         self._wait = float(wait)
         self._pause = float(pause)
+        self._as_it_is = '' if pack else 'Cache-Control: no-transform\r\n'
         self._paused_until = 0
         self._local = threading.local()
         self._warned = {}
 
     def get(self, key, default=None, version=None):
         """Returns the value, or the default if there is none."""
-        try:
-            status, _, body = self._request('GET', '/cache/', key, version)
-            return _value(body) if status == 200 else default
-        except _Failure as error:
-            return self._failed(error, default, key)
+        return self._found('/cache/', key, default, version, _value)
 
     def set(self, key, value, expires=None, timeout=None, version=None):
         """Stores a value that JSON can express; returns whether it is stored.
@@ -109,29 +118,21 @@ class BigCache:
             return json.dumps({'value': value, **life},
                               allow_nan=False).encode()
 
-        return self._store('/cache/', key, version, body, {
-            'Content-Type': 'application/json', 'Prefer': 'return=minimal'})
+        return self._store('/cache/', key, version, body,
+                           'Content-Type: application/json\r\n'
+                           'Prefer: return=minimal\r\n')
 
     def unpickle(self, key, default=None, version=None):
         """Returns the object, or the default if there is none.  It runs code,
         see the beginning of this file."""
-        try:
-            status, headers, body = self._request('GET', '/pickle/', key,
-                                                  version)
-            if status == 404:
-                return default
-
-            return _object(headers.get('Content-Type'), body)
-
-        except _Failure as error:
-            return self._failed(error, default, key)
+        return self._found('/pickle/', key, default, version, _object)
 
     def pickle(self, key, obj, expires=None, timeout=None, version=None):
         """Stores an object that can be pickled.  The rest is as for set()."""
-        headers = {'Content-Type': PICKLE}
+        headers = 'Content-Type: %s\r\n' % PICKLE
 
         for name, value in _lifetime(expires, timeout).items():
-            headers['X-Bigcache-' + name.capitalize()] = str(value)
+            headers += 'X-Bigcache-%s: %s\r\n' % (name.capitalize(), value)
 
         return self._store(
             '/pickle/', key, version,
@@ -160,11 +161,18 @@ class BigCache:
             connection.close()
             self._local.connection = None
 
+    def _found(self, endpoint, key, default, version, read):
+        try:
+            status, *answer = self._request('GET', endpoint, key, version)
+            return default if status == 404 else _fit(read, *answer)
+        except _Failure as error:
+            return self._failed(error, default, key)
+
     def _store(self, endpoint, key, version, body, headers):
         try:
             try:
-                self._request('POST', endpoint, key, version, _written(body),
-                              headers)
+                self._request('POST', endpoint, key, version, _fit(body),
+                              headers + self._as_it_is)
                 return True
 
             except _Failure as error:
@@ -189,8 +197,8 @@ class BigCache:
 
     # -- HTTP
 
-    def _request(self, method, endpoint, key=None, version=None, body=None,
-                 headers=None):
+    def _request(self, method, endpoint, key=None, version=None, body=b'',
+                 headers=''):
         """Returns the status, the headers and the body; raises _Failure."""
         if time.monotonic() < self._paused_until:
             raise _Failure('the server did not answer a moment ago')
@@ -202,15 +210,16 @@ class BigCache:
                 path += quote(str(key) if version is None
                               else '%s:%s' % (version, key))
 
-            status, headers_in, answer = self._exchange(
-                method, path, body, {**self._headers, **(headers or {})})
+            if method == 'POST':
+                headers += 'Content-Length: %d\r\n' % len(body)
 
-        except (OSError, ValueError, http.client.HTTPException,
-                _NoConnection) as error:
-            # a view must not wait again for each of its keys; http.client
-            # raises its base class for headers without an end
-            if (isinstance(error, (_NoConnection, socket.timeout))
-                    or type(error) is http.client.HTTPException):
+            status, headers, answer = self._exchange(
+                ('%s %s HTTP/1.1\r\n%s%s\r\n' % (
+                    method, path, self._headers, headers)).encode(), body)
+
+        except (OSError, ValueError, _Away) as error:
+            # a view must not wait again for each of its keys
+            if isinstance(error, (_Away, socket.timeout)):
                 self._paused_until = time.monotonic() + self._pause
 
             raise _Failure(_said(error)) from error
@@ -219,54 +228,44 @@ class BigCache:
             raise _Failure('%s %s: %d %r' % (method, path[:200], status,
                                              answer[:200]), status)
 
-        if 'bigcache' not in headers_in.get('Cache-Status', ''):
+        if 'bigcache' not in headers.get('cache-status', ''):
             raise _Failure('%s %s: %d, but not by bigcache'
                            % (method, path[:200], status))
 
-        return status, headers_in, answer
+        return status, headers, answer
 
-    def _exchange(self, method, path, body, headers):
-        connection, reused = self._take()
-        connection.begin(self._wait)
+    def _exchange(self, head, body):
+        local = self._local
+        connection = getattr(local, 'connection', None)
+
+        # meanwhile the thread has none
+        local.connection = None
+
+        if connection is None:
+            connection = _Connection(self._address, self._tls)
 
         try:
+            reused = connection.begin(self._wait)
+
             try:
-                answer = connection.exchange(method, path, body, headers)
+                answer = connection.exchange(head, body)
 
             except ConnectionError:
                 if not reused:
                     raise
 
-                # the server has closed it; http.client opens another one
-                connection.close()
-                answer = connection.exchange(method, path, body, headers)
+                # the server has closed it
+                connection.connect()
+                answer = connection.exchange(head, body)
 
         except BaseException:
             connection.close()
             raise
 
-        # a connection is used again only if its answer was read to its end
-        self._local.connection = connection
+        # only here an answer was read to its end
+        local.connection = connection
 
         return answer
-
-    def _take(self):
-        """Returns the connection of this thread, or a new one, and whether it
-        is open already.  Meanwhile the thread has none."""
-        local = self._local
-        connection = getattr(local, 'connection', None)
-        local.connection = None
-
-        if connection is not None and local.pid != os.getpid():
-            # it is the parent's
-            connection.close()
-            connection = None
-
-        if connection is None:
-            connection = _Connection(*self._address, self._tls)
-            local.pid = os.getpid()
-
-        return connection, connection.sock is not None
 
 
 class _Failure(Exception):
@@ -279,171 +278,246 @@ class _Unfit(_Failure):
     """A value that cannot be written, or bytes that cannot be read."""
 
 
-class _NoConnection(Exception):
-    pass
+class _Away(Exception):
+    """The next request is likely to fail like this one."""
 
 
-class _TooLarge(http.client.HTTPException):
-    pass
+class _Connection:
+    """A connection with a deadline for a whole exchange.  "tls" is the TLS
+    context, or None."""
 
-
-class _Connection(http.client.HTTPConnection):
-    """A connection with a deadline for a whole exchange; http.client has one
-    for each byte.  "context" is the TLS context, or None."""
-
-    def __init__(self, host, port, context):
-        super().__init__(host, port)
-        self._context = context
-        self.default_port = 443 if context else 80
+    def __init__(self, address, tls):
+        self._address = address
+        self._tls = tls
+        self._sock = None
 
     def begin(self, wait):
+        """Returns whether the connection was open before."""
         self._wait = wait
         self._end = time.monotonic() + wait
         self._received = 0
 
-    def left(self):
+        # one of the parent is not used, nor one that was closed, or on which
+        # something came that nobody asked for
+        reused = (self._sock is not None and self._pid == os.getpid()
+                  and self._idle())
+
+        if not reused:
+            self.connect()
+
+        return reused
+
+    def connect(self):
+        self.close()
+
+        try:
+            self._sock = socket.create_connection(self._address, self._left())
+            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+            if self._tls is not None:
+                self._arm()
+                self._sock = self._tls.wrap_socket(
+                    self._sock, server_hostname=self._address[0])
+
+        except (OSError, ValueError) as error:
+            raise _Away(_said(error)) from error
+
+        self._pid = os.getpid()
+
+        if hasattr(select, 'poll'):
+            poll = select.poll()
+            poll.register(self._sock, select.POLLIN)
+            self._idle = lambda: not poll.poll(0)
+        else:
+            read = [self._sock]
+            self._idle = lambda: not select.select(read, [], [], 0)[0]
+
+    def close(self):
+        if self._sock is not None:
+            self._sock.close()
+            self._sock = None
+
+    def exchange(self, head, body):
+        """Returns the status, a dict of the headers that matter, and the
+        body.  The connection is closed if it cannot be used again."""
+        broken, data = False, b''
+
+        try:
+            self._send(head, body)
+        except ConnectionError:
+            # the server may have said why it stopped reading
+            broken = True
+
+        for _ in range(MAX_INTERIM + 1):
+            head, data = self._until(b'\r\n\r\n', data)
+            version, status, headers = _head(head.decode('latin-1'))
+
+            if status >= 200 or status == 101:
+                break
+        else:
+            raise _Away('interim answers without an end')
+
+        coding = headers.get('transfer-encoding')
+        length = headers.get('content-length')
+        keep = (version == '1' and not (coding and length)
+                and 'close' not in headers.get('connection', ''))
+
+        if status in (101, 204, 304):
+            body, keep = b'', False
+
+        elif coding is not None:
+            if coding != 'chunked':
+                raise ValueError('a Transfer-Encoding that is not chunked')
+            body, data = self._chunked(data)
+
+        elif length is not None:
+            if not length.isdigit():
+                raise ValueError('a Content-Length that is no number')
+            body, data = self._exactly(int(length), data)
+
+        else:
+            body = b''.join([data, *iter(self._receive, b'')])
+            keep = False
+
+        if data or broken or not keep:
+            self.close()
+
+        return status, headers, body
+
+    def _left(self):
+        """Returns how long the socket may wait, a tenth more at most: to tell
+        the socket takes longer than to look at a clock."""
         left = self._end - time.monotonic()
 
         if left <= 0:
             raise socket.timeout('it takes too long')
 
-        return min(left, self._wait)
+        return self._wait if left > 0.9 * self._wait else left
 
-    def moved(self, size):
-        # a second more for each MB
-        self._end += size / (1 << 20)
+    def _arm(self):
+        left = self._left()
 
-    def received(self, size):
-        self._received += size
+        if left != self._sock.gettimeout():
+            self._sock.settimeout(left)
 
-        if self._received > MAX_ANSWER + (1 << 20):
-            raise _TooLarge('the answer is too large')
+    def _send(self, head, body):
+        # one segment, if it is not large
+        for data in (head + body,) if len(body) < PIECE else (head, body):
+            data = memoryview(data)
 
-    def connect(self):
-        sock = None
+            while data:
+                self._arm()
+                sent = self._sock.send(data[:PIECE])
+                self._end += sent / MB
+                data = data[sent:]
 
-        try:
-            sock = socket.create_connection((self.host, self.port),
-                                            self.left())
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def _receive(self):
+        """Returns what has come, b'' at the end of the connection."""
+        self._arm()
+        data = self._sock.recv(PIECE)
+        self._end += len(data) / MB
+        self._received += len(data)
 
-            if self._context is not None:
-                sock.settimeout(self.left())
-                sock = self._context.wrap_socket(
-                    sock, server_hostname=self.host)
+        if self._received > MAX_ANSWER + MB:
+            raise ValueError('the answer is too large')
 
-        except (OSError, ValueError) as error:
-            if sock is not None:
-                sock.close()
-            raise _NoConnection(error) from error
+        return data
 
-        except BaseException:
-            if sock is not None:
-                sock.close()
-            raise
+    def _more(self):
+        data = self._receive()
 
-        self.sock = _Socket(sock, self)
+        if not data:
+            raise ConnectionResetError('the answer is cut off')
 
-    def exchange(self, method, path, body, headers):
-        broken = False
+        return data
 
-        try:
-            self.request(method, path, body, headers)
-        except ConnectionError:
-            # the server may have said why it stopped reading
-            broken = True
+    # each takes what has come already, and returns what it has read and what
+    # is behind it
 
-        response = self.getresponse()
-        pieces, length = [], response.length
+    def _until(self, mark, data):
+        end = data.find(mark)
 
-        if length is not None and length > MAX_ANSWER:
-            raise _TooLarge('the answer is too large')
+        while end == -1:
+            if len(data) > MAX_HEAD:
+                raise _Away('a head without an end')
 
-        try:
-            for piece in iter(lambda: response.read(PIECE), b''):
-                pieces.append(piece)
-                self.moved(len(piece))
-        finally:
-            response.close()
+            data += self._more()
+            end = data.find(mark)
 
-        answer = b''.join(pieces)
+        return data[:end], data[end + len(mark):]
 
-        if length is not None and length != len(answer):
-            raise http.client.IncompleteRead(b'', length - len(answer))
+    def _exactly(self, size, data):
+        if size > MAX_ANSWER:
+            raise ValueError('the answer is too large')
 
-        if response.status < 200 or broken:
-            self.close()
+        # in pieces: a large size alone must not allocate memory
+        pieces, left = [data], size - len(data)
 
-        return response.status, response.headers, answer
+        while left > 0:
+            pieces.append(self._more())
+            left -= len(pieces[-1])
 
+        data = b''.join(pieces)
 
-class _Socket:
-    """The methods of a socket that http.client needs.  None waits longer than
-    the connection allows."""
+        return data[:size], data[size:]
 
-    def __init__(self, sock, connection):
-        self._sock = sock
-        self._connection = connection
-        self.close = sock.close
+    def _chunked(self, data):
+        pieces, size = [], 1
 
-    def sendall(self, data):
-        data = memoryview(data)
+        while size:
+            line, data = self._until(b'\r\n', data)
+            match = CHUNK.fullmatch(line)
 
-        while data:
-            self._sock.settimeout(self._connection.left())
-            sent = self._sock.send(data[:PIECE])
-            self._connection.moved(sent)
-            data = data[sent:]
+            if match is None:
+                raise ValueError('a chunk without a size')
 
-    def makefile(self, mode):
-        raw = self._sock.makefile(mode, buffering=0)
+            size = int(match[1], 16)
 
-        return io.BufferedReader(_Stream(self._sock, raw, self._connection),
-                                 PIECE)
+            if size:
+                piece, data = self._exactly(size + 2, data)
+                pieces.append(piece[:-2])
 
+                if piece[-2:] != b'\r\n':
+                    raise ValueError('a chunk that is longer than its size')
 
-class _Stream(io.RawIOBase):
-    def __init__(self, sock, raw, connection):
-        self._sock = sock
-        self._raw = raw
-        self._connection = connection
+        # trailers, if there are any
+        _, data = self._until(b'\r\n\r\n', b'\r\n' + data)
 
-    def readable(self):
-        return True
-
-    def readinto(self, buffer):
-        self._sock.settimeout(self._connection.left())
-        size = self._raw.readinto(buffer)
-        self._connection.received(size or 0)
-
-        return size
-
-    def close(self):
-        self._raw.close()
-        super().close()
+        return b''.join(pieces), data
 
 
-def _value(body):
-    try:
-        return json.loads(body)['value']
-    except UNFIT as error:
-        raise _Unfit(_said(error)) from error
+def _head(text):
+    """Returns the minor version of HTTP, the status, and a dict of the headers
+    that matter, in lower case."""
+    match = HEAD.fullmatch(text)
+
+    if match is None:
+        raise ValueError('the answer is not HTTP')
+
+    headers = {}
+
+    for name, value in HEADERS.findall(text.lower()):
+        headers[name] = (headers[name] + ', ' if name in headers
+                         else '') + value.rstrip(' \t')
+
+    return match[1], int(match[2]), headers
 
 
-def _object(content_type, body):
+def _value(headers, body):
+    return json.loads(body)['value']
+
+
+def _object(headers, body):
     # what was imported from the original server has no type
-    if content_type not in (PICKLE, 'application/octet-stream'):
-        raise _Unfit('it is not a pickle')
+    if headers.get('content-type') not in (PICKLE, 'application/octet-stream'):
+        raise ValueError('it is not a pickle')
 
+    return pickle.loads(body)
+
+
+def _fit(function, *args):
     try:
-        return pickle.loads(body)
-    except UNFIT as error:
-        raise _Unfit(_said(error)) from error
-
-
-def _written(body):
-    try:
-        return body()
+        return function(*args)
     except UNFIT as error:
         raise _Unfit(_said(error)) from error
 
@@ -454,7 +528,7 @@ def _said(error):
 
 def _parse(location):
     """Returns the address, the TLS context or None, the path in front, and
-    the headers with the user."""
+    the headers with the host and the user."""
     if (not isinstance(location, str)
             or not re.fullmatch(r'https?://[!-~]+', location, re.IGNORECASE)
             or '?' in location or '#' in location):
@@ -473,12 +547,16 @@ def _parse(location):
     if not port or not host:
         raise ValueError('the location has no host, or an impossible port')
 
-    headers = {}
+    # what is behind a percent is for this machine only
+    name = '[%s]' % host.partition('%')[0] if ':' in host else host
+    headers = 'Host: %s\r\n' % (name if port == (443 if tls else 80)
+                                else '%s:%d' % (name, port))
 
     if '@' in url.netloc:
         user, _, password = url.netloc.rpartition('@')[0].partition(':')
         both = unquote_to_bytes(user) + b':' + unquote_to_bytes(password)
-        headers['Authorization'] = 'Basic ' + base64.b64encode(both).decode()
+        headers += ('Authorization: Basic %s\r\n'
+                    % base64.b64encode(both).decode())
 
     return ((host, port), ssl.create_default_context() if tls
             else None, url.path.rstrip('/'), headers)
@@ -486,7 +564,7 @@ def _parse(location):
 
 def _lifetime(expires, timeout):
     if isinstance(expires, str):
-        if not re.match('[0-9]+[smhd]', expires):
+        if not re.fullmatch('[0-9]+[smhd][ -~]*', expires):
             raise ValueError("expires is not a duration such as '28d'")
 
         return {'duration': expires}

@@ -4,6 +4,7 @@ import datetime
 import json
 import logging
 import os
+import pickle
 import sys
 import threading
 import time
@@ -14,7 +15,7 @@ from unittest import mock
 
 from . import URL, unique
 from .servers import (
-    ANSWERS, Server, always, answer, closed_port, document, once,
+    ANSWERS, Server, always, answer, closed_port, document, once, raw,
     read_request,
 )
 
@@ -413,3 +414,277 @@ class ExampleHostileTest(unittest.TestCase):
             cache.close()
 
         self.assertIn("'the key'", logs.output[0])
+
+
+BODY = b'{"value":"right"}'
+LENGTH = b'Content-Length: %d\r\n' % len(BODY)
+CHUNKED = b'Transfer-Encoding: chunked\r\n'
+CHUNKS = b'5;a=b\r\n%b\r\nC \r\n%b\r\n' % (BODY[:5], BODY[5:])
+INTERIM = b'HTTP/1.1 100 Continue\r\n\r\n'
+RIGHT = raw(200, LENGTH, BODY)
+
+# answers to read, and whether the connection can be used again
+
+FORMS = {
+    'a length': (RIGHT, True),
+    'case and blanks': (raw(200, b'content-LENGTH: \t%d \r\nX:\r\nY:Z:\r\n'
+                            % len(BODY), BODY), True),
+    'no reason': (RIGHT.replace(b' X\r', b'\r', 1), True),
+    'chunks': (raw(200, CHUNKED, CHUNKS + b'0\r\n\r\n'), True),
+    'trailers': (raw(200, CHUNKED, CHUNKS + b'00\r\nX: a\r\nY: b\r\n\r\n'),
+                 True),
+    '103': (b'HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n' + RIGHT, True),
+    'the most interim answers': (100 * INTERIM + RIGHT, True),
+    'close': (raw(200, LENGTH + b'Connection: x, Close\r\n', BODY), False),
+    'HTTP/1.0': (RIGHT.replace(b'/1.1', b'/1.0', 1), False),
+    'chunks and a length': (raw(200, CHUNKED + LENGTH,
+                                CHUNKS + b'0\r\n\r\n'), False),
+    'bytes behind a length': (RIGHT + b'H', False),
+    'an answer behind it': (RIGHT + document(b'"wrong"'), False),
+    'bytes behind chunks': (raw(200, CHUNKED, CHUNKS + b'0\r\n\r\n\r\n'),
+                            False),
+}
+
+# answers to refuse, although what was asked for is in them
+
+WRONG = {
+    'two lengths': raw(200, LENGTH + LENGTH, BODY),
+    'two other lengths': raw(200, LENGTH + b'Content-Length: 4\r\n', BODY),
+    'lengths in a list': raw(200, b'Content-Length: 17, 17\r\n', BODY),
+    'length +': raw(200, b'Content-Length: +17\r\n', BODY),
+    'length _': raw(200, b'Content-Length: 1_7\r\n', BODY),
+    'length \xb2': raw(200, b'Content-Length: \xb2\r\n', BODY),
+    'no length behind its name': raw(200, b'Content-Length:\r\n', BODY),
+    'a blank in front of a colon': raw(200, b'Content-Length : 17\r\n', BODY),
+    'no colon': raw(200, LENGTH + b'X\r\n', BODY),
+    'a folded line': raw(200, LENGTH + b' 5\r\n', BODY),
+    'LF': RIGHT.replace(b'\r\n', b'\n'),
+    'one LF': raw(200, LENGTH + b'X: a\nY: b\r\n', BODY),
+    'one CR': raw(200, LENGTH + b'X: a\rY: b\r\n', BODY),
+    'NUL': raw(200, LENGTH + b'X: \0\r\n', BODY),
+    'HTTP/2': RIGHT.replace(b'/1.1', b'/2.0', 1),
+    'http': RIGHT.replace(b'HTTP', b'http', 1),
+    'status 0200': RIGHT.replace(b' 200', b' 0200', 1),
+    'status +20': RIGHT.replace(b' 200', b' +20', 1),
+    'status 099': RIGHT.replace(b' 200', b' 099', 1),
+    'something in front': b'\r\n' + RIGHT,
+    'gzip': raw(200, b'Transfer-Encoding: gzip, chunked\r\n',
+                CHUNKS + b'0\r\n\r\n'),
+    'chunked twice': raw(200, CHUNKED + CHUNKED, CHUNKS + b'0\r\n\r\n'),
+    'no last chunk': raw(200, CHUNKED, CHUNKS),
+    'no end of trailers': raw(200, CHUNKED, CHUNKS + b'0\r\n'),
+    'a long chunk': raw(200, CHUNKED, b'10\r\n%b\r\n0\r\n\r\n' % BODY),
+    'chunk 0x': raw(200, CHUNKED, b'0x11\r\n%b\r\n0\r\n\r\n' % BODY),
+    'chunk _': raw(200, CHUNKED, b'1_1\r\n%b\r\n0\r\n\r\n' % BODY),
+    'a huge chunk': raw(200, CHUNKED, b'7FFFFFFF\r\n%b' % BODY),
+    'over 1 GB': raw(200, b'Content-Length: %d\r\n' % ((1 << 30) + 1), BODY),
+    '101': raw(101, LENGTH, BODY),
+    '204': raw(204, LENGTH, BODY),
+    'an interim answer alone': INTERIM,
+}
+
+# what has no end: nothing more is sent during a pause
+
+ENDLESS = {
+    'interim answers': 101 * INTERIM + RIGHT,
+    'a header': b'HTTP/1.1 200 X\r\nX: ' + b'a' * (1 << 18),
+    'headers': b'HTTP/1.1 200 X\r\n' + b'X: a\r\n' * (1 << 15),
+    'a size': raw(200, CHUNKED, b'1;' + b'a' * (1 << 18)),
+    'trailers': raw(200, CHUNKED, b'0\r\n' + b'X: a\r\n' * (1 << 15)),
+}
+
+
+class ExampleWireTest(unittest.TestCase):
+    """HTTP as it is sent and read."""
+
+    def setUp(self):
+        logging.disable(logging.CRITICAL)
+        self.addCleanup(logging.disable, logging.NOTSET)
+
+    def test_what_is_sent(self):
+        seen = []
+
+        def serve(connection, number):
+            while True:
+                head = read_request(connection)
+                if not head:
+                    return
+                seen.append(head.decode().split('\r\n'))
+                connection.sendall(document(b'1'))
+
+        with Server(serve) as server:
+            cache = BigCache(server.url + '/base/')
+            cache.get('a b')
+            cache.unpickle('k', version=2)
+            cache.delete('k')
+            cache.clear()
+            cache.set('k', 1)
+            cache.pickle('k', 1, expires='28d')
+            cache.close()
+            packing = BigCache(server.url, pack=True)
+            packing.set('k', 1)
+            packing.pickle('k', 1)
+            packing.close()
+
+        host = 'Host: ' + server.url[7:]
+        plain = 'Cache-Control: no-transform'
+        pickled = 'Content-Type: application/x-python-pickle'
+        size = len(pickle.dumps(1, pickle.HIGHEST_PROTOCOL))
+
+        self.assertEqual(seen, [
+            ['GET /base/cache/a%20b HTTP/1.1', host],
+            ['GET /base/pickle/2%3Ak HTTP/1.1', host],
+            ['DELETE /base/cache/k HTTP/1.1', host],
+            ['POST /base/clear HTTP/1.1', host, 'Content-Length: 0'],
+            ['POST /base/cache/k HTTP/1.1', host,
+             'Content-Type: application/json', 'Prefer: return=minimal', plain,
+             'Content-Length: 12'],
+            ['POST /base/pickle/k HTTP/1.1', host, pickled,
+             'X-Bigcache-Duration: 28d', plain, 'Content-Length: %d' % size],
+            ['POST /cache/k HTTP/1.1', host, 'Content-Type: application/json',
+             'Prefer: return=minimal', 'Content-Length: 12'],
+            ['POST /pickle/k HTTP/1.1', host, pickled,
+             'Content-Length: %d' % size]])
+
+    def test_the_host(self):
+        for location, host in (('http://a', 'a'), ('http://A:80', 'a'),
+                               ('http://a:443', 'a:443'), ('https://a', 'a'),
+                               ('https://a:443/b', 'a'),
+                               ('http://[::1]', '[::1]'),
+                               ('http://[::1]:5', '[::1]:5'),
+                               ('http://[fe80::1%eth0]:5', '[fe80::1]:5')):
+            self.assertEqual(BigCache(location)._headers,
+                             'Host: %s\r\n' % host)
+
+    def test_no_header_comes_out_of_a_lifetime(self):
+        cache = BigCache(closed_port())
+
+        for store in (cache.set, cache.pickle):
+            with self.assertRaises(ValueError):
+                store('k', 1, expires='5m\r\nX: a')
+
+    def test_forms(self):
+        for name, (data, keep) in FORMS.items():
+            with self.subTest(name), Server(always(data)) as server:
+                cache = BigCache(server.url, wait=30)
+                self.assertEqual([cache.get('k') for _ in range(3)],
+                                 ['right'] * 3)
+                self.assertEqual(server.connections, 1 if keep else 3)
+                cache.close()
+
+    def test_forms_in_pieces(self):
+        for name, (data, keep) in FORMS.items():
+            def serve(connection, number):
+                while read_request(connection):
+                    for at in range(len(data)):
+                        connection.sendall(data[at:at + 1])
+
+            # what is behind an answer could come too late to be seen
+            if not keep:
+                continue
+
+            with self.subTest(name), Server(serve) as server:
+                cache = BigCache(server.url, wait=30)
+                self.assertEqual([cache.get('k') for _ in range(2)],
+                                 ['right'] * 2)
+                self.assertEqual(server.connections, 1)
+                cache.close()
+
+    def test_the_end_of_the_connection_is_that_of_the_answer(self):
+        with Server(once(raw(200, b'', BODY))) as server:
+            cache = BigCache(server.url, wait=30)
+            self.assertEqual([cache.get('k') for _ in range(3)], ['right'] * 3)
+            self.assertEqual(server.connections, 3)
+
+    def test_what_comes_without_a_request_is_no_answer(self):
+        # behind an answer that was read, and before the next request
+        def serve(connection, number):
+            read_request(connection)
+            connection.sendall(document(b'%d' % number))
+            asked.wait(30)
+            connection.sendall(document(b'"wrong"'))
+            sent.set()
+            read_request(connection)
+
+        with Server(serve) as server:
+            cache = BigCache(server.url, wait=30)
+
+            for number in range(1, 4):
+                asked, sent = threading.Event(), threading.Event()
+                self.assertEqual(cache.get('k'), number)
+                asked.set()
+                self.assertTrue(sent.wait(30))
+
+            cache.close()
+
+    def test_wrong_ones(self):
+        for name, data in WRONG.items():
+            with self.subTest(name), Server(once(data)) as server:
+                cache = BigCache(server.url, wait=30, pause=600)
+                self.assertEqual(cache.get('k', 'none'), 'none')
+                self.assertIs(cache.delete('k'), False)
+                self.assertEqual(server.connections, 2)
+                cache.close()
+
+    def test_endless_ones(self):
+        for name, data in ENDLESS.items():
+            def serve(connection, number):
+                read_request(connection)
+                connection.sendall(data)
+                connection.recv(1)
+
+            with self.subTest(name), Server(serve) as server:
+                cache = BigCache(server.url, wait=30, pause=600)
+
+                for _ in range(3):
+                    self.assertEqual(cache.get('k', 'none'), 'none')
+
+                self.assertEqual(server.connections, 1)
+                cache._paused_until = 0
+                cache.get('k')
+                self.assertEqual(server.connections, 2)
+                cache.close()
+
+    def test_no_more_than(self):
+        # however it comes
+        for head in (b'', CHUNKED):
+            def serve(connection, number):
+                read_request(connection)
+                connection.sendall(raw(200, head))
+                while True:
+                    connection.sendall(b'FF\r\n' + b'a' * 255 + b'\r\n')
+
+            with self.subTest(head), Server(serve) as server, \
+                    mock.patch.object(big_cache, 'MAX_ANSWER', 1 << 20):
+                cache = BigCache(server.url, wait=30, pause=600)
+                started = time.monotonic()
+                self.assertEqual(cache.get('k', 'none'), 'none')
+                self.assertLess(time.monotonic() - started, 25)
+                self.assertEqual(cache.get('k', 'none'), 'none')
+                self.assertEqual(server.connections, 2)
+
+    def test_a_large_value(self):
+        cache = BigCache(URL, wait=30)
+        self.addCleanup(cache.close)
+
+        for size in (1 << 16, (1 << 16) + 1, 5 << 20):
+            value = os.urandom(size)
+            self.assertIs(cache.pickle('k', value), True)
+            self.assertEqual(cache.unpickle('k'), value)
+
+    def test_a_refusal_before_all_is_sent(self):
+        def serve(connection, number):
+            head = b''
+            while b'\r\n\r\n' not in head:
+                head += connection.recv(1)
+            seen.append(head.split(b' ')[0])
+            connection.sendall(answer(413 if b'POST' in head else 200))
+            connection.close()
+
+        seen = []
+
+        with Server(serve) as server:
+            cache = BigCache(server.url, wait=30)
+            self.assertIs(cache.pickle('k', bytes(1 << 24)), False)
+            self.assertEqual(seen, [b'POST', b'DELETE'])
+            cache.close()
