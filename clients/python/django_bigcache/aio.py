@@ -301,21 +301,24 @@ class AsyncClient:
     async def _ask_all(self, requests: List[Request]) -> List[Replied]:
         """Sends all requests at once.  They are asked one by one if the server
         closes the connection."""
-        self._core.begin()
         answers: List[wire.Answer] = []
-        connection, reused = self._pool.take()
 
         try:
+            self._core.begin()
+            connection, reused = self._pool.take()
             usable = await self._exchange(
                 connection, reused,
                 [(request.method, (self._core.head(request), *request.body))
                  for request in requests], Deadline(self._core.timeout),
                 answers)
 
+        except BigCacheError as error:
+            return [error] * len(requests)
+
         except ERRORS as error:
-            # others would be away as well
+            # it would be away for each of them
             if is_away(error):
-                raise self._core.failed(error) from error
+                return [self._core.failed(error)] * len(requests)
 
         else:
             self._give_back(connection, usable)

@@ -338,8 +338,8 @@ def _get_round(keys: List[str], found: Dict[str, Entry],
     fitted = 0
     unfit: List[str] = []
     large: List[str] = []
-    waiting = list(_chunks(((key, _op_get(key), b'') for key in keys),
-                           min(MAX_BATCH, max(MIN_PIECE, -(-len(keys) // PIECES)))))
+    most = min(MAX_BATCH, max(MIN_PIECE, -(-len(keys) // PIECES)))
+    waiting = list(_chunks(((key, _op_get(key), b'') for key in keys), most))
 
     while waiting:
         some, waiting = waiting[:PIECES], waiting[PIECES:]

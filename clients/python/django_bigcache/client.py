@@ -98,12 +98,13 @@ class Client(Core):
     def _ask_all(self, requests: List[Request]) -> List[Replied]:
         """Sends all requests at once.  They are asked one by one if the server
         closes the connection."""
-        self.begin()
         deadline = Deadline(self.timeout)
         answers: List[Answer] = []
-        connection, reused = None, False
+        connection: Optional[Connection] = None
+        reused = False
 
         try:
+            self.begin()
             connection, reused = self._pool.take()
 
             if not reused:
@@ -113,13 +114,16 @@ class Client(Core):
                 [(request.method, (self.head(request), *request.body))
                  for request in requests], deadline, answers)
 
+        except BigCacheError as error:
+            return [error] * len(requests)
+
         except ERRORS as error:
             if connection is not None:
                 connection.close()
 
-            # others would be away as well
+            # it would be away for each of them
             if is_away(error):
-                raise self.failed(error) from error
+                return [self.failed(error)] * len(requests)
 
         except BaseException:
             if connection is not None:

@@ -54,16 +54,17 @@ def read_request(connection):
 
 
 def read_whole(connection):
-    """The head and the body of a request, both b'' at the end."""
-    data = b''
+    """The head and the body of a request, both b'' at the end.  What is behind
+    them is left for the next one."""
+    head = b''
 
-    while b'\r\n\r\n' not in data:
-        more = connection.recv(65536)
+    while not head.endswith(b'\r\n\r\n'):
+        more = connection.recv(1)
         if not more:
             return b'', b''
-        data += more
+        head += more
 
-    head, body = data.split(b'\r\n\r\n', 1)
+    head, body = head[:-4], b''
     length = 0
 
     for line in head.lower().split(b'\r\n'):
@@ -71,7 +72,10 @@ def read_whole(connection):
             length = int(line.split(b':')[1])
 
     while len(body) < length:
-        body += connection.recv(65536)
+        more = connection.recv(min(length - len(body), 65536))
+        if not more:
+            return b'', b''
+        body += more
 
     return head, body
 

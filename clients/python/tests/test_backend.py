@@ -22,6 +22,7 @@ from django_bigcache import calls as calls_module
 from django_bigcache import client as client_module
 
 from . import PATIENT, URL, unique, urls
+from .servers import Server, read_whole, results
 
 MISSING = object()
 
@@ -317,28 +318,50 @@ class ManyTest(Case):
         self.assertEqual(self.cache.get_many('abc'), {})
 
     def requests(self, call, *args):
-        real = client_module.Client._ask
+        real = client_module.Client.head
 
-        with mock.patch.object(client_module.Client, '_ask', autospec=True,
+        with mock.patch.object(client_module.Client, 'head', autospec=True,
                                side_effect=real) as request:
             result = call(*args)
 
         return request.call_count, result
 
-    def test_one_request_for_a_thousand(self):
+    def test_few_requests_for_a_thousand(self):
         data = {'key %d' % n: 'value %d' % n for n in range(1000)}
 
         self.assertEqual(self.requests(self.cache.set_many, data), (1, []))
-        self.assertEqual(self.requests(self.cache.get_many, data), (1, data))
+        self.assertEqual(self.requests(self.cache.get_many, data), (4, data))
         self.assertEqual(self.requests(self.cache.delete_many, data),
                          (1, None))
         self.assertEqual(self.cache.get_many(data), {})
+
+    def test_a_server_that_closes_after_each_answer(self):
+        def serve(connection, number):
+            head, body = read_whole(connection)
+            asked.append(body.count(b'"op"'))
+            connection.sendall(
+                b'HTTP/1.1 200 OK\r\nConnection: close\r\n'
+                + results(*[b'{"status":200,"value":%d,"expire":null}'
+                            % len(asked)] * asked[-1])
+                .split(b'\r\n', 1)[1])
+            connection.close()
+
+        asked = []
+
+        with Server(serve) as server:
+            cache = BigCacheBackend(server.url, {'OPTIONS': {'RAISE': True}})
+            names = ['k%d' % n for n in range(100)]
+            found = cache.get_many(names)
+
+        self.assertEqual(asked, [25] * 4)
+        self.assertEqual([found[name] for name in names],
+                         [1] * 25 + [2] * 25 + [3] * 25 + [4] * 25)
 
     def test_more_than_a_thousand(self):
         data = {'k%d' % n: n for n in range(2500)}
 
         self.assertEqual(self.requests(self.cache.set_many, data), (3, []))
-        self.assertEqual(self.requests(self.cache.get_many, data), (3, data))
+        self.assertEqual(self.requests(self.cache.get_many, data), (4, data))
         self.assertEqual(self.requests(self.cache.delete_many, data),
                          (3, None))
 
