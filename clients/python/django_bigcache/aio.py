@@ -87,6 +87,14 @@ class AsyncConnection(Connection):
 
         await self._flush()
 
+    def is_readable(self) -> bool:
+        # bytes behind an answer may have been received with it
+        if self._object is not None and (self._in.pending
+                                         or self._object.pending()):
+            return True
+
+        return super().is_readable()
+
     async def ask(self, requests: Sequence[Tuple[str, Sequence[bytes]]],
                   deadline: Deadline, answers: List[wire.Answer]) -> bool:
         """Sends all requests, then reads their answers, which it appends to a

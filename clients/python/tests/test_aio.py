@@ -5,6 +5,7 @@ import asyncio
 import logging
 import os
 import shutil
+import socket
 import ssl
 import subprocess
 import tempfile
@@ -331,6 +332,33 @@ class TLSTest(Quiet):
 
             for _ in range(3):
                 self.assertEqual(len(cache.get('k')), 1 << 20)
+
+            cache._client.close()
+
+    @unittest.skipUnless(hasattr(socket, 'TCP_CORK'), 'no TCP_CORK')
+    def test_bytes_behind_an_answer(self):
+        # they come in one segment with it, but in a record of their own
+        def serve(connection, number):
+            with self.context.wrap_socket(connection, server_side=True) as tls:
+                while read_request(tls):
+                    tls.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+                    tls.sendall(document(b'"right"'))
+                    tls.sendall(document(b'"wrong"'))
+                    tls.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+
+        with Server(serve) as server, \
+                mock.patch.dict(os.environ, SSL_CERT_FILE=self.cert):
+            cache = backend(server.url.replace('http', 'https'), RAISE=True,
+                            SOCKET_TIMEOUT=30)
+
+            async def run():
+                for _ in range(3):
+                    self.assertEqual(await cache.aget('k'), 'right')
+
+            asyncio.run(run())
+
+            for _ in range(3):
+                self.assertEqual(cache.get('k'), 'right')
 
             cache._client.close()
 
