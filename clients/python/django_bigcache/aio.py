@@ -30,9 +30,27 @@ class AsyncConnection(Connection):
         self._late = False
 
     async def open(self, deadline: Deadline) -> None:
+        # wait_for() of Python 3.8 to 3.11 may lose a cancellation
+
         try:
-            await asyncio.wait_for(self._open(), deadline.left())
-        except (OSError, ValueError, asyncio.TimeoutError) as error:
+            left = deadline.left()
+            opening = asyncio.ensure_future(self._open())
+
+            try:
+                await asyncio.wait((opening,), timeout=left)
+            except asyncio.CancelledError:
+                await _stop(opening)
+                raise
+
+            if not opening.done():
+                await _stop(opening)
+
+            if opening.cancelled():
+                raise socket.timeout('it takes too long')
+
+            opening.result()
+
+        except (OSError, ValueError) as error:
             raise ConnectError(str(error) or type(error).__name__) from error
 
     async def _open(self) -> None:
@@ -101,7 +119,7 @@ class AsyncConnection(Connection):
         list.  The deadline begins anew with each.  Returns whether the
         connection can be used again."""
         self._deadline = deadline
-        self._watch()
+        self._start_timer()
 
         try:
             return await self._ask(requests, answers)
@@ -112,10 +130,13 @@ class AsyncConnection(Connection):
         finally:
             self._timer.cancel()
 
+    def _start_timer(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(
+            self._deadline.left() + 0.001, self._watch)
+
     def _watch(self) -> None:
         try:
-            self._timer = asyncio.get_running_loop().call_later(
-                self._deadline.left() + 0.001, self._watch)
+            self._start_timer()
         except socket.timeout:
             self._end()
 
@@ -157,7 +178,13 @@ class AsyncConnection(Connection):
             wanted = next(reading)
 
             while True:
-                wanted = reading.send(await self._receive_some(wanted))
+                came = await self._receive_some(wanted)
+
+                if self._late and not came:
+                    # this end is not one of the server
+                    raise socket.timeout('it takes too long')
+
+                wanted = reading.send(came)
 
         except StopIteration as done:
             answer: wire.Answer = done.value
@@ -233,6 +260,15 @@ class AsyncConnection(Connection):
         if data:
             assert self._sock is not None
             await asyncio.get_running_loop().sock_sendall(self._sock, data)
+
+
+async def _stop(task: 'asyncio.Future[None]') -> None:
+    """Ends a task.  It has closed its socket by then."""
+    task.cancel()
+    await asyncio.wait((task,))
+
+    if not task.cancelled():
+        task.exception()
 
 
 class AsyncClient:

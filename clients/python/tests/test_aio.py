@@ -15,7 +15,7 @@ import unittest
 import warnings
 from unittest import mock
 
-from django_bigcache import BigCacheBackend, BigCacheError
+from django_bigcache import BigCacheBackend, BigCacheError, aio
 
 from . import PATIENT, URL, unique
 from .servers import (
@@ -248,7 +248,71 @@ class DeadlineTest(Quiet):
             self.assertEqual(len(value), 3 << 20)
 
 
+    def test_an_answer_without_a_length(self):
+        # what has come when the time is up is not all of it
+        def serve(connection, number):
+            read_request(connection)
+            connection.sendall(document(b'"text"').replace(
+                b'Content-Length', b'X'))
+            time.sleep(10)
+
+        with Server(serve) as server:
+            cache = backend(server.url, RAISE=True, SOCKET_TIMEOUT=0.5)
+            with self.assertRaisesRegex(BigCacheError, 'takes too long'):
+                asyncio.run(cache.aget('k'))
+
+    def test_the_time_is_up_when_it_is_connected(self):
+        connect = aio.AsyncConnection.open
+
+        async def open_late(connection, deadline):
+            await connect(connection, deadline)
+            deadline.moved(-1000 * (1 << 20))
+
+        with Server(always(document(b'1'))) as server, \
+                mock.patch.object(aio.AsyncConnection, 'open', open_late):
+            with self.assertRaisesRegex(BigCacheError, 'takes too long'):
+                asyncio.run(backend(server.url, RAISE=True).aget('k'))
+
+    def test_connecting_takes_too_long(self):
+        async def run():
+            cache = backend('http://a.example', RAISE=True,
+                            SOCKET_TIMEOUT=0.2)
+            loop = asyncio.get_running_loop()
+
+            with mock.patch.object(loop, 'getaddrinfo',
+                                   lambda *a, **k: loop.create_future()):
+                with self.assertRaisesRegex(BigCacheError, 'takes too long'):
+                    await cache.aget('k')
+
+            self.assertEqual(len(asyncio.all_tasks()), 1)
+
+        asyncio.run(run())
+
+
 class CancelTest(Quiet):
+    def test_it_is_never_lost(self):
+        async def run(turns):
+            cache = backend(server.url, SOCKET_TIMEOUT=30)
+            cache._client.close()       # so that it connects
+            task = asyncio.ensure_future(cache.aget('k'))
+
+            for _ in range(turns):
+                await asyncio.sleep(0)
+
+            cancelled = task.cancel()
+
+            try:
+                await task
+                self.assertFalse(cancelled, turns)
+            except asyncio.CancelledError:
+                pass
+
+            return cancelled
+
+        with Server(always(document(b'1'))) as server:
+            for turns in range(20):
+                asyncio.run(run(turns))
+
     def test_no_later_call_gets_its_answer(self):
         # after so many bytes of the answer, the task is ended
 
