@@ -168,7 +168,9 @@ def get_with_expire(key: str) -> Call:
         (result,), data = yield from _batch([_op_text('get', key)])
 
         if _status(result, (200, 404, 413), key) == 200:
-            return _entry(result, data, key)
+            entry = _entry(result, data, key)
+            data.end()
+            return entry
 
         if result['status'] == 404:
             return None
@@ -374,6 +376,9 @@ def _get_round(keys: List[str], found: Dict[str, Entry],
                 except UnreadableError as error:
                     errors.append(error)
 
+            # or the values may be those of other keys
+            data.end()
+
     if fitted >= WORTH_A_BATCH:
         return unfit, large
 
@@ -476,6 +481,11 @@ class Behind:
         self._at += size
 
         return self._data[at:self._at]
+
+    def end(self) -> None:
+        """Raises BigCacheError if there are more."""
+        if self._at != len(self._data):
+            raise BigCacheError('POST /batch: not an answer of bigcache')
 
 
 def _batch(ops: List[bytes], again: bool = True) -> Call:

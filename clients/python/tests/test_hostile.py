@@ -282,6 +282,26 @@ class AnswerTest(Quiet):
             with self.assertRaisesRegex(BigCacheError, 'not by bigcache'):
                 cache.clear()
 
+    def test_bytes_of_a_batch(self):
+        for size, behind in (
+                (b'1', b''), (b'1', b'ab'), (b'0', b'a'), (b'-1', b'a'),
+                (b'true', b'a'), (b'1.0', b'a'), (b'1e400', b'a'),
+                (b'null', b'a'), (b'"1"', b'a'), (b'9' * 30, b'a')):
+            body = (b'{"results":[{"status":200,"bytes":%b,"expire":null,'
+                    b'"type":"application/x-python-pickle"}]}\n%b'
+                    % (size, behind))
+
+            with self.subTest(size), Server(always(raw(
+                    200, b'Content-Type: application/x-bigcache-batch\r\n'
+                    b'Content-Length: %d\r\n' % len(body), body))) as server:
+                cache = backend(server.url, RAISE=True)
+
+                with self.assertRaisesRegex(BigCacheError, 'not an answer'):
+                    cache.get_many(['k'])
+
+                with self.assertRaisesRegex(BigCacheError, 'not an answer'):
+                    cache.incr('k', 1.5)
+
     def test_every_answer_of_bigcache_says_so(self):
         # or the tests of all that works would fail; this one is for misses
         cache = backend(**PATIENT)
