@@ -296,7 +296,7 @@ def _chunked(data: bytes) -> Generator[Wanted, Any, Bytes]:
             raise ProtocolError('a chunk without a size')
 
         length = int(match[1], 16)
-        size += length
+        size += length + len(line)      # a line may be longer than its chunk
 
         if size > MAX_ANSWER:
             raise TooLargeError('the answer is too large')

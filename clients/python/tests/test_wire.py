@@ -162,6 +162,13 @@ class ReadTest(unittest.TestCase):
             with self.assertRaises(wire.EndlessError):
                 read(data, size=1000)
 
+    def test_lines_that_are_longer_than_their_chunks(self):
+        chunk = b'1;' + b'x' * 1000 + b'\r\na\r\n'
+
+        with mock.patch.object(wire, 'MAX_ANSWER', 5000), \
+                self.assertRaises(wire.TooLargeError):
+            read(CHUNKED.replace(b'3\r\n', chunk * 10 + b'3\r\n', 1))
+
     def test_too_large(self):
         with mock.patch.object(wire, 'MAX_ANSWER', 4):
             for data in (PLAIN, CHUNKED, b'HTTP/1.1 200 OK\r\n\r\nhello'):
