@@ -88,7 +88,10 @@ class AsyncConnection(Connection):
                 sock.close()
                 raise
 
-        raise failed
+        try:
+            raise failed
+        finally:
+            del failed      # its traceback has this frame
 
     async def _handshake(self, host: str) -> None:
         assert self._tls is not None
@@ -283,18 +286,24 @@ class AsyncClient:
         take: Any = call.send
         given: Any = None
 
-        while True:
-            try:
-                asked = take(given)
-            except StopIteration as done:
-                return done.value
+        try:
+            while True:
+                try:
+                    asked = take(given)
+                except StopIteration as done:
+                    return done.value
 
-            try:
-                given = (await self._ask_all(asked) if type(asked) is list
-                         else await self._ask(asked))
-                take = call.send
-            except BigCacheError as error:
-                given, take = error, call.throw
+                try:
+                    given = (await self._ask_all(asked) if type(asked) is list
+                             else await self._ask(asked))
+                    take = call.send
+                except BigCacheError as error:
+                    given, take = error, call.throw
+
+        finally:
+            # the traceback of an error has this frame, which must not keep
+            # the error, and with it the value that was to be stored
+            given = take = None
 
     async def _ask(self, request: Request) -> wire.Answer:
         self._core.begin()

@@ -396,6 +396,8 @@ def _get_round(keys: List[str], found: Dict[str, Entry],
 def put_many(items: Dict[str, Item], life: Life, pack: bool = False) -> Call:
     """Stores a dict of items.  Returns a dict of the errors of those that
     were not stored."""
+    # the traceback of an error would keep this frame, and so the items, until
+    # the garbage collector comes
     failed: Dict[str, BigCacheError] = {}
     small: List[Tuple[str, Item]] = []
 
@@ -407,7 +409,7 @@ def put_many(items: Dict[str, Item], life: Life, pack: bool = False) -> Call:
         try:
             yield from put(key, item, life, pack)
         except BigCacheError as error:
-            failed[key] = error
+            failed[key] = error.with_traceback(None)
 
     more = _set_tail(life, pack)
     waiting = list(_chunks(
@@ -427,6 +429,7 @@ def put_many(items: Dict[str, Item], life: Life, pack: bool = False) -> Call:
                 if error.status in BLAMES_ONE and len(chunk) > 1:
                     waiting += _halves(chunk)
                 else:
+                    error = error.with_traceback(None)
                     failed.update((key, error) for key, _, _ in chunk)
                 continue
 
@@ -434,7 +437,7 @@ def put_many(items: Dict[str, Item], life: Life, pack: bool = False) -> Call:
                 try:
                     _status(result, (200,), key)
                 except BigCacheError as error:
-                    failed[key] = error
+                    failed[key] = error.with_traceback(None)
 
     return failed
 

@@ -34,18 +34,24 @@ class Client(Core):
         take: Any = call.send
         given: Any = None
 
-        while True:
-            try:
-                asked = take(given)
-            except StopIteration as done:
-                return done.value
+        try:
+            while True:
+                try:
+                    asked = take(given)
+                except StopIteration as done:
+                    return done.value
 
-            try:
-                given = (self._ask_all(asked) if type(asked) is list
-                         else self._ask(asked))
-                take = call.send
-            except BigCacheError as error:
-                given, take = error, call.throw
+                try:
+                    given = (self._ask_all(asked) if type(asked) is list
+                             else self._ask(asked))
+                    take = call.send
+                except BigCacheError as error:
+                    given, take = error, call.throw
+
+        finally:
+            # the traceback of an error has this frame, which must not keep
+            # the error, and with it the value that was to be stored
+            given = take = None
 
     def _ask(self, request: Request) -> Answer:
         self.begin()

@@ -106,7 +106,10 @@ class Connection:
                 sock.close()
                 raise
 
-        raise failed
+        try:
+            raise failed
+        finally:
+            del failed      # its traceback has this frame
 
     def _use(self, sock: socket.socket) -> None:
         self._sock = sock

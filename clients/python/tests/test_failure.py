@@ -1,10 +1,13 @@
 """Servers that are away, slow or wrong: a view must not notice."""
 
+import asyncio
+import gc
 import logging
 import os
 import threading
 import time
 import unittest
+import weakref
 
 from django_bigcache import BigCacheBackend, BigCacheError
 
@@ -54,10 +57,35 @@ def calls(cache):
     )
 
 
+class Small:
+    """Is stored in no time."""
+
+    def __reduce__(self):
+        return str, ()
+
+
 class FailureTest(unittest.TestCase):
     def setUp(self):
         logging.disable(logging.CRITICAL)
         self.addCleanup(logging.disable, logging.NOTSET)
+
+    def test_values_that_are_not_stored_are_not_kept(self):
+        # as they would be by errors that refer to themselves, until the
+        # garbage collector comes
+        cache = backend(closed_port())
+        gc.disable()
+        self.addCleanup(gc.enable)
+
+        for call in (lambda value: cache.set('k', value),
+                     lambda value: cache.add('k', value),
+                     lambda value: cache.set_many({'k': value, 'j': 1}),
+                     lambda value: asyncio.run(cache.aset('k', value)),
+                     lambda value: asyncio.run(cache.aset_many({'k': value}))):
+            value = Small()
+            kept = weakref.ref(value)
+            call(value)
+            del value
+            self.assertIsNone(kept())
 
     def check(self, location, **options):
         for number, (call, result) in enumerate(
