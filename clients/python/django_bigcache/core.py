@@ -18,7 +18,7 @@ class Core:
     def __init__(self, location: object, timeout: object, pause: object,
                  headers: object) -> None:
         where = settings.parse(location)
-        host = '[%s]' % where.host if ':' in where.host else where.host
+        host = _host(where.host)
 
         if where.port != (443 if where.tls else 80):
             host += ':%d' % where.port
@@ -34,7 +34,7 @@ class Core:
         fixed = settings.check_headers(headers, where.authorization)
 
         if not any(name.lower() == 'host' for name in fixed):
-            fixed['Host'] = _host(host)
+            fixed['Host'] = host
 
         self._fixed = ''.join('%s: %s\r\n' % header
                               for header in fixed.items()).encode()
@@ -91,8 +91,9 @@ class Core:
 
 
 def _host(host: str) -> str:
-    # the part behind a percent is for this machine only
-    if '%' in host:
-        host = host[:host.index('%')] + host[host.rindex(']'):]
+    """Returns a host as it is in the header of that name."""
+    if ':' in host:
+        # the part behind a percent is for this machine only
+        return '[%s]' % host.partition('%')[0]
 
-    return host.encode('idna').decode() if not host.isascii() else host
+    return host if host.isascii() else host.encode('idna').decode()

@@ -192,6 +192,23 @@ class LocationTest(Quiet):
                 ('HTTPS://Example.com:8443', ('example.com', 8443))):
             self.assertEqual(backend(location)._client.address, address)
 
+    def test_the_host_that_is_sent(self):
+        long = 'x' * 63
+        for location, host in (
+                ('http://Example.com', 'example.com'),
+                ('http://example.com:80', 'example.com'),
+                ('http://example.com:443', 'example.com:443'),
+                ('https://example.com:443', 'example.com'),
+                ('http://b\xfccher.example:81', 'xn--bcher-kva.example:81'),
+                # a label of 63 bytes is the longest, without the port
+                ('http://\xfc.%s:8080' % long,
+                 'xn--tda.%s:8080' % long),
+                ('http://[FE80::1]', '[fe80::1]'),
+                ('http://[fe80::1%eth0]:81', '[fe80::1]:81')):
+            head = backend(location)._client.head(
+                calls_module.Request('GET', '/x'))
+            self.assertIn(b'\r\nHost: %b\r\n' % host.encode(), head)
+
     @unittest.skipUnless(socket.has_ipv6, 'no IPv6')
     def test_ipv6(self):
         try:
