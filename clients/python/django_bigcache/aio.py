@@ -8,6 +8,7 @@ that is idle can be used in any loop.
 import asyncio
 import socket
 import ssl
+import sys
 from itertools import zip_longest
 from typing import Any, List, Optional, Sequence, Tuple, Union
 
@@ -81,11 +82,11 @@ class AsyncConnection(Connection):
                 return
 
             except OSError as error:
-                sock.close()
+                _close(sock)
                 failed = error
 
             except BaseException:
-                sock.close()
+                _close(sock)
                 raise
 
         try:
@@ -107,6 +108,11 @@ class AsyncConnection(Connection):
                 await self._more()
 
         await self._flush()
+
+    def close(self) -> None:
+        if self._sock is not None:
+            _close(self._sock)
+            self._sock = None
 
     def is_readable(self) -> bool:
         # bytes behind an answer may have been received with it
@@ -263,6 +269,20 @@ class AsyncConnection(Connection):
         if data:
             assert self._sock is not None
             await asyncio.get_running_loop().sock_sendall(self._sock, data)
+
+
+def _close(sock: socket.socket) -> None:
+    if sys.version_info < (3, 8) and sock.fileno() != -1:
+        # there a cancelled task leaves its socket registered, by a number
+        # that the next socket may have
+        try:
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(sock)
+            loop.remove_writer(sock)
+        except RuntimeError:
+            pass    # no loop is running
+
+    sock.close()
 
 
 async def _stop(task: 'asyncio.Future[None]') -> None:
