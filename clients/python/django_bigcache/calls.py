@@ -32,6 +32,11 @@ MAX_BATCH = 1000
 PIECES = 4
 MIN_PIECE = 25
 
+# The server does not read the next batch while it sends a large answer, and
+# the client reads no answer before it has sent all: what is behind the first
+# batch must fit into the buffers of sockets.
+MAX_AHEAD = 65536
+
 # if fewer values than this fit into the answer of a batch, they are so large
 # that asking for them one by one is as good
 WORTH_A_BATCH = 16
@@ -344,7 +349,8 @@ def _get_round(keys: List[str], found: Dict[str, Entry],
     waiting = list(_chunks(((key, _op_get(key), b'') for key in keys), most))
 
     while waiting:
-        some, waiting = waiting[:PIECES], waiting[PIECES:]
+        count = _at_once(waiting)
+        some, waiting = waiting[:count], waiting[count:]
         replies = yield [_batch_request([op for _, op, _ in chunk])
                          for chunk in some]
 
@@ -391,6 +397,21 @@ def _get_round(keys: List[str], found: Dict[str, Entry],
             large.append(key)
 
     return [], large
+
+
+def _at_once(waiting: 'List[Chunk]') -> int:
+    """Returns how many batches to send before the first answer is read."""
+    count, size = 1, 0
+
+    for chunk in waiting[1:PIECES]:
+        size += sum(len(op) for _, op, _ in chunk)
+
+        if size > MAX_AHEAD:
+            break
+
+        count += 1
+
+    return count
 
 
 def put_many(items: Dict[str, Item], life: Life, pack: bool = False) -> Call:

@@ -766,6 +766,15 @@ class ValueTest(unittest.TestCase):
         self.assertEqual(list(found.values()).count('many'), 41)
         self.assertEqual(list(found.values()).count('one'), 9)
 
+    def test_batches_that_are_sent_at_once(self):
+        # or both would wait for the other to read
+        for size, count in ((0, 4), (30, 4), (90, 3), (1000, 1)):
+            asked = next(calls_module.get_many(
+                'x' * size + str(number) for number in range(1000)))
+            self.assertEqual(len(asked), count)
+            self.assertLess(sum(len(request.body[0])
+                                for request in asked[1:]), 70000)
+
     def test_batches_are_counted_in_bytes(self):
         sizes = []
         real = client_module.Client.head
