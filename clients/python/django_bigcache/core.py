@@ -36,6 +36,9 @@ class Core:
         if not any(name.lower() == 'host' for name in fixed):
             fixed['Host'] = host
 
+        # no proxy may compress what nobody unpacks
+        fixed['Accept-Encoding'] = 'identity'
+
         self._fixed = ''.join('%s: %s\r\n' % header
                               for header in fixed.items()).encode()
 
