@@ -206,7 +206,12 @@ for my $kind (qw(cut fails)) {
     $c->close;
     gate($gate);
     is_page($other->response('GET'), 50_000, 2, "$kind: another one tries it");
-    is_page(hit($uri), 50_000, 2, "$kind: and that is stored");
+
+    # after a failure nobody waits, so that there may have been a third request
+    # before the page was there
+    my $stored = hit($uri)->body;
+    ok scalar(grep { $stored eq body(50_000, $_) } 2 .. $o->requests($uri)),
+        "$kind: and that is stored";
 }
 
 # -- a client that reads slowly
