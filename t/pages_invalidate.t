@@ -42,7 +42,7 @@ my $o = Bigcache::Test::Origin->new($t, 1, sub {
         "$uri $n " . ($request->{header}{'x-lang'} // ''));
 });
 
-$t->conf(location => 'bigcache_pages off;',
+$t->conf(size => '16m', location => 'bigcache_pages off;',
     http => 'proxy_http_version 1.1; proxy_set_header Connection "";'
         . ' proxy_set_header Host $http_host; bigcache_pages main;',
     servers => q{
@@ -138,6 +138,19 @@ for my $case ([ POST => sub { ask('POST', '/slow/POST') } ],
     my $second = ask('GET', $uri)->body;
     unlike $second, qr/^\Q$uri\E 1 /, "$name: but not stored";
 }
+
+# while one page is fetched, others are changed: that does not concern it
+unlink "$dir/go";
+
+my $fetched = Bigcache::Test::Connection->new($t->port(2));
+
+$fetched->send_request('GET', '/slow/kept', undef, Connection => 'close');
+$t->wait_for(sub { grep { /^GET/ } $o->log('/slow/kept') });
+ask('POST', "/changed/$_") for 1 .. 400;
+$t->write_file('go', '');
+like $fetched->response('GET')->body, qr/^\S+ 1 /, 'others are changed';
+is ask('GET', '/slow/kept')->header('X-Status'), 'HIT',
+    'others are changed: it is stored';
 
 # in both key spaces
 store('/b');

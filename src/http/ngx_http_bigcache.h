@@ -47,7 +47,7 @@
 #include "bigcache_uses.h"
 
 
-/* slots, by hash, for keys that are being removed */
+/* slots, by hash, for keys that are being removed, in a zone without room */
 
 #define NGX_HTTP_BIGCACHE_REMOVING   128
 
@@ -69,7 +69,11 @@ typedef struct {
     bigcache_shared_t                 shared;
     bigcache_lease_shm_t             *lease;    /* NULL: the zone is small */
     bigcache_uses_shm_t              *uses;     /* the same */
-    ngx_http_bigcache_removing_t      removing[NGX_HTTP_BIGCACHE_REMOVING];
+    ngx_http_bigcache_removing_t     *removing; /* slots: those below, or
+                                                   more in a part of the
+                                                   zone */
+    size_t                            nremoving;
+    ngx_http_bigcache_removing_t      removing_few[NGX_HTTP_BIGCACHE_REMOVING];
     _Atomic uint64_t                  clears;   /* of the store, closings and
                                                    openings */
     bigcache_hot_shm_t               *hot;      /* the rest of the zone */

@@ -21,13 +21,14 @@
 
 
 /*
- * The parts of a zone that leases and the uses of pages have, and the most
- * bytes of each.
+ * The parts of a zone that removals, leases and the uses of pages have, and the
+ * most bytes of each.
  */
 
-#define NGX_HTTP_BIGCACHE_LEASE_SHARE  8
-#define NGX_HTTP_BIGCACHE_USES_SHARE   16
-#define NGX_HTTP_BIGCACHE_SHARE_MAX    (1024 * 1024)
+#define NGX_HTTP_BIGCACHE_REMOVING_SHARE  32
+#define NGX_HTTP_BIGCACHE_LEASE_SHARE     8
+#define NGX_HTTP_BIGCACHE_USES_SHARE      16
+#define NGX_HTTP_BIGCACHE_SHARE_MAX       (1024 * 1024)
 
 
 static void ngx_http_bigcache_init_pages(ngx_slab_pool_t *shpool,
@@ -164,7 +165,7 @@ ngx_http_bigcache_zone_removing(ngx_http_bigcache_zone_t *zone,
     }
 
     return &zone->shm->removing[bigcache_hash(0, data, len)
-                                % NGX_HTTP_BIGCACHE_REMOVING];
+                                % zone->shm->nremoving];
 }
 
 
@@ -190,6 +191,22 @@ ngx_http_bigcache_init_pages(ngx_slab_pool_t *shpool,
     void      *p;
     size_t     size;
     uint64_t   seed[2];
+
+    /*
+     * A removal voids all pages of its slot that are fetched meanwhile: the
+     * more slots, the fewer pages that it does not concern
+     */
+
+    shm->removing = shm->removing_few;
+    shm->nremoving = NGX_HTTP_BIGCACHE_REMOVING;
+
+    p = ngx_http_bigcache_share(shpool, NGX_HTTP_BIGCACHE_REMOVING_SHARE,
+                                &size);
+
+    if (p) {
+        shm->removing = p;
+        shm->nremoving = size / sizeof(ngx_http_bigcache_removing_t);
+    }
 
     p = ngx_http_bigcache_share(shpool, NGX_HTTP_BIGCACHE_LEASE_SHARE, &size);
 

@@ -33,7 +33,7 @@
 #include "bigcache_str.h"
 
 
-#define BIGCACHE_REMOVED_SLOTS     4096
+#define BIGCACHE_REMOVED_SLOTS     65536
 #define BIGCACHE_REMOVED_PREFIXES  256
 
 
