@@ -115,20 +115,40 @@ $t->conf(http => 'proxy_http_version 1.1; proxy_set_header Connection "";'
 
 my $client = 'http://127.0.0.1:' . $t->port(2);
 
-is system("cd $dir/package && npm_config_base=$client npm_config_id="
-    . ' npm_package_config_id= node --no-warnings cli.mjs'
-    . " >$dir/results.json 2>$dir/client.log </dev/null"), 0, 'the tests run'
-    or diag $t->read_file('client.log');
+# results(WHEN): of all tests, 25 at a time
+
+sub results {
+    is system("cd $dir/package && npm_config_base=$client npm_config_id="
+        . ' npm_package_config_id= node --no-warnings cli.mjs'
+        . " >$dir/results.json 2>$dir/client.log </dev/null"), 0,
+        "the tests run $_[0]" or diag $t->read_file('client.log');
+
+    return decode_json($t->read_file('results.json'));
+}
+
+sub passed { return $_[0] && ref $_[0] ne 'ARRAY' }
+
+my $results = results('once');
+my $kinds = decode_json(`cd $dir/package && node --no-warnings kinds.mjs`);
+my @again = grep { $kinds->{$_} eq 'required' && !$known{$_}
+    && !passed($results->{$_}) } sort keys %$kinds;
+
+# the tests count seconds, and a busy machine may have taken them
+
+if (@again) {
+    diag "again: @again";
+
+    my $second = results('again');
+    $results->{$_} = $second->{$_} for @again;
+}
 
 kill 'TERM', $pid;
 waitpid $pid, 0;
 
-my $results = decode_json($t->read_file('results.json'));
-my $kinds = decode_json(`cd $dir/package && node --no-warnings kinds.mjs`);
 my %passed;
 
 for my $id (sort keys %$kinds) {
-    my $passed = $results->{$id} && ref $results->{$id} ne 'ARRAY';
+    my $passed = passed($results->{$id});
 
     $passed{$kinds->{$id}}++ if $passed;
     next if $kinds->{$id} ne 'required';
