@@ -87,18 +87,20 @@ bigcache_cache_sync(bigcache_cache_t *cache)
 
 
 bigcache_rc_t
-bigcache_cache_purge(bigcache_cache_t *cache, const bigcache_str_t *prefix,
-    int async, uint64_t *n, uint64_t *expired)
+bigcache_cache_purge(bigcache_cache_t *cache,
+    const bigcache_selectors_t *selectors, int async, uint64_t *n,
+    uint64_t *expired)
 {
-    return cache->engine->purge(cache, prefix, async, n, expired);
+    return cache->engine->purge(cache, selectors, async, n, expired);
 }
 
 
 bigcache_rc_t
 bigcache_cache_list(bigcache_cache_t *cache, const bigcache_str_t *prefix,
-    const bigcache_str_t *after, unsigned limit, bigcache_list_t *list)
+    const bigcache_str_t *tag, const bigcache_str_t *after, unsigned limit,
+    bigcache_list_t *list)
 {
-    return cache->engine->list(cache, prefix, after, limit, list);
+    return cache->engine->list(cache, prefix, tag, after, limit, list);
 }
 
 

@@ -37,6 +37,7 @@
 #include "bigcache_log.h"
 #include "bigcache_page.h"
 #include "bigcache_rc.h"
+#include "bigcache_selectors.h"
 #include "bigcache_stat.h"
 
 
@@ -66,10 +67,11 @@ typedef struct {
                           const bigcache_str_t *key, uint64_t expect);
     bigcache_rc_t     (*sync)(bigcache_cache_t *cache);
     bigcache_rc_t     (*purge)(bigcache_cache_t *cache,
-                          const bigcache_str_t *prefix, int async,
+                          const bigcache_selectors_t *selectors, int async,
                           uint64_t *n, uint64_t *expired);
     bigcache_rc_t     (*list)(bigcache_cache_t *cache,
                           const bigcache_str_t *prefix,
+                          const bigcache_str_t *tag,
                           const bigcache_str_t *after, unsigned limit,
                           bigcache_list_t *list);
     bigcache_rc_t     (*stat)(bigcache_cache_t *cache, unsigned wait,
@@ -160,24 +162,28 @@ bigcache_rc_t bigcache_cache_delete(bigcache_cache_t *cache,
 bigcache_rc_t bigcache_cache_sync(bigcache_cache_t *cache);
 
 /*
- * Removes the pages whose keys begin with prefix and that were stored before
- * this call: no later call returns them.  With async it returns then;
- * otherwise it waits until they are removed from the disk.  Adds up in *n how
- * many pages were live and in *expired how many were not, whatever it returns:
- * BIGCACHE_OK or BIGCACHE_FULL.
+ * Removes the pages that one of the selectors selects and that were stored
+ * before this call: no later call returns them.  A soft selector marks them:
+ * each later call that returns one says in page->stale since when it is stale.
+ * With async it returns then; otherwise it waits until that is done on the
+ * disk.  A put whose origin is earlier than this call is treated alike.  Adds
+ * up in *n how many pages were live and in *expired how many were not,
+ * whatever it returns: BIGCACHE_OK or BIGCACHE_FULL.
  */
 bigcache_rc_t bigcache_cache_purge(bigcache_cache_t *cache,
-    const bigcache_str_t *prefix, int async, uint64_t *n, uint64_t *expired);
+    const bigcache_selectors_t *selectors, int async, uint64_t *n,
+    uint64_t *expired);
 
 /*
  * Lists live pages, limit at most, 1 or more, whose keys begin with prefix and
- * are greater than after, unless its data is NULL; see bigcache_list.h.
- * Returns BIGCACHE_OK, with fewer rows than limit, even none, and list->more,
- * if a bound of memory or of time was met.
+ * are greater than after, unless its data is NULL, and which have the tag,
+ * unless its data is NULL; see bigcache_list.h.  Returns BIGCACHE_OK, with
+ * fewer rows than limit, even none, and list->more, if a bound of memory or of
+ * time was met.
  */
 bigcache_rc_t bigcache_cache_list(bigcache_cache_t *cache,
-    const bigcache_str_t *prefix, const bigcache_str_t *after, unsigned limit,
-    bigcache_list_t *list);
+    const bigcache_str_t *prefix, const bigcache_str_t *tag,
+    const bigcache_str_t *after, unsigned limit, bigcache_list_t *list);
 
 /*
  * Counts.  wait: 0 for exact numbers, but for expired pages that have not been

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "bigcache_list.h"
+#include "bigcache_tags.h"
 
 
 /* the header of a row: the key and the type follow it */
@@ -18,8 +19,9 @@ typedef struct {
     uint64_t                  version;
     int64_t                   expire;
     uint64_t                  size;
-    uint32_t                  key_len;
+    uint16_t                  key_len;
     uint16_t                  type_len;
+    uint16_t                  tags_len;
     uint16_t                  kind;
 } bigcache_list_header_t;
 
@@ -42,20 +44,22 @@ bigcache_list_init(bigcache_list_t *list, const bigcache_str_t *after)
 int
 bigcache_list_add(bigcache_list_t *list, const bigcache_list_row_t *row)
 {
+    size_t                   size;
     u_char                  *p;
     bigcache_list_header_t   header;
 
-    if (sizeof(header) + row->key.len + row->type.len
-        > BIGCACHE_LIST_MEMORY - list->len)
-    {
+    size = sizeof(header) + row->key.len + row->type.len + row->tags.len;
+
+    if (size > BIGCACHE_LIST_MEMORY - list->len) {
         return 0;
     }
 
     header.version = row->version;
     header.expire = row->expire;
     header.size = row->size;
-    header.key_len = (uint32_t) row->key.len;
+    header.key_len = (uint16_t) row->key.len;
     header.type_len = (uint16_t) row->type.len;
+    header.tags_len = (uint16_t) row->tags.len;
     header.kind = (uint16_t) row->kind;
 
     p = list->rows + list->len;
@@ -70,9 +74,14 @@ bigcache_list_add(bigcache_list_t *list, const bigcache_list_row_t *row)
 
     if (row->type.len) {
         memcpy(p, row->type.data, row->type.len);
+        p += row->type.len;
     }
 
-    list->len += sizeof(header) + row->key.len + row->type.len;
+    if (row->tags.len) {
+        memcpy(p, row->tags.data, row->tags.len);
+    }
+
+    list->len += size;
     list->n++;
 
     return 1;
@@ -123,7 +132,9 @@ bigcache_list_receive(bigcache_list_t *list, const bigcache_str_t *rows,
 
     while (bigcache_list_row(list, &at, &row)) {
 
-        if (row.key.len > BIGCACHE_KEY_MAX) {
+        if (row.key.len > BIGCACHE_KEY_MAX
+            || bigcache_tags_check(&row.tags) == -1)
+        {
             return 0;
         }
 
@@ -144,7 +155,7 @@ int
 bigcache_list_row(const bigcache_list_t *list, size_t *at,
     bigcache_list_row_t *row)
 {
-    size_t                  left;
+    size_t                  size, left;
     const u_char           *p;
     bigcache_list_header_t  header;
 
@@ -160,7 +171,9 @@ bigcache_list_row(const bigcache_list_t *list, size_t *at,
     left -= sizeof(header);
     p += sizeof(header);
 
-    if (header.key_len > left || header.type_len > left - header.key_len) {
+    size = (size_t) header.key_len + header.type_len + header.tags_len;
+
+    if (size > left) {
         return 0;
     }
 
@@ -168,12 +181,14 @@ bigcache_list_row(const bigcache_list_t *list, size_t *at,
     row->key.len = header.key_len;
     row->type.data = p + header.key_len;
     row->type.len = header.type_len;
+    row->tags.data = row->type.data + header.type_len;
+    row->tags.len = header.tags_len;
     row->kind = header.kind;
     row->version = header.version;
     row->expire = header.expire;
     row->size = header.size;
 
-    *at += sizeof(header) + header.key_len + header.type_len;
+    *at += sizeof(header) + size;
 
     return 1;
 }

@@ -18,7 +18,7 @@
 #include "bigcache_page.h"
 
 
-/* bytes of the rows: room for seven of the largest */
+/* bytes of the rows: room for at least two of the largest */
 
 #define BIGCACHE_LIST_MEMORY  (64 * 1024)
 
@@ -26,6 +26,7 @@
 typedef struct {
     bigcache_str_t   key;
     bigcache_str_t   type;      /* of a raw page */
+    bigcache_str_t   tags;      /* encoded, see bigcache_tags.h */
     unsigned         kind;      /* BIGCACHE_KIND_* */
     uint64_t         version;
     int64_t          expire;    /* ms since the epoch, BIGCACHE_NEVER */

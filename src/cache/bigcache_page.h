@@ -64,16 +64,22 @@ typedef struct {
     uint32_t                head;     /* bytes of the unpacked body before
                                          the JSON document */
     int64_t                 expire;   /* ms since the epoch, BIGCACHE_NEVER */
+    int64_t                 fresh;    /* ms since the epoch: until then it is
+                                         not stale; 0: until it expires */
     bigcache_str_t          type;
+    bigcache_str_t          tags;     /* encoded, see bigcache_tags.h */
     uint64_t                expect;   /* BIGCACHE_EXPECT_*, or a version */
-    uint64_t                origin;   /* of the page this is made of, or 0; of
-                                         BIGCACHE_KIND_PAGE: page.latest from
+    uint64_t                origin;   /* of the page this is made of, or 0; if
+                                         it was fetched: page.latest from
                                          before it was asked for */
     const bigcache_data_t  *data;
     unsigned                n;        /* pieces in data */
     uint64_t                unpacked; /* data is a gzip file of so many bytes,
                                          0: it is not packed yet */
     unsigned                plain:1;  /* nor shall it be */
+    unsigned                fetched:1; /* it is BIGCACHE_MISMATCH if the key,
+                                         or one of the tags, was removed later
+                                         than origin */
 
     /* an engine's, which makes a call again if an answer is lost; else 0 */
     uint64_t                retry_floor;
@@ -96,11 +102,16 @@ typedef struct {
                                          the latest version of the cache before
                                          the call returned; 0: not known */
     int64_t                 expire;
+    int64_t                 fresh;    /* until then it is not stale, ms since
+                                         the epoch; 0: until it expires */
+    int64_t                 stale;    /* since then a soft purge has it stale,
+                                         likewise; 0: none */
     uint64_t                length;   /* of the body as it is, bytes */
     uint64_t                unpacked; /* of the body unpacked, bytes */
     bigcache_str_t          type;     /* data only if the body was read */
+    bigcache_str_t          tags;     /* encoded, see bigcache_tags.h */
     bigcache_data_t         body;
-    u_char                 *memory;   /* that type and body point into */
+    u_char                 *memory;   /* that type, tags and body point into */
 } bigcache_page_t;
 
 

@@ -39,6 +39,8 @@ typedef bigcache_rc_t (*bigcache_ask_store_pt)(bigcache_store_t *store);
 
 static bigcache_rc_t bigcache_ask_all(bigcache_cache_t *cache,
     bigcache_ask_store_pt store, unsigned call);
+static bigcache_rc_t bigcache_ask_purge_one(bigcache_cache_t *cache,
+    const bigcache_str_t *prefix, int async, uint64_t *n, uint64_t *expired);
 static bigcache_rc_t bigcache_ask_purge_begin(bigcache_ask_t *ask,
     const bigcache_str_t *prefix, int async, uint64_t *version);
 static bigcache_rc_t bigcache_ask_purge_run(bigcache_ask_t *ask,
@@ -85,7 +87,30 @@ bigcache_ask_delete(bigcache_cache_t *cache, const bigcache_str_t *key,
 
 
 bigcache_rc_t
-bigcache_ask_purge(bigcache_cache_t *cache, const bigcache_str_t *prefix,
+bigcache_ask_purge(bigcache_cache_t *cache,
+    const bigcache_selectors_t *selectors, int async, uint64_t *n,
+    uint64_t *expired)
+{
+    size_t               at;
+    bigcache_rc_t        rc;
+    bigcache_selector_t  selector;
+
+    at = 0;
+    rc = BIGCACHE_OK;
+
+    while (rc == BIGCACHE_OK
+           && bigcache_selectors_next(selectors, &at, &selector))
+    {
+        rc = bigcache_ask_purge_one(cache, &selector.prefix, async, n,
+                                    expired);
+    }
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_ask_purge_one(bigcache_cache_t *cache, const bigcache_str_t *prefix,
     int async, uint64_t *n, uint64_t *expired)
 {
     bigcache_local_t *local = (bigcache_local_t *) cache;
@@ -138,9 +163,12 @@ bigcache_ask_purge(bigcache_cache_t *cache, const bigcache_str_t *prefix,
 
 bigcache_rc_t
 bigcache_ask_list(bigcache_cache_t *cache, const bigcache_str_t *prefix,
-    const bigcache_str_t *after, unsigned limit, bigcache_list_t *list)
+    const bigcache_str_t *tag, const bigcache_str_t *after, unsigned limit,
+    bigcache_list_t *list)
 {
     bigcache_local_t *local = (bigcache_local_t *) cache;
+
+    (void) tag;
 
     bigcache_rc_t   rc;
     bigcache_ask_t  ask;

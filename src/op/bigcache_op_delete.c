@@ -72,7 +72,10 @@ bigcache_op_delete(bigcache_op_t *op)
 void
 bigcache_op_delete_prefix(bigcache_op_t *op)
 {
-    bigcache_op_finish(op, bigcache_cache_purge(op->cache, &op->key,
-                                                op->async, &op->n,
-                                                &op->expired));
+    bigcache_selectors_t  list;
+
+    bigcache_selectors_prefix(&list, &op->key);
+
+    bigcache_op_finish(op, bigcache_cache_purge(op->cache, &list, op->async,
+                                                &op->n, &op->expired));
 }

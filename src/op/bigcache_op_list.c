@@ -91,16 +91,18 @@ bigcache_op_list_parts(bigcache_op_t *op, bigcache_json_text_t *text,
     int64_t               deadline;
     unsigned              n, pages;
     bigcache_rc_t         rc;
-    bigcache_str_t        after;
+    bigcache_str_t        after, none;
     bigcache_list_row_t   row;
 
     n = 0;
+    none.data = NULL;
+    none.len = 0;
     after = op->after;
     deadline = bigcache_time_monotonic() + BIGCACHE_OP_LIST_TIME;
 
     do {
-        rc = bigcache_cache_list(op->cache, &op->key, &after, op->limit - n,
-                                 list);
+        rc = bigcache_cache_list(op->cache, &op->key, &none, &after,
+                                 op->limit - n, list);
         if (rc != BIGCACHE_OK) {
             return rc;
         }

@@ -218,15 +218,18 @@ bigcache_op_page_parts(bigcache_op_page_t *ctx, const bigcache_str_t *prefix)
     size_t                at;
     unsigned              n;
     bigcache_rc_t         rc;
-    bigcache_str_t        after;
+    bigcache_str_t        after, none;
     bigcache_list_t      *list;
     bigcache_list_row_t   row;
+
+    none.data = NULL;
+    none.len = 0;
 
     list = &ctx->list;
     after = ctx->op->after;
 
     do {
-        rc = bigcache_cache_list(ctx->op->cache, prefix, &after,
+        rc = bigcache_cache_list(ctx->op->cache, prefix, &none, &after,
                                  ctx->op->limit - ctx->counted, list);
         if (rc != BIGCACHE_OK) {
             return rc;
@@ -393,7 +396,8 @@ bigcache_op_page_single(bigcache_op_page_t *ctx, const bigcache_str_t *key,
 
     /* of the keys that begin with it, the key itself is the first */
 
-    *rc = bigcache_cache_list(ctx->op->cache, key, &none, 1, &ctx->one);
+    *rc = bigcache_cache_list(ctx->op->cache, key, &none, &none, 1,
+                              &ctx->one);
 
     at = 0;
 

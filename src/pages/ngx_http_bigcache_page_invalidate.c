@@ -189,7 +189,7 @@ ngx_http_bigcache_page_invalidate_variants(
     ngx_http_bigcache_page_invalidate_t *invalidate)
 {
     size_t               at;
-    bigcache_str_t       prefix, after;
+    bigcache_str_t       prefix, after, none;
     bigcache_list_t     *list;
     bigcache_cache_t    *cache;
     bigcache_list_row_t  row;
@@ -207,8 +207,9 @@ ngx_http_bigcache_page_invalidate_variants(
     prefix.len = invalidate->key.len + 1;
     after.data = NULL;
     after.len = 0;
+    none = after;
 
-    while (bigcache_cache_list(cache, &prefix, &after,
+    while (bigcache_cache_list(cache, &prefix, &none, &after,
                                NGX_HTTP_BIGCACHE_PAGE_INVALIDATE_LIST, list)
            == BIGCACHE_OK)
     {

@@ -380,6 +380,7 @@ ngx_http_bigcache_page_put_page(ngx_http_bigcache_page_put_t *put)
     p.expire = put->expire;
     p.expect = put->expect;
     p.origin = put->origin;
+    p.fetched = 1;
     p.data = &put->body;
     p.n = 1;
     p.unpacked = put->unpacked;
@@ -429,6 +430,7 @@ ngx_http_bigcache_page_put_varies(ngx_http_bigcache_page_put_t *put)
     p.type.len = put->names_len;
     p.expire = put->expire + NGX_HTTP_BIGCACHE_PAGE_PUT_NAMES;
     p.origin = put->origin;
+    p.fetched = 1;
     p.data = &none;
     p.n = 1;
     p.plain = 1;

@@ -280,6 +280,8 @@ bigcache_store_list_row(bigcache_list_t *list, const bigcache_str_t *key,
 
     row.key = *key;
     row.type = record->type;
+    row.tags.data = NULL;
+    row.tags.len = 0;
     row.kind = record->kind;
     row.version = record->version;
     row.expire = record->expire;

@@ -386,12 +386,13 @@ delete(worker_t *w, unsigned key)
 static void
 purge(worker_t *w)
 {
-    char            text[32];
-    slot_t         *slot;
-    uint64_t        n, expired, change[OWNED];
-    unsigned        i, first;
-    bigcache_rc_t   rc;
-    bigcache_str_t  prefix;
+    char                  text[32];
+    slot_t               *slot;
+    uint64_t              n, expired, change[OWNED];
+    unsigned              i, first;
+    bigcache_rc_t         rc;
+    bigcache_str_t        prefix;
+    bigcache_selectors_t  list;
 
     first = (w->process * THREADS + w->thread) * OWNED;
     prefix = name(text, first);
@@ -403,7 +404,9 @@ purge(worker_t *w)
         atomic_store(&slot->begun, change[i]);
     }
 
-    rc = bigcache_cache_purge(cache, &prefix, 0, &n, &expired);
+    bigcache_selectors_prefix(&list, &prefix);
+
+    rc = bigcache_cache_purge(cache, &list, 0, &n, &expired);
 
     if (rc != BIGCACHE_OK || n > OWNED) {
         failed("purge", first, rc, n);

@@ -35,8 +35,8 @@ static const char *run(bigcache_op_pt handler);
 static void body_is(const char *text, size_t len, const char *type,
     const char *encoding);
 static bigcache_rc_t engine_list(bigcache_cache_t *cache,
-    const bigcache_str_t *prefix, const bigcache_str_t *after, unsigned limit,
-    bigcache_list_t *list);
+    const bigcache_str_t *prefix, const bigcache_str_t *tag,
+    const bigcache_str_t *after, unsigned limit, bigcache_list_t *list);
 static bigcache_rc_t engine_get(bigcache_cache_t *cache,
     const bigcache_str_t *key, int body, bigcache_page_t *page);
 static void engine_reason(bigcache_cache_t *cache, char *text);
@@ -350,12 +350,14 @@ body_is(const char *text, size_t len, const char *type, const char *encoding)
 
 static bigcache_rc_t
 engine_list(bigcache_cache_t *cache, const bigcache_str_t *prefix,
-    const bigcache_str_t *after, unsigned limit, bigcache_list_t *list)
+    const bigcache_str_t *tag, const bigcache_str_t *after, unsigned limit,
+    bigcache_list_t *list)
 {
     bigcache_str_t       next;
     bigcache_list_row_t  row;
 
     (void) cache;
+    (void) tag;
     (void) limit;
 
     lists++;

@@ -751,7 +751,8 @@ owned_purge(worker_t *w)
     (void) snprintf(prefix, sizeof(prefix), "o/%u/%u/", w->id, group);
     key = str(prefix);
 
-    rc = bigcache_cache_purge(store, &key, rnd(w, 2), &n, &expired);
+    rc = bigcache_cache_purge(store, keys_with(&key), rnd(w, 2), &n,
+                                      &expired);
 
     if (rc != BIGCACHE_OK && !tolerated(rc)) {
         return;
@@ -1053,7 +1054,8 @@ wipe(worker_t *w, const char *prefix, int clear)
     key = str(prefix);
 
     rc = clear ? bigcache_cache_clear(store)
-               : bigcache_cache_purge(store, &key, rnd(w, 2), &n, &expired);
+               : bigcache_cache_purge(store, keys_with(&key), rnd(w, 2), &n,
+                                      &expired);
 
     if (rc != BIGCACHE_OK) {
         (void) tolerated(rc);
@@ -1737,7 +1739,8 @@ kill_purge(worker_t *w, unsigned group)
         killed->keys[w->id * OWNED + i].intent = 0;
     }
 
-    rc = bigcache_cache_purge(store, &key, rnd(w, 2), &n, &expired);
+    rc = bigcache_cache_purge(store, keys_with(&key), rnd(w, 2), &n,
+                                      &expired);
 
     if (rc != BIGCACHE_OK) {
         failed("purge: %d", rc);
