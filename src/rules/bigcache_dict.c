@@ -4,7 +4,7 @@
  */
 
 
-/* a strict parser of dictionaries of structured fields */
+/* a strict parser of dictionaries and lists of structured fields */
 
 
 #include <string.h>
@@ -26,8 +26,12 @@ typedef struct {
 } bigcache_dict_text_t;
 
 
+static int bigcache_dict_read(const bigcache_str_t *value, size_t *at,
+    int keys, bigcache_dict_member_t *member);
 static int bigcache_dict_key(bigcache_dict_text_t *text, bigcache_str_t *key);
 static int bigcache_dict_value(bigcache_dict_text_t *text,
+    bigcache_dict_member_t *member);
+static int bigcache_dict_member(bigcache_dict_text_t *text,
     bigcache_dict_member_t *member);
 static int bigcache_dict_list(bigcache_dict_text_t *text);
 static int bigcache_dict_parameters(bigcache_dict_text_t *text);
@@ -35,7 +39,8 @@ static int bigcache_dict_item(bigcache_dict_text_t *text,
     bigcache_dict_member_t *member);
 static int bigcache_dict_number(bigcache_dict_text_t *text,
     bigcache_dict_member_t *member);
-static int bigcache_dict_string(bigcache_dict_text_t *text);
+static int bigcache_dict_string(bigcache_dict_text_t *text,
+    bigcache_dict_member_t *member);
 static int bigcache_dict_display(bigcache_dict_text_t *text);
 static int bigcache_dict_bytes(bigcache_dict_text_t *text);
 static int bigcache_dict_token(bigcache_dict_text_t *text);
@@ -49,7 +54,29 @@ int
 bigcache_dict_next(const bigcache_str_t *value, size_t *at,
     bigcache_dict_member_t *member)
 {
+    return bigcache_dict_read(value, at, 1, member);
+}
+
+
+int
+bigcache_dict_next_item(const bigcache_str_t *value, size_t *at,
+    bigcache_dict_member_t *member)
+{
+    return bigcache_dict_read(value, at, 0, member);
+}
+
+
+static int
+bigcache_dict_read(const bigcache_str_t *value, size_t *at, int keys,
+    bigcache_dict_member_t *member)
+{
     bigcache_dict_text_t  text;
+
+    memset(member, 0, sizeof(bigcache_dict_member_t));
+
+    if (value->len == 0) {
+        return 0;
+    }
 
     text.p = value->data + *at;
     text.last = value->data + value->len;
@@ -62,8 +89,12 @@ bigcache_dict_next(const bigcache_str_t *value, size_t *at,
         return 0;
     }
 
-    if (!bigcache_dict_key(&text, &member->key)
-        || !bigcache_dict_value(&text, member))
+    if (keys && !bigcache_dict_key(&text, &member->key)) {
+        return -1;
+    }
+
+    if (keys ? !bigcache_dict_value(&text, member)
+             : !bigcache_dict_member(&text, member))
     {
         return -1;
     }
@@ -116,25 +147,32 @@ static int
 bigcache_dict_value(bigcache_dict_text_t *text,
     bigcache_dict_member_t *member)
 {
+    if (bigcache_dict_is(text, "=")) {
+        text->p++;
+
+        return bigcache_dict_member(text, member);
+    }
+
     member->type = BIGCACHE_DICT_BOOLEAN;
     member->number = 1;
 
-    if (bigcache_dict_is(text, "=")) {
+    return bigcache_dict_parameters(text);
+}
 
-        text->p++;
 
-        if (bigcache_dict_is(text, "(")) {
-            member->type = BIGCACHE_DICT_OTHER;
+/* an item or an inner list, and its parameters */
 
-            return bigcache_dict_list(text) && bigcache_dict_parameters(text);
-        }
+static int
+bigcache_dict_member(bigcache_dict_text_t *text,
+    bigcache_dict_member_t *member)
+{
+    if (bigcache_dict_is(text, "(")) {
+        member->type = BIGCACHE_DICT_OTHER;
 
-        if (!bigcache_dict_item(text, member)) {
-            return 0;
-        }
+        return bigcache_dict_list(text) && bigcache_dict_parameters(text);
     }
 
-    return bigcache_dict_parameters(text);
+    return bigcache_dict_item(text, member) && bigcache_dict_parameters(text);
 }
 
 
@@ -205,7 +243,7 @@ bigcache_dict_item(bigcache_dict_text_t *text, bigcache_dict_member_t *member)
     switch (*text->p) {
 
     case '"':
-        return bigcache_dict_string(text);
+        return bigcache_dict_string(text, member);
 
     case ':':
         return bigcache_dict_bytes(text);
@@ -302,11 +340,16 @@ bigcache_dict_number(bigcache_dict_text_t *text,
 
 
 static int
-bigcache_dict_string(bigcache_dict_text_t *text)
+bigcache_dict_string(bigcache_dict_text_t *text,
+    bigcache_dict_member_t *member)
 {
-    for (text->p++; text->p < text->last; text->p++) {
+    member->type = BIGCACHE_DICT_STRING;
+    member->text.data = ++text->p;
+
+    for ( /* void */ ; text->p < text->last; text->p++) {
 
         if (*text->p == '"') {
+            member->text.len = (size_t) (text->p - member->text.data);
             text->p++;
             return 1;
         }

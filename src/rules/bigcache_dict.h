@@ -5,8 +5,8 @@
 
 
 /*
- * Dictionaries of structured fields, RFC 9651, section 4.2.2.  Pure functions:
- * any thread.  What they return points into the value.
+ * Dictionaries and lists of structured fields, RFC 9651, section 4.2.  Pure
+ * functions: any thread.  What they return points into the value.
  */
 
 
@@ -22,13 +22,16 @@
 typedef enum {
     BIGCACHE_DICT_BOOLEAN = 0,
     BIGCACHE_DICT_INTEGER,
+    BIGCACHE_DICT_STRING,
     BIGCACHE_DICT_OTHER         /* well-formed, but not read any further */
 } bigcache_dict_type_e;
 
 typedef struct {
-    bigcache_str_t        key;
+    bigcache_str_t        key;      /* of a list: empty */
     bigcache_dict_type_e  type;
     int64_t               number;   /* of an integer; of a boolean 0 or 1 */
+    bigcache_str_t        text;     /* of a string: what is in the quotes,
+                                       with \" and \\ as they stand */
 } bigcache_dict_member_t;
 
 
@@ -39,6 +42,11 @@ typedef struct {
  * comes again replaces the earlier one.
  */
 int bigcache_dict_next(const bigcache_str_t *value, size_t *at,
+    bigcache_dict_member_t *member);
+
+/* the same for a list, whose members have no keys */
+
+int bigcache_dict_next_item(const bigcache_str_t *value, size_t *at,
     bigcache_dict_member_t *member);
 
 
