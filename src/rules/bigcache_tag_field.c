@@ -14,63 +14,46 @@
 #include "bigcache_tag_field.h"
 
 
-static const char *bigcache_tag_field_split(bigcache_tags_writer_t *writer,
-    const char *separators, const bigcache_str_t *value);
-static const char *bigcache_tag_field_groups(bigcache_tags_writer_t *writer,
-    const bigcache_str_t *value);
+static int bigcache_tag_field_part(const char *separators,
+    const bigcache_str_t *value, size_t *at, bigcache_str_t *tag);
+static int bigcache_tag_field_group(const bigcache_str_t *value, size_t *at,
+    u_char *data, bigcache_str_t *tag);
 static int bigcache_tag_field_is_list(const bigcache_str_t *value);
-static const char *bigcache_tag_field_string(bigcache_tags_writer_t *writer,
-    const bigcache_str_t *text);
+
+
+int
+bigcache_tag_field_next(unsigned style, const bigcache_str_t *value,
+    size_t *at, u_char *data, bigcache_str_t *tag)
+{
+    switch (style) {
+
+    case BIGCACHE_TAG_FIELD_COMMAS:
+        return bigcache_tag_field_part(",", value, at, tag);
+
+    case BIGCACHE_TAG_FIELD_XKEY:
+        return bigcache_tag_field_part(" \t,", value, at, tag);
+
+    case BIGCACHE_TAG_FIELD_GROUPS:
+        return bigcache_tag_field_group(value, at, data, tag);
+
+    default:
+        return bigcache_tag_field_part(" \t", value, at, tag);
+    }
+}
 
 
 const char *
 bigcache_tag_field_add(bigcache_tags_writer_t *writer, unsigned style,
     const bigcache_str_t *value)
 {
-    switch (style) {
+    size_t          at;
+    u_char          data[BIGCACHE_TAG_FIELD_DATA];
+    const char     *wrong;
+    bigcache_str_t  tag;
 
-    case BIGCACHE_TAG_FIELD_COMMAS:
-        return bigcache_tag_field_split(writer, ",", value);
+    at = 0;
 
-    case BIGCACHE_TAG_FIELD_XKEY:
-        return bigcache_tag_field_split(writer, " \t,", value);
-
-    case BIGCACHE_TAG_FIELD_GROUPS:
-        return bigcache_tag_field_groups(writer, value);
-
-    default:
-        return bigcache_tag_field_split(writer, " \t", value);
-    }
-}
-
-
-/* quotes mean nothing in these fields: they are part of the tag */
-
-static const char *
-bigcache_tag_field_split(bigcache_tags_writer_t *writer,
-    const char *separators, const bigcache_str_t *value)
-{
-    size_t           at;
-    const char      *wrong;
-    bigcache_str_t   part, tag;
-
-    for (at = 0; at < value->len; at++) {
-
-        part.data = value->data + at;
-
-        while (at < value->len
-               && (value->data[at] == '\0'
-                   || strchr(separators, value->data[at]) == NULL))
-        {
-            at++;
-        }
-
-        part.len = (size_t) (value->data + at - part.data);
-        tag = bigcache_field_trim(&part);
-
-        if (tag.len == 0) {
-            continue;
-        }
+    while (bigcache_tag_field_next(style, value, &at, data, &tag)) {
 
         wrong = bigcache_tags_add(writer, &tag);
 
@@ -83,34 +66,72 @@ bigcache_tag_field_split(bigcache_tags_writer_t *writer,
 }
 
 
-static const char *
-bigcache_tag_field_groups(bigcache_tags_writer_t *writer,
-    const bigcache_str_t *value)
+/* quotes mean nothing in these fields: they are part of the tag */
+
+static int
+bigcache_tag_field_part(const char *separators, const bigcache_str_t *value,
+    size_t *at, bigcache_str_t *tag)
 {
-    size_t                   at;
-    const char              *wrong;
-    bigcache_dict_member_t   member;
+    u_char          c;
+    size_t          begin;
+    bigcache_str_t  part;
 
-    if (!bigcache_tag_field_is_list(value)) {
-        return NULL;
-    }
+    while (*at < value->len) {
 
-    at = 0;
+        for (begin = *at; *at < value->len; (*at)++) {
+            c = value->data[*at];
 
-    while (bigcache_dict_next_item(value, &at, &member) == 1) {
-
-        if (member.text.len == 0) {
-            continue;
+            if (c != '\0' && strchr(separators, c)) {
+                break;
+            }
         }
 
-        wrong = bigcache_tag_field_string(writer, &member.text);
+        part.data = value->data + begin;
+        part.len = *at - begin;
 
-        if (wrong) {
-            return wrong;
+        *tag = bigcache_field_trim(&part);
+        (*at)++;
+
+        if (tag->len) {
+            return 1;
         }
     }
 
-    return NULL;
+    return 0;
+}
+
+
+static int
+bigcache_tag_field_group(const bigcache_str_t *value, size_t *at,
+    u_char *data, bigcache_str_t *tag)
+{
+    size_t                  i;
+    bigcache_dict_member_t  member;
+
+    if (*at == 0 && !bigcache_tag_field_is_list(value)) {
+        return 0;
+    }
+
+    do {
+        if (bigcache_dict_next_item(value, at, &member) != 1) {
+            return 0;
+        }
+
+    } while (member.text.len == 0);
+
+    tag->data = data;
+    tag->len = 0;
+
+    for (i = 0; i < member.text.len && tag->len < BIGCACHE_TAG_FIELD_DATA; i++)
+    {
+        if (member.text.data[i] == '\\') {
+            i++;
+        }
+
+        data[tag->len++] = member.text.data[i];
+    }
+
+    return 1;
 }
 
 
@@ -135,30 +156,4 @@ bigcache_tag_field_is_list(const bigcache_str_t *value)
     } while (rc == 1);
 
     return rc == 0;
-}
-
-
-/* adds a string without its escapes; a longer one is too long as a tag, too */
-
-static const char *
-bigcache_tag_field_string(bigcache_tags_writer_t *writer,
-    const bigcache_str_t *text)
-{
-    size_t          i;
-    u_char          plain[BIGCACHE_TAG_MAX + 1];
-    bigcache_str_t  tag;
-
-    tag.data = plain;
-    tag.len = 0;
-
-    for (i = 0; i < text->len && tag.len < sizeof(plain); i++) {
-
-        if (text->data[i] == '\\') {
-            i++;
-        }
-
-        plain[tag.len++] = text->data[i];
-    }
-
-    return bigcache_tags_add(writer, &tag);
 }

@@ -36,6 +36,19 @@
 #define BIGCACHE_TAG_FIELD_XKEY    2
 #define BIGCACHE_TAG_FIELD_GROUPS  3
 
+/* a byte more than a tag may have, so that a longer one is seen */
+
+#define BIGCACHE_TAG_FIELD_DATA    (BIGCACHE_TAG_MAX + 1)
+
+
+/*
+ * Reads the tag at *at of one line of a field, which is 0 for the first one,
+ * and moves *at behind it.  Returns 1 and *tag, which points into the line, or
+ * to data, of BIGCACHE_TAG_FIELD_DATA bytes; or 0 if there are no more.  A tag
+ * may be longer than BIGCACHE_TAG_MAX, but is never empty.
+ */
+int bigcache_tag_field_next(unsigned style, const bigcache_str_t *value,
+    size_t *at, u_char *data, bigcache_str_t *tag);
 
 /*
  * Adds the tags of one line of a field to the writer, which copies them.
