@@ -289,7 +289,7 @@ bigcache_tool_run(bigcache_tool_t *tool,
     tool->log.handler = bigcache_tool_log;
     tool->log.data = tool;
 
-    bigcache_purges_init(&tool->purges);
+    bigcache_purges_init(&tool->purges, NULL);
 
     status = bigcache_tool_lock(tool);
 
@@ -423,7 +423,7 @@ bigcache_tool_stat_key(void *data, const bigcache_str_t *key,
         return BIGCACHE_OK;
     }
 
-    if (bigcache_purges_covers(&stat->tool->purges, key, record.origin)) {
+    if (bigcache_purges_covers(&stat->tool->purges, key, &record)) {
         stat->purged++;
 
     } else if (record.expire <= stat->now) {
@@ -539,7 +539,7 @@ bigcache_tool_ls_key(void *data, const bigcache_str_t *key,
                == -1);
 
     if (!damaged
-        && (bigcache_purges_covers(&tool->purges, key, record.origin)
+        && (bigcache_purges_covers(&tool->purges, key, &record)
             || (tool->kind && (int) record.kind != tool->kind)))
     {
         return BIGCACHE_OK;

@@ -349,11 +349,11 @@ bigcache_tool_format(bigcache_tool_t *tool)
 
     bigcache_index_free(&value);
 
-    if (format != BIGCACHE_NAMES_FORMAT && format != BIGCACHE_NAMES_OLDEST) {
+    if (format < BIGCACHE_NAMES_OLDEST || format > BIGCACHE_NAMES_NEWEST) {
         (void) snprintf(tool->error, BIGCACHE_ERROR_LEN,
                         "the store has format %llu, this bigcache reads %d "
-                        "and %d", (unsigned long long) format,
-                        BIGCACHE_NAMES_OLDEST, BIGCACHE_NAMES_FORMAT);
+                        "to %d", (unsigned long long) format,
+                        BIGCACHE_NAMES_OLDEST, BIGCACHE_NAMES_NEWEST);
         return BIGCACHE_ERROR;
     }
 
@@ -379,7 +379,7 @@ bigcache_tool_entry(bigcache_tool_t *tool, const bigcache_str_t *key,
 
     page->offset = (off_t) (record->offset
                             + bigcache_segment_entry_header(key->len,
-                                                            record->type.len));
+                                                            record));
     return 0;
 }
 
@@ -392,7 +392,7 @@ bigcache_tool_head(const bigcache_str_t *key, const bigcache_record_t *record,
     bigcache_data_t     data;
     bigcache_entry_t    entry;
 
-    size = bigcache_segment_entry_header(key->len, record->type.len);
+    size = bigcache_segment_entry_header(key->len, record);
 
     page->memory = malloc(size);
     if (page->memory == NULL) {

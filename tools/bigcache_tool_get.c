@@ -80,7 +80,7 @@ bigcache_tool_get(bigcache_tool_t *tool)
     if (bigcache_record_decode(&record, value.data, value.len) == -1) {
         (void) bigcache_tool_failed("the record fails its check");
 
-    } else if (bigcache_purges_covers(&tool->purges, &key, record.origin)) {
+    } else if (bigcache_purges_covers(&tool->purges, &key, &record)) {
         (void) bigcache_tool_failed("the key was purged");
 
     } else if (record.expire <= bigcache_time_now()) {
@@ -321,7 +321,7 @@ bigcache_tool_get_variants_key(void *data, const bigcache_str_t *key,
     bigcache_record_t  record;
 
     if (bigcache_record_decode(&record, value->data, value->len) == 0
-        && !bigcache_purges_covers(&tool->purges, key, record.origin)
+        && !bigcache_purges_covers(&tool->purges, key, &record)
         && record.expire > bigcache_time_now()
         && bigcache_url_split(&parts, key) == 0)
     {

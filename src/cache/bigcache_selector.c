@@ -13,8 +13,6 @@
 #include "bigcache_selector.h"
 
 
-static int bigcache_selector_uri(const bigcache_str_t *host,
-    const bigcache_str_t *key, bigcache_str_t *uri);
 static size_t bigcache_selector_copy(u_char *dst, const bigcache_str_t *str);
 
 
@@ -84,7 +82,7 @@ bigcache_selector_key(const bigcache_selector_t *selector,
     const bigcache_str_t *key)
 {
     size_t          len;
-    bigcache_str_t  text;
+    bigcache_str_t  host, text;
 
     text = *key;
 
@@ -95,7 +93,9 @@ bigcache_selector_key(const bigcache_selector_t *selector,
     }
 
     if (selector->host.len
-        && !bigcache_selector_uri(&selector->host, key, &text))
+        && (!bigcache_selector_split(key, &host, &text)
+            || host.len != selector->host.len
+            || memcmp(host.data, selector->host.data, host.len) != 0))
     {
         return 0;
     }
@@ -126,46 +126,48 @@ bigcache_selector_matches(const bigcache_selector_t *selector,
 }
 
 
-/*
- * Finds the URI in the key of a page of that host: NUL, the scheme, "://", the
- * host, perhaps ":" and a port, the URI.  Returns 1, or 0 if it is none.
- */
-
-static int
-bigcache_selector_uri(const bigcache_str_t *host, const bigcache_str_t *key,
+int
+bigcache_selector_split(const bigcache_str_t *key, bigcache_str_t *host,
     bigcache_str_t *uri)
 {
     size_t         skip;
     const u_char  *p, *last;
 
-    p = key->data;
-    last = p + key->len;
-
-    if (key->len > 8 && memcmp(p, "\0http://", 8) == 0) {
+    if (key->len > 8 && memcmp(key->data, "\0http://", 8) == 0) {
         skip = 8;
 
-    } else if (key->len > 9 && memcmp(p, "\0https://", 9) == 0) {
+    } else if (key->len > 9 && memcmp(key->data, "\0https://", 9) == 0) {
         skip = 9;
 
     } else {
         return 0;
     }
 
-    p += skip;
+    last = key->data + key->len;
+    p = key->data + skip;
 
-    if ((size_t) (last - p) < host->len
-        || memcmp(p, host->data, host->len) != 0)
-    {
-        return 0;
+    host->data = p;
+
+    if (*p == '[') {
+
+        /* an IPv6 address has colons */
+
+        while (p < last && *p != ']' && *p != '/') {
+            p++;
+        }
     }
 
-    p += host->len;
+    while (p < last && *p != ':' && *p != '/' && *p != '\0') {
+        p++;
+    }
+
+    host->len = (size_t) (p - host->data);
 
     if (p < last && *p == ':') {
         for (p++; p < last && *p >= '0' && *p <= '9'; p++) { /* void */ }
     }
 
-    if (p == last || *p != '/') {
+    if (host->len == 0 || p == last || *p != '/') {
         return 0;
     }
 

@@ -80,4 +80,13 @@ int bigcache_selector_matches(const bigcache_selector_t *selector,
     const bigcache_str_t *key, const bigcache_str_t *tags);
 
 
+/*
+ * Finds the host and the URI, with what follows it, in the key of a page: NUL,
+ * the scheme, "://", the host, perhaps ":" and a port, the URI.  Returns 1; or
+ * 0 if it is no such key.
+ */
+int bigcache_selector_split(const bigcache_str_t *key, bigcache_str_t *host,
+    bigcache_str_t *uri);
+
+
 #endif /* _BIGCACHE_SELECTOR_H_INCLUDED_ */

@@ -39,17 +39,15 @@ typedef bigcache_rc_t (*bigcache_ask_store_pt)(bigcache_store_t *store);
 
 static bigcache_rc_t bigcache_ask_all(bigcache_cache_t *cache,
     bigcache_ask_store_pt store, unsigned call);
-static bigcache_rc_t bigcache_ask_purge_one(bigcache_cache_t *cache,
-    const bigcache_str_t *prefix, int async, uint64_t *n, uint64_t *expired);
 static bigcache_rc_t bigcache_ask_purge_begin(bigcache_ask_t *ask,
-    const bigcache_str_t *prefix, int async, uint64_t *version);
+    const bigcache_selectors_t *selectors, int async, uint64_t *version);
 static bigcache_rc_t bigcache_ask_purge_run(bigcache_ask_t *ask,
     uint64_t version, uint64_t *n, uint64_t *expired);
 static bigcache_rc_t bigcache_ask_stat_owner(bigcache_ask_t *ask, int gauges,
     bigcache_stat_t *stat);
 static bigcache_rc_t bigcache_ask_list_owner(bigcache_ask_t *ask,
-    const bigcache_str_t *prefix, const bigcache_str_t *after,
-    unsigned limit, bigcache_list_t *list);
+    const bigcache_str_t *prefix, const bigcache_str_t *tag,
+    const bigcache_str_t *after, unsigned limit, bigcache_list_t *list);
 static void bigcache_ask_unavailable(bigcache_local_t *local,
     const char *reason);
 
@@ -91,28 +89,6 @@ bigcache_ask_purge(bigcache_cache_t *cache,
     const bigcache_selectors_t *selectors, int async, uint64_t *n,
     uint64_t *expired)
 {
-    size_t               at;
-    bigcache_rc_t        rc;
-    bigcache_selector_t  selector;
-
-    at = 0;
-    rc = BIGCACHE_OK;
-
-    while (rc == BIGCACHE_OK
-           && bigcache_selectors_next(selectors, &at, &selector))
-    {
-        rc = bigcache_ask_purge_one(cache, &selector.prefix, async, n,
-                                    expired);
-    }
-
-    return rc;
-}
-
-
-static bigcache_rc_t
-bigcache_ask_purge_one(bigcache_cache_t *cache, const bigcache_str_t *prefix,
-    int async, uint64_t *n, uint64_t *expired)
-{
     bigcache_local_t *local = (bigcache_local_t *) cache;
 
     uint64_t        version, done;
@@ -125,16 +101,16 @@ bigcache_ask_purge_one(bigcache_cache_t *cache, const bigcache_str_t *prefix,
     bigcache_ask_begin(&ask, local);
 
     do {
-        rc = bigcache_purge(local->store, prefix, async,
+        rc = bigcache_purge(local->store, selectors, async,
                             bigcache_ask_retry_floor(&ask), &version);
 
         if (rc == BIGCACHE_HELD) {
-            rc = bigcache_ask_purge_begin(&ask, prefix, async, &version);
+            rc = bigcache_ask_purge_begin(&ask, selectors, async, &version);
         }
 
     } while (bigcache_ask_again(&ask, &rc));
 
-    if (rc != BIGCACHE_OK || async) {
+    if (rc != BIGCACHE_OK || async || version == 0) {
         return rc;
     }
 
@@ -168,18 +144,18 @@ bigcache_ask_list(bigcache_cache_t *cache, const bigcache_str_t *prefix,
 {
     bigcache_local_t *local = (bigcache_local_t *) cache;
 
-    (void) tag;
-
     bigcache_rc_t   rc;
     bigcache_ask_t  ask;
 
     bigcache_ask_begin(&ask, local);
 
     do {
-        rc = bigcache_store_list(local->store, prefix, after, limit, list);
+        rc = bigcache_store_list(local->store, prefix, tag, after, limit,
+                                 list);
 
         if (rc == BIGCACHE_HELD) {
-            rc = bigcache_ask_list_owner(&ask, prefix, after, limit, list);
+            rc = bigcache_ask_list_owner(&ask, prefix, tag, after, limit,
+                                         list);
         }
 
     } while (bigcache_ask_again(&ask, &rc));
@@ -418,15 +394,19 @@ bigcache_ask_all(bigcache_cache_t *cache, bigcache_ask_store_pt store,
 
 
 static bigcache_rc_t
-bigcache_ask_purge_begin(bigcache_ask_t *ask, const bigcache_str_t *prefix,
-    int async, uint64_t *version)
+bigcache_ask_purge_begin(bigcache_ask_t *ask,
+    const bigcache_selectors_t *selectors, int async, uint64_t *version)
 {
     bigcache_rc_t  rc;
 
     ask->call.n[0] = bigcache_ask_retry_floor(ask);
     ask->call.n[1] = (async != 0);
+    ask->call.data.data = selectors->data;
+    ask->call.data.len = selectors->len;
 
-    rc = bigcache_ask(ask, BIGCACHE_CALL_PURGE, prefix, 0);
+    rc = bigcache_ask(ask, BIGCACHE_CALL_PURGE, NULL, 0);
+
+    ask->call.data.len = 0;
 
     *version = ask->called.answer.n[0];
 
@@ -487,17 +467,30 @@ bigcache_ask_stat_owner(bigcache_ask_t *ask, int gauges, bigcache_stat_t *stat)
 
 static bigcache_rc_t
 bigcache_ask_list_owner(bigcache_ask_t *ask, const bigcache_str_t *prefix,
-    const bigcache_str_t *after, unsigned limit, bigcache_list_t *list)
+    const bigcache_str_t *tag, const bigcache_str_t *after, unsigned limit,
+    bigcache_list_t *list)
 {
+    size_t               len;
+    u_char               data[BIGCACHE_KEY_MAX + BIGCACHE_TAG_MAX];
     bigcache_rc_t        rc;
     bigcache_message_t  *answer;
 
+    len = after->data ? after->len : 0;
+
+    if (len) {
+        memcpy(data, after->data, len);
+    }
+
+    if (tag->data) {
+        memcpy(data + len, tag->data, tag->len);
+    }
+
     ask->call.n[0] = limit;
     ask->call.n[1] = (after->data != NULL);
+    ask->call.n[2] = tag->data ? tag->len : 0;
 
-    if (after->data) {
-        ask->call.data = *after;
-    }
+    ask->call.data.data = data;
+    ask->call.data.len = len + (size_t) ask->call.n[2];
 
     rc = bigcache_ask(ask, BIGCACHE_CALL_LIST, prefix, 0);
 

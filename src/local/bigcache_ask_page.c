@@ -262,6 +262,7 @@ bigcache_ask_page_commit(bigcache_ask_t *ask, const bigcache_put_t *put,
 
     ask->call.n[0] = put->expect;
     ask->call.n[1] = put->retry_floor;
+    ask->call.n[2] = put->fetched;
     ask->call.data = draft->value;
 
     rc = bigcache_ask(ask, BIGCACHE_CALL_PUT, &put->key, 0);

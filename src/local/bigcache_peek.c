@@ -27,6 +27,9 @@
 static bigcache_rc_t bigcache_peek_page(bigcache_local_t *local,
     const bigcache_str_t *key, const bigcache_hot_entry_t *entry,
     bigcache_page_t *page);
+static int bigcache_peek_purging(bigcache_hot_t *hot,
+    const bigcache_str_t *key, const bigcache_str_t *tags);
+static int bigcache_peek_tagged(const bigcache_str_t *tags, uint64_t hash);
 static int bigcache_peek_read(bigcache_local_t *local,
     const bigcache_hot_entry_t *entry, u_char *dst);
 
@@ -94,7 +97,10 @@ bigcache_peek_enter(bigcache_local_t *local, const bigcache_str_t *key,
 
     if (rc == BIGCACHE_OK) {
 
-        if (!(record->flags & BIGCACHE_FLAG_SEGMENT)
+        /* what a soft purge has marked is only in the index */
+
+        if ((record->flags & BIGCACHE_FLAG_SOFT)
+            || !(record->flags & BIGCACHE_FLAG_SEGMENT)
             || record->length > BIGCACHE_PEEK_MAX)
         {
             return;
@@ -103,7 +109,7 @@ bigcache_peek_enter(bigcache_local_t *local, const bigcache_str_t *key,
         entry.version = record->version;
         entry.segment = record->segment;
         entry.offset = record->offset;
-        entry.size = bigcache_segment_entry_header(key->len, record->type.len)
+        entry.size = bigcache_segment_entry_header(key->len, record)
                      + record->length;
 
     } else if (rc != BIGCACHE_MISS) {
@@ -138,9 +144,73 @@ bigcache_peek_page(bigcache_local_t *local, const bigcache_str_t *key,
         return BIGCACHE_AGAIN;
     }
 
+    if (bigcache_peek_purging(local->conf.hot, key, &stored.record.tags)) {
+
+        /* a thread looks at the list of purges */
+
+        bigcache_stored_free(&stored);
+        return BIGCACHE_AGAIN;
+    }
+
     stored.record.version = entry->version;
 
     return bigcache_stored_move(&stored, page);
+}
+
+
+/* returns 1 if a purge that is under way may select the page, or 0 */
+
+static int
+bigcache_peek_purging(bigcache_hot_t *hot, const bigcache_str_t *key,
+    const bigcache_str_t *tags)
+{
+    int                      rc;
+    unsigned                 at;
+    bigcache_str_t           bytes;
+    bigcache_purging_t       purge;
+    bigcache_selector_t      selector;
+    bigcache_purging_shm_t  *shm;
+
+    shm = bigcache_hot_purging(hot);
+
+    if (!bigcache_purging_any(shm)) {
+        return 0;
+    }
+
+    at = 0;
+
+    while ((rc = bigcache_purging_next(shm, &at, &purge)) == 1) {
+
+        bytes.data = purge.data;
+        bytes.len = purge.len;
+
+        if ((purge.tag == 0 || bigcache_peek_tagged(tags, purge.tag))
+            && (bigcache_selector_decode(&selector, &bytes) == -1
+                || bigcache_selector_key(&selector, key)))
+        {
+            return 1;
+        }
+    }
+
+    return rc != 0;
+}
+
+
+static int
+bigcache_peek_tagged(const bigcache_str_t *tags, uint64_t hash)
+{
+    size_t          at;
+    bigcache_str_t  tag;
+
+    at = 0;
+
+    while (bigcache_tags_next(tags, &at, &tag)) {
+        if (bigcache_tags_hash(&tag) == hash) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -27,10 +27,11 @@
  *             number of the caller, another one for each opening -> the pid
  *             of the owner
  *     GET     key -> data: the index record
- *     PUT     key, data: the record; expect, retry_floor -> version
+ *     PUT     key, data: the record; expect, retry_floor, fetched -> version
  *     DELETE  key; expect, retry_floor
- *     PURGE   key: the prefix; retry_floor, async -> version
- *     RUN     version of a purge -> pages that were live, that were not
+ *     PURGE   data: the selectors; retry_floor, async -> version
+ *     RUN     version of a purge, 0: of none -> pages that were live, that were
+ *             not
  *     STAT    1 not to wait for the count -> keys, segments, bytes, bytes
  *             alive, 1 if counted
  *     CLEAR, CLOSE, OPEN, SYNC
@@ -39,8 +40,9 @@
  *     LEND    bytes needed, at most -> segment, offset, bytes
  *     BACK    segment, offset
  *     FULL    the caller found the disk full
- *     LIST    key: the prefix, data: only keys greater than this one; how many
- *             keys at most, 1 if data counts -> key: the data of the call for
+ *     LIST    key: the prefix, data: only keys greater than this one, then a
+ *             tag; how many keys at most, 1 if the key in data counts, length
+ *             of the tag, 0 for none -> key: the data of the call for
  *             the next part; data: whole rows, as many as asked for or fewer;
  *             how many, 1 if there may be more
  *     WATCH   quitting: there is no answer but the end of this connection,
@@ -62,7 +64,7 @@
 
 
 #define BIGCACHE_MESSAGE_MAGIC    0x6263616d
-#define BIGCACHE_MESSAGE_VERSION  2
+#define BIGCACHE_MESSAGE_VERSION  3
 #define BIGCACHE_MESSAGE_HEADER   72
 #define BIGCACHE_MESSAGE_NUMBERS  6
 

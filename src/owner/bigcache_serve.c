@@ -37,6 +37,8 @@ typedef bigcache_rc_t (*bigcache_serve_pt)(bigcache_serve_t *s);
 
 
 static bigcache_rc_t bigcache_serve_get(bigcache_serve_t *s);
+static bigcache_rc_t bigcache_serve_record(bigcache_serve_t *s,
+    const bigcache_stored_t *page);
 static bigcache_rc_t bigcache_serve_put(bigcache_serve_t *s);
 static bigcache_rc_t bigcache_serve_delete(bigcache_serve_t *s);
 static bigcache_rc_t bigcache_serve_purge(bigcache_serve_t *s);
@@ -75,7 +77,7 @@ static const struct {
     { bigcache_serve_get, BIGCACHE_SERVE_KEY },
     { bigcache_serve_put, BIGCACHE_SERVE_KEY|BIGCACHE_SERVE_DATA },
     { bigcache_serve_delete, BIGCACHE_SERVE_KEY },
-    { bigcache_serve_purge, BIGCACHE_SERVE_KEY },
+    { bigcache_serve_purge, BIGCACHE_SERVE_DATA },
     { bigcache_serve_run, 0 },
     { bigcache_serve_stat, 0 },
     { bigcache_serve_clear, 0 },
@@ -149,6 +151,7 @@ bigcache_serve_free(bigcache_served_t *served)
 {
     bigcache_stored_free(&served->page);
     free(served->list);
+    free(served->record);
 }
 
 
@@ -160,10 +163,47 @@ bigcache_serve_get(bigcache_serve_t *s)
     rc = bigcache_store_get(s->store, &s->in->key, 0, &s->served->page);
 
     if (rc == BIGCACHE_OK) {
-        s->out->data = s->served->page.value;
+        rc = bigcache_serve_record(s, &s->served->page);
     }
 
     return rc;
+}
+
+
+/* the record as it is read, which a soft purge may have marked */
+
+static bigcache_rc_t
+bigcache_serve_record(bigcache_serve_t *s, const bigcache_stored_t *page)
+{
+    u_char                   *p;
+    const bigcache_record_t  *record;
+
+    record = &page->record;
+
+    if (!(record->flags & BIGCACHE_FLAG_SOFT)) {
+        s->out->data = page->value;
+        return BIGCACHE_OK;
+    }
+
+    s->out->data.len = bigcache_record_size(record);
+
+    p = malloc(s->out->data.len);
+    if (p == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    s->served->record = p;
+    s->out->data.data = p;
+
+    p = bigcache_record_encode(p, record);
+
+    if (!(record->flags & BIGCACHE_FLAG_SEGMENT) && record->body.len) {
+        memcpy(p, record->body.data, record->body.len);
+    }
+
+    bigcache_record_seal(s->served->record, s->out->data.len);
+
+    return BIGCACHE_OK;
 }
 
 
@@ -171,11 +211,17 @@ static bigcache_rc_t
 bigcache_serve_put(bigcache_serve_t *s)
 {
     bigcache_rc_t      rc;
+    bigcache_commit_t  commit;
     bigcache_record_t  record;
 
-    rc = bigcache_remote_commit(s->store, s->caller, &s->in->key, s->n[0],
-                                s->n[1], (u_char *) s->in->data.data,
-                                s->in->data.len, &record);
+    commit.key = s->in->key;
+    commit.expect = s->n[0];
+    commit.retry_floor = s->n[1];
+    commit.fetched = (s->n[2] != 0);
+    commit.value = (u_char *) s->in->data.data;
+    commit.len = s->in->data.len;
+
+    rc = bigcache_remote_commit(s->store, s->caller, &commit, &record);
 
     if (rc == BIGCACHE_OK) {
         s->out->n[0] = record.version;
@@ -195,7 +241,13 @@ bigcache_serve_delete(bigcache_serve_t *s)
 static bigcache_rc_t
 bigcache_serve_purge(bigcache_serve_t *s)
 {
-    return bigcache_purge(s->store, &s->in->key, s->n[1] != 0, s->n[0],
+    bigcache_selectors_t  list;
+
+    if (!bigcache_selectors_receive(&list, &s->in->data)) {
+        return BIGCACHE_INVALID;
+    }
+
+    return bigcache_purge(s->store, &list, s->n[1] != 0, s->n[0],
                           &s->out->n[0]);
 }
 
@@ -305,10 +357,14 @@ bigcache_serve_list(bigcache_serve_t *s)
 {
     unsigned          limit;
     bigcache_rc_t     rc;
-    bigcache_str_t    after;
+    bigcache_str_t    after, tag;
     bigcache_list_t  *list;
 
-    if (s->n[0] == 0 || s->in->data.len > BIGCACHE_KEY_MAX) {
+    if (s->n[0] == 0
+        || s->n[2] > BIGCACHE_TAG_MAX
+        || s->in->data.len < s->n[2]
+        || s->in->data.len - s->n[2] > BIGCACHE_KEY_MAX)
+    {
         return BIGCACHE_INVALID;
     }
 
@@ -316,6 +372,10 @@ bigcache_serve_list(bigcache_serve_t *s)
                                             : BIGCACHE_SERVE_LIST;
 
     after = s->in->data;
+    after.len -= (size_t) s->n[2];
+
+    tag.data = s->n[2] ? after.data + after.len : NULL;
+    tag.len = (size_t) s->n[2];
 
     if (s->n[1] == 0) {
         after.data = NULL;
@@ -329,7 +389,8 @@ bigcache_serve_list(bigcache_serve_t *s)
 
     s->served->list = list;
 
-    rc = bigcache_store_list(s->store, &s->in->key, &after, limit, list);
+    rc = bigcache_store_list(s->store, &s->in->key, &tag, &after, limit,
+                             list);
 
     if (rc == BIGCACHE_OK) {
         s->out->key.data = list->next;

@@ -17,6 +17,7 @@
 
 #include "bigcache_list.h"
 #include "bigcache_message.h"
+#include "bigcache_selectors.h"
 #include "bigcache_store.h"
 
 
@@ -24,8 +25,9 @@
 
 typedef struct {
     bigcache_stored_t    page;
-    bigcache_list_t   *list;
-    char               reason[BIGCACHE_ERROR_LEN];
+    bigcache_list_t     *list;
+    u_char              *record;
+    char                 reason[BIGCACHE_ERROR_LEN];
 } bigcache_served_t;
 
 

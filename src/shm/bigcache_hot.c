@@ -33,6 +33,11 @@
 
 #define BIGCACHE_HOT_ALIGN     8
 
+/* purges under way: one in so many bytes of memory, and the most of them */
+
+#define BIGCACHE_HOT_PURGING   (32 * 1024)
+#define BIGCACHE_HOT_PURGINGS  64
+
 
 /* 32 bytes; a file cache of nginx needs 130 for a key */
 
@@ -97,24 +102,44 @@ _Static_assert(sizeof(bigcache_hot_shm_t) % 64 == 0, "buckets are aligned");
 bigcache_hot_shm_t *
 bigcache_hot_create(void *memory, size_t size, const uint64_t seed[2])
 {
+    size_t               purging;
+    unsigned             slots;
     bigcache_hot_shm_t  *shm;
 
-    if (size < sizeof(bigcache_hot_shm_t) + sizeof(bigcache_hot_bucket_t)) {
+    slots = (unsigned) (size / BIGCACHE_HOT_PURGING + 1);
+    slots = (slots < BIGCACHE_HOT_PURGINGS) ? slots : BIGCACHE_HOT_PURGINGS;
+
+    purging = bigcache_purging_size(slots);
+
+    if (size < sizeof(bigcache_hot_shm_t) + sizeof(bigcache_hot_bucket_t)
+               + purging)
+    {
         return NULL;
     }
 
     shm = memory;
+    size -= purging;
 
     shm->seed[0] = seed[0];
     shm->seed[1] = seed[1];
     shm->nbuckets = (size - sizeof(bigcache_hot_shm_t))
                     / sizeof(bigcache_hot_bucket_t);
 
+    bigcache_purging_init((bigcache_purging_shm_t *)
+                          &shm->buckets[shm->nbuckets], slots);
+
     /* a bucket of zeroes belongs to no change of all keys */
 
     atomic_store(&shm->all, BIGCACHE_HOT_UNDERWAY + 1);
 
     return shm;
+}
+
+
+bigcache_purging_shm_t *
+bigcache_hot_purging(bigcache_hot_t *hot)
+{
+    return (bigcache_purging_shm_t *) &hot->shm->buckets[hot->shm->nbuckets];
 }
 
 

@@ -17,8 +17,10 @@
  * bigcache_hot_end() after.  The first drops the key's entry, and until the
  * second no process finds or enters anything in its bucket.  A thread that
  * looks a key up in the index of the store calls bigcache_hot_note() before.
- * What it finds is entered only if nothing in the bucket has changed since.  A
- * purge does the same with all buckets at once.
+ * What it finds is entered only if nothing in the bucket has changed since.
+ *
+ * A purge is noted beside the buckets as long as it is under way, see
+ * bigcache_purging.h: who finds an entry must look there, too.
  *
  * After a binary upgrade there are two such memories.  The directory has one
  * number, its generation, which grows each time that a process opens it.  A
@@ -42,6 +44,7 @@
 #include <stdint.h>
 #include <stdatomic.h>
 
+#include "bigcache_purging.h"
 #include "bigcache_str.h"
 
 
@@ -89,6 +92,12 @@ typedef struct {
  */
 bigcache_hot_shm_t *bigcache_hot_create(void *memory, size_t size,
     const uint64_t seed[2]);
+
+/*
+ * Returns the table of the purges under way.  What bigcache_hot_find() has
+ * found is good only if none of them selects it.
+ */
+bigcache_purging_shm_t *bigcache_hot_purging(bigcache_hot_t *hot);
 
 /* returns the hash of a key, for all calls below */
 

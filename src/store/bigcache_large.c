@@ -128,13 +128,20 @@ bigcache_large_commit(bigcache_store_t *store, const bigcache_put_t *put,
 {
     bigcache_rc_t      rc;
     bigcache_record_t  record;
+    bigcache_commit_t  commit;
 
     (void) bigcache_record_encode(draft->memory, &draft->record);
     bigcache_record_seal(draft->memory, draft->value.len);
 
-    rc = bigcache_remote_commit(store, BIGCACHE_REMOTE_SELF, &put->key,
-                                put->expect, put->retry_floor, draft->memory,
-                                draft->value.len, &record);
+    commit.key = put->key;
+    commit.expect = put->expect;
+    commit.retry_floor = put->retry_floor;
+    commit.fetched = put->fetched;
+    commit.value = draft->memory;
+    commit.len = draft->value.len;
+
+    rc = bigcache_remote_commit(store, BIGCACHE_REMOTE_SELF, &commit,
+                                &record);
 
     if (rc == BIGCACHE_OK) {
         draft->record.version = record.version;

@@ -4,9 +4,10 @@
  */
 
 
-/* removes the pages of a purge, for its caller or the keeper */
+/* begins purges, and ends them for their caller or the keeper */
 
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,11 +15,10 @@
 #include "bigcache_core.h"
 #include "bigcache_fault.h"
 #include "bigcache_import.h"
-#include "bigcache_import_delete.h"
 #include "bigcache_key.h"
-#include "bigcache_key_removal.h"
 #include "bigcache_names.h"
 #include "bigcache_purge.h"
+#include "bigcache_purge_walk.h"
 #include "bigcache_sync.h"
 #include "bigcache_time.h"
 #include "bigcache_version.h"
@@ -29,51 +29,59 @@
 #define BIGCACHE_PURGE_PAUSE  2
 
 
-typedef struct {
-    bigcache_store_t        *store;
-    bigcache_match_t         match;
-    uint64_t                 live;
-    uint64_t                 expired;
-    bigcache_key_removal_t  *removal;
-} bigcache_purge_walk_t;
-
-
+static bigcache_rc_t bigcache_purge_wanted(bigcache_store_t *store,
+    const bigcache_selectors_t *selectors, bigcache_selectors_t *wanted);
+static bigcache_rc_t bigcache_purge_tagged(bigcache_store_t *store,
+    const bigcache_selector_t *selector);
+static bigcache_rc_t bigcache_purge_found(void *data,
+    const bigcache_str_t *key, const bigcache_str_t *value);
+static void bigcache_purge_note(bigcache_store_t *store,
+    const bigcache_selectors_t *selectors, uint64_t version);
 static bigcache_rc_t bigcache_purge_begin(bigcache_store_t *store,
-    const bigcache_str_t *prefix, int async, uint64_t retry_floor,
+    const bigcache_selectors_t *selectors, int async, uint64_t retry_floor,
     uint64_t *version);
+static bigcache_rc_t bigcache_purge_begin_one(bigcache_store_t *store,
+    const bigcache_selector_t *selector, int async, uint64_t version);
+static bigcache_rc_t bigcache_purge_durable(bigcache_store_t *store,
+    uint64_t version);
 static bigcache_rc_t bigcache_purge_claim(bigcache_store_t *store,
     uint64_t version, uint64_t *n, uint64_t *expired);
 static bigcache_rc_t bigcache_purge_work_on(bigcache_store_t *store,
     bigcache_purge_t *purge, uint64_t *n, uint64_t *expired);
-static bigcache_rc_t bigcache_purge_key(void *data,
-    const bigcache_str_t *key, const bigcache_str_t *value);
-static bigcache_rc_t bigcache_purge_remove_keys(bigcache_purge_walk_t *ctx);
 static bigcache_rc_t bigcache_purge_write(bigcache_store_t *store,
     const bigcache_purge_t *purge, const bigcache_str_t *value);
 
 
 bigcache_rc_t
-bigcache_purge(bigcache_store_t *store, const bigcache_str_t *prefix,
+bigcache_purge(bigcache_store_t *store, const bigcache_selectors_t *selectors,
     int async, uint64_t retry_floor, uint64_t *version)
 {
-    int64_t        begin;
-    bigcache_rc_t  rc;
+    int64_t               begin;
+    bigcache_rc_t         rc;
+    bigcache_selectors_t  wanted;
 
     begin = bigcache_time_monotonic();
 
     do {
+        *version = 0;
+
         rc = bigcache_core_enter(store);
         if (rc != BIGCACHE_OK) {
             return rc;
         }
 
-        rc = bigcache_purge_begin(store, prefix, async, retry_floor, version);
+        rc = bigcache_purge_wanted(store, selectors, &wanted);
 
-        if (rc == BIGCACHE_OK) {
-            rc = bigcache_sync_index(store);
+        if (rc == BIGCACHE_OK && wanted.n) {
+            rc = bigcache_purge_begin(store, &wanted, async, retry_floor,
+                                      version);
         }
 
-        if (rc == BIGCACHE_OK && async) {
+        if (rc == BIGCACHE_OK) {
+            rc = bigcache_purge_durable(store, *version);
+        }
+
+        if (rc == BIGCACHE_OK && async && *version) {
             bigcache_core_wake(store);
         }
 
@@ -92,6 +100,10 @@ bigcache_purge_run(bigcache_store_t *store, uint64_t version,
     int64_t        moved_at;
     uint64_t       done;
     bigcache_rc_t  rc;
+
+    if (version == 0) {
+        return BIGCACHE_OK;
+    }
 
     moved_at = bigcache_time_monotonic();
 
@@ -126,16 +138,138 @@ bigcache_purge_run(bigcache_store_t *store, uint64_t version,
 }
 
 
-/* begins a purge, inside the store */
+/*
+ * Copies the selectors, without those of tags that no page has: for these there
+ * is nothing to write.  The note is made first, and then a write with an
+ * earlier version has been waited for: a page with such a tag that is not seen
+ * here is later than the purge.
+ */
 
 static bigcache_rc_t
-bigcache_purge_begin(bigcache_store_t *store, const bigcache_str_t *prefix,
-    int async, uint64_t retry_floor, uint64_t *version)
+bigcache_purge_wanted(bigcache_store_t *store,
+    const bigcache_selectors_t *selectors, bigcache_selectors_t *wanted)
 {
-    bigcache_rc_t      rc;
-    bigcache_purge_t  *purge;
+    size_t               at;
+    unsigned             tags;
+    bigcache_rc_t        rc;
+    bigcache_selector_t  selector;
 
-    static const bigcache_str_t  empty = bigcache_string("");
+    bigcache_selectors_init(wanted);
+
+    tags = 0;
+
+    at = 0;
+
+    while (bigcache_selectors_next(selectors, &at, &selector)) {
+        tags += (selector.tag.len != 0);
+    }
+
+    if (tags) {
+        bigcache_purge_note(store, selectors, bigcache_version_next(store));
+        bigcache_key_settle(store);
+    }
+
+    at = 0;
+
+    while (bigcache_selectors_next(selectors, &at, &selector)) {
+
+        rc = selector.tag.len ? bigcache_purge_tagged(store, &selector)
+                              : BIGCACHE_OK;
+
+        if (rc == BIGCACHE_OK) {
+            (void) bigcache_selectors_add(wanted, &selector);
+
+        } else if (rc != BIGCACHE_MISS) {
+            return rc;
+        }
+    }
+
+    return BIGCACHE_OK;
+}
+
+
+/* returns BIGCACHE_OK if a key may have the tag, or BIGCACHE_MISS */
+
+static bigcache_rc_t
+bigcache_purge_tagged(bigcache_store_t *store,
+    const bigcache_selector_t *selector)
+{
+    char                    error[BIGCACHE_ERROR_LEN];
+    uint64_t                hash;
+    bigcache_rc_t           rc;
+    bigcache_str_t          prefix;
+    bigcache_index_walk_t  *walk;
+
+    hash = htobe64(bigcache_tags_hash(&selector->tag));
+    prefix.data = (u_char *) &hash;
+    prefix.len = sizeof(hash);
+
+    walk = bigcache_index_walk_begin(store->index, BIGCACHE_NAMES_TAG,
+                                     &prefix);
+    if (walk == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    rc = bigcache_index_walk(walk, bigcache_purge_found, NULL, error);
+
+    if (rc == BIGCACHE_OK || rc == BIGCACHE_MISS) {
+
+        /* the handler ends the walk with BIGCACHE_MISS if there is a name */
+
+        return (rc == BIGCACHE_OK) ? BIGCACHE_MISS : BIGCACHE_OK;
+    }
+
+    if (rc == BIGCACHE_DAMAGED) {
+        bigcache_fault_break(store, rc);
+        return BIGCACHE_UNAVAILABLE;
+    }
+
+    return bigcache_log_failed(&store->conf.log, store->conf.path, rc, "read",
+                               error);
+}
+
+
+static bigcache_rc_t
+bigcache_purge_found(void *data, const bigcache_str_t *key,
+    const bigcache_str_t *value)
+{
+    (void) data;
+    (void) key;
+    (void) value;
+
+    return BIGCACHE_MISS;
+}
+
+
+/* notes the purges for the pages that are made meanwhile */
+
+static void
+bigcache_purge_note(bigcache_store_t *store,
+    const bigcache_selectors_t *selectors, uint64_t version)
+{
+    size_t               at;
+    bigcache_selector_t  selector;
+
+    at = 0;
+
+    while (bigcache_selectors_next(selectors, &at, &selector)) {
+        bigcache_removed_selector((selector.flags & BIGCACHE_SELECTOR_SOFT)
+                                  ? &store->softened : &store->removed,
+                                  &selector, version);
+    }
+}
+
+
+/* begins purges, inside the store */
+
+static bigcache_rc_t
+bigcache_purge_begin(bigcache_store_t *store,
+    const bigcache_selectors_t *selectors, int async, uint64_t retry_floor,
+    uint64_t *version)
+{
+    size_t               at;
+    bigcache_rc_t        rc;
+    bigcache_selector_t  selector;
 
     rc = bigcache_fault_rc(store);
     if (rc != BIGCACHE_OK) {
@@ -153,7 +287,7 @@ bigcache_purge_begin(bigcache_store_t *store, const bigcache_str_t *prefix,
 
     *version = bigcache_version_next(store);
 
-    bigcache_removed_prefix(&store->removed, prefix, *version);
+    bigcache_purge_note(store, selectors, *version);
 
     /* takes the version that the call would have had whose answer was lost */
 
@@ -161,20 +295,42 @@ bigcache_purge_begin(bigcache_store_t *store, const bigcache_str_t *prefix,
         *version = retry_floor + 1;
     }
 
-    purge = bigcache_purges_create(prefix, *version, !async);
-
-    if (purge == NULL) {
-        rc = BIGCACHE_NOMEM;
-        goto done;
-    }
-
-    if (store->conf.hot) {
-        bigcache_hot_begin_all(store->conf.hot);
-    }
-
     /* a removal that finds only pages of this purge must wait for it, too */
 
     (void) atomic_fetch_add(&store->removals, 1);
+
+    at = 0;
+
+    while (rc == BIGCACHE_OK
+           && bigcache_selectors_next(selectors, &at, &selector))
+    {
+        rc = bigcache_purge_begin_one(store, &selector, async, *version);
+    }
+
+    (void) atomic_fetch_add(&store->removals_done, 1);
+
+    (void) atomic_fetch_sub(&store->purges.beginning, 1);
+
+    bigcache_import_unlock(store);
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_purge_begin_one(bigcache_store_t *store,
+    const bigcache_selector_t *selector, int async, uint64_t version)
+{
+    bigcache_rc_t      rc;
+    bigcache_purge_t  *purge;
+
+    static const bigcache_str_t  empty = bigcache_string("");
+
+    purge = bigcache_purges_create(selector, version, !async);
+
+    if (purge == NULL) {
+        return BIGCACHE_NOMEM;
+    }
 
     rc = bigcache_purge_write(store, purge, &empty);
 
@@ -185,25 +341,26 @@ bigcache_purge_begin(bigcache_store_t *store, const bigcache_str_t *prefix,
         free(purge);
     }
 
-    (void) atomic_fetch_add(&store->removals_done, 1);
-
-    if (store->conf.hot) {
-        bigcache_hot_end_all(store->conf.hot);
-    }
-
-done:
-
-    (void) atomic_fetch_sub(&store->purges.beginning, 1);
-
-    bigcache_import_unlock(store);
-
     return rc;
 }
 
 
 /*
- * runs the purge of that version, unless it has ended or another thread runs
- * it
+ * Waits until the purges are durable.  If there are none, waits for the
+ * removals of others: they may be why no page has the tag.
+ */
+
+static bigcache_rc_t
+bigcache_purge_durable(bigcache_store_t *store, uint64_t version)
+{
+    return (version == 0 && bigcache_sync_removals(store))
+           ? BIGCACHE_OK : bigcache_sync_index(store);
+}
+
+
+/*
+ * runs the purges of that version, but for those that have ended or that
+ * another thread runs
  */
 
 static bigcache_rc_t
@@ -216,12 +373,18 @@ bigcache_purge_claim(bigcache_store_t *store, uint64_t version, uint64_t *n,
     for ( ;; ) {
         rc = bigcache_purges_claim(&store->purges, version, &purge);
 
-        if (rc == BIGCACHE_OK) {
-            return bigcache_purge_work_on(store, purge, n, expired);
-        }
-
         if (rc == BIGCACHE_MISS) {
             return BIGCACHE_OK;
+        }
+
+        if (rc == BIGCACHE_OK) {
+            rc = bigcache_purge_work_on(store, purge, n, expired);
+
+            if (rc != BIGCACHE_OK) {
+                return rc;
+            }
+
+            continue;
         }
 
         if (atomic_load(&store->draining)) {
@@ -236,6 +399,7 @@ bigcache_purge_claim(bigcache_store_t *store, uint64_t version, uint64_t *n,
 int
 bigcache_purge_work(bigcache_store_t *store)
 {
+    int                soft;
     uint64_t           n, expired;
     bigcache_rc_t      rc;
     bigcache_purge_t  *purge;
@@ -248,10 +412,11 @@ bigcache_purge_work(bigcache_store_t *store)
 
     n = 0;
     expired = 0;
+    soft = ((purge->selector.flags & BIGCACHE_SELECTOR_SOFT) != 0);
 
     rc = bigcache_purge_work_on(store, purge, &n, &expired);
 
-    if (store->conf.removed) {
+    if (store->conf.removed && !soft) {
         store->conf.removed(store->conf.data, expired, n);
     }
 
@@ -260,48 +425,26 @@ bigcache_purge_work(bigcache_store_t *store)
 
 
 /*
- * Removes the keys of a purge that this thread has claimed, and adds to *n and
- * *expired.  Then ends the purge.  If it fails, gives the purge back and
- * returns why.
+ * Removes or marks the keys of a purge that this thread has claimed, and adds
+ * to *n and *expired.  Then ends the purge.  If it fails, gives the purge back
+ * and returns why.
  */
 
 static bigcache_rc_t
 bigcache_purge_work_on(bigcache_store_t *store, bigcache_purge_t *purge,
     uint64_t *n, uint64_t *expired)
 {
-    char                    error[BIGCACHE_ERROR_LEN];
-    bigcache_rc_t           rc;
-    bigcache_purge_walk_t   ctx;
-    bigcache_index_walk_t  *walk;
+    uint64_t       live, removed_expired;
+    bigcache_rc_t  rc;
+
+    live = 0;
+    removed_expired = 0;
 
     /* a write with an earlier version must not come after the walk */
 
     bigcache_key_settle(store);
 
-    memset(&ctx, 0, sizeof(bigcache_purge_walk_t));
-
-    ctx.store = store;
-    ctx.match.before = purge->version;
-
-    ctx.removal = bigcache_key_removal_create();
-
-    rc = ctx.removal ? bigcache_import_delete_prefix(store, &purge->prefix,
-                                                     &ctx.live)
-                     : BIGCACHE_NOMEM;
-
-    if (rc == BIGCACHE_OK) {
-        walk = bigcache_index_walk_begin(store->index, BIGCACHE_NAMES_KEY,
-                                         &purge->prefix);
-
-        rc = walk ? bigcache_index_walk(walk, bigcache_purge_key, &ctx, error)
-                  : BIGCACHE_NOMEM;
-    }
-
-    if (rc == BIGCACHE_OK) {
-        rc = bigcache_purge_remove_keys(&ctx);
-    }
-
-    free(ctx.removal);
+    rc = bigcache_purge_walk(store, purge, &live, &removed_expired);
 
     if (rc == BIGCACHE_DAMAGED) {
 
@@ -321,8 +464,8 @@ bigcache_purge_work_on(bigcache_store_t *store, bigcache_purge_t *purge,
         rc = bigcache_purge_write(store, purge, NULL);
     }
 
-    *n += ctx.live + atomic_exchange(&purge->replaced, 0);
-    *expired += ctx.expired;
+    *n += live + atomic_exchange(&purge->replaced, 0);
+    *expired += removed_expired;
 
     if (rc == BIGCACHE_OK) {
         bigcache_purges_remove(&store->purges, purge);
@@ -335,62 +478,48 @@ bigcache_purge_work_on(bigcache_store_t *store, bigcache_purge_t *purge,
 }
 
 
-static bigcache_rc_t
-bigcache_purge_key(void *data, const bigcache_str_t *key,
-    const bigcache_str_t *value)
-{
-    bigcache_rc_t           rc;
-    bigcache_purge_walk_t  *ctx = data;
-
-    (void) value;
-
-    if (bigcache_key_removal_add(ctx->removal, key)) {
-        return BIGCACHE_OK;
-    }
-
-    rc = bigcache_purge_remove_keys(ctx);
-
-    if (rc == BIGCACHE_OK) {
-        (void) bigcache_key_removal_add(ctx->removal, key);
-    }
-
-    return rc;
-}
-
-
-static bigcache_rc_t
-bigcache_purge_remove_keys(bigcache_purge_walk_t *ctx)
-{
-    /* a thread that drains the store waits for one write of a purge at most */
-
-    if (atomic_load(&ctx->store->draining)) {
-        return BIGCACHE_UNAVAILABLE;
-    }
-
-    return bigcache_key_removal_run(ctx->store, ctx->removal, &ctx->match,
-                                    &ctx->live, &ctx->expired);
-}
-
-
 /* writes the purge to the index, or removes it from there */
 
 static bigcache_rc_t
 bigcache_purge_write(bigcache_store_t *store, const bigcache_purge_t *purge,
     const bigcache_str_t *value)
 {
-    char               error[BIGCACHE_ERROR_LEN];
-    u_char             name[BIGCACHE_NAMES_MAX];
-    bigcache_rc_t      rc;
-    bigcache_change_t  change;
+    char                        error[BIGCACHE_ERROR_LEN];
+    u_char                      name[BIGCACHE_NAMES_MAX];
+    unsigned                    n;
+    bigcache_rc_t               rc;
+    bigcache_change_t           changes[2];
+    const bigcache_selector_t  *selector;
 
-    change.space = BIGCACHE_NAMES_PURGE;
-    change.key = bigcache_names_purge(name, &purge->prefix, purge->version);
-    change.value = value;
+    selector = &purge->selector;
 
-    rc = bigcache_index_write(store->index, &change, 1, error);
+    changes[0].space = BIGCACHE_NAMES_PURGE;
+    changes[0].value = value;
+    n = 1;
+
+    if (selector->flags == 0 && selector->host.len + selector->tag.len == 0) {
+        changes[0].key = bigcache_names_purge(name, &selector->prefix,
+                                              purge->version);
+    } else {
+        changes[0].space = BIGCACHE_NAMES_SELECT;
+        changes[0].key = bigcache_names_purge(name, &purge->bytes,
+                                              purge->version);
+
+        if (!atomic_load(&store->newest_format)) {
+            changes[n].space = BIGCACHE_NAMES_META;
+            changes[n].key = bigcache_names_format;
+            changes[n++].value = &bigcache_names_newest;
+        }
+    }
+
+    rc = bigcache_index_write(store->index, changes, n, error);
 
     if (rc != BIGCACHE_OK) {
         return bigcache_fault_write_failed(store, rc, error);
+    }
+
+    if (n > 1) {
+        atomic_store(&store->newest_format, 1);
     }
 
     bigcache_sync_note(store);

@@ -34,8 +34,8 @@
 static bigcache_rc_t bigcache_remote_reserve(bigcache_store_t *store,
     bigcache_grant_t *grant, uint64_t most);
 static bigcache_rc_t bigcache_remote_replace(bigcache_store_t *store,
-    uint64_t caller, const bigcache_str_t *key, uint64_t expect,
-    uint64_t retry_floor, bigcache_draft_t *draft);
+    uint64_t caller, const bigcache_commit_t *commit,
+    bigcache_draft_t *draft);
 
 
 bigcache_rc_t
@@ -109,31 +109,31 @@ bigcache_remote_caller_reports_full(bigcache_store_t *store)
 
 bigcache_rc_t
 bigcache_remote_commit(bigcache_store_t *store, uint64_t caller,
-    const bigcache_str_t *key, uint64_t expect, uint64_t retry_floor,
-    u_char *value, size_t len, bigcache_record_t *record)
+    const bigcache_commit_t *commit, bigcache_record_t *record)
 {
     bigcache_rc_t     rc;
     bigcache_draft_t  draft;
 
     memset(&draft, 0, sizeof(bigcache_draft_t));
 
-    if (bigcache_record_decode(&draft.record, value, len) == -1
-        || (draft.record.flags & BIGCACHE_FLAG_PREVIOUS))
+    if (bigcache_record_decode(&draft.record, commit->value, commit->len) == -1
+        || (draft.record.flags & (BIGCACHE_FLAG_PREVIOUS
+                                  |BIGCACHE_FLAG_SOFT)))
     {
         return BIGCACHE_INVALID;
     }
 
-    draft.memory = value;
-    draft.value.data = value;
-    draft.value.len = len;
+    draft.memory = commit->value;
+    draft.value.data = commit->value;
+    draft.value.len = commit->len;
+    draft.fetched = (commit->fetched != 0);
 
     rc = bigcache_core_enter(store);
     if (rc != BIGCACHE_OK) {
         return rc;
     }
 
-    rc = bigcache_remote_replace(store, caller, key, expect, retry_floor,
-                                 &draft);
+    rc = bigcache_remote_replace(store, caller, commit, &draft);
 
     *record = draft.record;
 
@@ -193,8 +193,7 @@ bigcache_remote_reserve(bigcache_store_t *store, bigcache_grant_t *grant,
 
 static bigcache_rc_t
 bigcache_remote_replace(bigcache_store_t *store, uint64_t caller,
-    const bigcache_str_t *key, uint64_t expect, uint64_t retry_floor,
-    bigcache_draft_t *draft)
+    const bigcache_commit_t *commit, bigcache_draft_t *draft)
 {
     uint64_t            size;
     bigcache_rc_t       rc;
@@ -209,7 +208,7 @@ bigcache_remote_replace(bigcache_store_t *store, uint64_t caller,
         return rc;
     }
 
-    size = bigcache_segment_page_size(key, record);
+    size = bigcache_segment_page_size(&commit->key, record);
 
     if (size) {
         grant = bigcache_granted_use(&store->granted, caller, record, size);
@@ -219,7 +218,8 @@ bigcache_remote_replace(bigcache_store_t *store, uint64_t caller,
         }
     }
 
-    rc = bigcache_key_replace(store, key, expect, retry_floor, draft);
+    rc = bigcache_key_replace(store, &commit->key, commit->expect,
+                              commit->retry_floor, draft);
 
     if (grant) {
         bigcache_granted_leave(&store->granted, store->segments, grant);
@@ -230,7 +230,7 @@ bigcache_remote_replace(bigcache_store_t *store, uint64_t caller,
     }
 
     if (rc == BIGCACHE_OK) {
-        bigcache_import_delete_replaced(store, key);
+        bigcache_import_delete_replaced(store, &commit->key);
     }
 
     return rc;

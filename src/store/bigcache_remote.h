@@ -24,6 +24,18 @@
 #include "bigcache_record.h"
 
 
+/* a page that a caller has written, see bigcache_put_t */
+
+typedef struct {
+    bigcache_str_t   key;
+    uint64_t         expect;
+    uint64_t         retry_floor;
+    unsigned         fetched;
+    u_char          *value;     /* the record */
+    size_t           len;
+} bigcache_commit_t;
+
+
 /* the number of the owner itself; no caller has it */
 
 #define BIGCACHE_REMOTE_SELF  0
@@ -52,20 +64,19 @@ void bigcache_remote_caller_gone(bigcache_store_t *store, uint64_t caller);
 void bigcache_remote_caller_reports_full(bigcache_store_t *store);
 
 /*
- * Stores the len bytes at value, an index record that the caller has made.
+ * Stores the bytes at commit->value, an index record that the caller has made.
  * Its entry is in an extent of the caller, or the record has its body.  Sets
  * the version in these bytes.  Returns BIGCACHE_OK and *record;
  * BIGCACHE_MISMATCH or BIGCACHE_FULL; BIGCACHE_STALE if the entry is in no
  * extent: the caller must write it again; BIGCACHE_INVALID if the bytes are no
  * record.
  *
- * retry_floor: 0 for a first try.  Else the same call was made before, its
- * answer was lost, and this was the latest version at that time: what that
+ * commit->retry_floor: 0 for a first try.  Else the same call was made before,
+ * its answer was lost, and this was the latest version at that time: what that
  * call has done is not done again.
  */
 bigcache_rc_t bigcache_remote_commit(bigcache_store_t *store, uint64_t caller,
-    const bigcache_str_t *key, uint64_t expect, uint64_t retry_floor,
-    u_char *value, size_t len, bigcache_record_t *record);
+    const bigcache_commit_t *commit, bigcache_record_t *record);
 
 
 #endif /* _BIGCACHE_REMOTE_H_INCLUDED_ */

@@ -91,8 +91,9 @@ bigcache_store_create(const bigcache_store_conf_t *conf)
 
     bigcache_large_init(&store->outside, store);
 
-    bigcache_purges_init(&store->purges);
+    bigcache_purges_init(&store->purges, conf->hot);
     bigcache_removed_init(&store->removed);
+    bigcache_removed_init(&store->softened);
     bigcache_body_init(&store->bodies);
     bigcache_granted_init(&store->granted);
 
@@ -116,6 +117,7 @@ bigcache_store_destroy(bigcache_store_t *store)
     bigcache_import_close(store);
     bigcache_granted_destroy(&store->granted);
     bigcache_body_destroy(&store->bodies);
+    bigcache_removed_destroy(&store->softened);
     bigcache_removed_destroy(&store->removed);
     bigcache_purges_destroy(&store->purges);
 
@@ -336,10 +338,7 @@ bigcache_store_remove(bigcache_store_t *store, const bigcache_str_t *key,
         return due;
     }
 
-    if (key->len && key->data[0] == BIGCACHE_PAGE_KEY) {
-        bigcache_removed_key(&store->removed, key,
-                             bigcache_version_next(store));
-    }
+    bigcache_removed_key(&store->removed, key, bigcache_version_next(store));
 
     memset(&match, 0, sizeof(bigcache_match_t));
     match.version = expect;
@@ -527,7 +526,7 @@ bigcache_store_read(bigcache_store_t *store, const bigcache_str_t *key,
 
     record = page->record;
 
-    if (bigcache_purges_covers(&store->purges, key, record.origin)) {
+    if (bigcache_purges_apply(&store->purges, key, &page->record)) {
         bigcache_stored_free(page);
         return BIGCACHE_MISS;
     }

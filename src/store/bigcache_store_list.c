@@ -26,6 +26,7 @@
 typedef struct {
     bigcache_store_t         *store;
     bigcache_list_t          *list;
+    const bigcache_str_t     *tag;        /* data is NULL: any */
     unsigned                  limit;
     unsigned                  seen;
     int64_t                   now;
@@ -33,6 +34,12 @@ typedef struct {
 } bigcache_store_list_t;
 
 
+static bigcache_rc_t bigcache_store_list_keys(bigcache_store_list_t *ctx,
+    const bigcache_str_t *prefix, const bigcache_str_t *after, char *error);
+static bigcache_rc_t bigcache_store_list_tagged(bigcache_store_list_t *ctx,
+    const bigcache_str_t *prefix, const bigcache_str_t *after, char *error);
+static bigcache_rc_t bigcache_store_list_name(void *data,
+    const bigcache_str_t *name, const bigcache_str_t *none);
 static bigcache_rc_t bigcache_store_list_found(void *data,
     const bigcache_str_t *key, const bigcache_str_t *value);
 static int bigcache_store_list_enough(const bigcache_store_list_t *ctx);
@@ -49,12 +56,12 @@ static int bigcache_store_list_row(bigcache_list_t *list,
 
 bigcache_rc_t
 bigcache_store_list(bigcache_store_t *store, const bigcache_str_t *prefix,
-    const bigcache_str_t *after, unsigned limit, bigcache_list_t *list)
+    const bigcache_str_t *tag, const bigcache_str_t *after, unsigned limit,
+    bigcache_list_t *list)
 {
     char                    error[BIGCACHE_ERROR_LEN];
     bigcache_rc_t           rc;
-    bigcache_store_list_t    ctx;
-    bigcache_index_walk_t  *walk;
+    bigcache_store_list_t   ctx;
 
     bigcache_list_init(list, after);
 
@@ -69,17 +76,10 @@ bigcache_store_list(bigcache_store_t *store, const bigcache_str_t *prefix,
     ctx.seen = 0;
     ctx.now = bigcache_time_now();
     ctx.deadline = bigcache_time_monotonic() + BIGCACHE_STORE_LIST_TIME;
+    ctx.tag = tag;
 
-    walk = bigcache_index_walk_begin(store->index, BIGCACHE_NAMES_KEY,
-                                     prefix);
-
-    if (walk) {
-        bigcache_index_walk_after(walk, after);
-        rc = bigcache_index_walk(walk, bigcache_store_list_found, &ctx, error);
-
-    } else {
-        rc = BIGCACHE_NOMEM;
-    }
+    rc = tag->data ? bigcache_store_list_tagged(&ctx, prefix, after, error)
+                   : bigcache_store_list_keys(&ctx, prefix, after, error);
 
     if (rc == BIGCACHE_MISS) {
 
@@ -101,6 +101,101 @@ bigcache_store_list(bigcache_store_t *store, const bigcache_str_t *prefix,
     bigcache_core_leave(store);
 
     return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_store_list_keys(bigcache_store_list_t *ctx,
+    const bigcache_str_t *prefix, const bigcache_str_t *after, char *error)
+{
+    bigcache_index_walk_t  *walk;
+
+    walk = bigcache_index_walk_begin(ctx->store->index, BIGCACHE_NAMES_KEY,
+                                     prefix);
+    if (walk == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    bigcache_index_walk_after(walk, after);
+
+    return bigcache_index_walk(walk, bigcache_store_list_found, ctx, error);
+}
+
+
+/* the same over the names of the tag */
+
+static bigcache_rc_t
+bigcache_store_list_tagged(bigcache_store_list_t *ctx,
+    const bigcache_str_t *prefix, const bigcache_str_t *after, char *error)
+{
+    u_char                  from[BIGCACHE_NAMES_MAX];
+    u_char                  behind[BIGCACHE_NAMES_MAX];
+    uint64_t                hash;
+    bigcache_str_t          name;
+    bigcache_index_walk_t  *walk;
+
+    hash = bigcache_tags_hash(ctx->tag);
+    name = bigcache_names_tag(from, prefix, hash);
+
+    walk = bigcache_index_walk_begin(ctx->store->index, BIGCACHE_NAMES_TAG,
+                                     &name);
+    if (walk == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    if (after->data) {
+        name = bigcache_names_tag(behind, after, hash);
+        bigcache_index_walk_after(walk, &name);
+    }
+
+    return bigcache_index_walk(walk, bigcache_store_list_name, ctx, error);
+}
+
+
+/* reads the record of a key that has a name of the tag */
+
+static bigcache_rc_t
+bigcache_store_list_name(void *data, const bigcache_str_t *name,
+    const bigcache_str_t *none)
+{
+    bigcache_store_list_t *ctx = data;
+
+    char            error[BIGCACHE_ERROR_LEN];
+    uint64_t        hash;
+    bigcache_rc_t   rc;
+    bigcache_str_t  key, value;
+
+    (void) none;
+
+    if (bigcache_names_parse(name, &hash, &key) == -1) {
+        return BIGCACHE_OK;
+    }
+
+    if (bigcache_store_list_enough(ctx)) {
+        return BIGCACHE_MISS;
+    }
+
+    rc = bigcache_index_get(ctx->store->index, BIGCACHE_NAMES_KEY, &key,
+                            &value, error);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_store_list_found(ctx, &key, &value);
+        bigcache_index_free(&value);
+
+        return rc;
+    }
+
+    if (rc == BIGCACHE_MISS) {
+        bigcache_list_next(ctx->list, &key);
+        ctx->seen++;
+
+        return BIGCACHE_OK;
+    }
+
+    return (rc == BIGCACHE_DAMAGED)
+           ? rc
+           : bigcache_log_failed(&ctx->store->conf.log, ctx->store->conf.path,
+                                 BIGCACHE_UNAVAILABLE, "list", error);
 }
 
 
@@ -163,8 +258,9 @@ bigcache_store_list_live(const bigcache_store_list_t *ctx,
     const bigcache_str_t *key, const bigcache_record_t *record)
 {
     return record->expire > ctx->now
-           && !bigcache_purges_covers(&ctx->store->purges, key,
-                                      record->origin);
+           && (ctx->tag->data == NULL
+               || bigcache_tags_has(&record->tags, ctx->tag))
+           && !bigcache_purges_covers(&ctx->store->purges, key, record);
 }
 
 
@@ -280,8 +376,7 @@ bigcache_store_list_row(bigcache_list_t *list, const bigcache_str_t *key,
 
     row.key = *key;
     row.type = record->type;
-    row.tags.data = NULL;
-    row.tags.len = 0;
+    row.tags = record->tags;
     row.kind = record->kind;
     row.version = record->version;
     row.expire = record->expire;

@@ -27,7 +27,8 @@
 
 /*
  * Lists live pages, at most limit of them, which is 1 or more.  Their keys
- * begin with prefix and are greater than after, unless its data is NULL.
+ * begin with prefix and are greater than after, unless its data is NULL, and
+ * they have the tag, unless its data is NULL.
  * Returns BIGCACHE_OK; if a bound was reached, there are fewer rows than
  * limit, maybe none, and list->more is set.  Also returns the codes that all
  * calls of bigcache_store.h may return.  Blocks.  Any thread outside of the
@@ -39,8 +40,8 @@
  * the same part.
  */
 bigcache_rc_t bigcache_store_list(bigcache_store_t *store,
-    const bigcache_str_t *prefix, const bigcache_str_t *after, unsigned limit,
-    bigcache_list_t *list);
+    const bigcache_str_t *prefix, const bigcache_str_t *tag,
+    const bigcache_str_t *after, unsigned limit, bigcache_list_t *list);
 
 
 #endif /* _BIGCACHE_STORE_LIST_H_INCLUDED_ */

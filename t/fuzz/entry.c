@@ -40,8 +40,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size >= BIGCACHE_ENTRY_HEADER && (in[size - 1] & 1)) {
 
+        memset(&entry, 0, sizeof(bigcache_entry_t));
+        entry.record.type.len = bigcache_get16(in + 14);
+        entry.record.tags.len = bigcache_get16(in + 54);
+        entry.record.flags = in[53];
+
         head = bigcache_segment_entry_header(bigcache_get16(in + 12),
-                                             bigcache_get16(in + 14));
+                                             &entry.record);
         if (head <= size) {
             (void) bigcache_put32(in + 4, bigcache_crc(0, in + 8,
                                                        head - 8));
@@ -50,8 +55,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (bigcache_segment_decode(&entry, in, size) == 0) {
 
-        head = bigcache_segment_entry_header(entry.key.len,
-                                             entry.record.type.len);
+        head = bigcache_segment_entry_header(entry.key.len, &entry.record);
         if (head > size) {
             abort();
         }

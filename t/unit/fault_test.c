@@ -40,6 +40,7 @@
 #include "bigcache_store.h"
 #include "bigcache_time.h"
 #include "dir.h"
+#include "selectors.h"
 #include "tap.h"
 
 
@@ -454,7 +455,7 @@ scenario_purge(void)
         }
     }
 
-    rc = bigcache_purge(store, &prefix, 0, 0, &version);
+    rc = bigcache_purge(store, keys_with(&prefix), 0, 0, &version);
 
     for (i = 0; rc == BIGCACHE_OK && i < PAGES; i++) {
         if (strncmp(run->pages[i].key, "k1", 2) == 0) {
@@ -651,7 +652,7 @@ scenario_import(void)
         }
     }
 
-    rc = bigcache_purge(store, &prefix, 0, 0, &version);
+    rc = bigcache_purge(store, keys_with(&prefix), 0, 0, &version);
 
     if (rc == BIGCACHE_OK) {
         for (i = 0; i < PAGES; i++) {
@@ -1046,7 +1047,7 @@ again_fill(void)
     expired = 0;
     key = (bigcache_str_t) bigcache_string("k00");
 
-    if (bigcache_purge(store, &key, 0, record.version, &version)
+    if (bigcache_purge(store, keys_with(&key), 0, record.version, &version)
         != BIGCACHE_OK
         || bigcache_purge_run(store, version, &n, &expired)
            != BIGCACHE_OK
@@ -1586,7 +1587,7 @@ template_fill(void)
         return;
     }
 
-    if (bigcache_purge(store, &prefix, 0, 0, &version)
+    if (bigcache_purge(store, keys_with(&prefix), 0, 0, &version)
         != BIGCACHE_OK)
     {
         fail("no purge");

@@ -105,8 +105,8 @@ test_receive(void)
     store = start();
     fill(store, 5, 10, "text/html");
 
-    is_int(bigcache_store_list(store, &none, &none, 5, &list), BIGCACHE_OK,
-           "a list");
+    is_int(bigcache_store_list(store, &none, &none, &none, 5, &list),
+           BIGCACHE_OK, "a list");
     is_int(list.n, 5, "of five");
 
     stop(store);
@@ -286,7 +286,7 @@ test_moved(void)
 
     own_clock(0);
 
-    is_int(bigcache_store_list(moving, &none, &none, 1000, &list),
+    is_int(bigcache_store_list(moving, &none, &none, &none, 1000, &list),
            BIGCACHE_OK, "a list");
 
     own_clock(-1);
@@ -321,7 +321,7 @@ test_moved(void)
     ok(unlink(name) == 0, "a segment is lost");
 
     moving = start();
-    is_int(bigcache_store_list(moving, &none, &none, 1000, &list),
+    is_int(bigcache_store_list(moving, &none, &none, &none, 1000, &list),
            BIGCACHE_OK, "a list");
     row = row_of("a");
     ok(row != NULL, "the page is listed");
@@ -454,7 +454,7 @@ parts(bigcache_store_t *store, unsigned *rows)
 
     for (n = 0; n < 2 * KEYS; /* void */ ) {
 
-        if (bigcache_store_list(store, &none, &after, 1000, &list)
+        if (bigcache_store_list(store, &none, &none, &after, 1000, &list)
             != BIGCACHE_OK)
         {
             break;

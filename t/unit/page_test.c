@@ -33,6 +33,10 @@
 static void test_head(void);
 static void test_head_full(void);
 static void test_head_wrong(void);
+static uint64_t since(bigcache_removed_t *removed, const bigcache_str_t *name,
+    uint64_t version);
+static void remove_prefix(bigcache_removed_t *removed,
+    const bigcache_str_t *prefix, uint64_t version);
 static void test_removed(void);
 static void test_prefixes(void);
 static void test_kept(void);
@@ -188,32 +192,55 @@ test_head_wrong(void)
 }
 
 
+static uint64_t
+since(bigcache_removed_t *removed, const bigcache_str_t *name,
+    uint64_t version)
+{
+    static const bigcache_str_t  none = bigcache_string("");
+
+    return bigcache_removed_since(removed, name, &none, version);
+}
+
+
+static void
+remove_prefix(bigcache_removed_t *removed, const bigcache_str_t *prefix,
+    uint64_t version)
+{
+    bigcache_selector_t  selector;
+
+    memset(&selector, 0, sizeof(bigcache_selector_t));
+    selector.prefix = *prefix;
+
+    bigcache_removed_selector(removed, &selector, version);
+}
+
+
 static void
 test_removed(void)
 {
     bigcache_str_t      a, b;
     bigcache_removed_t *removed;
 
-    removed = malloc(sizeof(bigcache_removed_t));
+    removed = calloc(1, sizeof(bigcache_removed_t));
     bigcache_removed_init(removed);
 
     a = str("a");
     b = str("b");
 
-    ok(!bigcache_removed_since(removed, &a, 0), "nothing is removed");
+    ok(!since(removed, &a, 0), "nothing is removed");
 
     bigcache_removed_key(removed, &a, 10);
 
-    ok(bigcache_removed_since(removed, &a, 9), "asked for before");
-    ok(!bigcache_removed_since(removed, &a, 10), "asked for after");
-    ok(!bigcache_removed_since(removed, &b, 9), "another key");
+    ok(since(removed, &a, 9), "asked for before");
+    ok(!since(removed, &a, 10), "asked for after");
+    ok(!since(removed, &b, 9), "another key");
 
     bigcache_removed_key(removed, &a, 5);
-    ok(bigcache_removed_since(removed, &a, 9), "an earlier one is no news");
+    ok(since(removed, &a, 9), "an earlier one is no news");
 
     bigcache_removed_all(removed, 20);
-    ok(bigcache_removed_since(removed, &b, 19), "all");
-    ok(!bigcache_removed_since(removed, &b, 20), "and after that");
+    ok(since(removed, &b, 19), "all");
+    ok(!since(removed, &b, 20), "and after that");
 
     bigcache_removed_destroy(removed);
     free(removed);
@@ -230,34 +257,34 @@ test_prefixes(void)
     bigcache_str_t      prefix, other, inside;
     bigcache_removed_t *removed;
 
-    removed = malloc(sizeof(bigcache_removed_t));
+    removed = calloc(1, sizeof(bigcache_removed_t));
     bigcache_removed_init(removed);
 
     prefix = str("dir/");
     inside = str("dir/page");
     other = str("dir");
 
-    bigcache_removed_prefix(removed, &prefix, 10);
+    remove_prefix(removed, &prefix, 10);
 
-    ok(bigcache_removed_since(removed, &inside, 9), "a key with the prefix");
-    ok(bigcache_removed_since(removed, &prefix, 9), "the prefix itself");
-    ok(!bigcache_removed_since(removed, &other, 9), "a shorter key");
-    ok(!bigcache_removed_since(removed, &inside, 10), "asked for after");
+    ok(since(removed, &inside, 9), "a key with the prefix");
+    ok(since(removed, &prefix, 9), "the prefix itself");
+    ok(!since(removed, &other, 9), "a shorter key");
+    ok(!since(removed, &inside, 10), "asked for after");
 
     for (i = 1; i < BIGCACHE_REMOVED_PREFIXES; i++) {
         (void) snprintf(name, sizeof(name), "x%u/", i);
         prefix = str(name);
-        bigcache_removed_prefix(removed, &prefix, 10 + i);
+        remove_prefix(removed, &prefix, 10 + i);
     }
 
-    ok(!bigcache_removed_since(removed, &other, 9), "there is room for all");
+    ok(!since(removed, &other, 9), "there is room for all");
 
     prefix = str("y/");
-    bigcache_removed_prefix(removed, &prefix, 10 + i);
+    remove_prefix(removed, &prefix, 10 + i);
 
-    ok(bigcache_removed_since(removed, &inside, 9), "the oldest is forgotten");
-    ok(bigcache_removed_since(removed, &other, 9), "and counts for all keys");
-    ok(!bigcache_removed_since(removed, &other, 10), "up to its version");
+    ok(since(removed, &inside, 9), "the oldest is forgotten");
+    ok(since(removed, &other, 9), "and counts for all keys");
+    ok(!since(removed, &other, 10), "up to its version");
 
     bigcache_removed_destroy(removed);
     free(removed);
@@ -356,8 +383,8 @@ test_refused(void)
     is_int(put(store, "3", "x", 40, asked), BIGCACHE_OK, "asked for again");
 
     prefix = key("");
-    is_int(bigcache_purge(store, &prefix, 0, 0, &version), BIGCACHE_OK,
-           "a purge begins");
+    is_int(bigcache_purge(store, keys_with(&prefix), 0, 0, &version),
+           BIGCACHE_OK, "a purge begins");
     ok(!stored(store, "3"), "its pages are gone");
     is_int(put(store, "4", "x", 40, asked), BIGCACHE_MISMATCH,
            "put while it runs");
@@ -416,6 +443,7 @@ put(bigcache_store_t *store, const char *name, const char *body, size_t head,
 
     p.key = key(name);
     p.kind = BIGCACHE_KIND_PAGE;
+    p.fetched = 1;
     p.type.data = memory;
     p.type.len = head;
     p.expire = BIGCACHE_NEVER;

@@ -152,7 +152,9 @@ test_previous(void)
     in.segment = 6;
 
     size = bigcache_record_size(&in);
-    is_int(size, BIGCACHE_RECORD_MAX + in.previous.len, "previous: size");
+    is_int(size, BIGCACHE_RECORD_MAX + in.previous.len
+                 - 2 * BIGCACHE_RECORD_TIME - BIGCACHE_RECORD_TAGS
+                 - BIGCACHE_TAGS_BYTES, "previous: size");
 
     (void) bigcache_record_encode(buf, &in);
     bigcache_record_seal(buf, size);

@@ -143,7 +143,7 @@ entry(u_char *dst, const char *key, size_t len)
 
     (void) bigcache_segment_encode(dst, &e);
 
-    return (size_t) bigcache_segment_entry_size(e.key.len, 0, len);
+    return (size_t) bigcache_segment_entry_size(e.key.len, &e.record);
 }
 
 

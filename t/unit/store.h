@@ -18,9 +18,9 @@
 #include <string.h>
 
 #include "bigcache_keeper.h"
-#include "bigcache_selectors.h"
 #include "bigcache_store.h"
 #include "dir.h"
+#include "selectors.h"
 
 
 static inline void fresh(void);
@@ -29,12 +29,6 @@ static inline bigcache_store_t *start(void);
 static inline void stop(bigcache_store_t *store);
 static inline void print_log(void *data, int level, const char *text);
 static inline bigcache_str_t str(const char *s);
-static inline const bigcache_selectors_t *keys_with(
-    const bigcache_str_t *prefix);
-
-/* a list of one selector; each thread has one */
-
-static __thread bigcache_selectors_t  keys_with_list;
 
 static char                   path[64];
 static bigcache_store_conf_t  conf;
@@ -110,17 +104,6 @@ str(const char *s)
     string.len = strlen(s);
 
     return string;
-}
-
-
-/* returns the selector of all keys that begin with prefix */
-
-static inline const bigcache_selectors_t *
-keys_with(const bigcache_str_t *prefix)
-{
-    bigcache_selectors_prefix(&keys_with_list, prefix);
-
-    return &keys_with_list;
 }
 
 

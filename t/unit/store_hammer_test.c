@@ -1433,7 +1433,7 @@ verify_record(void *data, const bigcache_str_t *key,
     }
 
     found.segments[k].live += (int64_t) bigcache_segment_entry_size(key->len,
-                                          record.type.len, record.length);
+                                                                    &record);
     return BIGCACHE_OK;
 }
 

@@ -504,7 +504,7 @@ sync_thread(void *data)
     all.data = (const u_char *) "";
     all.len = 0;
 
-    (void) bigcache_purge(data, &all, 1, 0, &version);
+    (void) bigcache_purge(data, keys_with(&all), 1, 0, &version);
 
     return NULL;
 }

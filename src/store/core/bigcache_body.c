@@ -131,6 +131,18 @@ bigcache_body_write(bigcache_bodies_t *bodies, const bigcache_put_t *put,
         record->origin = put->origin;
     }
 
+    if (put->fresh) {
+        record->flags |= BIGCACHE_FLAG_FRESH;
+        record->fresh = put->fresh;
+    }
+
+    if (put->tags.len) {
+        record->flags |= BIGCACHE_FLAG_TAGGED;
+        record->tags = put->tags;
+    }
+
+    draft->fetched = put->fetched;
+
     return (record->length > BIGCACHE_PAGE_LARGE)
            ? bigcache_body_large(bodies, put, draft)
            : bigcache_body_small(bodies, put, draft);
@@ -227,7 +239,7 @@ bigcache_body_fetch(bigcache_bodies_t *bodies, const bigcache_str_t *key,
         return rc;
     }
 
-    size = bigcache_segment_entry_header(key->len, record->type.len);
+    size = bigcache_segment_entry_header(key->len, record);
     page->offset = (off_t) (record->offset + size);
 
     if (record->length <= BIGCACHE_PAGE_LARGE) {
@@ -280,7 +292,7 @@ bigcache_body_head(bigcache_bodies_t *bodies, const bigcache_str_t *key,
 
     rc = bigcache_body_load(bodies, key, page, fd,
                             bigcache_segment_entry_header(key->len,
-                                               page->record.type.len),
+                                                          &page->record),
                             &crc);
 
     bigcache_files_release(bodies->files, file);
@@ -299,7 +311,7 @@ bigcache_body_file(bigcache_bodies_t *bodies, const bigcache_draft_t *draft,
 
     page->offset = draft->place.offset
                    + (off_t) bigcache_segment_entry_header(key->len,
-                                                draft->record.type.len);
+                                                           &draft->record);
 
     page->fd = fcntl(draft->place.fd, F_DUPFD_CLOEXEC, 0);
 
@@ -328,7 +340,7 @@ bigcache_body_parse(const bigcache_str_t *key, size_t size,
         return 0;
     }
 
-    head = bigcache_segment_entry_header(key->len, entry.record.type.len);
+    head = bigcache_segment_entry_header(key->len, &entry.record);
 
     if (entry.record.length != size - head) {
         return 0;
@@ -521,7 +533,7 @@ bigcache_body_append(bigcache_bodies_t *bodies, const bigcache_put_t *put,
     bigcache_data_t    data[BIGCACHE_DATA_GATHER];
     bigcache_entry_t   entry;
 
-    head = bigcache_segment_entry_header(put->key.len, put->type.len);
+    head = bigcache_segment_entry_header(put->key.len, &draft->record);
 
     memory = malloc(head);
     if (memory == NULL) {
@@ -583,7 +595,7 @@ bigcache_body_large(bigcache_bodies_t *bodies, const bigcache_put_t *put,
     }
 
     crc = 0;
-    head = bigcache_segment_entry_header(put->key.len, put->type.len);
+    head = bigcache_segment_entry_header(put->key.len, &draft->record);
     size = bigcache_segment_page_size(&put->key, &draft->record);
     offset = draft->place.offset + (off_t) head;
 
@@ -730,6 +742,8 @@ bigcache_body_load(bigcache_bodies_t *bodies, const bigcache_str_t *key,
         || entry.key.len != key->len
         || memcmp(entry.key.data, key->data, key->len) != 0
         || entry.record.type.len != record->type.len
+        || entry.record.tags.len != record->tags.len
+        || entry.record.fresh != record->fresh
         || entry.record.length != record->length)
     {
         return BIGCACHE_DAMAGED;
@@ -737,8 +751,9 @@ bigcache_body_load(bigcache_bodies_t *bodies, const bigcache_str_t *key,
 
     *crc = entry.body_crc;
     record->type = entry.record.type;
+    record->tags = entry.record.tags;
 
-    head = bigcache_segment_entry_header(key->len, record->type.len);
+    head = bigcache_segment_entry_header(key->len, record);
 
     if (size > head || record->length == 0) {
 

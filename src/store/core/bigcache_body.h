@@ -70,6 +70,7 @@ typedef struct {
     bigcache_place_t    place;      /* if in a segment */
     unsigned            placed:1;
     unsigned            reserved:1; /* it was given a place */
+    unsigned            fetched:1;  /* see bigcache_put_t */
 } bigcache_draft_t;
 
 

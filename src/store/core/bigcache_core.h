@@ -83,7 +83,8 @@ struct bigcache_store_s {
     bigcache_bodies_t             bodies;    /* written inside the store */
     bigcache_bodies_t             outside;   /* large, bigcache_large.h */
     bigcache_purges_t             purges;
-    bigcache_removed_t            removed;
+    bigcache_removed_t            removed;   /* by deletes and hard purges */
+    bigcache_removed_t            softened;  /* by soft purges */
     bigcache_granted_t            granted;
 
     /* each change of what the mutex protects broadcasts cond */
@@ -141,6 +142,8 @@ struct bigcache_store_s {
     _Atomic int                   full;
     _Atomic int64_t               full_logged_at; /* monotonic ms, 0: never */
     _Atomic int                   full_logged; /* its end is to be logged */
+
+    _Atomic unsigned              newest_format; /* the index has it */
 
     _Atomic int64_t               count;     /* of keys */
     _Atomic uint64_t              version;   /* the latest */

@@ -24,6 +24,8 @@
 static int bigcache_key_expected(const bigcache_old_t *old, uint64_t expect);
 static int bigcache_key_removed(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_draft_t *draft);
+static void bigcache_key_soften(bigcache_store_t *store,
+    const bigcache_str_t *key, bigcache_draft_t *draft);
 static int bigcache_key_done(const bigcache_old_t *old, uint64_t expect,
     uint64_t retry_floor, const bigcache_draft_t *draft);
 static bigcache_rc_t bigcache_key_store_locked(bigcache_store_t *store,
@@ -79,12 +81,14 @@ bigcache_key_replace(bigcache_store_t *store, const bigcache_str_t *key,
             draft->record.origin = draft->record.version;
         }
 
+        bigcache_key_soften(store, key, draft);
+
         rc = bigcache_key_store_locked(store, key, &read, draft);
 
         if (rc == BIGCACHE_OK && old->record.version && !old->live
             && !old->expired)
         {
-            bigcache_purges_replaced(&store->purges, key, old->record.origin);
+            bigcache_purges_replaced(&store->purges, key, &old->record);
         }
     }
 
@@ -111,7 +115,7 @@ bigcache_key_remove(bigcache_store_t *store, const bigcache_str_t *key,
         if (!old->found) {
             rc = BIGCACHE_MISS;
 
-        } else if (!bigcache_key_read_matches(old, match)) {
+        } else if (!bigcache_key_read_matches(key, &old->record, match)) {
             rc = bigcache_key_write_strip_locked(store, key, match);
             rc = (rc == BIGCACHE_OK) ? BIGCACHE_MISMATCH : rc;
 
@@ -160,7 +164,8 @@ bigcache_key_move(bigcache_store_t *store, const bigcache_str_t *key,
     rc = bigcache_key_read_begin(store, key, &read);
 
     if (rc == BIGCACHE_OK
-        && (!read.old.found || !bigcache_key_read_matches(&read.old, from)))
+        && (!read.old.found
+            || !bigcache_key_read_matches(key, &read.old.record, from)))
     {
         rc = BIGCACHE_MISMATCH;
     }
@@ -314,15 +319,38 @@ bigcache_key_expected(const bigcache_old_t *old, uint64_t expect)
 }
 
 
-/* tells whether the key was removed since its page was asked for */
+/* tells whether the key, or a tag, was removed since its page was asked for */
 
 static int
 bigcache_key_removed(bigcache_store_t *store, const bigcache_str_t *key,
     const bigcache_draft_t *draft)
 {
-    return draft->record.kind == BIGCACHE_KIND_PAGE
+    return draft->fetched
            && bigcache_removed_since(&store->removed, key,
+                                     &draft->record.tags,
                                      draft->record.origin);
+}
+
+
+/* marks a page as stale if a soft purge came since it was asked for */
+
+static void
+bigcache_key_soften(bigcache_store_t *store, const bigcache_str_t *key,
+    bigcache_draft_t *draft)
+{
+    uint64_t  version;
+
+    if (!draft->fetched) {
+        return;
+    }
+
+    version = bigcache_removed_since(&store->softened, key,
+                                     &draft->record.tags,
+                                     draft->record.origin);
+
+    if (version) {
+        bigcache_purges_mark(&draft->record, version);
+    }
 }
 
 
@@ -368,9 +396,21 @@ bigcache_key_store_locked(bigcache_store_t *store, const bigcache_str_t *key,
 
     record = &draft->record;
 
-    if (!read->old.live || !(record->flags & BIGCACHE_FLAG_SEGMENT)) {
+    /* no page can come back if there is none, or the body is in the record */
 
-        /* no page could come back, or the body is in the record itself */
+    prior = read->old;
+    prior.live &= ((record->flags & BIGCACHE_FLAG_SEGMENT) != 0);
+
+    /* nor must it, if a purge with an earlier version covers it */
+
+    if (prior.live) {
+        prior.live = !bigcache_purges_begun(&store->purges, key,
+                                            &prior.record);
+    }
+
+    /* a page that was marked as stale is longer than the bytes of the draft */
+
+    if (!prior.live && !(record->flags & BIGCACHE_FLAG_SOFT)) {
 
         (void) bigcache_record_encode(draft->memory, record);
         bigcache_record_seal(draft->memory, draft->value.len);
@@ -378,12 +418,6 @@ bigcache_key_store_locked(bigcache_store_t *store, const bigcache_str_t *key,
         return bigcache_key_put_locked(store, key, &read->old, record,
                                        &draft->value);
     }
-
-    /* a page must not come back if a purge with an earlier version covers it */
-
-    prior = read->old;
-    prior.live = !bigcache_purges_begun(&store->purges, key,
-                                        prior.record.origin);
 
     rc = bigcache_key_write_encode_locked(store, key, record, record->version,
                                           &prior, &read->value, &bytes);
@@ -459,7 +493,7 @@ bigcache_key_previous_locked(bigcache_store_t *store,
         || bigcache_previous_durable_locked(store, key, &old->record)
         || bigcache_record_decode(previous, bytes->data, bytes->len) == -1
         || previous->expire <= bigcache_time_now()
-        || bigcache_purges_covers(&store->purges, key, previous->origin))
+        || bigcache_purges_covers(&store->purges, key, previous))
     {
         return BIGCACHE_MISS;
     }

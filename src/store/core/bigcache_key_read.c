@@ -113,7 +113,7 @@ bigcache_key_read_value_locked(bigcache_store_t *store,
         old->expired = (old->record.expire <= bigcache_time_now());
         old->live = !old->expired
                     && !bigcache_purges_covers(&store->purges, key,
-                                               old->record.origin);
+                                               &old->record);
     } else {
         memset(&old->record, 0, sizeof(bigcache_record_t));
     }
@@ -123,13 +123,9 @@ bigcache_key_read_value_locked(bigcache_store_t *store,
 
 
 int
-bigcache_key_read_matches(const bigcache_old_t *old,
-    const bigcache_match_t *match)
+bigcache_key_read_matches(const bigcache_str_t *key,
+    const bigcache_record_t *record, const bigcache_match_t *match)
 {
-    const bigcache_record_t  *record;
-
-    record = &old->record;
-
     if (match->version && match->version != record->version) {
         return 0;
     }
@@ -150,7 +146,8 @@ bigcache_key_read_matches(const bigcache_old_t *old,
         return 0;
     }
 
-    return 1;
+    return match->selector == NULL
+           || bigcache_selector_matches(match->selector, key, &record->tags);
 }
 
 

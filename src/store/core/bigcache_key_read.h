@@ -40,14 +40,15 @@ typedef struct {
     pthread_mutex_t    *lock;
 } bigcache_key_read_t;
 
-/* which record to remove: a member that is 0 matches any */
+/* which record to remove: a member that is 0 or NULL matches any */
 
 typedef struct {
-    uint64_t            version;      /* of this version */
-    uint64_t            before;       /* of an earlier origin, purged */
-    uint64_t            until;        /* of no later origin */
-    uint64_t            segment;      /* in this segment, at offset */
-    uint64_t            offset;
+    uint64_t                    version;  /* of this version */
+    uint64_t                    before;   /* of an earlier origin, purged */
+    uint64_t                    until;    /* of no later origin */
+    uint64_t                    segment;  /* in this segment, at offset */
+    uint64_t                    offset;
+    const bigcache_selector_t  *selector;
 } bigcache_match_t;
 
 
@@ -56,9 +57,9 @@ typedef struct {
 unsigned bigcache_key_read_slot(const bigcache_str_t *key);
 
 /*
- * Reads what is stored under the key.  The strings of old->record are not
- * valid afterwards.  Returns BIGCACHE_OK, also if there is nothing or the
- * record is damaged; or BIGCACHE_ERROR, logged.
+ * Reads what is stored under the key, and applies the purges under way.  The
+ * strings of old->record are not valid afterwards.  Returns BIGCACHE_OK, also
+ * if there is nothing or the record is damaged; or BIGCACHE_ERROR, logged.
  */
 bigcache_rc_t bigcache_key_read(bigcache_store_t *store,
     const bigcache_str_t *key, bigcache_old_t *old);
@@ -80,10 +81,10 @@ void bigcache_key_read_end(bigcache_key_read_t *read);
 bigcache_rc_t bigcache_key_read_value_locked(bigcache_store_t *store,
     const bigcache_str_t *key, bigcache_old_t *old, bigcache_str_t *value);
 
-/* returns 1 if the record matches, or 0 */
+/* returns 1 if the record of the key matches, or 0 */
 
-int bigcache_key_read_matches(const bigcache_old_t *old,
-    const bigcache_match_t *match);
+int bigcache_key_read_matches(const bigcache_str_t *key,
+    const bigcache_record_t *record, const bigcache_match_t *match);
 
 /* returns 1 if both records name the same entry, or 0 */
 

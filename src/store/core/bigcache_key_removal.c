@@ -4,14 +4,16 @@
  */
 
 
-/* removes many keys by one write to the index */
+/* removes or marks many keys by one write to the index */
 
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "bigcache_core.h"
+#include "bigcache_fault.h"
 #include "bigcache_key_removal.h"
+#include "bigcache_key_tags.h"
 #include "bigcache_key_write.h"
 
 
@@ -22,6 +24,9 @@
 
 struct bigcache_key_removal_s {
     bigcache_key_write_t   writes[BIGCACHE_KEY_WRITES];
+    bigcache_record_t      marked[BIGCACHE_KEY_WRITES];
+    bigcache_str_t         bytes[BIGCACHE_KEY_WRITES];  /* of marked, or NULL */
+    bigcache_str_t         values[BIGCACHE_KEY_WRITES]; /* of the index */
     unsigned               n;
     size_t                 len;
 
@@ -30,6 +35,17 @@ struct bigcache_key_removal_s {
 };
 
 
+static bigcache_rc_t bigcache_key_removal_take_locked(bigcache_store_t *store,
+    bigcache_key_removal_t *removal, unsigned n,
+    const bigcache_match_t *match, int *taken);
+static bigcache_rc_t bigcache_key_removal_mark(
+    bigcache_key_removal_t *removal, unsigned n,
+    const bigcache_match_t *match, int *taken);
+static bigcache_rc_t bigcache_key_removal_leave_locked(
+    bigcache_store_t *store, const bigcache_key_write_t *write,
+    const bigcache_match_t *match);
+static void bigcache_key_removal_free(bigcache_key_removal_t *removal,
+    unsigned n);
 static void bigcache_key_removal_lock(bigcache_store_t *store,
     const bigcache_key_removal_t *removal, uint8_t *locked);
 static void bigcache_key_removal_unlock(bigcache_store_t *store,
@@ -88,6 +104,7 @@ bigcache_key_removal_run(bigcache_store_t *store,
     bigcache_key_removal_t *removal, const bigcache_match_t *match,
     uint64_t *live, uint64_t *expired)
 {
+    int                    taken;
     uint8_t                locked[BIGCACHE_CORE_LOCKS];
     unsigned               i, n;
     uint64_t               nlive, nexpired;
@@ -106,24 +123,25 @@ bigcache_key_removal_run(bigcache_store_t *store,
         write = &removal->writes[n];
         *write = removal->writes[i];
 
-        rc = bigcache_key_read_locked(store, &write->key, &write->old);
+        rc = bigcache_key_removal_take_locked(store, removal, n, match,
+                                              &taken);
 
-        if (rc != BIGCACHE_OK || !write->old.found) {
-            continue;
+        if (rc == BIGCACHE_OK && taken) {
+            nexpired += write->old.expired;
+            nlive += !write->old.expired && write->old.record.version;
+            n++;
+
+        } else {
+            bigcache_key_removal_free(removal, n);
         }
-
-        if (!bigcache_key_read_matches(&write->old, match)) {
-            rc = bigcache_key_write_strip_locked(store, &write->key, match);
-            continue;
-        }
-
-        nexpired += write->old.expired;
-        nlive += !write->old.expired && write->old.record.version;
-        n++;
     }
 
     if (rc == BIGCACHE_OK && n) {
         rc = bigcache_key_write_locked(store, removal->writes, n);
+    }
+
+    while (n) {
+        bigcache_key_removal_free(removal, --n);
     }
 
     bigcache_key_removal_unlock(store, locked);
@@ -137,6 +155,130 @@ bigcache_key_removal_run(bigcache_store_t *store,
     }
 
     return rc;
+}
+
+
+/* reads the record of write n, and says in *taken whether it will change */
+
+static bigcache_rc_t
+bigcache_key_removal_take_locked(bigcache_store_t *store,
+    bigcache_key_removal_t *removal, unsigned n,
+    const bigcache_match_t *match, int *taken)
+{
+    bigcache_rc_t          rc;
+    bigcache_key_write_t  *write;
+
+    *taken = 0;
+
+    write = &removal->writes[n];
+    removal->bytes[n].data = NULL;
+
+    rc = bigcache_key_read_value_locked(store, &write->key, &write->old,
+                                        &removal->values[n]);
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    if (!write->old.found
+        || !bigcache_key_read_matches(&write->key, &write->old.record, match))
+    {
+        return bigcache_key_removal_leave_locked(store, write, match);
+    }
+
+    if (match->selector && (match->selector->flags & BIGCACHE_SELECTOR_SOFT))
+    {
+        return bigcache_key_removal_mark(removal, n, match, taken);
+    }
+
+    *taken = 1;
+
+    return BIGCACHE_OK;
+}
+
+
+/* makes of a removal the mark of a soft purge, unless it has one already */
+
+static bigcache_rc_t
+bigcache_key_removal_mark(bigcache_key_removal_t *removal, unsigned n,
+    const bigcache_match_t *match, int *taken)
+{
+    bigcache_rc_t          rc;
+    bigcache_key_write_t  *write;
+
+    write = &removal->writes[n];
+
+    if (!write->old.live || (write->old.record.flags & BIGCACHE_FLAG_SOFT)) {
+        return BIGCACHE_OK;
+    }
+
+    rc = bigcache_key_write_mark(&write->key, &write->old, match,
+                                 &removal->marked[n], &removal->bytes[n]);
+
+    if (rc == BIGCACHE_OK) {
+        write->record = &removal->marked[n];
+        write->value = &removal->bytes[n];
+
+        /* the expiry time stays as it is, so one name of it is enough */
+
+        write->will = write->was;
+        *taken = 1;
+    }
+
+    return rc;
+}
+
+
+/*
+ * The record is not to be removed, but a previous record in it may be, or a
+ * name of the tag that has led here and belongs to no record any more.
+ */
+
+static bigcache_rc_t
+bigcache_key_removal_leave_locked(bigcache_store_t *store,
+    const bigcache_key_write_t *write, const bigcache_match_t *match)
+{
+    char               error[BIGCACHE_ERROR_LEN];
+    u_char             name[BIGCACHE_NAMES_MAX];
+    uint64_t           hash;
+    bigcache_rc_t      rc;
+    bigcache_change_t  change;
+
+    hash = (match->selector && match->selector->tag.len)
+           ? bigcache_tags_hash(&match->selector->tag) : 0;
+
+    if (hash == 0 || bigcache_key_tags_has(&write->old.record, hash)) {
+        return write->old.found
+               ? bigcache_key_write_strip_locked(store, &write->key, match)
+               : BIGCACHE_OK;
+    }
+
+    rc = bigcache_fault_rc(store);
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    change.space = BIGCACHE_NAMES_TAG;
+    change.key = bigcache_names_tag(name, &write->key, hash);
+    change.value = NULL;
+
+    rc = bigcache_index_write(store->index, &change, 1, error);
+
+    return (rc == BIGCACHE_OK) ? rc
+                               : bigcache_fault_write_failed(store, rc, error);
+}
+
+
+static void
+bigcache_key_removal_free(bigcache_key_removal_t *removal, unsigned n)
+{
+    free((void *) removal->bytes[n].data);
+    removal->bytes[n].data = NULL;
+
+    if (removal->values[n].data) {
+        bigcache_index_free(&removal->values[n]);
+    }
 }
 
 

@@ -5,9 +5,9 @@
 
 
 /*
- * Removes many keys by one write to the index, with the locks of all of them
- * held; for purges.  A removal belongs to one thread inside the store.
- * bigcache_key_removal_run() blocks on the disk.
+ * Removes many keys, or marks them as stale, by one write to the index, with
+ * the locks of all of them held; for purges.  A removal belongs to one thread
+ * inside the store. bigcache_key_removal_run() blocks on the disk.
  */
 
 
@@ -32,9 +32,10 @@ int bigcache_key_removal_add(bigcache_key_removal_t *removal,
 
 /*
  * Removes the records of all keys that match, or none of them, and empties the
- * removal.  Adds to *live and *expired what bigcache_key_remove() would have
- * returned for each key.  Returns BIGCACHE_OK, BIGCACHE_FULL or
- * BIGCACHE_ERROR.
+ * removal.  If match->selector is a soft one, marks them as stale since
+ * match->before instead, but for those that have a mark.  Adds to *live and
+ * *expired what bigcache_key_remove() would have returned for each key.
+ * Returns BIGCACHE_OK, BIGCACHE_NOMEM, BIGCACHE_FULL or BIGCACHE_ERROR.
  */
 bigcache_rc_t bigcache_key_removal_run(bigcache_store_t *store,
     bigcache_key_removal_t *removal, const bigcache_match_t *match,

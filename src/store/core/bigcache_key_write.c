@@ -12,23 +12,42 @@
 
 #include "bigcache_core.h"
 #include "bigcache_fault.h"
+#include "bigcache_key_tags.h"
 #include "bigcache_key_write.h"
 #include "bigcache_names.h"
 #include "bigcache_previous.h"
+#include "bigcache_purges.h"
 #include "bigcache_sync.h"
 
 
 /* the record, the old expiry time, the new one */
 
-#define BIGCACHE_KEY_CHANGES  3
+#define BIGCACHE_KEY_CHANGES    3
+
+/* the most changes without those of tags: the format, and those of all keys */
+
+#define BIGCACHE_KEY_WRITE_FEW                                                \
+    (1 + BIGCACHE_KEY_CHANGES * BIGCACHE_KEY_WRITES)
 
 
-static bigcache_rc_t bigcache_key_write_bytes(const bigcache_record_t *record,
+typedef struct {
+    bigcache_change_t   *changes;
+    unsigned             n;
+    unsigned             newest;    /* it sets the format */
+    u_char              *memory;
+    bigcache_change_t    few[BIGCACHE_KEY_WRITE_FEW];
+} bigcache_key_write_batch_t;
+
+
+static bigcache_rc_t bigcache_key_write_batch(bigcache_store_t *store,
+    bigcache_key_write_batch_t *batch, const bigcache_key_write_t *writes,
+    unsigned n);
+static bigcache_rc_t bigcache_key_write_strip_bytes(const bigcache_str_t *key,
+    const bigcache_record_t *old, const bigcache_match_t *match,
     bigcache_str_t *bytes);
-static bigcache_rc_t bigcache_key_write_strip_bytes(const bigcache_old_t *old,
-    const bigcache_match_t *match, bigcache_str_t *bytes);
-static int bigcache_key_write_replaced(const bigcache_str_t *carried,
-    const bigcache_match_t *match, bigcache_record_t *record);
+static int bigcache_key_write_replaced(const bigcache_str_t *key,
+    const bigcache_str_t *carried, const bigcache_match_t *match,
+    bigcache_record_t *record);
 static unsigned bigcache_key_write_changes(bigcache_change_t *changes,
     const bigcache_key_write_t *write);
 static void bigcache_key_write_begin(bigcache_store_t *store,
@@ -41,13 +60,17 @@ bigcache_rc_t
 bigcache_key_write_locked(bigcache_store_t *store, bigcache_key_write_t *writes,
     unsigned n)
 {
-    char               error[BIGCACHE_ERROR_LEN];
-    unsigned           i, nchanges;
-    bigcache_rc_t      rc;
-    bigcache_hot_t    *hot;
-    bigcache_change_t  changes[BIGCACHE_KEY_CHANGES * BIGCACHE_KEY_WRITES];
+    char                         error[BIGCACHE_ERROR_LEN];
+    unsigned                     i;
+    bigcache_rc_t                rc;
+    bigcache_hot_t              *hot;
+    bigcache_key_write_batch_t   batch;
 
     rc = bigcache_fault_rc(store);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_key_write_batch(store, &batch, writes, n);
+    }
 
     if (rc != BIGCACHE_OK) {
         return rc;
@@ -63,30 +86,97 @@ bigcache_key_write_locked(bigcache_store_t *store, bigcache_key_write_t *writes,
     bigcache_sync_note(store);
 
     hot = store->conf.hot;
-    nchanges = 0;
-    i = 0;
 
-    do {
-        nchanges += bigcache_key_write_changes(&changes[nchanges], &writes[i]);
+    for (i = 0; hot && i < n; i++) {
+        bigcache_key_write_begin(store, &writes[i]);
+    }
 
-        if (hot) {
-            bigcache_key_write_begin(store, &writes[i]);
-        }
-
-    } while (++i < n);
-
-    rc = bigcache_index_write(store->index, changes, nchanges, error);
+    rc = bigcache_index_write(store->index, batch.changes, batch.n, error);
 
     for (i = 0; hot && i < n; i++) {
         bigcache_hot_end(hot, writes[i].hash);
     }
 
+    free(batch.memory);
+
     if (rc != BIGCACHE_OK) {
         return bigcache_fault_write_failed(store, rc, error);
     }
 
+    if (batch.newest) {
+        atomic_store(&store->newest_format, 1);
+    }
+
     for (i = 0; i < n; i++) {
         bigcache_key_write_account(store, &writes[i]);
+    }
+
+    return BIGCACHE_OK;
+}
+
+
+/* collects all changes; the caller must free batch->memory */
+
+static bigcache_rc_t
+bigcache_key_write_batch(bigcache_store_t *store,
+    bigcache_key_write_batch_t *batch, const bigcache_key_write_t *writes,
+    unsigned n)
+{
+    size_t    size;
+    u_char   *names;
+    unsigned  i, ntags, count;
+
+    batch->n = 0;
+    batch->newest = 0;
+    batch->memory = NULL;
+    batch->changes = batch->few;
+
+    size = 0;
+    ntags = 0;
+
+    for (i = 0; i < n; i++) {
+        count = bigcache_key_tags_count(&writes[i].old.record,
+                                        writes[i].value);
+        ntags += count;
+        size += count * (sizeof(uint64_t) + writes[i].key.len);
+
+        batch->newest |= (writes[i].record
+                          && (writes[i].record->flags & BIGCACHE_FLAG_NEW));
+    }
+
+    names = NULL;
+
+    if (ntags) {
+        size += (BIGCACHE_KEY_WRITE_FEW + ntags) * sizeof(bigcache_change_t);
+
+        batch->memory = malloc(size);
+        if (batch->memory == NULL) {
+            return BIGCACHE_NOMEM;
+        }
+
+        batch->changes = (bigcache_change_t *) batch->memory;
+        names = (u_char *) (batch->changes + BIGCACHE_KEY_WRITE_FEW + ntags);
+    }
+
+    for (i = 0; i < n; i++) {
+        batch->n += bigcache_key_write_changes(&batch->changes[batch->n],
+                                               &writes[i]);
+        if (ntags) {
+            batch->n += bigcache_key_tags_changes(&batch->changes[batch->n],
+                                                  &names, &writes[i].key,
+                                                  &writes[i].old.record,
+                                                  writes[i].value);
+        }
+    }
+
+    /* with the first record that an earlier format does not have */
+
+    batch->newest &= !atomic_load(&store->newest_format);
+
+    if (batch->newest) {
+        batch->changes[batch->n].space = BIGCACHE_NAMES_META;
+        batch->changes[batch->n].key = bigcache_names_format;
+        batch->changes[batch->n++].value = &bigcache_names_newest;
     }
 
     return BIGCACHE_OK;
@@ -139,7 +229,8 @@ bigcache_key_write_strip_locked(bigcache_store_t *store,
     rc = bigcache_key_read_value_locked(store, key, &write.old, &value);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_key_write_strip_bytes(&write.old, match, &bytes);
+        rc = bigcache_key_write_strip_bytes(key, &write.old.record, match,
+                                            &bytes);
     }
 
     if (rc != BIGCACHE_OK || bytes.data == NULL) {
@@ -178,8 +269,9 @@ done:
  */
 
 static bigcache_rc_t
-bigcache_key_write_strip_bytes(const bigcache_old_t *old,
-    const bigcache_match_t *match, bigcache_str_t *bytes)
+bigcache_key_write_strip_bytes(const bigcache_str_t *key,
+    const bigcache_record_t *old, const bigcache_match_t *match,
+    bigcache_str_t *bytes)
 {
     bigcache_rc_t      rc;
     bigcache_str_t     layer;
@@ -187,19 +279,19 @@ bigcache_key_write_strip_bytes(const bigcache_old_t *old,
 
     bytes->data = NULL;
 
-    record = old->record;
+    record = *old;
 
     if (match->before == 0 && match->until == 0) {
         return BIGCACHE_OK;
     }
 
-    if (bigcache_key_write_replaced(&record.previous, match, &first)) {
+    if (bigcache_key_write_replaced(key, &record.previous, match, &first)) {
         record.previous.len = 0;
         return bigcache_key_write_bytes(&record, bytes);
     }
 
     if (record.previous.len == 0
-        || !bigcache_key_write_replaced(&first.previous, match, &second))
+        || !bigcache_key_write_replaced(key, &first.previous, match, &second))
     {
         return BIGCACHE_OK;
     }
@@ -221,11 +313,10 @@ bigcache_key_write_strip_bytes(const bigcache_old_t *old,
 /* decodes a previous record, and tells whether the removal matches it */
 
 static int
-bigcache_key_write_replaced(const bigcache_str_t *carried,
-    const bigcache_match_t *match, bigcache_record_t *record)
+bigcache_key_write_replaced(const bigcache_str_t *key,
+    const bigcache_str_t *carried, const bigcache_match_t *match,
+    bigcache_record_t *record)
 {
-    bigcache_old_t  old;
-
     memset(record, 0, sizeof(bigcache_record_t));
 
     if (carried->len == 0
@@ -234,18 +325,32 @@ bigcache_key_write_replaced(const bigcache_str_t *carried,
         return 0;
     }
 
-    old.record = *record;
-
-    return bigcache_key_read_matches(&old, match);
+    return bigcache_key_read_matches(key, record, match);
 }
 
 
-/* encodes a record whose page is in a segment */
+bigcache_rc_t
+bigcache_key_write_mark(const bigcache_str_t *key, const bigcache_old_t *old,
+    const bigcache_match_t *match, bigcache_record_t *record,
+    bigcache_str_t *bytes)
+{
+    bigcache_rc_t  rc;
 
-static bigcache_rc_t
+    *record = old->record;
+
+    bigcache_purges_mark(record, match->before);
+
+    rc = bigcache_key_write_strip_bytes(key, record, match, bytes);
+
+    return (rc == BIGCACHE_OK && bytes->data == NULL)
+           ? bigcache_key_write_bytes(record, bytes) : rc;
+}
+
+
+bigcache_rc_t
 bigcache_key_write_bytes(const bigcache_record_t *record, bigcache_str_t *bytes)
 {
-    u_char  *p;
+    u_char  *p, *end;
 
     bytes->len = bigcache_record_size(record);
 
@@ -254,7 +359,12 @@ bigcache_key_write_bytes(const bigcache_record_t *record, bigcache_str_t *bytes)
         return BIGCACHE_NOMEM;
     }
 
-    (void) bigcache_record_encode(p, record);
+    end = bigcache_record_encode(p, record);
+
+    if (!(record->flags & BIGCACHE_FLAG_SEGMENT) && record->body.len) {
+        memcpy(end, record->body.data, record->body.len);
+    }
+
     bigcache_record_seal(p, bytes->len);
 
     bytes->data = p;

@@ -6,9 +6,9 @@
 
 /*
  * One write to the index, for one key or for many; used by bigcache_key.c and
- * bigcache_key_removal.c only.  It changes the expiry times, the counts and
- * the hot index together with the records.  Threads inside the store that hold
- * the locks of the keys.  Calls block on the disk.
+ * bigcache_key_removal.c only.  It changes the expiry times, the names of
+ * tags, the counts and the hot index together with the records.  Threads
+ * inside the store that hold the locks of the keys.  Calls block on the disk.
  */
 
 
@@ -28,7 +28,7 @@
 
 typedef struct {
     bigcache_str_t            key;
-    bigcache_old_t            old;
+    bigcache_old_t            old;        /* with valid strings */
     const bigcache_record_t  *record;     /* the new one, NULL: none */
     const bigcache_str_t     *value;
     u_char                   *was;        /* memory: names of expiry times */
@@ -58,8 +58,25 @@ bigcache_rc_t bigcache_key_write_strip_locked(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_match_t *match);
 
 /*
+ * Encodes the record of the key as a soft purge of that version marks it, and
+ * without the previous records that match.  Sets *record, which points into
+ * old, and *bytes, to be freed by free().  Returns BIGCACHE_OK, or
+ * BIGCACHE_NOMEM.
+ */
+bigcache_rc_t bigcache_key_write_mark(const bigcache_str_t *key,
+    const bigcache_old_t *old, const bigcache_match_t *match,
+    bigcache_record_t *record, bigcache_str_t *bytes);
+
+/*
+ * Encodes a record, with its body if that is not in a segment.  Returns
+ * BIGCACHE_OK and *bytes, to be freed by free(); or BIGCACHE_NOMEM.
+ */
+bigcache_rc_t bigcache_key_write_bytes(const bigcache_record_t *record,
+    bigcache_str_t *bytes);
+
+/*
  * Makes all n writes, 1 to BIGCACHE_KEY_WRITES, or none.  Returns BIGCACHE_OK,
- * or bigcache_fault_rc().  A failure is logged.
+ * BIGCACHE_NOMEM, or bigcache_fault_rc().  A failure is logged.
  */
 bigcache_rc_t bigcache_key_write_locked(bigcache_store_t *store,
     bigcache_key_write_t *writes, unsigned n);

@@ -16,6 +16,7 @@
 
 
 static bigcache_rc_t bigcache_stored_own(bigcache_stored_t *page);
+static void bigcache_stored_copy(u_char **p, bigcache_str_t *str);
 
 
 void
@@ -63,9 +64,12 @@ bigcache_stored_move(bigcache_stored_t *from, bigcache_page_t *to)
     to->version = record->version;
     to->origin = record->origin;
     to->expire = record->expire;
+    to->fresh = record->fresh;
+    to->stale = record->stale;
     to->length = record->length;
     to->unpacked = record->unpacked;
     to->type = record->type;
+    to->tags = record->tags;
     to->memory = from->memory;
 
     to->body = (from->fd == -1)
@@ -86,27 +90,56 @@ bigcache_stored_move(bigcache_stored_t *from, bigcache_page_t *to)
 static bigcache_rc_t
 bigcache_stored_own(bigcache_stored_t *page)
 {
+    u_char             *p;
+    size_t              size;
     bigcache_record_t  *record;
 
     record = &page->record;
 
-    if (page->value.data == NULL || (record->flags & BIGCACHE_FLAG_SEGMENT)
-        || record->type.len + record->body.len == 0)
-    {
+    /* what was read from a segment is in memory already */
+
+    if (page->value.data == NULL || page->memory) {
         return BIGCACHE_OK;
     }
 
-    page->memory = malloc(record->type.len + record->body.len);
-    if (page->memory == NULL) {
+    if (record->flags & BIGCACHE_FLAG_SEGMENT) {
+        record->type.data = NULL;
+        record->body.len = 0;
+    }
+
+    size = (record->type.data ? record->type.len : 0) + record->body.len
+           + record->tags.len;
+
+    if (size == 0) {
+        return BIGCACHE_OK;
+    }
+
+    p = malloc(size);
+    if (p == NULL) {
         return BIGCACHE_NOMEM;
     }
 
-    memcpy(page->memory, record->type.data, record->type.len);
-    memcpy(page->memory + record->type.len, record->body.data,
-           record->body.len);
+    page->memory = p;
 
-    record->type.data = page->memory;
-    record->body.data = page->memory + record->type.len;
+    bigcache_stored_copy(&p, &record->type);
+    bigcache_stored_copy(&p, &record->body);
+    bigcache_stored_copy(&p, &record->tags);
 
     return BIGCACHE_OK;
+}
+
+
+/* copies a string, if its bytes are there, and makes it point to the copy */
+
+static void
+bigcache_stored_copy(u_char **p, bigcache_str_t *str)
+{
+    if (str->data == NULL || str->len == 0) {
+        return;
+    }
+
+    memcpy(*p, str->data, str->len);
+
+    str->data = *p;
+    *p += str->len;
 }

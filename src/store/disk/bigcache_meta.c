@@ -261,7 +261,11 @@ bigcache_meta_format(bigcache_meta_t *meta, bigcache_index_t *index,
 
     rc = bigcache_meta_get(index, &bigcache_names_format, &format, error);
 
-    if (rc == BIGCACHE_OK && format == BIGCACHE_NAMES_FORMAT) {
+    if (rc == BIGCACHE_OK
+        && (format == BIGCACHE_NAMES_FORMAT
+            || format == BIGCACHE_NAMES_NEWEST))
+    {
+        meta->newest = (format == BIGCACHE_NAMES_NEWEST);
         return BIGCACHE_OK;
     }
 
@@ -272,8 +276,8 @@ bigcache_meta_format(bigcache_meta_t *meta, bigcache_index_t *index,
     if (rc == BIGCACHE_OK) {
         (void) snprintf(error, BIGCACHE_ERROR_LEN,
                         "the store has format %llu, this bigcache reads %d "
-                        "and %d", (unsigned long long) format,
-                        BIGCACHE_NAMES_OLDEST, BIGCACHE_NAMES_FORMAT);
+                        "to %d", (unsigned long long) format,
+                        BIGCACHE_NAMES_OLDEST, BIGCACHE_NAMES_NEWEST);
         return BIGCACHE_ERROR;
     }
 

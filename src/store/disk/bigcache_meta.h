@@ -25,6 +25,7 @@ typedef struct {
     uint64_t           active;     /* segment to continue, or 0 */
     unsigned           fresh:1;    /* the index was empty */
     unsigned           recount:1;  /* the stored count is wrong */
+    unsigned           newest:1;   /* it has BIGCACHE_NAMES_NEWEST */
 } bigcache_meta_t;
 
 

@@ -89,8 +89,7 @@ bigcache_scan(int fd, uint64_t end, bigcache_scan_pt handler, void *data,
             continue;
         }
 
-        size = bigcache_segment_entry_size(entry.key.len, entry.record.type.len,
-                                           entry.record.length);
+        size = bigcache_segment_entry_size(entry.key.len, &entry.record);
 
         if (size > end - offset) {
 

@@ -13,6 +13,9 @@
 #include "bigcache_names.h"
 
 
+_Static_assert(BIGCACHE_NAMES_NEWEST == 4, "its value is below");
+
+
 const bigcache_str_t  bigcache_names_format = bigcache_string("format");
 const bigcache_str_t  bigcache_names_unsynced = bigcache_string("unsynced");
 const bigcache_str_t  bigcache_names_import = bigcache_string("import");
@@ -20,6 +23,9 @@ const bigcache_str_t  bigcache_names_count = bigcache_string("count");
 const bigcache_str_t  bigcache_names_version = bigcache_string("version");
 const bigcache_str_t  bigcache_names_active = bigcache_string("active");
 const bigcache_str_t  bigcache_names_segments = bigcache_string("segments");
+const bigcache_str_t  bigcache_names_newest = {
+    sizeof(uint64_t), (const u_char *) "\4\0\0\0\0\0\0"
+};
 const bigcache_str_t  bigcache_names_bare_format = bigcache_string("mformat");
 
 
@@ -31,7 +37,14 @@ bigcache_names_expire(u_char *dst, const bigcache_str_t *key, int64_t expire)
 
 
 bigcache_str_t
-bigcache_names_purge(u_char *dst, const bigcache_str_t *prefix,
+bigcache_names_tag(u_char *dst, const bigcache_str_t *key, uint64_t hash)
+{
+    return bigcache_names_purge(dst, key, hash);
+}
+
+
+bigcache_str_t
+bigcache_names_purge(u_char *dst, const bigcache_str_t *rest,
     uint64_t version)
 {
     bigcache_str_t  name;
@@ -40,12 +53,12 @@ bigcache_names_purge(u_char *dst, const bigcache_str_t *prefix,
 
     memcpy(dst, &version, sizeof(version));
 
-    if (prefix->len) {
-        memcpy(dst + sizeof(version), prefix->data, prefix->len);
+    if (rest->len) {
+        memcpy(dst + sizeof(version), rest->data, rest->len);
     }
 
     name.data = dst;
-    name.len = sizeof(version) + prefix->len;
+    name.len = sizeof(version) + rest->len;
 
     return name;
 }

@@ -11,7 +11,10 @@
  *     'k' + key                  a record, bigcache_record.h
  *     'e' + be64 + key           nothing; the key may expire at that time,
  *                                in milliseconds since the epoch
- *     'p' + be64 + prefix        nothing; a purge, by its version
+ *     't' + be64 + key           nothing; the key has a tag of that hash, or
+ *                                a previous record of it has
+ *     'p' + be64 + prefix        nothing; a purge of a prefix, by its version
+ *     'q' + be64 + selector      nothing; any other purge
  *     'm' + name                 what the store keeps about itself
  *
  * Numbers in names are big-endian, so that LevelDB has the names in the order
@@ -26,25 +29,31 @@
 #include <stdint.h>
 
 #include "bigcache_record.h"
+#include "bigcache_selector.h"
 #include "bigcache_str.h"
 
 
 #define BIGCACHE_NAMES_KEY     'k'
 #define BIGCACHE_NAMES_EXPIRE  'e'
+#define BIGCACHE_NAMES_TAG     't'
 #define BIGCACHE_NAMES_PURGE   'p'
+#define BIGCACHE_NAMES_SELECT  'q'
 #define BIGCACHE_NAMES_META    'm'
 
 /* the most bytes of a name, in any space, without the space */
 
-#define BIGCACHE_NAMES_MAX     (sizeof(uint64_t) + BIGCACHE_KEY_MAX)
+#define BIGCACHE_NAMES_MAX     (sizeof(uint64_t) + BIGCACHE_SELECTOR_MAX)
 
 /*
- * The format of the store, and the oldest one that can be read.  Format 3 has
- * records with a previous record, format 2 has none.  A store of format 2
- * becomes one of format 3 when it is opened.
+ * The format of a new store, the oldest one and the newest one that can be
+ * read.  Format 3 has records with a previous record, format 2 has none.  A
+ * store of format 2 becomes one of format 3 when it is opened.  Format 4 has
+ * tags, pages that are stale, and purges by a selector: a store becomes one of
+ * format 4 by the write that brings the first of them.
  */
 #define BIGCACHE_NAMES_FORMAT  3
 #define BIGCACHE_NAMES_OLDEST  2
+#define BIGCACHE_NAMES_NEWEST  4
 
 /* bytes of each segment in bigcache_names_segments: u64 id, i64 live bytes */
 
@@ -74,23 +83,30 @@ extern const bigcache_str_t  bigcache_names_version;
 extern const bigcache_str_t  bigcache_names_active;
 extern const bigcache_str_t  bigcache_names_segments;
 
+/* the value of bigcache_names_format for BIGCACHE_NAMES_NEWEST */
+
+extern const bigcache_str_t  bigcache_names_newest;
+
 /* bigcache_names_format with its space, for an index without spaces */
 
 extern const bigcache_str_t  bigcache_names_bare_format;
 
 
 /*
- * Make the name of an expiry time, and of a purge, in the BIGCACHE_NAMES_MAX
- * bytes at dst, and return it.  All times before 1970 have the same name.
+ * Make the name of an expiry time, of a tag by its hash, and of a purge, in the
+ * BIGCACHE_NAMES_MAX bytes at dst, and return it.  All times before 1970 have
+ * the same name.  rest: the prefix, or the encoded selector.
  */
 bigcache_str_t bigcache_names_expire(u_char *dst, const bigcache_str_t *key,
     int64_t expire);
-bigcache_str_t bigcache_names_purge(u_char *dst, const bigcache_str_t *prefix,
+bigcache_str_t bigcache_names_tag(u_char *dst, const bigcache_str_t *key,
+    uint64_t hash);
+bigcache_str_t bigcache_names_purge(u_char *dst, const bigcache_str_t *rest,
     uint64_t version);
 
 /*
- * Splits such a name into its number and the rest, which points into the name.
- * Returns 0, or -1 if the name is too short.
+ * Splits such a name, of a time, a tag or a purge, into its number and the
+ * rest, which points into the name. Returns 0, or -1 if the name is too short.
  */
 int bigcache_names_parse(const bigcache_str_t *name, uint64_t *number,
     bigcache_str_t *rest);

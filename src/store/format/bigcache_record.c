@@ -15,6 +15,12 @@
 #define BIGCACHE_RECORD_CRC  12
 
 
+static int bigcache_record_decode_number(const bigcache_record_t *record,
+    unsigned flag, uint64_t *number, const u_char **data, size_t *len);
+static int bigcache_record_decode_time(const bigcache_record_t *record,
+    unsigned flag, int64_t *time, const u_char **data, size_t *len);
+static int bigcache_record_decode_tags(bigcache_record_t *record,
+    const u_char **data, size_t *len);
 static int bigcache_record_decode_previous(bigcache_record_t *record,
     const u_char **data, size_t *len);
 static uint32_t bigcache_record_crc(const u_char *data, size_t len);
@@ -29,6 +35,18 @@ bigcache_record_size(const bigcache_record_t *record)
 
     if (record->flags & BIGCACHE_FLAG_REWRITTEN) {
         size += BIGCACHE_RECORD_ORIGIN;
+    }
+
+    if (record->flags & BIGCACHE_FLAG_FRESH) {
+        size += BIGCACHE_RECORD_TIME;
+    }
+
+    if (record->flags & BIGCACHE_FLAG_SOFT) {
+        size += BIGCACHE_RECORD_TIME;
+    }
+
+    if (record->flags & BIGCACHE_FLAG_TAGGED) {
+        size += BIGCACHE_RECORD_TAGS + record->tags.len;
     }
 
     if (record->flags & BIGCACHE_FLAG_PREVIOUS) {
@@ -64,6 +82,23 @@ bigcache_record_encode(u_char *dst, const bigcache_record_t *record)
         dst = bigcache_put64(dst, record->origin);
     }
 
+    if (record->flags & BIGCACHE_FLAG_FRESH) {
+        dst = bigcache_put64(dst, (uint64_t) record->fresh);
+    }
+
+    if (record->flags & BIGCACHE_FLAG_SOFT) {
+        dst = bigcache_put64(dst, (uint64_t) record->stale);
+    }
+
+    if (record->flags & BIGCACHE_FLAG_TAGGED) {
+        dst = bigcache_put16(dst, (uint16_t) record->tags.len);
+
+        /* they may be here already, if the record was decoded from dst */
+
+        memmove(dst, record->tags.data, record->tags.len);
+        dst += record->tags.len;
+    }
+
     if (record->flags & BIGCACHE_FLAG_PREVIOUS) {
         dst = bigcache_put64(dst, record->written);
         dst = bigcache_put32(dst, (uint32_t) record->previous.len);
@@ -77,7 +112,7 @@ bigcache_record_encode(u_char *dst, const bigcache_record_t *record)
     }
 
     if (record->type.len) {
-        memcpy(dst, record->type.data, record->type.len);
+        memmove(dst, record->type.data, record->type.len);
     }
 
     return dst + record->type.len;
@@ -127,16 +162,18 @@ bigcache_record_decode(bigcache_record_t *record, const u_char *data,
     record->origin = record->version;
     record->written = record->version;
 
-    if (record->flags & BIGCACHE_FLAG_REWRITTEN) {
-
-        if (len < BIGCACHE_RECORD_ORIGIN) {
-            return -1;
-        }
-
-        record->origin = bigcache_get64(data);
-
-        data += BIGCACHE_RECORD_ORIGIN;
-        len -= BIGCACHE_RECORD_ORIGIN;
+    if (bigcache_record_decode_number(record, BIGCACHE_FLAG_REWRITTEN,
+                                      &record->origin, &data, &len)
+        == -1
+        || bigcache_record_decode_time(record, BIGCACHE_FLAG_FRESH,
+                                       &record->fresh, &data, &len)
+           == -1
+        || bigcache_record_decode_time(record, BIGCACHE_FLAG_SOFT,
+                                       &record->stale, &data, &len)
+           == -1
+        || bigcache_record_decode_tags(record, &data, &len) == -1)
+    {
+        return -1;
     }
 
     if ((record->flags & BIGCACHE_FLAG_PREVIOUS)
@@ -166,6 +203,78 @@ bigcache_record_decode(bigcache_record_t *record, const u_char *data,
     record->type.data = data;
     record->body.data = data + record->type.len;
     record->body.len = (size_t) record->length;
+
+    return 0;
+}
+
+
+/* reads a number that is there if the record has that flag */
+
+static int
+bigcache_record_decode_number(const bigcache_record_t *record, unsigned flag,
+    uint64_t *number, const u_char **data, size_t *len)
+{
+    if (!(record->flags & flag)) {
+        return 0;
+    }
+
+    if (*len < sizeof(uint64_t)) {
+        return -1;
+    }
+
+    *number = bigcache_get64(*data);
+
+    *data += sizeof(uint64_t);
+    *len -= sizeof(uint64_t);
+
+    return 0;
+}
+
+
+static int
+bigcache_record_decode_time(const bigcache_record_t *record, unsigned flag,
+    int64_t *time, const u_char **data, size_t *len)
+{
+    int       rc;
+    uint64_t  number;
+
+    number = 0;
+
+    rc = bigcache_record_decode_number(record, flag, &number, data, len);
+
+    *time = (int64_t) number;
+
+    /* 0 is that of a record without the flag */
+
+    return (rc == 0 && (record->flags & flag) && *time <= 0) ? -1 : rc;
+}
+
+
+static int
+bigcache_record_decode_tags(bigcache_record_t *record, const u_char **data,
+    size_t *len)
+{
+    if (!(record->flags & BIGCACHE_FLAG_TAGGED)) {
+        return 0;
+    }
+
+    if (*len < BIGCACHE_RECORD_TAGS) {
+        return -1;
+    }
+
+    record->tags.len = bigcache_get16(*data);
+    record->tags.data = *data + BIGCACHE_RECORD_TAGS;
+
+    *len -= BIGCACHE_RECORD_TAGS;
+
+    if (record->tags.len > *len || record->tags.len == 0
+        || bigcache_tags_check(&record->tags) == -1)
+    {
+        return -1;
+    }
+
+    *data = record->tags.data + record->tags.len;
+    *len -= record->tags.len;
 
     return 0;
 }
@@ -209,7 +318,8 @@ bigcache_record_check(const bigcache_record_t *record)
          && record->kind != BIGCACHE_KIND_PAGE)
         || (record->flags & ~(BIGCACHE_FLAG_GZIP|BIGCACHE_FLAG_SEGMENT
                               |BIGCACHE_FLAG_REWRITTEN
-                              |BIGCACHE_FLAG_PREVIOUS))
+                              |BIGCACHE_FLAG_PREVIOUS
+                              |BIGCACHE_FLAG_NEW))
         || record->type.len > (record->kind == BIGCACHE_KIND_PAGE
                                ? BIGCACHE_HEAD_MAX : BIGCACHE_TYPE_MAX)
         || record->length > INT64_MAX / 2

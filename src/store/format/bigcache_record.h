@@ -23,12 +23,20 @@
  *     32  u64  length of the body as it is stored, bytes
  *     40  u64  length of the body unpacked, bytes
  *     48       BIGCACHE_FLAG_REWRITTEN: u64 origin: the version of the page
- *              that this one was made of, or the origin of that
+ *              that this one was made of, or the origin of that; of a page
+ *              that was fetched, the latest version before that
+ *              BIGCACHE_FLAG_FRESH: i64 fresh: milliseconds since the epoch,
+ *              until then it is not stale
+ *              BIGCACHE_FLAG_SOFT: i64 stale: likewise, since then a soft
+ *              purge has it stale
+ *              BIGCACHE_FLAG_TAGGED: u16 length, bytes, and the tags, encoded
+ *              as bigcache_tags.h says
  *              BIGCACHE_FLAG_PREVIOUS: u64 written: the version at which this
  *              record was written, u32 length of the previous record, bytes,
  *              and that record
  *              BIGCACHE_FLAG_SEGMENT: u64 id of the segment, u64 offset of
- *              the entry there, which holds the content type and the body;
+ *              the entry there, which holds the content type and the body,
+ *              and the tags and the value of fresh once more;
  *              else the content type and the body themselves
  *
  * An entry in a segment may reach the disk after the record that names it.  So
@@ -48,12 +56,18 @@
 
 
 #include "bigcache_page.h"
+#include "bigcache_tags.h"
 
 
 #define BIGCACHE_RECORD_FORMAT  2
 #define BIGCACHE_RECORD_HEADER  48
 #define BIGCACHE_RECORD_PLACE   16
 #define BIGCACHE_RECORD_ORIGIN  8
+#define BIGCACHE_RECORD_TIME    8
+
+/* bytes before tags */
+
+#define BIGCACHE_RECORD_TAGS    2
 
 /* bytes before a previous record */
 
@@ -63,12 +77,21 @@
 
 #define BIGCACHE_RECORD_MAX                                                   \
     (BIGCACHE_RECORD_HEADER + BIGCACHE_RECORD_ORIGIN                          \
+     + 2 * BIGCACHE_RECORD_TIME + BIGCACHE_RECORD_TAGS + BIGCACHE_TAGS_BYTES  \
      + BIGCACHE_RECORD_WRITTEN + BIGCACHE_RECORD_PLACE)
 
 #define BIGCACHE_FLAG_GZIP      0x01
 #define BIGCACHE_FLAG_SEGMENT   0x02
 #define BIGCACHE_FLAG_REWRITTEN 0x04
 #define BIGCACHE_FLAG_PREVIOUS  0x08    /* only with BIGCACHE_FLAG_SEGMENT */
+#define BIGCACHE_FLAG_TAGGED    0x10
+#define BIGCACHE_FLAG_FRESH     0x20
+#define BIGCACHE_FLAG_SOFT      0x40
+
+/* flags that a store of format 3 does not have */
+
+#define BIGCACHE_FLAG_NEW                                                     \
+    (BIGCACHE_FLAG_TAGGED|BIGCACHE_FLAG_FRESH|BIGCACHE_FLAG_SOFT)
 
 #define BIGCACHE_INLINE_MAX     (64 * 1024)
 
@@ -87,12 +110,15 @@ typedef struct {
     uint64_t         origin;    /* decoded: the version, if not rewritten */
     uint64_t         written;   /* decoded: the version, if no previous */
     int64_t          expire;
+    int64_t          fresh;     /* 0: until it expires */
+    int64_t          stale;     /* 0: no soft purge */
     uint64_t         length;
     uint64_t         unpacked;
     uint64_t         segment;
     uint64_t         offset;
     bigcache_str_t   type;      /* only its length, if in a segment */
     bigcache_str_t   body;      /* none, if in a segment */
+    bigcache_str_t   tags;      /* none without the flag */
     bigcache_str_t   previous;  /* a record, none without the flag */
 } bigcache_record_t;
 

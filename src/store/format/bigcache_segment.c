@@ -40,18 +40,30 @@ bigcache_segment_check(const u_char *data, uint64_t id)
 
 
 size_t
-bigcache_segment_entry_header(size_t key_len, size_t type_len)
+bigcache_segment_entry_header(size_t key_len, const bigcache_record_t *record)
 {
-    return BIGCACHE_ENTRY_HEADER + key_len + type_len;
+    size_t  size;
+
+    size = BIGCACHE_ENTRY_HEADER + key_len + record->type.len;
+
+    if (record->flags & BIGCACHE_FLAG_FRESH) {
+        size += BIGCACHE_RECORD_TIME;
+    }
+
+    if (record->flags & BIGCACHE_FLAG_TAGGED) {
+        size += record->tags.len;
+    }
+
+    return size;
 }
 
 
 uint64_t
-bigcache_segment_entry_size(size_t key_len, size_t type_len, uint64_t length)
+bigcache_segment_entry_size(size_t key_len, const bigcache_record_t *record)
 {
     uint64_t  size;
 
-    size = bigcache_segment_entry_header(key_len, type_len) + length;
+    size = bigcache_segment_entry_header(key_len, record) + record->length;
 
     return (size + BIGCACHE_SEGMENT_ALIGN - 1)
            & ~(uint64_t) (BIGCACHE_SEGMENT_ALIGN - 1);
@@ -66,8 +78,7 @@ bigcache_segment_page_size(const bigcache_str_t *key,
         return 0;
     }
 
-    return bigcache_segment_entry_size(key->len, record->type.len,
-                                       record->length);
+    return bigcache_segment_entry_size(key->len, record);
 }
 
 
@@ -93,8 +104,9 @@ bigcache_segment_encode(u_char *dst, const bigcache_entry_t *entry)
     p = bigcache_put64(p, (uint64_t) record->expire);
     p = bigcache_put32(p, record->head);
     *p++ = (u_char) record->kind;
-    *p++ = (u_char) (record->flags & ~BIGCACHE_FLAG_REWRITTEN);
-    p = bigcache_put16(p, 0);
+    *p++ = (u_char) (record->flags & ~(BIGCACHE_FLAG_REWRITTEN
+                                       |BIGCACHE_FLAG_SOFT));
+    p = bigcache_put16(p, (uint16_t) record->tags.len);
 
     if (entry->key.len) {
         memcpy(p, entry->key.data, entry->key.len);
@@ -104,6 +116,15 @@ bigcache_segment_encode(u_char *dst, const bigcache_entry_t *entry)
     if (record->type.len) {
         memcpy(p, record->type.data, record->type.len);
         p += record->type.len;
+    }
+
+    if (record->flags & BIGCACHE_FLAG_FRESH) {
+        p = bigcache_put64(p, (uint64_t) record->fresh);
+    }
+
+    if (record->flags & BIGCACHE_FLAG_TAGGED) {
+        memcpy(p, record->tags.data, record->tags.len);
+        p += record->tags.len;
     }
 
     (void) bigcache_put32(crc, bigcache_crc(0, crc + sizeof(uint32_t),
@@ -118,6 +139,7 @@ bigcache_segment_decode(bigcache_entry_t *entry, const u_char *data,
     size_t len)
 {
     size_t              size;
+    const u_char       *p;
     bigcache_record_t  *record;
 
     if (len < BIGCACHE_ENTRY_HEADER) {
@@ -142,15 +164,19 @@ bigcache_segment_decode(bigcache_entry_t *entry, const u_char *data,
     record->head = bigcache_get32(data + 48);
     record->kind = data[52];
     record->flags = data[53];
+    record->tags.len = bigcache_get16(data + 54);
 
     if (entry->key.len > BIGCACHE_KEY_MAX
-        || bigcache_get16(data + 54) != 0
+        || (record->flags & BIGCACHE_FLAG_SOFT)
+        || record->tags.len > BIGCACHE_TAGS_BYTES
+        || (record->tags.len != 0)
+           != ((record->flags & BIGCACHE_FLAG_TAGGED) != 0)
         || bigcache_record_check(record) == -1)
     {
         return -1;
     }
 
-    size = bigcache_segment_entry_header(entry->key.len, record->type.len);
+    size = bigcache_segment_entry_header(entry->key.len, record);
 
     if (len < size) {
         return 1;
@@ -163,5 +189,18 @@ bigcache_segment_decode(bigcache_entry_t *entry, const u_char *data,
     entry->key.data = data + BIGCACHE_ENTRY_HEADER;
     record->type.data = entry->key.data + entry->key.len;
 
-    return 0;
+    p = record->type.data + record->type.len;
+
+    if (record->flags & BIGCACHE_FLAG_FRESH) {
+        record->fresh = (int64_t) bigcache_get64(p);
+        p += BIGCACHE_RECORD_TIME;
+
+        if (record->fresh <= 0) {
+            return -1;
+        }
+    }
+
+    record->tags.data = p;
+
+    return bigcache_tags_check(&record->tags);
 }

@@ -29,8 +29,9 @@
  *     48  u32  head, likewise
  *     52  u8   kind, likewise
  *     53  u8   flags, likewise
- *     54  u16  zero
- *     56       the key, the content type, the body
+ *     54  u16  length of the tags, bytes; zero without BIGCACHE_FLAG_TAGGED
+ *     56       the key, the content type, with BIGCACHE_FLAG_FRESH i64 fresh,
+ *              the tags, the body
  *
  * Space between entries was reserved by a writer that did not finish.  It does
  * not begin with a good header.  The index says which entries are live.  Pure
@@ -56,7 +57,8 @@
 /* the most bytes that are needed to decode an entry without its body */
 
 #define BIGCACHE_ENTRY_HEADER_MAX                                             \
-    (BIGCACHE_ENTRY_HEADER + BIGCACHE_KEY_MAX + BIGCACHE_HEAD_MAX)
+    (BIGCACHE_ENTRY_HEADER + BIGCACHE_KEY_MAX + BIGCACHE_HEAD_MAX             \
+     + BIGCACHE_RECORD_TIME + BIGCACHE_TAGS_BYTES)
 
 
 typedef struct {
@@ -78,9 +80,10 @@ int bigcache_segment_check(const u_char *data, uint64_t id);
  * Return the bytes between the beginning of an entry and its body; and the
  * bytes of the whole entry, up to the aligned beginning of the next one.
  */
-size_t bigcache_segment_entry_header(size_t key_len, size_t type_len);
-uint64_t bigcache_segment_entry_size(size_t key_len, size_t type_len,
-    uint64_t length);
+size_t bigcache_segment_entry_header(size_t key_len,
+    const bigcache_record_t *record);
+uint64_t bigcache_segment_entry_size(size_t key_len,
+    const bigcache_record_t *record);
 
 /* returns the bytes of the entry of the record's page, or 0 if it has none */
 

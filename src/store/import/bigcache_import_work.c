@@ -376,13 +376,18 @@ bigcache_import_work_one_locked(bigcache_import_slice_t *slice,
     bigcache_store_t   *store;
     bigcache_import_t  *import;
 
+    bigcache_record_t   entry;
+
+    memset(&entry, 0, sizeof(bigcache_record_t));
+
     store = slice->store;
     import = store->import;
 
-    /* an entry is older than every purge */
+    /* an entry is older than every purge, and a soft one removes it, too */
 
     if (bigcache_import_work_possible_locked(store, key)
-        && !bigcache_purges_covers(&store->purges, key, 0))
+        && !bigcache_purges_apply(&store->purges, key, &entry)
+        && !(entry.flags & BIGCACHE_FLAG_SOFT))
     {
         rc = bigcache_import_work_gone_locked(slice, key);
 

@@ -308,8 +308,7 @@ bigcache_compact_move(bigcache_compact_t *ctx, const bigcache_entry_t *entry,
 
     crc = 0;
     offset = record->offset;
-    head = bigcache_segment_entry_header(entry->key.len,
-                                         entry->record.type.len);
+    head = bigcache_segment_entry_header(entry->key.len, &entry->record);
 
     rc = bigcache_compact_body(ctx, entry, (off_t) (offset + head), place.fd,
                                place.offset + (off_t) head, &crc);
@@ -528,6 +527,7 @@ bigcache_compact_lost_key(void *data, const bigcache_str_t *key,
         && entry.key.len == key->len
         && memcmp(entry.key.data, key->data, key->len) == 0
         && entry.record.type.len == record.type.len
+        && entry.record.tags.len == record.tags.len
         && entry.record.length == record.length)
     {
         return bigcache_compact_move(ctx, &entry, &record,

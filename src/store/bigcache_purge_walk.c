@@ -1,0 +1,412 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/* finds the keys of a purge, and removes or marks them */
+
+
+#include <endian.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bigcache_core.h"
+#include "bigcache_import_delete.h"
+#include "bigcache_key_removal.h"
+#include "bigcache_names.h"
+#include "bigcache_purge_walk.h"
+
+
+/* bytes of a name in the index: of a tag, or a key; with NUL behind it */
+
+#define BIGCACHE_PURGE_WALK_NAME  (BIGCACHE_NAMES_MAX + 1)
+
+
+typedef struct {
+    bigcache_store_t           *store;
+    const bigcache_selector_t  *selector;
+    bigcache_match_t            match;
+    uint64_t                    live;
+    uint64_t                    expired;
+    bigcache_key_removal_t     *removal;
+
+    /* where the names are, and what is in front of the key in them */
+    u_char                      space;
+    size_t                      lead;
+
+    size_t                      len;
+    u_char                      name[BIGCACHE_PURGE_WALK_NAME];
+
+    /* the next name behind another one */
+    size_t                      next_len;
+    u_char                      next[BIGCACHE_PURGE_WALK_NAME];
+} bigcache_purge_walk_t;
+
+
+static bigcache_rc_t bigcache_purge_walk_import(bigcache_purge_walk_t *ctx);
+static bigcache_rc_t bigcache_purge_walk_index(bigcache_purge_walk_t *ctx);
+static bigcache_rc_t bigcache_purge_walk_scheme(bigcache_purge_walk_t *ctx,
+    const bigcache_str_t *scheme);
+static bigcache_rc_t bigcache_purge_walk_ports(bigcache_purge_walk_t *ctx);
+static bigcache_rc_t bigcache_purge_walk_next(bigcache_purge_walk_t *ctx,
+    const bigcache_str_t *after);
+static bigcache_rc_t bigcache_purge_walk_first(void *data,
+    const bigcache_str_t *key, const bigcache_str_t *value);
+static bigcache_rc_t bigcache_purge_walk_root(bigcache_purge_walk_t *ctx);
+static bigcache_rc_t bigcache_purge_walk_names(bigcache_purge_walk_t *ctx,
+    const bigcache_str_t *prefix);
+static bigcache_rc_t bigcache_purge_walk_key(void *data,
+    const bigcache_str_t *name, const bigcache_str_t *value);
+static bigcache_rc_t bigcache_purge_walk_add(bigcache_purge_walk_t *ctx,
+    const bigcache_str_t *key);
+static bigcache_rc_t bigcache_purge_walk_remove(bigcache_purge_walk_t *ctx);
+static void bigcache_purge_walk_append(bigcache_purge_walk_t *ctx,
+    const void *data, size_t len);
+
+
+bigcache_rc_t
+bigcache_purge_walk(bigcache_store_t *store, const bigcache_purge_t *purge,
+    uint64_t *live, uint64_t *expired)
+{
+    bigcache_rc_t           rc;
+    bigcache_purge_walk_t  *ctx;
+
+    ctx = calloc(1, sizeof(bigcache_purge_walk_t));
+    if (ctx == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    ctx->store = store;
+    ctx->selector = &purge->selector;
+    ctx->match.before = purge->version;
+    ctx->match.selector = &purge->selector;
+    ctx->space = BIGCACHE_NAMES_KEY;
+
+    if (ctx->selector->tag.len) {
+        ctx->space = BIGCACHE_NAMES_TAG;
+        ctx->lead = sizeof(uint64_t);
+    }
+
+    ctx->removal = bigcache_key_removal_create();
+
+    rc = ctx->removal ? bigcache_purge_walk_import(ctx) : BIGCACHE_NOMEM;
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_purge_walk_index(ctx);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_purge_walk_remove(ctx);
+    }
+
+    *live += ctx->live;
+    *expired += ctx->expired;
+
+    free(ctx->removal);
+    free(ctx);
+
+    return rc;
+}
+
+
+/* entries that are not imported yet have neither tags nor a host */
+
+static bigcache_rc_t
+bigcache_purge_walk_import(bigcache_purge_walk_t *ctx)
+{
+    bigcache_rc_t               rc;
+    const bigcache_selector_t  *selector;
+
+    selector = ctx->selector;
+
+    if (selector->tag.len || selector->host.len) {
+        return BIGCACHE_OK;
+    }
+
+    if (!(selector->flags & BIGCACHE_SELECTOR_EXACT)) {
+        return bigcache_import_delete_prefix(ctx->store, &selector->prefix,
+                                             &ctx->live);
+    }
+
+    rc = bigcache_import_delete(ctx->store, &selector->prefix);
+
+    ctx->live += (rc == BIGCACHE_OK);
+
+    return (rc == BIGCACHE_MISS) ? BIGCACHE_OK : rc;
+}
+
+
+static bigcache_rc_t
+bigcache_purge_walk_index(bigcache_purge_walk_t *ctx)
+{
+    uint64_t       hash;
+    bigcache_rc_t  rc;
+
+    static const bigcache_str_t  http = bigcache_string("\0http://");
+    static const bigcache_str_t  https = bigcache_string("\0https://");
+
+    if (ctx->lead) {
+        hash = htobe64(bigcache_tags_hash(&ctx->selector->tag));
+        bigcache_purge_walk_append(ctx, &hash, sizeof(hash));
+    }
+
+    if (ctx->selector->host.len == 0) {
+        return bigcache_purge_walk_root(ctx);
+    }
+
+    rc = bigcache_purge_walk_scheme(ctx, &http);
+
+    return (rc == BIGCACHE_OK) ? bigcache_purge_walk_scheme(ctx, &https) : rc;
+}
+
+
+static bigcache_rc_t
+bigcache_purge_walk_scheme(bigcache_purge_walk_t *ctx,
+    const bigcache_str_t *scheme)
+{
+    bigcache_rc_t  rc;
+
+    ctx->len = ctx->lead;
+
+    bigcache_purge_walk_append(ctx, scheme->data, scheme->len);
+    bigcache_purge_walk_append(ctx, ctx->selector->host.data,
+                               ctx->selector->host.len);
+
+    rc = bigcache_purge_walk_root(ctx);
+
+    if (rc == BIGCACHE_OK) {
+        bigcache_purge_walk_append(ctx, ":", 1);
+        rc = bigcache_purge_walk_ports(ctx);
+    }
+
+    return rc;
+}
+
+
+/* looks for a name of each port, and behind all names of it for the next one */
+
+static bigcache_rc_t
+bigcache_purge_walk_ports(bigcache_purge_walk_t *ctx)
+{
+    size_t          base, end;
+    bigcache_rc_t   rc;
+    bigcache_str_t  after;
+
+    base = ctx->len;
+    after.data = NULL;
+    after.len = 0;
+
+    for ( ;; ) {
+        ctx->len = base;
+
+        rc = bigcache_purge_walk_next(ctx, &after);
+
+        if (rc != BIGCACHE_OK || ctx->next_len == 0) {
+            return rc;
+        }
+
+        end = base;
+
+        while (end < ctx->next_len
+               && ctx->next[end] >= '0' && ctx->next[end] <= '9')
+        {
+            end++;
+        }
+
+        bigcache_purge_walk_append(ctx, ctx->next + base, end - base);
+
+        rc = bigcache_purge_walk_root(ctx);
+
+        if (rc != BIGCACHE_OK) {
+            return rc;
+        }
+
+        /* a URI begins with '/', and '0' follows that */
+
+        ctx->next[end] = '/' + 1;
+        after.data = ctx->next;
+        after.len = end + 1;
+    }
+}
+
+
+/* finds the first name that begins like ours and comes after another one */
+
+static bigcache_rc_t
+bigcache_purge_walk_next(bigcache_purge_walk_t *ctx,
+    const bigcache_str_t *after)
+{
+    char                    error[BIGCACHE_ERROR_LEN];
+    bigcache_rc_t           rc;
+    bigcache_str_t          prefix;
+    bigcache_index_walk_t  *walk;
+
+    prefix.data = ctx->name;
+    prefix.len = ctx->len;
+
+    walk = bigcache_index_walk_begin(ctx->store->index, ctx->space, &prefix);
+
+    if (walk == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    bigcache_index_walk_after(walk, after);
+
+    ctx->next_len = 0;
+
+    rc = bigcache_index_walk(walk, bigcache_purge_walk_first, ctx, error);
+
+    return (rc == BIGCACHE_MISS) ? BIGCACHE_OK : rc;
+}
+
+
+/* ends the walk with BIGCACHE_MISS */
+
+static bigcache_rc_t
+bigcache_purge_walk_first(void *data, const bigcache_str_t *key,
+    const bigcache_str_t *value)
+{
+    bigcache_purge_walk_t *ctx = data;
+
+    (void) value;
+
+    memcpy(ctx->next, key->data, key->len);
+    ctx->next_len = key->len;
+
+    return BIGCACHE_MISS;
+}
+
+
+/* the keys that begin with our name and then with the prefix of the selector */
+
+static bigcache_rc_t
+bigcache_purge_walk_root(bigcache_purge_walk_t *ctx)
+{
+    size_t          len;
+    bigcache_rc_t   rc;
+    bigcache_str_t  name, key;
+
+    len = ctx->len;
+
+    bigcache_purge_walk_append(ctx, ctx->selector->prefix.data,
+                               ctx->selector->prefix.len);
+
+    name.data = ctx->name;
+    name.len = ctx->len;
+
+    rc = BIGCACHE_OK;
+
+    if (ctx->selector->flags & BIGCACHE_SELECTOR_EXACT) {
+
+        key.data = ctx->name + ctx->lead;
+        key.len = ctx->len - ctx->lead;
+
+        if (key.len <= BIGCACHE_KEY_MAX) {
+            rc = bigcache_purge_walk_add(ctx, &key);
+        }
+
+        /* the variants: the buffer has room for NUL */
+
+        ctx->name[name.len++] = '\0';
+    }
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_purge_walk_names(ctx, &name);
+    }
+
+    ctx->len = len;
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_purge_walk_names(bigcache_purge_walk_t *ctx,
+    const bigcache_str_t *prefix)
+{
+    char                    error[BIGCACHE_ERROR_LEN];
+    bigcache_index_walk_t  *walk;
+
+    if (prefix->len > BIGCACHE_NAMES_MAX) {
+        return BIGCACHE_OK;
+    }
+
+    walk = bigcache_index_walk_begin(ctx->store->index, ctx->space, prefix);
+
+    return walk ? bigcache_index_walk(walk, bigcache_purge_walk_key, ctx,
+                                      error)
+                : BIGCACHE_NOMEM;
+}
+
+
+static bigcache_rc_t
+bigcache_purge_walk_key(void *data, const bigcache_str_t *name,
+    const bigcache_str_t *value)
+{
+    bigcache_purge_walk_t *ctx = data;
+
+    bigcache_str_t  key;
+
+    (void) value;
+
+    if (name->len < ctx->lead) {
+        return BIGCACHE_OK;
+    }
+
+    key.data = name->data + ctx->lead;
+    key.len = name->len - ctx->lead;
+
+    return bigcache_purge_walk_add(ctx, &key);
+}
+
+
+static bigcache_rc_t
+bigcache_purge_walk_add(bigcache_purge_walk_t *ctx, const bigcache_str_t *key)
+{
+    bigcache_rc_t  rc;
+
+    if (bigcache_key_removal_add(ctx->removal, key)) {
+        return BIGCACHE_OK;
+    }
+
+    rc = bigcache_purge_walk_remove(ctx);
+
+    if (rc == BIGCACHE_OK) {
+        (void) bigcache_key_removal_add(ctx->removal, key);
+    }
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_purge_walk_remove(bigcache_purge_walk_t *ctx)
+{
+    /* a thread that drains the store waits for one write of a purge at most */
+
+    if (atomic_load(&ctx->store->draining)) {
+        return BIGCACHE_UNAVAILABLE;
+    }
+
+    return bigcache_key_removal_run(ctx->store, ctx->removal, &ctx->match,
+                                    &ctx->live, &ctx->expired);
+}
+
+
+/* a name that would be too long is cut off: no key has it */
+
+static void
+bigcache_purge_walk_append(bigcache_purge_walk_t *ctx, const void *data,
+    size_t len)
+{
+    if (len > BIGCACHE_NAMES_MAX - ctx->len) {
+        len = BIGCACHE_NAMES_MAX - ctx->len;
+    }
+
+    if (len) {
+        memcpy(ctx->name + ctx->len, data, len);
+        ctx->len += len;
+    }
+}
