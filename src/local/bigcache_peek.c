@@ -26,9 +26,9 @@
 
 static bigcache_rc_t bigcache_peek_page(bigcache_local_t *local,
     const bigcache_str_t *key, const bigcache_hot_entry_t *entry,
-    bigcache_page_t *page);
+    uint64_t ended, bigcache_page_t *page);
 static int bigcache_peek_purging(bigcache_hot_t *hot,
-    const bigcache_str_t *key, const bigcache_str_t *tags);
+    const bigcache_str_t *key, const bigcache_str_t *tags, uint64_t ended);
 static int bigcache_peek_tagged(const bigcache_str_t *tags, uint64_t hash);
 static int bigcache_peek_read(bigcache_local_t *local,
     const bigcache_hot_entry_t *entry, u_char *dst);
@@ -40,6 +40,7 @@ bigcache_peek(bigcache_cache_t *cache, const bigcache_str_t *key,
 {
     bigcache_local_t *local = (bigcache_local_t *) cache;
 
+    uint64_t               ended;
     bigcache_hot_t        *hot;
     bigcache_hot_entry_t   entry;
 
@@ -47,14 +48,21 @@ bigcache_peek(bigcache_cache_t *cache, const bigcache_str_t *key,
 
     bigcache_page_clear(page);
 
-    if (hot == NULL
-        || !bigcache_hot_find(hot, bigcache_hot_hash(hot, key), &entry)
+    if (hot == NULL) {
+        return BIGCACHE_AGAIN;
+    }
+
+    ended = bigcache_purging_ended(bigcache_hot_purging(hot));
+
+    if (!bigcache_hot_find(hot, bigcache_hot_hash(hot, key), &entry)
         || entry.size > BIGCACHE_PEEK_ENTRY)
     {
         return BIGCACHE_AGAIN;
     }
 
-    return entry.version ? bigcache_peek_page(local, key, &entry, page)
+    /* a purge makes no page of none */
+
+    return entry.version ? bigcache_peek_page(local, key, &entry, ended, page)
                          : BIGCACHE_MISS;
 }
 
@@ -122,7 +130,7 @@ bigcache_peek_enter(bigcache_local_t *local, const bigcache_str_t *key,
 
 static bigcache_rc_t
 bigcache_peek_page(bigcache_local_t *local, const bigcache_str_t *key,
-    const bigcache_hot_entry_t *entry, bigcache_page_t *page)
+    const bigcache_hot_entry_t *entry, uint64_t ended, bigcache_page_t *page)
 {
     bigcache_stored_t  stored;
 
@@ -144,7 +152,9 @@ bigcache_peek_page(bigcache_local_t *local, const bigcache_str_t *key,
         return BIGCACHE_AGAIN;
     }
 
-    if (bigcache_peek_purging(local->conf.hot, key, &stored.record.tags)) {
+    if (bigcache_peek_purging(local->conf.hot, key, &stored.record.tags,
+                              ended))
+    {
 
         /* a thread looks at the list of purges */
 
@@ -158,13 +168,16 @@ bigcache_peek_page(bigcache_local_t *local, const bigcache_str_t *key,
 }
 
 
-/* returns 1 if a purge that is under way may select the page, or 0 */
+/*
+ * Returns 1 if a purge may select the page that is under way, or has ended
+ * since the hot index was looked at; or 0.
+ */
 
 static int
 bigcache_peek_purging(bigcache_hot_t *hot, const bigcache_str_t *key,
-    const bigcache_str_t *tags)
+    const bigcache_str_t *tags, uint64_t ended)
 {
-    int                      rc;
+    int                      rc, any;
     unsigned                 at;
     bigcache_str_t           bytes;
     bigcache_purging_t       purge;
@@ -173,8 +186,10 @@ bigcache_peek_purging(bigcache_hot_t *hot, const bigcache_str_t *key,
 
     shm = bigcache_hot_purging(hot);
 
-    if (!bigcache_purging_any(shm)) {
-        return 0;
+    any = bigcache_purging_any(shm, ended);
+
+    if (any != 1) {
+        return any != 0;
     }
 
     at = 0;
@@ -192,7 +207,7 @@ bigcache_peek_purging(bigcache_hot_t *hot, const bigcache_str_t *key,
         }
     }
 
-    return rc != 0;
+    return rc != 0 || bigcache_purging_any(shm, ended) == -1;
 }
 
 

@@ -36,7 +36,9 @@ struct bigcache_purging_shm_s {
     uint32_t                 slots;
     _Atomic uint32_t         held;
     _Atomic uint32_t         n;         /* slots that are not free */
-    uint8_t                  pad[52];
+    uint32_t                 unused;
+    _Atomic uint64_t         ended;     /* purges that have ended, ever */
+    uint8_t                  pad[40];
 
     bigcache_purging_slot_t  slot[];
 };
@@ -113,6 +115,10 @@ bigcache_purging_begin(bigcache_purging_shm_t *shm,
 void
 bigcache_purging_end(bigcache_purging_shm_t *shm, int slot)
 {
+    /* before the slot is free: who sees that, sees this */
+
+    (void) atomic_fetch_add(&shm->ended, 1);
+
     if (bigcache_purging_set(&shm->slot[slot], 0) & BIGCACHE_PURGING_STATE) {
         (void) atomic_fetch_sub(&shm->n, 1);
     }
@@ -125,6 +131,7 @@ bigcache_purging_hold(bigcache_purging_shm_t *shm)
     unsigned  i;
 
     atomic_store(&shm->held, 1);
+    (void) atomic_fetch_add(&shm->ended, 1);
 
     for (i = 0; i < shm->slots; i++) {
         (void) bigcache_purging_set(&shm->slot[i], 0);
@@ -141,10 +148,21 @@ bigcache_purging_release(bigcache_purging_shm_t *shm)
 }
 
 
-int
-bigcache_purging_any(bigcache_purging_shm_t *shm)
+uint64_t
+bigcache_purging_ended(bigcache_purging_shm_t *shm)
 {
-    return atomic_load(&shm->n) != 0 || atomic_load(&shm->held);
+    return atomic_load(&shm->ended);
+}
+
+
+int
+bigcache_purging_any(bigcache_purging_shm_t *shm, uint64_t ended)
+{
+    int  any;
+
+    any = (atomic_load(&shm->n) != 0 || atomic_load(&shm->held));
+
+    return (atomic_load(&shm->ended) == ended) ? any : -1;
 }
 
 

@@ -71,14 +71,21 @@ void bigcache_purging_end(bigcache_purging_shm_t *shm, int slot);
 void bigcache_purging_hold(bigcache_purging_shm_t *shm);
 void bigcache_purging_release(bigcache_purging_shm_t *shm);
 
-/* returns 0 if no page is selected, which is nearly always so; or 1 */
-
-int bigcache_purging_any(bigcache_purging_shm_t *shm);
+/*
+ * A reader calls bigcache_purging_ended() before it looks into the hot index,
+ * and bigcache_purging_any() with the result after that.  The second returns 0
+ * if what was found there is good, which is nearly always so; 1 if it is good
+ * unless one of the purges selects it; or -1 if a purge has ended in between:
+ * the caller must take it that the page was selected.
+ */
+uint64_t bigcache_purging_ended(bigcache_purging_shm_t *shm);
+int bigcache_purging_any(bigcache_purging_shm_t *shm, uint64_t ended);
 
 /*
  * Copies the purge at *at, which is 0 for the first one, and moves *at to the
  * next.  Returns 1; 0 if there are no more; or -1 if it cannot tell: the
- * caller must take it that the page is selected.
+ * caller must take it that the page is selected.  After a 0 the caller must
+ * call bigcache_purging_any() once more: it must not return -1.
  */
 int bigcache_purging_next(bigcache_purging_shm_t *shm, unsigned *at,
     bigcache_purging_t *purge);
