@@ -66,7 +66,7 @@ int bigcache_tags_next(const bigcache_str_t *tags, size_t *at,
 int bigcache_tags_has(const bigcache_str_t *tags, const bigcache_str_t *tag);
 
 /*
- * Returns the hash of a tag, which is part of names on the disk: SipHash-2-4
+ * Returns the hash of a tag, which is part of names on the disk: SipHash-1-3
  * with a key of zeroes.  Two tags may have the same hash.
  */
 uint64_t bigcache_tags_hash(const bigcache_str_t *tag);
