@@ -7,10 +7,11 @@
 /*
  * Fills a store that no nginx holds, through its own calls:
  *
- *     fill DIRECTORY FIRST LAST SIZE [PREFIX]
+ *     fill DIRECTORY FIRST LAST SIZE [PREFIX [TAG EVERY]]
  *
  * stores pages of SIZE bytes that do not pack under the keys PREFIX/N, N from
  * FIRST up to LAST, from four threads, and prints the pages stored a second.
+ * Each page whose N is a multiple of EVERY has the tag.
  */
 
 
@@ -20,6 +21,7 @@
 #include <string.h>
 
 #include "bigcache_store.h"
+#include "bigcache_tags.h"
 #include "bigcache_time.h"
 
 
@@ -32,6 +34,8 @@ typedef struct {
     unsigned long      first;
     unsigned long      last;
     size_t             size;
+    bigcache_str_t     tag;
+    unsigned long      every;
     unsigned long      failed;
 } part_t;
 
@@ -53,7 +57,7 @@ main(int argc, char **argv)
 
     if (argc < 5) {
         (void) fprintf(stderr, "usage: fill DIRECTORY FIRST LAST SIZE "
-                               "[PREFIX]\n");
+                               "[PREFIX [TAG EVERY]]\n");
         return 2;
     }
 
@@ -88,6 +92,9 @@ main(int argc, char **argv)
         parts[i].last = (parts[i].first + share < last)
                         ? parts[i].first + share : last;
         parts[i].size = strtoul(argv[4], NULL, 10);
+        parts[i].tag.data = (u_char *) ((argc > 7) ? argv[6] : "");
+        parts[i].tag.len = strlen((char *) parts[i].tag.data);
+        parts[i].every = (argc > 7) ? strtoul(argv[7], NULL, 10) : 0;
         parts[i].failed = 0;
 
         (void) pthread_create(&threads[i], NULL, fill, &parts[i]);
@@ -113,14 +120,15 @@ fill(void *data)
 {
     part_t *part = data;
 
-    char                name[128];
-    size_t              i;
-    u_char             *body;
-    uint64_t            seed;
-    unsigned long       n;
-    bigcache_put_t      put;
-    bigcache_stored_t   page;
-    bigcache_data_t     piece;
+    char                     name[128];
+    size_t                   i;
+    u_char                  *body, tags[BIGCACHE_TAG_MAX + 1];
+    uint64_t                 seed;
+    unsigned long            n;
+    bigcache_put_t           put;
+    bigcache_stored_t        page;
+    bigcache_data_t          piece;
+    bigcache_tags_writer_t   writer;
 
     body = malloc(part->size + 1);
     seed = part->first + 1;
@@ -136,6 +144,13 @@ fill(void *data)
     put.expire = BIGCACHE_NEVER;
     put.data = &piece;
     put.n = 1;
+    put.tags.data = tags;
+
+    bigcache_tags_begin(&writer, tags);
+
+    if (part->every) {
+        (void) bigcache_tags_add(&writer, &part->tag);
+    }
 
     for (n = part->first; n < part->last; n++) {
 
@@ -143,6 +158,7 @@ fill(void *data)
         put.key.len = (size_t) snprintf(name, sizeof(name), "%s/%lu",
                                         part->prefix, n);
         piece = bigcache_data_bytes(body, part->size);
+        put.tags.len = (part->every && n % part->every == 0) ? writer.len : 0;
 
         if (bigcache_store_put(part->store, &put, &page) != BIGCACHE_OK) {
             part->failed++;
