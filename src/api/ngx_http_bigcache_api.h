@@ -177,6 +177,8 @@ ngx_int_t ngx_http_bigcache_reply_done(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 ngx_int_t ngx_http_bigcache_reply_purged(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
+ngx_int_t ngx_http_bigcache_reply_purge(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
 ngx_int_t ngx_http_bigcache_reply_count(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 ngx_int_t ngx_http_bigcache_reply_stat(ngx_http_request_t *r,

@@ -265,6 +265,26 @@ ngx_http_bigcache_reply_purged(ngx_http_request_t *r,
 
 
 ngx_int_t
+ngx_http_bigcache_reply_purge(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx)
+{
+    ngx_str_t                 body;
+
+    u_char                    text[sizeof("{\"purged\":}") + NGX_INT64_LEN];
+
+    if (ctx->op.async) {
+        ngx_str_set(&body, "{\"message\":\"being purged.\"}");
+        return ngx_http_bigcache_send_json(r, NGX_HTTP_ACCEPTED, &body);
+    }
+
+    body.data = text;
+    body.len = ngx_sprintf(text, "{\"purged\":%uL}", ctx->op.n) - text;
+
+    return ngx_http_bigcache_send_json(r, NGX_HTTP_OK, &body);
+}
+
+
+ngx_int_t
 ngx_http_bigcache_reply_count(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx)
 {

@@ -217,6 +217,20 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       ngx_http_bigcache_reply_purged,
       NULL },
 
+    { NGX_HTTP_POST,
+      ngx_string("/purge"),
+      BIGCACHE_METRIC_PURGE,
+      NGX_HTTP_BIGCACHE_BODY
+      |NGX_HTTP_BIGCACHE_LONG
+      |NGX_HTTP_BIGCACHE_PREFER
+      |NGX_HTTP_BIGCACHE_OWN_SITE
+      |NGX_HTTP_BIGCACHE_REMOVES,
+      NULL,
+      bigcache_op_purge,
+      ngx_string("PURGED"),
+      ngx_http_bigcache_reply_purge,
+      NULL },
+
     { NGX_HTTP_BIGCACHE_READ,
       ngx_string("/stat/count"),
       BIGCACHE_METRIC_OTHER,

@@ -216,7 +216,7 @@ ngx_http_bigcache_count(ngx_http_bigcache_ctx_t *ctx)
         atomic_fetch_add(&ctx->zone->shm->clears, 1);
     }
 
-    if (ctx->route->flags & NGX_HTTP_BIGCACHE_REMOVES) {
+    if ((ctx->route->flags & NGX_HTTP_BIGCACHE_REMOVES) && !ctx->op.soft) {
         atomic_fetch_add(&pages->deleted, ctx->op.n);
     }
 }

@@ -106,7 +106,8 @@ typedef struct {
     uint64_t                  skip;     /* bytes in that file that are not */
     uint64_t                  held;     /* of memory: counted for all */
     unsigned                  varies:1; /* clients without gzip get another */
-    uint64_t                  n;        /* keys removed, or counted */
+    uint64_t                  n;        /* keys removed, marked, or counted */
+    unsigned                  soft:1;   /* of purge: they were marked */
     uint64_t                  expired;  /* pages met that had expired */
     bigcache_stat_t           stat;     /* of gauges */
     unsigned                  up:1;     /* likewise: the store is open */
@@ -146,6 +147,8 @@ typedef int (*bigcache_op_peek_pt)(bigcache_op_t *op);
  * delete:             BIGCACHE_MISS, BIGCACHE_EXPIRED, BIGCACHE_MISMATCH,
  *                     BIGCACHE_FULL.
  * delete_prefix:      op->n is set in any case.
+ * purge:              BIGCACHE_INVALID.  The body is a document with "type",
+ *                     "selectors", "groups", "host" and "purge".
  * rewrite_touch:      as get_raw and put_raw.  The body is a document with
  *                     "expire" or "duration".
  * rewrite_incr:       the same, and BIGCACHE_NUMBER.  The body is a document
@@ -170,6 +173,7 @@ void bigcache_op_put_json(bigcache_op_t *op);
 void bigcache_op_put_raw(bigcache_op_t *op);
 void bigcache_op_delete(bigcache_op_t *op);
 void bigcache_op_delete_prefix(bigcache_op_t *op);
+void bigcache_op_purge(bigcache_op_t *op);
 void bigcache_op_rewrite_touch(bigcache_op_t *op);
 void bigcache_op_rewrite_incr(bigcache_op_t *op);
 void bigcache_op_list(bigcache_op_t *op);

@@ -1,0 +1,737 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * The operation "purge": removes what some selectors select, or marks it as
+ * stale.  The body says which, as draft-nottingham-http-invalidation does:
+ *
+ *     {"type": "uri" | "uri-prefix" | "origin" | "tag" | "key" | "key-prefix",
+ *      "selectors": [...], "host": H, "purge": true}
+ *     {"type": "group", "selectors": [origins], "groups": [names], ...}
+ *     {"type": "all", "host": H, ...}
+ *
+ * The whole body is checked before anything is purged.
+ */
+
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bigcache_json.h"
+#include "bigcache_op_write.h"
+#include "bigcache_url.h"
+
+
+/* the members of the body, and selectors at most, of pairs with groups */
+
+#define BIGCACHE_OP_PURGE_TYPE       0
+#define BIGCACHE_OP_PURGE_SELECTORS  1
+#define BIGCACHE_OP_PURGE_GROUPS     2
+#define BIGCACHE_OP_PURGE_HOST       3
+#define BIGCACHE_OP_PURGE_PURGE      4
+#define BIGCACHE_OP_PURGE_MEMBERS    5
+
+#define BIGCACHE_OP_PURGE_MOST       1000
+
+
+typedef struct bigcache_op_purge_s  bigcache_op_purge_t;
+
+/* returns BIGCACHE_OK, or bigcache_op_invalid() */
+
+typedef bigcache_rc_t (*bigcache_op_purge_pt)(bigcache_op_purge_t *purge,
+    const bigcache_str_t *text);
+
+typedef struct {
+    const char              *name;
+    bigcache_op_purge_pt     add;       /* a selector; NULL: has none */
+    unsigned                 host:1;    /* may have a host */
+    unsigned                 groups:1;  /* needs groups */
+} bigcache_op_purge_type_t;
+
+struct bigcache_op_purge_s {
+    bigcache_op_t                   *op;
+    bigcache_json_named_t            named[BIGCACHE_OP_PURGE_MEMBERS];
+    const bigcache_op_purge_type_t  *type;
+    unsigned                         soft;      /* BIGCACHE_SELECTOR_SOFT */
+    bigcache_str_t                   host;      /* for free(), or data is NULL */
+    unsigned                         n;         /* selectors so far */
+    unsigned                         checked:1; /* this is the second time */
+    bigcache_selectors_t             list;
+    u_char                           key[BIGCACHE_KEY_MAX
+                                         + BIGCACHE_URL_ROOM + 1];
+};
+
+
+static bigcache_rc_t bigcache_op_purge_body(bigcache_op_purge_t *purge,
+    const bigcache_str_t *text);
+static bigcache_rc_t bigcache_op_purge_type(bigcache_op_purge_t *purge);
+static bigcache_rc_t bigcache_op_purge_how(bigcache_op_purge_t *purge);
+static bigcache_rc_t bigcache_op_purge_host(bigcache_op_purge_t *purge);
+static bigcache_rc_t bigcache_op_purge_absent(bigcache_op_purge_t *purge,
+    unsigned i, const char *msg);
+static bigcache_rc_t bigcache_op_purge_all(bigcache_op_purge_t *purge);
+static bigcache_rc_t bigcache_op_purge_each(bigcache_op_purge_t *purge,
+    unsigned i, bigcache_op_purge_pt add);
+static bigcache_rc_t bigcache_op_purge_url(bigcache_op_purge_t *purge,
+    const bigcache_str_t *text, bigcache_str_t *key);
+static bigcache_rc_t bigcache_op_purge_uri(bigcache_op_purge_t *purge,
+    const bigcache_str_t *text);
+static bigcache_rc_t bigcache_op_purge_uri_prefix(bigcache_op_purge_t *purge,
+    const bigcache_str_t *text);
+static bigcache_rc_t bigcache_op_purge_origin(bigcache_op_purge_t *purge,
+    const bigcache_str_t *text);
+static bigcache_rc_t bigcache_op_purge_origin_key(bigcache_op_purge_t *purge,
+    const bigcache_str_t *text, bigcache_str_t *key);
+static bigcache_rc_t bigcache_op_purge_groups(bigcache_op_purge_t *purge,
+    const bigcache_str_t *text);
+static bigcache_rc_t bigcache_op_purge_group(bigcache_op_purge_t *purge,
+    const bigcache_str_t *text);
+static bigcache_rc_t bigcache_op_purge_tag(bigcache_op_purge_t *purge,
+    const bigcache_str_t *text);
+static bigcache_rc_t bigcache_op_purge_tag_check(bigcache_op_purge_t *purge,
+    const char *member, const bigcache_str_t *text);
+static bigcache_rc_t bigcache_op_purge_key(bigcache_op_purge_t *purge,
+    const bigcache_str_t *text);
+static bigcache_rc_t bigcache_op_purge_key_prefix(bigcache_op_purge_t *purge,
+    const bigcache_str_t *text);
+static bigcache_rc_t bigcache_op_purge_add(bigcache_op_purge_t *purge,
+    bigcache_selector_t *selector);
+static bigcache_rc_t bigcache_op_purge_run(bigcache_op_purge_t *purge);
+
+
+static const bigcache_op_purge_type_t  bigcache_op_purge_types[] = {
+    { "uri", bigcache_op_purge_uri, 0, 0 },
+    { "uri-prefix", bigcache_op_purge_uri_prefix, 0, 0 },
+    { "origin", bigcache_op_purge_origin, 0, 0 },
+    { "group", bigcache_op_purge_groups, 0, 1 },
+    { "tag", bigcache_op_purge_tag, 1, 0 },
+    { "key", bigcache_op_purge_key, 0, 0 },
+    { "key-prefix", bigcache_op_purge_key_prefix, 0, 0 },
+    { "all", NULL, 1, 0 },
+    { NULL, NULL, 0, 0 }
+};
+
+static const char *const  bigcache_op_purge_names[BIGCACHE_OP_PURGE_MEMBERS] = {
+    "type", "selectors", "groups", "host", "purge"
+};
+
+
+void
+bigcache_op_purge(bigcache_op_t *op)
+{
+    bigcache_rc_t         rc;
+    bigcache_op_view_t    view;
+    bigcache_op_purge_t  *purge;
+
+    memset(&view, 0, sizeof(bigcache_op_view_t));
+
+    purge = calloc(1, sizeof(bigcache_op_purge_t));
+
+    rc = purge ? bigcache_op_write_view(op, &view, &op->body)
+               : BIGCACHE_NOMEM;
+
+    if (rc == BIGCACHE_OK) {
+        purge->op = op;
+        rc = bigcache_op_purge_body(purge, &view.text);
+    }
+
+    /* first checks everything, then does it */
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_op_purge_all(purge);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        purge->checked = 1;
+        purge->n = 0;
+        bigcache_selectors_init(&purge->list);
+
+        rc = bigcache_op_purge_all(purge);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_op_purge_run(purge);
+    }
+
+    if (purge) {
+        free((void *) purge->host.data);
+        free(purge);
+    }
+
+    bigcache_op_write_view_free(&view);
+
+    bigcache_op_finish(op, rc);
+}
+
+
+static bigcache_rc_t
+bigcache_op_purge_body(bigcache_op_purge_t *purge, const bigcache_str_t *text)
+{
+    int                     scanned;
+    unsigned                i;
+    bigcache_rc_t           rc;
+    bigcache_json_error_t   err;
+
+    for (i = 0; i < BIGCACHE_OP_PURGE_MEMBERS; i++) {
+        purge->named[i].name = bigcache_op_purge_names[i];
+    }
+
+    scanned = bigcache_json_scan_members(text->data, text->len, purge->named,
+                                         BIGCACHE_OP_PURGE_MEMBERS, &err);
+
+    rc = bigcache_op_write_scanned(purge->op, scanned, &err);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_op_purge_type(purge);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_op_purge_how(purge);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_op_purge_host(purge);
+    }
+
+    if (rc == BIGCACHE_OK && purge->type->add == NULL) {
+        rc = bigcache_op_purge_absent(purge, BIGCACHE_OP_PURGE_SELECTORS,
+                                      "a purge of all has no selectors");
+    }
+
+    if (rc == BIGCACHE_OK && !purge->type->groups) {
+        rc = bigcache_op_purge_absent(purge, BIGCACHE_OP_PURGE_GROUPS,
+                                      "only a purge of type group has groups");
+    }
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_op_purge_type(bigcache_op_purge_t *purge)
+{
+    bigcache_str_t                  text, *member;
+    const bigcache_op_purge_type_t *type;
+
+    member = &purge->named[BIGCACHE_OP_PURGE_TYPE].extent;
+
+    if (member->data == NULL) {
+        return bigcache_op_invalid(purge->op, "body", "type", "field required",
+                                   "value_error.missing");
+    }
+
+    switch (bigcache_json_unescape(member, &text)) {
+
+    case BIGCACHE_JSON_OK:
+        break;
+
+    case BIGCACHE_JSON_NOMEM:
+        return BIGCACHE_NOMEM;
+
+    default:
+        text.data = NULL;
+        text.len = 0;
+    }
+
+    for (type = bigcache_op_purge_types; type->name; type++) {
+
+        if (text.len == strlen(type->name)
+            && memcmp(text.data, type->name, text.len) == 0)
+        {
+            break;
+        }
+    }
+
+    free((void *) text.data);
+
+    if (type->name == NULL) {
+        return bigcache_op_invalid(purge->op, "body", "type",
+                                   "type is none of uri, uri-prefix, origin, "
+                                   "group, tag, key, key-prefix, all",
+                                   "value_error");
+    }
+
+    purge->type = type;
+
+    return BIGCACHE_OK;
+}
+
+
+/* a purge removes, and is a soft one unless the body says otherwise */
+
+static bigcache_rc_t
+bigcache_op_purge_how(bigcache_op_purge_t *purge)
+{
+    bigcache_str_t  *member;
+
+    member = &purge->named[BIGCACHE_OP_PURGE_PURGE].extent;
+
+    purge->soft = BIGCACHE_SELECTOR_SOFT;
+
+    if (member->len == 4 && memcmp(member->data, "true", 4) == 0) {
+        purge->soft = 0;
+
+    } else if (member->data
+               && (member->len != 5 || memcmp(member->data, "false", 5) != 0))
+    {
+        return bigcache_op_invalid(purge->op, "body", "purge",
+                                   "value is neither true nor false",
+                                   "type_error.bool");
+    }
+
+    purge->op->soft = (purge->soft != 0);
+
+    return BIGCACHE_OK;
+}
+
+
+static bigcache_rc_t
+bigcache_op_purge_host(bigcache_op_purge_t *purge)
+{
+    u_char          *p;
+    size_t           i;
+    const char      *msg;
+    bigcache_str_t  *host;
+
+    host = &purge->host;
+
+    if (!purge->type->host) {
+        return bigcache_op_purge_absent(purge, BIGCACHE_OP_PURGE_HOST,
+                                        "only a purge of type tag or all has "
+                                        "a host");
+    }
+
+    switch (bigcache_json_unescape(&purge->named[BIGCACHE_OP_PURGE_HOST]
+                                          .extent, host))
+    {
+    case BIGCACHE_JSON_OK:
+        break;
+
+    case BIGCACHE_JSON_NULL:
+        host->data = NULL;
+        return BIGCACHE_OK;
+
+    case BIGCACHE_JSON_NOMEM:
+        host->data = NULL;
+        return BIGCACHE_NOMEM;
+
+    default:
+        host->data = NULL;
+        return bigcache_op_invalid(purge->op, "body", "host",
+                                   "host is not a string", "type_error.str");
+    }
+
+    p = (u_char *) host->data;
+    msg = (host->len == 0 || host->len > BIGCACHE_SELECTOR_HOST)
+          ? "host has no byte, or more than 255" : NULL;
+
+    for (i = 0; i < host->len; i++) {
+
+        if (p[i] >= 'A' && p[i] <= 'Z') {
+            p[i] |= 0x20;
+
+        } else if (p[i] <= ' ' || p[i] == '/'
+                   || (p[i] == ':' && p[0] != '['))
+        {
+            msg = "host is the name alone, without scheme, port and path";
+        }
+    }
+
+    return msg ? bigcache_op_invalid(purge->op, "body", "host", msg,
+                                     "value_error")
+               : BIGCACHE_OK;
+}
+
+
+static bigcache_rc_t
+bigcache_op_purge_absent(bigcache_op_purge_t *purge, unsigned i,
+    const char *msg)
+{
+    return purge->named[i].extent.data
+           ? bigcache_op_invalid(purge->op, "body",
+                                 bigcache_op_purge_names[i], msg,
+                                 "value_error")
+           : BIGCACHE_OK;
+}
+
+
+/* adds all selectors */
+
+static bigcache_rc_t
+bigcache_op_purge_all(bigcache_op_purge_t *purge)
+{
+    bigcache_selector_t  selector;
+
+    if (purge->type->add) {
+        return bigcache_op_purge_each(purge, BIGCACHE_OP_PURGE_SELECTORS,
+                                      purge->type->add);
+    }
+
+    memset(&selector, 0, sizeof(bigcache_selector_t));
+
+    if (purge->host.data && !(purge->host.len == 1
+                              && purge->host.data[0] == '*'))
+    {
+        selector.host = purge->host;
+    }
+
+    return bigcache_op_purge_add(purge, &selector);
+}
+
+
+/* calls add for each string of an array, which must have one at least */
+
+static bigcache_rc_t
+bigcache_op_purge_each(bigcache_op_purge_t *purge, unsigned i,
+    bigcache_op_purge_pt add)
+{
+    int              scanned;
+    size_t           at;
+    bigcache_rc_t    rc;
+    bigcache_str_t   item, text, *array;
+
+    array = &purge->named[i].extent;
+
+    if (array->data == NULL) {
+        return bigcache_op_invalid(purge->op, "body",
+                                   bigcache_op_purge_names[i],
+                                   "field required", "value_error.missing");
+    }
+
+    at = 0;
+    rc = BIGCACHE_OK;
+
+    if (array->data[0] != '['
+        || !bigcache_json_scan_item(array, &at, &item))
+    {
+        return bigcache_op_invalid(purge->op, "body",
+                                   bigcache_op_purge_names[i],
+                                   "value is not a list with an item at least",
+                                   "type_error.list");
+    }
+
+    do {
+        scanned = bigcache_json_unescape(&item, &text);
+
+        if (scanned == BIGCACHE_JSON_NOMEM) {
+            return BIGCACHE_NOMEM;
+        }
+
+        if (scanned != BIGCACHE_JSON_OK) {
+            return bigcache_op_invalid(purge->op, "body",
+                                       bigcache_op_purge_names[i],
+                                       "an item is not a string without "
+                                       "U+0000", "type_error.str");
+        }
+
+        rc = add(purge, &text);
+
+        free((void *) text.data);
+
+    } while (rc == BIGCACHE_OK && bigcache_json_scan_item(array, &at, &item));
+
+    return rc;
+}
+
+
+/* makes the key of a URL, in purge->key */
+
+static bigcache_rc_t
+bigcache_op_purge_url(bigcache_op_purge_t *purge, const bigcache_str_t *text,
+    bigcache_str_t *key)
+{
+    const char  *msg;
+
+    msg = (text->len > BIGCACHE_KEY_MAX)
+          ? "the URL is longer than a key may be"
+          : bigcache_url_key(purge->key, text, &key->len);
+
+    key->data = purge->key;
+
+    return msg ? bigcache_op_invalid(purge->op, "body", "selectors", msg,
+                                     "value_error.url")
+               : BIGCACHE_OK;
+}
+
+
+static bigcache_rc_t
+bigcache_op_purge_uri(bigcache_op_purge_t *purge, const bigcache_str_t *text)
+{
+    bigcache_rc_t        rc;
+    bigcache_selector_t  selector;
+
+    memset(&selector, 0, sizeof(bigcache_selector_t));
+    selector.flags = BIGCACHE_SELECTOR_EXACT;
+
+    rc = bigcache_op_purge_url(purge, text, &selector.prefix);
+
+    return (rc == BIGCACHE_OK) ? bigcache_op_purge_add(purge, &selector) : rc;
+}
+
+
+static bigcache_rc_t
+bigcache_op_purge_uri_prefix(bigcache_op_purge_t *purge,
+    const bigcache_str_t *text)
+{
+    bigcache_rc_t        rc;
+    bigcache_selector_t  selector;
+
+    memset(&selector, 0, sizeof(bigcache_selector_t));
+
+    rc = bigcache_op_purge_url(purge, text, &selector.prefix);
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    /* a key has no empty query string, but this may be how one begins */
+
+    if (text->data[text->len - 1] == '?'
+        && memchr(selector.prefix.data, '?', selector.prefix.len) == NULL)
+    {
+        purge->key[selector.prefix.len++] = '?';
+    }
+
+    return bigcache_op_purge_add(purge, &selector);
+}
+
+
+static bigcache_rc_t
+bigcache_op_purge_origin(bigcache_op_purge_t *purge,
+    const bigcache_str_t *text)
+{
+    bigcache_rc_t        rc;
+    bigcache_selector_t  selector;
+
+    memset(&selector, 0, sizeof(bigcache_selector_t));
+
+    rc = bigcache_op_purge_origin_key(purge, text, &selector.prefix);
+
+    return (rc == BIGCACHE_OK) ? bigcache_op_purge_add(purge, &selector) : rc;
+}
+
+
+static bigcache_rc_t
+bigcache_op_purge_origin_key(bigcache_op_purge_t *purge,
+    const bigcache_str_t *text, bigcache_str_t *key)
+{
+    bigcache_rc_t   rc;
+    bigcache_str_t  host, uri;
+
+    rc = bigcache_op_purge_url(purge, text, key);
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    if (!bigcache_selector_split(key, &host, &uri) || uri.len != 1) {
+        return bigcache_op_invalid(purge->op, "body", "selectors",
+                                   "an origin is a scheme, a host and perhaps "
+                                   "a port, without a path", "value_error.url");
+    }
+
+    return BIGCACHE_OK;
+}
+
+
+/* for each origin all groups: the key of the origin stays in purge->key */
+
+static bigcache_rc_t
+bigcache_op_purge_groups(bigcache_op_purge_t *purge,
+    const bigcache_str_t *text)
+{
+    bigcache_rc_t   rc;
+    bigcache_str_t  key;
+
+    rc = bigcache_op_purge_origin_key(purge, text, &key);
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    purge->op->key = key;
+
+    rc = bigcache_op_purge_each(purge, BIGCACHE_OP_PURGE_GROUPS,
+                                bigcache_op_purge_group);
+
+    purge->op->key.len = 0;
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_op_purge_group(bigcache_op_purge_t *purge, const bigcache_str_t *text)
+{
+    bigcache_rc_t        rc;
+    bigcache_selector_t  selector;
+
+    rc = bigcache_op_purge_tag_check(purge, "groups", text);
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    memset(&selector, 0, sizeof(bigcache_selector_t));
+    selector.prefix = purge->op->key;
+    selector.tag = *text;
+
+    return bigcache_op_purge_add(purge, &selector);
+}
+
+
+/* without a host of the entries of the REST API, with "*" of everything */
+
+static bigcache_rc_t
+bigcache_op_purge_tag(bigcache_op_purge_t *purge, const bigcache_str_t *text)
+{
+    bigcache_rc_t        rc;
+    bigcache_selector_t  selector;
+
+    rc = bigcache_op_purge_tag_check(purge, "selectors", text);
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    memset(&selector, 0, sizeof(bigcache_selector_t));
+    selector.tag = *text;
+
+    if (purge->host.data == NULL) {
+        selector.flags = BIGCACHE_SELECTOR_ENTRIES;
+
+    } else if (purge->host.len != 1 || purge->host.data[0] != '*') {
+        selector.host = purge->host;
+    }
+
+    return bigcache_op_purge_add(purge, &selector);
+}
+
+
+static bigcache_rc_t
+bigcache_op_purge_tag_check(bigcache_op_purge_t *purge, const char *member,
+    const bigcache_str_t *text)
+{
+    u_char                  data[BIGCACHE_TAG_MAX + 1];
+    const char             *msg;
+    bigcache_tags_writer_t  writer;
+
+    bigcache_tags_begin(&writer, data);
+
+    msg = bigcache_tags_add(&writer, text);
+
+    return msg ? bigcache_op_invalid(purge->op, "body", member, msg,
+                                     "value_error.tag")
+               : BIGCACHE_OK;
+}
+
+
+static bigcache_rc_t
+bigcache_op_purge_key(bigcache_op_purge_t *purge, const bigcache_str_t *text)
+{
+    bigcache_str_t       *key;
+    bigcache_selector_t   selector;
+
+    memset(&selector, 0, sizeof(bigcache_selector_t));
+    selector.flags = BIGCACHE_SELECTOR_EXACT|BIGCACHE_SELECTOR_ENTRIES;
+    selector.prefix = *text;
+
+    /* as in the path of a request */
+
+    key = &selector.prefix;
+
+    while (key->len && *key->data == '/') {
+        key->data++;
+        key->len--;
+    }
+
+    while (key->len && key->data[key->len - 1] == '/') {
+        key->len--;
+    }
+
+    return bigcache_op_purge_add(purge, &selector);
+}
+
+
+static bigcache_rc_t
+bigcache_op_purge_key_prefix(bigcache_op_purge_t *purge,
+    const bigcache_str_t *text)
+{
+    bigcache_selector_t  selector;
+
+    memset(&selector, 0, sizeof(bigcache_selector_t));
+    selector.flags = BIGCACHE_SELECTOR_ENTRIES;
+    selector.prefix = *text;
+
+    while (selector.prefix.len && *selector.prefix.data == '/') {
+        selector.prefix.data++;
+        selector.prefix.len--;
+    }
+
+    if (selector.prefix.len == 0) {
+        return bigcache_op_invalid(purge->op, "body", "selectors",
+                                   "a prefix is empty; a purge of everything "
+                                   "has the type all", "value_error");
+    }
+
+    return bigcache_op_purge_add(purge, &selector);
+}
+
+
+/* when the selectors are checked, a full list is purged and begun anew */
+
+static bigcache_rc_t
+bigcache_op_purge_add(bigcache_op_purge_t *purge,
+    bigcache_selector_t *selector)
+{
+    bigcache_rc_t  rc;
+
+    selector->flags |= purge->soft;
+
+    if (++purge->n > BIGCACHE_OP_PURGE_MOST) {
+        return bigcache_op_invalid(purge->op, "body", "selectors",
+                                   "there are more than 1000",
+                                   "value_error.list.max_items");
+    }
+
+    if (selector->prefix.len > BIGCACHE_KEY_MAX) {
+        return bigcache_op_invalid(purge->op, "body", "selectors",
+                                   "a key is longer than 8192 bytes",
+                                   "value_error");
+    }
+
+    if (!purge->checked || bigcache_selectors_add(&purge->list, selector)) {
+        return BIGCACHE_OK;
+    }
+
+    rc = bigcache_op_purge_run(purge);
+
+    bigcache_selectors_init(&purge->list);
+    (void) bigcache_selectors_add(&purge->list, selector);
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_op_purge_run(bigcache_op_purge_t *purge)
+{
+    uint64_t        n, expired;
+    bigcache_rc_t   rc;
+    bigcache_op_t  *op;
+
+    op = purge->op;
+    n = 0;
+    expired = 0;
+
+    rc = bigcache_cache_purge(op->cache, &purge->list, op->async, &n,
+                              &expired);
+
+    op->n += n;
+    op->expired += op->soft ? 0 : expired;
+
+    return rc;
+}
