@@ -81,6 +81,33 @@ refused('bigcache_pages main; bigcache_min_uses 2; bigcache_min_uses 2;',
 refused("bigcache_pages main; bigcache_$_ perhaps;", qr/must be "on" or "off"/)
     for qw(invalidate reload store_until_close);
 
+# who may purge
+
+refused("bigcache_pages main; bigcache_purge $$_[0];", $$_[1]) for
+    [ 'PURGE' => qr/needs "from" and the addresses/ ],
+    [ 'PURGE from' => qr/needs "from" and the addresses/ ],
+    [ 'from 127.0.0.1' => qr/needs a method, such as PURGE, before "from"/ ],
+    [ 'PURGE from localhost' => qr/invalid address "localhost" .*a network/ ],
+    [ 'PURGE from 10.0.0.0/33' => qr/invalid address/ ],
+    [ 'purge from 127.0.0.1' => qr/invalid method "purge"/ ],
+    [ '"A B" from 127.0.0.1' => qr/invalid method "A B"/ ],
+    [ 'GET from 127.0.0.1' => qr/would purge each page .*needs "strip="/ ],
+    [ 'GET strip=purge from ::1' => qr{must be a path such as /purge} ],
+    [ 'GET strip=/purge/ from ::1' => qr/without a slash at the end/ ],
+    [ 'off from 127.0.0.1' => qr/invalid method "off"/ ],
+    [ 'off; bigcache_purge PURGE from ::1' => qr/is duplicate/ ],
+    [ 'PURGE from ::1; bigcache_purge off' => qr/is duplicate/ ];
+
+accepted("bigcache_pages main; bigcache_purge $_;") for 'off',
+    'PURGE from 127.0.0.1', 'PURGE from 10.0.0.0/8 ::1 2001:db8::/32 unix:',
+    'PURGE PURGEKEYS from 127.0.0.1; bigcache_purge BAN from ::1',
+    'GET HEAD PURGE strip=/purge from 127.0.0.1';
+
+like +($t->nginx_t(conf_of(
+    'bigcache_pages main; bigcache_purge PURGE from 10.0.0.1/8;')))[1],
+    qr{\[warn\].*low address bits of 10.0.0.1/8 are meaningless},
+    'low bits of a network are a warning';
+
 accepted($_) for 'bigcache_pages main;', 'bigcache_pages off;',
     'bigcache_pages main; bigcache_page_key $host$uri;',
     'bigcache_pages main; bigcache_ignore_args a b*; bigcache_ignore_args c;',

@@ -15,7 +15,7 @@
 
 
 #define NGX_HTTP_BIGCACHE_METRICS_FRONT_LINE   160
-#define NGX_HTTP_BIGCACHE_METRICS_FRONT_LINES  80
+#define NGX_HTTP_BIGCACHE_METRICS_FRONT_LINES  90
 
 
 static u_char *ngx_http_bigcache_metrics_front_group(u_char *p,
@@ -44,7 +44,9 @@ static const char *const  ngx_http_bigcache_front_names[] = {
     [BIGCACHE_PAGE_METRIC_REFRESHED] = "refreshes",
     [BIGCACHE_PAGE_METRIC_FAILED] = "failures",
     [BIGCACHE_PAGE_METRIC_STORED] = "stored",
-    [BIGCACHE_PAGE_METRIC_NOT_STORED] = "not_stored"
+    [BIGCACHE_PAGE_METRIC_NOT_STORED] = "not_stored",
+    [BIGCACHE_PAGE_METRIC_PURGES] = "purges",
+    [BIGCACHE_PAGE_METRIC_PURGE_REFUSED] = "purges_refused"
 };
 
 static const char *const  ngx_http_bigcache_front_help[] = {
@@ -58,7 +60,11 @@ static const char *const  ngx_http_bigcache_front_help[] = {
         "Pages that were stored after a fetch.",
     [BIGCACHE_PAGE_METRIC_NOT_STORED] =
         "Pages that were fetched and could not be stored, or were removed "
-        "meanwhile."
+        "meanwhile.",
+    [BIGCACHE_PAGE_METRIC_PURGES] =
+        "Requests of bigcache_purge that were carried out.",
+    [BIGCACHE_PAGE_METRIC_PURGE_REFUSED] =
+        "Requests of bigcache_purge from addresses that may not purge."
 };
 
 

@@ -87,6 +87,10 @@ ngx_http_bigcache_page_handler(ngx_http_request_t *r)
             return NGX_DECLINED;
         }
 
+        if (ngx_http_bigcache_page_purge(r, conf) == NGX_OK) {
+            return NGX_OK;
+        }
+
         rc = ngx_http_bigcache_page_handler_start(r, conf, former, &ctx);
 
         if (rc == NGX_ERROR) {

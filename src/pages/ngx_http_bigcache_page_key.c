@@ -204,6 +204,61 @@ ngx_http_bigcache_page_key_other(ngx_http_request_t *r,
 }
 
 
+ngx_int_t
+ngx_http_bigcache_page_key_of_uri(ngx_http_request_t *r,
+    ngx_http_bigcache_page_conf_t *conf, ngx_str_t *uri, ngx_str_t *text)
+{
+    text->data = ngx_pnalloc(r->pool, uri->len + 1);
+    if (text->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    text->len = ngx_http_bigcache_page_key_uri(conf, text->data, uri)
+                - text->data;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_bigcache_page_key_has_host(ngx_http_request_t *r)
+{
+    ngx_str_t  port;
+
+    return ngx_http_bigcache_page_key_host(r, &port);
+}
+
+
+ngx_int_t
+ngx_http_bigcache_page_key_site(ngx_http_bigcache_page_conf_t *conf,
+    ngx_str_t *url, ngx_str_t *site)
+{
+    u_char  *p, *last;
+
+    if (conf->key) {
+        return NGX_DECLINED;
+    }
+
+    last = url->data + url->len;
+    p = url->data + sizeof("Nhttp://") - 1;
+
+    if (p < last && *p == '/') {
+        p++;
+    }
+
+    p = (p < last) ? ngx_strlchr(p, last, '/') : NULL;
+
+    if (p == NULL) {
+        return NGX_DECLINED;
+    }
+
+    site->data = url->data;
+    site->len = p + 1 - url->data;
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_http_bigcache_page_key_custom(ngx_http_request_t *r,
     ngx_http_bigcache_page_conf_t *conf, ngx_str_t *key)

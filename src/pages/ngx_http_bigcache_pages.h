@@ -30,6 +30,9 @@
  *     capture    takes the body from the upstream's temporary file
  *     put        stores it, by a thread
  *     invalidate removes pages after an unsafe request
+ *     purger     who may purge, the directive bigcache_purge
+ *     purge      answers PURGE
+ *     selectors  what that selects
  *     variables  $bigcache_status and others, Cache-Status
  *     conf       the directives
  *     conf_clash the directives of others that do not go with them
@@ -50,6 +53,7 @@
 
 #include "bigcache_fresh.h"
 #include "bigcache_head.h"
+#include "bigcache_selectors.h"
 #include "bigcache_vary.h"
 #include "ngx_http_bigcache.h"
 
@@ -87,6 +91,15 @@ typedef struct {
 } ngx_http_bigcache_page_ttl_t;
 
 
+/* a method of bigcache_purge */
+
+typedef struct {
+    ngx_str_t                         method;
+    ngx_str_t                         strip;      /* off the URI, or empty */
+    ngx_array_t                      *addresses;  /* ngx_cidr_t */
+} ngx_http_bigcache_page_purger_t;
+
+
 typedef struct {
     ngx_shm_zone_t                   *shm_zone;   /* NULL: off */
     ngx_http_bigcache_zone_t         *zone;
@@ -110,6 +123,7 @@ typedef struct {
     off_t                             max_page;
     ngx_uint_t                        min_uses;
     ngx_uint_t                        status_header;
+    ngx_array_t                      *purgers;    /* NULL: nobody may */
 } ngx_http_bigcache_page_conf_t;
 
 
@@ -212,6 +226,7 @@ struct ngx_http_bigcache_page_ctx_s {
     uint64_t                          removals;   /* before it was asked */
     bigcache_head_writer_t            writer;     /* of the head to store */
     int64_t                           expire;     /* ms since the epoch */
+    bigcache_str_t                    tags;       /* encoded, likewise */
     bigcache_vary_t                  *vary;       /* fields that it varies by */
     ngx_table_elt_t                  *cache_status;
 
@@ -391,6 +406,25 @@ ngx_int_t ngx_http_bigcache_page_key_variant(ngx_http_request_t *r,
  */
 ngx_int_t ngx_http_bigcache_page_key_other(ngx_http_request_t *r,
     ngx_http_bigcache_page_conf_t *conf, ngx_str_t *location, ngx_str_t *key);
+
+/*
+ * Makes of a URI, as a client sends it, the part of the key behind the host.
+ * Returns NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_http_bigcache_page_key_of_uri(ngx_http_request_t *r,
+    ngx_http_bigcache_page_conf_t *conf, ngx_str_t *uri, ngx_str_t *text);
+
+/* returns NGX_OK if it is sure which host the client means, or NGX_DECLINED */
+
+ngx_int_t ngx_http_bigcache_page_key_has_host(ngx_http_request_t *r);
+
+/*
+ * Finds in the key of a URL how all keys of its origin begin, up to the slash
+ * behind the host and the port.  Returns NGX_OK; or NGX_DECLINED if the
+ * application has made the key.
+ */
+ngx_int_t ngx_http_bigcache_page_key_site(ngx_http_bigcache_page_conf_t *conf,
+    ngx_str_t *url, ngx_str_t *site);
 
 /* lookup */
 
@@ -580,6 +614,46 @@ void ngx_http_bigcache_page_invalidate(ngx_http_request_t *r,
 
 void ngx_http_bigcache_page_invalidate_stored(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
+
+/* purger: bigcache_purge */
+
+char *ngx_http_bigcache_page_purger(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/*
+ * Returns NGX_OK if the request may purge, and *strip; NGX_HTTP_FORBIDDEN; or
+ * NGX_DECLINED if its method is none that purges.
+ */
+ngx_int_t ngx_http_bigcache_page_purger_find(ngx_http_request_t *r,
+    ngx_http_bigcache_page_conf_t *conf, ngx_str_t *strip);
+
+/*
+ * purge: returns NGX_OK, then the request is going to be answered; or
+ * NGX_DECLINED if it is no purge.
+ */
+ngx_int_t ngx_http_bigcache_page_purge(ngx_http_request_t *r,
+    ngx_http_bigcache_page_conf_t *conf);
+
+/* selectors */
+
+typedef struct ngx_http_bigcache_page_selectors_s
+    ngx_http_bigcache_page_selectors_t;
+
+struct ngx_http_bigcache_page_selectors_s {
+    ngx_http_bigcache_page_selectors_t  *next;
+    bigcache_selectors_t                 list;
+};
+
+/*
+ * Makes lists of what the request selects.  strip is the beginning of its URI
+ * that is not one of the page's.  Returns NULL; or what is wrong with it, a
+ * static sentence.  The caller must free *first in any case.
+ */
+const char *ngx_http_bigcache_page_selectors(ngx_http_request_t *r,
+    ngx_http_bigcache_page_conf_t *conf, ngx_str_t *strip,
+    ngx_http_bigcache_page_selectors_t **first);
+void ngx_http_bigcache_page_selectors_free(
+    ngx_http_bigcache_page_selectors_t *selectors);
 
 /* variables */
 

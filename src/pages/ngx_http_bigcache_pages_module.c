@@ -163,6 +163,13 @@ static ngx_command_t  ngx_http_bigcache_pages_commands[] = {
       offsetof(ngx_http_bigcache_page_conf_t, min_uses),
       NULL },
 
+    { ngx_string("bigcache_purge"),
+      NGX_HTTP_BIGCACHE_PAGES_ANYWHERE|NGX_CONF_1MORE,
+      ngx_http_bigcache_page_purger,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("bigcache_status_header"),
       NGX_HTTP_BIGCACHE_PAGES_ANYWHERE|NGX_CONF_TAKE1,
       ngx_conf_set_enum_slot,

@@ -46,6 +46,8 @@ typedef enum {
     BIGCACHE_PAGE_METRIC_FAILED,        /* fetches */
     BIGCACHE_PAGE_METRIC_STORED,
     BIGCACHE_PAGE_METRIC_NOT_STORED,    /* though they were to be */
+    BIGCACHE_PAGE_METRIC_PURGES,        /* PURGE, and the like */
+    BIGCACHE_PAGE_METRIC_PURGE_REFUSED,
     BIGCACHE_PAGE_METRIC_N
 } bigcache_page_metric_e;
 

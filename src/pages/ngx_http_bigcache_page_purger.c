@@ -1,0 +1,273 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * Who may purge: the bigcache_purge directive.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "bigcache_field.h"
+#include "ngx_http_bigcache_pages.h"
+
+
+static ngx_int_t ngx_http_bigcache_page_purger_method(ngx_conf_t *cf,
+    ngx_http_bigcache_page_conf_t *pcf, ngx_str_t *name, ngx_str_t *strip,
+    ngx_array_t *addresses);
+static ngx_int_t ngx_http_bigcache_page_purger_strip(ngx_conf_t *cf,
+    ngx_str_t *value, ngx_str_t *strip);
+static ngx_int_t ngx_http_bigcache_page_purger_address(ngx_conf_t *cf,
+    ngx_str_t *value, ngx_array_t *addresses);
+
+
+/* METHOD ... [strip=prefix] from address ...; or off; may be repeated */
+
+char *
+ngx_http_bigcache_page_purger(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_bigcache_page_conf_t *pcf = conf;
+
+    ngx_str_t    *value, strip;
+    ngx_uint_t    i, from;
+    ngx_array_t  *addresses;
+
+    if (pcf->purgers == NULL) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
+
+        if (pcf->purgers != NGX_CONF_UNSET_PTR) {
+            return "is duplicate";
+        }
+
+        pcf->purgers = NULL;
+
+        return NGX_CONF_OK;
+    }
+
+    for (from = 1; from < cf->args->nelts; from++) {
+        if (ngx_strcmp(value[from].data, "from") == 0) {
+            break;
+        }
+    }
+
+    if (from == 1) {
+        return "needs a method, such as PURGE, before \"from\"";
+    }
+
+    if (from + 1 >= cf->args->nelts) {
+        return "needs \"from\" and the addresses of clients that may purge";
+    }
+
+    addresses = ngx_array_create(cf->pool, 4, sizeof(ngx_cidr_t));
+    if (addresses == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = from + 1; i < cf->args->nelts; i++) {
+        if (ngx_http_bigcache_page_purger_address(cf, &value[i], addresses)
+            != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    ngx_str_null(&strip);
+
+    for (i = 1; i < from; i++) {
+
+        if (ngx_strncmp(value[i].data, "strip=", 6) == 0
+            && ngx_http_bigcache_page_purger_strip(cf, &value[i], &strip)
+               != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    for (i = 1; i < from; i++) {
+
+        if (ngx_strncmp(value[i].data, "strip=", 6) != 0
+            && ngx_http_bigcache_page_purger_method(cf, pcf, &value[i],
+                                                    &strip, addresses)
+               != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_http_bigcache_page_purger_find(ngx_http_request_t *r,
+    ngx_http_bigcache_page_conf_t *conf, ngx_str_t *strip)
+{
+    ngx_int_t                         rc;
+    ngx_uint_t                        i;
+    ngx_http_bigcache_page_purger_t  *purger;
+
+    if (conf->purgers == NULL || r != r->main) {
+        return NGX_DECLINED;
+    }
+
+    rc = NGX_DECLINED;
+    purger = conf->purgers->elts;
+
+    for (i = 0; i < conf->purgers->nelts; i++) {
+
+        if (purger[i].method.len != r->method_name.len
+            || ngx_strncmp(purger[i].method.data, r->method_name.data,
+                           r->method_name.len)
+               != 0)
+        {
+            continue;
+        }
+
+        /* realip has put the client's own address there */
+
+        if (ngx_cidr_match(r->connection->sockaddr, purger[i].addresses)
+            == NGX_OK)
+        {
+            *strip = purger[i].strip;
+            return NGX_OK;
+        }
+
+        rc = NGX_HTTP_FORBIDDEN;
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_bigcache_page_purger_method(ngx_conf_t *cf,
+    ngx_http_bigcache_page_conf_t *pcf, ngx_str_t *name, ngx_str_t *strip,
+    ngx_array_t *addresses)
+{
+    ngx_uint_t                        i;
+    ngx_http_bigcache_page_purger_t  *purger;
+
+    static ngx_str_t  usual[] = {
+        ngx_string("GET"),
+        ngx_string("HEAD"),
+        ngx_string("POST"),
+        ngx_null_string
+    };
+
+    for (i = 0; i < name->len; i++) {
+        if (!bigcache_field_token(name->data[i])
+            || (name->data[i] >= 'a' && name->data[i] <= 'z'))
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid method \"%V\" in \"bigcache_purge\"",
+                               name);
+            return NGX_ERROR;
+        }
+    }
+
+    for (i = 0; strip->len == 0 && usual[i].len; i++) {
+
+        if (name->len == usual[i].len
+            && ngx_strncmp(name->data, usual[i].data, name->len) == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"bigcache_purge %V\" would purge each page "
+                               "that is asked for: it needs \"strip=\", in a "
+                               "location of its own", name);
+            return NGX_ERROR;
+        }
+    }
+
+    if (pcf->purgers == NGX_CONF_UNSET_PTR) {
+        pcf->purgers = ngx_array_create(cf->pool, 2,
+                                      sizeof(ngx_http_bigcache_page_purger_t));
+        if (pcf->purgers == NULL) {
+            pcf->purgers = NGX_CONF_UNSET_PTR;
+            return NGX_ERROR;
+        }
+    }
+
+    purger = ngx_array_push(pcf->purgers);
+    if (purger == NULL) {
+        return NGX_ERROR;
+    }
+
+    purger->method = *name;
+    purger->strip = *strip;
+    purger->addresses = addresses;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_bigcache_page_purger_strip(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_str_t *strip)
+{
+    strip->data = value->data + 6;
+    strip->len = value->len - 6;
+
+    if (strip->len < 2
+        || strip->data[0] != '/'
+        || strip->data[strip->len - 1] == '/')
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\": it must be a path such "
+                           "as /purge, without a slash at the end", value);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_bigcache_page_purger_address(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_array_t *addresses)
+{
+    ngx_cidr_t  *cidr;
+
+    cidr = ngx_array_push(addresses);
+    if (cidr == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(cidr, sizeof(ngx_cidr_t));
+
+#if (NGX_HAVE_UNIX_DOMAIN)
+
+    if (ngx_strcmp(value->data, "unix:") == 0) {
+        cidr->family = AF_UNIX;
+        return NGX_OK;
+    }
+
+#endif
+
+    switch (ngx_ptocidr(value, cidr)) {
+
+    case NGX_OK:
+        return NGX_OK;
+
+    case NGX_DONE:
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "low address bits of %V are meaningless", value);
+        return NGX_OK;
+
+    default:
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid address \"%V\" in \"bigcache_purge\": it "
+                           "must be an IP address, a network such as "
+                           "10.0.0.0/8, or \"unix:\"", value);
+        return NGX_ERROR;
+    }
+}
