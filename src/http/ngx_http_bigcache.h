@@ -74,6 +74,9 @@ typedef struct {
                                                    zone */
     size_t                            nremoving;
     ngx_http_bigcache_removing_t      removing_few[NGX_HTTP_BIGCACHE_REMOVING];
+    ngx_http_bigcache_removing_t      groups;   /* removals of groups under
+                                                   way, of any origin */
+    _Atomic uint64_t                  purges;   /* that may concern any page */
     _Atomic uint64_t                  clears;   /* of the store, closings and
                                                    openings */
     bigcache_hot_shm_t               *hot;      /* the rest of the zone */
@@ -397,12 +400,23 @@ ngx_int_t ngx_http_bigcache_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 ngx_http_bigcache_removing_t *ngx_http_bigcache_zone_removing(
     ngx_http_bigcache_zone_t *zone, const u_char *data, size_t len);
 
+/* the same for the removals of a tag's pages, whose keys begin with site */
+
+ngx_http_bigcache_removing_t *ngx_http_bigcache_zone_removing_group(
+    ngx_http_bigcache_zone_t *zone, ngx_str_t *site, const u_char *tag,
+    size_t len);
+
 /*
  * Returns a number that has changed if the page of a key, or another one, was
  * removed since.
  */
 uint64_t ngx_http_bigcache_zone_removals(ngx_http_bigcache_zone_t *zone,
     const u_char *data, size_t len);
+
+
+/* notes that pages were purged, any of which may be fetched just now */
+
+void ngx_http_bigcache_zone_purged(ngx_http_bigcache_zone_t *zone);
 
 
 /* worker: the stores of a process */

@@ -169,6 +169,19 @@ ngx_http_bigcache_zone_removing(ngx_http_bigcache_zone_t *zone,
 }
 
 
+ngx_http_bigcache_removing_t *
+ngx_http_bigcache_zone_removing_group(ngx_http_bigcache_zone_t *zone,
+    ngx_str_t *site, const u_char *tag, size_t len)
+{
+    uint64_t  hash;
+
+    hash = bigcache_hash(0, site->data, site->len);
+    hash = bigcache_hash(hash, tag, len);
+
+    return &zone->shm->removing[hash % zone->shm->nremoving];
+}
+
+
 uint64_t
 ngx_http_bigcache_zone_removals(ngx_http_bigcache_zone_t *zone,
     const u_char *data, size_t len)
@@ -178,7 +191,15 @@ ngx_http_bigcache_zone_removals(ngx_http_bigcache_zone_t *zone,
     removing = ngx_http_bigcache_zone_removing(zone, data, len);
 
     return atomic_load(&removing->removals)
+           + atomic_load(&zone->shm->purges)
            + atomic_load(&zone->shm->clears);
+}
+
+
+void
+ngx_http_bigcache_zone_purged(ngx_http_bigcache_zone_t *zone)
+{
+    atomic_fetch_add(&zone->shm->purges, 1);
 }
 
 

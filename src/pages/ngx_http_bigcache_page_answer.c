@@ -19,6 +19,7 @@
 #include "bigcache_date.h"
 #include "bigcache_field.h"
 #include "bigcache_pattern.h"
+#include "bigcache_tag_field.h"
 #include "bigcache_time.h"
 #include "ngx_http_bigcache_pages.h"
 
@@ -31,6 +32,10 @@
 
 #define NGX_HTTP_BIGCACHE_PAGE_TARGETED  1024
 
+/* seconds between log lines about tags */
+
+#define NGX_HTTP_BIGCACHE_PAGE_TAGS_LOG  60
+
 
 /* what is read of the fields of an answer */
 
@@ -41,6 +46,9 @@ typedef struct {
     u_char                    joined[2][NGX_HTTP_BIGCACHE_PAGE_TARGETED];
     ngx_str_t                 date;
     ngx_str_t                 encoding;
+    bigcache_tags_writer_t    tags;           /* data is NULL: there is no
+                                                 field for tags */
+    const char               *wrong;          /* with the tags, or NULL */
     unsigned                  aged:1;         /* there is an Age */
     unsigned                  accept:1;       /* Vary: Accept-Encoding */
 } ngx_http_bigcache_page_answer_t;
@@ -103,6 +111,25 @@ static void ngx_http_bigcache_page_answer_validator(
 static void ngx_http_bigcache_page_answer_encoding(
     ngx_http_bigcache_page_ctx_t *ctx,
     ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value);
+static void ngx_http_bigcache_page_answer_surrogate_key(
+    ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value);
+static void ngx_http_bigcache_page_answer_cache_tag(
+    ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value);
+static void ngx_http_bigcache_page_answer_xkey(
+    ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value);
+static void ngx_http_bigcache_page_answer_cache_groups(
+    ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value);
+static void ngx_http_bigcache_page_answer_tag(
+    ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, ngx_uint_t style,
+    bigcache_str_t *value);
+static ngx_int_t ngx_http_bigcache_page_answer_tags(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, ngx_uint_t kept);
 static void ngx_http_bigcache_page_answer_targeted(
     ngx_http_bigcache_page_answer_t *answer);
 static void ngx_http_bigcache_page_answer_conf(
@@ -154,6 +181,12 @@ static const ngx_http_bigcache_page_reader_t
       0 },
     { ngx_string("content-encoding"), ngx_http_bigcache_page_answer_encoding,
       0 },
+    { ngx_string("surrogate-key"), ngx_http_bigcache_page_answer_surrogate_key,
+      0 },
+    { ngx_string("cache-tag"), ngx_http_bigcache_page_answer_cache_tag, 0 },
+    { ngx_string("xkey"), ngx_http_bigcache_page_answer_xkey, 0 },
+    { ngx_string("cache-groups"), ngx_http_bigcache_page_answer_cache_groups,
+      0 },
 
     { ngx_null_string, NULL, 0 }
 };
@@ -163,6 +196,7 @@ bigcache_fresh_e
 ngx_http_bigcache_page_answer(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx, ngx_uint_t again)
 {
+    ngx_uint_t                        kept;
     bigcache_head_t                   head;
     bigcache_fresh_e                  why;
     bigcache_fresh_t                  fresh;
@@ -180,6 +214,10 @@ ngx_http_bigcache_page_answer(ngx_http_request_t *r,
 
     ngx_http_bigcache_page_answer_read(r, ctx, answer);
 
+    /* a 304 that names no tags leaves the page those that it has */
+
+    kept = (again && answer->tags.data == NULL);
+
     if (again) {
         ngx_http_bigcache_page_answer_stored(r, ctx, answer);
     }
@@ -191,6 +229,10 @@ ngx_http_bigcache_page_answer(ngx_http_request_t *r,
 
     if (why != BIGCACHE_FRESH_OK) {
         return why;
+    }
+
+    if (ngx_http_bigcache_page_answer_tags(r, ctx, answer, kept) != NGX_OK) {
+        return BIGCACHE_FRESH_UNKNOWN;
     }
 
     ngx_memzero(&head, sizeof(bigcache_head_t));
@@ -569,6 +611,105 @@ ngx_http_bigcache_page_answer_encoding(ngx_http_bigcache_page_ctx_t *ctx,
 {
     answer->encoding.data = (u_char *) value->data;
     answer->encoding.len = value->len;
+}
+
+
+static void
+ngx_http_bigcache_page_answer_surrogate_key(ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value)
+{
+    ngx_http_bigcache_page_answer_tag(ctx, answer, BIGCACHE_TAG_FIELD_SPACES,
+                                      value);
+}
+
+
+static void
+ngx_http_bigcache_page_answer_cache_tag(ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value)
+{
+    ngx_http_bigcache_page_answer_tag(ctx, answer, BIGCACHE_TAG_FIELD_COMMAS,
+                                      value);
+}
+
+
+static void
+ngx_http_bigcache_page_answer_xkey(ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value)
+{
+    ngx_http_bigcache_page_answer_tag(ctx, answer, BIGCACHE_TAG_FIELD_XKEY,
+                                      value);
+}
+
+
+static void
+ngx_http_bigcache_page_answer_cache_groups(ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value)
+{
+    ngx_http_bigcache_page_answer_tag(ctx, answer, BIGCACHE_TAG_FIELD_GROUPS,
+                                      value);
+}
+
+
+static void
+ngx_http_bigcache_page_answer_tag(ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, ngx_uint_t style,
+    bigcache_str_t *value)
+{
+    u_char      *data;
+    const char  *wrong;
+
+    if (answer->tags.data == NULL) {
+        data = ngx_palloc(ctx->request->pool, BIGCACHE_TAGS_BYTES);
+
+        if (data == NULL) {
+            answer->wrong = "out of memory";
+            return;
+        }
+
+        bigcache_tags_begin(&answer->tags, data);
+    }
+
+    wrong = bigcache_tag_field_add(&answer->tags, (unsigned) style, value);
+
+    if (wrong) {
+        answer->wrong = wrong;
+    }
+}
+
+
+/*
+ * Takes the tags for the page, those that it has if kept is set.  Without all
+ * of its tags a page is not stored: a purge by one of them would miss it.
+ */
+
+static ngx_int_t
+ngx_http_bigcache_page_answer_tags(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, ngx_uint_t kept)
+{
+    static time_t  logged;
+
+    if (kept) {
+        ctx->tags = ctx->page.tags;
+        return NGX_OK;
+    }
+
+    ctx->tags.data = answer->tags.data;
+    ctx->tags.len = answer->tags.len;
+
+    if (answer->wrong == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_time() - logged >= NGX_HTTP_BIGCACHE_PAGE_TAGS_LOG) {
+        logged = ngx_time();
+
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                      "bigcache: a page is not stored, %s: a purge by a tag "
+                      "would miss it", answer->wrong);
+    }
+
+    return NGX_DECLINED;
 }
 
 

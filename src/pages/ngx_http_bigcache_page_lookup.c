@@ -41,9 +41,15 @@ static ngx_int_t ngx_http_bigcache_page_lookup_wait(ngx_http_request_t *r,
 static void ngx_http_bigcache_page_lookup_run(ngx_http_bigcache_job_t *job);
 static void ngx_http_bigcache_page_lookup_done(ngx_http_bigcache_job_t *job);
 static void ngx_http_bigcache_page_lookup_late(ngx_event_t *ev);
-static void ngx_http_bigcache_page_lookup_found(
+static ngx_int_t ngx_http_bigcache_page_lookup_found(
     ngx_http_bigcache_page_ctx_t *ctx, bigcache_rc_t rc,
     bigcache_page_t *page);
+static ngx_uint_t ngx_http_bigcache_page_lookup_group(
+    ngx_http_bigcache_page_ctx_t *ctx, bigcache_page_t *page);
+static void ngx_http_bigcache_page_lookup_stale(
+    ngx_http_bigcache_page_ctx_t *ctx, int64_t since);
+static ngx_uint_t ngx_http_bigcache_page_lookup_under_way(
+    ngx_http_bigcache_removing_t *removing);
 
 
 /* until when no request of this worker waits, as ngx_current_msec */
@@ -85,9 +91,8 @@ ngx_http_bigcache_page_lookup(ngx_http_request_t *r,
     }
 
     bigcache_cache_peeked(ctx->conf->zone->cache);
-    ngx_http_bigcache_page_lookup_found(ctx, rc, &page);
 
-    return NGX_OK;
+    return ngx_http_bigcache_page_lookup_found(ctx, rc, &page);
 }
 
 
@@ -125,8 +130,17 @@ ngx_http_bigcache_page_lookup_same(ngx_http_bigcache_page_ctx_t *ctx)
 
     bigcache_page_free(&page);
 
-    return rc == BIGCACHE_AGAIN
-           || (rc == BIGCACHE_OK && page.version == ctx->page.version);
+    if (rc == BIGCACHE_AGAIN) {
+
+        /* it is not known: the page may be one of those that were purged */
+
+        return ctx->removals
+               == ngx_http_bigcache_zone_removals(ctx->conf->zone,
+                                                  ctx->url.data,
+                                                  ctx->url.len);
+    }
+
+    return rc == BIGCACHE_OK && page.version == ctx->page.version;
 }
 
 
@@ -138,8 +152,7 @@ ngx_http_bigcache_page_lookup_removing(ngx_http_bigcache_zone_t *zone,
 
     removing = ngx_http_bigcache_zone_removing(zone, key->data, key->len);
 
-    return atomic_load(&removing->n) > 0
-           && atomic_load(&removing->until) > bigcache_time_monotonic();
+    return ngx_http_bigcache_page_lookup_under_way(removing);
 }
 
 
@@ -239,8 +252,14 @@ ngx_http_bigcache_page_lookup_done(ngx_http_bigcache_job_t *job)
         || lookup->rc == BIGCACHE_EXPIRED)
     {
         ctx->latest = lookup->page.latest;
-        ngx_http_bigcache_page_lookup_found(ctx, lookup->rc, &lookup->page);
         ctx->step = NGX_HTTP_BIGCACHE_PAGE_DECIDE;
+
+        if (ngx_http_bigcache_page_lookup_found(ctx, lookup->rc,
+                                                &lookup->page)
+            != NGX_OK)
+        {
+            ngx_http_bigcache_page_pass(ctx, BIGCACHE_PAGE_METRIC_UNAVAILABLE);
+        }
 
     } else {
 
@@ -275,14 +294,17 @@ ngx_http_bigcache_page_lookup_late(ngx_event_t *ev)
 }
 
 
-/* a page that cannot be understood is none */
+/*
+ * A page that cannot be understood is none.  Returns NGX_OK; or NGX_BUSY if the
+ * page is being removed.
+ */
 
-static void
+static ngx_int_t
 ngx_http_bigcache_page_lookup_found(ngx_http_bigcache_page_ctx_t *ctx,
     bigcache_rc_t rc, bigcache_page_t *page)
 {
     if (rc != BIGCACHE_OK) {
-        return;
+        return NGX_OK;
     }
 
     if (page->kind != BIGCACHE_KIND_PAGE
@@ -290,9 +312,102 @@ ngx_http_bigcache_page_lookup_found(ngx_http_bigcache_page_ctx_t *ctx,
            == -1)
     {
         bigcache_page_free(page);
-        return;
+        return NGX_OK;
+    }
+
+    if (ngx_http_bigcache_page_lookup_group(ctx, page)) {
+        bigcache_page_free(page);
+        return NGX_BUSY;
     }
 
     ctx->page = *page;
     ctx->found = 1;
+
+    if (page->stale) {
+        ngx_http_bigcache_page_lookup_stale(ctx, page->stale);
+    }
+
+    return NGX_OK;
+}
+
+
+/* returns 1 if a group of the page is being removed, or 0 */
+
+static ngx_uint_t
+ngx_http_bigcache_page_lookup_group(ngx_http_bigcache_page_ctx_t *ctx,
+    bigcache_page_t *page)
+{
+    size_t                         at;
+    ngx_str_t                      site;
+    bigcache_str_t                 tag;
+    ngx_http_bigcache_zone_t      *zone;
+    ngx_http_bigcache_removing_t  *removing;
+
+    zone = ctx->conf->zone;
+
+    if (page->tags.len == 0
+        || !ngx_http_bigcache_page_lookup_under_way(&zone->shm->groups)
+        || ngx_http_bigcache_page_key_site(ctx->conf, &ctx->url, &site)
+           != NGX_OK)
+    {
+        return 0;
+    }
+
+    at = 0;
+
+    while (bigcache_tags_next(&page->tags, &at, &tag)) {
+
+        removing = ngx_http_bigcache_zone_removing_group(zone, &site, tag.data,
+                                                         tag.len);
+
+        if (ngx_http_bigcache_page_lookup_under_way(removing)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/*
+ * A soft purge ends the time for which the page is fresh.  Whoever asks for it
+ * wants the page to be used meanwhile, so the configuration may allow that for
+ * longer than the answer does.
+ */
+
+static void
+ngx_http_bigcache_page_lookup_stale(ngx_http_bigcache_page_ctx_t *ctx,
+    int64_t since)
+{
+    bigcache_head_t                *head;
+    ngx_http_bigcache_page_conf_t  *conf;
+
+    head = &ctx->head;
+    conf = ctx->conf;
+
+    if (since >= head->fresh_until) {
+
+        /* it was stale already */
+
+        return;
+    }
+
+    head->fresh_until = since;
+
+    if (conf->stale_while_revalidate > (time_t) head->stale_while_revalidate) {
+        head->stale_while_revalidate = (uint32_t) conf->stale_while_revalidate;
+    }
+
+    if (conf->stale_if_error > (time_t) head->stale_if_error) {
+        head->stale_if_error = (uint32_t) conf->stale_if_error;
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_bigcache_page_lookup_under_way(
+    ngx_http_bigcache_removing_t *removing)
+{
+    return atomic_load(&removing->n) > 0
+           && atomic_load(&removing->until) > bigcache_time_monotonic();
 }

@@ -44,6 +44,7 @@ typedef struct {
     u_char                    *names;     /* of fields that the page varies
                                              by, as a head, or NULL */
     size_t                     names_len;
+    bigcache_str_t             tags;
     bigcache_data_t            body;
     u_char                    *memory;    /* of it, or NULL */
     uint64_t                   unpacked;
@@ -186,7 +187,7 @@ ngx_http_bigcache_page_put_create(ngx_http_request_t *r,
     }
 
     put = ngx_calloc(sizeof(ngx_http_bigcache_page_put_t) + ctx->url.len
-                     + key.len + BIGCACHE_HEAD_MAX
+                     + key.len + ctx->tags.len + BIGCACHE_HEAD_MAX
                      + (ctx->vary->n ? BIGCACHE_HEAD_MAX : 0),
                      r->connection->log);
     if (put == NULL) {
@@ -202,6 +203,12 @@ ngx_http_bigcache_page_put_create(ngx_http_request_t *r,
     put->key.data = p;
     put->key.len = key.len;
     p = ngx_cpymem(p, key.data, key.len);
+
+    if (ctx->tags.len) {
+        put->tags.data = p;
+        put->tags.len = ctx->tags.len;
+        p = ngx_cpymem(p, ctx->tags.data, ctx->tags.len);
+    }
 
     put->head = p;
     put->head_len = ctx->writer.len;
@@ -377,6 +384,7 @@ ngx_http_bigcache_page_put_page(ngx_http_bigcache_page_put_t *put)
     p.kind = BIGCACHE_KIND_PAGE;
     p.type.data = put->head;
     p.type.len = put->head_len;
+    p.tags = put->tags;
     p.expire = put->expire;
     p.expect = put->expect;
     p.origin = put->origin;
