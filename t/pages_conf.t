@@ -94,14 +94,19 @@ refused("bigcache_pages main; bigcache_purge $$_[0];", $$_[1]) for
     [ 'GET from 127.0.0.1' => qr/would purge each page .*needs "strip="/ ],
     [ 'GET strip=purge from ::1' => qr{must be a path such as /purge} ],
     [ 'GET strip=/purge/ from ::1' => qr/without a slash at the end/ ],
+    [ 'PURGE zone=none from ::1' => qr/"bigcache_purge" zone "none" is unknown/ ],
+    [ 'PURGE zone= from ::1' => qr/invalid parameter "zone="/ ],
+    [ 'PURGE soft=1 from ::1' => qr/invalid parameter "soft=1"/ ],
+    [ 'zone=main from ::1' => qr/needs a method, such as PURGE/ ],
     [ 'off from 127.0.0.1' => qr/invalid method "off"/ ],
     [ 'off; bigcache_purge PURGE from ::1' => qr/is duplicate/ ],
     [ 'PURGE from ::1; bigcache_purge off' => qr/is duplicate/ ];
 
-accepted("bigcache_pages main; bigcache_purge $_;") for 'off',
+accepted("bigcache_purge $_;") for 'off',
     'PURGE from 127.0.0.1', 'PURGE from 10.0.0.0/8 ::1 2001:db8::/32 unix:',
     'PURGE PURGEKEYS from 127.0.0.1; bigcache_purge BAN from ::1',
-    'GET HEAD PURGE strip=/purge from 127.0.0.1';
+    'GET HEAD PURGE strip=/purge from 127.0.0.1',
+    'PURGE zone=main from 127.0.0.1; bigcache_pages off';
 
 like +($t->nginx_t(conf_of(
     'bigcache_pages main; bigcache_purge PURGE from 10.0.0.1/8;')))[1],

@@ -68,6 +68,11 @@ $t->conf(size => '16m', location => 'bigcache_pages off;',
         location /denied/ { deny all; $pass }
         location /key/ { bigcache_page_key \$host\$uri; $pass }
         location /off/ { bigcache_pages off; $pass }
+        location /zone/ {
+            bigcache_pages off;
+            bigcache_purge PURGE zone=main from 127.0.0.1;
+            $pass
+        }
         location /purge/ {
             bigcache_purge GET PURGE strip=/purge from 127.0.0.1;
         }
@@ -190,6 +195,11 @@ is $r->body, '{"purged":1}', 'a body does not matter';
 
 store('/try/a');
 is purged('/try/a'), 1, 'behind try_files';
+
+store('/zone', Host => 'zone');
+is purged('/zone/*', Host => 'zone'), 0, 'zone=, without pages';
+is purged('/zone/a', Host => 'zone'), 0, 'zone=, without pages';
+is $o->requests('/zone/a'), 0, 'zone=: not the upstream';
 
 store('/key/a');
 is purged('/key/a'), 1, 'bigcache_page_key';

@@ -136,6 +136,10 @@ ngx_http_bigcache_page_conf_merge(ngx_conf_t *cf, void *parent, void *child)
         conf->stale = NGX_HTTP_BIGCACHE_PAGE_CONF_STALE;
     }
 
+    if (ngx_http_bigcache_page_purger_check(cf, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     return conf->shm_zone ? ngx_http_bigcache_page_conf_zone(cf, conf)
                           : NGX_CONF_OK;
 }

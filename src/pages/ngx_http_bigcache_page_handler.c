@@ -81,14 +81,14 @@ ngx_http_bigcache_page_handler(ngx_http_request_t *r)
             }
         }
 
+        if (ngx_http_bigcache_page_purge(r, conf) == NGX_OK) {
+            return NGX_OK;
+        }
+
         /* what auth_request and mirror ask for is not a page for a client */
 
         if (conf->zone == NULL || (r != r->main && r->header_only)) {
             return NGX_DECLINED;
-        }
-
-        if (ngx_http_bigcache_page_purge(r, conf) == NGX_OK) {
-            return NGX_OK;
         }
 
         rc = ngx_http_bigcache_page_handler_start(r, conf, former, &ctx);

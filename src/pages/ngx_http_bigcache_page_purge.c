@@ -32,7 +32,7 @@ typedef struct {
 
 static ngx_int_t ngx_http_bigcache_page_purge_content(ngx_http_request_t *r);
 static ngx_int_t ngx_http_bigcache_page_purge_post(ngx_http_request_t *r,
-    ngx_http_bigcache_page_conf_t *conf,
+    ngx_http_bigcache_zone_t *zone,
     ngx_http_bigcache_page_selectors_t *selectors);
 static ngx_uint_t ngx_http_bigcache_page_purge_async(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_bigcache_page_purge_prefers(ngx_str_t *line);
@@ -45,17 +45,17 @@ static ngx_int_t ngx_http_bigcache_page_purge_failed(ngx_http_request_t *r,
     ngx_uint_t status, const char *detail);
 static ngx_int_t ngx_http_bigcache_page_purge_send(ngx_http_request_t *r,
     ngx_uint_t status, ngx_str_t *body);
-static void ngx_http_bigcache_page_purge_count(ngx_http_request_t *r,
-    bigcache_page_metric_e metric);
+static void ngx_http_bigcache_page_purge_count(
+    ngx_http_bigcache_zone_t *zone, bigcache_page_metric_e metric);
 
 
 ngx_int_t
 ngx_http_bigcache_page_purge(ngx_http_request_t *r,
     ngx_http_bigcache_page_conf_t *conf)
 {
-    ngx_str_t  strip;
+    ngx_http_bigcache_page_purger_t  *purger;
 
-    if (ngx_http_bigcache_page_purger_find(r, conf, &strip) == NGX_DECLINED) {
+    if (ngx_http_bigcache_page_purger_find(r, conf, &purger) == NGX_DECLINED) {
         return NGX_DECLINED;
     }
 
@@ -69,9 +69,10 @@ static ngx_int_t
 ngx_http_bigcache_page_purge_content(ngx_http_request_t *r)
 {
     ngx_int_t                            rc;
-    ngx_str_t                            strip;
     const char                          *wrong;
+    ngx_http_bigcache_zone_t            *zone;
     ngx_http_bigcache_page_conf_t       *conf;
+    ngx_http_bigcache_page_purger_t     *purger;
     ngx_http_bigcache_page_selectors_t  *selectors;
 
     conf = ngx_http_get_module_loc_conf(r, ngx_http_bigcache_pages_module);
@@ -82,20 +83,29 @@ ngx_http_bigcache_page_purge_content(ngx_http_request_t *r)
         return rc;
     }
 
-    if (ngx_http_bigcache_page_purger_find(r, conf, &strip) != NGX_OK) {
+    rc = ngx_http_bigcache_page_purger_find(r, conf, &purger);
+
+    if (rc == NGX_DECLINED) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    zone = ngx_http_bigcache_page_purger_zone(conf, purger);
+
+    if (rc != NGX_OK) {
 
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "bigcache: a purge is refused, \"bigcache_purge\" does "
                       "not name the address of the client");
 
-        ngx_http_bigcache_page_purge_count(r,
+        ngx_http_bigcache_page_purge_count(zone,
                                           BIGCACHE_PAGE_METRIC_PURGE_REFUSED);
 
         return ngx_http_bigcache_page_purge_failed(r, NGX_HTTP_FORBIDDEN,
                                       "this address may not purge anything");
     }
 
-    wrong = ngx_http_bigcache_page_selectors(r, conf, &strip, &selectors);
+    wrong = ngx_http_bigcache_page_selectors(r, conf, &purger->strip,
+                                             &selectors);
 
     if (wrong) {
         ngx_http_bigcache_page_selectors_free(selectors);
@@ -104,7 +114,7 @@ ngx_http_bigcache_page_purge_content(ngx_http_request_t *r)
                                                    wrong);
     }
 
-    return ngx_http_bigcache_page_purge_post(r, conf, selectors);
+    return ngx_http_bigcache_page_purge_post(r, zone, selectors);
 }
 
 
@@ -112,7 +122,7 @@ ngx_http_bigcache_page_purge_content(ngx_http_request_t *r)
 
 static ngx_int_t
 ngx_http_bigcache_page_purge_post(ngx_http_request_t *r,
-    ngx_http_bigcache_page_conf_t *conf,
+    ngx_http_bigcache_zone_t *zone,
     ngx_http_bigcache_page_selectors_t *selectors)
 {
     ngx_pool_cleanup_t              *cln;
@@ -129,16 +139,16 @@ ngx_http_bigcache_page_purge_post(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    purge->job.zone = conf->zone;
+    purge->job.zone = zone;
     purge->job.run = ngx_http_bigcache_page_purge_run;
     purge->job.done = ngx_http_bigcache_page_purge_done;
     purge->job.large = 1;
     purge->request = r;
     purge->selectors = selectors;
-    purge->op.cache = conf->zone->cache;
+    purge->op.cache = zone->cache;
     purge->op.async = ngx_http_bigcache_page_purge_async(r);
 
-    if (conf->zone->cache == NULL
+    if (zone->cache == NULL
         || ngx_http_bigcache_job_post(&purge->job) != NGX_OK)
     {
         ngx_http_bigcache_page_selectors_free(selectors);
@@ -313,7 +323,8 @@ ngx_http_bigcache_page_purge_result(ngx_http_request_t *r,
         return ngx_http_bigcache_page_purge_failed(r, status, detail);
     }
 
-    ngx_http_bigcache_page_purge_count(r, BIGCACHE_PAGE_METRIC_PURGES);
+    ngx_http_bigcache_page_purge_count(purge->job.zone,
+                                       BIGCACHE_PAGE_METRIC_PURGES);
 
     if (purge->op.async) {
         return ngx_http_bigcache_page_purge_send(r, NGX_HTTP_ACCEPTED,
@@ -415,13 +426,9 @@ ngx_http_bigcache_page_purge_send(ngx_http_request_t *r, ngx_uint_t status,
 
 
 static void
-ngx_http_bigcache_page_purge_count(ngx_http_request_t *r,
+ngx_http_bigcache_page_purge_count(ngx_http_bigcache_zone_t *zone,
     bigcache_page_metric_e metric)
 {
-    ngx_http_bigcache_page_conf_t  *conf;
-
-    conf = ngx_http_get_module_loc_conf(r, ngx_http_bigcache_pages_module);
-
-    bigcache_page_metrics_add(&conf->zone->shm->pages, (unsigned) ngx_worker,
+    bigcache_page_metrics_add(&zone->shm->pages, (unsigned) ngx_worker,
                               metric);
 }

@@ -18,24 +18,27 @@
 
 
 static ngx_int_t ngx_http_bigcache_page_purger_method(ngx_conf_t *cf,
-    ngx_http_bigcache_page_conf_t *pcf, ngx_str_t *name, ngx_str_t *strip,
-    ngx_array_t *addresses);
+    ngx_http_bigcache_page_conf_t *pcf, ngx_str_t *name,
+    ngx_http_bigcache_page_purger_t *given);
+static ngx_int_t ngx_http_bigcache_page_purger_parameter(ngx_conf_t *cf,
+    ngx_str_t *value, ngx_http_bigcache_page_purger_t *given);
 static ngx_int_t ngx_http_bigcache_page_purger_strip(ngx_conf_t *cf,
     ngx_str_t *value, ngx_str_t *strip);
 static ngx_int_t ngx_http_bigcache_page_purger_address(ngx_conf_t *cf,
     ngx_str_t *value, ngx_array_t *addresses);
 
 
-/* METHOD ... [strip=prefix] from address ...; or off; may be repeated */
+/* METHOD ... [zone=name] [strip=path] from address ...; or off; repeated */
 
 char *
 ngx_http_bigcache_page_purger(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_bigcache_page_conf_t *pcf = conf;
 
-    ngx_str_t    *value, strip;
-    ngx_uint_t    i, from;
-    ngx_array_t  *addresses;
+    ngx_int_t                         rc;
+    ngx_str_t                        *value;
+    ngx_uint_t                        i, n, from;
+    ngx_http_bigcache_page_purger_t   given;
 
     if (pcf->purgers == NULL) {
         return "is duplicate";
@@ -68,77 +71,111 @@ ngx_http_bigcache_page_purger(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "needs \"from\" and the addresses of clients that may purge";
     }
 
-    addresses = ngx_array_create(cf->pool, 4, sizeof(ngx_cidr_t));
-    if (addresses == NULL) {
+    ngx_memzero(&given, sizeof(ngx_http_bigcache_page_purger_t));
+
+    given.addresses = ngx_array_create(cf->pool, 4, sizeof(ngx_cidr_t));
+    if (given.addresses == NULL) {
         return NGX_CONF_ERROR;
     }
 
     for (i = from + 1; i < cf->args->nelts; i++) {
-        if (ngx_http_bigcache_page_purger_address(cf, &value[i], addresses)
+        if (ngx_http_bigcache_page_purger_address(cf, &value[i],
+                                                  given.addresses)
             != NGX_OK)
         {
             return NGX_CONF_ERROR;
         }
     }
 
-    ngx_str_null(&strip);
+    /* the parameters first: what stands there are methods or parameters */
 
     for (i = 1; i < from; i++) {
-
-        if (ngx_strncmp(value[i].data, "strip=", 6) == 0
-            && ngx_http_bigcache_page_purger_strip(cf, &value[i], &strip)
-               != NGX_OK)
+        if (ngx_http_bigcache_page_purger_parameter(cf, &value[i], &given)
+            == NGX_ERROR)
         {
             return NGX_CONF_ERROR;
         }
     }
 
+    n = 0;
+
     for (i = 1; i < from; i++) {
 
-        if (ngx_strncmp(value[i].data, "strip=", 6) != 0
-            && ngx_http_bigcache_page_purger_method(cf, pcf, &value[i],
-                                                    &strip, addresses)
-               != NGX_OK)
-        {
+        if (ngx_strlchr(value[i].data, value[i].data + value[i].len, '=')) {
+            continue;
+        }
+
+        rc = ngx_http_bigcache_page_purger_method(cf, pcf, &value[i], &given);
+        if (rc != NGX_OK) {
             return NGX_CONF_ERROR;
+        }
+
+        n++;
+    }
+
+    return n ? NGX_CONF_OK : "needs a method, such as PURGE, before \"from\"";
+}
+
+
+ngx_int_t
+ngx_http_bigcache_page_purger_check(ngx_conf_t *cf,
+    ngx_http_bigcache_page_conf_t *conf)
+{
+    ngx_uint_t                        i;
+    ngx_http_bigcache_page_purger_t  *purger;
+
+    if (conf->purgers == NULL) {
+        return NGX_OK;
+    }
+
+    purger = conf->purgers->elts;
+
+    for (i = 0; i < conf->purgers->nelts; i++) {
+
+        if (purger[i].shm_zone && purger[i].shm_zone->data == NULL) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"bigcache_purge\" zone \"%V\" is unknown",
+                               &purger[i].shm_zone->shm.name);
+            return NGX_ERROR;
         }
     }
 
-    return NGX_CONF_OK;
+    return NGX_OK;
 }
 
 
 ngx_int_t
 ngx_http_bigcache_page_purger_find(ngx_http_request_t *r,
-    ngx_http_bigcache_page_conf_t *conf, ngx_str_t *strip)
+    ngx_http_bigcache_page_conf_t *conf,
+    ngx_http_bigcache_page_purger_t **purger)
 {
     ngx_int_t                         rc;
     ngx_uint_t                        i;
-    ngx_http_bigcache_page_purger_t  *purger;
+    ngx_http_bigcache_page_purger_t  *p;
 
     if (conf->purgers == NULL || r != r->main) {
         return NGX_DECLINED;
     }
 
     rc = NGX_DECLINED;
-    purger = conf->purgers->elts;
+    p = conf->purgers->elts;
 
-    for (i = 0; i < conf->purgers->nelts; i++) {
+    for (i = 0; i < conf->purgers->nelts; i++, p++) {
 
-        if (purger[i].method.len != r->method_name.len
-            || ngx_strncmp(purger[i].method.data, r->method_name.data,
+        if (p->method.len != r->method_name.len
+            || ngx_strncmp(p->method.data, r->method_name.data,
                            r->method_name.len)
-               != 0)
+               != 0
+            || ngx_http_bigcache_page_purger_zone(conf, p) == NULL)
         {
             continue;
         }
 
+        *purger = p;
+
         /* realip has put the client's own address there */
 
-        if (ngx_cidr_match(r->connection->sockaddr, purger[i].addresses)
-            == NGX_OK)
-        {
-            *strip = purger[i].strip;
+        if (ngx_cidr_match(r->connection->sockaddr, p->addresses) == NGX_OK) {
             return NGX_OK;
         }
 
@@ -149,10 +186,18 @@ ngx_http_bigcache_page_purger_find(ngx_http_request_t *r,
 }
 
 
+ngx_http_bigcache_zone_t *
+ngx_http_bigcache_page_purger_zone(ngx_http_bigcache_page_conf_t *conf,
+    ngx_http_bigcache_page_purger_t *purger)
+{
+    return purger->shm_zone ? purger->shm_zone->data : conf->zone;
+}
+
+
 static ngx_int_t
 ngx_http_bigcache_page_purger_method(ngx_conf_t *cf,
-    ngx_http_bigcache_page_conf_t *pcf, ngx_str_t *name, ngx_str_t *strip,
-    ngx_array_t *addresses)
+    ngx_http_bigcache_page_conf_t *pcf, ngx_str_t *name,
+    ngx_http_bigcache_page_purger_t *given)
 {
     ngx_uint_t                        i;
     ngx_http_bigcache_page_purger_t  *purger;
@@ -175,7 +220,7 @@ ngx_http_bigcache_page_purger_method(ngx_conf_t *cf,
         }
     }
 
-    for (i = 0; strip->len == 0 && usual[i].len; i++) {
+    for (i = 0; given->strip.len == 0 && usual[i].len; i++) {
 
         if (name->len == usual[i].len
             && ngx_strncmp(name->data, usual[i].data, name->len) == 0)
@@ -202,11 +247,43 @@ ngx_http_bigcache_page_purger_method(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
+    *purger = *given;
     purger->method = *name;
-    purger->strip = *strip;
-    purger->addresses = addresses;
 
     return NGX_OK;
+}
+
+
+/* returns NGX_OK, NGX_DECLINED if it is a method, or NGX_ERROR */
+
+static ngx_int_t
+ngx_http_bigcache_page_purger_parameter(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_http_bigcache_page_purger_t *given)
+{
+    ngx_str_t  name;
+
+    if (ngx_strncmp(value->data, "strip=", 6) == 0) {
+        return ngx_http_bigcache_page_purger_strip(cf, value, &given->strip);
+    }
+
+    if (ngx_strncmp(value->data, "zone=", 5) == 0 && value->len > 5) {
+
+        name.data = value->data + 5;
+        name.len = value->len - 5;
+
+        given->shm_zone = ngx_shared_memory_add(cf, &name, 0,
+                                                &ngx_http_bigcache_module);
+
+        return given->shm_zone ? NGX_OK : NGX_ERROR;
+    }
+
+    if (ngx_strlchr(value->data, value->data + value->len, '=')) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
+                           value);
+        return NGX_ERROR;
+    }
+
+    return NGX_DECLINED;
 }
 
 

@@ -95,6 +95,8 @@ typedef struct {
 
 typedef struct {
     ngx_str_t                         method;
+    ngx_shm_zone_t                   *shm_zone;   /* NULL: that of the pages
+                                                     of the location */
     ngx_str_t                         strip;      /* off the URI, or empty */
     ngx_array_t                      *addresses;  /* ngx_cidr_t */
 } ngx_http_bigcache_page_purger_t;
@@ -620,12 +622,25 @@ void ngx_http_bigcache_page_invalidate_stored(ngx_http_request_t *r,
 char *ngx_http_bigcache_page_purger(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
+/* returns NGX_OK; or NGX_ERROR, and logs which of its zones is unknown */
+
+ngx_int_t ngx_http_bigcache_page_purger_check(ngx_conf_t *cf,
+    ngx_http_bigcache_page_conf_t *conf);
+
 /*
- * Returns NGX_OK if the request may purge, and *strip; NGX_HTTP_FORBIDDEN; or
- * NGX_DECLINED if its method is none that purges.
+ * Returns NGX_OK if the request may purge, and *purger by which;
+ * NGX_HTTP_FORBIDDEN, and *purger by which not; or NGX_DECLINED if its method
+ * is none that purges here.
  */
 ngx_int_t ngx_http_bigcache_page_purger_find(ngx_http_request_t *r,
-    ngx_http_bigcache_page_conf_t *conf, ngx_str_t *strip);
+    ngx_http_bigcache_page_conf_t *conf,
+    ngx_http_bigcache_page_purger_t **purger);
+
+/* returns the zone whose pages it purges, or NULL */
+
+ngx_http_bigcache_zone_t *ngx_http_bigcache_page_purger_zone(
+    ngx_http_bigcache_page_conf_t *conf,
+    ngx_http_bigcache_page_purger_t *purger);
 
 /*
  * purge: returns NGX_OK, then the request is going to be answered; or
