@@ -33,11 +33,11 @@
 typedef struct {
     ngx_http_bigcache_job_t        job;
     ngx_http_bigcache_removing_t  *removing;  /* NULL: it is not marked */
-    ngx_http_bigcache_removing_t  *groups;    /* NULL: it is no group */
     uint64_t                       expect;    /* of a stored page, or any */
     bigcache_str_t                 key;       /* or how those of an origin
                                                  begin */
-    bigcache_str_t                 tag;       /* of a group */
+    bigcache_str_t                 groups;    /* of the origin, encoded as
+                                                 tags; len 0: a page */
     bigcache_rc_t                  rc;
     u_char                         data[];
 } ngx_http_bigcache_page_invalidate_t;
@@ -53,15 +53,17 @@ static void ngx_http_bigcache_page_invalidate_location(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx, ngx_str_t *value);
 static void ngx_http_bigcache_page_invalidate_groups(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx, ngx_str_t *value);
-static void ngx_http_bigcache_page_invalidate_group(ngx_http_request_t *r,
-    ngx_http_bigcache_page_conf_t *conf, ngx_str_t *site,
-    const bigcache_str_t *tag);
+static void ngx_http_bigcache_page_invalidate_some(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx, bigcache_tags_writer_t *writer);
 static void ngx_http_bigcache_page_invalidate_key(ngx_http_request_t *r,
     ngx_http_bigcache_page_conf_t *conf, ngx_str_t *key, uint64_t expect);
 static ngx_http_bigcache_page_invalidate_t *
     ngx_http_bigcache_page_invalidate_create(ngx_http_request_t *r,
-    ngx_http_bigcache_page_conf_t *conf, ngx_str_t *key,
-    const bigcache_str_t *tag);
+    ngx_http_bigcache_page_conf_t *conf, ngx_str_t *key, const u_char *groups,
+    size_t len);
+static void ngx_http_bigcache_page_invalidate_mark(
+    ngx_http_bigcache_page_invalidate_t *invalidate,
+    void (*mark)(ngx_http_bigcache_removing_t *removing));
 static void ngx_http_bigcache_page_invalidate_begin(
     ngx_http_bigcache_removing_t *removing);
 static void ngx_http_bigcache_page_invalidate_end(
@@ -70,6 +72,9 @@ static void ngx_http_bigcache_page_invalidate_post(
     ngx_http_bigcache_page_invalidate_t *invalidate);
 static void ngx_http_bigcache_page_invalidate_run(
     ngx_http_bigcache_job_t *job);
+static bigcache_rc_t ngx_http_bigcache_page_invalidate_purge(
+    ngx_http_bigcache_page_invalidate_t *invalidate,
+    bigcache_selectors_t *list);
 static void ngx_http_bigcache_page_invalidate_done(
     ngx_http_bigcache_job_t *job);
 
@@ -156,52 +161,68 @@ static void
 ngx_http_bigcache_page_invalidate_groups(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx, ngx_str_t *value)
 {
-    size_t           at;
-    u_char           data[BIGCACHE_TAG_FIELD_DATA];
-    ngx_str_t        site;
-    bigcache_str_t   line, tag;
+    size_t                   at;
+    u_char                  *tags, data[BIGCACHE_TAG_FIELD_DATA];
+    bigcache_str_t           line, group;
+    bigcache_tags_writer_t   writer;
 
-    if (ngx_http_bigcache_page_key_site(ctx->conf, &ctx->url, &site) != NGX_OK)
-    {
+    tags = ngx_palloc(r->pool, BIGCACHE_TAGS_BYTES);
+    if (tags == NULL) {
         return;
     }
+
+    bigcache_tags_begin(&writer, tags);
 
     line.data = value->data;
     line.len = value->len;
     at = 0;
 
     while (bigcache_tag_field_next(BIGCACHE_TAG_FIELD_GROUPS, &line, &at, data,
-                                   &tag))
+                                   &group))
     {
-        /* no page has a longer one */
-
-        if (tag.len <= BIGCACHE_TAG_MAX) {
-            ngx_http_bigcache_page_invalidate_group(r, ctx->conf, &site, &tag);
+        if (writer.n == BIGCACHE_TAGS_MAX) {
+            ngx_http_bigcache_page_invalidate_some(r, ctx, &writer);
+            bigcache_tags_begin(&writer, tags);
         }
+
+        /* one that is too long is that of no page */
+
+        (void) bigcache_tags_add(&writer, &group);
+    }
+
+    if (writer.n) {
+        ngx_http_bigcache_page_invalidate_some(r, ctx, &writer);
     }
 }
 
 
 static void
-ngx_http_bigcache_page_invalidate_group(ngx_http_request_t *r,
-    ngx_http_bigcache_page_conf_t *conf, ngx_str_t *site,
-    const bigcache_str_t *tag)
+ngx_http_bigcache_page_invalidate_some(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx, bigcache_tags_writer_t *writer)
 {
+    ngx_str_t                             site;
+    ngx_http_bigcache_zone_t             *zone;
     ngx_http_bigcache_page_invalidate_t  *invalidate;
 
-    invalidate = ngx_http_bigcache_page_invalidate_create(r, conf, site, tag);
+    if (ngx_http_bigcache_page_key_site(ctx->conf, &ctx->url, &site) != NGX_OK)
+    {
+        return;
+    }
+
+    invalidate = ngx_http_bigcache_page_invalidate_create(r, ctx->conf, &site,
+                                                  writer->data, writer->len);
     if (invalidate == NULL) {
         return;
     }
 
-    invalidate->removing = ngx_http_bigcache_zone_removing_group(conf->zone,
-                                                   site, tag->data, tag->len);
-    invalidate->groups = &conf->zone->shm->groups;
+    zone = ctx->conf->zone;
 
-    ngx_http_bigcache_page_invalidate_begin(invalidate->removing);
-    ngx_http_bigcache_page_invalidate_begin(invalidate->groups);
+    /* a reader looks at the single groups only if the first says so */
 
-    ngx_http_bigcache_zone_purged(conf->zone);
+    ngx_http_bigcache_page_invalidate_mark(invalidate,
+                                     ngx_http_bigcache_page_invalidate_begin);
+    ngx_http_bigcache_page_invalidate_begin(&zone->shm->groups);
+    ngx_http_bigcache_zone_purged(zone);
 
     ngx_http_bigcache_page_invalidate_post(invalidate);
 }
@@ -211,13 +232,10 @@ static void
 ngx_http_bigcache_page_invalidate_key(ngx_http_request_t *r,
     ngx_http_bigcache_page_conf_t *conf, ngx_str_t *key, uint64_t expect)
 {
-    bigcache_str_t                        none;
     ngx_http_bigcache_page_invalidate_t  *invalidate;
 
-    none.len = 0;
-    none.data = NULL;
-
-    invalidate = ngx_http_bigcache_page_invalidate_create(r, conf, key, &none);
+    invalidate = ngx_http_bigcache_page_invalidate_create(r, conf, key, NULL,
+                                                          0);
     if (invalidate == NULL) {
         return;
     }
@@ -237,14 +255,14 @@ ngx_http_bigcache_page_invalidate_key(ngx_http_request_t *r,
 
 static ngx_http_bigcache_page_invalidate_t *
 ngx_http_bigcache_page_invalidate_create(ngx_http_request_t *r,
-    ngx_http_bigcache_page_conf_t *conf, ngx_str_t *key,
-    const bigcache_str_t *tag)
+    ngx_http_bigcache_page_conf_t *conf, ngx_str_t *key, const u_char *groups,
+    size_t len)
 {
     u_char                               *p;
     ngx_http_bigcache_page_invalidate_t  *invalidate;
 
     invalidate = ngx_calloc(sizeof(ngx_http_bigcache_page_invalidate_t)
-                            + key->len + tag->len, r->connection->log);
+                            + key->len + len, r->connection->log);
     if (invalidate == NULL) {
         return NULL;
     }
@@ -260,14 +278,33 @@ ngx_http_bigcache_page_invalidate_create(ngx_http_request_t *r,
     invalidate->key.len = key->len;
     p = ngx_cpymem(p, key->data, key->len);
 
-    invalidate->tag.data = p;
-    invalidate->tag.len = tag->len;
-
-    if (tag->len) {
-        ngx_memcpy(p, tag->data, tag->len);
+    if (len) {
+        invalidate->groups.data = p;
+        invalidate->groups.len = len;
+        ngx_memcpy(p, groups, len);
     }
 
     return invalidate;
+}
+
+
+static void
+ngx_http_bigcache_page_invalidate_mark(
+    ngx_http_bigcache_page_invalidate_t *invalidate,
+    void (*mark)(ngx_http_bigcache_removing_t *removing))
+{
+    size_t           at;
+    ngx_str_t        site;
+    bigcache_str_t   group;
+
+    site.data = (u_char *) invalidate->key.data;
+    site.len = invalidate->key.len;
+    at = 0;
+
+    while (bigcache_tags_next(&invalidate->groups, &at, &group)) {
+        mark(ngx_http_bigcache_zone_removing_group(invalidate->job.zone, &site,
+                                                   group.data, group.len));
+    }
 }
 
 
@@ -315,8 +352,6 @@ ngx_http_bigcache_page_invalidate_post(
 static void
 ngx_http_bigcache_page_invalidate_run(ngx_http_bigcache_job_t *job)
 {
-    uint64_t                              n, expired;
-    bigcache_selector_t                   selector;
     bigcache_selectors_t                 *list;
     ngx_http_bigcache_page_invalidate_t  *invalidate;
 
@@ -334,25 +369,59 @@ ngx_http_bigcache_page_invalidate_run(ngx_http_bigcache_job_t *job)
         return;
     }
 
+    invalidate->rc = ngx_http_bigcache_page_invalidate_purge(invalidate, list);
+
+    free(list);
+}
+
+
+/* all variants of a URL, or the pages of an origin in one of the groups */
+
+static bigcache_rc_t
+ngx_http_bigcache_page_invalidate_purge(
+    ngx_http_bigcache_page_invalidate_t *invalidate,
+    bigcache_selectors_t *list)
+{
+    size_t                at;
+    uint64_t              n, expired;
+    bigcache_rc_t         rc;
+    bigcache_cache_t     *cache;
+    bigcache_selector_t   selector;
+
+    cache = invalidate->job.zone->cache;
+    n = 0;
+    expired = 0;
+    at = 0;
+
     ngx_memzero(&selector, sizeof(bigcache_selector_t));
-
-    /* all variants of a URL, or all pages of an origin in a group */
-
-    selector.flags = invalidate->groups ? 0 : BIGCACHE_SELECTOR_EXACT;
     selector.prefix = invalidate->key;
-    selector.tag = invalidate->tag;
 
     bigcache_selectors_init(list);
 
-    n = 0;
-    expired = 0;
+    if (invalidate->groups.len == 0) {
+        selector.flags = BIGCACHE_SELECTOR_EXACT;
+        (void) bigcache_selectors_add(list, &selector);
 
-    if (bigcache_selectors_add(list, &selector)) {
-        invalidate->rc = bigcache_cache_purge(job->zone->cache, list, 0, &n,
-                                              &expired);
+        return bigcache_cache_purge(cache, list, 0, &n, &expired);
     }
 
-    free(list);
+    while (bigcache_tags_next(&invalidate->groups, &at, &selector.tag)) {
+
+        if (bigcache_selectors_add(list, &selector)) {
+            continue;
+        }
+
+        rc = bigcache_cache_purge(cache, list, 0, &n, &expired);
+
+        if (rc != BIGCACHE_OK) {
+            return rc;
+        }
+
+        bigcache_selectors_init(list);
+        (void) bigcache_selectors_add(list, &selector);
+    }
+
+    return bigcache_cache_purge(cache, list, 0, &n, &expired);
 }
 
 
@@ -377,9 +446,11 @@ ngx_http_bigcache_page_invalidate_done(ngx_http_bigcache_job_t *job)
                       invalidate->key.len - 1, invalidate->key.data + 1);
     }
 
-    if (invalidate->groups) {
+    if (invalidate->groups.len) {
         ngx_http_bigcache_zone_purged(job->zone);
-        ngx_http_bigcache_page_invalidate_end(invalidate->groups);
+        ngx_http_bigcache_page_invalidate_end(&job->zone->shm->groups);
+        ngx_http_bigcache_page_invalidate_mark(invalidate,
+                                       ngx_http_bigcache_page_invalidate_end);
     }
 
     if (invalidate->removing) {

@@ -34,6 +34,8 @@ static ngx_int_t ngx_http_bigcache_page_purge_content(ngx_http_request_t *r);
 static ngx_int_t ngx_http_bigcache_page_purge_post(ngx_http_request_t *r,
     ngx_http_bigcache_zone_t *zone,
     ngx_http_bigcache_page_selectors_t *selectors);
+static ngx_uint_t ngx_http_bigcache_page_purge_is_long(
+    ngx_http_bigcache_page_selectors_t *selectors);
 static ngx_uint_t ngx_http_bigcache_page_purge_async(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_bigcache_page_purge_prefers(ngx_str_t *line);
 static void ngx_http_bigcache_page_purge_run(ngx_http_bigcache_job_t *job);
@@ -110,8 +112,10 @@ ngx_http_bigcache_page_purge_content(ngx_http_request_t *r)
     if (wrong) {
         ngx_http_bigcache_page_selectors_free(selectors);
 
-        return ngx_http_bigcache_page_purge_failed(r, NGX_HTTP_BAD_REQUEST,
-                                                   wrong);
+        return ngx_http_bigcache_page_purge_failed(r,
+                             wrong == ngx_http_bigcache_page_selectors_memory
+                             ? NGX_HTTP_SERVICE_UNAVAILABLE
+                             : NGX_HTTP_BAD_REQUEST, wrong);
     }
 
     return ngx_http_bigcache_page_purge_post(r, zone, selectors);
@@ -142,7 +146,7 @@ ngx_http_bigcache_page_purge_post(ngx_http_request_t *r,
     purge->job.zone = zone;
     purge->job.run = ngx_http_bigcache_page_purge_run;
     purge->job.done = ngx_http_bigcache_page_purge_done;
-    purge->job.large = 1;
+    purge->job.large = ngx_http_bigcache_page_purge_is_long(selectors);
     purge->request = r;
     purge->selectors = selectors;
     purge->op.cache = zone->cache;
@@ -167,6 +171,22 @@ ngx_http_bigcache_page_purge_post(ngx_http_request_t *r,
     r->main->count++;
 
     return NGX_DONE;
+}
+
+
+/* returns 0 for a URL, whose variants are few, or 1 */
+
+static ngx_uint_t
+ngx_http_bigcache_page_purge_is_long(
+    ngx_http_bigcache_page_selectors_t *selectors)
+{
+    size_t               at;
+    bigcache_selector_t  selector;
+
+    at = 0;
+
+    return !bigcache_selectors_next(&selectors->list, &at, &selector)
+           || !(selector.flags & BIGCACHE_SELECTOR_EXACT);
 }
 
 

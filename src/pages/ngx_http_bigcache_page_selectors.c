@@ -60,6 +60,9 @@ static ngx_uint_t ngx_http_bigcache_page_selectors_soft(
 #define NGX_HTTP_BIGCACHE_PAGE_SELECTORS_SOFT  0xff
 
 
+const char  ngx_http_bigcache_page_selectors_memory[] = "out of memory";
+
+
 static const ngx_http_bigcache_page_selectors_field_t
     ngx_http_bigcache_page_selectors_fields[] = {
 
@@ -256,7 +259,7 @@ ngx_http_bigcache_page_selectors_url(ngx_http_request_t *r,
 
         if (ngx_http_bigcache_page_key_of_uri(r, conf, &uri, &text) != NGX_OK)
         {
-            return "out of memory";
+            return ngx_http_bigcache_page_selectors_memory;
         }
     }
 
@@ -296,7 +299,7 @@ ngx_http_bigcache_page_selectors_key(ngx_http_request_t *r,
         return "\"bigcache_page_key\" gives no key for this URL";
 
     default:
-        return "out of memory";
+        return ngx_http_bigcache_page_selectors_memory;
     }
 
     selector->flags |= BIGCACHE_SELECTOR_EXACT;
@@ -324,7 +327,7 @@ ngx_http_bigcache_page_selectors_add(ngx_http_request_t *r,
     selectors = ngx_alloc(sizeof(ngx_http_bigcache_page_selectors_t),
                           r->connection->log);
     if (selectors == NULL) {
-        return "out of memory";
+        return ngx_http_bigcache_page_selectors_memory;
     }
 
     bigcache_selectors_init(&selectors->list);

@@ -662,8 +662,11 @@ struct ngx_http_bigcache_page_selectors_s {
 /*
  * Makes lists of what the request selects.  strip is the beginning of its URI
  * that is not one of the page's.  Returns NULL; or what is wrong with it, a
- * static sentence.  The caller must free *first in any case.
+ * static sentence, which may be the one below.  The caller must free *first in
+ * any case.
  */
+extern const char  ngx_http_bigcache_page_selectors_memory[];
+
 const char *ngx_http_bigcache_page_selectors(ngx_http_request_t *r,
     ngx_http_bigcache_page_conf_t *conf, ngx_str_t *strip,
     ngx_http_bigcache_page_selectors_t **first);
