@@ -274,7 +274,7 @@ for my $case (
     [ 'tags of keys', '/key/', [xkey => 'x'],
         qr/belong to no host: .*POST \/purge/ ],
     [ 'a prefix of keys', '/key/*', [], qr/only single pages/ ],
-    [ 'no host', '/', [Host => ''], qr/must name one host/ ],
+    [ 'two hosts', 'http://other/a', [], qr/must name one host/ ],
     [ 'a long URL', '/' . 'x' x 8200, [], qr/longer than that of any page/ ])
 {
     my ($name, $uri, $headers, $why) = @$case;
