@@ -185,6 +185,7 @@ store('/r');
 get('/r', 'X-Refresh' => 1);
 ok $t->wait_for(sub { get('/r') =~ /^hit \S+ 2$/ }), 'FOSHttpCache: refresh';
 
+store('/b/b-2');
 is purger('PURGEKEY /', @fos, 'xkey-softpurge: a-1 b-2 x'), '200 {"purged":2}',
     'Ibexa: tags';
 
