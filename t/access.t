@@ -199,6 +199,7 @@ my %endpoints = (
     ],
     admin => [
         [ DELETE => '/prefix/none' ],
+        [ POST => '/purge', '{"type":"key","selectors":["none"]}' ],
         [ GET => '/keys/' ],
         [ GET => '/keys/k?limit=1' ],
         [ GET => '/keys/cache/' ],
