@@ -60,7 +60,8 @@ $t->conf(path => 'wait=10s gzip=off',
     }
 })->start;
 
-my ($worker) = $t->worker_pids;
+my $worker;
+$t->wait_for(sub { ($worker) = $t->worker_pids });
 
 sub begin {
     my ($uri, $port) = @_;
