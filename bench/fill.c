@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bigcache_keeper.h"
 #include "bigcache_store.h"
 #include "bigcache_tags.h"
 #include "bigcache_time.h"

@@ -1,14 +1,14 @@
 #!/bin/bash
 #
-# What a purge by tag costs: 10 million pages, of which a tenth have one tag.
-# How long until it is in effect, until all is removed, and what other requests
-# notice of it meanwhile.  Then as many purges as one connection can send of tags
-# that no page has, and the memory that they take.
+# What a purge by tag costs: 10 million pages, of which a tenth has one tag.  How
+# long until it is in effect, until all is removed, and what other requests
+# notice of it meanwhile.  Then as many purges as eight connections can send of
+# tags that no page has, and the memory that they take.
 #
 #     ./build.sh bench tags
 #
-# KEYS=10000000 SIZE=300 in the environment change that; it takes KEYS times
-# SIZE bytes of disk, and some, in TMPDIR.
+# KEYS=10000000 SIZE=300 in the environment change that; it takes KEYS times SIZE
+# bytes of disk, and some, in TMPDIR.  DATA is a store that was filled before.
 
 set -eu
 . "$(dirname "$0")/common"
@@ -23,18 +23,18 @@ build_programs fill
 cat > "$dir/get.lua" <<END
 math.randomseed(os.time())
 request = function()
-    return wrk.format(nil, "/pickle/page/" .. math.random(0, 9999) * 10 + 1)
+    return wrk.format(nil, "/pickle/page/" .. math.random(0, 9999) * 9 + 1)
 end
 END
 
 # one purge of a tag that no page has after the other
 cat > "$dir/nobody.lua" <<'END'
-local n = 0
+local n, run = 0, os.time()
 wrk.method = "POST"
 request = function()
     n = n + 1
     return wrk.format(nil, "/purge", nil,
-        '{"type":"tag","selectors":["nobody' .. n .. '"],"purge":true}')
+        '{"type":"tag","selectors":["nobody' .. run .. '.' .. n .. '"],"purge":true}')
 end
 END
 
@@ -56,10 +56,10 @@ ask() {
     cat "$dir/rate"
 }
 
-# purge ARGUMENTS: of the tag; prints seconds and the answer
+# purge TAG ARGUMENTS: prints the answer and the seconds that it took
 purge() {
-    curl -sf -w ' %{time_total}\n' "$@" -d \
-        '{"type":"tag","selectors":["one"],"purge":true}' "$base/purge"
+    curl -sf -w ' %{time_total}\n' "${@:2}" "$base/purge" \
+        -d '{"type":"tag","selectors":["'"$1"'"],"purge":true}'
 }
 
 # row TEXT P50 P99 RATE
@@ -67,57 +67,68 @@ row() {
     printf '%-52s %10s %10s %10s\n' "$@"
 }
 
-# a store of its own for each way of purging
+# two tenths of the pages have a tag, each one of its own; DATA may have them
 fill() {
-    rm -rf "$dir/keys"
-    mkdir "$dir/keys"
-    echo "# fill, puts/s: $("$dir/fill" "$dir/keys" 0 "$keys" "$size" page one 10)"
-    STORE='write_buffer=16m' ZONE=64m start_nginx "$dir/keys"
-    wait_for /stat/count
-    ask 3 > "$dir/warm"
+    local tenth=$((keys / 10))
+
+    [ -z "${DATA:-}" ] || return 0
+
+    data=$dir/keys
+    mkdir "$data"
+    "$dir/fill" "$data" 0 $((9 * tenth)) "$size" page one 9
+    "$dir/fill" "$data" $((9 * tenth)) "$keys" "$size" page two 1
 }
+
+# wait_removed N: until so many pages are left
+wait_removed() {
+    while [ "$(curl -sf "$base/stat/count" | tr -dc 0-9)" -gt "$1" ]; do
+        sleep 0.1
+    done
+}
+
+data=${DATA:-}
 
 {
     heading
-    echo "# $keys pages of $size B, a tenth of them with the tag"
-    echo "# hits are of 10,000 pages without it, from 8 connections"
+    echo "# $keys pages of $size B; a tenth has a tag, a tenth another one"
+    echo "# hits are of 10,000 pages without a tag, from 8 connections"
+    echo "# puts/s of both parts of the store: $(fill | tr '\n' ' ')"
     echo
 
-    fill
+    data=${DATA:-$dir/keys}
+    STORE='write_buffer=16m' ZONE=64m start_nginx "$data"
+    wait_for /stat/count
+    ask 3 > "$dir/warm"
+
     row "" "p50 ms" "p99 ms" "hits/s"
     row "hits before" $(ask 10)
 
-    ask 12 > "$dir/during" &
+    ask 25 > "$dir/during" &
     load_pid=$!
     sleep 1
-    purge -H 'Prefer: respond-async' > "$dir/async"
     began=$(date +%s%N)
+    purge one -H 'Prefer: respond-async' > "$dir/async"
     gone=$(curl -s -o "$dir/out" -w '%{http_code}' "$base/pickle/page/0")
-    wait "$load_pid"
-    row "hits while it is removed behind the answer" $(cat "$dir/during")
-
-    while [ "$(curl -sf "$base/stat/count" | tr -dc 0-9)" -gt $((keys - keys / 10)) ]
-    do
-        sleep 0.1
-    done
-
+    wait_removed $((keys - keys / 10))
     ended=$(date +%s%N)
+    wait "$load_pid"
+
+    row "hits, 25 s: a purge, removed behind the answer" $(cat "$dir/during")
+
+    ask 25 > "$dir/during" &
+    load_pid=$!
+    sleep 1
+    purge two > "$dir/sync"
+    wait "$load_pid"
+
+    row "hits, 25 s: a purge that waits for the end" $(cat "$dir/during")
     row "hits after" $(ask 10)
     echo
-    echo "answered, and in effect, ms: $(awk '{ print $NF * 1000 }' "$dir/async")"
-    echo "the next read of a page with the tag: $gone"
-    echo "all removed, s: $(((ended - began) / 1000000000))"
-    stop_nginx
-    echo
-
-    fill
-    ask 30 > "$dir/during" &
-    load_pid=$!
-    sleep 1
-    purge > "$dir/sync"
-    kill "$load_pid" 2>/dev/null || true
-    wait "$load_pid" || true
-    echo "with the number of pages, under load: $(cat "$dir/sync") s"
+    echo "answered and in effect, ms: $(awk '{ print $NF * 1000 }' "$dir/async")"
+    echo "a read of a page with the tag after that: $gone"
+    echo "all removed behind the answer, s:" \
+        "$(awk "BEGIN { print ($ended - $began) / 1000000000 }")"
+    echo "answered with the number of pages: $(cat "$dir/sync") s"
     echo
 
     row "" "p50 ms" "p99 ms" "hits/s"

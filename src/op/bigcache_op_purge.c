@@ -56,7 +56,7 @@ struct bigcache_op_purge_s {
     bigcache_json_named_t            named[BIGCACHE_OP_PURGE_MEMBERS];
     const bigcache_op_purge_type_t  *type;
     unsigned                         soft;      /* BIGCACHE_SELECTOR_SOFT */
-    bigcache_str_t                   host;      /* for free(), or data is NULL */
+    bigcache_str_t                   host;      /* free()d; data NULL: none */
     unsigned                         n;         /* selectors so far */
     unsigned                         checked:1; /* this is the second time */
     bigcache_selectors_t             list;

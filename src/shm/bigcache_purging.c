@@ -75,6 +75,8 @@ bigcache_purging_begin(bigcache_purging_shm_t *shm,
     uint64_t                  state, words[BIGCACHE_PURGING_WORDS];
     bigcache_purging_slot_t  *slot;
 
+    slot = NULL;
+
     for (i = 0; i < shm->slots; i++) {
 
         slot = &shm->slot[i];
@@ -88,7 +90,7 @@ bigcache_purging_begin(bigcache_purging_shm_t *shm,
         }
     }
 
-    if (i == shm->slots) {
+    if (slot == NULL || i == shm->slots) {
         return -1;
     }
 

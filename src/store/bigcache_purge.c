@@ -24,6 +24,10 @@
 #include "bigcache_version.h"
 
 
+/* names of a tag that are so many when they are removed need a stop */
+
+#define BIGCACHE_PURGE_MANY   1000
+
 /* milliseconds between two tries to continue a purge */
 
 #define BIGCACHE_PURGE_PAUSE  2
@@ -50,6 +54,8 @@ static bigcache_rc_t bigcache_purge_work_on(bigcache_store_t *store,
     bigcache_purge_t *purge, uint64_t *n, uint64_t *expired);
 static bigcache_rc_t bigcache_purge_write(bigcache_store_t *store,
     const bigcache_purge_t *purge, const bigcache_str_t *value);
+static bigcache_rc_t bigcache_purge_stop(bigcache_store_t *store,
+    const bigcache_selector_t *selector);
 
 
 bigcache_rc_t
@@ -454,6 +460,12 @@ bigcache_purge_work_on(bigcache_store_t *store, bigcache_purge_t *purge,
         rc = BIGCACHE_UNAVAILABLE;
     }
 
+    if (rc == BIGCACHE_OK && purge->selector.tag.len
+        && live + removed_expired >= BIGCACHE_PURGE_MANY)
+    {
+        rc = bigcache_purge_stop(store, &purge->selector);
+    }
+
     /* else a power cut could bring back a removed record without the purge */
 
     if (rc == BIGCACHE_OK) {
@@ -525,4 +537,35 @@ bigcache_purge_write(bigcache_store_t *store, const bigcache_purge_t *purge,
     bigcache_sync_note(store);
 
     return BIGCACHE_OK;
+}
+
+
+/*
+ * Writes a name of the tag that belongs to no key, in front of all others.
+ * LevelDB keeps what was removed until it compacts it, and a look for another
+ * tag may lead to that point: it would read over all removed names to the next
+ * one that is there.  A walk over the names of this tag finds that no record
+ * has the name, and removes it.
+ */
+
+static bigcache_rc_t
+bigcache_purge_stop(bigcache_store_t *store,
+    const bigcache_selector_t *selector)
+{
+    char               error[BIGCACHE_ERROR_LEN];
+    u_char             name[BIGCACHE_NAMES_MAX];
+    bigcache_rc_t      rc;
+    bigcache_change_t  change;
+
+    static const bigcache_str_t  empty = bigcache_string("");
+
+    change.space = BIGCACHE_NAMES_TAG;
+    change.key = bigcache_names_tag(name, &empty,
+                                    bigcache_tags_hash(&selector->tag));
+    change.value = &empty;
+
+    rc = bigcache_index_write(store->index, &change, 1, error);
+
+    return (rc == BIGCACHE_OK) ? rc
+                               : bigcache_fault_write_failed(store, rc, error);
 }
