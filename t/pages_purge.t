@@ -103,7 +103,8 @@ sub store {
     my @request = @_;
 
     ask('GET', map { ref ? [@$_] : $_ } @request);
-    return $t->wait_for(sub { hit(map { ref ? [@$_] : $_ } @request) });
+    $t->wait_for(sub { hit(map { ref ? [@$_] : $_ } @request) })
+        or fail "stored: @request";
 }
 
 sub purged {

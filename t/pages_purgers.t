@@ -56,7 +56,7 @@ sub page {
 sub fresh {
     my ($uri) = @_;
 
-    return $t->wait_for(sub { page($uri) eq page($uri) });
+    $t->wait_for(sub { page($uri) eq page($uri) }) or fail "stored: $uri";
 }
 
 sub wordpress {
@@ -149,7 +149,7 @@ sub store {
     my ($uri) = @_;
 
     get($uri);
-    return $t->wait_for(sub { get($uri) =~ /^hit / });
+    $t->wait_for(sub { get($uri) =~ /^hit / }) or fail "stored: $uri";
 }
 
 sub purger {

@@ -79,7 +79,8 @@ sub store {
     my @request = @_;
 
     ask('GET', @request);
-    return $t->wait_for(sub { status(@request) eq 'HIT' });
+    $t->wait_for(sub { status(@request) eq 'HIT' })
+        or fail "stored: @request";
 }
 
 sub soft {

@@ -81,12 +81,14 @@ sub ask {
 # by HEAD, which stores nothing
 sub hit { (ask('HEAD', @_)->header('X-Status') // '') eq 'HIT' }
 
-# store(URI, FIELDS, HEADERS ...)
+# store(URI, FIELDS, HEADERS ...): again if a removal was still under way
 sub store {
     my ($uri, $fields, @headers) = @_;
 
-    ask('GET', $uri, 'X-Fields' => $fields, @headers);
-    return $t->wait_for(sub { hit($uri, @headers) });
+    $t->wait_for(sub {
+        ask('GET', $uri, 'X-Fields' => $fields, @headers);
+        return hit($uri, @headers);
+    }) or fail "stored: $uri";
 }
 
 sub purge { return ask('PURGE', '/', 'Cache-Tag' => join ',', @_)->json->{purged} }
