@@ -29,6 +29,22 @@ my $o = Bigcache::Test::Origin->new($t, 1, sub {
 
     my ($tags) = $uri =~ /tags=([^&]+)/;
 
+    # a page that others may read along, half of which waits for the test
+    if ($uri =~ /half/ && $n == 1) {
+        my $write = sub {
+            Bigcache::Test::Origin::_write($request->{socket}, $_[0]) };
+
+        $write->("HTTP/1.1 200 OK\r\nCache-Control: max-age=600\r\n"
+            . "Surrogate-Key: half\r\nContent-Length: 2000000\r\n\r\n"
+            . 'x' x 1_000_000);
+        for (1 .. 3000) {
+            last if -e "$dir/go";
+            sleep 0.01;
+        }
+        $write->('x' x 1_000_000);
+        return;
+    }
+
     return (200, ['Cache-Control' => 'max-age=600',
         $uri =~ /vary/ ? (Vary => 'X-Lang') : (),
         defined $tags ? ('Surrogate-Key' => join ' ', split /\+/, $tags) : ()],
@@ -329,6 +345,33 @@ for my $case ([ '/slow/url', '/slow/url' ], [ '/slow/dir/a', '/slow/dir/*' ],
     is $later->response('GET')->body, "GET $uri 2", 'a later one gets another';
     ok $t->wait_for(sub { hit($uri) }), 'which is stored';
     is ask('GET', $uri)->body, "GET $uri 2", 'and is found';
+}
+
+# -- a page that others read along while it is fetched
+
+for my $case (
+    [ 'PURGE by tag', sub { purged('/', 'Surrogate-Key' => 'half') } ],
+    [ 'PURGE of a prefix', sub { purged('/half*') } ],
+    [ 'POST /purge', sub { $t->request('POST', '/purge',
+        '{"type":"tag","selectors":["half"],"host":"*","purge":true}') } ])
+{
+    my ($name, $purge) = @$case;
+    my $uri = '/half' . $n++;
+
+    unlink "$dir/go";
+    my $c = Bigcache::Test::Connection->new($t->port(2));
+    $c->send_request('GET', $uri, undef, Connection => 'close');
+    ok $c->read_bytes(500_000), "$name: a fetch has begun";
+    $purge->();
+
+    my $later = Bigcache::Test::Connection->new($t->port(2));
+    $later->send_request('GET', $uri, undef, Connection => 'close');
+    sleep 0.05;
+    $t->write_file('go', '');
+
+    ok $c->read_all =~ /x{100}$/, "$name: it is sent";
+    is $later->response('GET')->body, "GET $uri 2",
+        "$name: a later one does not read along";
 }
 
 # -- a client that does not wait

@@ -224,7 +224,8 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       |NGX_HTTP_BIGCACHE_LONG
       |NGX_HTTP_BIGCACHE_PREFER
       |NGX_HTTP_BIGCACHE_OWN_SITE
-      |NGX_HTTP_BIGCACHE_REMOVES,
+      |NGX_HTTP_BIGCACHE_REMOVES
+      |NGX_HTTP_BIGCACHE_PURGES,
       NULL,
       bigcache_op_purge,
       ngx_string("PURGED"),

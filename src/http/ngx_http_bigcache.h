@@ -186,6 +186,7 @@ struct ngx_http_bigcache_job_s {
 #define NGX_HTTP_BIGCACHE_REMOVES     0x02    /* op.n counts what it removed */
 #define NGX_HTTP_BIGCACHE_LONG        0x04    /* may hold a thread for long */
 #define NGX_HTTP_BIGCACHE_FIRST       0x08    /* goes before others like it */
+#define NGX_HTTP_BIGCACHE_PURGES      0x10    /* pages of upstreams, too */
 
 
 /* one operation that a front end offers: for src/api/, a path and a method */

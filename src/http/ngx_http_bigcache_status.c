@@ -216,6 +216,10 @@ ngx_http_bigcache_count(ngx_http_bigcache_ctx_t *ctx)
         atomic_fetch_add(&ctx->zone->shm->clears, 1);
     }
 
+    if (ctx->route->flags & NGX_HTTP_BIGCACHE_PURGES) {
+        ngx_http_bigcache_zone_purged(ctx->zone);
+    }
+
     if ((ctx->route->flags & NGX_HTTP_BIGCACHE_REMOVES) && !ctx->op.soft) {
         atomic_fetch_add(&pages->deleted, ctx->op.n);
     }
