@@ -72,6 +72,14 @@ static ngx_command_t  ngx_http_bigcache_commands[] = {
       0,
       NULL },
 
+    { ngx_string("bigcache_lease"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF
+                        |NGX_CONF_TAKE12,
+      ngx_http_bigcache_lease_directive,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 
@@ -160,6 +168,8 @@ ngx_http_bigcache_create_loc_conf(ngx_conf_t *cf)
     blcf->key_args = NGX_CONF_UNSET;
     blcf->send_gzip = NGX_CONF_UNSET;
     blcf->origins = NGX_CONF_UNSET_PTR;
+    blcf->lease = NGX_CONF_UNSET_PTR;
+    blcf->lease_time = NGX_CONF_UNSET;
 
     return blcf;
 }
@@ -177,6 +187,8 @@ ngx_http_bigcache_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(conf->key_args, prev->key_args, 1);
     ngx_conf_merge_value(conf->send_gzip, prev->send_gzip, 1);
     ngx_conf_merge_ptr_value(conf->origins, prev->origins, NULL);
+    ngx_conf_merge_ptr_value(conf->lease, prev->lease, NULL);
+    ngx_conf_merge_sec_value(conf->lease_time, prev->lease_time, 30);
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 

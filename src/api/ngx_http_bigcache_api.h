@@ -16,6 +16,8 @@
  *     key        makes the key
  *     location   whether the location of the request is that of the key
  *     headers    what the request header says: lifetimes, conditions
+ *     lease      which client makes a missing entry
+ *     waiting    the others wait for that
  *     reply      the answer, from what came of the operation
  *     metrics    the answer of /metrics
  *     metrics_front
@@ -54,6 +56,10 @@
 #define NGX_HTTP_BIGCACHE_FRAMES      0x100000 /* the body may be a document
                                                   and bytes behind it, and
                                                   so may the answer */
+
+#define NGX_HTTP_BIGCACHE_WAITS       0x1000000 /* may wait for an entry */
+#define NGX_HTTP_BIGCACHE_TOKEN       0x2000000 /* may have the token of a
+                                                   lease */
 
 /* the type of these two */
 
@@ -151,6 +157,63 @@ const char *ngx_http_bigcache_headers(ngx_http_request_t *r,
  */
 ngx_table_elt_t *ngx_http_bigcache_headers_next(ngx_list_part_t **part,
     ngx_uint_t *i);
+
+
+/* lease: the bigcache_lease directive */
+
+char *ngx_http_bigcache_lease_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* reads a Prefer header; returns NGX_OK, or NGX_ERROR if out of memory */
+
+ngx_int_t ngx_http_bigcache_lease_prefer(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx, bigcache_str_t *value);
+
+/* reads a Bigcache-Lease header; returns NULL, or what is wrong with it */
+
+const char *ngx_http_bigcache_lease_header(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value);
+
+/* returns 1 if a request is to be answered by ngx_http_bigcache_lease() */
+
+ngx_uint_t ngx_http_bigcache_lease_wanted(ngx_http_bigcache_ctx_t *ctx);
+
+/*
+ * Answers a request for an entry with that, with the lease of its key, or after
+ * another client has stored it.  Returns what a handler returns to nginx.
+ */
+ngx_int_t ngx_http_bigcache_lease(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+
+/* a reply: gives the lease of ctx->op.token back */
+
+ngx_int_t ngx_http_bigcache_lease_returned(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+
+
+/* waiting: requests that wait for the end of a lease */
+
+typedef struct ngx_http_bigcache_waiting_s  ngx_http_bigcache_waiting_t;
+
+struct ngx_http_bigcache_waiting_s {
+    ngx_queue_t               queue;    /* next is NULL: it does not wait */
+    ngx_http_bigcache_ctx_t  *ctx;
+    bigcache_rest_lease_t     lease;
+    ngx_msec_t                until;
+    void                    (*handler)(ngx_http_bigcache_waiting_t *w);
+};
+
+/*
+ * Waits until the lease has ended or the time has come, and then calls
+ * w->handler.  The caller must call ngx_http_bigcache_waiting_cancel() when the
+ * request ends.
+ */
+void ngx_http_bigcache_waiting_add(ngx_http_bigcache_waiting_t *w);
+void ngx_http_bigcache_waiting_cancel(ngx_http_bigcache_waiting_t *w);
+
+/* has the requests of this process look at their leases, soon */
+
+void ngx_http_bigcache_waiting_wake(void);
 
 
 /* reply */

@@ -54,6 +54,10 @@ ngx_http_bigcache_handler(ngx_http_request_t *r)
         return ngx_http_bigcache_handler_read_body(r, ctx);
     }
 
+    if (ngx_http_bigcache_lease_wanted(ctx)) {
+        return ngx_http_bigcache_lease(r, ctx);
+    }
+
     if (ctx->idle
         || (ctx->route->peek && ctx->route->peek(&ctx->op)))
     {

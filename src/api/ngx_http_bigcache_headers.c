@@ -44,6 +44,10 @@ static ngx_uint_t ngx_http_bigcache_accepts_batch(bigcache_str_t *type);
 static ngx_uint_t ngx_http_bigcache_weighs(bigcache_str_t *weight);
 static const char *ngx_http_bigcache_prefer(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value, size_t offset);
+static const char *ngx_http_bigcache_prefer_wait(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value, size_t offset);
+static const char *ngx_http_bigcache_token(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value, size_t offset);
 static const char *ngx_http_bigcache_cache_control(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value, size_t offset);
 static ngx_uint_t ngx_http_bigcache_preference(u_char *p, u_char *last,
@@ -72,8 +76,17 @@ static const ngx_http_bigcache_header_t  ngx_http_bigcache_headers_in[] = {
     { ngx_string("x-bigcache-expire"), NGX_HTTP_BIGCACHE_LIFETIME,
       ngx_http_bigcache_text, offsetof(bigcache_op_t, expire) },
 
+    { ngx_string("x-bigcache-stale"), NGX_HTTP_BIGCACHE_LIFETIME,
+      ngx_http_bigcache_text, offsetof(bigcache_op_t, stale) },
+
     { ngx_string("prefer"), NGX_HTTP_BIGCACHE_PREFER,
       ngx_http_bigcache_prefer, 0 },
+
+    { ngx_string("prefer"), NGX_HTTP_BIGCACHE_WAITS,
+      ngx_http_bigcache_prefer_wait, 0 },
+
+    { ngx_string("bigcache-lease"), NGX_HTTP_BIGCACHE_TOKEN,
+      ngx_http_bigcache_token, 0 },
 
     { ngx_string("cache-control"), NGX_HTTP_BIGCACHE_STORES,
       ngx_http_bigcache_cache_control, 0 },
@@ -346,6 +359,28 @@ ngx_http_bigcache_preference(u_char *p, u_char *last, const char *name,
     }
 
     return *expected == '\0' && left == (value == NULL);
+}
+
+
+static const char *
+ngx_http_bigcache_prefer_wait(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value, size_t offset)
+{
+    bigcache_str_t  line;
+
+    line.data = value->data;
+    line.len = value->len;
+
+    return (ngx_http_bigcache_lease_prefer(r, ctx, &line) == NGX_OK)
+           ? NULL : "out of memory";
+}
+
+
+static const char *
+ngx_http_bigcache_token(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx,
+    ngx_str_t *value, size_t offset)
+{
+    return ngx_http_bigcache_lease_header(r, ctx, value);
 }
 
 

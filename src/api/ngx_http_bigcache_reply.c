@@ -51,6 +51,10 @@ ngx_http_bigcache_reply(ngx_http_request_t *r)
         }
     }
 
+    if (ctx->route->flags & NGX_HTTP_BIGCACHE_OWN_SITE) {
+        ngx_http_bigcache_waiting_wake();
+    }
+
     if (ngx_http_bigcache_status(r, ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -38,6 +38,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       BIGCACHE_METRIC_GET,
       NGX_HTTP_BIGCACHE_PREFIX
       |NGX_HTTP_BIGCACHE_PAGE
+      |NGX_HTTP_BIGCACHE_WAITS
       |NGX_HTTP_BIGCACHE_READS,
       bigcache_op_get_peek_json,
       bigcache_op_get_json,
@@ -51,6 +52,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       NGX_HTTP_BIGCACHE_PREFIX
       |NGX_HTTP_BIGCACHE_BODY
       |NGX_HTTP_BIGCACHE_STORES
+      |NGX_HTTP_BIGCACHE_TOKEN
       |NGX_HTTP_BIGCACHE_PREFER
       |NGX_HTTP_BIGCACHE_OWN_SITE
       |NGX_HTTP_BIGCACHE_CONDITIONS,
@@ -91,6 +93,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       BIGCACHE_METRIC_GET,
       NGX_HTTP_BIGCACHE_PREFIX
       |NGX_HTTP_BIGCACHE_PAGE
+      |NGX_HTTP_BIGCACHE_WAITS
       |NGX_HTTP_BIGCACHE_READS,
       bigcache_op_get_peek_raw,
       bigcache_op_get_raw,
@@ -104,6 +107,7 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       NGX_HTTP_BIGCACHE_PREFIX
       |NGX_HTTP_BIGCACHE_BODY
       |NGX_HTTP_BIGCACHE_STORES
+      |NGX_HTTP_BIGCACHE_TOKEN
       |NGX_HTTP_BIGCACHE_PREFER
       |NGX_HTTP_BIGCACHE_LIFETIME
       |NGX_HTTP_BIGCACHE_OWN_SITE
@@ -139,6 +143,18 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       ngx_string("TOUCHED"),
       ngx_http_bigcache_reply_stored,
       NULL },
+
+    { NGX_HTTP_DELETE,
+      ngx_string("/lease/"),
+      BIGCACHE_METRIC_OTHER,
+      NGX_HTTP_BIGCACHE_PREFIX
+      |NGX_HTTP_BIGCACHE_TOKEN
+      |NGX_HTTP_BIGCACHE_OWN_SITE,
+      NULL,
+      NULL,
+      ngx_null_string,
+      ngx_http_bigcache_lease_returned,
+      "': lease given back." },
 
     { NGX_HTTP_POST,
       ngx_string("/incr/"),

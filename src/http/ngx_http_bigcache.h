@@ -43,6 +43,7 @@
 #include "bigcache_metrics.h"
 #include "bigcache_op.h"
 #include "bigcache_page_metrics.h"
+#include "bigcache_rest_lease.h"
 #include "bigcache_shared.h"
 #include "bigcache_uses.h"
 
@@ -68,6 +69,7 @@ typedef struct {
     bigcache_page_metrics_t           pages;    /* metrics of page caching */
     bigcache_shared_t                 shared;
     bigcache_lease_shm_t             *lease;    /* NULL: the zone is small */
+    bigcache_rest_lease_shm_t        *rest_lease;   /* the same */
     bigcache_uses_shm_t              *uses;     /* the same */
     ngx_http_bigcache_removing_t     *removing; /* slots: those below, or
                                                    more in a part of the
@@ -148,12 +150,16 @@ typedef struct {
     ngx_flag_t                        send_gzip;  /* if the client accepts it */
     ngx_array_t                      *origins;    /* other sites that may
                                                      change something */
+    ngx_http_complex_value_t         *lease;      /* who may have leases, NULL:
+                                                     who may write */
+    time_t                            lease_time;
     ngx_uint_t                        server;     /* has such a location */
 } ngx_http_bigcache_loc_conf_t;
 
 
 typedef struct ngx_http_bigcache_ctx_s  ngx_http_bigcache_ctx_t;
 typedef struct ngx_http_bigcache_unpack_s  ngx_http_bigcache_unpack_t;
+typedef struct ngx_http_bigcache_lease_s  ngx_http_bigcache_lease_t;
 
 typedef ngx_int_t (*ngx_http_bigcache_reply_pt)(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
@@ -216,6 +222,7 @@ struct ngx_http_bigcache_ctx_s {
     int64_t                           start;      /* monotonic us */
     ngx_uint_t                        said;       /* status as intended */
     ngx_http_bigcache_unpack_t       *unpack;     /* its reply, or NULL */
+    ngx_http_bigcache_lease_t        *lease;      /* a front end's, or NULL */
     unsigned                          idle:1;     /* no operation is run */
     unsigned                          waiting:1;  /* for a thread */
     unsigned                          large:1;    /* the page is large */

@@ -39,6 +39,7 @@ ngx_http_bigcache_ctx_create(ngx_http_request_t *r)
     ctx->start = bigcache_time_monotonic_us();
     ctx->zone = blcf->zone;
     ctx->op.cache = blcf->zone->cache;
+    ctx->op.leases = blcf->zone->shm->rest_lease;
     ctx->op.page.body.fd = -1;
     ctx->op.body = bigcache_data_bytes((u_char *) "", 0);
 

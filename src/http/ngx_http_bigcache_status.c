@@ -19,6 +19,7 @@
 
 static ngx_table_elt_t *ngx_http_bigcache_status_line(
     ngx_http_bigcache_ctx_t *ctx);
+static int64_t ngx_http_bigcache_status_ttl(const bigcache_page_t *page);
 static void ngx_http_bigcache_count(ngx_http_bigcache_ctx_t *ctx);
 
 
@@ -54,10 +55,15 @@ ngx_http_bigcache_status(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
     ngx_str_t   value, *status;
 
     static ngx_str_t  hit = ngx_string("bigcache; hit");
+    static ngx_str_t  stale = ngx_string("STALE");
 
     status = &ngx_http_bigcache_statuses[ctx->op.rc];
     ctx->status = (ctx->op.rc == BIGCACHE_OK && !ctx->idle) ? ctx->route->done
                                                             : *status;
+
+    if (ctx->op.aged) {
+        ctx->status = stale;
+    }
 
     ngx_http_bigcache_count(ctx);
 
@@ -72,8 +78,19 @@ ngx_http_bigcache_status(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 
     value = hit;
 
-    if (ctx->op.rc != BIGCACHE_OK
-        || !(ctx->route->flags & NGX_HTTP_BIGCACHE_READS))
+    if (ctx->op.aged) {
+        value.data = ngx_pnalloc(r->pool, sizeof("bigcache; hit; ttl=")
+                                          + NGX_INT64_LEN);
+        if (value.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        p = ngx_sprintf(value.data, "bigcache; hit; ttl=%L",
+                        ngx_http_bigcache_status_ttl(&ctx->op.page));
+        value.len = p - value.data;
+
+    } else if (ctx->op.rc != BIGCACHE_OK
+               || !(ctx->route->flags & NGX_HTTP_BIGCACHE_READS))
     {
         value.data = ngx_pnalloc(r->pool, sizeof("bigcache; detail=")
                                           + ctx->status.len);
@@ -90,6 +107,16 @@ ngx_http_bigcache_status(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
                                         &value);
 
     return ctx->cache_status ? NGX_OK : NGX_ERROR;
+}
+
+
+/* the seconds for which a stale page is fresh, which is below zero */
+
+static int64_t
+ngx_http_bigcache_status_ttl(const bigcache_page_t *page)
+{
+    return ((page->stale ? page->stale : page->fresh) - bigcache_time_now())
+           / 1000;
 }
 
 

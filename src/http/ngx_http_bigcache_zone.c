@@ -28,6 +28,7 @@
 #define NGX_HTTP_BIGCACHE_REMOVING_SHARE  32
 #define NGX_HTTP_BIGCACHE_LEASE_SHARE     8
 #define NGX_HTTP_BIGCACHE_USES_SHARE      16
+#define NGX_HTTP_BIGCACHE_REST_SHARE      16
 #define NGX_HTTP_BIGCACHE_SHARE_MAX       (1024 * 1024)
 
 
@@ -241,6 +242,13 @@ ngx_http_bigcache_init_pages(ngx_slab_pool_t *shpool,
     if (p) {
         ngx_http_bigcache_seed(seed);
         shm->uses = bigcache_uses_create(p, size, seed);
+    }
+
+    p = ngx_http_bigcache_share(shpool, NGX_HTTP_BIGCACHE_REST_SHARE, &size);
+
+    if (p) {
+        ngx_http_bigcache_seed(seed);
+        shm->rest_lease = bigcache_rest_lease_create(p, size, seed);
     }
 }
 

@@ -70,6 +70,17 @@ static const bigcache_json_kind_t  bigcache_json_kind_duration = {
 };
 
 
+static const bigcache_json_kind_t  bigcache_json_kind_stale = {
+    bigcache_lifetime_duration,
+    0,
+    0,
+    "stale must be a string or null",
+    "stale must begin with digits and one of s, m, h, d",
+    "stale is too long to be stored",
+    "stale must not be longer than 1024 bytes"
+};
+
+
 int
 bigcache_json_expire(const bigcache_str_t *member, int64_t *ms,
     const char **msg)
@@ -84,6 +95,14 @@ bigcache_json_duration(const bigcache_str_t *member, int64_t *ms,
 {
     return bigcache_json_member(&bigcache_json_kind_duration, member, ms,
                                 msg);
+}
+
+
+int
+bigcache_json_stale(const bigcache_str_t *member, int64_t *ms,
+    const char **msg)
+{
+    return bigcache_json_member(&bigcache_json_kind_stale, member, ms, msg);
 }
 
 

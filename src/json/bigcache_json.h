@@ -5,9 +5,9 @@
 
 
 /*
- * Reads the members "expire" and "duration" of a document, and others that
- * are strings or integers, given their extents as bigcache_json_scan() has set
- * them.
+ * Reads the members "expire", "duration" and "stale" of a document, and others
+ * that are strings or integers, given their extents as bigcache_json_scan() has
+ * set them.
  *
  * cJSON unescapes the strings.  No other file uses cJSON.  It does not check
  * the whole document again: its tree takes up to 60 times the memory of the
@@ -73,6 +73,11 @@ int bigcache_json_expire(const bigcache_str_t *member, int64_t *ms,
  */
 
 int bigcache_json_duration(const bigcache_str_t *member, int64_t *ms,
+    const char **msg);
+
+/* the same for the member "stale" */
+
+int bigcache_json_stale(const bigcache_str_t *member, int64_t *ms,
     const char **msg);
 
 

@@ -86,14 +86,16 @@ bigcache_json_scan(const u_char *data, size_t len, bigcache_json_doc_t *doc,
     bigcache_json_named_t  named[] = {
         { "value", { 0, NULL } },
         { "expire", { 0, NULL } },
-        { "duration", { 0, NULL } }
+        { "duration", { 0, NULL } },
+        { "stale", { 0, NULL } }
     };
 
-    rc = bigcache_json_scan_members(data, len, named, 3, err);
+    rc = bigcache_json_scan_members(data, len, named, 4, err);
 
     doc->value = named[0].extent;
     doc->expire = named[1].extent;
     doc->duration = named[2].extent;
+    doc->stale = named[3].extent;
 
     return rc;
 }

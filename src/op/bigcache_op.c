@@ -18,6 +18,7 @@
 
 #include "bigcache_gzip.h"
 #include "bigcache_op.h"
+#include "bigcache_time.h"
 
 
 /*
@@ -61,7 +62,8 @@ bigcache_op_failure(const bigcache_op_t *op, const char **detail)
         return 409;
 
     case BIGCACHE_MISMATCH:
-        *detail = "what is stored does not meet the condition";
+        *detail = op->late ? "the lease has ended"
+                           : "what is stored does not meet the condition";
         return 412;
 
     case BIGCACHE_TOO_LARGE:
@@ -190,6 +192,29 @@ bigcache_op_has_path(const char *text)
     }
 
     return 0;
+}
+
+
+/* the time that a page may be stale begins anew with a soft purge */
+
+bigcache_op_age_e
+bigcache_op_age(const bigcache_page_t *page)
+{
+    int64_t  now, window;
+
+    if (page->stale == 0 && page->fresh == 0) {
+        return BIGCACHE_OP_FRESH;
+    }
+
+    now = bigcache_time_now();
+    window = page->fresh ? page->expire - page->fresh : 0;
+
+    if (page->stale) {
+        return (now - page->stale < window) ? BIGCACHE_OP_STALE
+                                            : BIGCACHE_OP_OVER;
+    }
+
+    return (now < page->fresh) ? BIGCACHE_OP_FRESH : BIGCACHE_OP_STALE;
 }
 
 

@@ -22,6 +22,7 @@
 
 
 #include "bigcache_cache.h"
+#include "bigcache_rest_lease.h"
 #include "bigcache_unpacked.h"
 
 
@@ -68,6 +69,9 @@ typedef struct {
     bigcache_str_t            type;     /* of a raw body */
     bigcache_str_t            duration; /* of a raw body, data is NULL: none */
     bigcache_str_t            expire;   /* likewise */
+    bigcache_str_t            stale;    /* likewise, how long after that */
+    bigcache_rest_lease_shm_t *leases;  /* NULL: there are none */
+    const u_char             *token;    /* of put: of the lease, NULL: none */
     bigcache_op_list_t        match;
     bigcache_op_list_t        none_match;
     unsigned                  minimal:1; /* of put: answer without the value */
@@ -76,6 +80,7 @@ typedef struct {
     unsigned                  pieces:1; /* or be unpacked while it is sent */
     unsigned                  head:1;   /* only its length is needed */
     unsigned                  async:1;  /* do not wait for the end */
+    unsigned                  wait:1;   /* of get: a stale page is found, too */
     unsigned                  later:1;  /* of delete: the caller syncs */
     unsigned                  brief:1;  /* of get, touch, incr: AGAIN if a
                                            page over BIGCACHE_PAGE_LARGE would
@@ -106,6 +111,8 @@ typedef struct {
     uint64_t                  skip;     /* bytes in that file that are not */
     uint64_t                  held;     /* of memory: counted for all */
     unsigned                  varies:1; /* clients without gzip get another */
+    unsigned                  aged:1;   /* of get: the page is stale */
+    unsigned                  late:1;   /* of put: the lease has ended */
     uint64_t                  n;        /* keys removed, marked, or counted */
     unsigned                  soft:1;   /* of purge: they were marked */
     uint64_t                  expired;  /* pages met that had expired */
@@ -140,10 +147,12 @@ typedef int (*bigcache_op_peek_pt)(bigcache_op_t *op);
  * key alone.
  *
  * get_json, get_raw:  BIGCACHE_MISS, BIGCACHE_EXPIRED; BIGCACHE_RAW if
- *                     get_json finds a raw page.
+ *                     get_json finds a raw page.  A stale page is
+ *                     BIGCACHE_MISS unless op->wait is set.
  * put_json, put_raw:  BIGCACHE_INVALID, BIGCACHE_MISMATCH, BIGCACHE_FULL.
  *                     The body of put_json is a document with "value",
- *                     "expire", and "duration".
+ *                     "expire", "duration", and "stale".  With op->token,
+ *                     BIGCACHE_MISMATCH and op->late if its lease has ended.
  * delete:             BIGCACHE_MISS, BIGCACHE_EXPIRED, BIGCACHE_MISMATCH,
  *                     BIGCACHE_FULL.
  * delete_prefix:      op->n is set in any case.
@@ -217,6 +226,18 @@ void bigcache_op_free(bigcache_op_t *op);
 /* sets op->rc, and op->reason if rc needs one */
 
 void bigcache_op_finish(bigcache_op_t *op, bigcache_rc_t rc);
+
+/*
+ * How old a page is that was read: fresh; stale, so that clients that wait for
+ * another one may get it; or over, as if it had expired.
+ */
+typedef enum {
+    BIGCACHE_OP_FRESH = 0,
+    BIGCACHE_OP_STALE,
+    BIGCACHE_OP_OVER
+} bigcache_op_age_e;
+
+bigcache_op_age_e bigcache_op_age(const bigcache_page_t *page);
 
 /* sets op->invalid, whose texts are static, and returns BIGCACHE_INVALID */
 

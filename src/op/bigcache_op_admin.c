@@ -7,7 +7,7 @@
 /* The operations on the whole cache. */
 
 
-#include "bigcache_op.h"
+#include "bigcache_op_lease.h"
 
 
 /* milliseconds that gauges wait for another process */
@@ -43,6 +43,8 @@ bigcache_op_admin_gauges(bigcache_op_t *op)
 void
 bigcache_op_admin_clear(bigcache_op_t *op)
 {
+    bigcache_op_lease_purged(op, NULL);
+
     bigcache_op_finish(op, bigcache_cache_clear(op->cache));
 }
 

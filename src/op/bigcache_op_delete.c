@@ -7,6 +7,7 @@
 /* The operations that remove pages: one, or all of a prefix. */
 
 
+#include "bigcache_op_lease.h"
 #include "bigcache_op_write.h"
 
 
@@ -22,6 +23,10 @@ bigcache_op_delete(bigcache_op_t *op)
     for (i = 0; i < BIGCACHE_OP_TRIES; i++) {
 
         rc = bigcache_op_write_expect(op, &expect);
+
+        if (rc == BIGCACHE_OK) {
+            bigcache_op_lease_removed(op);
+        }
 
         if (rc == BIGCACHE_OK && expect == BIGCACHE_EXPECT_NONE) {
             rc = op->expired ? BIGCACHE_EXPIRED : BIGCACHE_MISS;
@@ -75,6 +80,8 @@ bigcache_op_delete_prefix(bigcache_op_t *op)
     bigcache_selectors_t  list;
 
     bigcache_selectors_prefix(&list, &op->key);
+
+    bigcache_op_lease_purged(op, &list);
 
     bigcache_op_finish(op, bigcache_cache_purge(op->cache, &list, op->async,
                                                 &op->n, &op->expired));

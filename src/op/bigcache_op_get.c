@@ -18,6 +18,8 @@
 
 
 static void bigcache_op_get_page(bigcache_op_t *op, int raw);
+static bigcache_rc_t bigcache_op_get_aged(bigcache_op_t *op,
+    bigcache_rc_t rc);
 static int bigcache_op_get_fits(const bigcache_op_t *op);
 static int bigcache_op_get_peek(bigcache_op_t *op, int raw);
 static void bigcache_op_get_found(bigcache_op_t *op);
@@ -76,6 +78,8 @@ bigcache_op_get_within(bigcache_op_t *op, int look)
 
     op->expired = (rc == BIGCACHE_EXPIRED);
 
+    rc = bigcache_op_get_aged(op, rc);
+
     if (rc == BIGCACHE_OK && !bigcache_op_get_fits(op)) {
         rc = BIGCACHE_TOO_LARGE;
     }
@@ -100,12 +104,40 @@ bigcache_op_get_page(bigcache_op_t *op, int raw)
 
     op->expired = (rc == BIGCACHE_EXPIRED);
 
+    rc = bigcache_op_get_aged(op, rc);
+
     bigcache_op_finish(op, rc);
 
     if (rc == BIGCACHE_OK) {
         bigcache_op_get_found(op);
         bigcache_op_get_reply(op, raw);
     }
+}
+
+
+static bigcache_rc_t
+bigcache_op_get_aged(bigcache_op_t *op, bigcache_rc_t rc)
+{
+    bigcache_op_age_e  age;
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    age = bigcache_op_age(&op->page);
+
+    if (age == BIGCACHE_OP_STALE && op->wait) {
+        op->aged = 1;
+        return BIGCACHE_OK;
+    }
+
+    if (age == BIGCACHE_OP_FRESH) {
+        return BIGCACHE_OK;
+    }
+
+    op->missed = "cache expired";
+
+    return BIGCACHE_MISS;
 }
 
 
@@ -135,6 +167,13 @@ bigcache_op_get_peek(bigcache_op_t *op, int raw)
     op->rc = bigcache_cache_peek(op->cache, &op->key, &op->page);
 
     if (op->rc == BIGCACHE_AGAIN) {
+        return 0;
+    }
+
+    if (op->rc == BIGCACHE_OK
+        && bigcache_op_age(&op->page) != BIGCACHE_OP_FRESH)
+    {
+        bigcache_page_free(&op->page);
         return 0;
     }
 

@@ -189,5 +189,16 @@ bigcache_op_put_raw_lifetime(bigcache_op_put_t *put)
         put->expire = bigcache_time_now() + ms;
     }
 
+    if (op->stale.data) {
+        if (bigcache_lifetime_duration(&op->stale, &put->stale)
+            != BIGCACHE_LIFETIME_OK)
+        {
+            return bigcache_op_invalid(op, "header", "X-Bigcache-Stale",
+                              "value does not begin with digits and one of "
+                              "s, m, h, d, or is out of range",
+                              "value_error.duration");
+        }
+    }
+
     return BIGCACHE_OK;
 }

@@ -172,7 +172,7 @@ bigcache_op_rewrite(bigcache_op_rewrite_t *rw)
 static bigcache_rc_t
 bigcache_op_rewrite_once(bigcache_op_rewrite_t *rw, int *again)
 {
-    int                 live;
+    int                 there, live;
     uint64_t            expect;
     bigcache_rc_t       rc;
     bigcache_op_t      *op;
@@ -192,13 +192,14 @@ bigcache_op_rewrite_once(bigcache_op_rewrite_t *rw, int *again)
         op->expired = 1;
     }
 
-    live = (rc == BIGCACHE_OK);
+    there = (rc == BIGCACHE_OK);
+    live = (there && bigcache_op_age(&page) == BIGCACHE_OP_FRESH);
 
     if ((rc != BIGCACHE_OK && rc != BIGCACHE_MISS && rc != BIGCACHE_EXPIRED)
         || (!live && !rw->begins))
     {
         bigcache_page_free(&page);
-        return rc;
+        return there ? BIGCACHE_MISS : rc;
     }
 
     if (!bigcache_op_write_accepts(op, live, page.version)) {
@@ -213,7 +214,7 @@ bigcache_op_rewrite_once(bigcache_op_rewrite_t *rw, int *again)
 
     *again = 1;
 
-    expect = live ? page.version : BIGCACHE_EXPECT_NONE;
+    expect = there ? page.version : BIGCACHE_EXPECT_NONE;
     put->expect = &expect;
 
     /* a purge that removes the former page must also remove this one */
@@ -280,6 +281,8 @@ bigcache_op_touch_page(bigcache_op_rewrite_t *rw, bigcache_page_t *page)
     bigcache_op_put_t  *put;
 
     put = &rw->put;
+
+    bigcache_op_write_lifetime_of(put, page);
     put->expire = rw->expire;
 
     if (page->kind == BIGCACHE_KIND_JSON) {
@@ -407,6 +410,7 @@ bigcache_op_count_page(bigcache_op_rewrite_t *rw, bigcache_page_t *page)
 
     if (page == NULL) {
         put->expire = rw->expire;
+        put->stale = 0;
         put->doc.duration = rw->doc.duration;
 
         return bigcache_op_store_number(rw, rw->initial);
@@ -433,7 +437,7 @@ bigcache_op_count_page(bigcache_op_rewrite_t *rw, bigcache_page_t *page)
         return BIGCACHE_NUMBER;
     }
 
-    put->expire = page->expire;
+    bigcache_op_write_lifetime_of(put, page);
 
     return bigcache_op_store_number(rw, n);
 }

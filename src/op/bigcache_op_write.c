@@ -18,6 +18,7 @@
 
 #include "bigcache_answer.h"
 #include "bigcache_json.h"
+#include "bigcache_op_lease.h"
 #include "bigcache_op_write.h"
 #include "bigcache_time.h"
 
@@ -26,6 +27,8 @@ static bigcache_rc_t bigcache_op_write_document(bigcache_op_put_t *put,
     const bigcache_answer_t *answer);
 static bigcache_str_t bigcache_op_write_expire_text(bigcache_op_put_t *put,
     const bigcache_str_t *none);
+static bigcache_rc_t bigcache_op_write_page(bigcache_op_put_t *put,
+    bigcache_put_t *page);
 static int bigcache_op_write_listed(const bigcache_op_list_t *list, int live,
     uint64_t version);
 
@@ -160,7 +163,33 @@ bigcache_op_write_lifetime(bigcache_op_put_t *put)
                                      "value_error.duration");
     }
 
+    put->stale = 0;
+
+    rc = bigcache_json_stale(&put->doc.stale, &ms, &msg);
+
+    if (rc == BIGCACHE_JSON_OK) {
+        put->stale = ms;
+
+    } else if (rc != BIGCACHE_JSON_NULL) {
+        return (rc == BIGCACHE_JSON_NOMEM)
+               ? BIGCACHE_NOMEM
+               : bigcache_op_invalid(put->op, "body", "stale", msg,
+                                     "value_error.duration");
+    }
+
     return BIGCACHE_OK;
+}
+
+
+/* a page that never expires may be stale after a soft purge, see below */
+
+void
+bigcache_op_write_lifetime_of(bigcache_op_put_t *put,
+    const bigcache_page_t *page)
+{
+    put->stale = page->fresh ? page->expire - page->fresh : 0;
+    put->expire = (page->expire == BIGCACHE_NEVER) ? BIGCACHE_NEVER
+                                                   : page->expire - put->stale;
 }
 
 
@@ -309,15 +338,42 @@ bigcache_op_write_expire_text(bigcache_op_put_t *put,
 bigcache_rc_t
 bigcache_op_write(bigcache_op_put_t *put, bigcache_put_t *page)
 {
+    bigcache_rc_t           rc;
+    bigcache_rest_lease_t   lease;
+
+    page->key = put->op->key;
+    page->origin = put->origin;
+    page->plain = put->plain;
+
+    /* the window is what lies between the two, even if they never come */
+
+    if (put->stale && page->expire == BIGCACHE_NEVER) {
+        page->fresh = BIGCACHE_NEVER - put->stale;
+
+    } else if (put->stale) {
+        page->fresh = page->expire;
+        page->expire += put->stale;
+    }
+
+    rc = bigcache_op_lease_begin(put->op, page, &lease);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_op_write_page(put, page);
+        rc = bigcache_op_lease_end(put->op, rc, &lease);
+    }
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_op_write_page(bigcache_op_put_t *put, bigcache_put_t *page)
+{
     unsigned        i;
     bigcache_rc_t   rc;
     bigcache_op_t  *op;
 
     op = put->op;
-
-    page->key = op->key;
-    page->origin = put->origin;
-    page->plain = put->plain;
 
     if (put->expect) {
         page->expect = *put->expect;
@@ -335,9 +391,12 @@ bigcache_op_write(bigcache_op_put_t *put, bigcache_put_t *page)
 
         rc = bigcache_cache_put(op->cache, page, &op->page);
 
-        /* another version was stored meanwhile: looks again */
+        /*
+         * Another version was stored meanwhile: looks again.  That has ended
+         * the lease, if there was one; or the key was removed.
+         */
 
-        if (rc != BIGCACHE_MISMATCH) {
+        if (rc != BIGCACHE_MISMATCH || op->token) {
             return rc;
         }
     }
@@ -349,7 +408,7 @@ bigcache_op_write(bigcache_op_put_t *put, bigcache_put_t *page)
 bigcache_rc_t
 bigcache_op_write_expect(bigcache_op_t *op, uint64_t *expect)
 {
-    int              live;
+    int              there, live;
     bigcache_rc_t    rc;
     bigcache_page_t  page;
 
@@ -370,13 +429,16 @@ bigcache_op_write_expect(bigcache_op_t *op, uint64_t *expect)
         return rc;
     }
 
-    live = (rc == BIGCACHE_OK);
+    /* what is not fresh is as good as expired, but the cache has it still */
+
+    there = (rc == BIGCACHE_OK);
+    live = (there && bigcache_op_age(&page) == BIGCACHE_OP_FRESH);
 
     if (!bigcache_op_write_accepts(op, live, page.version)) {
         return BIGCACHE_MISMATCH;
     }
 
-    *expect = live ? page.version : BIGCACHE_EXPECT_NONE;
+    *expect = there ? page.version : BIGCACHE_EXPECT_NONE;
 
     return BIGCACHE_OK;
 }

@@ -46,7 +46,10 @@ typedef struct {
     uint64_t              value_at;     /* offset of such a value, bytes */
     const uint64_t       *expect;       /* NULL: what the lists of op accept */
     uint64_t              origin;       /* of the page that it was, or 0 */
-    int64_t               expire;       /* ms, BIGCACHE_NEVER */
+    int64_t               expire;       /* ms, BIGCACHE_NEVER; what the client
+                                           is shown */
+    int64_t               stale;        /* ms that it may be stale after that,
+                                           or after a soft purge */
     unsigned              plain:1;      /* the page is not packed */
     u_char                time[BIGCACHE_LIFETIME_LEN];
 } bigcache_op_put_t;
@@ -67,9 +70,14 @@ void bigcache_op_write_view_free(bigcache_op_view_t *view);
 bigcache_rc_t bigcache_op_write_scanned(bigcache_op_t *op, int rc,
     const bigcache_json_error_t *err);
 
-/* sets put->expire from put->doc */
+/* sets put->expire and put->stale from put->doc */
 
 bigcache_rc_t bigcache_op_write_lifetime(bigcache_op_put_t *put);
+
+/* sets put->expire and put->stale as those of a page */
+
+void bigcache_op_write_lifetime_of(bigcache_op_put_t *put,
+    const bigcache_page_t *page);
 
 /*
  * Stores the document of put->doc.value, put->expire and put->doc.duration,
@@ -80,8 +88,9 @@ bigcache_rc_t bigcache_op_write_json(bigcache_op_put_t *put);
 /*
  * Stores a page under the key of put->op, packed unless put->plain is set.  It
  * does so if what is stored now is put->expect; or, if that is NULL, if the
- * lists of op accept it.  Returns the code of bigcache_cache_put(), or
- * BIGCACHE_BUSY.
+ * lists of op accept it.  If op->token is set, it stores the page only while
+ * that lease lasts.  Whatever lease the key has is ended by it.  Returns the
+ * code of bigcache_cache_put(), or BIGCACHE_BUSY.
  */
 bigcache_rc_t bigcache_op_write(bigcache_op_put_t *put, bigcache_put_t *page);
 

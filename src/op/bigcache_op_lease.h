@@ -1,0 +1,47 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * What operations do with the leases of clients, inside src/op only: a write
+ * with a token needs its lease, and whatever is written or removed ends the
+ * lease of its key.  Waiting and giving leases is the front end's part.
+ */
+
+
+#ifndef _BIGCACHE_OP_LEASE_H_INCLUDED_
+#define _BIGCACHE_OP_LEASE_H_INCLUDED_
+
+
+#include "bigcache_op.h"
+
+
+/*
+ * Before a put: if op->token is set, finds its lease, and has the put fail if
+ * the key was removed since that was given.  Returns BIGCACHE_OK, or
+ * BIGCACHE_MISMATCH and op->late.
+ */
+bigcache_rc_t bigcache_op_lease_begin(bigcache_op_t *op, bigcache_put_t *put,
+    bigcache_rest_lease_t *lease);
+
+/*
+ * After the put, whose code is rc: ends the lease of the key.  If the lease of
+ * op->token was ended by a removal meanwhile, it removes what was put.  Returns
+ * rc, or BIGCACHE_MISMATCH and op->late.
+ */
+bigcache_rc_t bigcache_op_lease_end(bigcache_op_t *op, bigcache_rc_t rc,
+    const bigcache_rest_lease_t *lease);
+
+/*
+ * Before a removal of op->key, or of what is selected, NULL: all.  Whoever has
+ * such a lease can store nothing any more.  With a tag or a host only the put
+ * shows whether it is selected: then the cache refuses that.
+ */
+void bigcache_op_lease_removed(bigcache_op_t *op);
+void bigcache_op_lease_purged(bigcache_op_t *op,
+    const bigcache_selectors_t *selectors);
+
+
+#endif /* _BIGCACHE_OP_LEASE_H_INCLUDED_ */
