@@ -36,7 +36,12 @@ sub hot {
     $t->get('/stat')->body =~ /("room":[1-9]\d*)/ or return 'no room';
 
     return '"hot":{"entries":' . $entries . ',"bytes":' . $bytes . ",$1,"
-        . '"hits":' . $hits . '}}';
+        . '"hits":' . $hits . '},' . leases();
+}
+
+sub leases {
+    return $t->get('/stat')->body =~ /("leases":\{"held":0,"room":[1-9]\d*,)/
+        ? $1 . '"given":0,"waited":0}}' : 'no leases';
 }
 
 # at start

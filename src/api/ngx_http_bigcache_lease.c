@@ -35,7 +35,10 @@
 #define NGX_HTTP_BIGCACHE_LEASE_WAIT   60
 #define NGX_HTTP_BIGCACHE_LEASE_MAX    600
 
-#define NGX_HTTP_BIGCACHE_LEASE_HEX    (2 * BIGCACHE_REST_LEASE_TOKEN)
+/* bytes */
+
+#define NGX_HTTP_BIGCACHE_LEASE_PREFERENCE  64
+#define NGX_HTTP_BIGCACHE_LEASE_HEX         (2 * BIGCACHE_REST_LEASE_TOKEN)
 
 
 struct ngx_http_bigcache_lease_s {
@@ -52,6 +55,8 @@ struct ngx_http_bigcache_lease_s {
 };
 
 
+static ngx_int_t ngx_http_bigcache_lease_preference(bigcache_str_t *member,
+    bigcache_str_t *name, int64_t *seconds);
 static ngx_int_t ngx_http_bigcache_lease_read(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 static ngx_int_t ngx_http_bigcache_lease_found(ngx_http_request_t *r);
@@ -134,10 +139,10 @@ ngx_int_t
 ngx_http_bigcache_lease_prefer(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx, bigcache_str_t *value)
 {
-    size_t                      at, part;
+    size_t                      at;
+    u_char                      text[NGX_HTTP_BIGCACHE_LEASE_PREFERENCE];
     int64_t                     seconds;
     bigcache_str_t              member, name;
-    bigcache_field_member_t     preference;
     ngx_http_bigcache_lease_t  *lease;
 
     if (r != r->main || r->method != NGX_HTTP_GET) {
@@ -162,31 +167,67 @@ ngx_http_bigcache_lease_prefer(ngx_http_request_t *r,
 
     for (at = 0; bigcache_field_next(value, &at, &member); /* void */ ) {
 
-        part = 0;
+        name.data = text;
 
-        if (!bigcache_field_next_parameter(&member, &part, &name)) {
+        if (ngx_http_bigcache_lease_preference(&member, &name, &seconds)
+            != NGX_OK)
+        {
             continue;
         }
 
-        bigcache_field_split(&name, &preference);
-
-        if (bigcache_field_seconds(&preference.value, &seconds) != 0) {
-            continue;
-        }
-
-        if (lease->wait == -1 && bigcache_field_is(&preference.name, "wait")) {
+        if (lease->wait == -1 && bigcache_field_is(&name, "wait")) {
             lease->wait = ngx_min(seconds, NGX_HTTP_BIGCACHE_LEASE_WAIT);
         }
 
-        if (lease->time == -1
-            && bigcache_field_is(&preference.name, "lease"))
-        {
+        if (lease->time == -1 && bigcache_field_is(&name, "lease")) {
             lease->time = ngx_max(1, ngx_min(seconds,
                                              NGX_HTTP_BIGCACHE_LEASE_MAX));
         }
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * Reads NAME=SECONDS.  Blanks make no difference, and parameters may follow.
+ * name has memory for _LEASE_PREFERENCE bytes: longer ones are none of ours.
+ */
+
+static ngx_int_t
+ngx_http_bigcache_lease_preference(bigcache_str_t *member,
+    bigcache_str_t *name, int64_t *seconds)
+{
+    size_t                    i, at;
+    u_char                   *p;
+    bigcache_str_t            part, text;
+    bigcache_field_member_t   split;
+
+    at = 0;
+
+    if (!bigcache_field_next_parameter(member, &at, &part)
+        || part.len > NGX_HTTP_BIGCACHE_LEASE_PREFERENCE)
+    {
+        return NGX_DECLINED;
+    }
+
+    p = (u_char *) name->data;
+    text.data = p;
+
+    for (i = 0; i < part.len; i++) {
+        if (part.data[i] != ' ' && part.data[i] != '\t') {
+            *p++ = part.data[i];
+        }
+    }
+
+    text.len = p - text.data;
+
+    bigcache_field_split(&text, &split);
+
+    *name = split.name;
+
+    return (split.given && bigcache_field_seconds(&split.value, seconds) == 0)
+           ? NGX_OK : NGX_DECLINED;
 }
 
 

@@ -16,11 +16,12 @@
 #include <ngx_http.h>
 
 #include "bigcache_release.h"
+#include "bigcache_time.h"
 #include "ngx_http_bigcache_api.h"
 
 
 #define NGX_HTTP_BIGCACHE_METRICS_LINE    160
-#define NGX_HTTP_BIGCACHE_METRICS_SIMPLE  32
+#define NGX_HTTP_BIGCACHE_METRICS_SIMPLE  48
 
 
 static u_char *ngx_http_bigcache_metric(u_char *p, const char *name,
@@ -37,6 +38,8 @@ static u_char *ngx_http_bigcache_metrics_fronts(u_char *p,
     ngx_http_bigcache_ctx_t *ctx, const bigcache_page_metrics_sum_t *front);
 static u_char *ngx_http_bigcache_metrics_pages(u_char *p,
     ngx_http_bigcache_ctx_t *ctx);
+static u_char *ngx_http_bigcache_metrics_leases(u_char *p,
+    bigcache_rest_lease_shm_t *shm);
 static u_char *ngx_http_bigcache_metrics_unsynced(u_char *p,
     const bigcache_unsynced_t *unsynced);
 static u_char *ngx_http_bigcache_metrics_store(u_char *p,
@@ -89,6 +92,7 @@ ngx_http_bigcache_metrics(ngx_http_request_t *r,
     p = ngx_http_bigcache_metrics_durations(p, sums);
     p = ngx_http_bigcache_metrics_fronts(p, ctx, &front);
     p = ngx_http_bigcache_metrics_pages(p, ctx);
+    p = ngx_http_bigcache_metrics_leases(p, ctx->op.leases);
     p = ngx_http_bigcache_metrics_store(p, ctx);
     p = ngx_http_bigcache_metrics_front(p, &front);
 
@@ -304,6 +308,52 @@ ngx_http_bigcache_metrics_pages(u_char *p, ngx_http_bigcache_ctx_t *ctx)
                                  "Requests that it answered.", hot.hits);
 
     return p;
+}
+
+
+static u_char *
+ngx_http_bigcache_metrics_leases(u_char *p, bigcache_rest_lease_shm_t *shm)
+{
+    bigcache_rest_lease_stat_t  stat;
+
+    ngx_memzero(&stat, sizeof(bigcache_rest_lease_stat_t));
+
+    if (shm) {
+        bigcache_rest_lease_stat(shm, bigcache_time_monotonic(), &stat);
+    }
+
+    p = ngx_http_bigcache_metric(p, "leases", "gauge",
+                                 "Leases that clients of the REST API have.",
+                                 stat.held);
+    p = ngx_http_bigcache_metric(p, "leases_room", "gauge",
+                                 "Leases that there is room for.", stat.room);
+    p = ngx_http_bigcache_metric(p, "leases_given_total", "counter",
+                                 "Leases that clients got.", stat.given);
+    p = ngx_http_bigcache_metric(p, "leases_waited_total", "counter",
+                                 "Requests that waited for the client that had "
+                                 "the lease.",
+                                 stat.waited);
+    p = ngx_http_bigcache_metric(p, "leases_timed_out_total", "counter",
+                                 "Leases whose time was over.",
+                                 stat.timed_out);
+    p = ngx_http_bigcache_metric(p, "leases_returned_total", "counter",
+                                 "Leases that ended without an entry: given "
+                                 "back, or of no use.",
+                                 stat.returned);
+    p = ngx_http_bigcache_metric(p, "leases_removed_total", "counter",
+                                 "Leases that a removal of their key ended.",
+                                 stat.removed);
+    p = ngx_http_bigcache_metric(p, "leases_late_total", "counter",
+                                 "Writes with the token of a lease that had "
+                                 "ended.",
+                                 stat.late);
+    p = ngx_http_bigcache_metric(p, "leases_refused_total", "counter",
+                                 "Times that an address had too many leases.",
+                                 stat.refused);
+
+    return ngx_http_bigcache_metric(p, "leases_full_total", "counter",
+                                    "Times that there was no room for one.",
+                                    stat.full);
 }
 
 

@@ -15,6 +15,7 @@
 
 #include "ngx_http_bigcache_api.h"
 #include "bigcache_json_string.h"
+#include "bigcache_time.h"
 
 
 static ngx_int_t ngx_http_bigcache_reply_member(ngx_http_request_t *r,
@@ -313,13 +314,18 @@ ngx_http_bigcache_reply_stat(ngx_http_request_t *r,
     bigcache_hot_stat_t        hot;
     bigcache_metrics_pages_t  *pages;
 
+    bigcache_rest_lease_stat_t  leases;
+
     u_char                    text[sizeof("{\"stats\":{\"hit\":,\"miss\":,"
                                           "\"expire\":,\"delete\":,"
                                           "\"hit_rate\":\"\"},"
                                           "\"hot\":{\"entries\":,"
                                           "\"bytes\":,\"room\":,"
-                                          "\"hits\":}}")
-                                   + 8 * NGX_INT64_LEN
+                                          "\"hits\":},"
+                                          "\"leases\":{\"held\":,"
+                                          "\"room\":,\"given\":,"
+                                          "\"waited\":}}")
+                                   + 12 * NGX_INT64_LEN
                                    + BIGCACHE_METRICS_RATE_LEN];
 
     pages = &ctx->zone->shm->metrics.pages;
@@ -337,14 +343,23 @@ ngx_http_bigcache_reply_stat(ngx_http_request_t *r,
         bigcache_hot_stat(&ctx->zone->hot, &hot);
     }
 
+    ngx_memzero(&leases, sizeof(bigcache_rest_lease_stat_t));
+
+    if (ctx->op.leases) {
+        bigcache_rest_lease_stat(ctx->op.leases, bigcache_time_monotonic(),
+                                 &leases);
+    }
+
     body.data = text;
     body.len = ngx_sprintf(text, "{\"stats\":{\"hit\":%uL,\"miss\":%uL,"
                            "\"expire\":%uL,\"delete\":%uL,"
                            "\"hit_rate\":\"%s\"},\"hot\":{"
                            "\"entries\":%uL,\"bytes\":%uL,\"room\":%uL,"
-                           "\"hits\":%uL}}",
+                           "\"hits\":%uL},\"leases\":{\"held\":%uL,"
+                           "\"room\":%uL,\"given\":%uL,\"waited\":%uL}}",
                            hit, miss, expire, deleted, rate, hot.entries,
-                           hot.bytes, hot.room, hot.hits)
+                           hot.bytes, hot.room, hot.hits, leases.held,
+                           leases.room, leases.given, leases.waited)
                - text;
 
     return ngx_http_bigcache_send_json(r, NGX_HTTP_OK, &body);

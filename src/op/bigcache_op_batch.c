@@ -253,6 +253,7 @@ bigcache_op_batch_item(bigcache_op_batch_t *batch, const bigcache_str_t *item)
     memset(one, 0, sizeof(bigcache_op_t));
 
     one->cache = batch->op->cache;
+    one->leases = batch->op->leases;
     one->page.body.fd = -1;
 
     /* a large value stays in its file, as in a request of its own */
