@@ -281,9 +281,25 @@ for (@who) {
         }
     }
 
+    # a lease is a right to write
+
+    my $lease = ask($address, GET => "/cache/lease/" . $name =~ tr/ /-/r, undef,
+        @headers, Prefer => 'wait=0')->header('Bigcache-Lease');
+    is defined $lease, !!$may{write}, "$name: a lease";
+    is ask($address, DELETE => '/lease/x', undef, @headers)->status,
+        $may{write} ? 400 : $refused, "$name: gives one back";
+
     next if $role eq 'admin';
     is stored(), $before, "$name changed nothing";
 }
+
+is ask('127.0.2.200', GET => '/cache/lease', undef, password(@$_),
+    Prefer => 'wait=0')->header('Bigcache-Lease'), undef,
+    "a reader's address, and a password that nobody has checked"
+    for [ 'bob', 'wrong' ], [ 'alice', 'wrong' ];
+ok ask('127.0.2.200', GET => '/cache/lease', undef, token('deploy'),
+    Prefer => 'wait=0')->header('Bigcache-Lease'),
+    "a reader's address, and the token of a writer";
 
 my $r = ask('', GET => '/cache/k');
 is $r->header('WWW-Authenticate'), 'Basic realm="bigcache"', 'challenge';

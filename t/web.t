@@ -350,7 +350,8 @@ for my $path (sort keys %{ $api->{paths} }) {
 # answered(METHOD, PATH, STATUS, ANSWER): as it is said for that status
 
 my %named = map { lc() => 1 } qw(ETag Last-Modified Cache-Status Content-Range
-    Accept-Ranges Retry-After WWW-Authenticate Vary Content-Encoding);
+    Accept-Ranges Retry-After WWW-Authenticate Vary Content-Encoding
+    Preference-Applied Bigcache-Lease Bigcache-Stale);
 my %seen;
 
 sub answered {
@@ -426,6 +427,18 @@ sub prepare_page {
     }) or die "no page\n";
 }
 
+# the header that a lease to give back needs
+
+sub lease {
+    my ($path) = @_;
+
+    return if $path !~ m{^/lease/};
+
+    ask(delete => '/cache/dataset%2F1');
+    return ('Bigcache-Lease' => ask(get => '/cache/dataset%2F1', undef,
+        Prefer => 'wait=0')->header('Bigcache-Lease'));
+}
+
 # one that is good: its body
 
 sub good {
@@ -460,6 +473,7 @@ my %provoke = (
         return ask($method, '/keys/?limit=0') if $path eq '/keys/';
         return ask($method, '/prefix/') if $path =~ /^.prefix/;
         return ask($method, $path) if $path =~ m{^/page};
+        return ask($method, path_of($path)) if $path =~ m{^/lease};
 
         # nginx refuses this one
         return if $path =~ m{^/(?:batch|purge)$};
@@ -489,7 +503,8 @@ my %provoke = (
         my ($method, $path) = @_;
         my ($body, @type) = good($path, $method);
         ask($method, path_of($path), $body, @type,
-            'If-Match' => '"0000000000000000"');
+            $path =~ /^.lease/ ? ('Bigcache-Lease' => '0' x 32)
+                : ('If-Match' => '"0000000000000000"'));
     },
     413 => sub {
         my ($method, $path) = @_;
@@ -536,7 +551,7 @@ for my $path (sort keys %{ $api->{paths} }) {
 
             prepare($path);
             answered($method, $path, 200, ask($method, path_of($path), $text,
-                $type ? ('Content-Type' => $type) : ()));
+                $type ? ('Content-Type' => $type) : (), lease($path)));
         }
 
         for my $status (sort keys %{ $operation->{responses} }) {
@@ -587,6 +602,18 @@ for my $path (sort keys %{ $api->{paths} }) {
     }
 }
 
+my @lease = lease('/lease/');
+answered('get', '/pickle/{key}', 404, ask(get => '/pickle/dataset%2F1', undef,
+    Prefer => 'wait=0'));
+answered('delete', '/lease/{key}', 400, ask(delete => '/lease/dataset%2F1',
+    undef, 'Bigcache-Lease' => 'x'));
+answered('post', '/cache/{key}', 200, ask(post => '/cache/dataset%2F1',
+    '{"value":1}', @lease));
+answered('post', '/cache/{key}', 412, ask(post => '/cache/dataset%2F1',
+    '{"value":1}', @lease));
+lease('/lease/');
+answered('get', '/cache/{key}', 404, ask(get => '/cache/dataset%2F1', undef,
+    Prefer => 'wait=0'));
 prepare('/cache/');
 
 answered('post', '/batch', 200, ask(post => '/batch', '{"operations":[]}'));

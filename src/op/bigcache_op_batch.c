@@ -9,7 +9,7 @@
  * its own:
  *
  *     {"operations":[{"op":"get","key":K},
- *                    {"op":"set","key":K,"value":V,"duration":D},
+ *                    {"op":"set","key":K,"value":V,"duration":D,"stale":D},
  *                    {"op":"set","key":K,"base64":B,"type":T},
  *                    {"op":"set","key":K,"bytes":N,"no_transform":true},
  *                    {"op":"delete","key":K},
@@ -90,7 +90,7 @@ static const bigcache_op_batch_op_t  bigcache_op_batch_ops[] = {
 
 static const char *const  bigcache_op_batch_names[BIGCACHE_BATCH_MEMBERS] = {
     "op", "key", "value", "base64", "bytes", "type", "expire", "duration",
-    "if_none_match", "no_transform"
+    "stale", "if_none_match", "no_transform"
 };
 
 
@@ -603,7 +603,9 @@ bigcache_op_batch_set_raw(bigcache_op_batch_t *batch)
                                    "expire is not a number")
         || !bigcache_op_batch_string(batch, BIGCACHE_BATCH_DURATION,
                                      &batch->duration,
-                                     "duration is not a string"))
+                                     "duration is not a string")
+        || !bigcache_op_batch_string(batch, BIGCACHE_BATCH_STALE,
+                                     &batch->stale, "stale is not a string"))
     {
         return;
     }
@@ -611,6 +613,7 @@ bigcache_op_batch_set_raw(bigcache_op_batch_t *batch)
     one->type = batch->type;
     one->expire = batch->expire;
     one->duration = batch->duration;
+    one->stale = batch->stale;
 
     bigcache_op_put_raw(one);
 
@@ -620,6 +623,7 @@ bigcache_op_batch_set_raw(bigcache_op_batch_t *batch)
 
         one->invalid.name = strstr(one->invalid.name, "Type") ? "type"
                             : strstr(one->invalid.name, "Expire") ? "expire"
+                            : strstr(one->invalid.name, "Stale") ? "stale"
                             : "duration";
     }
 
@@ -695,7 +699,7 @@ bigcache_op_batch_free(bigcache_op_batch_t *batch)
     unsigned         i;
     bigcache_str_t  *texts[] = {
         &batch->key, &batch->base64, &batch->type, &batch->expire,
-        &batch->duration
+        &batch->duration, &batch->stale
     };
 
     for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
