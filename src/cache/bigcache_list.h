@@ -29,7 +29,8 @@ typedef struct {
     bigcache_str_t   tags;      /* encoded, see bigcache_tags.h */
     unsigned         kind;      /* BIGCACHE_KIND_* */
     uint64_t         version;
-    int64_t          expire;    /* ms since the epoch, BIGCACHE_NEVER */
+    int64_t          expire;    /* ms since the epoch, BIGCACHE_NEVER; until
+                                   then an entry of the REST API is fresh */
     uint64_t         size;      /* bytes of the body, unpacked */
 } bigcache_list_row_t;
 

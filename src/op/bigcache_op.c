@@ -218,6 +218,14 @@ bigcache_op_age(const bigcache_page_t *page)
 }
 
 
+int64_t
+bigcache_op_expire(const bigcache_page_t *page)
+{
+    return (page->fresh && page->expire != BIGCACHE_NEVER) ? page->fresh
+                                                           : page->expire;
+}
+
+
 bigcache_rc_t
 bigcache_op_invalid(bigcache_op_t *op, const char *in, const char *name,
     const char *msg, const char *type)

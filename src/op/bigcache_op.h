@@ -239,6 +239,10 @@ typedef enum {
 
 bigcache_op_age_e bigcache_op_age(const bigcache_page_t *page);
 
+/* returns when a page expires, as clients are shown it; it may be stale then */
+
+int64_t bigcache_op_expire(const bigcache_page_t *page);
+
 /* sets op->invalid, whose texts are static, and returns BIGCACHE_INVALID */
 
 bigcache_rc_t bigcache_op_invalid(bigcache_op_t *op, const char *in,

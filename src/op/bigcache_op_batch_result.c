@@ -267,13 +267,17 @@ bigcache_op_batch_type(bigcache_op_batch_t *batch)
 static void
 bigcache_op_batch_expire(bigcache_op_batch_t *batch)
 {
+    int64_t  expire;
+
+    expire = bigcache_op_expire(&batch->one.page);
+
     bigcache_json_text_puts(&batch->text, ",\"expire\":");
 
-    if (batch->one.page.expire == BIGCACHE_NEVER) {
+    if (expire == BIGCACHE_NEVER) {
         bigcache_json_text_puts(&batch->text, "null");
 
     } else {
-        bigcache_json_text_time(&batch->text, batch->one.page.expire);
+        bigcache_json_text_time(&batch->text, expire);
     }
 }
 

@@ -45,6 +45,26 @@ bigcache_op_lease_begin(bigcache_op_t *op, bigcache_put_t *put,
 }
 
 
+int
+bigcache_op_lease_again(bigcache_op_t *op, bigcache_put_t *put,
+    bigcache_rest_lease_t *lease)
+{
+    if (!put->fetched
+        || put->tags.len
+        || op->token == NULL
+        || !bigcache_rest_lease_find(op->leases, bigcache_time_monotonic(),
+                                     &op->key, op->token, lease))
+    {
+        return 0;
+    }
+
+    put->fetched = 0;
+    put->origin = 0;
+
+    return 1;
+}
+
+
 bigcache_rc_t
 bigcache_op_lease_end(bigcache_op_t *op, bigcache_rc_t rc,
     const bigcache_rest_lease_t *lease)
@@ -137,10 +157,7 @@ bigcache_op_lease_selected(void *data, const bigcache_str_t *begin, int whole)
 
     while (bigcache_selectors_next(selectors, &at, &selector)) {
 
-        if (selector.host.len
-            || selector.tag.len
-            || (selector.flags & BIGCACHE_SELECTOR_SOFT))
-        {
+        if (selector.host.len || selector.tag.len) {
             continue;
         }
 

@@ -27,6 +27,15 @@ bigcache_rc_t bigcache_op_lease_begin(bigcache_op_t *op, bigcache_put_t *put,
     bigcache_rest_lease_t *lease);
 
 /*
+ * After a put that was BIGCACHE_MISMATCH: another process may have opened the
+ * store since the lease was given, and not know what was removed before.  Of
+ * keys and prefixes the leases know it.  Returns 1 if the put, which is changed
+ * for that, may be tried once more, or 0.
+ */
+int bigcache_op_lease_again(bigcache_op_t *op, bigcache_put_t *put,
+    bigcache_rest_lease_t *lease);
+
+/*
  * After the put, whose code is rc: ends the lease of the key.  If the lease of
  * op->token was ended by a removal meanwhile, it removes what was put.  Returns
  * rc, or BIGCACHE_MISMATCH and op->late.
@@ -36,8 +45,8 @@ bigcache_rc_t bigcache_op_lease_end(bigcache_op_t *op, bigcache_rc_t rc,
 
 /*
  * Before a removal of op->key, or of what is selected, NULL: all.  Whoever has
- * such a lease can store nothing any more.  With a tag or a host only the put
- * shows whether it is selected: then the cache refuses that.
+ * such a lease can store nothing any more.  Whether a page has a tag only its
+ * put shows: then the cache refuses that, or takes it for stale.
  */
 void bigcache_op_lease_removed(bigcache_op_t *op);
 void bigcache_op_lease_purged(bigcache_op_t *op,

@@ -188,8 +188,7 @@ bigcache_op_write_lifetime_of(bigcache_op_put_t *put,
     const bigcache_page_t *page)
 {
     put->stale = page->fresh ? page->expire - page->fresh : 0;
-    put->expire = (page->expire == BIGCACHE_NEVER) ? BIGCACHE_NEVER
-                                                   : page->expire - put->stale;
+    put->expire = bigcache_op_expire(page);
 }
 
 
@@ -359,6 +358,13 @@ bigcache_op_write(bigcache_op_put_t *put, bigcache_put_t *page)
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_op_write_page(put, page);
+
+        if (rc == BIGCACHE_MISMATCH
+            && bigcache_op_lease_again(put->op, page, &lease))
+        {
+            rc = bigcache_op_write_page(put, page);
+        }
+
         rc = bigcache_op_lease_end(put->op, rc, &lease);
     }
 

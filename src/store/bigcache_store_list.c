@@ -383,5 +383,14 @@ bigcache_store_list_row(bigcache_list_t *list, const bigcache_str_t *key,
     row.size = (record->flags & BIGCACHE_FLAG_GZIP) ? record->unpacked
                                                     : record->length;
 
+    /* clients of the REST API know no other time */
+
+    if (record->kind != BIGCACHE_KIND_PAGE
+        && record->fresh
+        && record->expire != BIGCACHE_NEVER)
+    {
+        row.expire = record->fresh;
+    }
+
     return bigcache_list_add(list, &row);
 }
