@@ -138,6 +138,8 @@ for my $workers (split ' ', $ENV{BIGCACHE_WORKERS} || '1 4') {
         },
         $long => sub { $t->request('DELETE', "/prefix/$_[0]") },
         clear => sub { $t->request('POST', '/clear') },
+        key => sub { purge($t, 'key', $_[0]) },
+        soft => sub { purge($t, 'key-prefix', $_[0], 'false') },
     );
 
     for my $how (sort keys %removes) {
@@ -411,6 +413,18 @@ sub waiting {
         or die "nobody waits\n";
 
     return @c;
+}
+
+
+# purge(T, TYPE, SELECTOR, HARD): as POST /purge does it
+
+sub purge {
+    my ($t, $type, $selector, $hard) = @_;
+
+    $hard //= 'true';
+
+    is $t->request('POST', '/purge', qq({"type":"$type","purge":$hard,)
+        . qq("selectors":["$selector"]}))->status, 200, "purge, $type";
 }
 
 

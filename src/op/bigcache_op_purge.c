@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "bigcache_json.h"
+#include "bigcache_op_lease.h"
 #include "bigcache_op_write.h"
 #include "bigcache_url.h"
 
@@ -726,6 +727,8 @@ bigcache_op_purge_run(bigcache_op_purge_t *purge)
     op = purge->op;
     n = 0;
     expired = 0;
+
+    bigcache_op_lease_purged(op, &purge->list);
 
     rc = bigcache_cache_purge(op->cache, &purge->list, op->async, &n,
                               &expired);
