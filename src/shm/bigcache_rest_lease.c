@@ -56,7 +56,7 @@ typedef struct {
     uint64_t                    hash;
     uint64_t                    serial;
     uint64_t                    version;
-    int64_t                     until;
+    _Atomic int64_t             until;      /* read without the lock, too */
     u_char                      token[BIGCACHE_REST_LEASE_TOKEN];
     uint64_t                    key_len;    /* of all of it */
     uint32_t                    pid;        /* that has not told the client
