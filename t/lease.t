@@ -169,6 +169,33 @@ for my $workers (split ' ', $ENV{BIGCACHE_WORKERS} || '1 4') {
             "$name, $what: other keys";
     }
 
+    # a tag, which only the write shows
+
+    SKIP: {
+        skip 'entries have no tags', 6 if $t->request('POST', '/cache/tag',
+            '{"value":1,"tags":5}')->status == 200;
+
+        $t->request('DELETE', '/cache/tag');
+        my @tagged = ('{"value":1,"tags":["purged"]}', 'Bigcache-Lease');
+        $token = lease($t, '/cache/tag');
+        $t->request('POST', '/cache/tag', @tagged, $token);
+        is $t->get('/cache/tag')->status, 200, "$name, a tag: stored";
+        $t->request('DELETE', '/cache/tag');
+        $token = lease($t, '/cache/tag');
+        purge($t, 'tag', 'purged');
+        is $t->request('POST', '/cache/tag', @tagged, $token)->status, 412,
+            "$name, a tag that was purged";
+        is $t->get('/cache/tag')->status, 404, "$name, a tag: nothing stored";
+        $token = lease($t, '/cache/tag');
+        is $t->request('POST', '/cache/tag', @tagged, $token)->status, 200,
+            "$name, a tag: the next one";
+        $t->request('DELETE', '/cache/tag');
+        $token = lease($t, '/cache/tag');
+        purge($t, 'tag', 'other');
+        is $t->request('POST', '/cache/tag', @tagged, $token)->status, 200,
+            "$name, another tag";
+    }
+
     # given back
 
     $token = lease($t, '/cache/back');

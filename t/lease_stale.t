@@ -275,6 +275,25 @@ for my $workers (split ' ', $ENV{BIGCACHE_WORKERS} || '1 4') {
         $t->request('POST', '/clear');
     }
 
+    # a soft purge by tag, while a client makes the entry
+
+    SKIP: {
+        skip 'entries have no tags', 4 if $t->request('POST', '/cache/tag',
+            '{"value":1,"tags":5}')->status == 200;
+
+        $t->request('DELETE', '/cache/tag');
+        my $tagged = '{"value":1,"stale":"1h","tags":["soft"]}';
+        my $soft = '{"type":"tag","selectors":["soft"]}';
+        $token = $t->get('/cache/tag', @now)->header('Bigcache-Lease');
+        $t->request('POST', '/purge', $soft);
+        is $t->request('POST', '/cache/tag', $tagged, 'Bigcache-Lease' => $token)
+            ->status, 200, "$name, a soft purge meanwhile: stored";
+        is $t->get('/cache/tag')->status, 404, "$name, a soft purge meanwhile: stale";
+        ok $t->get('/cache/tag', @now)->header('Bigcache-Lease'),
+            "$name, a soft purge meanwhile: the first one";
+        is $t->get('/cache/tag', @now)->header('Bigcache-Stale'), 1,
+            "$name, a soft purge meanwhile: the others";
+    }
 }
 
 # what is no duration
