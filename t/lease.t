@@ -393,9 +393,27 @@ for my $workers (split ' ', $ENV{BIGCACHE_WORKERS} || '1 4') {
     cmp_ok $stat->{waited}, '>', 50, "$name: waited";
 }
 
+# a zone without room for leases
+
+my $t = Bigcache::Test->new->conf(size => '128k')->start;
+
+is $t->get('/stat')->json->{leases}{room}, 0, 'a small zone';
+my $r = $t->get('/cache/none', @soon);
+is $r->status, 404, 'a small zone: a miss at once';
+is $r->header('Bigcache-Lease'), undef, 'a small zone: without a lease';
+is $t->request('POST', '/cache/none', '{"value":1}', 'Bigcache-Lease' => '0' x 32)
+    ->status, 412, 'a small zone: no token is good';
+is $t->request('DELETE', '/lease/none', undef, 'Bigcache-Lease' => '0' x 32)
+    ->status, 412, 'a small zone: nor to give back';
+is $t->request('POST', '/cache/none', '{"value":1,"expire":1,"stale":"99999d"}')
+    ->status, 200, 'a small zone: stored';
+is $t->get('/cache/none', @soon)->status, 404, 'a small zone: stale for nobody';
+is $t->request('DELETE', '/cache/none')->status, 200, 'a small zone: removed';
+is $t->metric('leases_room'), 0, 'a small zone: its metrics';
+
 # the directive
 
-my $t = Bigcache::Test->new;
+$t = Bigcache::Test->new;
 
 for (['' => qr/invalid number of arguments/],
     ['on later' => qr/no parameter "later"/],
