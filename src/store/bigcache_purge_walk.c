@@ -307,6 +307,14 @@ bigcache_purge_walk_root(bigcache_purge_walk_t *ctx)
             rc = bigcache_purge_walk_add(ctx, &key);
         }
 
+        ctx->len = len;
+
+        if (rc != BIGCACHE_OK || key.len == 0
+            || key.data[0] != BIGCACHE_PAGE_KEY)
+        {
+            return rc;
+        }
+
         /* the variants: the buffer has room for NUL */
 
         ctx->name[name.len++] = '\0';
