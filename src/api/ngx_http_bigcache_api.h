@@ -118,9 +118,9 @@ const char *ngx_http_bigcache_key(ngx_http_request_t *r, ngx_str_t *rest,
     ngx_str_t *args, ngx_uint_t raw, ngx_uint_t flags, bigcache_str_t *key);
 
 /*
- * Read the query string into op: of a list "limit", "after", "kind" and, for
- * pages, "prefix"; of a look-up of pages "url" or "key", "variant", "limit" and
- * "after".  Return NULL, or what is wrong with it.
+ * Read the query string into op: of a list "limit", "after", "tag", "kind"
+ * and, for pages, "prefix"; of a look-up of pages "url" or "key", "variant",
+ * "limit" and "after".  Return NULL, or what is wrong with it.
  */
 const char *ngx_http_bigcache_key_list_args(ngx_http_request_t *r,
     bigcache_op_t *op);

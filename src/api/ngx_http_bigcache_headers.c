@@ -15,6 +15,7 @@
 
 #include "bigcache_control.h"
 #include "bigcache_field.h"
+#include "bigcache_tag_field.h"
 #include "ngx_http_bigcache_api.h"
 
 
@@ -28,7 +29,8 @@ typedef struct {
     ngx_str_t                    name;      /* in lower case */
     ngx_uint_t                   flag;      /* flag of the routes that use it */
     ngx_http_bigcache_header_pt  handler;
-    size_t                       offset;    /* in bigcache_op_t, or 0 */
+    size_t                       offset;    /* in bigcache_op_t, or the style of
+                                               tags, or 0 */
 } ngx_http_bigcache_header_t;
 
 
@@ -50,6 +52,8 @@ static const char *ngx_http_bigcache_token(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value, size_t offset);
 static const char *ngx_http_bigcache_cache_control(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value, size_t offset);
+static const char *ngx_http_bigcache_tags(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value, size_t style);
 static ngx_uint_t ngx_http_bigcache_preference(u_char *p, u_char *last,
     const char *name, const char *value);
 static const char *ngx_http_bigcache_condition(ngx_http_request_t *r,
@@ -90,6 +94,12 @@ static const ngx_http_bigcache_header_t  ngx_http_bigcache_headers_in[] = {
 
     { ngx_string("cache-control"), NGX_HTTP_BIGCACHE_STORES,
       ngx_http_bigcache_cache_control, 0 },
+
+    { ngx_string("surrogate-key"), NGX_HTTP_BIGCACHE_STORES,
+      ngx_http_bigcache_tags, BIGCACHE_TAG_FIELD_SPACES },
+
+    { ngx_string("cache-tag"), NGX_HTTP_BIGCACHE_STORES,
+      ngx_http_bigcache_tags, BIGCACHE_TAG_FIELD_COMMAS },
 
     { ngx_string("if-match"), NGX_HTTP_BIGCACHE_CONDITIONS,
       ngx_http_bigcache_condition, offsetof(bigcache_op_t, match) },
@@ -401,6 +411,54 @@ ngx_http_bigcache_cache_control(ngx_http_request_t *r,
 
     if (control.flags & BIGCACHE_CONTROL_NO_TRANSFORM) {
         ctx->op.plain = 1;
+    }
+
+    return NULL;
+}
+
+
+/*
+ * The tags of all lines of both headers.  What is wrong with them is answered
+ * by the operation, as other things that are wrong with what is to be stored:
+ * a document may have tags of its own, so that these do not matter.
+ */
+
+static const char *
+ngx_http_bigcache_tags(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx,
+    ngx_str_t *value, size_t style)
+{
+    u_char          *data;
+    const char      *wrong;
+    bigcache_str_t   line;
+    bigcache_op_t   *op;
+
+    op = &ctx->op;
+
+    if (op->invalid.msg) {
+        return NULL;
+    }
+
+    if (op->tags.data == NULL) {
+
+        data = ngx_palloc(r->pool, BIGCACHE_TAGS_BYTES);
+        if (data == NULL) {
+            return "out of memory";
+        }
+
+        bigcache_tags_begin(&op->tags, data);
+    }
+
+    line.data = value->data;
+    line.len = value->len;
+
+    wrong = bigcache_tag_field_add(&op->tags, (unsigned) style, &line);
+
+    if (wrong) {
+        op->invalid.in = "header";
+        op->invalid.name = (style == BIGCACHE_TAG_FIELD_COMMAS)
+                           ? "Cache-Tag" : "Surrogate-Key";
+        op->invalid.msg = wrong;
+        op->invalid.type = "value_error.tags";
     }
 
     return NULL;

@@ -121,13 +121,25 @@ ngx_http_bigcache_key(ngx_http_request_t *r, ngx_str_t *rest,
 const char *
 ngx_http_bigcache_key_list_args(ngx_http_request_t *r, bigcache_op_t *op)
 {
-    ngx_str_t    kind;
+    ngx_str_t    kind, tag;
     const char  *err;
 
     err = ngx_http_bigcache_key_range_args(r, op);
     if (err) {
         return err;
     }
+
+    err = ngx_http_bigcache_arg(r, "tag", "tag has a broken escape", &tag);
+    if (err) {
+        return err;
+    }
+
+    if (tag.data && (tag.len == 0 || tag.len > BIGCACHE_TAG_MAX)) {
+        return "tag is empty, or longer than 256 bytes";
+    }
+
+    op->tag.data = tag.data;
+    op->tag.len = tag.len;
 
     err = ngx_http_bigcache_arg(r, "kind", "kind has a broken escape", &kind);
 

@@ -87,15 +87,17 @@ bigcache_json_scan(const u_char *data, size_t len, bigcache_json_doc_t *doc,
         { "value", { 0, NULL } },
         { "expire", { 0, NULL } },
         { "duration", { 0, NULL } },
+        { "tags", { 0, NULL } },
         { "stale", { 0, NULL } }
     };
 
-    rc = bigcache_json_scan_members(data, len, named, 4, err);
+    rc = bigcache_json_scan_members(data, len, named, 5, err);
 
     doc->value = named[0].extent;
     doc->expire = named[1].extent;
     doc->duration = named[2].extent;
-    doc->stale = named[3].extent;
+    doc->tags = named[3].extent;
+    doc->stale = named[4].extent;
 
     return rc;
 }

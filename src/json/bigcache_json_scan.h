@@ -47,6 +47,7 @@ typedef struct {
     bigcache_str_t   value;
     bigcache_str_t   expire;
     bigcache_str_t   duration;
+    bigcache_str_t   tags;
     bigcache_str_t   stale;
 } bigcache_json_doc_t;
 

@@ -72,6 +72,9 @@ typedef struct {
     bigcache_str_t            stale;    /* likewise, how long after that */
     bigcache_rest_lease_shm_t *leases;  /* NULL: there are none */
     const u_char             *token;    /* of put: of the lease, NULL: none */
+    bigcache_tags_writer_t    tags;     /* of put: those of the header, or of a
+                                           batch; if "invalid" is set, they are
+                                           wrong */
     bigcache_op_list_t        match;
     bigcache_op_list_t        none_match;
     unsigned                  minimal:1; /* of put: answer without the value */
@@ -93,6 +96,8 @@ typedef struct {
     uint64_t                  most;     /* of get_within: bytes of a reply */
     bigcache_str_t            after;    /* of list: greater keys only */
     unsigned                  limit;    /* of list: keys at most */
+    bigcache_str_t            tag;      /* of list: that they have, data is
+                                           NULL: with and without tags */
     bigcache_str_t            site;     /* of page: the key of a URL; of list:
                                            keys of pages with that prefix, data
                                            is NULL: those of the REST API */
@@ -151,8 +156,9 @@ typedef int (*bigcache_op_peek_pt)(bigcache_op_t *op);
  *                     BIGCACHE_MISS unless op->wait is set.
  * put_json, put_raw:  BIGCACHE_INVALID, BIGCACHE_MISMATCH, BIGCACHE_FULL.
  *                     The body of put_json is a document with "value",
- *                     "expire", "duration", and "stale".  With op->token,
- *                     BIGCACHE_MISMATCH and op->late if its lease has ended.
+ *                     "expire", "duration", "stale", and "tags".  With
+ *                     op->token, BIGCACHE_MISMATCH and op->late if its lease
+ *                     has ended.
  * delete:             BIGCACHE_MISS, BIGCACHE_EXPIRED, BIGCACHE_MISMATCH,
  *                     BIGCACHE_FULL.
  * delete_prefix:      op->n is set in any case.

@@ -10,7 +10,7 @@
  *
  *     {"operations":[{"op":"get","key":K},
  *                    {"op":"set","key":K,"value":V,"duration":D,"stale":D},
- *                    {"op":"set","key":K,"base64":B,"type":T},
+ *                    {"op":"set","key":K,"base64":B,"type":T,"tags":[G]},
  *                    {"op":"set","key":K,"bytes":N,"no_transform":true},
  *                    {"op":"delete","key":K},
  *                    {"op":"touch","key":K,"expire":E}]}
@@ -31,6 +31,7 @@
 
 #include "bigcache_json.h"
 #include "bigcache_op_batch_bytes.h"
+#include "bigcache_op_tags.h"
 #include "bigcache_time.h"
 
 
@@ -74,6 +75,7 @@ static void bigcache_op_batch_get(bigcache_op_batch_t *batch);
 static void bigcache_op_batch_set(bigcache_op_batch_t *batch);
 static int bigcache_op_batch_set_how(bigcache_op_batch_t *batch);
 static void bigcache_op_batch_set_raw(bigcache_op_batch_t *batch);
+static int bigcache_op_batch_tags(bigcache_op_batch_t *batch);
 static int bigcache_op_batch_base64(bigcache_op_batch_t *batch);
 static void bigcache_op_batch_delete(bigcache_op_batch_t *batch);
 static void bigcache_op_batch_touch(bigcache_op_batch_t *batch);
@@ -90,7 +92,7 @@ static const bigcache_op_batch_op_t  bigcache_op_batch_ops[] = {
 
 static const char *const  bigcache_op_batch_names[BIGCACHE_BATCH_MEMBERS] = {
     "op", "key", "value", "base64", "bytes", "type", "expire", "duration",
-    "stale", "if_none_match", "no_transform"
+    "stale", "if_none_match", "no_transform", "tags"
 };
 
 
@@ -605,7 +607,8 @@ bigcache_op_batch_set_raw(bigcache_op_batch_t *batch)
                                      &batch->duration,
                                      "duration is not a string")
         || !bigcache_op_batch_string(batch, BIGCACHE_BATCH_STALE,
-                                     &batch->stale, "stale is not a string"))
+                                     &batch->stale, "stale is not a string")
+        || !bigcache_op_batch_tags(batch))
     {
         return;
     }
@@ -628,6 +631,36 @@ bigcache_op_batch_set_raw(bigcache_op_batch_t *batch)
     }
 
     bigcache_op_batch_result(batch);
+}
+
+
+/* a document has its tags beside its value, and they are read with that */
+
+static int
+bigcache_op_batch_tags(bigcache_op_batch_t *batch)
+{
+    bigcache_op_t  *one;
+
+    if (!bigcache_op_batch_has(batch, BIGCACHE_BATCH_TAGS)) {
+        return 1;
+    }
+
+    one = &batch->one;
+
+    batch->tags.data = malloc(BIGCACHE_TAGS_BYTES);
+
+    one->rc = batch->tags.data
+              ? bigcache_op_tags_read(one, "tags",
+                                    &batch->named[BIGCACHE_BATCH_TAGS].extent,
+                                    (u_char *) batch->tags.data, &one->tags)
+              : BIGCACHE_NOMEM;
+
+    if (one->rc != BIGCACHE_OK) {
+        bigcache_op_batch_result(batch);
+        return 0;
+    }
+
+    return 1;
 }
 
 
@@ -699,7 +732,7 @@ bigcache_op_batch_free(bigcache_op_batch_t *batch)
     unsigned         i;
     bigcache_str_t  *texts[] = {
         &batch->key, &batch->base64, &batch->type, &batch->expire,
-        &batch->duration, &batch->stale
+        &batch->duration, &batch->stale, &batch->tags
     };
 
     for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {

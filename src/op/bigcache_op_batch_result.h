@@ -41,6 +41,7 @@ enum {
     BIGCACHE_BATCH_STALE,
     BIGCACHE_BATCH_NONE_MATCH,
     BIGCACHE_BATCH_NO_TRANSFORM,
+    BIGCACHE_BATCH_TAGS,
     BIGCACHE_BATCH_MEMBERS
 };
 
@@ -67,6 +68,7 @@ typedef struct {
     bigcache_str_t           type;
     bigcache_str_t           expire;
     bigcache_str_t           duration;
+    bigcache_str_t           tags;
     bigcache_str_t           stale;
 } bigcache_op_batch_t;
 

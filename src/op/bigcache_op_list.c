@@ -8,7 +8,7 @@
  * The list of what is stored, as a document:
  *
  *     {"keys":[{"key":K,"kind":"raw","size":N,"type":T,"stored":S,
- *               "expire":E}],"next":"K%20"}
+ *               "expire":E,"tags":[G]}],"next":"K%20"}
  *
  * It is made of parts, bigcache_list.h, until there are as many keys as the
  * client wants, or the time is over.  Then the client passes "next" as
@@ -20,7 +20,7 @@
 #include <string.h>
 
 #include "bigcache_json_text.h"
-#include "bigcache_op.h"
+#include "bigcache_op_tags.h"
 #include "bigcache_time.h"
 
 
@@ -91,17 +91,15 @@ bigcache_op_list_parts(bigcache_op_t *op, bigcache_json_text_t *text,
     int64_t               deadline;
     unsigned              n, pages;
     bigcache_rc_t         rc;
-    bigcache_str_t        after, none;
+    bigcache_str_t        after;
     bigcache_list_row_t   row;
 
     n = 0;
-    none.data = NULL;
-    none.len = 0;
     after = op->after;
     deadline = bigcache_time_monotonic() + BIGCACHE_OP_LIST_TIME;
 
     do {
-        rc = bigcache_cache_list(op->cache, &op->key, &none, &after,
+        rc = bigcache_cache_list(op->cache, &op->key, &op->tag, &after,
                                  op->limit - n, list);
         if (rc != BIGCACHE_OK) {
             return rc;
@@ -189,12 +187,14 @@ bigcache_op_list_row(bigcache_json_text_t *text,
     bigcache_json_text_puts(text, ",\"expire\":");
 
     if (row->expire == BIGCACHE_NEVER) {
-        bigcache_json_text_puts(text, "null}");
+        bigcache_json_text_puts(text, "null");
 
     } else {
         bigcache_json_text_time(text, row->expire);
-        bigcache_json_text_puts(text, "}");
     }
+
+    bigcache_op_tags_text(text, &row->tags);
+    bigcache_json_text_puts(text, "}");
 }
 
 

@@ -9,7 +9,8 @@
  * that is stored: an answer that varies has a row for each variant.
  *
  *     {"pages":[{"url":U,"variant":"","uri":null,"vary":null,"status":200,
- *                "type":T,"size":N,"stored":S,"fresh_until":F,"expire":E}],
+ *                "type":T,"size":N,"stored":S,"fresh_until":F,"expire":E,
+ *                "tags":[G]}],
  *      "next":"U%00~accept-language%3Ade"}
  *
  * The look-up of one URL has all that is known of its pages:
@@ -20,7 +21,7 @@
  *                   "stale_while_revalidate":N,"stale_if_error":N,
  *                   "stored":S,"fresh_until":F,"expire":E,
  *                   "length":L,"size":N,"encoding":"gzip",
- *                   "headers":[[NAME,VALUE]],"current":true}],
+ *                   "tags":[G],"headers":[[NAME,VALUE]],"current":true}],
  *      "next":"~accept-language%3Ade"}
  *
  * Both are made of parts, as the list of keys is.
@@ -32,7 +33,7 @@
 
 #include "bigcache_head.h"
 #include "bigcache_json_text.h"
-#include "bigcache_op.h"
+#include "bigcache_op_tags.h"
 #include "bigcache_time.h"
 #include "bigcache_url.h"
 
@@ -90,7 +91,8 @@ static void bigcache_op_page_variant(bigcache_op_page_t *ctx,
 static void bigcache_op_page_facts(bigcache_op_page_t *ctx,
     const bigcache_list_row_t *row, const bigcache_page_t *page);
 static void bigcache_op_page_state(bigcache_op_page_t *ctx,
-    const bigcache_list_row_t *row, const bigcache_head_t *head);
+    const bigcache_list_row_t *row, const bigcache_head_t *head,
+    const bigcache_page_t *page);
 static void bigcache_op_page_names(bigcache_op_page_t *ctx,
     const bigcache_str_t *base);
 static int bigcache_op_page_current(bigcache_op_page_t *ctx,
@@ -218,18 +220,15 @@ bigcache_op_page_parts(bigcache_op_page_t *ctx, const bigcache_str_t *prefix)
     size_t                at;
     unsigned              n;
     bigcache_rc_t         rc;
-    bigcache_str_t        after, none;
+    bigcache_str_t        after;
     bigcache_list_t      *list;
     bigcache_list_row_t   row;
-
-    none.data = NULL;
-    none.len = 0;
 
     list = &ctx->list;
     after = ctx->op->after;
 
     do {
-        rc = bigcache_cache_list(ctx->op->cache, prefix, &none, &after,
+        rc = bigcache_cache_list(ctx->op->cache, prefix, &ctx->op->tag, &after,
                                  ctx->op->limit - ctx->counted, list);
         if (rc != BIGCACHE_OK) {
             return rc;
@@ -326,6 +325,7 @@ bigcache_op_page_row(bigcache_op_page_t *ctx, const bigcache_list_row_t *row)
     bigcache_json_text_puts(text, ",\"size\":");
     bigcache_json_text_number(text, row->size);
     bigcache_op_page_times(text, row, known ? &head : NULL);
+    bigcache_op_tags_text(text, &row->tags);
     bigcache_json_text_puts(text, "}");
 
     ctx->n++;
@@ -495,7 +495,7 @@ bigcache_op_page_facts(bigcache_op_page_t *ctx,
         bigcache_json_text_puts(text, ",\"status\":null");
     }
 
-    bigcache_op_page_state(ctx, row, known ? &head : NULL);
+    bigcache_op_page_state(ctx, row, known ? &head : NULL, page);
 
     bigcache_json_text_puts(text, ",\"length\":");
     bigcache_json_text_number(text, page->length);
@@ -512,6 +512,7 @@ bigcache_op_page_facts(bigcache_op_page_t *ctx,
     }
 
     bigcache_op_page_text(text, ",\"encoding\":", &encoding);
+    bigcache_op_tags_text(text, &row->tags);
     bigcache_json_text_puts(text, ",\"headers\":[");
 
     if (known) {
@@ -530,7 +531,8 @@ bigcache_op_page_facts(bigcache_op_page_t *ctx,
 
 static void
 bigcache_op_page_state(bigcache_op_page_t *ctx,
-    const bigcache_list_row_t *row, const bigcache_head_t *head)
+    const bigcache_list_row_t *row, const bigcache_head_t *head,
+    const bigcache_page_t *page)
 {
     int64_t                age;
     unsigned               stale;
@@ -542,7 +544,8 @@ bigcache_op_page_state(bigcache_op_page_t *ctx,
         age = (head->born < ctx->now) ? (ctx->now - head->born) / 1000 : 0;
         stale = !(head->flags & BIGCACHE_HEAD_REVALIDATE);
 
-        bigcache_json_text_puts(text, (head->fresh_until > ctx->now)
+        bigcache_json_text_puts(text, (head->fresh_until > ctx->now
+                                       && page->stale == 0)
                                       ? ",\"state\":\"fresh\",\"age\":"
                                       : ",\"state\":\"stale\",\"age\":");
         bigcache_json_text_number(text, (uint64_t) age);

@@ -13,7 +13,7 @@
 
 #include "bigcache_answer.h"
 #include "bigcache_json.h"
-#include "bigcache_op_write.h"
+#include "bigcache_op_tags.h"
 #include "bigcache_time.h"
 
 
@@ -49,6 +49,10 @@ bigcache_op_put_json(bigcache_op_t *op)
     }
 
     if (rc == BIGCACHE_OK) {
+        rc = bigcache_op_tags_put(&put);
+    }
+
+    if (rc == BIGCACHE_OK) {
         rc = bigcache_op_write_json(&put);
     }
 
@@ -57,6 +61,7 @@ bigcache_op_put_json(bigcache_op_t *op)
     }
 
     bigcache_op_write_view_free(&put.view);
+    bigcache_op_tags_free(&put);
 
     bigcache_op_finish(op, rc);
 }
@@ -80,6 +85,10 @@ bigcache_op_put_raw(bigcache_op_t *op)
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_op_put_raw_lifetime(&put);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_op_tags_put(&put);
     }
 
     if (rc == BIGCACHE_OK) {

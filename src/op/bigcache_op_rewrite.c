@@ -221,6 +221,13 @@ bigcache_op_rewrite_once(bigcache_op_rewrite_t *rw, int *again)
 
     put->origin = live ? page.origin : 0;
 
+    if (live) {
+        put->tags = page.tags;
+
+    } else {
+        put->tags.len = 0;
+    }
+
     /* what lies as it came was perhaps stored with "no-transform" */
 
     put->plain = (live && !page.packed);

@@ -343,6 +343,7 @@ bigcache_op_write(bigcache_op_put_t *put, bigcache_put_t *page)
     page->key = put->op->key;
     page->origin = put->origin;
     page->plain = put->plain;
+    page->tags = put->tags;
 
     /* the window is what lies between the two, even if they never come */
 

@@ -51,6 +51,8 @@ typedef struct {
     int64_t               stale;        /* ms that it may be stale after that,
                                            or after a soft purge */
     unsigned              plain:1;      /* the page is not packed */
+    bigcache_str_t        tags;         /* encoded */
+    u_char               *tags_memory;  /* of them, for free(), or NULL */
     u_char                time[BIGCACHE_LIFETIME_LEN];
 } bigcache_op_put_t;
 

@@ -43,6 +43,8 @@ static void test_work(void);
 static void test_touch_packed(void);
 static void test_lock(void);
 static void test_incr_packed(void);
+static void test_tags(void);
+static void test_tags_refused(void);
 static void pack(unsigned kind, const char *value);
 static unsigned many(const char *one, unsigned n, const char *status);
 static void run(bigcache_op_pt handler, const char *body, int condition);
@@ -112,6 +114,7 @@ static const char        *reason = "the reason";
 
 static u_char            *packed;       /* the packed page, or NULL */
 static bigcache_page_t    found;        /* that */
+static bigcache_str_t     found_tags;   /* of any page */
 static unsigned           bodies;       /* pages read with a body */
 static uint64_t           put_length;   /* of the last page stored */
 static int                briefly;      /* run it as a brief one? */
@@ -119,6 +122,8 @@ static int                locked_brief; /* was the last lock brief? */
 static uint64_t           put_unpacked;
 static bigcache_data_t    put_first;    /* of its pieces */
 static unsigned           put_plain;
+static u_char             put_tags[BIGCACHE_TAGS_BYTES];
+static size_t             put_ntags;    /* bytes of them */
 static unsigned           framed;       /* are bytes behind the body? */
 static unsigned           as_bytes;     /* and behind the answer? */
 static int                in_file = -1; /* that the page is a part of, or -1 */
@@ -151,6 +156,8 @@ main(void)
     test_touch_packed();
     test_lock();
     test_incr_packed();
+    test_tags();
+    test_tags_refused();
 
     free(page.memory);
 
@@ -617,6 +624,90 @@ test_incr_packed(void)
 
 /* makes the page a packed one: bytes, or a document; value NULL: a long one */
 
+/* the tags of what is stored, encoded */
+
+static void
+test_tags(void)
+{
+    unsigned  i;
+
+    static const struct {
+        bigcache_op_pt   handler;
+        const char      *body;
+        const char      *tags;
+        size_t           len;
+        const char      *name;
+    } cases[] = {
+        { bigcache_op_put_json, "{\"value\":1}", "", 0, "none" },
+        { bigcache_op_put_json, "{\"value\":1,\"tags\":null}", "", 0, "null" },
+        { bigcache_op_put_json, "{\"value\":1,\"tags\":[ ]}", "", 0, "empty" },
+        { bigcache_op_put_json,
+          "{\"tags\":[\"a\" , \"\\u0062c\",\"a\"],\"value\":1}",
+          "\0a\1bc", 5, "of a document" },
+        { bigcache_op_rewrite_touch, "{\"duration\":\"1d\"}", "\0x\1yz", 5,
+          "of a touched page" },
+        { bigcache_op_rewrite_touch, "{\"expire\":null,\"tags\":[\"a\"]}",
+          "\0x\1yz", 5, "a touch has none" },
+        { bigcache_op_rewrite_incr, "", "\0x\1yz", 5, "of a counter" }
+    };
+
+    found_tags.data = (const u_char *) "\0x\1yz";
+    found_tags.len = 5;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        answers(0, 0, BIGCACHE_OK);
+        run(cases[i].handler, cases[i].body, 0);
+
+        is_int(op.rc, BIGCACHE_OK, "tags: %s: stored", cases[i].name);
+        is_mem(put_tags, put_ntags, cases[i].tags,
+               cases[i].len,
+               "tags: %s", cases[i].name);
+        bigcache_op_free(&op);
+    }
+
+    found_tags.len = 0;
+}
+
+
+static void
+test_tags_refused(void)
+{
+    unsigned  i;
+
+    static const struct {
+        const char  *tags;
+        const char  *msg;
+    } cases[] = {
+        { "[\"a\",\"\"]", "a tag is empty" },
+        { "[\"a\",1]", "a tag is not a string without U+0000" },
+        { "[null]", "a tag is not a string without U+0000" },
+        { "[[]]", "a tag is not a string without U+0000" },
+        { "[\"\\u0000\"]", "a tag is not a string without U+0000" },
+        { "{}", "value is not a valid list" },
+        { "\"a\"", "value is not a valid list" },
+        { "false", "value is not a valid list" }
+    };
+
+    char      body[64];
+    unsigned  n;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+
+        (void) snprintf(body, sizeof(body), "{\"value\":1,\"tags\":%s}",
+                        cases[i].tags);
+        answers(0, 0, BIGCACHE_OK);
+        n = changes;
+        run(bigcache_op_put_json, body, 0);
+
+        is_int(op.rc, BIGCACHE_INVALID, "tags: %s", cases[i].tags);
+        is_str(op.invalid.name, "tags", "tags: the member is named");
+        is_str(op.invalid.msg, cases[i].msg, "tags: why");
+        is_int(changes, n, "tags: nothing is stored");
+        bigcache_op_free(&op);
+    }
+}
+
+
 static void
 pack(unsigned kind, const char *value)
 {
@@ -803,6 +894,7 @@ engine_get(bigcache_cache_t *cache, const bigcache_str_t *key,
         p->body = bigcache_data_bytes(page.memory, page.size);
     }
 
+    p->tags = found_tags;
     p->version = ++version;
     p->origin = version;
     p->expire = BIGCACHE_NEVER;
@@ -820,6 +912,11 @@ engine_put(bigcache_cache_t *cache, const bigcache_put_t *put,
     put_length = bigcache_data_length(put->data, put->n);
     put_first = put->data[0];
     put_plain = put->plain;
+    put_ntags = put->tags.len;
+
+    if (put_ntags) {
+        memcpy(put_tags, put->tags.data, put_ntags);
+    }
     put_unpacked = put->unpacked;
 
     bigcache_page_clear(p);
