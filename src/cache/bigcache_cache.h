@@ -166,9 +166,9 @@ bigcache_rc_t bigcache_cache_sync(bigcache_cache_t *cache);
  * before this call: no later call returns them.  A soft selector marks them:
  * each later call that returns one says in page->stale since when it is stale.
  * With async it returns then; otherwise it waits until that is done on the
- * disk.  A put whose origin is earlier than this call is treated alike.  Adds
- * up in *n how many pages were live and in *expired how many were not,
- * whatever it returns: BIGCACHE_OK or BIGCACHE_FULL.
+ * disk.  A put whose origin is earlier than this call is treated alike.  Sets
+ * *n to how many pages were live, and *expired to how many were not, whatever
+ * it returns: BIGCACHE_OK or BIGCACHE_FULL.
  */
 bigcache_rc_t bigcache_cache_purge(bigcache_cache_t *cache,
     const bigcache_selectors_t *selectors, int async, uint64_t *n,

@@ -248,6 +248,7 @@ ngx_http_bigcache_page_purge_prefers(ngx_str_t *line)
 static void
 ngx_http_bigcache_page_purge_run(ngx_http_bigcache_job_t *job)
 {
+    uint64_t                             n, expired;
     bigcache_rc_t                        rc;
     ngx_http_bigcache_page_purge_t      *purge;
     ngx_http_bigcache_page_selectors_t  *selectors;
@@ -260,8 +261,10 @@ ngx_http_bigcache_page_purge_run(ngx_http_bigcache_job_t *job)
          selectors = selectors->next)
     {
         rc = bigcache_cache_purge(purge->op.cache, &selectors->list,
-                                  purge->op.async, &purge->op.n,
-                                  &purge->op.expired);
+                                  purge->op.async, &n, &expired);
+
+        purge->op.n += n;
+        purge->op.expired += expired;
     }
 
     bigcache_op_finish(&purge->op, rc);
