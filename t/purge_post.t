@@ -9,13 +9,41 @@ use warnings;
 use Bigcache::Test;
 use Bigcache::Test::Origin;
 use Test::More;
+use Time::HiRes qw(sleep);
 
 my $t = Bigcache::Test->new;
+my $dir = $t->dir;
 
 my $o = Bigcache::Test::Origin->new($t, 1, sub {
     my ($request, $n) = @_;
     my ($tags) = $request->{uri} =~ /tags=([\w+]+)/;
     my ($groups) = $request->{uri} =~ /groups=([\w+]+)/;
+
+    # a slow one waits for the test
+    if ($request->{uri} =~ /slow/) {
+        for (1 .. 3000) {
+            last if -e "$dir/go";
+            sleep 0.01;
+        }
+    }
+
+    # half of a large one is there before that, and is read along
+
+    if ($request->{uri} =~ /stream/) {
+        my $half = "$n" x 2_000_000;
+
+        syswrite $request->{socket}, "HTTP/1.1 200 OK\r\nCache-Control: "
+            . "max-age=600\r\nContent-Length: 4000000\r\n\r\n";
+        Bigcache::Test::Origin::_write($request->{socket}, $half);
+
+        for (1 .. 3000) {
+            last if -e "$dir/go";
+            sleep 0.01;
+        }
+
+        Bigcache::Test::Origin::_write($request->{socket}, $half);
+        return;
+    }
 
     return (200, ['Cache-Control' => 'max-age=600, stale-while-revalidate=600',
         $request->{uri} =~ /vary/ ? (Vary => 'X-Lang') : (),
@@ -148,6 +176,58 @@ purged(1, qq({"type":"uri","selectors":["$at/soft"],"purge":false}),
     'said in so many words');
 purged(0, qq({"type":"uri","selectors":["$at/soft"],"purge":false}),
     'again: it is stale already');
+
+# -- a page that is fetched meanwhile
+
+for my $purge (qq("type":"uri","selectors":["$at/slow?tags=t"]),
+    '"type":"tag","selectors":["t"],"host":"a.example"',
+    '"type":"origin","selectors":["http://a.example"]',
+    '"type":"all","host":"a.example"')
+{
+    my $uri = '/slow?tags=t';
+
+    purge(qq({"type":"uri","selectors":["$at$uri"],"purge":true}));
+    unlink "$dir/go";
+
+    my $n = $o->requests($uri);
+    my ($c, $later) = map { Bigcache::Test::Connection->new($t->port(2)) } 1, 2;
+    my @get = ('GET', $uri, undef, Host => 'a.example', Connection => 'close');
+
+    $c->send_request(@get);
+    $t->wait_for(sub { $o->requests($uri) > $n });
+
+    is purge("{$purge,\"purge\":true}")->status, 200, "$purge: meanwhile";
+
+    # one that comes after the purge must not read along
+
+    $later->send_request(@get);
+    sleep 0.05;
+    $t->write_file('go', '');
+
+    is $c->response('GET')->body, "$uri " . ($n + 1), 'it is sent';
+    is $later->response('GET')->body, "$uri " . ($n + 2),
+        'a later one gets another';
+    ok $t->wait_for(sub { status($uri) eq 'HIT' }), 'which is stored';
+    is page($uri)->body, "$uri " . ($n + 2), 'and is found';
+}
+
+unlink "$dir/go";
+
+my ($one, $two) = map { Bigcache::Test::Connection->new($t->port(2)) } 1, 2;
+my @stream = ('GET', '/stream', undef, Host => 'a.example',
+    Connection => 'close');
+
+$one->send_request(@stream);
+ok $t->wait_for(sub { $o->requests('/stream') }),
+    'a page that comes slowly';
+sleep 0.3;
+purged(0, qq({"type":"uri","selectors":["$at/stream"],"purge":true}),
+    'purged while it comes');
+$two->send_request(@stream);
+sleep 0.3;
+$t->write_file('go', '');
+is substr($one->response('GET')->body, 0, 1), 1, 'the first client gets it';
+is substr($two->response('GET')->body, 0, 1), 2, 'one after the purge does not';
 
 # -- everything
 
