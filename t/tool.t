@@ -85,7 +85,7 @@ for my $arguments ([], ['--help'], ['-h'], ['help'], ['none', '/tmp'],
     ['get', '/tmp', 'a', 'b'], ['ls'], ['ls', '/tmp', 'a', 'b'], ['check'],
     ['compact'], ['check', '/tmp', 'x'], ['get', '--head', '/tmp', 'a'],
     ['get', '-p', '/tmp'], ['get', '-p', '/tmp', 'a', 'b', 'c'],
-    ['ls', '-k'], ['ls', '-k', 'page'], ['ls', '-k', 'none', '/tmp'],
+    ['ls', '-t'], ['ls', '-t', '', '/tmp'], ['ls', '-k'], ['ls', '-k', 'page'], ['ls', '-k', 'none', '/tmp'],
     ['ls', '-p', '/tmp', 'a'], ['stat', '-k', 'page', '/tmp'])
 {
     my ($status, $out, $err) = run($t, @$arguments);
@@ -126,7 +126,7 @@ $large = substr $large x 31, 0, 1_500_000;
 my $begin = int time;
 
 $t->start;
-$t->request('POST', '/cache/json', '{"value":[1,2]}');
+$t->request('POST', '/cache/json', '{"value":[1,2],"tags":["red"]}');
 $t->request('POST', '/cache/expires',
     "{\"value\":1,\"expire\":@{[ $begin + 1000 ]}.5}");
 $t->request('POST', '/pickle/gzip', $gzip, 'Content-Type' => 'text/x-gzip');
@@ -134,7 +134,9 @@ $t->request('POST', '/pickle/large', $large, 'Content-Type' => 'text/large');
 $t->request('POST', '/pickle/empty', '');
 $t->request('POST', '/pickle/odd%0a%09%5c%ff%ed%95%9c%20', 'odd');
 $t->request('POST', '/pickle/', 'the empty key');
-$t->request('POST', "/pickle/many$_", "many $_") for 1 .. 100;
+$t->request('POST', "/pickle/many$_", "many $_") for 1 .. 99;
+$t->request('POST', '/batch', '{"operations":[{"op":"set","key":"many100",'
+    . '"base64":"QUJD","type":"text/plain","tags":["red","a b","l\n"]}]}');
 
 my @held = map { [ command($t, $_, $_ eq 'get' ? 'json' : ()) ] }
     qw(stat ls get check compact);
@@ -192,6 +194,26 @@ ok $line{''}, 'ls: the empty key';
 is_deeply [ sort map { (split /\t/)[0] } split /\n/, $out ],
     [ sort grep { /^many1/ } map { "many$_" } 1 .. 100 ], 'ls: prefix';
 is join(' ', command($t, 'ls', 'none')), '0  ', 'ls: none';
+
+for ([ [ '-t', 'red' ], 'json many100' ], [ [ '-t', 'a b' ], 'many100' ],
+    [ [ '-t', 're' ], '' ], [ [ '-k', 'json', '-t', 'red' ], 'json' ])
+{
+    my ($options, $keys) = @$_;
+
+    ($status, $out, $err) = run($t, 'ls', @$options, $t->dir . '/store');
+    is join(' ', map { (split /\t/)[0] } split /\n/, $out), $keys,
+        "ls @$options";
+    is "$status $err", '0 ', "ls @$options: status";
+}
+
+($status, $out) = run($t, 'ls', '--tags', $t->dir . '/store', 'many10');
+is_deeply [ map { my ($key, @c) = split /\t/; [ $key, @c[6 .. $#c] ] }
+        split /\n/, $out ],
+    [ [ 'many10' ], [ 'many100', 'red', 'a b', 'l\\x0a' ] ], 'ls --tags'
+    or diag $out;
+($status, $out, $err) = run($t, 'get', '-i', $t->dir . '/store', 'many100');
+like $err, qr{^type: text/plain\ntag: red\ntag: a b\ntag: l\\x0a\nversion: }m,
+    'get -i: tags';
 
 for ([ 'gzip', $gzip ], [ 'large', $large ], [ 'empty', '' ],
     [ '', 'the empty key' ],

@@ -72,6 +72,7 @@ static int bigcache_tool_stat_print(const bigcache_tool_stat_t *stat);
 static int bigcache_tool_ls(bigcache_tool_t *tool);
 static bigcache_rc_t bigcache_tool_ls_key(void *data,
     const bigcache_str_t *key, const bigcache_str_t *value);
+static void bigcache_tool_ls_tags(const bigcache_record_t *record);
 static void bigcache_tool_ls_page(bigcache_tool_t *tool,
     const bigcache_str_t *key, const bigcache_record_t *record);
 static void bigcache_tool_print_type(const bigcache_record_t *record);
@@ -82,14 +83,16 @@ static const char  bigcache_tool_usage[] =
     "usage: bigcache COMMAND DIRECTORY [ARGUMENT ...]\n"
     "\n"
     "  stat DIRECTORY           how much is stored, and in which segments\n"
-    "  ls [-k KIND] DIRECTORY [PREFIX]\n"
+    "  ls [-k KIND] [-t TAG] [--tags] DIRECTORY [PREFIX]\n"
     "                           the keys, one a line, with tabs between: key,\n"
     "                           kind, bytes stored, bytes unpacked, stored\n"
     "                           at, expires at, content type; of pages of\n"
     "                           upstreams the key is the URL, and there are\n"
     "                           also status, fresh until, variant\n"
     "                           -k: only json, raw or page; the prefix of\n"
-    "                           page is that of a URL\n"
+    "                           page is that of a URL; -t: only those that\n"
+    "                           have the tag; --tags: their tags in columns\n"
+    "                           of their own, behind all others\n"
     "  get [-i] DIRECTORY KEY   what is stored under the key; -i: and what is\n"
     "                           known of it, on the standard error output\n"
     "  get -p [-i] [--head] DIRECTORY URL [VARIANT]\n"
@@ -272,6 +275,23 @@ bigcache_tool_option(bigcache_tool_t *tool,
                                ? BIGCACHE_KIND_PAGE : -1;
 
         return (tool->kind == -1) ? -1 : 2;
+    }
+
+    if (command->handler == bigcache_tool_ls && strcmp(option, "-t") == 0) {
+
+        if (value == NULL || *value == '\0') {
+            return -1;
+        }
+
+        tool->tag.data = (const u_char *) value;
+        tool->tag.len = strlen(value);
+
+        return 2;
+    }
+
+    if (command->handler == bigcache_tool_ls && strcmp(option, "--tags") == 0) {
+        tool->tags = 1;
+        return 1;
     }
 
     return 0;
@@ -540,7 +560,8 @@ bigcache_tool_ls_key(void *data, const bigcache_str_t *key,
 
     if (!damaged
         && (bigcache_purges_covers(&tool->purges, key, &record)
-            || (tool->kind && (int) record.kind != tool->kind)))
+            || (tool->kind && (int) record.kind != tool->kind)
+            || (tool->tag.len && !bigcache_tags_has(&record.tags, &tool->tag))))
     {
         return BIGCACHE_OK;
     }
@@ -578,9 +599,30 @@ bigcache_tool_ls_key(void *data, const bigcache_str_t *key,
         (void) printf("?");
     }
 
+    if (tool->tags) {
+        bigcache_tool_ls_tags(&record);
+    }
+
     (void) printf("\n");
 
     return ferror(stdout) ? BIGCACHE_ERROR : BIGCACHE_OK;
+}
+
+
+/* a tag may have any character, but a tab is printed as an escape */
+
+static void
+bigcache_tool_ls_tags(const bigcache_record_t *record)
+{
+    size_t          at;
+    bigcache_str_t  tag;
+
+    at = 0;
+
+    while (bigcache_tags_next(&record->tags, &at, &tag)) {
+        (void) printf("\t");
+        bigcache_tool_print(&tag);
+    }
 }
 
 

@@ -42,9 +42,11 @@ typedef struct {
     char                 *argv[BIGCACHE_TOOL_ARGS];
     int                   argc;
     int                   kind;      /* -k of ls: BIGCACHE_KIND_*, or 0 */
+    bigcache_str_t        tag;       /* -t of ls, len 0: none */
     unsigned              info:1;    /* -i of get */
     unsigned              page:1;    /* -p */
     unsigned              head:1;    /* --head */
+    unsigned              tags:1;    /* --tags of ls */
 
     const char           *path;
     int                   lock;

@@ -372,7 +372,8 @@ bigcache_tool_get_info(const bigcache_record_t *record)
 {
     char             stored[BIGCACHE_TOOL_TIME];
     char             expire[BIGCACHE_TOOL_TIME];
-    bigcache_str_t   type;
+    size_t           at;
+    bigcache_str_t   type, tag;
     bigcache_head_t  head;
 
     static const bigcache_str_t  none = bigcache_string("-");
@@ -402,6 +403,14 @@ bigcache_tool_get_info(const bigcache_record_t *record)
     /* an upstream has made it, and it may have any bytes */
 
     bigcache_tool_print_to(stderr, &type);
+
+    at = 0;
+
+    while (bigcache_tags_next(&record->tags, &at, &tag)) {
+        (void) fprintf(stderr, "\ntag: ");
+        bigcache_tool_print_to(stderr, &tag);
+    }
+
     (void) fprintf(stderr, "\nversion: %llu\n",
                    (unsigned long long) record->version);
 
