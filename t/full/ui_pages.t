@@ -38,6 +38,7 @@ my $o = Bigcache::Test::Origin->new($t, 1, sub {
     return (200, \@fresh, "\0\1") if $uri =~ /binary/;
     return (404, \@fresh, '') if $uri =~ /404/;
     return (200, \@fresh, 'x' x 200_000) if $uri =~ /large/;
+    return (200, [ @fresh, 'Cache-Tag' => 'red & <b>' ], '') if $uri =~ /tagged/;
     return (200, \@fresh, "page $uri");
 });
 
@@ -246,6 +247,19 @@ like join('|', map { join ' ', @$_[0, 1] } rows()),
     qr{81/\ 1\|http://f\.example/\ 2,015\ or\ more\|
         http://m\.example/\ 1,975\ or\ more\|http://z\.example/\ 1$}x,
     'no page is counted twice, nor one of many to its end';
+
+# -- by tag
+
+fill('/tagged');
+$b->fill('#url input', 'http://a.example/');
+$b->fill('#url label:nth-of-type(2) input', 'red & <b>');
+$b->click('#urls');
+is $b->says('#url-said', qr/page/), '1 page.', 'the pages of a tag';
+is rows() && (rows())[0][0], 'http://a.example/tagged', 'that page';
+$b->click('#found button');
+$b->says('#url-said', qr/page\./);
+$b->says('#found', qr/Tags/);
+like join('', shown()), qr/Tags\s*red & <b>/, 'it shows its tags';
 
 # -- not permitted
 

@@ -443,6 +443,36 @@ is $b->says('#list-said', qr/deleted/),
     "prefix 'user/15': 10 keys deleted.", 'deletes a prefix';
 is $t->count, 54, 'that one';
 
+# by tag
+
+$t->request('POST', "/cache/tagged/$_", '{"value":1,"tags":["red & <b>","x"]}')
+    for qw(a b);
+$t->request('POST', '/cache/tagged/c', '{"value":1,"tags":["x"]}');
+
+$b->fill('#list label:nth-of-type(2) input', 'red & <b>');
+is list(''), '2 keys, page 1, the last one.',
+    'the keys of a tag';
+is list('tagged/b'), '1 key, page 1, the last one.', 'that begin with a prefix';
+$b->click('#purge');
+like $b->says('#list-said', qr/Give/), qr/^Give a prefix or a tag/,
+    'both do not delete';
+is $t->count, 57, 'any';
+$b->fill('#list input', '');
+is $b->text('#purge'), "Delete the tag \x{2026}", 'the tag is what is deleted';
+$b->click('#purge');
+is $b->says('#ask-text', qr/\w/), 'Delete the 2 keys that have this tag?',
+    'asks';
+is $b->text('#ask-name'), 'red & <b>', 'for that tag';
+$b->click('#ask button=Delete them');
+is $b->says('#list-said', qr/deleted/), "tag 'red & <b>': 2 keys deleted.",
+    'deletes the keys of a tag';
+is $t->get('/cache/tagged/c')->status, 200, 'and no other';
+$b->fill('#list label:nth-of-type(2) input', '');
+list('tagged/');
+$b->click('#rows button');
+like $b->says('#page-facts', qr/Tags/), qr/Tags\s*x/, 'a key shows its tags';
+$t->request('DELETE', '/cache/tagged/c');
+
 $b->fill('#list input', '/');
 $b->click('#purge');
 like $b->says('#list-said', qr/prefix/), qr/^Give a prefix/,
