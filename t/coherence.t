@@ -2,8 +2,8 @@
 
 # What is acknowledged is what everybody reads next, at every worker, though the
 # answers come from the hot index: clients store, delete, purge and read pages,
-# some of which expire, and each answer is checked against what its reader could
-# know (t/lib/Bigcache/Test/Load.pm).  BIGCACHE_COHERENCE=SECONDS for longer.
+# some of which expire, by key, prefix and tag, hard and soft, with leases and
+# without, and each answer is checked against what its reader could know (t/lib/Bigcache/Test/Load.pm).  BIGCACHE_COHERENCE=SECONDS for longer.
 
 use strict;
 use warnings;
@@ -21,9 +21,11 @@ use constant TIME => $ENV{BIGCACHE_COHERENCE} || 5;
 sub hot { $_[0]->get('/stat')->json->{hot} }
 
 
-for ([1, '4m'], [4, '4m'], [4, '64k'], [3, '1m']) {
-    my ($workers, $zone) = @$_;
-    my $name = "workers $workers, zone $zone";
+for ([1, '4m', 0], [4, '4m', 0], [4, '64k', 0], [3, '1m', 0], [1, '4m', 1],
+    [4, '4m', 1], [3, '64k', 1])
+{
+    my ($workers, $zone, $purges) = @$_;
+    my $name = "workers $workers, zone $zone" . ($purges ? ', purges' : '');
     my $t = Bigcache::Test->new;
 
     $t->conf(
@@ -35,7 +37,7 @@ for ([1, '4m'], [4, '4m'], [4, '64k'], [3, '1m']) {
         server => 'add_header X-Worker $pid always;')->start;
 
     my $load = Bigcache::Test::Load->new($t, clients => 5, keepalive => 0.97,
-        large => 0.002, expire => 1)->start;
+        large => 0.002, expire => 1, purges => $purges)->start;
 
     sleep TIME;         # meanwhile the load goes on
 

@@ -9,9 +9,10 @@ package Bigcache::Test::Load;
 #     my $report = $load->stop;      # {ok, wrong => [...], failed => [...], ...}
 #     $load->verify                  # what is stored is what was acknowledged
 #
-# A file that they share has two numbers for each key: the latest change that
-# its writer began, and the latest that was acknowledged.  It has another number
-# for each reader and key: the latest change that the reader has seen.  Before a
+# A file that they share has three numbers for each key: the latest change that
+# its writer began, the latest that was acknowledged, and the latest of these
+# that removed the page for good, which a soft purge does not.  It has another
+# number for each reader and key: the latest change that the reader has seen.  Before a
 # reader asks, it notes the latest change that was acknowledged, or that any
 # reader has seen.  When it has the answer, it notes the latest change that was
 # begun.  The answer must not be older than the first, nor newer than the last.
@@ -28,13 +29,14 @@ use Time::HiRes qw(sleep time);
 use Bigcache::Test::Connection;
 
 use constant KEYS => 16;            # of each client
-use constant SLOT => 16;
+use constant SLOT => 24;
 
 
 # new(T, OPTION => VALUE ...): clients (4); keepalive (0), the share of requests
 # on connections that stay open; large (0.01), the share of pages over 1 MB;
 # pause (0), seconds between two requests; expire (0): every fourth key has pages
-# that live for a second at most
+# that live for a second at most; purges (0): pages have tags, some may be stale,
+# and there are purges by tag and by key, soft ones, and leases
 
 sub new {
     my ($class, $t, %opt) = @_;
@@ -47,6 +49,7 @@ sub new {
         large => 0.01,
         pause => 0,
         expire => 0,
+        purges => 0,
         slots => $t->dir . '/load.slots',
         %opt,
     }, $class;
@@ -134,11 +137,14 @@ sub verify {
     open $self->{file}, '+<:raw', $self->{slots} or die "slots: $!\n";
 
     for my $key (0 .. $self->{n} - 1) {
-        my ($begun, $acked) = $self->_slot($key);
+        my ($begun, $acked, $hard) = $self->_slot($key);
 
-        $self->_check($key, $acked, $self->_ask('GET', $self->_path($key)));
+        $self->_check($key, $acked, $self->_ask('GET', $self->_path($key)),
+            undef, $hard);
         $least++ if $begun == $acked && $acked & 1 && !$self->_expires($key);
-        $most++ if $begun != $acked || $acked & 1;
+
+        # what a soft purge has marked is counted still
+        $most++ if $begun != $acked || $acked & 1 || $self->{purges};
     }
 
     # a purge whose caller was killed is continued later, and its pages are
@@ -183,15 +189,22 @@ sub _client {
         if ($what < 0.5) {
             my $any = int rand $self->{n};
             my $least = $self->_known($any);
+            my (undef, undef, $hard) = $self->_slot($any);
             my $begin = time;
-            $self->_check($any, $least, $self->_ask('GET', $self->_path($any)),
-                $begin);
+            $self->_check($any, $least, $self->_ask('GET', $self->_path($any),
+                undef, $self->_waits), $begin, $hard);
+
+        } elsif ($what < 0.6 && $self->{purges}) {
+            $self->_lease($key);
 
         } elsif ($what < 0.9) {
             $self->_store($key);
 
         } elsif ($what < 0.99) {
             $self->_delete($key);
+
+        } elsif ($self->{purges} && rand() < 0.8) {
+            $self->_purge_by($client);
 
         } else {
             $self->_purge($client);
@@ -211,10 +224,10 @@ sub _store {
     my ($begun, $acked) = $self->_slot($key);
     my $change = ($begun | 1) + 2;
     my $body = $self->_body($key, $change);
-    my @conditions;
+    my @conditions = $self->_fields($key);
 
     # no other client writes, so the result of a condition is known
-    @conditions = ('If-None-Match' => '*')
+    push @conditions, 'If-None-Match' => '*'
         if !$self->_expires($key) && $begun == $acked && !($acked & 1) && rand() < 0.2;
 
     $self->_begin($key, $change);
@@ -241,7 +254,116 @@ sub _delete {
     # missing page as removed
     $self->_end($key, $change, $r,
         $begun != $acked || $self->{kills} || $self->_expires($key)
+        || $self->{purges}
         ? $r->{status} : $acked & 1 ? 200 : 404, 1);
+}
+
+
+# takes the lease of a key, if it has no page, and makes one, or gives it back
+
+sub _lease {
+    my ($self, $key) = @_;
+
+    my ($begun, $acked, $hard) = $self->_slot($key);
+    my $least = $self->_known($key);
+    my $r = $self->_ask('GET', $self->_path($key), undef,
+        Prefer => 'wait=' . int rand 2);
+
+    $self->_check($key, $least, $r, undef, $hard);
+    my $token = $r->{lease} or return;
+
+    if (rand() < 0.3) {
+        my $name = $self->_path($key) =~ s{^/\w+/}{}r;
+        $self->_ask('DELETE', "/lease/$name", undef, 'Bigcache-Lease' => $token);
+        return;
+    }
+
+    my $change = ($begun | 1) + 2;
+    my $body = $self->_body($key, $change);
+    my @fields = $self->_fields($key);
+
+    push @fields, 'X-Bigcache-Expire' => (split / /, $body, 5)[3]
+        if $self->_expires($key) && $key & 1;
+
+    $self->_begin($key, $change);
+    $r = $self->_ask('POST', $self->_path($key), $body, @fields,
+        'Bigcache-Lease' => $token);
+
+    # the lease of another client, which has only read, may be in the way
+    $self->_end($key, $change, $r, $r->{status} == 412 ? 412 : 200);
+}
+
+
+# purges by tag or by key, hard or soft, of its own keys
+
+sub _purge_by {
+    my ($self, $client) = @_;
+
+    my $group = int rand 4;
+    my $all = rand() < 0.3;
+    my $soft = rand() < 0.4;
+    my @keys = grep { $all || $_ % 4 == $group }
+        map { $client * KEYS + $_ } 0 .. KEYS - 1;
+    my %change;
+
+    for my $key (@keys) {
+        my ($begun) = $self->_slot($key);
+
+        $change{$key} = ($begun & ~1) + 2;
+        $self->_begin($key, $change{$key});
+    }
+
+    my $how = rand() < 0.8 ? '"type":"tag","selectors":["'
+            . ($all ? "c$client" : "c$client.$group") . '"]'
+        : '"type":"key","selectors":[' . join(',', map { '"'
+            . $self->_path($_) =~ s{^/\w+/}{}r . '"' } @keys) . ']';
+    my $r = $self->_ask('POST', '/purge', "{$how,\"purge\":"
+        . ($soft ? 'false}' : 'true}'),
+        rand() < 0.3 ? (Prefer => 'respond-async') : ());
+
+    $self->_end($_, $change{$_}, $r, $r->{status} == 202 ? 202 : 200, 0,
+        $soft) for @keys;
+
+    push @{ $self->{report}{wrong} }, "purge of c$client: $r->{body}"
+        if $r->{status} == 200 && ($r->{body} !~ /^\{"purged":(\d+)\}$/
+            || $1 > @keys);
+}
+
+
+# what a reader says: it waits, or it does not
+
+sub _waits {
+    my ($self) = @_;
+
+    return $self->{purges} && rand() < 0.3 ? (Prefer => 'wait=0') : ();
+}
+
+
+# the fields of a request that stores a page of /pickle/
+
+sub _fields {
+    my ($self, $key) = @_;
+
+    return if !$self->{purges} || !($key & 1);
+
+    return ('Surrogate-Key' => join(' ', $self->_tags($key)),
+        $self->_may_be_stale($key) ? ('X-Bigcache-Stale' => '1h') : ());
+}
+
+
+sub _tags {
+    my ($self, $key) = @_;
+
+    my $client = 'c' . int($key / KEYS);
+
+    return ($client, "$client." . $key % 4);
+}
+
+
+sub _may_be_stale {
+    my ($self, $key) = @_;
+
+    return $self->{purges} && $key % 8 < 2;
 }
 
 
@@ -280,12 +402,15 @@ sub _begin {
 
 
 sub _end {
-    my ($self, $key, $change, $r, $status, $any) = @_;
+    my ($self, $key, $change, $r, $status, $any, $soft) = @_;
 
-    my $done = $r->{status}
+    my $done = $r->{status} && $r->{status} != 412
         && ($r->{status} == $status
             || $any && $r->{status} =~ /^(?:200|404)$/);
 
+    # a page that may be stale is served after a soft purge
+    $self->_write($key * SLOT + 16, $change)
+        if $done && !($change & 1) && !($soft && $self->_may_be_stale($key));
     $self->_write($key * SLOT + 8, $change) if $done;
     push @{ $self->{report}{wrong} }, "key $key, change $change: "
         . "$r->{status}, not $status: " . substr $r->{body}, 0, 200
@@ -293,11 +418,11 @@ sub _end {
 }
 
 
-# _check(KEY, LEAST, ANSWER, TIME): checks the answer to a reader that knew of
-# change LEAST when it asked
+# _check(KEY, LEAST, ANSWER, TIME, HARD): checks the answer to a reader that knew
+# of change LEAST when it asked, and that the page of HARD was removed for good
 
 sub _check {
-    my ($self, $key, $acked, $r, $asked) = @_;
+    my ($self, $key, $acked, $r, $asked, $hard) = @_;
 
     my ($begun) = $self->_slot($key);
     my $wrong;
@@ -308,12 +433,20 @@ sub _check {
 
         $wrong = 'torn' if !defined $fill || $md5 ne md5_hex($fill)
             || $name ne "k$key";
-        $wrong ||= "change $change" if $change < $acked || $change > $begun
-            || $change == $acked && !($acked & 1);
-        $wrong ||= "expired, change $change"
-            if $ends && $asked && $asked > $ends;
-        $self->_write($self->_seen($key, $self->{client}), $change)
-            if !$wrong && defined $self->{client};
+
+        if ($r->{stale}) {
+            $wrong ||= "stale, change $change, removed $hard"
+                if !$self->_may_be_stale($key) || $change < $hard
+                || $change > $begun;
+
+        } else {
+            $wrong ||= "change $change" if $change < $acked || $change > $begun
+                || $change == $acked && !($acked & 1);
+            $wrong ||= "expired, change $change"
+                if $ends && $asked && $asked > $ends;
+            $self->_write($self->_seen($key, $self->{client}), $change)
+                if !$wrong && defined $self->{client};
+        }
 
     } elsif ($r->{status} == 404) {
         $wrong = 'a miss' if $acked & 1 && !$self->_expires($key)
@@ -353,8 +486,12 @@ sub _body {
     }
 
     my $value = "k$key $change " . md5_hex($fill) . " $ends $fill";
+    my $tags = $self->{purges} ? ',"tags":["'
+        . join('","', $self->_tags($key)) . '"]' : '';
 
-    return $key & 1 ? $value : "{\"value\":\"$value\"$expire}";
+    $tags .= ',"stale":"1h"' if $self->_may_be_stale($key);
+
+    return $key & 1 ? $value : "{\"value\":\"$value\"$expire$tags}";
 }
 
 
@@ -405,7 +542,7 @@ sub _slot {
     sysseek $self->{file}, $key * SLOT, SEEK_SET;
     sysread $self->{file}, my $bytes, SLOT;
 
-    return unpack 'Q<2', $bytes;
+    return unpack 'Q<3', $bytes;
 }
 
 
@@ -465,7 +602,7 @@ sub _ask {
         return { status => 0, body => '' };
     }
 
-    if ($status =~ /^(?:200|404|412)$/) {
+    if ($status =~ /^(?:200|202|404|412)$/) {
         $report->{ok}++;
 
     } else {
@@ -476,7 +613,9 @@ sub _ask {
     $self->{kept} = $c if $keep
         && ($r->header('Connection') // '') ne 'close';
 
-    return { status => $status, body => $r->body };
+    return { status => $status, body => $r->body,
+        stale => scalar $r->header('Bigcache-Stale'),
+        lease => scalar $r->header('Bigcache-Lease') };
 }
 
 1;
