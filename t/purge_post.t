@@ -153,7 +153,9 @@ fetch('/z?groups=red');
 
 purged(0, '{"type":"tag","selectors":["red"],"purge":true}',
     'a tag of the REST API');
-purged(2, '{"type":"tag","selectors":["red"],"host":"A.example","purge":true}',
+purged(0, '{"type":"tag","selectors":["red"],"host":"[::1]","purge":true}',
+    'a tag of another host');
+purged(2, '{"type":"tag","selectors":["red"],"host":"A.example.","purge":true}',
     'a tag of a host');
 is status('/y?tags=red', 'b.example'), 'HIT', 'not of another one';
 purged(1, '{"type":"tag","selectors":["red"],"host":"*","purge":true}',
@@ -297,8 +299,11 @@ for (
         'a long tag', qr/longer than 256 bytes/],
     ['{"type":"tag","selectors":["a"],"host":"http://a","purge":true}',
         'the host is a URL', qr/host is the name alone/],
-    ['{"type":"tag","selectors":["a"],"host":"","purge":true}',
-        'an empty host', qr/host has no byte/],
+    (map { ['{"type":"tag","selectors":["a"],"host":"' . $_ . '","purge":true}',
+        "the host '$_'", qr/host is the name alone/] } '', 'a:80', '*.test',
+        'a?', 'u@a', '[::1', '::1', 'a b', '.' x 300),
+    ['{"type":"uri-prefix","selectors":["http://a/b#c"],"purge":true}',
+        'a fragment', qr/has a fragment/],
     ['{"type":"tag","selectors":["a"],"host":1,"purge":true}',
         'the host is a number', qr/host is not a string/],
     ['{"type":"key","selectors":["' . 'x' x 8193 . '"],"purge":true}',

@@ -193,6 +193,22 @@ is_deeply \@twice, [], 'every operation has a name of its own';
 
 sub followed { $_[0]{'$ref'} ? resolve($_[0]{'$ref'}) : $_[0] }
 
+# readers of JSON differ in what they make of a name that comes twice
+
+{
+    my (@names, @twice);
+
+    for (split /\n/, slurp('web/openapi.json')) {
+        my ($indent, $name) = /^( *)"((?:[^"\\]|\\.)*)": *[\[{]$/ or next;
+        my $depth = length $indent;
+
+        $#names = $depth if $#names > $depth;
+        push @twice, $name if $names[$depth]{$name}++;
+    }
+
+    is_deeply \@twice, [], 'no name comes twice in an object';
+}
+
 # every method of every endpoint that the server names
 
 my $json = 'application/json';

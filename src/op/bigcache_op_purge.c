@@ -71,6 +71,7 @@ static bigcache_rc_t bigcache_op_purge_body(bigcache_op_purge_t *purge,
 static bigcache_rc_t bigcache_op_purge_type(bigcache_op_purge_t *purge);
 static bigcache_rc_t bigcache_op_purge_how(bigcache_op_purge_t *purge);
 static bigcache_rc_t bigcache_op_purge_host(bigcache_op_purge_t *purge);
+static int bigcache_op_purge_host_good(bigcache_str_t *host);
 static bigcache_rc_t bigcache_op_purge_absent(bigcache_op_purge_t *purge,
     unsigned i, const char *msg);
 static bigcache_rc_t bigcache_op_purge_all(bigcache_op_purge_t *purge);
@@ -292,9 +293,6 @@ bigcache_op_purge_how(bigcache_op_purge_t *purge)
 static bigcache_rc_t
 bigcache_op_purge_host(bigcache_op_purge_t *purge)
 {
-    u_char          *p;
-    size_t           i;
-    const char      *msg;
     bigcache_str_t  *host;
 
     host = &purge->host;
@@ -325,25 +323,52 @@ bigcache_op_purge_host(bigcache_op_purge_t *purge)
                                    "host is not a string", "type_error.str");
     }
 
+    return bigcache_op_purge_host_good(host)
+           ? BIGCACHE_OK
+           : bigcache_op_invalid(purge->op, "body", "host",
+                                 "host is the name alone, of up to 255 bytes, "
+                                 "without scheme, port and path, or *",
+                                 "value_error");
+}
+
+
+/* makes it lower case and without a dot at its end, as nginx does in keys */
+
+static int
+bigcache_op_purge_host_good(bigcache_str_t *host)
+{
+    size_t   i;
+    u_char  *p;
+
     p = (u_char *) host->data;
-    msg = (host->len == 0 || host->len > BIGCACHE_SELECTOR_HOST)
-          ? "host has no byte, or more than 255" : NULL;
+
+    if (host->len == 1 && *p == '*') {
+        return 1;
+    }
+
+    if (host->len > 1 && p[host->len - 1] == '.') {
+        host->len--;
+    }
 
     for (i = 0; i < host->len; i++) {
 
         if (p[i] >= 'A' && p[i] <= 'Z') {
             p[i] |= 0x20;
-
-        } else if (p[i] <= ' ' || p[i] == '/'
-                   || (p[i] == ':' && p[0] != '['))
-        {
-            msg = "host is the name alone, without scheme, port and path";
         }
+
+        if ((p[i] >= 'a' && p[i] <= 'z') || (p[i] >= '0' && p[i] <= '9')
+            || p[i] == '-' || p[i] == '.' || p[i] == '_'
+            || (p[0] == '[' && (p[i] == ':' || i == 0
+                                || (p[i] == ']' && i == host->len - 1))))
+        {
+            continue;
+        }
+
+        return 0;
     }
 
-    return msg ? bigcache_op_invalid(purge->op, "body", "host", msg,
-                                     "value_error")
-               : BIGCACHE_OK;
+    return host->len != 0 && host->len <= BIGCACHE_SELECTOR_HOST
+           && (p[0] != '[' || p[host->len - 1] == ']');
 }
 
 
@@ -448,6 +473,8 @@ bigcache_op_purge_url(bigcache_op_purge_t *purge, const bigcache_str_t *text,
 
     msg = (text->len > BIGCACHE_KEY_MAX)
           ? "the URL is longer than a key may be"
+          : text->len && memchr(text->data, '#', text->len)
+          ? "the URL has a fragment, which no key has"
           : bigcache_url_key(purge->key, text, &key->len);
 
     key->data = purge->key;

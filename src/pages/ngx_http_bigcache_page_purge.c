@@ -331,7 +331,7 @@ ngx_http_bigcache_page_purge_result(ngx_http_request_t *r,
     ngx_uint_t   status;
     const char  *detail;
 
-    static ngx_str_t  accepted = ngx_string("{\"message\":\"being purged\"}");
+    static ngx_str_t  accepted = ngx_string("{\"message\":\"being purged.\"}");
 
     if (purge->job.failed) {
         return ngx_http_bigcache_page_purge_failed(r,
