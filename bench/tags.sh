@@ -56,6 +56,8 @@ ask() {
     cat "$dir/rate"
 }
 
+p99_of() { echo "$1" | awk '{ print $2 }'; }
+
 # purge TAG ARGUMENTS: prints the answer and the seconds that it took
 purge() {
     curl -sf -w ' %{time_total}\n' "${@:2}" "$base/purge" \
@@ -101,7 +103,8 @@ data=${DATA:-}
     ask 3 > "$dir/warm"
 
     row "" "p50 ms" "p99 ms" "hits/s"
-    row "hits before" $(ask 10)
+    quiet=$(ask 10)
+    row "hits before" $quiet
 
     ask 25 > "$dir/during" &
     load_pid=$!
@@ -114,6 +117,11 @@ data=${DATA:-}
     wait "$load_pid"
 
     row "hits, 25 s: a purge, removed behind the answer" $(cat "$dir/during")
+    goal "purge by tag of 1 M of 10 M pages: answered and in effect" "" \
+        "$(awk '{ printf "%.1f", $NF * 1000 }' "$dir/async")" "<= 50 ms"
+    goal "99th percentile of other hits meanwhile" "before" \
+        "$(ratio "$(p99_of "$(cat "$dir/during")")" "$(p99_of "$quiet")" 1)" \
+        "<= 2 x"
 
     ask 25 > "$dir/during" &
     load_pid=$!
@@ -132,13 +140,15 @@ data=${DATA:-}
     echo
 
     row "" "p50 ms" "p99 ms" "hits/s"
-    row "hits before" $(ask 10)
+    quiet=$(ask 10)
+    row "hits before" $quiet
     before=$(resident)
     taskset -c "${LOAD_CORES:-1}" wrk -t 1 -c 8 -d 12s -s "$dir/nobody.lua" \
         "$base" > "$dir/wrk.purges" &
     load_pid=$!
     sleep 1
-    row "hits during purges of tags that nobody has" $(ask 10)
+    nobody=$(ask 10)
+    row "hits during purges of tags that nobody has" $nobody
     wait "$load_pid"
     echo
     echo "such purges a second, beside the hits:" \
@@ -150,5 +160,9 @@ data=${DATA:-}
         load 3 8 -s "$dir/nobody.lua" "$base" > "$dir/rate"
     done
 
-    echo "alone, a second: $(cat "$dir/rate"); resident memory, MB: $(resident)"
+    alone=$(cat "$dir/rate")
+    echo "alone, a second: $alone; resident memory, MB: $(resident)"
+    goal "purges a second of tags that nobody has, alone" "" "$alone" "1000 /s"
 } | tee "$out"
+
+keep_goals tags
