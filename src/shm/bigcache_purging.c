@@ -162,7 +162,9 @@ bigcache_purging_any(bigcache_purging_shm_t *shm, uint64_t ended)
 {
     int  any;
 
-    any = (atomic_load(&shm->n) != 0 || atomic_load(&shm->held));
+    /* in this order: the number is complete when the table is released */
+
+    any = (atomic_load(&shm->held) || atomic_load(&shm->n) != 0);
 
     return (atomic_load(&shm->ended) == ended) ? any : -1;
 }
