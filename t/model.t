@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# The protocol of the hot index, t/model/hot.pml, checked by spin over all
-# orders in which a few processes can take their steps; and models that are
-# wrong, in which it has to find that.
+# The protocol of the hot index, t/model/hot.pml, and of purges beside it,
+# t/model/purging.pml, checked by spin over all orders in which a few processes
+# can take their steps; and models that are wrong, in which it has to find that.
 
 use strict;
 use warnings;
@@ -16,8 +16,16 @@ plan skip_all => 'no spin' if !$spin;
 
 my $dir = tempdir(CLEANUP => 1);
 
-open my $file, '<', "$FindBin::Bin/model/hot.pml" or die "hot.pml: $!\n";
-my $model = join '', <$file>;
+
+# model(NAME): the text of t/model/NAME
+
+sub model {
+    my ($name) = @_;
+
+    open my $file, '<', "$FindBin::Bin/model/$name" or die "$name: $!\n";
+
+    return join '', <$file>;
+}
 
 
 # errors(MODEL, SCENE): how many, or what went wrong
@@ -27,12 +35,12 @@ sub errors {
 
     $text =~ s/SCENE/$scene/;
 
-    open my $out, '>', "$dir/hot.pml" or die "hot.pml: $!\n";
+    open my $out, '>', "$dir/model.pml" or die "model.pml: $!\n";
     print $out $text;
     close $out;
 
     my $gcc = 'gcc -O2 -w -DSAFETY -DCOLLAPSE -DMEMLIM=2000';
-    my $said = qx{(cd $dir && rm -f pan* && spin -a hot.pml &&
+    my $said = qx{(cd $dir && rm -f pan* && spin -a model.pml &&
         $gcc -o pan pan.c && ./pan -m100000) 2>&1};
 
     return $said =~ /search not completed|max search depth/
@@ -72,8 +80,6 @@ my %scenes = (
         . 'run Filler(0, 3, true); run Killer(3); run Reader(0)',
 );
 
-is errors($model, $scenes{$_}), 0, $_ for sort keys %scenes;
-
 # without a part of it there is an order in which somebody is told an old thing
 
 my %wrong = (
@@ -102,13 +108,94 @@ my %wrong = (
     } ],
 );
 
-for my $name (sort keys %wrong) {
-    my ($scene, $change) = @{ $wrong{$name} };
 
-    local $_ = $model;
-    $change->();
-    isnt $_, $model, "$name: is another model";
-    is errors($_, $scenes{$scene}), 1, "$name: is found out";
+# check(MODEL, SCENES, WRONG): nothing is wrong in the scenes, and spin finds out
+# each model that is wrong
+
+sub check {
+    my ($model, $scenes, $wrong) = @_;
+
+    is errors($model, $scenes->{$_}), 0, $_ for sort keys %$scenes;
+
+    for my $name (sort keys %$wrong) {
+        my ($scene, $change) = @{ $wrong->{$name} };
+
+        local $_ = $model;
+        $change->();
+        isnt $_, $model, "$name: is another model";
+        is errors($_, $scenes->{$scene}), 1, "$name: is found out";
+    }
+
+    return;
 }
+
+check(model('hot.pml'), \%scenes, \%wrong);
+
+
+my %purging_scenes = (
+    'purged, and read' =>
+        'run Owner(false); run Thread(); run Reader()',
+    'purged, and read twice' =>
+        'run Owner(false); run Reader(); run Reader()',
+    'purged, and stored again' =>
+        'run Owner(false); run Put(); run Thread(); run Reader()',
+    'another purge, which may have the slot' =>
+        'run Owner(false); run Others(); run Thread(); run Reader()',
+    'no slot is free' =>
+        'slots[0].state = USED; slots[0].what = OTHERS; n = 1;'
+        . 'run Owner(false); run Put(); run Thread(); run Reader()',
+    'handed over in a purge' =>
+        'run Owner(true); run Next(); run Thread(); run Reader()',
+    'handed over, and stored again' =>
+        'run Owner(true); run Next(); run Put(); run Reader()',
+    'a soft purge' =>
+        'soft = true; run Owner(false); run Thread(); run Reader()',
+    'a soft purge, and stored again' =>
+        'soft = true; run Owner(false); run Put(); run Thread(); run Reader()',
+    'handed over in a soft purge' =>
+        'soft = true; run Owner(true); run Next(); run Thread(); run Reader()',
+);
+
+my %purging_wrong = (
+    'does not compare the count of ended purges' => [
+        'purged, and read', sub {
+            s/ok = \(ended == before\)/ok = true/;
+        } ],
+    'counts a purge as ended after its slot is free' => [
+        'purged, and read', sub {
+            s/ended\+\+;\n(       atomic \{ slots\[slot\].*?;\n       n--)/$1;
+              ended++/s;
+        } ],
+    'frees the slot before the record is removed' => [
+        'purged, and read', sub {
+            s/(inline work\(slot\) \{\n)(.*?);\n    end\(slot\)\n/$1
+              end(slot);\n$2\n/s;
+        } ],
+    'is on the list before it has a slot' => [
+        'purged, and read', sub {
+            s/(    begin\(OURS.*?\n\n)(    atomic \{ listed.*?\n\n)/$2$1/s;
+        } ],
+    'voids nothing without a slot' => [ 'no slot is free', sub {
+        s/atomic \{ all\+\+; all_underway\+\+ \}/all_underway++/;
+    } ],
+    'empties the table and does not hold it' => [
+        'handed over in a purge', sub {
+            s/    held = true;\n    ended\+\+;\n//;
+        } ],
+    'holds the table and counts nothing' => [
+        'handed over in a purge', sub {
+            s/(    held = true;\n)    ended\+\+;\n/$1/;
+        } ],
+    'looks for a hold after it has looked for purges' => [
+        'handed over in a purge', sub {
+            s/found = held;(.*?)found = \(n != 0\)/found = (n != 0);$1
+              found = held/s;
+        } ],
+    'enters a record with a mark' => [ 'a soft purge', sub {
+        s/:: soft && value == PURGED -> ok = false\n//;
+    } ],
+);
+
+check(model('purging.pml'), \%purging_scenes, \%purging_wrong);
 
 done_testing;
