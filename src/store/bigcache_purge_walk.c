@@ -50,6 +50,8 @@ static bigcache_rc_t bigcache_purge_walk_index(bigcache_purge_walk_t *ctx);
 static bigcache_rc_t bigcache_purge_walk_scheme(bigcache_purge_walk_t *ctx,
     const bigcache_str_t *scheme);
 static bigcache_rc_t bigcache_purge_walk_ports(bigcache_purge_walk_t *ctx);
+static int bigcache_purge_walk_behind(bigcache_purge_walk_t *ctx, size_t base,
+    size_t end, bigcache_str_t *after);
 static bigcache_rc_t bigcache_purge_walk_next(bigcache_purge_walk_t *ctx,
     const bigcache_str_t *after);
 static bigcache_rc_t bigcache_purge_walk_first(void *data,
@@ -223,12 +225,43 @@ bigcache_purge_walk_ports(bigcache_purge_walk_t *ctx)
             return rc;
         }
 
+        if (!bigcache_purge_walk_behind(ctx, base, end, &after)) {
+            return BIGCACHE_OK;
+        }
+    }
+}
+
+
+/*
+ * Sets *after to what is behind the names whose port is ctx->next from base to
+ * end.  Returns 0 if no port can follow, or 1.
+ */
+
+static int
+bigcache_purge_walk_behind(bigcache_purge_walk_t *ctx, size_t base, size_t end,
+    bigcache_str_t *after)
+{
+    if (end < ctx->next_len && ctx->next[end] > '9') {
+
+        /* a part of an IPv6 address, and no port: longer ones are in front */
+
+        if (end == base) {
+            return 0;
+        }
+
+        ctx->next[--end]++;
+
+    } else {
+
         /* a URI begins with '/', and '0' follows that */
 
         ctx->next[end] = '/' + 1;
-        after.data = ctx->next;
-        after.len = end + 1;
     }
+
+    after->data = ctx->next;
+    after->len = end + 1;
+
+    return 1;
 }
 
 
@@ -289,6 +322,13 @@ bigcache_purge_walk_root(bigcache_purge_walk_t *ctx)
     bigcache_str_t  name, key;
 
     len = ctx->len;
+
+    if (ctx->selector->host.len && ctx->selector->prefix.len == 0) {
+
+        /* each URI begins with it, and no port and no longer host */
+
+        bigcache_purge_walk_append(ctx, "/", 1);
+    }
 
     bigcache_purge_walk_append(ctx, ctx->selector->prefix.data,
                                ctx->selector->prefix.len);

@@ -39,6 +39,7 @@ static void test_soft(void);
 static void test_soft_meanwhile(void);
 static void test_hosts(void);
 static void test_ports(void);
+static void test_parts(void);
 static void test_entries(void);
 static void test_meanwhile(void);
 static void test_format(void);
@@ -83,6 +84,7 @@ main(void)
     test_soft_meanwhile();
     test_hosts();
     test_ports();
+    test_parts();
     test_entries();
     test_meanwhile();
     test_format();
@@ -460,6 +462,55 @@ test_ports(void)
     is_int(purge(store, by_host("a", "/1", BIGCACHE_SELECTOR_EXACT)), 1,
            "the rest");
     ok(live(store, "!https://b:8080/1"), "another host stays");
+
+    (void) put(store, "!http://a/1", "red", 0);
+    (void) put(store, "!http://a:80/1", "red", 0);
+    (void) put(store, "!http://a:8080/1", "red", 0);
+    (void) put(store, "!http://ab/1", "red", 0);
+
+    selector = *by_host("a", "", 0);
+    selector.tag = str("red");
+    is_int(purge(store, &selector), 3, "a tag of a host, without a prefix");
+
+    (void) put(store, "!http://a/1", "", 0);
+    (void) put(store, "!http://a:80/1", "", 0);
+    (void) put(store, "!http://a:8080/1", "", 0);
+
+    is_int(purge(store, by_host("a", "", 0)), 3, "all of a host");
+    is_int(atomic_load(&store->count), 2, "each is counted once");
+
+    stop(store);
+}
+
+
+/* a host that is a part of one with colons ends nowhere */
+
+static void
+test_parts(void)
+{
+    bigcache_store_t     *store;
+    bigcache_selector_t   selector;
+
+    fresh();
+    store = start();
+
+    (void) put(store, "!http://[::1]/1", "red", 0);
+    (void) put(store, "!http://[::1]:8080/1", "red", 0);
+    (void) put(store, "!https://[fe80::1]/1", "red", 0);
+
+    is_int(purge(store, by_host("[", "/", 0)), 0, "a part of an address");
+    is_int(purge(store, by_host("[fe80", "/", 0)), 0, "a longer one");
+
+    selector = *by_host("[", "", 0);
+    selector.tag = str("red");
+    is_int(purge(store, &selector), 0, "with a tag");
+
+    is_int(purge(store, by_host("[::1]", "/", 0)), 2, "the whole address");
+    (void) put(store, "!https://[fe80:9a::1]:9/1", "red", 0);
+    (void) put(store, "!https://[fe80:9:1]:9/1", "red", 0);
+    is_int(purge(store, by_host("[fe80", "/", 0)), 0, "with numbers behind it");
+    is_int(purge(store, by_host("[fe80::1]", "/1", BIGCACHE_SELECTOR_EXACT)),
+           1, "likewise");
 
     stop(store);
 }
