@@ -37,6 +37,7 @@ static void test_replaced(void);
 static void test_left(void);
 static void test_soft(void);
 static void test_soft_meanwhile(void);
+static void test_soft_carried(void);
 static void test_hosts(void);
 static void test_ports(void);
 static void test_parts(void);
@@ -64,6 +65,7 @@ static bigcache_rc_t count(void *data, const bigcache_str_t *key,
     const bigcache_str_t *value);
 static bigcache_str_t page_key(const char *key);
 static int format(void);
+static int carries(const char *key);
 
 
 static size_t  body_len = 5;
@@ -82,6 +84,7 @@ main(void)
     test_left();
     test_soft();
     test_soft_meanwhile();
+    test_soft_carried();
     test_hosts();
     test_ports();
     test_parts();
@@ -392,6 +395,52 @@ test_soft_meanwhile(void)
     store = start();
     ok(stale(store, "1") != 0, "also in the next opening");
     stop(store);
+}
+
+
+/*
+ * What a record carries comes back after a power cut, so a soft purge that
+ * selects it must find it, even if the record itself is marked already.
+ */
+
+static void
+test_soft_carried(void)
+{
+    uint64_t             asked;
+    bigcache_store_t    *store;
+    bigcache_selector_t  selector;
+
+    fresh();
+    store = start();
+
+    (void) put(store, "1", "red", 0);
+    (void) put(store, "1", "red,blue", 0);
+
+    selector = *by_tag("blue");
+    selector.flags = BIGCACHE_SELECTOR_SOFT;
+    is_int(purge(store, &selector), 1, "marked by one tag");
+
+    selector = *by_tag("red");
+    selector.flags = BIGCACHE_SELECTOR_SOFT;
+    is_int(purge(store, &selector), 0, "the other finds it marked");
+
+    /* the page of one tag is replaced by one that was asked for before */
+
+    asked = bigcache_version_latest(store);
+
+    (void) put(store, "2", "green", 0);
+
+    selector = *by_tag("green");
+    selector.flags = BIGCACHE_SELECTOR_SOFT;
+
+    (void) begin(store, &selector);
+    is_int(put(store, "2", "green", asked), BIGCACHE_OK, "put meanwhile");
+    ok(stale(store, "2") > 0, "as a stale one");
+    is_int(purge(store, &selector), 0, "which is marked already");
+
+    stop(store);
+    ok(!carries("1"), "what it carried is not left unmarked");
+    ok(!carries("2"), "nor if it was stored as a stale one");
 }
 
 
@@ -959,4 +1008,40 @@ page_key(const char *key)
     name.data = data;
 
     return name;
+}
+
+
+/* tells whether the record of a key in the closed index carries another */
+
+static int
+carries(const char *key)
+{
+    int                 found;
+    char                name[128], error[BIGCACHE_ERROR_LEN];
+    bigcache_str_t      id, value;
+    bigcache_index_t   *index;
+    bigcache_record_t   record;
+
+    (void) snprintf(name, sizeof(name), "%s/index", path);
+
+    if (bigcache_index_open(&index, name, &conf.index, error) != BIGCACHE_OK) {
+        return -1;
+    }
+
+    found = -1;
+    id = page_key(key);
+
+    if (bigcache_index_get(index, BIGCACHE_NAMES_KEY, &id, &value, error)
+        == BIGCACHE_OK)
+    {
+        if (bigcache_record_decode(&record, value.data, value.len) == 0) {
+            found = (record.previous.len != 0);
+        }
+
+        bigcache_index_free(&value);
+    }
+
+    bigcache_index_close(index);
+
+    return found;
 }

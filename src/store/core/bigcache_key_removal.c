@@ -38,8 +38,8 @@ struct bigcache_key_removal_s {
 static bigcache_rc_t bigcache_key_removal_take_locked(bigcache_store_t *store,
     bigcache_key_removal_t *removal, unsigned n,
     const bigcache_match_t *match, int *taken);
-static bigcache_rc_t bigcache_key_removal_mark(
-    bigcache_key_removal_t *removal, unsigned n,
+static bigcache_rc_t bigcache_key_removal_mark_locked(
+    bigcache_store_t *store, bigcache_key_removal_t *removal, unsigned n,
     const bigcache_match_t *match, int *taken);
 static bigcache_rc_t bigcache_key_removal_leave_locked(
     bigcache_store_t *store, const bigcache_key_write_t *write,
@@ -188,7 +188,8 @@ bigcache_key_removal_take_locked(bigcache_store_t *store,
 
     if (match->selector && (match->selector->flags & BIGCACHE_SELECTOR_SOFT))
     {
-        return bigcache_key_removal_mark(removal, n, match, taken);
+        return bigcache_key_removal_mark_locked(store, removal, n, match,
+                                                taken);
     }
 
     *taken = 1;
@@ -197,10 +198,14 @@ bigcache_key_removal_take_locked(bigcache_store_t *store,
 }
 
 
-/* makes of a removal the mark of a soft purge, unless it has one already */
+/*
+ * Makes of a removal the mark of a soft purge.  A record that needs no mark may
+ * still carry one that does.
+ */
 
 static bigcache_rc_t
-bigcache_key_removal_mark(bigcache_key_removal_t *removal, unsigned n,
+bigcache_key_removal_mark_locked(bigcache_store_t *store,
+    bigcache_key_removal_t *removal, unsigned n,
     const bigcache_match_t *match, int *taken)
 {
     bigcache_rc_t          rc;
@@ -209,7 +214,7 @@ bigcache_key_removal_mark(bigcache_key_removal_t *removal, unsigned n,
     write = &removal->writes[n];
 
     if (!write->old.live || (write->old.record.flags & BIGCACHE_FLAG_SOFT)) {
-        return BIGCACHE_OK;
+        return bigcache_key_write_strip_locked(store, &write->key, match);
     }
 
     rc = bigcache_key_write_mark(&write->key, &write->old, match,
