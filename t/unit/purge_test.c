@@ -38,6 +38,7 @@ static void test_left(void);
 static void test_soft(void);
 static void test_soft_meanwhile(void);
 static void test_soft_carried(void);
+static void test_soft_rewritten(void);
 static void test_hosts(void);
 static void test_ports(void);
 static void test_parts(void);
@@ -69,6 +70,7 @@ static int carries(const char *key);
 
 
 static size_t  body_len = 5;
+static int     rewritten;       /* asked is the origin of the page before */
 
 
 int
@@ -85,6 +87,7 @@ main(void)
     test_soft();
     test_soft_meanwhile();
     test_soft_carried();
+    test_soft_rewritten();
     test_hosts();
     test_ports();
     test_parts();
@@ -444,6 +447,61 @@ test_soft_carried(void)
 }
 
 
+/* a page that is made of a stale one is as stale as that */
+
+static void
+test_soft_rewritten(void)
+{
+    int64_t              since;
+    uint64_t             origin, version, n, expired;
+    bigcache_store_t    *store;
+    bigcache_stored_t    page;
+    bigcache_selector_t  selector;
+
+    fresh();
+    store = start();
+
+    selector = *by_tag("red");
+    selector.flags = BIGCACHE_SELECTOR_SOFT;
+
+    (void) put(store, "1", "red", 0);
+
+    (void) get(store, "1", &page);
+    origin = page.record.origin;
+    bigcache_stored_free(&page);
+
+    rewritten = 1;
+    is_int(put(store, "1", "red", origin), BIGCACHE_OK, "made of it");
+    is_int(stale(store, "1"), 0, "it is not stale");
+
+    version = begin(store, &selector);
+    since = stale(store, "1");
+
+    is_int(put(store, "1", "red", origin), BIGCACHE_OK,
+           "while a soft purge is under way");
+    ok(stale(store, "1") == since && since > 0, "stale since the purge");
+
+    n = 0;
+    expired = 0;
+    (void) bigcache_purge_run(store, version, &n, &expired);
+    ok(stale(store, "1") == since, "also after it");
+
+    is_int(put(store, "1", "red", origin), BIGCACHE_OK, "made of a stale one");
+    ok(stale(store, "1") == since, "stale since that time");
+
+    body_len = 0;
+    is_int(put(store, "1", "red", origin), BIGCACHE_OK, "without a body");
+    ok(stale(store, "1") == since, "likewise");
+    body_len = 5;
+    rewritten = 0;
+
+    is_int(put(store, "1", "red", 0), BIGCACHE_OK, "a new page");
+    is_int(stale(store, "1"), 0, "is not stale");
+
+    stop(store);
+}
+
+
 static void
 test_hosts(void)
 {
@@ -774,7 +832,7 @@ put(bigcache_store_t *store, const char *key, const char *tags, uint64_t asked)
     p.tags.data = encoded;
     p.tags.len = writer.len;
     p.origin = asked;
-    p.fetched = (asked != 0);
+    p.fetched = (asked != 0 && !rewritten);
     p.data = &data;
     p.n = 1;
 

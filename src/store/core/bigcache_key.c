@@ -25,7 +25,8 @@ static int bigcache_key_expected(const bigcache_old_t *old, uint64_t expect);
 static int bigcache_key_removed(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_draft_t *draft);
 static void bigcache_key_soften(bigcache_store_t *store,
-    const bigcache_str_t *key, bigcache_draft_t *draft);
+    const bigcache_str_t *key, const bigcache_old_t *old,
+    bigcache_draft_t *draft);
 static int bigcache_key_done(const bigcache_old_t *old, uint64_t expect,
     uint64_t retry_floor, const bigcache_draft_t *draft);
 static bigcache_rc_t bigcache_key_store_locked(bigcache_store_t *store,
@@ -81,7 +82,7 @@ bigcache_key_replace(bigcache_store_t *store, const bigcache_str_t *key,
             draft->record.origin = draft->record.version;
         }
 
-        bigcache_key_soften(store, key, draft);
+        bigcache_key_soften(store, key, old, draft);
 
         rc = bigcache_key_store_locked(store, key, &read, draft);
 
@@ -332,15 +333,34 @@ bigcache_key_removed(bigcache_store_t *store, const bigcache_str_t *key,
 }
 
 
-/* marks a page as stale if a soft purge came since it was asked for */
+/*
+ * Marks a page as stale if a soft purge came since it was asked for, or if it
+ * is made of a page that is.
+ */
 
 static void
 bigcache_key_soften(bigcache_store_t *store, const bigcache_str_t *key,
-    bigcache_draft_t *draft)
+    const bigcache_old_t *old, bigcache_draft_t *draft)
 {
-    uint64_t  version;
+    uint64_t           version;
+    bigcache_record_t  former;
+
+    if (!(draft->record.flags & BIGCACHE_FLAG_REWRITTEN)) {
+        return;
+    }
 
     if (!draft->fetched) {
+
+        former = old->record;
+
+        if (old->live
+            && !bigcache_purges_apply(&store->purges, key, &former)
+            && (former.flags & BIGCACHE_FLAG_SOFT))
+        {
+            draft->record.flags |= BIGCACHE_FLAG_SOFT;
+            draft->record.stale = former.stale;
+        }
+
         return;
     }
 
