@@ -39,6 +39,7 @@ static void test_soft(void);
 static void test_soft_meanwhile(void);
 static void test_soft_carried(void);
 static void test_soft_rewritten(void);
+static void test_renamed(void);
 static void test_hosts(void);
 static void test_ports(void);
 static void test_parts(void);
@@ -88,6 +89,7 @@ main(void)
     test_soft_meanwhile();
     test_soft_carried();
     test_soft_rewritten();
+    test_renamed();
     test_hosts();
     test_ports();
     test_parts();
@@ -497,6 +499,41 @@ test_soft_rewritten(void)
 
     is_int(put(store, "1", "red", 0), BIGCACHE_OK, "a new page");
     is_int(stale(store, "1"), 0, "is not stale");
+
+    stop(store);
+}
+
+
+/*
+ * A purge that finds no name of its tag must not be answered before the write
+ * that has removed the last one is durable: a power cut would bring it back.
+ */
+
+static void
+test_renamed(void)
+{
+    uint64_t           removals;
+    bigcache_store_t  *store;
+
+    fresh();
+    store = start();
+
+    (void) put(store, "1", "red", 0);
+    (void) begin(store, by_tag("nobody"));
+
+    removals = atomic_load(&store->removals);
+    is_int(atomic_load(&store->removals_synced), removals,
+           "all removals are durable");
+
+    body_len = 0;
+    (void) put(store, "1", "", 0);
+    body_len = 5;
+
+    ok(atomic_load(&store->removals) != removals, "a name was removed");
+    removals = atomic_load(&store->removals);
+
+    is_int(begin(store, by_tag("red")), 0, "nothing to do");
+    ok(atomic_load(&store->removals_synced) >= removals, "durable by now");
 
     stop(store);
 }

@@ -34,6 +34,7 @@ typedef struct {
     bigcache_change_t   *changes;
     unsigned             n;
     unsigned             newest;    /* it sets the format */
+    unsigned             untags;    /* it removes names of tags */
     u_char              *memory;
     bigcache_change_t    few[BIGCACHE_KEY_WRITE_FEW];
 } bigcache_key_write_batch_t;
@@ -42,6 +43,8 @@ typedef struct {
 static bigcache_rc_t bigcache_key_write_batch(bigcache_store_t *store,
     bigcache_key_write_batch_t *batch, const bigcache_key_write_t *writes,
     unsigned n);
+static unsigned bigcache_key_write_untags(
+    const bigcache_key_write_batch_t *batch);
 static bigcache_rc_t bigcache_key_write_strip_bytes(const bigcache_str_t *key,
     const bigcache_record_t *old, const bigcache_match_t *match,
     bigcache_str_t *bytes);
@@ -85,6 +88,12 @@ bigcache_key_write_locked(bigcache_store_t *store, bigcache_key_write_t *writes,
 
     bigcache_sync_note(store);
 
+    /* a purge by a tag whose last name this removes must wait for it */
+
+    if (batch.untags) {
+        (void) atomic_fetch_add(&store->removals, 1);
+    }
+
     hot = store->conf.hot;
 
     for (i = 0; hot && i < n; i++) {
@@ -95,6 +104,10 @@ bigcache_key_write_locked(bigcache_store_t *store, bigcache_key_write_t *writes,
 
     for (i = 0; hot && i < n; i++) {
         bigcache_hot_end(hot, writes[i].hash);
+    }
+
+    if (batch.untags) {
+        (void) atomic_fetch_add(&store->removals_done, 1);
     }
 
     free(batch.memory);
@@ -169,6 +182,8 @@ bigcache_key_write_batch(bigcache_store_t *store,
         }
     }
 
+    batch->untags = ntags ? bigcache_key_write_untags(batch) : 0;
+
     /* with the first record that an earlier format does not have */
 
     batch->newest &= !atomic_load(&store->newest_format);
@@ -180,6 +195,23 @@ bigcache_key_write_batch(bigcache_store_t *store,
     }
 
     return BIGCACHE_OK;
+}
+
+
+static unsigned
+bigcache_key_write_untags(const bigcache_key_write_batch_t *batch)
+{
+    unsigned  i;
+
+    for (i = 0; i < batch->n; i++) {
+        if (batch->changes[i].space == BIGCACHE_NAMES_TAG
+            && batch->changes[i].value == NULL)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
