@@ -15,13 +15,16 @@
  *               acknowledged before the read began
  *     c/I       counters: an increment is a write that expects a version
  *
- * A "wipe" removes many keys: a purge or a clear.  It may take effect at any
- * moment between its two ticks, and has taken effect after the second.  The
+ * A "wipe" removes many keys: a purge, by their prefix or by the tag that all
+ * keys of that prefix have, or a clear.  It may take effect at any moment
+ * between its two ticks, and has taken effect after the second.  After a soft
+ * purge a page that was there before is stale or gone.  The
  * ticks are a clock of the test.  No result depends on the real time, except
  * for pages that expire: there the store reads the same clock.
  *
  * After each round the index is read without the store.  The stored count, the
- * live bytes of each segment and the expiry times must agree with the records.
+ * live bytes of each segment, the expiry times and the names of tags must agree
+ * with the records.
  * Then the store counts again, and every key is compared again.
  *
  * The last part kills a process, and looks for all that it had acknowledged,
@@ -48,8 +51,11 @@
 
 #include "bigcache_bytes.h"
 #include "bigcache_gzip.h"
-#include "bigcache_segment.h"
+#include "bigcache_key_tags.h"
 #include "bigcache_local.h"
+#include "bigcache_segment.h"
+#include "bigcache_selectors.h"
+#include "bigcache_tags.h"
 #include "bigcache_time.h"
 #include "store.h"
 #include "tap.h"
@@ -89,6 +95,7 @@
 typedef struct {
     unsigned           present:1;
     unsigned           maybe:1;        /* may have been removed */
+    unsigned           stale:1;        /* a soft purge has marked it */
     uint64_t           seq;
     uint64_t           version;
     int64_t            expire;
@@ -100,6 +107,7 @@ typedef struct {
     pthread_mutex_t    lock;
     uint64_t           acked;          /* the latest version */
     uint64_t           dead;           /* it and all before were removed */
+    uint64_t           soft;           /* it and all before are stale */
     uint64_t           from;           /* tick before it was written */
     uint64_t           seq;
     int64_t            expire;
@@ -131,6 +139,8 @@ typedef struct {
     uint64_t           records;
     uint64_t           expiring;
     uint64_t           names;          /* of expiry times */
+    uint64_t           tagged;         /* tags of records and previous ones */
+    uint64_t           tags;           /* names of tags */
     uint64_t           purges;
     unsigned           nsegments;
     struct {
@@ -174,6 +184,7 @@ static void owned_seen(worker_t *w, unsigned i, bigcache_rc_t rc,
 static void shared_put(worker_t *w, unsigned i, uint64_t expect);
 static uint64_t shared_get(worker_t *w, unsigned i, int body);
 static void shared_delete(worker_t *w, unsigned i);
+static void shared_soften(worker_t *w);
 static void wipe(worker_t *w, const char *prefix, int clear);
 static void wipe_fold(worker_t *w);
 static void wipe_owned(owned_t *o, const char *key, const wipe_t *p);
@@ -184,6 +195,8 @@ static int verify_index(uint64_t keys, int forget);
 static bigcache_rc_t verify_record(void *data, const bigcache_str_t *key,
     const bigcache_str_t *value);
 static bigcache_rc_t verify_name(void *data, const bigcache_str_t *key,
+    const bigcache_str_t *value);
+static bigcache_rc_t verify_tag(void *data, const bigcache_str_t *key,
     const bigcache_str_t *value);
 static unsigned purges_left(void);
 static bigcache_rc_t verify_purge(void *data, const bigcache_str_t *key,
@@ -204,6 +217,10 @@ static size_t body(u_char *dst, unsigned id, uint64_t writer, uint64_t seq);
 static unsigned body_kind(unsigned id, uint64_t seq);
 static int64_t expire_of(worker_t *w);
 static char *key_name(char *dst, unsigned id);
+static void key_tags(bigcache_tags_writer_t *tags, const char *key,
+    uint64_t seq);
+static bigcache_rc_t purge(worker_t *w, const char *prefix, int soft,
+    uint64_t *n, uint64_t *expired);
 static int tolerated(bigcache_rc_t rc);
 static uint64_t tick(void);
 static uint64_t mix(uint64_t n);
@@ -304,6 +321,7 @@ hammer(const char *name, unsigned flags, int64_t time)
     for (i = 0; i < SHARED; i++) {
         shared[i].acked = 0;
         shared[i].dead = 0;
+        shared[i].soft = 0;
         shared[i].from = 0;
         shared[i].removed = 0;
     }
@@ -530,10 +548,13 @@ hammer_others(worker_t *w)
                    (unsigned long long) stat.bytes);
         }
 
-    } else if (n < 94) {
+    } else if (n < 93) {
         (void) snprintf(prefix, sizeof(prefix), "o/%u/%u/", rnd(w, THREADS),
                         rnd(w, GROUPS));
         wipe(w, prefix, 0);
+
+    } else if (n < 95) {
+        shared_soften(w);
 
     } else if (n < 98) {
         (void) snprintf(prefix, sizeof(prefix), "s/%u/", rnd(w, GROUPS));
@@ -652,6 +673,7 @@ owned_put(worker_t *w, unsigned i, uint64_t expect)
 
     o->present = 1;
     o->maybe = 0;
+    o->stale = 0;
     o->seq = seq;
     o->version = version;
     o->expire = expire;
@@ -684,6 +706,10 @@ owned_get(worker_t *w, unsigned i, int body)
                "of %llu", w->id, i, (unsigned long long) got.version,
                (unsigned long long) o->version, (unsigned long long) seq,
                (unsigned long long) o->seq);
+    }
+
+    if (rc == BIGCACHE_OK && o->present && o->stale && got.stale == 0) {
+        failed("o/%u %u: not stale after a soft purge", w->id, i);
     }
 
     owned_seen(w, i, rc, from, before);
@@ -740,19 +766,18 @@ owned_delete(worker_t *w, unsigned i)
 static void
 owned_purge(worker_t *w)
 {
+    int             soft;
     char            prefix[32];
     unsigned        i, group;
     uint64_t        n, expired;
     bigcache_rc_t   rc;
-    bigcache_str_t  key;
 
     group = rnd(w, GROUPS);
+    soft = (int) rnd(w, 2);
 
     (void) snprintf(prefix, sizeof(prefix), "o/%u/%u/", w->id, group);
-    key = str(prefix);
 
-    rc = bigcache_cache_purge(store, keys_with(&key), rnd(w, 2), &n,
-                                      &expired);
+    rc = purge(w, prefix, soft, &n, &expired);
 
     if (rc != BIGCACHE_OK && !tolerated(rc)) {
         return;
@@ -763,7 +788,10 @@ owned_purge(worker_t *w)
     }
 
     for (i = group; i < OWNED; i += GROUPS) {
-        if (rc == BIGCACHE_OK) {
+        if (soft) {
+            w->owned[i].stale |= (rc == BIGCACHE_OK);
+
+        } else if (rc == BIGCACHE_OK) {
             w->owned[i].present = 0;
 
         } else {
@@ -911,7 +939,7 @@ shared_get(worker_t *w, unsigned i, int body)
 {
     int                 may;
     int64_t             before, after, expire;
-    uint64_t            acked, dead, from, seq;
+    uint64_t            acked, dead, soft, from, seq;
     shared_t           *s;
     unsigned            removers;
     bigcache_rc_t       rc;
@@ -922,6 +950,7 @@ shared_get(worker_t *w, unsigned i, int body)
     (void) pthread_mutex_lock(&s->lock);
     acked = s->acked;
     dead = s->dead;
+    soft = s->soft;
     from = s->from;
     expire = s->expire;
     (void) pthread_mutex_unlock(&s->lock);
@@ -944,6 +973,12 @@ shared_get(worker_t *w, unsigned i, int body)
                    (unsigned long long) got.version,
                    (unsigned long long) acked, (unsigned long long) dead,
                    (long long) (got.expire - before));
+        }
+
+        if (got.version <= soft && got.stale == 0) {
+            failed("s/%u: version %llu is not stale, %llu was", i,
+                   (unsigned long long) got.version,
+                   (unsigned long long) soft);
         }
 
         return got.version;
@@ -1007,6 +1042,52 @@ shared_delete(worker_t *w, unsigned i)
 }
 
 
+/* a soft purge of some or of all of them */
+
+static void
+shared_soften(worker_t *w)
+{
+    char           prefix[32], name[32];
+    size_t         len;
+    uint64_t       acked[SHARED], n, expired;
+    unsigned       i;
+    shared_t      *s;
+    bigcache_rc_t  rc;
+
+    if (rnd(w, 4)) {
+        (void) snprintf(prefix, sizeof(prefix), "s/%u/", rnd(w, GROUPS));
+
+    } else {
+        (void) snprintf(prefix, sizeof(prefix), "s/");
+    }
+
+    len = strlen(prefix);
+
+    for (i = 0; i < SHARED; i++) {
+        (void) pthread_mutex_lock(&shared[i].lock);
+        acked[i] = shared[i].acked;
+        (void) pthread_mutex_unlock(&shared[i].lock);
+    }
+
+    rc = purge(w, prefix, 1, &n, &expired);
+
+    if (rc != BIGCACHE_OK) {
+        (void) tolerated(rc);
+        return;
+    }
+
+    for (i = 0; i < SHARED; i++) {
+        s = &shared[i];
+
+        if (strncmp(key_name(name, ID_SHARED + i), prefix, len) == 0) {
+            (void) pthread_mutex_lock(&s->lock);
+            s->soft = (acked[i] > s->soft) ? acked[i] : s->soft;
+            (void) pthread_mutex_unlock(&s->lock);
+        }
+    }
+}
+
+
 static void
 wipe(worker_t *w, const char *prefix, int clear)
 {
@@ -1017,7 +1098,6 @@ wipe(worker_t *w, const char *prefix, int clear)
     unsigned         i;
     shared_t        *s;
     bigcache_rc_t    rc;
-    bigcache_str_t   key;
 
     (void) pthread_mutex_lock(&wipes_lock);
 
@@ -1051,11 +1131,8 @@ wipe(worker_t *w, const char *prefix, int clear)
         }
     }
 
-    key = str(prefix);
-
     rc = clear ? bigcache_cache_clear(store)
-               : bigcache_cache_purge(store, keys_with(&key), rnd(w, 2), &n,
-                                      &expired);
+               : purge(w, prefix, 0, &n, &expired);
 
     if (rc != BIGCACHE_OK) {
         (void) tolerated(rc);
@@ -1306,7 +1383,13 @@ verify_index(uint64_t keys, int forget)
                                    BIGCACHE_NAMES_EXPIRE, &all),
                                verify_name, index, error) != BIGCACHE_OK
         || bigcache_index_walk(bigcache_index_walk_begin(index,
+                                   BIGCACHE_NAMES_TAG, &all),
+                               verify_tag, index, error) != BIGCACHE_OK
+        || bigcache_index_walk(bigcache_index_walk_begin(index,
                                    BIGCACHE_NAMES_PURGE, &all),
+                               verify_purge, NULL, error) != BIGCACHE_OK
+        || bigcache_index_walk(bigcache_index_walk_begin(index,
+                                   BIGCACHE_NAMES_SELECT, &all),
                                verify_purge, NULL, error) != BIGCACHE_OK)
     {
         (void) fprintf(stderr, "# the index is bad\n");
@@ -1323,6 +1406,13 @@ verify_index(uint64_t keys, int forget)
                        (unsigned long long) found.purges,
                        (unsigned long long) found.names,
                        (unsigned long long) found.expiring);
+        good = 0;
+    }
+
+    if (found.tags != found.tagged) {
+        (void) fprintf(stderr, "# %llu names of tags instead of %llu\n",
+                       (unsigned long long) found.tags,
+                       (unsigned long long) found.tagged);
         good = 0;
     }
 
@@ -1402,6 +1492,8 @@ verify_record(void *data, const bigcache_str_t *key,
     unsigned           k;
     bigcache_record_t  record;
 
+    static const bigcache_record_t  none;
+
     (void) data;
 
     if (bigcache_record_decode(&record, value->data, value->len) == -1) {
@@ -1412,6 +1504,7 @@ verify_record(void *data, const bigcache_str_t *key,
 
     found.records++;
     found.expiring += (record.expire != BIGCACHE_NEVER);
+    found.tagged += bigcache_key_tags_count(&none, value);
 
     if (!(record.flags & BIGCACHE_FLAG_SEGMENT)) {
         return BIGCACHE_OK;
@@ -1434,6 +1527,48 @@ verify_record(void *data, const bigcache_str_t *key,
 
     found.segments[k].live += (int64_t) bigcache_segment_entry_size(key->len,
                                                                     &record);
+    return BIGCACHE_OK;
+}
+
+
+/* each name of a tag must be that of a record, or of a previous one in it */
+
+static bigcache_rc_t
+verify_tag(void *data, const bigcache_str_t *key, const bigcache_str_t *value)
+{
+    bigcache_index_t *index = data;
+
+    int                has;
+    char               error[BIGCACHE_ERROR_LEN];
+    uint64_t           hash;
+    bigcache_str_t     name, record;
+    bigcache_record_t  r;
+
+    (void) value;
+
+    found.tags++;
+
+    memcpy(&hash, key->data, sizeof(hash));
+
+    name.data = key->data + sizeof(hash);
+    name.len = key->len - sizeof(hash);
+
+    has = 0;
+
+    if (bigcache_index_get(index, BIGCACHE_NAMES_KEY, &name, &record, error)
+        == BIGCACHE_OK)
+    {
+        has = (bigcache_record_decode(&r, record.data, record.len) == 0
+               && bigcache_key_tags_has(&r, be64toh(hash)));
+        bigcache_index_free(&record);
+    }
+
+    if (!has) {
+        (void) fprintf(stderr, "# a name of a tag of nothing: %.*s\n",
+                       (int) name.len, name.data);
+        return BIGCACHE_ERROR;
+    }
+
     return BIGCACHE_OK;
 }
 
@@ -1504,6 +1639,9 @@ purges_left(void)
 
     (void) bigcache_index_walk(bigcache_index_walk_begin(index,
                                    BIGCACHE_NAMES_PURGE, &all),
+                               verify_purge, NULL, error);
+    (void) bigcache_index_walk(bigcache_index_walk_begin(index,
+                                   BIGCACHE_NAMES_SELECT, &all),
                                verify_purge, NULL, error);
     bigcache_index_close(index);
 
@@ -1730,17 +1868,18 @@ kill_purge(worker_t *w, unsigned group)
     unsigned        i;
     uint64_t        n, expired;
     bigcache_rc_t   rc;
-    bigcache_str_t  key;
 
     (void) snprintf(prefix, sizeof(prefix), "o/%u/%u/", w->id, group);
-    key = str(prefix);
+
+    if (rnd(w, 4) == 0) {
+        (void) purge(w, prefix, 1, &n, &expired);
+    }
 
     for (i = group; i < OWNED; i += GROUPS) {
         killed->keys[w->id * OWNED + i].intent = 0;
     }
 
-    rc = bigcache_cache_purge(store, keys_with(&key), rnd(w, 2), &n,
-                                      &expired);
+    rc = purge(w, prefix, 0, &n, &expired);
 
     if (rc != BIGCACHE_OK) {
         failed("purge: %d", rc);
@@ -1863,12 +2002,14 @@ static bigcache_rc_t
 put(worker_t *w, unsigned id, uint64_t seq, int64_t expire, uint64_t expect,
     uint64_t *version)
 {
-    char             name[32];
-    size_t           len, half;
-    bigcache_rc_t    rc;
-    bigcache_put_t   p;
-    bigcache_data_t  data[2];
-    bigcache_page_t  page;
+    char                    name[32];
+    u_char                  tags[BIGCACHE_TAGS_BYTES];
+    size_t                  len, half;
+    bigcache_rc_t           rc;
+    bigcache_put_t          p;
+    bigcache_data_t         data[2];
+    bigcache_page_t         page;
+    bigcache_tags_writer_t  writer;
 
     memset(&p, 0, sizeof(bigcache_put_t));
 
@@ -1886,6 +2027,12 @@ put(worker_t *w, unsigned id, uint64_t seq, int64_t expire, uint64_t expect,
     }
 
     p.key = str(key_name(name, id));
+
+    bigcache_tags_begin(&writer, tags);
+    key_tags(&writer, name, seq);
+
+    p.tags.data = tags;
+    p.tags.len = writer.len;
     p.kind = BIGCACHE_KIND_RAW;
     p.type = str((seq % 3) ? "" : "text/plain");
     p.expire = expire;
@@ -1909,12 +2056,14 @@ static bigcache_rc_t
 get(worker_t *w, unsigned id, int whole, uint64_t *seq,
     bigcache_page_t *got)
 {
-    char             name[32];
-    size_t           len;
-    uint64_t         writer;
-    bigcache_rc_t    rc;
-    bigcache_str_t   key, type;
-    bigcache_page_t  page;
+    char                    name[32];
+    u_char                  tags[BIGCACHE_TAGS_BYTES];
+    size_t                  len;
+    uint64_t                writer;
+    bigcache_rc_t           rc;
+    bigcache_str_t          key, type;
+    bigcache_page_t         page;
+    bigcache_tags_writer_t  expected;
 
     key = str(key_name(name, id));
 
@@ -1948,10 +2097,15 @@ get(worker_t *w, unsigned id, int whole, uint64_t *seq,
 
     type = str((*seq % 3) ? "" : "text/plain");
 
+    bigcache_tags_begin(&expected, tags);
+    key_tags(&expected, name, *seq);
+
     if (bigcache_get64(w->copy + 8) != id
         || bigcache_get64(w->copy + 32) != mix(mix(id ^ writer << 32) ^ *seq)
         || body(w->body, id, writer, *seq) != len
         || memcmp(w->body, w->copy, len) != 0
+        || page.tags.len != expected.len
+        || memcmp(page.tags.data, tags, expected.len) != 0
         || page.type.len != type.len
         || memcmp(page.type.data, type.data, type.len) != 0)
     {
@@ -2120,6 +2274,57 @@ key_name(char *dst, unsigned id)
     }
 
     return dst;
+}
+
+
+/* the groups of the key, and others that come and go */
+
+static void
+key_tags(bigcache_tags_writer_t *tags, const char *key, uint64_t seq)
+{
+    char            text[32];
+    const char     *end;
+    bigcache_str_t  tag;
+
+    for (end = strchr(key, '/'); end; end = strchr(end + 1, '/')) {
+        tag = str(key);
+        tag.len = (size_t) (end + 1 - key);
+        (void) bigcache_tags_add(tags, &tag);
+    }
+
+    if (seq % 4) {
+        (void) snprintf(text, sizeof(text), "%u", (unsigned) (seq % 4));
+        tag = str(text);
+        (void) bigcache_tags_add(tags, &tag);
+    }
+}
+
+
+/* purges all keys of a group, by their prefix or by their tag */
+
+static bigcache_rc_t
+purge(worker_t *w, const char *prefix, int soft, uint64_t *n,
+    uint64_t *expired)
+{
+    bigcache_selector_t   selector;
+    bigcache_selectors_t  list;
+
+    memset(&selector, 0, sizeof(bigcache_selector_t));
+
+    selector.flags = soft ? BIGCACHE_SELECTOR_SOFT : 0;
+    selector.flags |= rnd(w, 2) ? BIGCACHE_SELECTOR_ENTRIES : 0;
+
+    if (rnd(w, 2)) {
+        selector.prefix = str(prefix);
+
+    } else {
+        selector.tag = str(prefix);
+    }
+
+    bigcache_selectors_init(&list);
+    (void) bigcache_selectors_add(&list, &selector);
+
+    return bigcache_cache_purge(store, &list, (int) rnd(w, 2), n, expired);
 }
 
 
