@@ -35,6 +35,7 @@
 #include "bigcache_core.h"
 #include "bigcache_fault.h"
 #include "bigcache_gzip.h"
+#include "bigcache_names.h"
 #include "bigcache_purge.h"
 #include "bigcache_recover.h"
 #include "bigcache_store.h"
@@ -78,6 +79,7 @@ typedef struct {
     size_t                    len;
     int                       text;    /* that can be packed */
     unsigned                  may;
+    unsigned                  stale;   /* a soft purge has marked it */
 } model_t;
 
 typedef struct {
@@ -116,6 +118,9 @@ static void scenario_get(void);
 static void scenario_put(void);
 static void scenario_delete(void);
 static void scenario_purge(void);
+static void scenario_tag(void);
+static void scenario_soft(void);
+static void purge_by_tag(int soft);
 static void scenario_compact(void);
 static void scenario_evict(void);
 static void scenario_expire(void);
@@ -172,6 +177,9 @@ static int in_child(void (*handler)(void), unsigned seconds);
 static void scenario_child(void);
 static void verify(void);
 static void verify_pages(int pass);
+static void verify_tags(void);
+static bigcache_rc_t verify_record(void *data, const bigcache_str_t *key,
+    const bigcache_str_t *value);
 static void arm(void);
 static void disarm(void);
 static void start(void);
@@ -212,6 +220,8 @@ static const scenario_t  scenarios[] = {
     { "put",     TEMPLATE_CLOSED,   scenario_put },
     { "delete",  TEMPLATE_CLOSED,   scenario_delete },
     { "purge",   TEMPLATE_CLOSED,   scenario_purge },
+    { "tag",     TEMPLATE_CLOSED,   scenario_tag },
+    { "soft",    TEMPLATE_CLOSED,   scenario_soft },
     { "compact", TEMPLATE_CLOSED,   scenario_compact },
     { "evict",   TEMPLATE_CLOSED,   scenario_evict },
     { "expire",  TEMPLATE_CLOSED,   scenario_expire },
@@ -469,6 +479,79 @@ scenario_purge(void)
 
         /* if this fails, the keeper continues the purge */
 
+        (void) bigcache_purge_run(store, version, &n, &expired);
+    }
+
+    look_all();
+    disarm();
+    serving();
+    stop();
+}
+
+
+static void
+scenario_tag(void)
+{
+    purge_by_tag(0);
+}
+
+
+static void
+scenario_soft(void)
+{
+    purge_by_tag(1);
+}
+
+
+/* pages are stored meanwhile, over some that have another tag afterwards */
+
+static void
+purge_by_tag(int soft)
+{
+    unsigned              i;
+    uint64_t              version, n, expired;
+    model_t              *m;
+    bigcache_rc_t         rc;
+    bigcache_selector_t   selector;
+    bigcache_selectors_t  list;
+
+    memset(&selector, 0, sizeof(bigcache_selector_t));
+    selector.tag.data = (const u_char *) "k1";
+    selector.tag.len = 2;
+    selector.flags = soft ? BIGCACHE_SELECTOR_SOFT : 0;
+
+    bigcache_selectors_init(&list);
+    (void) bigcache_selectors_add(&list, &selector);
+
+    start();
+    serving();
+    arm();
+
+    (void) put(page("k13"), 1, BIGCACHE_NEVER);
+    (void) put(page("k25"), 1, BIGCACHE_NEVER);
+
+    for (i = 0; i < PAGES && !soft; i++) {
+        if (strncmp(run->pages[i].key, "k1", 2) == 0) {
+            run->pages[i].may |= MAY_MISS;
+        }
+    }
+
+    rc = bigcache_purge(store, &list, 0, 0, &version);
+
+    for (i = 0; rc == BIGCACHE_OK && i < PAGES; i++) {
+        m = &run->pages[i];
+
+        if (strncmp(m->key, "k1", 2) == 0) {
+            m->may = soft ? m->may : MAY_MISS;
+            m->stale = (soft != 0);
+        }
+    }
+
+    (void) put(page("k15"), 1, BIGCACHE_NEVER);
+
+    if (rc == BIGCACHE_OK) {
+        n = 0;
+        expired = 0;
         (void) bigcache_purge_run(store, version, &n, &expired);
     }
 
@@ -2047,6 +2130,75 @@ verify(void)
     for (pass = 1; pass <= 3; pass++) {
         verify_pages(pass);
     }
+
+    verify_tags();
+}
+
+
+/* without the name of its tag a page would be missed by a purge */
+
+static void
+verify_tags(void)
+{
+    char               name[PATH_MAX], error[BIGCACHE_ERROR_LEN];
+    bigcache_index_t  *index;
+
+    static const bigcache_str_t  all = bigcache_string("");
+
+    (void) snprintf(name, sizeof(name), "%s/index", path);
+
+    if (bigcache_index_open(&index, name, &conf.index, error)
+        != BIGCACHE_OK)
+    {
+        fail("the index does not open: %s", error);
+        return;
+    }
+
+    if (bigcache_index_walk(bigcache_index_walk_begin(index,
+                                BIGCACHE_NAMES_KEY, &all),
+                            verify_record, index, error)
+        != BIGCACHE_OK)
+    {
+        fail("names of tags: %s", error);
+    }
+
+    bigcache_index_close(index);
+}
+
+
+static bigcache_rc_t
+verify_record(void *data, const bigcache_str_t *key,
+    const bigcache_str_t *value)
+{
+    bigcache_index_t *index = data;
+
+    char               error[BIGCACHE_ERROR_LEN];
+    u_char             buf[BIGCACHE_NAMES_MAX];
+    size_t             at;
+    bigcache_str_t     tag, name, found;
+    bigcache_record_t  record;
+
+    if (bigcache_record_decode(&record, value->data, value->len) == -1) {
+        return BIGCACHE_OK;
+    }
+
+    at = 0;
+
+    while (bigcache_tags_next(&record.tags, &at, &tag)) {
+
+        name = bigcache_names_tag(buf, key, bigcache_tags_hash(&tag));
+
+        if (bigcache_index_get(index, BIGCACHE_NAMES_TAG, &name, &found, error)
+            != BIGCACHE_OK)
+        {
+            fail("\"%.*s\" has no name of its tag", (int) key->len, key->data);
+            continue;
+        }
+
+        bigcache_index_free(&found);
+    }
+
+    return BIGCACHE_OK;
 }
 
 
@@ -2318,6 +2470,7 @@ body_make(u_char *buf, const model_t *m, int new)
 static bigcache_rc_t
 put(model_t *m, int new, int64_t expire)
 {
+    u_char             tag[3];
     bigcache_rc_t      rc;
     bigcache_put_t     p;
     bigcache_data_t    data;
@@ -2325,15 +2478,23 @@ put(model_t *m, int new, int64_t expire)
 
     data = bigcache_data_bytes(body(m, new), m->len);
 
+    /* the two bytes that a key begins with are its tag, encoded */
+
+    tag[0] = 1;
+    memcpy(&tag[1], m->key, 2);
+
     memset(&p, 0, sizeof(bigcache_put_t));
 
     p.key.data = (u_char *) m->key;
     p.key.len = strlen(m->key);
     p.kind = BIGCACHE_KIND_RAW;
     p.expire = expire;
+    p.tags.data = tag;
+    p.tags.len = sizeof(tag);
     p.data = &data;
     p.n = 1;
 
+    m->stale = 0;
     m->may |= new ? MAY_NEW : MAY_OLD;
 
     rc = bigcache_store_put(store, &p, &stored);
@@ -2374,6 +2535,10 @@ look(model_t *m)
     {
         fail("\"%s\" may be %u, and is %s", m->key, m->may,
              same(&p, m, 0) ? "old" : same(&p, m, 1) ? "new" : "wrong");
+    }
+
+    if (rc == BIGCACHE_OK && m->stale && p.record.stale == 0) {
+        fail("\"%s\" is not stale", m->key);
     }
 
     bigcache_stored_free(&p);
