@@ -116,6 +116,13 @@ sub pages {
     $p->all($p->purge('k/2/', Prefer => 'respond-async'));
     $p->all(map { any($p, $_) } grep { m{k/[23]/} } some(60, @keys));
 
+    $p->note('soft purges, of pages that replace others');
+    $p->all(map { any($p, $_) } grep { m{k/[14]/} } some(60, @keys));
+    $p->all($p->soften('k/1/'));
+    $p->all((map { any($p, $_) } grep { m{k/4/} } @keys), $p->soften('k/4/'));
+    $p->all($p->soften('k/1/1'));
+    $p->all(map { any($p, $_) } grep { m{k/1/} } some(60, @keys));
+
     $p->note('a reload');
     $p->t->reload;
     $p->all(map { rand() < 0.7 ? any($p, $_) : $p->removal($_) }

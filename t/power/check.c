@@ -51,6 +51,7 @@ typedef struct {
     unsigned             lines[CHECK_KINDS];
     unsigned             told[CHECK_KINDS];
     unsigned             failed;
+    unsigned             stale;
 } check_t;
 
 
@@ -251,6 +252,8 @@ read_keys(check_t *check, body_t *bodies)
     unsigned     i;
     const char  *key;
 
+    check->stale = 0;
+
     for (i = 0; i < oracle_keys(check->oracle); i++) {
 
         if (read_key(check, i, &bodies[i]) != 0) {
@@ -274,7 +277,12 @@ read_key(check_t *check, unsigned i, body_t *body)
 
     rc = bigcache_cache_get(check->cache, &key, 1, &page);
 
-    if (rc == BIGCACHE_OK) {
+    /* a soft purge removes it, as far as clients see */
+
+    if (rc == BIGCACHE_OK && page.stale) {
+        check->stale++;
+
+    } else if (rc == BIGCACHE_OK) {
         read_body(&page, body);
     }
 
@@ -485,7 +493,7 @@ count(check_t *check)
     bigcache_rc_t    rc;
     bigcache_stat_t  stat;
 
-    n = 0;
+    n = check->stale;
     may = 0;
     now = seconds();
 

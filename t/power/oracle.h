@@ -31,6 +31,8 @@
  *     clean
  *     note TEXT                          where the test is, for messages
  *
+ * A soft purge is a purge: a page that is stale afterwards counts as none.
+ *
  * At a cut, something is known to be durable if it is a put that was answered
  * before a sync, or a removal that was answered.  A key then holds what was
  * last known to be durable, or something later; of two things that were under

@@ -452,6 +452,19 @@ sub purge {
 }
 
 
+# soften(PREFIX): a soft purge, after which nothing of it is fresh
+
+sub soften {
+    my ($self, $prefix) = @_;
+
+    return {
+        method => 'POST', path => '/purge',
+        body => qq({"type":"key-prefix","selectors":["$prefix"]}),
+        marks => [ 'purge ' . _escape($prefix) ],
+    };
+}
+
+
 sub clear {
     return { method => 'POST', path => '/clear', marks => [ 'clear' ] };
 }
