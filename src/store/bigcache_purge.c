@@ -179,8 +179,8 @@ bigcache_purge_wanted(bigcache_store_t *store,
 
     while (bigcache_selectors_next(selectors, &at, &selector)) {
 
-        rc = selector.tag.len ? bigcache_purge_tagged(store, &selector)
-                              : BIGCACHE_OK;
+        rc = (selector.tag.len && !atomic_load(&store->unnamed))
+             ? bigcache_purge_tagged(store, &selector) : BIGCACHE_OK;
 
         if (rc == BIGCACHE_OK) {
             (void) bigcache_selectors_add(wanted, &selector);

@@ -86,7 +86,9 @@ bigcache_purge_walk(bigcache_store_t *store, const bigcache_purge_t *purge,
     ctx->match.selector = &purge->selector;
     ctx->space = BIGCACHE_NAMES_KEY;
 
-    if (ctx->selector->tag.len) {
+    /* all keys, if some may have no names of their tags */
+
+    if (ctx->selector->tag.len && !atomic_load(&store->unnamed)) {
         ctx->space = BIGCACHE_NAMES_TAG;
         ctx->lead = sizeof(uint64_t);
     }

@@ -35,6 +35,7 @@ static void test_list(void);
 static void test_purge(void);
 static void test_replaced(void);
 static void test_left(void);
+static void test_repaired(void);
 static void test_soft(void);
 static void test_soft_meanwhile(void);
 static void test_soft_carried(void);
@@ -66,6 +67,9 @@ static unsigned names(u_char space);
 static bigcache_rc_t count(void *data, const bigcache_str_t *key,
     const bigcache_str_t *value);
 static bigcache_str_t page_key(const char *key);
+static void unname(int note);
+static bigcache_rc_t unname_one(void *data, const bigcache_str_t *key,
+    const bigcache_str_t *value);
 static int format(void);
 static int carries(const char *key);
 
@@ -85,6 +89,7 @@ main(void)
     test_purge();
     test_replaced();
     test_left();
+    test_repaired();
     test_soft();
     test_soft_meanwhile();
     test_soft_carried();
@@ -308,6 +313,48 @@ test_left(void)
     stop(store);
     is_int(names(BIGCACHE_NAMES_SELECT), 0, "the keeper has ended it");
     is_int(names(BIGCACHE_NAMES_TAG), 1, "and removed what it had to");
+}
+
+
+/* a repair of the index has lost names of tags */
+
+static void
+test_repaired(void)
+{
+    unsigned           i;
+    bigcache_store_t  *store;
+
+    fresh();
+    store = start();
+
+    (void) put(store, "1", "red", 0);
+    (void) put(store, "2", "red,blue", 0);
+    (void) put(store, "3", "blue", 0);
+    stop(store);
+
+    unname(1);
+    is_int(names(BIGCACHE_NAMES_TAG), 0, "no names");
+
+    store = start();
+    is_int(purge(store, by_tag("red")), 2, "a purge finds them all the same");
+    is_int(purge(store, by_tag("green")), 0, "and none of another tag");
+
+    for (i = 0; i < ROUNDS && atomic_load(&store->unnamed); i++) {
+        (void) usleep(100000);
+    }
+
+    is_int(purge(store, by_tag("green")), 0, "nothing to do");
+    stop(store);
+    is_int(names(BIGCACHE_NAMES_TAG), 1, "the name of the rest is there again");
+
+    /* the note of it was removed */
+
+    unname(0);
+
+    store = start();
+    is_int(begin(store, by_tag("blue")), 0, "and is relied on");
+    ok(live(store, "3"), "for better or worse");
+    stop(store);
 }
 
 
@@ -1051,6 +1098,55 @@ count(void *data, const bigcache_str_t *key, const bigcache_str_t *value)
     (*(unsigned *) data)++;
 
     return BIGCACHE_OK;
+}
+
+
+/* removes all names of tags, and leaves a note of it if that is 1 */
+
+static void
+unname(int note)
+{
+    char                name[128], error[BIGCACHE_ERROR_LEN];
+    bigcache_index_t   *index;
+    bigcache_change_t   change;
+
+    static const bigcache_str_t  all = bigcache_string("");
+
+    (void) snprintf(name, sizeof(name), "%s/index", path);
+
+    if (bigcache_index_open(&index, name, &conf.index, error) != BIGCACHE_OK) {
+        return;
+    }
+
+    (void) bigcache_index_walk(bigcache_index_walk_begin(index,
+                                   BIGCACHE_NAMES_TAG, &all),
+                               unname_one, index, error);
+
+    change.space = BIGCACHE_NAMES_META;
+    change.key = bigcache_names_unnamed;
+    change.value = &all;
+
+    if (note) {
+        (void) bigcache_index_write(index, &change, 1, error);
+    }
+
+    bigcache_index_close(index);
+}
+
+
+static bigcache_rc_t
+unname_one(void *data, const bigcache_str_t *key, const bigcache_str_t *value)
+{
+    char               error[BIGCACHE_ERROR_LEN];
+    bigcache_change_t  change;
+
+    (void) value;
+
+    change.space = BIGCACHE_NAMES_TAG;
+    change.key = *key;
+    change.value = NULL;
+
+    return bigcache_index_write(data, &change, 1, error);
 }
 
 

@@ -144,6 +144,7 @@ struct bigcache_store_s {
     _Atomic int                   full_logged; /* its end is to be logged */
 
     _Atomic unsigned              newest_format; /* the index has it */
+    _Atomic unsigned              unnamed;       /* names of tags may miss */
 
     _Atomic int64_t               count;     /* of keys */
     _Atomic uint64_t              version;   /* the latest */

@@ -13,6 +13,7 @@
 #include "bigcache_core.h"
 #include "bigcache_fault.h"
 #include "bigcache_key.h"
+#include "bigcache_key_tags.h"
 #include "bigcache_key_write.h"
 #include "bigcache_names.h"
 #include "bigcache_previous.h"
@@ -29,6 +30,8 @@ static void bigcache_key_soften(bigcache_store_t *store,
     bigcache_draft_t *draft);
 static int bigcache_key_done(const bigcache_old_t *old, uint64_t expect,
     uint64_t retry_floor, const bigcache_draft_t *draft);
+static bigcache_rc_t bigcache_key_name_tags_locked(bigcache_store_t *store,
+    const bigcache_str_t *key, const bigcache_str_t *value);
 static bigcache_rc_t bigcache_key_store_locked(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_key_read_t *read,
     bigcache_draft_t *draft);
@@ -290,6 +293,61 @@ bigcache_key_forget(bigcache_store_t *store, const bigcache_str_t *key,
     bigcache_key_read_end(&read);
 
     return rc;
+}
+
+
+bigcache_rc_t
+bigcache_key_name_tags(bigcache_store_t *store, const bigcache_str_t *key)
+{
+    bigcache_rc_t        rc;
+    bigcache_key_read_t  read;
+
+    rc = bigcache_key_read_begin(store, key, &read);
+
+    if (rc == BIGCACHE_OK && read.value.data) {
+        rc = bigcache_key_name_tags_locked(store, key, &read.value);
+    }
+
+    bigcache_key_read_end(&read);
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_key_name_tags_locked(bigcache_store_t *store,
+    const bigcache_str_t *key, const bigcache_str_t *value)
+{
+    char                error[BIGCACHE_ERROR_LEN];
+    u_char             *names;
+    unsigned            n;
+    bigcache_rc_t       rc;
+    bigcache_change_t  *changes;
+
+    static const bigcache_record_t  none;
+
+    n = bigcache_key_tags_count(&none, value);
+    rc = bigcache_fault_rc(store);
+
+    if (rc != BIGCACHE_OK || n == 0) {
+        return rc;
+    }
+
+    changes = malloc(n * (sizeof(bigcache_change_t) + sizeof(uint64_t)
+                          + key->len));
+    if (changes == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    names = (u_char *) (changes + n);
+    n = bigcache_key_tags_changes(changes, &names, key, &none, value);
+
+    rc = bigcache_index_write(store->index, changes, n, error);
+
+    free(changes);
+
+    return (rc == BIGCACHE_OK) ? rc
+                               : bigcache_fault_write_failed(store, rc, error);
 }
 
 

@@ -66,6 +66,13 @@ bigcache_rc_t bigcache_key_revert(bigcache_store_t *store,
 bigcache_rc_t bigcache_key_forget(bigcache_store_t *store,
     const bigcache_str_t *key, int64_t expire);
 
+/*
+ * Writes the names of the key's tags, which a repair may have lost.  Returns
+ * BIGCACHE_OK, BIGCACHE_NOMEM or bigcache_fault_rc().  A failure is logged.
+ */
+bigcache_rc_t bigcache_key_name_tags(bigcache_store_t *store,
+    const bigcache_str_t *key);
+
 /* waits until the index has every change that has been given a version */
 void bigcache_key_settle(bigcache_store_t *store);
 

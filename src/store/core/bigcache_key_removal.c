@@ -252,7 +252,12 @@ bigcache_key_removal_leave_locked(bigcache_store_t *store,
     hash = (match->selector && match->selector->tag.len)
            ? bigcache_tags_hash(&match->selector->tag) : 0;
 
-    if (hash == 0 || bigcache_key_tags_has(&write->old.record, hash)) {
+    /* where names may be missing, a walk over the keys has led here */
+
+    if (hash == 0
+        || atomic_load(&store->unnamed)
+        || bigcache_key_tags_has(&write->old.record, hash))
+    {
         return write->old.found
                ? bigcache_key_write_strip_locked(store, &write->key, match)
                : BIGCACHE_OK;

@@ -28,6 +28,8 @@ static bigcache_rc_t bigcache_meta_format(bigcache_meta_t *meta,
     bigcache_index_t *index, const char *name, char *error);
 static bigcache_rc_t bigcache_meta_foreign(void *data,
     const bigcache_str_t *key, const bigcache_str_t *value);
+static bigcache_rc_t bigcache_meta_unnamed(bigcache_meta_t *meta,
+    bigcache_index_t *index, const char *name, char *error);
 static bigcache_rc_t bigcache_meta_set_format(bigcache_index_t *index,
     const char *name, char *error);
 static bigcache_rc_t bigcache_meta_get(bigcache_index_t *index,
@@ -43,6 +45,11 @@ bigcache_meta_read(bigcache_meta_t *meta, bigcache_index_t *index,
     bigcache_rc_t  rc;
 
     rc = bigcache_meta_format(meta, index, name, error);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_meta_unnamed(meta, index, name, error);
+    }
+
     if (rc != BIGCACHE_OK) {
         return rc;
     }
@@ -246,6 +253,49 @@ bigcache_meta_unsynced(bigcache_index_t *index, bigcache_segments_t *segments,
     bigcache_index_free(&value);
 
     return BIGCACHE_OK;
+}
+
+
+/*
+ * A repair may have lost names of tags.  The note of that must be durable
+ * before the remains of the index from before the repair are removed.
+ */
+
+static bigcache_rc_t
+bigcache_meta_unnamed(bigcache_meta_t *meta, bigcache_index_t *index,
+    const char *name, char *error)
+{
+    int             lost;
+    bigcache_rc_t   rc;
+    bigcache_str_t  value;
+
+    static const bigcache_str_t  empty = bigcache_string("");
+
+    if (meta->unnamed) {
+        rc = bigcache_meta_put(index, &bigcache_names_unnamed, &empty, error);
+
+        return (rc == BIGCACHE_OK) ? bigcache_fsync_logs(name, &lost, error)
+                                   : rc;
+    }
+
+    rc = bigcache_index_get(index, BIGCACHE_NAMES_META,
+                            &bigcache_names_unnamed, &value, error);
+
+    if (rc == BIGCACHE_OK) {
+        bigcache_index_free(&value);
+
+        meta->unnamed = 1;
+        meta->recount = 1;
+    }
+
+    return (rc == BIGCACHE_MISS) ? BIGCACHE_OK : rc;
+}
+
+
+bigcache_rc_t
+bigcache_meta_named(bigcache_index_t *index, char *error)
+{
+    return bigcache_meta_put(index, &bigcache_names_unnamed, NULL, error);
 }
 
 

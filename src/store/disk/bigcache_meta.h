@@ -26,6 +26,7 @@ typedef struct {
     unsigned           fresh:1;    /* the index was empty */
     unsigned           recount:1;  /* the stored count is wrong */
     unsigned           newest:1;   /* it has BIGCACHE_NAMES_NEWEST */
+    unsigned           unnamed:1;  /* names of tags may be missing */
 } bigcache_meta_t;
 
 
@@ -34,11 +35,16 @@ typedef struct {
  * segments how many of their bytes are live, and which could not be synced.
  * Writes the format if the index is new or has the one before, and removes the
  * count, which is wrong as soon as something changes: both are durable then.
- * *meta must be zeroed, but recount may be set.  Returns BIGCACHE_OK; or
+ * *meta must be zeroed, but recount may be set, and unnamed if the index was
+ * repaired: it stays set in later openings until bigcache_meta_named().  Returns BIGCACHE_OK; or
  * another code and the reason in error.
  */
 bigcache_rc_t bigcache_meta_read(bigcache_meta_t *meta, bigcache_index_t *index,
     bigcache_segments_t *segments, const char *name, char *error);
+
+/* tells later openings that each tag has its name */
+
+bigcache_rc_t bigcache_meta_named(bigcache_index_t *index, char *error);
 
 /*
  * Writes all that bigcache_meta_read() reads, or nothing: count and version of

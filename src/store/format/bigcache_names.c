@@ -18,6 +18,7 @@ _Static_assert(BIGCACHE_NAMES_NEWEST == 4, "its value is below");
 
 const bigcache_str_t  bigcache_names_format = bigcache_string("format");
 const bigcache_str_t  bigcache_names_unsynced = bigcache_string("unsynced");
+const bigcache_str_t  bigcache_names_unnamed = bigcache_string("unnamed");
 const bigcache_str_t  bigcache_names_import = bigcache_string("import");
 const bigcache_str_t  bigcache_names_count = bigcache_string("count");
 const bigcache_str_t  bigcache_names_version = bigcache_string("version");

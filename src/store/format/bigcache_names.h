@@ -64,6 +64,7 @@
  * The names in the space BIGCACHE_NAMES_META.  At any time:
  *
  *     format     u64
+ *     unnamed    nothing; there only if names of tags may be missing
  *     unsynced   u64 ids of the segments that could not be synced, or 0 for
  *                all segments; absent if there are none
  *     import     how far the import is, bigcache_import.h
@@ -77,6 +78,7 @@
  */
 extern const bigcache_str_t  bigcache_names_format;
 extern const bigcache_str_t  bigcache_names_unsynced;
+extern const bigcache_str_t  bigcache_names_unnamed;
 extern const bigcache_str_t  bigcache_names_import;
 extern const bigcache_str_t  bigcache_names_count;
 extern const bigcache_str_t  bigcache_names_version;

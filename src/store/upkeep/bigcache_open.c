@@ -283,6 +283,7 @@ bigcache_open_index(const bigcache_store_conf_t *conf, bigcache_open_t *open,
                  "pages may be lost: %s", conf->path, error);
 
     open->meta.recount = 1;
+    open->meta.unnamed = 1;
 
     rc = bigcache_open_database(conf, open, BIGCACHE_RECOVER_REPAIR, error);
 

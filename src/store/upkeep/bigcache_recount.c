@@ -13,7 +13,9 @@
 #include "bigcache_core.h"
 #include "bigcache_damaged.h"
 #include "bigcache_fault.h"
+#include "bigcache_key.h"
 #include "bigcache_key_write.h"
+#include "bigcache_meta.h"
 #include "bigcache_previous.h"
 #include "bigcache_recount.h"
 #include "bigcache_version.h"
@@ -35,12 +37,14 @@ typedef struct {
     uint64_t           unread;
     unsigned           tries;
     unsigned           all:1;      /* also read pages that replaced none */
+    unsigned           unnamed:1;  /* names of tags could not be written */
 } bigcache_recount_t;
 
 
 static int bigcache_recount_all(bigcache_store_t *store);
 static bigcache_rc_t bigcache_recount_key(void *data,
     const bigcache_str_t *key, const bigcache_str_t *value);
+static void bigcache_recount_named(bigcache_recount_t *ctx);
 static void bigcache_recount_verify(bigcache_recount_t *ctx,
     const bigcache_str_t *key, const bigcache_record_t *record);
 static bigcache_rc_t bigcache_recount_read(bigcache_store_t *store,
@@ -60,6 +64,7 @@ bigcache_recount(bigcache_store_t *store)
     ctx.last = 0;
     ctx.unread = 0;
     ctx.tries = BIGCACHE_RECOUNT_TRIES;
+    ctx.unnamed = 0;
 
     ctx.all = (bigcache_recount_all(store) != 0);
 
@@ -78,6 +83,10 @@ bigcache_recount(bigcache_store_t *store)
         bigcache_fault_break(store, rc == BIGCACHE_DAMAGED
                                     ? BIGCACHE_DAMAGED : BIGCACHE_ERROR);
         return -1;
+    }
+
+    if (atomic_load(&store->unnamed)) {
+        bigcache_recount_named(&ctx);
     }
 
     (void) atomic_fetch_add(&store->count, (int64_t) ctx.n);
@@ -122,6 +131,32 @@ bigcache_recount_all(bigcache_store_t *store)
 }
 
 
+/* each key has the names of its tags again, unless one could not be written */
+
+static void
+bigcache_recount_named(bigcache_recount_t *ctx)
+{
+    char               error[BIGCACHE_ERROR_LEN];
+    bigcache_rc_t      rc;
+    bigcache_store_t  *store;
+
+    store = ctx->store;
+
+    if (ctx->unnamed || bigcache_fault_rc(store) != BIGCACHE_OK) {
+        return;
+    }
+
+    rc = bigcache_meta_named(store->index, error);
+
+    if (rc != BIGCACHE_OK) {
+        (void) bigcache_fault_write_failed(store, rc, error);
+        return;
+    }
+
+    atomic_store(&store->unnamed, 0);
+}
+
+
 /* errors of a key do not end the walk, except BIGCACHE_UNAVAILABLE */
 
 static bigcache_rc_t
@@ -140,6 +175,11 @@ bigcache_recount_key(void *data, const bigcache_str_t *key,
 
         if (record.written > ctx->last) {
             ctx->last = record.written;
+        }
+
+        if (atomic_load(&ctx->store->unnamed)) {
+            ctx->unnamed |= (bigcache_key_name_tags(ctx->store, key)
+                             != BIGCACHE_OK);
         }
 
         if (record.flags & BIGCACHE_FLAG_SEGMENT) {

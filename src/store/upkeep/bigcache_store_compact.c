@@ -84,6 +84,7 @@ bigcache_store_compact_open(bigcache_store_t *store, int lock, char *error)
 
     atomic_store(&store->count, (int64_t) open.meta.count);
     atomic_store(&store->newest_format, open.meta.newest);
+    atomic_store(&store->unnamed, open.meta.unnamed);
     atomic_store(&store->version, open.meta.version);
     atomic_store(&store->synced, open.synced);
     atomic_store(&store->opened, bigcache_version_next(store));

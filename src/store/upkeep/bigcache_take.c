@@ -279,6 +279,7 @@ bigcache_take_open(bigcache_store_t *store, bigcache_open_t *open,
     bigcache_version_advance(store, version);
     bigcache_removed_all(&store->removed, bigcache_version_next(store));
     atomic_store(&store->newest_format, open->meta.newest);
+    atomic_store(&store->unnamed, open->meta.unnamed);
 
     if (!atomic_load(&store->full)) {
         bigcache_place_keep_ballast(store);
