@@ -167,7 +167,7 @@ bigcache_segment_decode(bigcache_entry_t *entry, const u_char *data,
     record->tags.len = bigcache_get16(data + 54);
 
     if (entry->key.len > BIGCACHE_KEY_MAX
-        || (record->flags & BIGCACHE_FLAG_SOFT)
+        || (record->flags & (BIGCACHE_FLAG_REWRITTEN|BIGCACHE_FLAG_SOFT))
         || record->tags.len > BIGCACHE_TAGS_BYTES
         || (record->tags.len != 0)
            != ((record->flags & BIGCACHE_FLAG_TAGGED) != 0)
