@@ -123,6 +123,14 @@ sub pages {
     $p->all($p->soften('k/1/1'));
     $p->all(map { any($p, $_) } grep { m{k/1/} } some(60, @keys));
 
+    $p->note('purges by tags');
+    $p->all($p->purge_tag('k/1/'), $p->purge_tag('k/2/', soft => 1));
+    $p->all((map { any($p, $_) } grep { m{k/[12]/} } @keys),
+        $p->purge_tag('k/2/'));
+    $p->all($p->purge_tag('k/2/', soft => 1), $p->purge_tag('k/4/'));
+    $p->all(map { any($p, $_) } grep { m{k/[124]/} } some(60, @keys));
+    cmp_ok($p->purged, '>', 0, 'pages have these tags');
+
     $p->note('a reload');
     $p->t->reload;
     $p->all(map { rand() < 0.7 ? any($p, $_) : $p->removal($_) }

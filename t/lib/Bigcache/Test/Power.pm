@@ -367,7 +367,8 @@ sub page {
 
     return {
         method => 'POST', path => "/pickle/$key", body => $body,
-        headers => [ $seconds ? ('X-Bigcache-Duration' => "${seconds}s") : () ],
+        headers => [ $seconds ? ('X-Bigcache-Duration' => "${seconds}s") : (),
+            _tag($key) ? ('Surrogate-Key' => _tag($key)) : () ],
         marks => [ $self->_put($key, $body, $seconds && time + $seconds) ],
     };
 }
@@ -379,10 +380,16 @@ sub document {
     my ($self, $key, $value) = @_;
 
     return {
-        method => 'POST', path => "/cache/$key", body => "{\"value\":$value}",
+        method => 'POST', path => "/cache/$key", body => "{\"value\":$value"
+            . (_tag($key) ? ',"tags":["' . _tag($key) . '"]}' : '}'),
         marks => [ $self->_put($key, document_of($key, $value)) ],
     };
 }
+
+
+# the tag of a key: all up to its last slash
+
+sub _tag { $_[0] =~ m{^(.*/)} ? $1 : undef }
 
 
 sub document_of {
@@ -450,6 +457,27 @@ sub purge {
         marks => [ 'purge ' . _escape($prefix) ],
     };
 }
+
+
+# purge_tag(PREFIX, HASH): the same by the tag that all keys there have; a soft
+# purge, after which none of them is fresh, with soft => 1
+
+sub purge_tag {
+    my ($self, $prefix, %opt) = @_;
+
+    return {
+        method => 'POST', path => '/purge',
+        body => qq({"type":"tag","selectors":["$prefix"])
+            . ($opt{soft} ? '}' : ',"purge":true}'),
+        marks => [ 'purge ' . _escape($prefix) ],
+        on => sub { $self->{purged} += $_[1]->json->{purged} },
+    };
+}
+
+
+# purged: how many pages the purges by a tag have found
+
+sub purged { $_[0]{purged} // 0 }
 
 
 # soften(PREFIX): a soft purge, after which nothing of it is fresh
