@@ -461,6 +461,7 @@ bigcache_purge_work_on(bigcache_store_t *store, bigcache_purge_t *purge,
     }
 
     if (rc == BIGCACHE_OK && purge->selector.tag.len
+        && !(purge->selector.flags & BIGCACHE_SELECTOR_SOFT)
         && live + removed_expired >= BIGCACHE_PURGE_MANY)
     {
         rc = bigcache_purge_stop(store, &purge->selector);
