@@ -10,13 +10,12 @@ from django.core.cache.backends.base import (
 )
 from django.utils.module_loading import import_string
 
-from . import calls
+from . import calls, location as settings, tags as tag_names
 from .calls import (
     BigCacheError, Call, Entry, Item, UnreadableError, lifetime, until,
 )
 from .client import shared_client
 from .keys import MAX_LENGTH, encode
-from .location import is_header_value
 from .serializers import UNREADABLE, JSONSerializer, PickleSerializer
 
 logger = logging.getLogger('django_bigcache')
@@ -202,21 +201,42 @@ class BigCacheBackend(BaseCache):
 
         return timeout
 
+    def _tags(self, tags: Any, most: Optional[int]) -> List[str]:
+        return tag_names.encode(tags, self.key_prefix, most)
+
+    def _life(self, seconds: Any, tags: Any, stale: Any) -> calls.Life:
+        names = self._tags(tags, tag_names.MAX_TAGS)
+        life = lifetime(seconds)
+
+        if names:
+            life = {**life, 'tags': names}
+
+        if stale is not None:
+            window = settings.check_seconds('stale', stale, zero=True,
+                                            most=calls.LONGEST)
+            if window:
+                life = {**life, 'stale': '%ds' % math.ceil(window)}
+
+        return life
+
     # -- errors
 
     def _failed(self, error: BigCacheError) -> None:
         if self._raise:
             raise error
 
-        # all threads share one client; a warning about one value must not hide
-        # the one that the server cannot be reached
+        # a warning about one value must not hide the one that the server
+        # cannot be reached
+        self._warn((type(error), error.status),
+                   'bigcache fails and counts as empty: %s', error)
 
+    def _warn(self, about: Any, text: str, *details: Any) -> None:
+        # all threads share one client
         warned, now = self._client.warned, time.monotonic()
-        about = type(error), error.status
 
         if now - warned.get(about, -math.inf) > WARNING_SECONDS:
             warned[about] = now
-            logger.warning('bigcache fails and counts as empty: %s', error)
+            logger.warning(text, *details)
 
     def _try(self, default: Any, call: Call) -> Call:
         try:
@@ -243,17 +263,18 @@ class BigCacheBackend(BaseCache):
         return (yield from self._try(
             False, calls.exists(self._key(key, version))))
 
-    def _add(self, key: Any, value: Any, timeout: Any,
-             version: Optional[int]) -> Call:
+    def _add(self, key: Any, value: Any, timeout: Any, version: Optional[int],
+             tags: Any, stale: Any) -> Call:
         key = self._key(key, version)
         item = self._item(value)
         seconds = self.get_backend_timeout(timeout)
+        life = self._life(seconds, tags, stale)
 
         if seconds is not None and seconds <= 0:
             return not (yield from self._try(True, calls.exists(key)))
 
         return (yield from self._try(
-            False, self._add_item(key, item, lifetime(seconds))))
+            False, self._add_item(key, item, life)))
 
     def _add_item(self, key: str, item: Item, life: calls.Life) -> Call:
         if (yield from calls.put(key, item, life, self._pack, only_new=True)):
@@ -274,17 +295,17 @@ class BigCacheBackend(BaseCache):
 
         return False
 
-    def _set(self, key: Any, value: Any, timeout: Any,
-             version: Optional[int]) -> Call:
+    def _set(self, key: Any, value: Any, timeout: Any, version: Optional[int],
+             tags: Any, stale: Any) -> Call:
         key = self._key(key, version)
         item = self._item(value)
         seconds = self.get_backend_timeout(timeout)
+        life = self._life(seconds, tags, stale)
 
         if seconds is not None and seconds <= 0:
             yield from self._try(None, calls.delete(key))
         else:
-            yield from self._try(None, self._put(key, item,
-                                                 lifetime(seconds)))
+            yield from self._try(None, self._put(key, item, life))
 
     def _put(self, key: str, item: Item, life: calls.Life) -> Call:
         try:
@@ -397,17 +418,17 @@ class BigCacheBackend(BaseCache):
                 if value is not self._missing_key}
 
     def _set_many(self, data: Dict[Any, Any], timeout: Any,
-                  version: Optional[int]) -> Call:
+                  version: Optional[int], tags: Any, stale: Any) -> Call:
         names = {self._key(key, version): key for key in data}
         items = {key: self._item(data[name]) for key, name in names.items()}
         seconds = self.get_backend_timeout(timeout)
+        life = self._life(seconds, tags, stale)
 
         if seconds is not None and seconds <= 0:
             yield from self._try(None, calls.delete_many(items))
             return []
 
-        failed = yield from calls.put_many(items, lifetime(seconds),
-                                           self._pack)
+        failed = yield from calls.put_many(items, life, self._pack)
         yield from self._drop_old(failed)
 
         if failed:
@@ -419,6 +440,10 @@ class BigCacheBackend(BaseCache):
                      version: Optional[int]) -> Call:
         yield from self._try(None, calls.delete_many(
             [self._key(key, version) for key in keys]))
+
+    def _delete_tags(self, tags: Any, soft: bool) -> Call:
+        yield from self._try(None, calls.delete_tags(self._tags(tags, None),
+                                                     soft))
 
     def _clear(self) -> Call:
         yield from self._try(
@@ -434,13 +459,19 @@ class BigCacheBackend(BaseCache):
     def has_key(self, key: Any, version: Optional[int] = None) -> bool:
         return self._client.run(self._has_key(key, version))
 
+    # "tags" are names by which delete_tags() removes values, 64 at most;
+    # "stale" is how many seconds after its end get_or_set() may return a value
+
     def add(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT,
-            version: Optional[int] = None) -> bool:
-        return self._client.run(self._add(key, value, timeout, version))
+            version: Optional[int] = None, *,
+            tags: Optional[Iterable[str]] = None, stale: Any = None) -> bool:
+        return self._client.run(self._add(key, value, timeout, version, tags,
+                                          stale))
 
     def set(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT,
-            version: Optional[int] = None) -> None:
-        self._client.run(self._set(key, value, timeout, version))
+            version: Optional[int] = None, *,
+            tags: Optional[Iterable[str]] = None, stale: Any = None) -> None:
+        self._client.run(self._set(key, value, timeout, version, tags, stale))
 
     def touch(self, key: Any, timeout: Any = DEFAULT_TIMEOUT,
               version: Optional[int] = None) -> bool:
@@ -462,12 +493,20 @@ class BigCacheBackend(BaseCache):
         return self._client.run(self._get_many(keys, version))
 
     def set_many(self, data: Dict[Any, Any], timeout: Any = DEFAULT_TIMEOUT,
-                 version: Optional[int] = None) -> List[Any]:
-        return self._client.run(self._set_many(data, timeout, version))
+                 version: Optional[int] = None, *,
+                 tags: Optional[Iterable[str]] = None,
+                 stale: Any = None) -> List[Any]:
+        return self._client.run(self._set_many(data, timeout, version, tags,
+                                               stale))
 
     def delete_many(self, keys: Iterable[Any],
                     version: Optional[int] = None) -> None:
         self._client.run(self._delete_many(keys, version))
+
+    def delete_tags(self, tags: Iterable[str], soft: bool = False) -> None:
+        """Removes all values that have one of the tags, whatever their
+        version.  "soft": those that were stored with "stale" are stale."""
+        self._client.run(self._delete_tags(tags, soft))
 
     def clear(self) -> None:
         """Removes everything, or the keys of KEY_PREFIX; see CLEAR."""
@@ -486,12 +525,18 @@ class BigCacheBackend(BaseCache):
         return await self._aio.run(self._has_key(key, version))
 
     async def aadd(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT,
-                   version: Optional[int] = None) -> bool:
-        return await self._aio.run(self._add(key, value, timeout, version))
+                   version: Optional[int] = None, *,
+                   tags: Optional[Iterable[str]] = None,
+                   stale: Any = None) -> bool:
+        return await self._aio.run(self._add(key, value, timeout, version,
+                                             tags, stale))
 
     async def aset(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT,
-                   version: Optional[int] = None) -> None:
-        await self._aio.run(self._set(key, value, timeout, version))
+                   version: Optional[int] = None, *,
+                   tags: Optional[Iterable[str]] = None,
+                   stale: Any = None) -> None:
+        await self._aio.run(self._set(key, value, timeout, version, tags,
+                                      stale))
 
     async def atouch(self, key: Any, timeout: Any = DEFAULT_TIMEOUT,
                      version: Optional[int] = None) -> bool:
@@ -514,12 +559,19 @@ class BigCacheBackend(BaseCache):
 
     async def aset_many(self, data: Dict[Any, Any],
                         timeout: Any = DEFAULT_TIMEOUT,
-                        version: Optional[int] = None) -> List[Any]:
-        return await self._aio.run(self._set_many(data, timeout, version))
+                        version: Optional[int] = None, *,
+                        tags: Optional[Iterable[str]] = None,
+                        stale: Any = None) -> List[Any]:
+        return await self._aio.run(self._set_many(data, timeout, version,
+                                                  tags, stale))
 
     async def adelete_many(self, keys: Iterable[Any],
                            version: Optional[int] = None) -> None:
         await self._aio.run(self._delete_many(keys, version))
+
+    async def adelete_tags(self, tags: Iterable[str],
+                           soft: bool = False) -> None:
+        await self._aio.run(self._delete_tags(tags, soft))
 
     async def aclear(self) -> None:
         await self._aio.run(self._clear())
@@ -562,7 +614,7 @@ def _wire_type(serializer: Any) -> str:
     """The content type that the bytes of the serializer are stored with."""
     content_type = _content_type(serializer)
 
-    if not content_type or not is_header_value(content_type):
+    if not content_type or not settings.is_header_value(content_type):
         raise ValueError('the content_type %r of SERIALIZER'
                          % (content_type,))
 

@@ -16,7 +16,7 @@ from typing import (
     Sequence, Tuple, Union,
 )
 
-from . import location
+from . import location, tags
 from .keys import path as key_path
 from .wire import Answer
 
@@ -121,7 +121,8 @@ BLAMES_ONE = {400, 413, 422}
 _SAME_IN_JSON = re.compile(r'[ !#-\[\]-~]*')
 _NOT_JSON = (json.JSONDecodeError, UnicodeDecodeError)
 
-# lifetimes, as members of the body of a request
+# lifetimes, as members of the body of a request; where a value is stored,
+# "stale" and "tags" may be among them
 
 Life = Dict[str, Any]
 FOREVER: Life = {'expire': None}
@@ -152,9 +153,10 @@ def get(key: str) -> Call:
     answer = yield Request('GET', '/pickle/' + key_path(key),
                            expected=(200, 404))
 
-    if answer.status == 404:
-        return None
+    return None if answer.status == 404 else _entry_of(answer, key)
 
+
+def _entry_of(answer: Answer, key: str) -> Entry:
     try:
         return _raw_entry(answer.body, answer.headers.get('content-type'),
                           UNKNOWN, key, answer)
@@ -242,6 +244,8 @@ def put(key: str, item: Item, life: Life, pack: bool = False,
     if etag is not None:
         headers.append('If-Match: ' + etag)
 
+    named = b''
+
     if item.type is None:
         endpoint = '/cache/'
         headers.append('Content-Type: application/json')
@@ -254,7 +258,9 @@ def put(key: str, item: Item, life: Life, pack: bool = False,
         body = (item.data,)
 
         for name, value in life.items():
-            if value is not None:
+            if name == 'tags':
+                named = tags.lines(value)
+            elif value is not None:
                 headers.append('X-Bigcache-%s: %s' % (name.capitalize(),
                                                       value))
 
@@ -262,9 +268,9 @@ def put(key: str, item: Item, life: Life, pack: bool = False,
     condition = only_new or etag is not None
 
     answer = yield Request('POST', endpoint + key_path(key), body,
-                           '\r\n'.join(headers).encode('latin-1') + b'\r\n',
-                           expected=(200, 412) if condition else (200,),
-                           again=not condition)
+                           '\r\n'.join(headers).encode('latin-1') + b'\r\n'
+                           + named, expected=(200, 412) if condition
+                           else (200,), again=not condition)
 
     return answer.status == 200
 
@@ -479,6 +485,20 @@ def delete_prefix(prefix: str) -> Call:
     # the answer comes when the purge is in effect, before keys are counted
     yield Request('DELETE', '/prefix/' + key_path(prefix),
                   headers=b'Prefer: respond-async\r\n', expected=(200, 202))
+
+
+def delete_tags(names: List[str], soft: bool) -> Call:
+    """"soft": values with a time to be stale are stale and not removed."""
+    for start in range(0, len(names), MAX_BATCH):
+        body = json.dumps({'type': 'tag', 'purge': not soft,
+                           'selectors': names[start:start + MAX_BATCH]},
+                          ensure_ascii=False).encode()
+
+        # as above
+        yield Request('POST', '/purge', (body,),
+                      b'Content-Type: application/json\r\n'
+                      b'Prefer: respond-async\r\n',
+                      expected=(200, 202), marked=False)
 
 
 # -- batches: a line of JSON, and bytes behind it

@@ -14,11 +14,12 @@ MAX_SECONDS = 86400
 
 # the client sends these itself, or could not read the answer to them
 OWN_HEADERS = {
-    'accept-encoding', 'connection', 'content-encoding', 'content-length',
-    'content-type', 'expect', 'if-match', 'if-modified-since',
-    'if-none-match', 'if-range', 'if-unmodified-since', 'prefer', 'range',
-    'te', 'trailer', 'transfer-encoding', 'upgrade', 'x-bigcache-duration',
-    'x-bigcache-expire',
+    'accept-encoding', 'cache-tag', 'connection',
+    'content-encoding', 'content-length', 'content-type', 'expect',
+    'if-match', 'if-modified-since', 'if-none-match', 'if-range',
+    'if-unmodified-since', 'prefer', 'range', 'surrogate-key', 'te',
+    'trailer', 'transfer-encoding', 'upgrade', 'x-bigcache-duration',
+    'x-bigcache-expire', 'x-bigcache-stale',
 }
 
 
@@ -129,16 +130,16 @@ def check_headers(headers: object,
     return {**headers, 'Authorization': authorization}
 
 
-def check_seconds(name: str, value: Any, zero: bool = False) -> float:
+def check_seconds(name: str, value: Any, zero: bool = False,
+                  most: int = MAX_SECONDS) -> float:
     try:
         seconds = float(value)
     except (TypeError, ValueError, OverflowError):
         seconds = math.nan
 
-    if (isinstance(value, bool) or not 0 <= seconds <= MAX_SECONDS
+    if (isinstance(value, bool) or not 0 <= seconds <= most
             or seconds == 0 and not zero):
         raise ValueError('%s is a number of seconds %s, up to %d'
-                         % (name, 'from 0' if zero else 'above 0',
-                            MAX_SECONDS))
+                         % (name, 'from 0' if zero else 'above 0', most))
 
     return seconds

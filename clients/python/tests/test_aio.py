@@ -42,6 +42,8 @@ def calls(cache):
         (lambda: cache.aget_many(['k', 'j']), {}),
         (lambda: cache.aset_many({'k': 1, 'j': 'x'}), ['k', 'j']),
         (lambda: cache.adelete_many(['k', 'j']), None),
+        (lambda: cache.aset('k', 'v', tags=['t'], stale=60), None),
+        (lambda: cache.adelete_tags(['t']), None),
         (lambda: cache.aclear(), None),
         (lambda: cache.aincr('k'), ValueError),
         (lambda: cache.aincr('k', 1.5), ValueError),

@@ -86,7 +86,7 @@ class Interrupted(Server):
 
         connection.sendall(wrong[:part])
 
-        # one that comes just before the client begins to wait does not end that
+        # one that comes just before the client begins to wait ends nothing
 
         while True:
             signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
