@@ -21,7 +21,8 @@ plan skip_all => 'no Django for ' . PYTHON
 
 my $t = Bigcache::Test->new->conf(
     main => 'worker_processes 2;',
-    server => 'client_max_body_size 100m;',
+    listen => 'reuseport',
+    server => 'client_max_body_size 100m; add_header X-Worker $pid always;',
     servers => q{
         server {
             listen 127.0.0.1:%%PORT_1%%;

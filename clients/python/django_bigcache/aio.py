@@ -327,7 +327,7 @@ class AsyncClient:
 
     async def _ask(self, request: Request) -> wire.Answer:
         self._core.begin()
-        deadline = Deadline(self._core.timeout)
+        deadline = Deadline(self._core.timeout + request.wait)
         data = ((request.method, (self._core.head(request), *request.body)),)
         answers: List[wire.Answer] = []
 

@@ -1,9 +1,13 @@
 """The class for CACHES."""
 
+import inspect
+import json
 import logging
 import math
 import time
-from typing import Any, Dict, Iterable, List, Optional, Tuple, Type
+from typing import (
+    Any, Dict, Iterable, List, NamedTuple, Optional, Tuple, Type,
+)
 
 from django.core.cache.backends.base import (
     DEFAULT_TIMEOUT, BaseCache, InvalidCacheBackendError, InvalidCacheKey,
@@ -12,7 +16,8 @@ from django.utils.module_loading import import_string
 
 from . import calls, location as settings, tags as tag_names
 from .calls import (
-    BigCacheError, Call, Entry, Item, UnreadableError, lifetime, until,
+    UNKNOWN, BigCacheError, Call, Entry, Item, UnreadableError, lifetime,
+    until,
 )
 from .client import shared_client
 from .keys import MAX_LENGTH, encode
@@ -26,8 +31,22 @@ BYTES = 'application/octet-stream'
 SERIALIZERS = {'pickle': PickleSerializer, 'json': JSONSerializer}
 OPTIONS = {
     'SERIALIZER', 'SOCKET_TIMEOUT', 'PAUSE', 'HEADERS', 'RAISE', 'CLEAR',
-    'PACK', 'MAX_ENTRIES', 'CULL_FREQUENCY',
+    'PACK', 'LEASE', 'LEASE_WAIT', 'STALE', 'MAX_ENTRIES', 'CULL_FREQUENCY',
 }
+
+
+# what the server gives a lease by default, seconds
+LEASE = 30
+
+
+class Making(NamedTuple):
+    """A value that is to be made, since a time.  "life" is None if it is not to
+    be stored, "token" is that of a lease or None."""
+
+    key: str
+    since: float
+    life: Optional[calls.Life] = None
+    token: Optional[str] = None
 
 
 class BigCacheBackend(BaseCache):
@@ -44,6 +63,12 @@ class BigCacheBackend(BaseCache):
     CLEAR           'prefix': clear() removes only keys with this KEY_PREFIX
     PACK            True: the server may pack values, which takes less disk
                     and more time
+    LEASE_WAIT      seconds that get_or_set() waits for another process that
+                    makes the value, 40
+    LEASE           seconds after which the next one makes it, by default what
+                    the server says
+    STALE           seconds after its end for which get_or_set() may return an
+                    old value, while another process makes a new one, 0
 
     By default a server that fails is a cache in which nothing is found: get()
     returns its default, set() does nothing, incr() raises ValueError as for a
@@ -93,6 +118,14 @@ class BigCacheBackend(BaseCache):
 
         if not isinstance(self._pack, bool):
             raise ValueError('PACK is True or False')
+
+        self._lease_wait = settings.check_seconds(
+            'LEASE_WAIT', options.get('LEASE_WAIT', 40), zero=True)
+        self._stale = settings.check_seconds(
+            'STALE', options.get('STALE', 0), most=calls.LONGEST, zero=True)
+        lease = options.get('LEASE')
+        self._lease = (None if lease is None else math.ceil(
+            settings.check_seconds('LEASE', lease, most=calls.MAX_LEASE)))
 
         self._serializer = _serializer(options.get('SERIALIZER', 'pickle'))
         self._type = _wire_type(self._serializer)
@@ -258,6 +291,114 @@ class BigCacheBackend(BaseCache):
             return default
 
         return self._value(entry, default, key)
+
+    # get_or_set(): the value is found, or made outside of these and kept, or
+    # given up
+
+    def _get_or_make(self, key: Any, timeout: Any, version: Optional[int],
+                     tags: Any, stale: Any) -> Call:
+        """Returns a value and None, or None and a Making."""
+        key = self._key(key, version)
+        seconds = self.get_backend_timeout(timeout)
+        life = self._life(seconds, tags,
+                          self._stale if stale is None else stale)
+
+        if seconds is not None and seconds <= 0:
+            value = yield from self._try(self._missing_key,
+                                         self._get_value(key))
+            making = Making(key, time.monotonic())
+        else:
+            value, token = yield from self._try(
+                (self._missing_key, None), self._get_or_lease(key))
+            making = Making(key, time.monotonic(), life, token)
+
+        return (None, making) if value is self._missing_key else (value, None)
+
+    def _get_value(self, key: str) -> Call:
+        return self._value((yield from calls.get(key)), self._missing_key, key)
+
+    def _get_or_lease(self, key: str) -> Call:
+        """Returns a value and None, or the missing key and the token of a
+        lease, or None if there is none."""
+        for again in (True, False):
+            entry = None
+
+            try:
+                entry, token = yield from calls.get_or_lease(
+                    key, self._lease_wait, self._lease)
+
+                return ((self._missing_key, token) if entry is None
+                        else (self._loads(entry, key), None))
+
+            except UnreadableError as error:
+                self._failed(error)
+                etag = error.etag
+
+            # nobody gets a lease of what is there; what has expired goes by
+            # itself
+
+            if not again or etag is None or (entry is not None
+                                             and calls.is_stale(entry.answer)):
+                break
+
+            yield from calls.delete(key, etag)
+
+        return self._missing_key, None
+
+    def _keep(self, making: Making, item: Item, made: Any) -> Call:
+        """Returns what get() would."""
+        key, since, life, token = making
+
+        if life is None:
+            return made
+
+        try:
+            if token is None:
+                stored = yield from self._add_item(key, item, life)
+            else:
+                stored = yield from calls.put(key, item, life, self._pack,
+                                              token=token)
+        except BigCacheError as error:
+            yield from self._give_up(making)
+            self._failed(error)
+            return made
+
+        if stored:
+            return self._copy(item, made, key)
+
+        # somebody else has stored a value; or has deleted the key or one of
+        # its tags, so that this one may be too old to be kept; or making it
+        # took longer than the lease
+
+        value = yield from self._try(self._missing_key, self._get_value(key))
+
+        if value is not self._missing_key:
+            return value
+
+        lease = self._lease or LEASE
+
+        if token is not None and time.monotonic() - since > lease:
+            self._warn(Making, '%r was not stored: it was deleted meanwhile, '
+                       'or took longer than its LEASE, %d seconds', key[:200],
+                       lease)
+
+        return made
+
+    def _copy(self, item: Item, made: Any, key: str) -> Any:
+        try:
+            return self._loads(Entry(json.loads(item.data), None, None,
+                                     UNKNOWN) if item.type is None
+                               else Entry(None, item.data, item.type, UNKNOWN),
+                               key)
+        except (ValueError, RecursionError, UnreadableError):
+            return made
+
+    def _give_up(self, making: Making) -> Call:
+        if making.token is not None:
+            try:
+                yield from calls.return_lease(making.key, making.token)
+            except BigCacheError:
+                pass    # the lease ends by itself
 
     def _has_key(self, key: Any, version: Optional[int]) -> Call:
         return (yield from self._try(
@@ -473,6 +614,27 @@ class BigCacheBackend(BaseCache):
             tags: Optional[Iterable[str]] = None, stale: Any = None) -> None:
         self._client.run(self._set(key, value, timeout, version, tags, stale))
 
+    def get_or_set(self, key: Any, default: Any,
+                   timeout: Any = DEFAULT_TIMEOUT,
+                   version: Optional[int] = None, *,
+                   tags: Optional[Iterable[str]] = None,
+                   stale: Any = None) -> Any:
+        """Of all processes that find nothing, one calls "default"; the others
+        wait for what it makes, LEASE_WAIT seconds."""
+        value, making = self._client.run(
+            self._get_or_make(key, timeout, version, tags, stale))
+
+        if making is None:
+            return value
+
+        try:
+            made = default() if callable(default) else default
+            return self._client.run(
+                self._keep(making, self._item(made), made))
+        except BaseException:
+            self._client.run(self._give_up(making))
+            raise
+
     def touch(self, key: Any, timeout: Any = DEFAULT_TIMEOUT,
               version: Optional[int] = None) -> bool:
         return self._client.run(self._touch(key, timeout, version))
@@ -537,6 +699,30 @@ class BigCacheBackend(BaseCache):
                    stale: Any = None) -> None:
         await self._aio.run(self._set(key, value, timeout, version, tags,
                                       stale))
+
+    async def aget_or_set(self, key: Any, default: Any,
+                          timeout: Any = DEFAULT_TIMEOUT,
+                          version: Optional[int] = None, *,
+                          tags: Optional[Iterable[str]] = None,
+                          stale: Any = None) -> Any:
+        """"default" may be a coroutine function, too."""
+        value, making = await self._aio.run(
+            self._get_or_make(key, timeout, version, tags, stale))
+
+        if making is None:
+            return value
+
+        try:
+            made = default() if callable(default) else default
+
+            if inspect.isawaitable(made):
+                made = await made
+
+            return await self._aio.run(
+                self._keep(making, self._item(made), made))
+        except BaseException:
+            await self._aio.run(self._give_up(making))
+            raise
 
     async def atouch(self, key: Any, timeout: Any = DEFAULT_TIMEOUT,
                      version: Optional[int] = None) -> bool:

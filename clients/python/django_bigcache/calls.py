@@ -9,6 +9,7 @@ BigCacheError, and what its docstring says.
 
 import base64
 import json
+import math
 import re
 import time
 from typing import (
@@ -43,6 +44,14 @@ WORTH_A_BATCH = 16
 
 LONGEST = 100 * 365 * 86400
 
+# Seconds that one request waits for another client: if the machine of the
+# server is gone, it is found out after these, and many proxies wait for no
+# answer longer than a minute.
+MAX_WAIT = 20
+
+# what the server gives a lease at most, seconds
+MAX_LEASE = 600
+
 
 class BigCacheError(Exception):
     """The server cannot be reached, or did not do what it was asked to do.
@@ -70,7 +79,8 @@ class UnreadableError(BigCacheError):
 class Request(NamedTuple):
     """"headers" are lines of the head.  "again": it may be sent again if the
     server closes a connection that was open before.  "marked": the headers of
-    the answer must say that it is from bigcache."""
+    the answer must say that it is from bigcache.  "wait": seconds that the
+    server may take longer."""
 
     method: str
     path: str
@@ -79,6 +89,7 @@ class Request(NamedTuple):
     expected: Tuple[int, ...] = (200,)
     again: bool = True
     marked: bool = True
+    wait: int = 0
 
 
 Call = Generator[Union[Request, List[Request]], Any, Any]
@@ -119,6 +130,7 @@ BLAMES_ONE = {400, 413, 422}
 # number that is too long for it
 
 _SAME_IN_JSON = re.compile(r'[ !#-\[\]-~]*')
+_TOKEN = re.compile(r'[0-9A-Fa-f]{32}')
 _NOT_JSON = (json.JSONDecodeError, UnicodeDecodeError)
 
 # lifetimes, as members of the body of a request; where a value is stored,
@@ -167,6 +179,71 @@ def _entry_of(answer: Answer, key: str) -> Entry:
 
 def etag_of(answer: Optional[Answer]) -> Optional[str]:
     return answer.headers.get('etag') or None if answer else None
+
+
+def get_or_lease(key: str, wait: float, lease: Optional[int]) -> Call:
+    """Returns an Entry, or None, and the token of a lease, or None.
+
+    With a token, the client is the one that makes the value: it calls put()
+    with the token, or return_lease().  Another client that makes it is waited
+    for, "wait" seconds.  "lease" is how long the lease shall last.
+    """
+    if _is_long(key):
+        return (yield from get_with_expire(key)), None
+
+    # a server that hangs must not be waited for longer than get() does: so at
+    # first no time is asked for
+
+    entry, token, others = yield from _get_or_lease(key, 0, lease)
+    end = time.monotonic() + wait
+
+    while others:
+        began = time.monotonic()
+        asked = min(math.ceil(end - began), MAX_WAIT)
+
+        if asked <= 0:
+            break
+
+        entry, token, others = yield from _get_or_lease(key, asked, lease)
+
+        # if nobody makes it, and this client may not, nobody waits
+        if time.monotonic() - began < asked / 2:
+            break
+
+    return entry, token
+
+
+def _get_or_lease(key: str, wait: int, lease: Optional[int]) -> Call:
+    """Returns also whether another client may be making the value."""
+    prefer = 'Prefer: wait=%d' % wait
+
+    if lease is not None:
+        prefer += ', lease=%d' % lease
+
+    answer = yield Request('GET', '/pickle/' + key_path(key),
+                           headers=prefer.encode() + b'\r\n',
+                           expected=(200, 404), wait=wait)
+
+    if answer.status == 200:
+        return _entry_of(answer, key), None, False
+
+    token = answer.headers.get('bigcache-lease')
+
+    if _TOKEN.fullmatch(token):
+        return None, token, False
+
+    return None, None, 'wait' in answer.headers.get('preference-applied')
+
+
+def return_lease(key: str, token: str) -> Call:
+    yield Request('DELETE', '/lease/' + key_path(key),
+                  headers=b'Bigcache-Lease: %b\r\n' % token.encode(),
+                  expected=(200, 412), marked=False)
+
+
+def is_stale(answer: Optional[Answer]) -> bool:
+    """Whether it has expired, and another client makes a new one."""
+    return bool(answer and answer.headers.get('bigcache-stale'))
 
 
 def get_with_expire(key: str) -> Call:
@@ -221,10 +298,12 @@ def exists(key: str) -> Call:
 
 
 def put(key: str, item: Item, life: Life, pack: bool = False,
-        only_new: bool = False, etag: Optional[str] = None) -> Call:
+        only_new: bool = False, etag: Optional[str] = None,
+        token: Optional[str] = None) -> Call:
     """Returns False if only_new is set and the key exists, or if etag is not
-    the ETag of what is stored.  Keys that are too long for a path have no
-    etag.  "pack": the server may pack it."""
+    the ETag of what is stored, or if token is that of a lease that has ended.
+    Keys that are too long for a path have no etag and no token.  "pack": the
+    server may pack it."""
     if _is_long(key) or not (item.type is None
                              or location.is_header_value(item.type)):
         (result,), _ = yield from _batch([_set_text(key, item, life, pack,
@@ -243,6 +322,9 @@ def put(key: str, item: Item, life: Life, pack: bool = False,
 
     if etag is not None:
         headers.append('If-Match: ' + etag)
+
+    if token is not None:
+        headers.append('Bigcache-Lease: ' + token)
 
     named = b''
 
@@ -269,20 +351,25 @@ def put(key: str, item: Item, life: Life, pack: bool = False,
 
     answer = yield Request('POST', endpoint + key_path(key), body,
                            '\r\n'.join(headers).encode('latin-1') + b'\r\n'
-                           + named, expected=(200, 412) if condition
+                           + named, expected=(200, 412) if condition or token
                            else (200,), again=not condition)
 
     return answer.status == 200
 
 
-def delete(key: str) -> Call:
-    """Whether there was something."""
+def delete(key: str, etag: Optional[str] = None) -> Call:
+    """Whether there was something, and with the ETag etag, if that is given.
+    Keys that are too long for a path have no etag."""
     if _is_long(key):
         (result,), _ = yield from _batch([_op_text('delete', key)])
         return _status(result, (200, 404), key) == 200
 
+    condition = (b'' if etag is None
+                 else b'If-Match: %b\r\n' % etag.encode('latin-1'))
+
     answer = yield Request('DELETE', '/cache/' + key_path(key),
-                           expected=(200, 404))
+                           headers=condition, expected=(200, 404, 412)
+                           if condition else (200, 404))
 
     return answer.status == 200
 

@@ -55,7 +55,7 @@ class Client(Core):
 
     def _ask(self, request: Request) -> Answer:
         self.begin()
-        deadline = Deadline(self.timeout)
+        deadline = Deadline(self.timeout + request.wait)
         head = self.head(request)
 
         while True:

@@ -4,7 +4,7 @@ the server is left alone."""
 
 import ssl
 import time
-from typing import Dict, Optional, Tuple
+from typing import Any, Dict, Optional
 
 from . import location as settings
 from .calls import BigCacheError, Request, detail
@@ -42,8 +42,8 @@ class Core:
         self._fixed = ''.join('%s: %s\r\n' % header
                               for header in fixed.items()).encode()
 
-        # when the backend last warned, by kind of error
-        self.warned: Dict[Tuple[type, Optional[int]], float] = {}
+        # when the backend last warned, by what it was about
+        self.warned: Dict[Any, float] = {}
 
     def head(self, request: Request) -> bytes:
         length = (b'Content-Length: %d\r\n' % sum(map(len, request.body))

@@ -14,7 +14,7 @@ MAX_SECONDS = 86400
 
 # the client sends these itself, or could not read the answer to them
 OWN_HEADERS = {
-    'accept-encoding', 'cache-tag', 'connection',
+    'accept-encoding', 'bigcache-lease', 'cache-tag', 'connection',
     'content-encoding', 'content-length', 'content-type', 'expect',
     'if-match', 'if-modified-since', 'if-none-match', 'if-range',
     'if-unmodified-since', 'prefer', 'range', 'surrogate-key', 'te',

@@ -42,6 +42,7 @@ def calls(cache):
         (lambda: cache.aget_many(['k', 'j']), {}),
         (lambda: cache.aset_many({'k': 1, 'j': 'x'}), ['k', 'j']),
         (lambda: cache.adelete_many(['k', 'j']), None),
+        (lambda: cache.aget_or_set('k', lambda: 'made'), 'made'),
         (lambda: cache.aset('k', 'v', tags=['t'], stale=60), None),
         (lambda: cache.adelete_tags(['t']), None),
         (lambda: cache.aclear(), None),

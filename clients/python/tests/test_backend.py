@@ -816,7 +816,7 @@ class AsyncTest(Case):
 
         asyncio.run(run())
 
-    @unittest.skipUnless(hasattr(BigCacheBackend, 'aget_or_set'),
+    @unittest.skipUnless(hasattr(BigCacheBackend, 'adecr'),
                          'an older Django')
     def test_what_django_does(self):
         async def run():

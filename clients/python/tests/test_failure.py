@@ -47,6 +47,7 @@ def calls(cache):
         (lambda: cache.delete_many(['k', 'j']), None),
         (lambda: cache.get_or_set('k', 'made'), 'made'),
         (lambda: cache.get_or_set('k', lambda: 'made'), 'made'),
+        (lambda: cache.get_or_set('k', 'made', 0), 'made'),
         (lambda: cache.set('k', 'v', tags=['t'], stale=60), None),
         (lambda: cache.delete_tags(['t']), None),
         (lambda: cache.delete_tags(['t'], soft=True), None),

@@ -239,6 +239,7 @@ class AnywhereTest(unittest.TestCase):
         for call in (lambda: cache.get('k'), lambda: cache.set('k', 'text'),
                      lambda: cache.add('k', 1), lambda: cache.incr('n'),
                      lambda: cache.get_many(['k', 'n']),
+                     lambda: cache.get_or_set('k', 'text'),
                      lambda: cache.delete('none')):
             self.check(cache, call, 'other')
 

@@ -79,11 +79,14 @@ class TagTest(unittest.TestCase):
         self.assertIs(cache.add('added', 'x', 100, tags=['a']), True)
         self.assertIs(cache.add('added', 'x', 100, tags=['b']), False)
         self.assertEqual(cache.set_many({'m': 'x', 'n': 2}, tags=['a']), [])
+        self.assertEqual(cache.get_or_set('got', 'x', tags=['a']), 'x')
+        self.assertEqual(cache.get_or_set('got', 'y', tags=['b']), 'x')
         cache.set('none', 'x')
 
         self.assertEqual(stored(), {
             ':1:raw': ['a', 'b c'], ':1:int': ['a'], ':1:json': ['a'],
-            ':1:added': ['a'], ':1:m': ['a'], ':1:n': ['a'], ':1:none': []})
+            ':1:added': ['a'], ':1:m': ['a'], ':1:n': ['a'], ':1:got': ['a'],
+            ':1:none': []})
 
         cache.touch('raw', 50)
         cache.incr('int')
@@ -136,6 +139,11 @@ class TagTest(unittest.TestCase):
                 self.assertEqual(list(stored().values()), [MANY])
                 self.cache.delete_tags(MANY[:1])
                 self.assertIsNone(self.cache.get(key))
+                self.assertEqual(
+                    self.cache.get_or_set(key, value, tags=MANY), value)
+                self.assertEqual(list(stored().values()), [MANY])
+                self.cache.delete_tags(MANY)
+                self.assertEqual(stored(), {})
 
         # each is in some batches
         self.assertEqual(self.cache.set_many(
@@ -171,8 +179,10 @@ class TagTest(unittest.TestCase):
             await cache.aset('a', 'x', tags=['t'])
             self.assertIs(await cache.aadd('b', 1, tags=['t']), True)
             self.assertEqual(await cache.aset_many({'c': 'x'}, tags=['t']), [])
+            self.assertEqual(
+                await cache.aget_or_set('d', 'x', tags=['t']), 'x')
             self.assertEqual(stored(), {
-                ':1:' + key: ['t'] for key in 'abc'})
+                ':1:' + key: ['t'] for key in 'abcd'})
             self.assertIsNone(await cache.adelete_tags(['t']))
             self.assertEqual(await cache.aget_many('abcd'), {})
 
@@ -186,9 +196,12 @@ class WrongTest(unittest.TestCase):
             lambda: cache.set('k', 1, 0, tags=wrong),
             lambda: cache.add('k', 1, tags=wrong),
             lambda: cache.set_many({'k': 1}, tags=wrong),
+            lambda: cache.get_or_set('k', 1, tags=wrong),
+            lambda: cache.get_or_set('k', 1, 0, tags=wrong),
             lambda: asyncio.run(cache.aset('k', 1, tags=wrong)),
             lambda: asyncio.run(cache.aadd('k', 1, tags=wrong)),
             lambda: asyncio.run(cache.aset_many({'k': 1}, tags=wrong)),
+            lambda: asyncio.run(cache.aget_or_set('k', 1, tags=wrong)),
             lambda: asyncio.run(cache.adelete_tags(wrong)),
             lambda: cache.delete_tags(wrong),
         )
