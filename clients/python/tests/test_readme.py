@@ -1,4 +1,4 @@
-"""The section "From Python" of README.md, as it stands there."""
+"""Code of the documents, as it stands there."""
 
 import os
 import re
@@ -7,6 +7,7 @@ import unittest
 from unittest import mock
 
 from django.core.cache import caches
+from django.http import HttpResponse
 from django.test import RequestFactory
 
 from django_bigcache import BigCacheBackend
@@ -18,9 +19,9 @@ TOP = os.path.join(os.path.dirname(__file__), '..', '..', '..')
 sys.path.append(os.path.join(TOP, 'example'))
 
 
-def blocks():
-    with open(os.path.join(TOP, 'README.md'), encoding='utf-8') as readme:
-        section = re.search(r'^## From Python\n(.*?)^## ', readme.read(),
+def blocks(document='README.md', heading='From Python'):
+    with open(os.path.join(TOP, document), encoding='utf-8') as text:
+        section = re.search(r'^## %s\n(.*?)^## ' % heading, text.read(),
                             re.MULTILINE | re.DOTALL).group(1)
 
     section = section.replace('http://127.0.0.1:36379', URL)
@@ -77,3 +78,46 @@ class ReadmeTest(unittest.TestCase):
         view = view.replace('from django.core.cache import cache\n', '')
 
         self.check(self.block('from big_cache'), view)
+
+
+class DjangoTest(unittest.TestCase):
+    def test_once_and_by_tags(self):
+        cache = caches['default']
+        cache.clear()
+        made, signals = [], []
+
+        def report(number):
+            made.append(number)
+            return 'report %d, %d' % (number, len(made))
+
+        def receiver(which, sender):
+            signals.append((which, sender))
+            return lambda function: function
+
+        view, changed = [
+            text for text in blocks('docs/django.md',
+                                    'Slow pages, and pages that change')]
+        names = {'cache': cache, 'HttpResponse': HttpResponse,
+                 'report': report, 'Dataset': 'Dataset'}
+        exec(view, names)
+        names['receiver'] = receiver
+        exec(re.sub(r'^from django\.dispatch .*', '', changed,
+                    flags=re.MULTILINE), names)
+
+        def get(path, number):
+            return names['by_once'](RequestFactory().get(path), number).content
+
+        def change(number):
+            names['changed'](None, mock.Mock(pk=number))
+
+        for _ in range(2):
+            self.assertEqual(get('/1/', 1), b'report 1, 1')
+            self.assertEqual(get('/2/', 2), b'report 2, 2')
+
+        change(3)
+        self.assertEqual(get('/1/', 1), b'report 1, 1')
+        change(1)
+        self.assertIsNone(cache.get('/1/'))
+        self.assertEqual(get('/1/', 1), b'report 1, 3')
+        self.assertEqual(get('/2/', 2), b'report 2, 2')
+        self.assertEqual(signals[0][1], 'Dataset')
