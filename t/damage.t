@@ -196,7 +196,7 @@ $other = database('a' => 'foreign', 'user:1' => 'foreign');
 refused($other, qr/not one of a bigcache store/, 'foreign keys, others');
 $other->stop;
 
-for my $format (1, 4) {
+for my $format (1, 5) {
     $other = database('mformat' => pack('Q<', $format));
     refused($other, qr/format $format/, "format $format");
     $other->stop;

@@ -31,7 +31,7 @@ static bigcache_rc_t bigcache_meta_foreign(void *data,
 static bigcache_rc_t bigcache_meta_unnamed(bigcache_meta_t *meta,
     bigcache_index_t *index, const char *name, char *error);
 static bigcache_rc_t bigcache_meta_set_format(bigcache_index_t *index,
-    const char *name, char *error);
+    const char *name, uint64_t format, char *error);
 static bigcache_rc_t bigcache_meta_get(bigcache_index_t *index,
     const bigcache_str_t *name, uint64_t *n, char *error);
 static bigcache_rc_t bigcache_meta_put(bigcache_index_t *index,
@@ -320,7 +320,8 @@ bigcache_meta_format(bigcache_meta_t *meta, bigcache_index_t *index,
     }
 
     if (rc == BIGCACHE_OK && format == BIGCACHE_NAMES_OLDEST) {
-        return bigcache_meta_set_format(index, name, error);
+        return bigcache_meta_set_format(index, name, BIGCACHE_NAMES_FORMAT,
+                                        error);
     }
 
     if (rc == BIGCACHE_OK) {
@@ -364,8 +365,18 @@ bigcache_meta_format(bigcache_meta_t *meta, bigcache_index_t *index,
         return BIGCACHE_ERROR;
     }
 
-    return (rc == BIGCACHE_MISS) ? bigcache_meta_set_format(index, name, error)
-                                 : rc;
+    if (rc != BIGCACHE_MISS) {
+        return rc;
+    }
+
+    /* a repair has lost the format: the records may be of the newest one */
+
+    meta->newest = !meta->fresh;
+
+    return bigcache_meta_set_format(index, name,
+                                    meta->fresh ? BIGCACHE_NAMES_FORMAT
+                                                : BIGCACHE_NAMES_NEWEST,
+                                    error);
 }
 
 
@@ -390,14 +401,14 @@ bigcache_meta_foreign(void *data, const bigcache_str_t *key,
 
 static bigcache_rc_t
 bigcache_meta_set_format(bigcache_index_t *index, const char *name,
-    char *error)
+    uint64_t format, char *error)
 {
     int             lost;
     u_char          buf[sizeof(uint64_t)];
     bigcache_rc_t   rc;
     bigcache_str_t  value;
 
-    (void) bigcache_put64(buf, BIGCACHE_NAMES_FORMAT);
+    (void) bigcache_put64(buf, format);
 
     value.data = buf;
     value.len = sizeof(buf);
