@@ -99,9 +99,17 @@ def always(data):
     return serve
 
 
+_held = []
+
+
 def closed_port():
-    with socket.create_server(('127.0.0.1', 0)) as listener:
-        return 'http://127.0.0.1:%d' % listener.getsockname()[1]
+    """The URL of a port that no later server gets: clients of one URL share
+    what is known of its server."""
+    held = socket.socket()
+    held.bind(('127.0.0.1', 0))
+    _held.append(held)
+
+    return 'http://127.0.0.1:%d' % held.getsockname()[1]
 
 
 def raw(status, more, body=b''):
