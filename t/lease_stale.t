@@ -327,4 +327,17 @@ $t->json_is($t->request('POST', '/batch', '{"operations":[{"op":"set","key":"x",
             . 'one of s, m, h, d, or is out of range' },
         { status => 422, detail => 'stale is not a string' } ] }, 'in a batch');
 
+# a time before 1970 is one that is long past
+
+for my $expire (-100, '-0.5', 0, 1, '"-9999999999"') {
+    is $t->request('POST', '/cache/x', qq({"value":1,"expire":$expire,)
+        . '"stale":"1d"}')->status, 200, "expire $expire: stored";
+    is $t->request('GET', '/cache/x', undef, @$_)->status, 404,
+        "expire $expire: expired" for [], [Prefer => 'wait=0'];
+}
+
+is $t->request('POST', '/pickle/x', 'x', 'X-Bigcache-Expire' => '-100',
+    'X-Bigcache-Stale' => '1d')->status, 200, 'raw: stored';
+is $t->get('/pickle/x')->status, 404, 'raw: expired';
+
 done_testing;

@@ -133,7 +133,10 @@ bigcache_body_write(bigcache_bodies_t *bodies, const bigcache_put_t *put,
 
     if (put->fresh) {
         record->flags |= BIGCACHE_FLAG_FRESH;
-        record->fresh = put->fresh;
+
+        /* all times before 1970 are alike; a record has none of them */
+
+        record->fresh = (put->fresh > 0) ? put->fresh : 1;
     }
 
     if (put->tags.len) {
