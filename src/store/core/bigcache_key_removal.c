@@ -72,7 +72,20 @@ int
 bigcache_key_removal_add(bigcache_key_removal_t *removal,
     const bigcache_str_t *key)
 {
+    unsigned               i;
     bigcache_key_write_t  *write;
+
+    /* a key that came twice would be subtracted twice from all counts */
+
+    for (i = 0; i < removal->n; i++) {
+        write = &removal->writes[i];
+
+        if (write->key.len == key->len
+            && memcmp(write->key.data, key->data, key->len) == 0)
+        {
+            return 1;
+        }
+    }
 
     if (removal->n == BIGCACHE_KEY_WRITES
         || sizeof(int64_t) + key->len

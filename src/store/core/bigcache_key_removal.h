@@ -25,7 +25,10 @@ typedef struct bigcache_key_removal_s  bigcache_key_removal_t;
 
 bigcache_key_removal_t *bigcache_key_removal_create(void);
 
-/* copies the key and returns 1; or returns 0 if the removal is full */
+/*
+ * copies the key, unless it is there already, and returns 1; or returns 0 if
+ * the removal is full
+ */
 
 int bigcache_key_removal_add(bigcache_key_removal_t *removal,
     const bigcache_str_t *key);
