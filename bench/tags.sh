@@ -103,8 +103,7 @@ data=${DATA:-}
     ask 3 > "$dir/warm"
 
     row "" "p50 ms" "p99 ms" "hits/s"
-    quiet=$(ask 10)
-    row "hits before" $quiet
+    row "hits before" $(ask 10)
 
     ask 25 > "$dir/during" &
     load_pid=$!
@@ -117,11 +116,9 @@ data=${DATA:-}
     wait "$load_pid"
 
     row "hits, 25 s: a purge, removed behind the answer" $(cat "$dir/during")
+    during=$(p99_of "$(cat "$dir/during")")
     goal "purge by tag of 1 M of 10 M pages: answered and in effect" "" \
         "$(awk '{ printf "%.1f", $NF * 1000 }' "$dir/async")" "<= 50 ms"
-    goal "99th percentile of other hits meanwhile" "before" \
-        "$(ratio "$(p99_of "$(cat "$dir/during")")" "$(p99_of "$quiet")" 1)" \
-        "<= 2 x"
 
     ask 25 > "$dir/during" &
     load_pid=$!
@@ -130,7 +127,12 @@ data=${DATA:-}
     wait "$load_pid"
 
     row "hits, 25 s: a purge that waits for the end" $(cat "$dir/during")
-    row "hits after" $(ask 10)
+
+    # before, LevelDB may still compact what was filled: after is a quiet time
+    quiet=$(ask 10)
+    row "hits after" $quiet
+    goal "99th percentile of other hits meanwhile" "afterwards" \
+        "$(ratio "$during" "$(p99_of "$quiet")" 1)" "<= 2 x"
     echo
     echo "answered and in effect, ms: $(awk '{ print $NF * 1000 }' "$dir/async")"
     echo "a read of a page with the tag after that: $gone"
@@ -140,8 +142,7 @@ data=${DATA:-}
     echo
 
     row "" "p50 ms" "p99 ms" "hits/s"
-    quiet=$(ask 10)
-    row "hits before" $quiet
+    row "hits before" $(ask 10)
     before=$(resident)
     taskset -c "${LOAD_CORES:-1}" wrk -t 1 -c 8 -d 12s -s "$dir/nobody.lua" \
         "$base" > "$dir/wrk.purges" &
