@@ -15,7 +15,7 @@ use Time::HiRes qw(sleep time);
 
 use constant {
     MAGIC => 0x6263616d,
-    VERSION => 2,
+    VERSION => 3,
     HELLO => 1, GET => 2, PUT => 3, DELETE => 4, PURGE => 5, RUN => 6,
     STAT => 7, LOST => 11, LEND => 12, BACK => 13, WATCH => 15, LIST => 16,
     HEADER => 72,

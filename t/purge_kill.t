@@ -101,4 +101,20 @@ for my $how ('hard, the owner', 'hard, all', 'soft, the owner', 'soft, all') {
     is $t->request('POST', '/clear')->status, 200, "$how: cleared";
 }
 
+# what a purge has still to remove is not damage, whatever became of it: "check"
+# of the command says nothing of it
+
+my $tool = $ENV{BIGCACHE_TOOL} || 'build/bigcache';
+my $store = $t->dir . '/store';
+
+fill();
+is $t->request('POST', '/purge', '{"type":"all","purge":true}',
+    Prefer => 'respond-async')->status, 202, 'all of it is purged';
+$t->kill;
+unlink glob "$store/pages/*.seg";
+
+my $said = `$tool check $store 2>&1`;
+is $?, 0, 'no problem' or diag $said;
+like $said, qr/\b0 problems/, 'says the command';
+
 done_testing;
