@@ -145,6 +145,7 @@ ngx_http_bigcache_headers(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
     if (ctx->route->flags & NGX_HTTP_BIGCACHE_PAGE) {
         ctx->op.pieces = 1;
         ctx->op.head = (r == r->main && r->method == NGX_HTTP_HEAD);
+        ctx->op.file = (ngx_http_bigcache_send_by_file(r) != 0);
     }
 
     i = 0;

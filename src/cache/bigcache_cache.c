@@ -42,9 +42,9 @@ bigcache_cache_destroy(bigcache_cache_t *cache)
 
 bigcache_rc_t
 bigcache_cache_peek(bigcache_cache_t *cache, const bigcache_str_t *key,
-    bigcache_page_t *page)
+    unsigned file, bigcache_page_t *page)
 {
-    return cache->engine->peek(cache, key, page);
+    return cache->engine->peek(cache, key, file, page);
 }
 
 

@@ -56,7 +56,8 @@ typedef struct {
     void              (*destroy)(bigcache_cache_t *cache);
 
     bigcache_rc_t     (*peek)(bigcache_cache_t *cache,
-                          const bigcache_str_t *key, bigcache_page_t *page);
+                          const bigcache_str_t *key, unsigned file,
+                          bigcache_page_t *page);
     void              (*peeked)(bigcache_cache_t *cache);
     bigcache_rc_t     (*get)(bigcache_cache_t *cache,
                           const bigcache_str_t *key, int body,
@@ -118,11 +119,13 @@ void bigcache_cache_destroy(bigcache_cache_t *cache);
 
 /*
  * Gives a page of up to BIGCACHE_PAGE_LARGE bytes without blocking, for an
- * event loop.  Returns BIGCACHE_OK and the page, in memory; BIGCACHE_MISS; or
- * BIGCACHE_AGAIN if only bigcache_cache_get() can tell.
+ * event loop.  file, BIGCACHE_PEEK_* or 0, says which pages may come with
+ * their body in a file: it is in the page cache, and sendfile() is cheaper
+ * than a copy of it.  All others come in memory.  Returns BIGCACHE_OK and the
+ * page; BIGCACHE_MISS; or BIGCACHE_AGAIN if only bigcache_cache_get() can tell.
  */
 bigcache_rc_t bigcache_cache_peek(bigcache_cache_t *cache,
-    const bigcache_str_t *key, bigcache_page_t *page);
+    const bigcache_str_t *key, unsigned file, bigcache_page_t *page);
 
 /* counts a request that was answered from bigcache_cache_peek() */
 

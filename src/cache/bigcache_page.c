@@ -28,8 +28,13 @@ bigcache_page_free(bigcache_page_t *page)
     free(page->memory);
     page->memory = NULL;
 
-    if (page->body.fd != -1) {
+    if (page->release) {
+        page->release(page->data, page->file);
+        page->release = NULL;
+
+    } else if (page->body.fd != -1) {
         (void) close(page->body.fd);
-        page->body.fd = -1;
     }
+
+    page->body.fd = -1;
 }

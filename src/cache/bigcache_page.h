@@ -58,6 +58,13 @@
 #define BIGCACHE_BODY_KNOWN    3
 
 
+/* which pages a caller that peeks can use with their body in a file */
+
+#define BIGCACHE_PEEK_PLAIN    0x1    /* those that are not packed */
+#define BIGCACHE_PEEK_PACKED   0x2    /* those that are, but for JSON */
+#define BIGCACHE_PEEK_JSON     0x4    /* JSON that is packed */
+
+
 typedef struct {
     bigcache_str_t          key;
     unsigned                kind;     /* BIGCACHE_KIND_* */
@@ -112,6 +119,11 @@ typedef struct {
     bigcache_str_t          tags;     /* encoded, see bigcache_tags.h */
     bigcache_data_t         body;
     u_char                 *memory;   /* that type, tags and body point into */
+
+    /* gives the file of the body back to the engine that shares it out */
+    void                  (*release)(void *data, void *file);
+    void                   *data;
+    void                   *file;
 } bigcache_page_t;
 
 

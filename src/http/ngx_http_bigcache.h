@@ -344,6 +344,12 @@ ngx_uint_t ngx_http_bigcache_send_status_only(ngx_http_request_t *r,
 ngx_int_t ngx_http_bigcache_send_json(ngx_http_request_t *r,
     ngx_uint_t status, ngx_str_t *body);
 
+/*
+ * Returns 1 if a body that is in a file in the page cache is better sent from
+ * there than from memory, or 0.
+ */
+ngx_uint_t ngx_http_bigcache_send_by_file(ngx_http_request_t *r);
+
 /* adds a header line to the answer; returns it, or NULL */
 
 ngx_table_elt_t *ngx_http_bigcache_send_add_header(ngx_http_request_t *r,

@@ -429,6 +429,34 @@ ngx_http_bigcache_buf(ngx_http_request_t *r, bigcache_data_t *data)
 
 
 /*
+ * With TCP_CORK the header and the body leave together.  Without it the client
+ * would be woken for each.  A connection that is encrypted, and a stream of
+ * HTTP/2, need the body in memory, and threads of nginx's own cost more than a
+ * copy.
+ */
+
+ngx_uint_t
+ngx_http_bigcache_send_by_file(ngx_http_request_t *r)
+{
+    ngx_connection_t          *c;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    c = r->connection;
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    return r == r->main
+           && c->sendfile
+           && clcf->tcp_nopush
+           && c->tcp_nopush != NGX_TCP_NOPUSH_DISABLED
+           && clcf->aio == NGX_HTTP_AIO_OFF
+#if (NGX_HTTP_SSL)
+           && c->ssl == NULL
+#endif
+           && r->http_version < NGX_HTTP_VERSION_20;
+}
+
+
+/*
  * An error_page in the location itself is meant for the cache, for example
  * "error_page 404 = @backend".  One that is inherited from the server is meant
  * for people, and clients of the API could not parse it.

@@ -51,6 +51,7 @@ typedef struct {
     _Atomic int             stopping;
 
     _Atomic unsigned        tag;
+    _Atomic unsigned        peeks;      /* pages that the event loop read */
 
     /* for brief operations, and for the others */
     pthread_mutex_t         locks[2 * BIGCACHE_LOCAL_LOCKS];

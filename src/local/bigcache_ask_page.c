@@ -66,7 +66,11 @@ bigcache_ask_page_get(bigcache_cache_t *cache, const bigcache_str_t *key,
 
     } while (bigcache_ask_again(&ask, &rc));
 
-    bigcache_peek_enter(local, key, &note, rc, &stored.record);
+    /* what is in the hot index was read, and its checksum verified */
+
+    if (rc != BIGCACHE_OK || bigcache_body_wanted(body, &stored.record)) {
+        bigcache_peek_enter(local, key, &note, rc, &stored.record);
+    }
 
     rc = bigcache_ask_page_found(rc, &stored, page);
     page->latest = ask.latest;

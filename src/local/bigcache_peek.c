@@ -18,25 +18,54 @@
 #include <sys/uio.h>
 
 #include "bigcache_peek.h"
+#include "bigcache_resident.h"
 #include "bigcache_time.h"
 
 
-#define BIGCACHE_PEEK_ENTRY  (BIGCACHE_PEEK_MAX + BIGCACHE_ENTRY_HEADER_MAX)
+#define BIGCACHE_PEEK_ENTRY                                                   \
+    (BIGCACHE_PEEK_MAX + BIGCACHE_ENTRY_HEADER_MAX)
+
+/*
+ * Bytes of an entry from which on it is cheaper to send the body from its file
+ * than to copy it, measured, see docs/performance.md.  Up to the other figure
+ * it goes through the 16 pages of the pipe in sendfile() at once, wherever it
+ * begins; a longer one was sent in two parts, and the second waited for the
+ * client's delayed acknowledgement.
+ */
+
+#define BIGCACHE_PEEK_FILE_MIN  (16 * 1024)
+#define BIGCACHE_PEEK_FILE_MAX  (60 * 1024)
+
+/* bytes that are read for the head of such an entry */
+
+#define BIGCACHE_PEEK_HEAD      2048
+
+/* of so many hits, one verifies the checksum of the body */
+
+#define BIGCACHE_PEEK_CHECK     16
 
 
 static bigcache_rc_t bigcache_peek_page(bigcache_local_t *local,
     const bigcache_str_t *key, const bigcache_hot_entry_t *entry,
-    uint64_t ended, bigcache_page_t *page);
+    uint64_t ended, unsigned file, bigcache_page_t *page);
+static int bigcache_peek_expired(const bigcache_record_t *record);
+static bigcache_rc_t bigcache_peek_read(bigcache_local_t *local, int fd,
+    const bigcache_str_t *key, const bigcache_hot_entry_t *entry,
+    unsigned file, bigcache_stored_t *stored);
+static bigcache_rc_t bigcache_peek_head(int fd, const bigcache_str_t *key,
+    const bigcache_hot_entry_t *entry, unsigned file,
+    bigcache_stored_t *stored);
+static void bigcache_peek_release(void *data, void *file);
 static int bigcache_peek_purging(bigcache_hot_t *hot,
     const bigcache_str_t *key, const bigcache_str_t *tags, uint64_t ended);
 static int bigcache_peek_tagged(const bigcache_str_t *tags, uint64_t hash);
-static int bigcache_peek_read(bigcache_local_t *local,
-    const bigcache_hot_entry_t *entry, u_char *dst);
+static int bigcache_peek_load(int fd, const bigcache_hot_entry_t *entry,
+    size_t len, bigcache_stored_t *stored);
 
 
 bigcache_rc_t
 bigcache_peek(bigcache_cache_t *cache, const bigcache_str_t *key,
-    bigcache_page_t *page)
+    unsigned file, bigcache_page_t *page)
 {
     bigcache_local_t *local = (bigcache_local_t *) cache;
 
@@ -62,7 +91,8 @@ bigcache_peek(bigcache_cache_t *cache, const bigcache_str_t *key,
 
     /* a purge makes no page of none */
 
-    return entry.version ? bigcache_peek_page(local, key, &entry, ended, page)
+    return entry.version ? bigcache_peek_page(local, key, &entry, ended, file,
+                                              page)
                          : BIGCACHE_MISS;
 }
 
@@ -130,41 +160,153 @@ bigcache_peek_enter(bigcache_local_t *local, const bigcache_str_t *key,
 
 static bigcache_rc_t
 bigcache_peek_page(bigcache_local_t *local, const bigcache_str_t *key,
-    const bigcache_hot_entry_t *entry, uint64_t ended, bigcache_page_t *page)
+    const bigcache_hot_entry_t *entry, uint64_t ended, unsigned file,
+    bigcache_page_t *page)
 {
+    int                fd;
+    bigcache_rc_t      rc;
+    bigcache_file_t   *held;
+    bigcache_files_t  *files;
     bigcache_stored_t  stored;
+
+    files = local->pages.files;
+
+    if (!bigcache_files_peek(files, entry->segment, &held, &fd)) {
+        return BIGCACHE_AGAIN;
+    }
 
     bigcache_stored_clear(&stored);
 
-    stored.memory = malloc((size_t) entry->size);
+    rc = bigcache_peek_read(local, fd, key, entry, file, &stored);
 
-    if (stored.memory == NULL) {
-        return BIGCACHE_AGAIN;
+    /* a call that may read the disk will find out what is wrong */
+
+    if (rc == BIGCACHE_OK
+        && (bigcache_peek_expired(&stored.record)
+            || bigcache_peek_purging(local->conf.hot, key,
+                                     &stored.record.tags, ended)))
+    {
+        rc = BIGCACHE_AGAIN;
     }
 
-    if (!bigcache_peek_read(local, entry, stored.memory)
-        || !bigcache_body_parse(key, (size_t) entry->size, &stored)
-        || stored.record.expire <= bigcache_time_now())
-    {
-        /* a call that may read the disk will find out what is wrong */
+    if (rc != BIGCACHE_OK) {
+        bigcache_files_release(files, held);
 
+        stored.fd = -1;
         bigcache_stored_free(&stored);
-        return BIGCACHE_AGAIN;
-    }
 
-    if (bigcache_peek_purging(local->conf.hot, key, &stored.record.tags,
-                              ended))
-    {
-
-        /* a thread looks at the list of purges */
-
-        bigcache_stored_free(&stored);
-        return BIGCACHE_AGAIN;
+        return rc;
     }
 
     stored.record.version = entry->version;
 
-    return bigcache_stored_move(&stored, page);
+    if (stored.fd == -1) {
+        bigcache_files_release(files, held);
+        return bigcache_stored_move(&stored, page);
+    }
+
+    rc = bigcache_stored_move(&stored, page);
+
+    page->release = bigcache_peek_release;
+    page->data = files;
+    page->file = held;
+
+    return rc;
+}
+
+
+static int
+bigcache_peek_expired(const bigcache_record_t *record)
+{
+    return record->expire != BIGCACHE_NEVER
+           && record->expire <= bigcache_time_now();
+}
+
+
+/*
+ * Reads the page into stored, or only its head, and sets stored->fd.  That the
+ * page is in the hot index says that its checksum was right when a thread read
+ * it, so here it is verified now and then.
+ */
+
+static bigcache_rc_t
+bigcache_peek_read(bigcache_local_t *local, int fd, const bigcache_str_t *key,
+    const bigcache_hot_entry_t *entry, unsigned file,
+    bigcache_stored_t *stored)
+{
+    int            check;
+    bigcache_rc_t  rc;
+
+    check = (atomic_fetch_add_explicit(&local->peeks, 1, memory_order_relaxed)
+             % BIGCACHE_PEEK_CHECK == 0);
+
+    if (file && !check
+        && entry->size >= BIGCACHE_PEEK_FILE_MIN
+        && entry->size <= BIGCACHE_PEEK_FILE_MAX)
+    {
+        rc = bigcache_peek_head(fd, key, entry, file, stored);
+
+        if (rc != BIGCACHE_MISMATCH) {
+            return rc;
+        }
+
+        bigcache_stored_free(stored);
+        bigcache_stored_clear(stored);
+    }
+
+    return (bigcache_peek_load(fd, entry, (size_t) entry->size, stored)
+            && bigcache_body_parse(key, (size_t) entry->size, check, stored))
+           ? BIGCACHE_OK : BIGCACHE_AGAIN;
+}
+
+
+/*
+ * Reads the head of a page whose body will be sent from its file.  Returns
+ * BIGCACHE_OK; BIGCACHE_AGAIN; or BIGCACHE_MISMATCH if the page must be read as
+ * a whole.
+ */
+
+static bigcache_rc_t
+bigcache_peek_head(int fd, const bigcache_str_t *key,
+    const bigcache_hot_entry_t *entry, unsigned file,
+    bigcache_stored_t *stored)
+{
+    int                 rc;
+    unsigned            which;
+    bigcache_record_t  *record;
+
+    if (!bigcache_peek_load(fd, entry, BIGCACHE_PEEK_HEAD, stored)) {
+        return BIGCACHE_AGAIN;
+    }
+
+    rc = bigcache_body_parse_head(key, BIGCACHE_PEEK_HEAD,
+                                  (size_t) entry->size, stored);
+    if (rc != 1) {
+        return (rc == 0) ? BIGCACHE_AGAIN : BIGCACHE_MISMATCH;
+    }
+
+    record = &stored->record;
+
+    which = !(record->flags & BIGCACHE_FLAG_GZIP) ? BIGCACHE_PEEK_PLAIN
+            : (record->kind == BIGCACHE_KIND_JSON) ? BIGCACHE_PEEK_JSON
+            : BIGCACHE_PEEK_PACKED;
+
+    if (!(file & which)) {
+        return BIGCACHE_MISMATCH;
+    }
+
+    stored->fd = fd;
+    stored->offset = (off_t) (entry->offset + entry->size - record->length);
+
+    return bigcache_resident(fd, stored->offset, (size_t) record->length)
+           ? BIGCACHE_OK : BIGCACHE_AGAIN;
+}
+
+
+static void
+bigcache_peek_release(void *data, void *file)
+{
+    bigcache_files_release(data, file);
 }
 
 
@@ -229,30 +371,26 @@ bigcache_peek_tagged(const bigcache_str_t *tags, uint64_t hash)
 }
 
 
-/* returns 1 if all of it was in the page cache, or 0 */
+/*
+ * Reads the first bytes of the entry into memory of its own.  Returns 1 if all
+ * of them were in the page cache, or 0.
+ */
 
 static int
-bigcache_peek_read(bigcache_local_t *local, const bigcache_hot_entry_t *entry,
-    u_char *dst)
+bigcache_peek_load(int fd, const bigcache_hot_entry_t *entry, size_t len,
+    bigcache_stored_t *stored)
 {
-    int                fd;
-    ssize_t            n;
-    struct iovec       iov;
-    bigcache_file_t   *file;
-    bigcache_files_t  *files;
+    struct iovec  iov;
 
-    files = local->pages.files;
+    stored->memory = malloc(len);
 
-    if (!bigcache_files_peek(files, entry->segment, &file, &fd)) {
+    if (stored->memory == NULL) {
         return 0;
     }
 
-    iov.iov_base = dst;
-    iov.iov_len = (size_t) entry->size;
+    iov.iov_base = stored->memory;
+    iov.iov_len = len;
 
-    n = preadv2(fd, &iov, 1, (off_t) entry->offset, RWF_NOWAIT);
-
-    bigcache_files_release(files, file);
-
-    return n == (ssize_t) entry->size;
+    return preadv2(fd, &iov, 1, (off_t) entry->offset, RWF_NOWAIT)
+           == (ssize_t) len;
 }

@@ -30,7 +30,7 @@
 /* bigcache_cache_peek() and bigcache_cache_peeked(), for the engine's table */
 
 bigcache_rc_t bigcache_peek(bigcache_cache_t *cache,
-    const bigcache_str_t *key, bigcache_page_t *page);
+    const bigcache_str_t *key, unsigned file, bigcache_page_t *page);
 void bigcache_peek_count(bigcache_cache_t *cache);
 
 /*

@@ -82,6 +82,8 @@ typedef struct {
     unsigned                  gzip:1;   /* the answer may be packed */
     unsigned                  pieces:1; /* or be unpacked while it is sent */
     unsigned                  head:1;   /* only its length is needed */
+    unsigned                  file:1;   /* of peek: the answer may be a range of
+                                           a file that is in the page cache */
     unsigned                  async:1;  /* do not wait for the end */
     unsigned                  wait:1;   /* of get: a stale page is found, too */
     unsigned                  later:1;  /* of delete: the caller syncs */

@@ -22,6 +22,7 @@ static bigcache_rc_t bigcache_op_get_aged(bigcache_op_t *op,
     bigcache_rc_t rc);
 static int bigcache_op_get_fits(const bigcache_op_t *op);
 static int bigcache_op_get_peek(bigcache_op_t *op, int raw);
+static unsigned bigcache_op_get_file(const bigcache_op_t *op, int raw);
 static void bigcache_op_get_found(bigcache_op_t *op);
 static void bigcache_op_get_reply(bigcache_op_t *op, int raw);
 static void bigcache_op_get_unpack(bigcache_op_t *op);
@@ -164,7 +165,8 @@ bigcache_op_get_peek(bigcache_op_t *op, int raw)
 {
     const bigcache_page_t  *page;
 
-    op->rc = bigcache_cache_peek(op->cache, &op->key, &op->page);
+    op->rc = bigcache_cache_peek(op->cache, &op->key,
+                                 bigcache_op_get_file(op, raw), &op->page);
 
     if (op->rc == BIGCACHE_AGAIN) {
         return 0;
@@ -203,6 +205,24 @@ bigcache_op_get_peek(bigcache_op_t *op, int raw)
     }
 
     return 1;
+}
+
+
+/* says which pages may come in a file: those that are sent as they are */
+
+static unsigned
+bigcache_op_get_file(const bigcache_op_t *op, int raw)
+{
+    if (!op->file) {
+        return 0;
+    }
+
+    if (!op->gzip) {
+        return BIGCACHE_PEEK_PLAIN;
+    }
+
+    return BIGCACHE_PEEK_PLAIN|BIGCACHE_PEEK_PACKED
+           |(raw ? 0 : BIGCACHE_PEEK_JSON);
 }
 
 

@@ -34,6 +34,8 @@ struct ngx_http_bigcache_page_lookup_s {
 };
 
 
+static unsigned ngx_http_bigcache_page_lookup_file(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx);
 static ngx_int_t ngx_http_bigcache_page_lookup_post(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
 static ngx_int_t ngx_http_bigcache_page_lookup_wait(ngx_http_request_t *r,
@@ -84,7 +86,8 @@ ngx_http_bigcache_page_lookup(ngx_http_request_t *r,
     key.data = ctx->key.data;
     key.len = ctx->key.len;
 
-    rc = bigcache_cache_peek(ctx->conf->zone->cache, &key, &page);
+    rc = bigcache_cache_peek(ctx->conf->zone->cache, &key,
+                             ngx_http_bigcache_page_lookup_file(r, ctx), &page);
 
     if (rc == BIGCACHE_AGAIN) {
         return ngx_http_bigcache_page_lookup_post(r, ctx);
@@ -93,6 +96,21 @@ ngx_http_bigcache_page_lookup(ngx_http_request_t *r,
     bigcache_cache_peeked(ctx->conf->zone->cache);
 
     return ngx_http_bigcache_page_lookup_found(ctx, rc, &page);
+}
+
+
+/* says which pages may be sent from a file, as BIGCACHE_PEEK_*, or 0 */
+
+static unsigned
+ngx_http_bigcache_page_lookup_file(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx)
+{
+    if (!ngx_http_bigcache_send_by_file(r)) {
+        return 0;
+    }
+
+    return ngx_http_bigcache_page_request_gzip(r, ctx)
+           ? BIGCACHE_PEEK_PLAIN|BIGCACHE_PEEK_PACKED : BIGCACHE_PEEK_PLAIN;
 }
 
 
@@ -126,7 +144,8 @@ ngx_http_bigcache_page_lookup_same(ngx_http_bigcache_page_ctx_t *ctx)
     key.data = ctx->key.data;
     key.len = ctx->key.len;
 
-    rc = bigcache_cache_peek(ctx->conf->zone->cache, &key, &page);
+    rc = bigcache_cache_peek(ctx->conf->zone->cache, &key,
+                             BIGCACHE_PEEK_PLAIN|BIGCACHE_PEEK_PACKED, &page);
 
     bigcache_page_free(&page);
 

@@ -255,6 +255,19 @@ ngx_http_bigcache_page_request_conditions(ngx_http_request_t *r)
 }
 
 
+ngx_uint_t
+ngx_http_bigcache_page_request_gzip(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx)
+{
+    ngx_http_bigcache_loc_conf_t  *blcf;
+
+    blcf = ngx_http_get_module_loc_conf(r, ngx_http_bigcache_module);
+
+    return ctx->gzip && blcf->send_gzip
+           && r == r->main && r->headers_in.range == NULL;
+}
+
+
 /*
  * A tag must be a strong one, which nginx does not look at; and both forms of a
  * page have one date: RFC 9110, section 13.1.5.

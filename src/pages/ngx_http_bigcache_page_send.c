@@ -220,21 +220,13 @@ ngx_http_bigcache_page_send_body(ngx_http_request_t *r,
 }
 
 
-/*
- * Returns 1 if the page goes out as a gzip file.  Ranges are those of the page
- * and not of that file.
- */
+/* returns 1 if the page goes out as a gzip file, or 0 */
 
 static ngx_uint_t
 ngx_http_bigcache_page_send_packed(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx)
 {
-    ngx_http_bigcache_loc_conf_t  *blcf;
-
-    blcf = ngx_http_get_module_loc_conf(r, ngx_http_bigcache_module);
-
-    return ctx->page.packed && ctx->gzip && blcf->send_gzip
-           && r == r->main && r->headers_in.range == NULL;
+    return ctx->page.packed && ngx_http_bigcache_page_request_gzip(r, ctx);
 }
 
 

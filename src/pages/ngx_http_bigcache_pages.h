@@ -378,6 +378,13 @@ ngx_uint_t ngx_http_bigcache_page_request_usable(
     ngx_http_bigcache_page_ctx_t *ctx, const bigcache_head_t *head);
 
 /*
+ * Returns 1 if a packed page goes out as a gzip file, or 0.  Ranges are those
+ * of the page and not of that file.
+ */
+ngx_uint_t ngx_http_bigcache_page_request_gzip(ngx_http_request_t *r,
+    ngx_http_bigcache_page_ctx_t *ctx);
+
+/*
  * Drops the range of a client by whose If-Range it cannot be known that it has
  * the rest of the same bytes.  forms: the client may have either form of the
  * page, packed or not.

@@ -39,6 +39,8 @@ typedef struct {
 } bigcache_body_pieces_t;
 
 
+static int bigcache_body_entry(const bigcache_str_t *key, size_t len,
+    size_t size, bigcache_stored_t *page, uint32_t *crc);
 static bigcache_rc_t bigcache_body_small(bigcache_bodies_t *bodies,
     const bigcache_put_t *put, bigcache_draft_t *draft);
 static int bigcache_body_in_memory(const bigcache_put_t *put);
@@ -329,36 +331,63 @@ bigcache_body_file(bigcache_bodies_t *bodies, const bigcache_draft_t *draft,
 
 
 int
-bigcache_body_parse(const bigcache_str_t *key, size_t size,
+bigcache_body_parse(const bigcache_str_t *key, size_t size, int check,
     bigcache_stored_t *page)
 {
+    uint32_t         crc;
+    bigcache_str_t  *body;
+
+    if (bigcache_body_entry(key, size, size, page, &crc) != 1) {
+        return 0;
+    }
+
+    body = &page->record.body;
+
+    body->len = (size_t) page->record.length;
+    body->data = page->memory + size - body->len;
+
+    return !check || bigcache_crc(0, body->data, body->len) == crc;
+}
+
+
+int
+bigcache_body_parse_head(const bigcache_str_t *key, size_t len, size_t size,
+    bigcache_stored_t *page)
+{
+    uint32_t  crc;
+
+    return bigcache_body_entry(key, len, size, page, &crc);
+}
+
+
+static int
+bigcache_body_entry(const bigcache_str_t *key, size_t len, size_t size,
+    bigcache_stored_t *page, uint32_t *crc)
+{
+    int               rc;
     size_t            head;
-    bigcache_str_t    body;
     bigcache_entry_t  entry;
 
-    if (bigcache_segment_decode(&entry, page->memory, size) != 0
-        || entry.key.len != key->len
-        || memcmp(entry.key.data, key->data, key->len) != 0)
+    rc = bigcache_segment_decode(&entry, page->memory, len);
+
+    if (rc != 0) {
+        return (rc == 1) ? -1 : 0;
+    }
+
+    head = bigcache_segment_entry_header(entry.key.len, &entry.record);
+
+    if (entry.key.len != key->len
+        || memcmp(entry.key.data, key->data, key->len) != 0
+        || head > size
+        || entry.record.length != size - head)
     {
-        return 0;
-    }
-
-    head = bigcache_segment_entry_header(key->len, &entry.record);
-
-    if (entry.record.length != size - head) {
-        return 0;
-    }
-
-    body.data = page->memory + head;
-    body.len = size - head;
-
-    if (bigcache_crc(0, body.data, body.len) != entry.body_crc) {
         return 0;
     }
 
     page->record = entry.record;
     page->record.flags |= BIGCACHE_FLAG_SEGMENT;
-    page->record.body = body;
+
+    *crc = entry.body_crc;
 
     return 1;
 }

@@ -137,10 +137,18 @@ bigcache_rc_t bigcache_body_head(bigcache_bodies_t *bodies,
 
 /*
  * Fills page from the size bytes at page->memory.  Returns 1; or 0 if they are
- * not the whole entry of the key, or fail their checks.  The version is that
- * of the entry; the caller must replace it by that of the index.
+ * not the whole entry of the key, or fail their checks: that of the head, and
+ * with check that of the body.  The version is that of the entry; the caller
+ * must replace it by that of the index.
  */
-int bigcache_body_parse(const bigcache_str_t *key, size_t size,
+int bigcache_body_parse(const bigcache_str_t *key, size_t size, int check,
+    bigcache_stored_t *page);
+
+/*
+ * The same from the first len bytes of an entry of size bytes, without its
+ * body, which is not checked.  Returns also -1 if they are not all of the head.
+ */
+int bigcache_body_parse_head(const bigcache_str_t *key, size_t len, size_t size,
     bigcache_stored_t *page);
 
 /*
