@@ -163,7 +163,10 @@ data=${DATA:-}
 
     alone=$(cat "$dir/rate")
     echo "alone, a second: $alone; resident memory, MB: $(resident)"
-    goal "purges a second of tags that nobody has, alone" "" "$alone" "1000 /s"
+    goal "purges a second of tags that nobody has, alone" "" \
+        "$(printf '%.0f' "$alone")" "1000 /s"
 } | tee "$out"
 
 keep_goals tags
+
+check_log
