@@ -148,7 +148,7 @@ cmd_bench() {
     if [ -z "$name" ]; then
         # all but "overwrite", which takes an hour
         for name in peers pages mix cold requests peek workers wait storage \
-                sync; do
+                sync python tags tail disk; do
             (cmd_bench "$name")
         done
 

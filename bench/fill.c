@@ -7,11 +7,14 @@
 /*
  * Fills a store that no nginx holds, through its own calls:
  *
- *     fill DIRECTORY FIRST LAST SIZE [PREFIX [TAG EVERY]]
+ *     fill [-e SECONDS] [-s TENTHS] DIRECTORY FIRST LAST SIZE
+ *          [PREFIX [TAG EVERY]]
  *
  * stores pages of SIZE bytes that do not pack under the keys PREFIX/N, N from
  * FIRST up to LAST, from four threads, and prints the pages stored a second.
- * Each page whose N is a multiple of EVERY has the tag.
+ * Each page whose N is a multiple of EVERY has the tag.  With -e all pages
+ * expire so many seconds after the start.  With -s only so many of each ten
+ * pages are stored, such as to replace a share of those that are there.
  */
 
 
@@ -19,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bigcache_keeper.h"
 #include "bigcache_store.h"
@@ -37,6 +41,8 @@ typedef struct {
     size_t             size;
     bigcache_str_t     tag;
     unsigned long      every;
+    unsigned long      tenths;
+    int64_t            expire;
     unsigned long      failed;
 } part_t;
 
@@ -49,16 +55,36 @@ int
 main(int argc, char **argv)
 {
     part_t                  parts[THREADS];
-    int64_t                 began;
+    int                     option;
+    int64_t                 began, expire;
     unsigned                i;
     pthread_t               threads[THREADS];
-    unsigned long           first, last, share, failed;
+    unsigned long           first, last, share, failed, tenths;
     bigcache_store_t       *store;
     bigcache_store_conf_t   conf;
 
+    expire = BIGCACHE_NEVER;
+    tenths = 10;
+
+    while ((option = getopt(argc, argv, "e:s:")) != -1) {
+        switch (option) {
+        case 'e':
+            expire = bigcache_time_now() + strtol(optarg, NULL, 10) * 1000;
+            break;
+        case 's':
+            tenths = strtoul(optarg, NULL, 10);
+            break;
+        default:
+            return 2;
+        }
+    }
+
+    argc -= optind - 1;
+    argv += optind - 1;
+
     if (argc < 5) {
-        (void) fprintf(stderr, "usage: fill DIRECTORY FIRST LAST SIZE "
-                               "[PREFIX [TAG EVERY]]\n");
+        (void) fprintf(stderr, "usage: fill [-e SECONDS] [-s TENTHS] DIRECTORY "
+                               "FIRST LAST SIZE [PREFIX [TAG EVERY]]\n");
         return 2;
     }
 
@@ -96,6 +122,8 @@ main(int argc, char **argv)
         parts[i].tag.data = (u_char *) ((argc > 7) ? argv[6] : "");
         parts[i].tag.len = strlen((char *) parts[i].tag.data);
         parts[i].every = (argc > 7) ? strtoul(argv[7], NULL, 10) : 0;
+        parts[i].tenths = tenths;
+        parts[i].expire = expire;
         parts[i].failed = 0;
 
         (void) pthread_create(&threads[i], NULL, fill, &parts[i]);
@@ -142,7 +170,7 @@ fill(void *data)
     memset(&put, 0, sizeof(bigcache_put_t));
 
     put.kind = BIGCACHE_KIND_RAW;
-    put.expire = BIGCACHE_NEVER;
+    put.expire = part->expire;
     put.data = &piece;
     put.n = 1;
     put.tags.data = tags;
@@ -154,6 +182,10 @@ fill(void *data)
     }
 
     for (n = part->first; n < part->last; n++) {
+
+        if (n % 10 >= part->tenths) {
+            continue;
+        }
 
         put.key.data = (u_char *) name;
         put.key.len = (size_t) snprintf(name, sizeof(name), "%s/%lu",
