@@ -38,6 +38,7 @@ nginx too, from an nginx source tree.
 
 WERROR=1, which CI=true sets, is for those who change bigcache: it makes
 warnings of the compiler errors, and "test" compiles everything with clang, too.
+BIGCACHE_ISAL=no builds without ISA-L, which packs pages twice as fast.
 END
 }
 
@@ -65,11 +66,22 @@ build_packages() {
     echo gcc make libc6-dev libleveldb-dev libcjson-dev libdeflate-dev \
         zlib1g-dev
 
+    isal_package
+
     if [ -z "${NGX_SRC:-}" ]; then
         echo nginx nginx-dev
     else
         echo libssl-dev libpcre2-dev
     fi
+}
+
+# what packs faster, where Debian has it; BIGCACHE_ISAL=no builds without it
+isal_package() {
+    [ "${BIGCACHE_ISAL:-}" != no ] || return 0
+
+    case $(dpkg --print-architecture 2>/dev/null) in
+    amd64 | arm64) echo libisal-dev ;;
+    esac
 }
 
 # need PACKAGE ...: installs those that are missing, or says how to
@@ -177,7 +189,8 @@ configure_nginx() {
     flags+=(--with-cc-opt="$cc_opt" --with-ld-opt="$ld_opt"
             --add-dynamic-module="$top" --builddir=objs)
 
-    stamp=$(echo "${CC:-cc}" "$BIGCACHE_WERROR" "${flags[@]}" |
+    stamp=$(echo "${CC:-cc}" "$BIGCACHE_WERROR" "${BIGCACHE_ISAL:-}" \
+        "${flags[@]}" |
         cat - config config.make "$src/src/core/nginx.h" | cksum)
     [ "$(cat "$tree/stamp" 2>/dev/null)" != "$stamp" ] || return 0
 

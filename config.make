@@ -13,6 +13,8 @@ bigcache_flags="-D_GNU_SOURCE="
 bigcache_flags="$bigcache_flags -Werror=incompatible-pointer-types"
 bigcache_flags="$bigcache_flags -Werror=int-conversion"
 
+[ $bigcache_isal != YES ] || bigcache_flags="$bigcache_flags -DBIGCACHE_HAVE_ISAL=1"
+
 bigcache_objs=
 
 for bigcache_file in $bigcache_srcs; do

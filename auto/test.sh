@@ -131,7 +131,7 @@ cmd_fuzz() {
 }
 
 build_fuzz() {
-    need make clang libleveldb-dev libcjson-dev libdeflate-dev
+    need clang $(build_packages)
     make -s -j "$jobs" -f t/Makefile CC=clang OUT=build/clang \
         SAN="-O1 -fsanitize=fuzzer-no-link,address,undefined \
              -fno-sanitize-recover=undefined" "build/clang/fuzz/$1"

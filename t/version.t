@@ -65,7 +65,8 @@ SKIP: {
     is qx{'$tool' -v}, "bigcache version: $version\n", 'bigcache -v';
     is $?, 0, 'its status';
     like qx{'$tool' -V}, qr/^bigcache version: \Q$version\E\n/, 'bigcache -V';
-    like qx{'$tool' -V}, qr/\nLevelDB \S+, cJSON \S+, libdeflate \S+\n\z/,
+    like qx{'$tool' -V}, qr/\nLevelDB\ \S+,\ cJSON\ \S+,\ libdeflate\ [\d.]+
+        (?:,\ ISA-L\ [\d.]+)?\n\z/x,
         'its libraries';
 }
 

@@ -22,6 +22,10 @@
 #include <leveldb/c.h>
 #include <libdeflate.h>
 
+#ifdef BIGCACHE_HAVE_ISAL
+#include <isa-l.h>
+#endif
+
 #include "bigcache_data.h"
 #include "bigcache_dir.h"
 #include "bigcache_head.h"
@@ -153,9 +157,14 @@ bigcache_tool_version(int libraries)
     (void) printf("bigcache version: %s\n", BIGCACHE_VERSION);
 
     if (libraries) {
-        (void) printf("LevelDB %d.%d, cJSON %s, libdeflate %s\n",
+        (void) printf("LevelDB %d.%d, cJSON %s, libdeflate %s",
                       leveldb_major_version(), leveldb_minor_version(),
                       cJSON_Version(), LIBDEFLATE_VERSION_STRING);
+#ifdef BIGCACHE_HAVE_ISAL
+        (void) printf(", ISA-L %d.%d.%d", ISAL_MAJOR_VERSION,
+                      ISAL_MINOR_VERSION, ISAL_PATCH_VERSION);
+#endif
+        (void) printf("\n");
     }
 
     return fflush(stdout) == 0 ? BIGCACHE_TOOL_OK : BIGCACHE_TOOL_FAILED;

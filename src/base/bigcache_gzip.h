@@ -5,9 +5,8 @@
 
 
 /*
- * Packs bodies as gzip files and unpacks them, by libdeflate, in whole
- * buffers.  Each thread keeps what the library allocates until it ends.  Any
- * thread.
+ * Packs bodies as gzip files and unpacks them, in whole buffers.  Each thread
+ * keeps what that needs, 200 KB, until it ends.  Any thread.
  */
 
 
@@ -20,9 +19,9 @@
 
 
 /*
- * Packs the len bytes at data into dst, which has len bytes too, at the
- * fastest level.  Returns the bytes written; 0 if that does not save an
- * eighth.
+ * Packs the len bytes at data into dst, which has len bytes too, at a fast
+ * level.  Returns the bytes written; 0 if that does not save an eighth, and
+ * then dst may have been written to.
  */
 size_t bigcache_gzip_pack(u_char *dst, const u_char *data, size_t len);
 
