@@ -215,6 +215,8 @@ ngx_http_bigcache_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
+    ngx_http_bigcache_buffer_check(cf, clcf);
+
     if (ngx_http_bigcache_text_add(cf, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }

@@ -41,7 +41,7 @@ sub hot {
 
 sub leases {
     return $t->get('/stat')->body =~ /("leases":\{"held":0,"room":[1-9]\d*,)/
-        ? $1 . '"given":0,"waited":0}}' : 'no leases';
+        ? $1 . '"given":0,"waited":0},"bodies":{"in_files":0}}' : 'no leases';
 }
 
 # at start

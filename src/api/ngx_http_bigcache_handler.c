@@ -222,7 +222,7 @@ ngx_http_bigcache_handler_read_body(ngx_http_request_t *r,
 
     r->request_body_in_single_buf = 1;
 
-    rc = ngx_http_read_client_request_body(r, ngx_http_bigcache_handler_body);
+    rc = ngx_http_bigcache_buffer_read(r, ngx_http_bigcache_handler_body);
 
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
         return rc;

@@ -324,8 +324,9 @@ ngx_http_bigcache_reply_stat(ngx_http_request_t *r,
                                           "\"hits\":},"
                                           "\"leases\":{\"held\":,"
                                           "\"room\":,\"given\":,"
-                                          "\"waited\":}}")
-                                   + 12 * NGX_INT64_LEN
+                                          "\"waited\":},"
+                                          "\"bodies\":{\"in_files\":}}")
+                                   + 13 * NGX_INT64_LEN
                                    + BIGCACHE_METRICS_RATE_LEN];
 
     pages = &ctx->zone->shm->metrics.pages;
@@ -356,10 +357,12 @@ ngx_http_bigcache_reply_stat(ngx_http_request_t *r,
                            "\"hit_rate\":\"%s\"},\"hot\":{"
                            "\"entries\":%uL,\"bytes\":%uL,\"room\":%uL,"
                            "\"hits\":%uL},\"leases\":{\"held\":%uL,"
-                           "\"room\":%uL,\"given\":%uL,\"waited\":%uL}}",
+                           "\"room\":%uL,\"given\":%uL,\"waited\":%uL},"
+                           "\"bodies\":{\"in_files\":%uL}}",
                            hit, miss, expire, deleted, rate, hot.entries,
                            hot.bytes, hot.room, hot.hits, leases.held,
-                           leases.room, leases.given, leases.waited)
+                           leases.room, leases.given, leases.waited,
+                           (uint64_t) atomic_load(&ctx->zone->shm->bodies))
                - text;
 
     return ngx_http_bigcache_send_json(r, NGX_HTTP_OK, &body);

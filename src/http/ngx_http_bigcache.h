@@ -12,6 +12,7 @@
  * the event loop, except the operation, which a pool thread runs:
  *
  *     ctx        the context of the request, and where to find it again
+ *     buffer     has nginx read the request body
  *     body       the request body, for operations that store it
  *     task       posts the operation, resumes the request
  *     turn       lets long operations wait for each other before that
@@ -81,6 +82,8 @@ typedef struct {
     _Atomic uint64_t                  purges;   /* that may concern any page */
     _Atomic uint64_t                  clears;   /* of the store, closings and
                                                    openings */
+    _Atomic uint64_t                  bodies;   /* of requests, ever, that were
+                                                   in temporary files */
     bigcache_hot_shm_t               *hot;      /* the rest of the zone */
 } ngx_http_bigcache_shm_t;
 
@@ -139,6 +142,7 @@ typedef struct {
 typedef struct {
     ngx_array_t                       zones;  /* ngx_http_bigcache_zone_t * */
     ngx_array_t                      *locations;  /* of text */
+    unsigned                          noticed:1;  /* by buffer */
 } ngx_http_bigcache_main_conf_t;
 
 
@@ -250,11 +254,31 @@ ngx_http_bigcache_ctx_t *ngx_http_bigcache_ctx_create(ngx_http_request_t *r);
 ngx_http_bigcache_ctx_t *ngx_http_bigcache_ctx_find(ngx_http_request_t *r);
 
 
+/* buffer */
+
+/* what nginx takes for a client_body_buffer_size that nobody has set */
+
+#define NGX_HTTP_BIGCACHE_BUFFER_UNSET  (2 * ngx_pagesize)
+
+/*
+ * As ngx_http_read_client_request_body(), but into a buffer that is large
+ * enough, unless client_body_buffer_size is set, or others have taken the
+ * room.  A content handler must call it and then return.
+ */
+ngx_int_t ngx_http_bigcache_buffer_read(ngx_http_request_t *r,
+    ngx_http_client_body_handler_pt handler);
+
+/* a notice, one for a configuration, if it sets a small buffer */
+
+void ngx_http_bigcache_buffer_check(ngx_conf_t *cf,
+    ngx_http_core_loc_conf_t *clcf);
+
+
 /* body */
 
 /*
  * Describes the request body, which nginx has read: it is in memory, or a
- * range of nginx's temporary file.
+ * range of nginx's temporary file, which is counted.
  */
 ngx_int_t ngx_http_bigcache_body(ngx_http_request_t *r,
     bigcache_data_t *body);

@@ -23,8 +23,9 @@ static ngx_int_t ngx_http_bigcache_body_join(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_bigcache_body(ngx_http_request_t *r, bigcache_data_t *body)
 {
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl;
+    ngx_buf_t                *b;
+    ngx_chain_t              *cl;
+    ngx_http_bigcache_ctx_t  *ctx;
 
     *body = bigcache_data_bytes((u_char *) "", 0);
 
@@ -42,6 +43,9 @@ ngx_http_bigcache_body(ngx_http_request_t *r, bigcache_data_t *body)
     if (b->in_file) {
         *body = bigcache_data_range(b->file->fd, b->file_pos,
                                     b->file_last - b->file_pos);
+
+        ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_module);
+        atomic_fetch_add(&ctx->zone->shm->bodies, 1);
 
     } else {
         *body = bigcache_data_bytes(b->pos, b->last - b->pos);
