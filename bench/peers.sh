@@ -2,8 +2,9 @@
 #
 # Requests per second beside similar servers: nginx with a static file
 # (open_file_cache), with gzip_static, with aio threads, with a proxy_cache hit,
-# with memcached, with srcache and memcached; Varnish (storages malloc and file),
-# Redis over its own protocol, and a service of FastAPI and LevelDB.  Each server,
+# with memcached, with srcache and memcached, with PUT of its dav module; Varnish
+# (storages malloc and file), Redis over its own protocol, and a service of
+# FastAPI and LevelDB.  Each server,
 # with its backend, runs on core 0, and the load on core 1.  They run one after
 # the other in each round; the result is the median of ROUNDS.
 #
@@ -100,7 +101,7 @@ check() {
     done
 }
 
-mkdir "$files"
+mkdir "$files" "$dir/dav"
 head -c 1024 /dev/urandom > "$files/1k"
 pages 30000 > "$files/30k"
 head -c 1048576 /dev/urandom > "$files/1m"
@@ -182,6 +183,11 @@ start_nginx "$dir/data" "
             proxy_cache_key \$uri\$packed;
             proxy_cache_valid 1h;
             open_file_cache max=1000 inactive=1h;
+        }
+        location /dav/ {
+            root $dir;
+            dav_methods PUT;
+            create_full_put_path off;
         }
         location /memcached/ {
             set \$memcached_key \$uri;
@@ -270,7 +276,7 @@ post() {
     cat > "$dir/post.lua" <<END
 local file = io.open("$files/$2", "rb")
 local n = 0
-wrk.method = "POST"
+wrk.method = "$([ "$1" = dav ] && echo PUT || echo POST)"
 wrk.body = file:read("*a")
 request = function()
     n = n + 1
@@ -333,7 +339,7 @@ servers() {
                      varnish_file redis fastapi ;;
     miss)       echo bigcache static memcached fastapi ;;
     json_*)     echo bigcache fastapi ;;
-    post_*)     echo bigcache redis fastapi ;;
+    post_*)     echo bigcache dav redis fastapi ;;
     esac
 }
 
@@ -388,6 +394,7 @@ goal "hit, 1 MB" 'nginx, static file, `open_file_cache`' \
     "$(times hit_1m static)" "1.0 x"
 goal "miss" "nginx, a file that is not there" "$(times miss static)" "1.0 x"
 goal "POST 30 KB" "FastAPI and LevelDB" "$(times post_30k fastapi)" "5 x"
+goal "POST 30 KB" 'nginx, `dav_methods PUT`' "$(times post_30k dav)" "0.5 x"
 keep_goals peers
 
 for work in hit_1k hit_30k; do
