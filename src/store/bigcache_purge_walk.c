@@ -417,14 +417,14 @@ bigcache_purge_walk_add(bigcache_purge_walk_t *ctx, const bigcache_str_t *key)
 {
     bigcache_rc_t  rc;
 
-    if (bigcache_key_removal_add(ctx->removal, key)) {
+    if (bigcache_key_removal_add(ctx->removal, key, NULL)) {
         return BIGCACHE_OK;
     }
 
     rc = bigcache_purge_walk_remove(ctx);
 
     if (rc == BIGCACHE_OK) {
-        (void) bigcache_key_removal_add(ctx->removal, key);
+        (void) bigcache_key_removal_add(ctx->removal, key, NULL);
     }
 
     return rc;

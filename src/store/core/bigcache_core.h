@@ -175,6 +175,9 @@ struct bigcache_store_s {
     /* each is under the lock of the same number, see bigcache_previous.h */
     uint64_t                      cuts[BIGCACHE_CORE_LOCKS];
     uint64_t                      settled[BIGCACHE_CORE_LOCKS];
+
+    /* likewise: the number of records written under the lock, ever */
+    uint64_t                      writes[BIGCACHE_CORE_LOCKS];
 };
 
 

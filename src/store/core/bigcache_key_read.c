@@ -101,13 +101,26 @@ bigcache_key_read_value_locked(bigcache_store_t *store,
                                    "read", error);
     }
 
+    if (rc != BIGCACHE_OK) {
+        old->found = 1;
+        return BIGCACHE_OK;
+    }
+
+    bigcache_key_read_decode(store, key, value, old);
+
+    return BIGCACHE_OK;
+}
+
+
+void
+bigcache_key_read_decode(bigcache_store_t *store, const bigcache_str_t *key,
+    const bigcache_str_t *value, bigcache_old_t *old)
+{
+    memset(old, 0, sizeof(bigcache_old_t));
+
     /* a damaged record can still be replaced and removed */
 
     old->found = 1;
-
-    if (rc != BIGCACHE_OK) {
-        return BIGCACHE_OK;
-    }
 
     if (bigcache_record_decode(&old->record, value->data, value->len) == 0) {
         old->expired = (old->record.expire <= bigcache_time_now());
@@ -117,8 +130,6 @@ bigcache_key_read_value_locked(bigcache_store_t *store,
     } else {
         memset(&old->record, 0, sizeof(bigcache_record_t));
     }
-
-    return BIGCACHE_OK;
 }
 
 

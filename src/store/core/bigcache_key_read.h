@@ -81,6 +81,15 @@ void bigcache_key_read_end(bigcache_key_read_t *read);
 bigcache_rc_t bigcache_key_read_value_locked(bigcache_store_t *store,
     const bigcache_str_t *key, bigcache_old_t *old, bigcache_str_t *value);
 
+/*
+ * sets *old from the bytes of a record, as the calls above do; its strings are
+ * valid as long as the bytes are
+ */
+
+void bigcache_key_read_decode(bigcache_store_t *store,
+    const bigcache_str_t *key, const bigcache_str_t *value,
+    bigcache_old_t *old);
+
 /* returns 1 if the record of the key matches, or 0 */
 
 int bigcache_key_read_matches(const bigcache_str_t *key,

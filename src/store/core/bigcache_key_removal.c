@@ -21,16 +21,24 @@
 
 #define BIGCACHE_KEY_REMOVAL_MEMORY  (64 * 1024)
 
+/* a record that is longer is read again */
+
+#define BIGCACHE_KEY_REMOVAL_RECORD  512
+
 
 struct bigcache_key_removal_s {
     bigcache_key_write_t   writes[BIGCACHE_KEY_WRITES];
     bigcache_record_t      marked[BIGCACHE_KEY_WRITES];
     bigcache_str_t         bytes[BIGCACHE_KEY_WRITES];  /* of marked, or NULL */
     bigcache_str_t         values[BIGCACHE_KEY_WRITES]; /* of the index */
+    bigcache_str_t         walked[BIGCACHE_KEY_WRITES]; /* of a walk, or NULL */
     unsigned               n;
     size_t                 len;
 
-    /* for each key: space for its expiry time, then the key */
+    /* the writes under each lock that the walk has seen */
+    uint64_t               seen[BIGCACHE_CORE_LOCKS];
+
+    /* for each key: space for its expiry time, then the key, its record */
     u_char                 memory[BIGCACHE_KEY_REMOVAL_MEMORY];
 };
 
@@ -38,6 +46,10 @@ struct bigcache_key_removal_s {
 static bigcache_rc_t bigcache_key_removal_take_locked(bigcache_store_t *store,
     bigcache_key_removal_t *removal, unsigned n,
     const bigcache_match_t *match, int *taken);
+static bigcache_rc_t bigcache_key_removal_read_locked(
+    bigcache_store_t *store, bigcache_key_removal_t *removal, unsigned n);
+static void bigcache_key_removal_seen(bigcache_key_removal_t *removal,
+    unsigned n);
 static bigcache_rc_t bigcache_key_removal_mark_locked(
     bigcache_store_t *store, bigcache_key_removal_t *removal, unsigned n,
     const bigcache_match_t *match, int *taken);
@@ -68,10 +80,27 @@ bigcache_key_removal_create(void)
 }
 
 
+void
+bigcache_key_removal_look(bigcache_store_t *store,
+    bigcache_key_removal_t *removal)
+{
+    unsigned  i;
+
+    /* no write is under way while its lock is held: the walk will see it */
+
+    for (i = 0; i < BIGCACHE_CORE_LOCKS; i++) {
+        (void) pthread_mutex_lock(&store->keys[i]);
+        removal->seen[i] = store->writes[i];
+        (void) pthread_mutex_unlock(&store->keys[i]);
+    }
+}
+
+
 int
 bigcache_key_removal_add(bigcache_key_removal_t *removal,
-    const bigcache_str_t *key)
+    const bigcache_str_t *key, const bigcache_str_t *value)
 {
+    size_t                 len;
     unsigned               i;
     bigcache_key_write_t  *write;
 
@@ -87,14 +116,20 @@ bigcache_key_removal_add(bigcache_key_removal_t *removal,
         }
     }
 
+    if (value && value->len > BIGCACHE_KEY_REMOVAL_RECORD) {
+        value = NULL;
+    }
+
+    len = sizeof(int64_t) + key->len + (value ? value->len : 0);
+
     if (removal->n == BIGCACHE_KEY_WRITES
-        || sizeof(int64_t) + key->len
-           > BIGCACHE_KEY_REMOVAL_MEMORY - removal->len)
+        || len > BIGCACHE_KEY_REMOVAL_MEMORY - removal->len)
     {
         return 0;
     }
 
-    write = &removal->writes[removal->n++];
+    i = removal->n++;
+    write = &removal->writes[i];
 
     /* the name of an expiry time is the time, then the key */
 
@@ -106,7 +141,16 @@ bigcache_key_removal_add(bigcache_key_removal_t *removal,
 
     memcpy(write->was + sizeof(int64_t), key->data, key->len);
 
-    removal->len += sizeof(int64_t) + key->len;
+    removal->walked[i].data = NULL;
+
+    if (value) {
+        removal->walked[i].data = write->key.data + key->len;
+        removal->walked[i].len = value->len;
+
+        memcpy((u_char *) removal->walked[i].data, value->data, value->len);
+    }
+
+    removal->len += len;
 
     return 1;
 }
@@ -135,6 +179,7 @@ bigcache_key_removal_run(bigcache_store_t *store,
 
         write = &removal->writes[n];
         *write = removal->writes[i];
+        removal->walked[n] = removal->walked[i];
 
         rc = bigcache_key_removal_take_locked(store, removal, n, match,
                                               &taken);
@@ -151,6 +196,10 @@ bigcache_key_removal_run(bigcache_store_t *store,
 
     if (rc == BIGCACHE_OK && n) {
         rc = bigcache_key_write_locked(store, removal->writes, n);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        bigcache_key_removal_seen(removal, n);
     }
 
     while (n) {
@@ -186,8 +235,7 @@ bigcache_key_removal_take_locked(bigcache_store_t *store,
     write = &removal->writes[n];
     removal->bytes[n].data = NULL;
 
-    rc = bigcache_key_read_value_locked(store, &write->key, &write->old,
-                                        &removal->values[n]);
+    rc = bigcache_key_removal_read_locked(store, removal, n);
 
     if (rc != BIGCACHE_OK) {
         return rc;
@@ -208,6 +256,47 @@ bigcache_key_removal_take_locked(bigcache_store_t *store,
     *taken = 1;
 
     return BIGCACHE_OK;
+}
+
+
+/* takes the record from the walk, if nothing can have changed it since */
+
+static bigcache_rc_t
+bigcache_key_removal_read_locked(bigcache_store_t *store,
+    bigcache_key_removal_t *removal, unsigned n)
+{
+    unsigned               slot;
+    bigcache_key_write_t  *write;
+
+    write = &removal->writes[n];
+    slot = bigcache_key_read_slot(&write->key);
+
+    if (removal->walked[n].data == NULL
+        || removal->seen[slot] != store->writes[slot])
+    {
+        return bigcache_key_read_value_locked(store, &write->key, &write->old,
+                                              &removal->values[n]);
+    }
+
+    removal->values[n].data = NULL;
+
+    bigcache_key_read_decode(store, &write->key, &removal->walked[n],
+                             &write->old);
+
+    return BIGCACHE_OK;
+}
+
+
+/* a write of this removal changes nothing that the walk has still to find */
+
+static void
+bigcache_key_removal_seen(bigcache_key_removal_t *removal, unsigned n)
+{
+    unsigned  i;
+
+    for (i = 0; i < n; i++) {
+        removal->seen[bigcache_key_read_slot(&removal->writes[i].key)]++;
+    }
 }
 
 

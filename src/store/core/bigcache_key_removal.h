@@ -26,12 +26,21 @@ typedef struct bigcache_key_removal_s  bigcache_key_removal_t;
 bigcache_key_removal_t *bigcache_key_removal_create(void);
 
 /*
- * copies the key, unless it is there already, and returns 1; or returns 0 if
- * the removal is full
+ * Notes which locks have seen which writes, so that a walk which begins after
+ * this call may give the records that it finds.  REQUIRES: the removal is
+ * empty.  Waits for the locks of all keys.
  */
+void bigcache_key_removal_look(bigcache_store_t *store,
+    bigcache_key_removal_t *removal);
 
+/*
+ * Copies the key, unless it is there already, and returns 1; or returns 0 if
+ * the removal is full.  value is the record of the key in a walk that began
+ * after bigcache_key_removal_look(), and that finds each key once; or NULL.  It
+ * spares a read if nothing was written under the lock of the key since.
+ */
 int bigcache_key_removal_add(bigcache_key_removal_t *removal,
-    const bigcache_str_t *key);
+    const bigcache_str_t *key, const bigcache_str_t *value);
 
 /*
  * Removes the records of all keys that match, or none of them, and empties the

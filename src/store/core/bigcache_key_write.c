@@ -96,6 +96,10 @@ bigcache_key_write_locked(bigcache_store_t *store, bigcache_key_write_t *writes,
 
     hot = store->conf.hot;
 
+    for (i = 0; i < n; i++) {
+        store->writes[bigcache_key_read_slot(&writes[i].key)]++;
+    }
+
     for (i = 0; hot && i < n; i++) {
         bigcache_key_write_begin(store, &writes[i]);
     }
