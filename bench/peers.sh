@@ -4,9 +4,9 @@
 # (open_file_cache), with gzip_static, with aio threads, with a proxy_cache hit,
 # with memcached, with srcache and memcached, with PUT of its dav module; Varnish
 # (storages malloc and file), Redis over its own protocol, and a service of
-# FastAPI and LevelDB.  Each server,
-# with its backend, runs on core 0, and the load on core 1.  They run one after
-# the other in each round; the result is the median of ROUNDS.
+# FastAPI and LevelDB.  Each server, with its backend, runs on core 0, and the
+# load on core 1.  They run one after the other in each round; the result is the
+# median of ROUNDS.
 #
 # Each server has the settings that its documentation recommends for such work:
 # files stay open, sendfile with tcp_nopush; whoever can hold a packed page holds

@@ -12,12 +12,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bigcache_background.h"
 #include "bigcache_core.h"
 #include "bigcache_import_delete.h"
 #include "bigcache_key_removal.h"
 #include "bigcache_names.h"
 #include "bigcache_purge_walk.h"
 
+
+/*
+ * Names that one walk finds, the first of them in the thread of the caller.  A
+ * walk keeps LevelDB from removing the tables that it began with, and the more
+ * is written meanwhile, the more of its records must be read again.
+ */
+
+#define BIGCACHE_PURGE_WALK_FIRST  1000
+#define BIGCACHE_PURGE_WALK_SLICE  4000
 
 /* bytes of a name in the index: of a tag, or a key; with NUL behind it */
 
@@ -42,6 +52,18 @@ typedef struct {
     /* the next name behind another one */
     size_t                      next_len;
     u_char                      next[BIGCACHE_PURGE_WALK_NAME];
+
+    /*
+     * a walk over names: its prefix, the last name, how many more it may find,
+     * whether it gives the records, and in which thread it is
+     */
+    bigcache_str_t              prefix;
+    bigcache_str_t              last;
+    unsigned                    left;
+    unsigned                    looked:1;
+    unsigned                    background:1;
+    int64_t                     rested;
+    u_char                      memory[BIGCACHE_PURGE_WALK_NAME];
 } bigcache_purge_walk_t;
 
 
@@ -59,10 +81,13 @@ static bigcache_rc_t bigcache_purge_walk_first(void *data,
 static bigcache_rc_t bigcache_purge_walk_root(bigcache_purge_walk_t *ctx);
 static bigcache_rc_t bigcache_purge_walk_names(bigcache_purge_walk_t *ctx,
     const bigcache_str_t *prefix);
+static bigcache_rc_t bigcache_purge_walk_rest(void *data);
+static bigcache_rc_t bigcache_purge_walk_slice(bigcache_purge_walk_t *ctx,
+    unsigned n);
 static bigcache_rc_t bigcache_purge_walk_key(void *data,
     const bigcache_str_t *name, const bigcache_str_t *value);
 static bigcache_rc_t bigcache_purge_walk_add(bigcache_purge_walk_t *ctx,
-    const bigcache_str_t *key);
+    const bigcache_str_t *key, const bigcache_str_t *value);
 static bigcache_rc_t bigcache_purge_walk_remove(bigcache_purge_walk_t *ctx);
 static void bigcache_purge_walk_append(bigcache_purge_walk_t *ctx,
     const void *data, size_t len);
@@ -346,7 +371,7 @@ bigcache_purge_walk_root(bigcache_purge_walk_t *ctx)
         key.len = ctx->len - ctx->lead;
 
         if (key.len <= BIGCACHE_KEY_MAX) {
-            rc = bigcache_purge_walk_add(ctx, &key);
+            rc = bigcache_purge_walk_add(ctx, &key, NULL);
         }
 
         ctx->len = len;
@@ -372,22 +397,87 @@ bigcache_purge_walk_root(bigcache_purge_walk_t *ctx)
 }
 
 
+/* many keys must not be felt by requests: only the first go without a thread */
+
 static bigcache_rc_t
 bigcache_purge_walk_names(bigcache_purge_walk_t *ctx,
     const bigcache_str_t *prefix)
 {
-    char                    error[BIGCACHE_ERROR_LEN];
-    bigcache_index_walk_t  *walk;
+    bigcache_rc_t  rc;
 
     if (prefix->len > BIGCACHE_NAMES_MAX) {
         return BIGCACHE_OK;
     }
 
-    walk = bigcache_index_walk_begin(ctx->store->index, ctx->space, prefix);
+    ctx->prefix = *prefix;
+    ctx->last.data = NULL;
+    ctx->last.len = 0;
+    ctx->looked = 0;
 
-    return walk ? bigcache_index_walk(walk, bigcache_purge_walk_key, ctx,
-                                      error)
-                : BIGCACHE_NOMEM;
+    rc = bigcache_purge_walk_slice(ctx, BIGCACHE_PURGE_WALK_FIRST);
+
+    return (rc == BIGCACHE_MISS)
+           ? bigcache_background_run(bigcache_purge_walk_rest, ctx) : rc;
+}
+
+
+static bigcache_rc_t
+bigcache_purge_walk_rest(void *data)
+{
+    bigcache_purge_walk_t *ctx = data;
+
+    bigcache_rc_t  rc;
+
+    /* names of tags lead to keys, but not to the records */
+
+    ctx->looked = (ctx->space == BIGCACHE_NAMES_KEY);
+
+    ctx->background = 1;
+    ctx->rested = 0;
+
+    do {
+        if (ctx->looked) {
+            bigcache_key_removal_look(ctx->store, ctx->removal);
+        }
+
+        rc = bigcache_purge_walk_slice(ctx, BIGCACHE_PURGE_WALK_SLICE);
+
+    } while (rc == BIGCACHE_MISS);
+
+    ctx->background = 0;
+
+    return rc;
+}
+
+
+/* returns BIGCACHE_MISS if there are more names than n */
+
+static bigcache_rc_t
+bigcache_purge_walk_slice(bigcache_purge_walk_t *ctx, unsigned n)
+{
+    char                    error[BIGCACHE_ERROR_LEN];
+    bigcache_rc_t           rc, removed;
+    bigcache_index_walk_t  *walk;
+
+    ctx->left = n;
+
+    walk = bigcache_index_walk_begin(ctx->store->index, ctx->space,
+                                     &ctx->prefix);
+    if (walk == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    bigcache_index_walk_after(walk, &ctx->last);
+
+    rc = bigcache_index_walk(walk, bigcache_purge_walk_key, ctx, error);
+
+    if (rc != BIGCACHE_OK && rc != BIGCACHE_MISS) {
+        return rc;
+    }
+
+    removed = bigcache_purge_walk_remove(ctx);
+
+    return (removed == BIGCACHE_OK) ? rc : removed;
 }
 
 
@@ -399,7 +489,13 @@ bigcache_purge_walk_key(void *data, const bigcache_str_t *name,
 
     bigcache_str_t  key;
 
-    (void) value;
+    if (ctx->left-- == 0) {
+        return BIGCACHE_MISS;
+    }
+
+    memcpy(ctx->memory, name->data, name->len);
+    ctx->last.data = ctx->memory;
+    ctx->last.len = name->len;
 
     if (name->len < ctx->lead) {
         return BIGCACHE_OK;
@@ -408,23 +504,28 @@ bigcache_purge_walk_key(void *data, const bigcache_str_t *name,
     key.data = name->data + ctx->lead;
     key.len = name->len - ctx->lead;
 
-    return bigcache_purge_walk_add(ctx, &key);
+    return bigcache_purge_walk_add(ctx, &key, ctx->looked ? value : NULL);
 }
 
 
 static bigcache_rc_t
-bigcache_purge_walk_add(bigcache_purge_walk_t *ctx, const bigcache_str_t *key)
+bigcache_purge_walk_add(bigcache_purge_walk_t *ctx, const bigcache_str_t *key,
+    const bigcache_str_t *value)
 {
     bigcache_rc_t  rc;
 
-    if (bigcache_key_removal_add(ctx->removal, key, NULL)) {
+    if (bigcache_key_removal_add(ctx->removal, key, value)) {
         return BIGCACHE_OK;
     }
 
     rc = bigcache_purge_walk_remove(ctx);
 
+    if (ctx->background) {
+        bigcache_background_rest(&ctx->rested);
+    }
+
     if (rc == BIGCACHE_OK) {
-        (void) bigcache_key_removal_add(ctx->removal, key, NULL);
+        (void) bigcache_key_removal_add(ctx->removal, key, value);
     }
 
     return rc;

@@ -12,11 +12,13 @@
 
 #define _GNU_SOURCE
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <sys/stat.h>
 
 #include "bigcache_core.h"
+#include "bigcache_key_removal.h"
 #include "bigcache_keeper.h"
 #include "bigcache_purge.h"
 #include "bigcache_store.h"
@@ -27,6 +29,10 @@
 
 
 #define ROUNDS  100
+
+/* more than a purge removes in the thread of its caller, and in two walks */
+
+#define MANY    10000
 
 
 static void test_tags(void);
@@ -48,6 +54,15 @@ static void test_entries(void);
 static void test_meanwhile(void);
 static void test_format(void);
 static void test_hot(void);
+static void test_many(void);
+static void test_many_soft(void);
+static void test_walked(void);
+static void *replace_many(void *data);
+static void fill_many(bigcache_store_t *store, unsigned from, unsigned to,
+    const char *tag);
+static unsigned live_many(bigcache_store_t *store);
+static bigcache_rc_t take(void *data, const bigcache_str_t *key,
+    const bigcache_str_t *value);
 static bigcache_rc_t put(bigcache_store_t *store, const char *key,
     const char *tags, uint64_t asked);
 static bigcache_rc_t get(bigcache_store_t *store, const char *key,
@@ -102,6 +117,9 @@ main(void)
     test_meanwhile();
     test_format();
     test_hot();
+    test_many();
+    test_many_soft();
+    test_walked();
 
     remove_dir(path);
 
@@ -874,6 +892,193 @@ test_hot(void)
 
     conf.hot = NULL;
     free(memory);
+}
+
+
+/* a purge of so many keys goes on in another thread, beside writers */
+
+static void
+test_many(void)
+{
+    unsigned               i;
+    uint64_t               version, n, expired;
+    pthread_t              thread;
+    bigcache_store_t      *store;
+    bigcache_selector_t    selector;
+    bigcache_selector_t   *selectors[2];
+
+    memset(&selector, 0, sizeof(bigcache_selector_t));
+    selector.prefix = str("m/");
+
+    selectors[0] = &selector;
+    selectors[1] = by_tag("red");
+
+    for (i = 0; i < 2; i++) {
+        fresh();
+        store = start();
+
+        (void) put(store, "l/0", "", 0);
+        (void) put(store, "n/0", "", 0);
+        fill_many(store, 0, MANY, "red");
+        is_int(live_many(store), MANY, "stored");
+
+        is_int(purge(store, selectors[i]), MANY, "purged and counted");
+        is_int(live_many(store), 0, "gone");
+        is_int(atomic_load(&store->count), 2, "two keys are left");
+        ok(live(store, "l/0") && live(store, "n/0"), "these two");
+
+        fill_many(store, 0, MANY, "red");
+        version = begin(store, selectors[i]);
+
+        (void) pthread_create(&thread, NULL, replace_many, store);
+
+        n = 0;
+        expired = 0;
+        is_int(bigcache_purge_run(store, version, &n, &expired), BIGCACHE_OK,
+               "run while the pages are replaced");
+        (void) pthread_join(thread, NULL);
+
+        is_int(n, MANY, "all that were there have been counted");
+        is_int(live_many(store), MANY, "all that came later have stayed");
+        is_int(atomic_load(&store->count), MANY + 2, "as many keys");
+
+        stop(store);
+        is_int(names(BIGCACHE_NAMES_KEY), MANY + 2, "in the index, too");
+
+        /* and the one at which looks for other tags stop */
+
+        is_int(names(BIGCACHE_NAMES_TAG), MANY + i, "with their names");
+    }
+}
+
+
+static void
+test_many_soft(void)
+{
+    bigcache_store_t     *store;
+    bigcache_selector_t   selector;
+
+    memset(&selector, 0, sizeof(bigcache_selector_t));
+    selector.prefix = str("m/");
+    selector.flags = BIGCACHE_SELECTOR_SOFT;
+
+    fresh();
+    store = start();
+
+    fill_many(store, 0, MANY, "red");
+    is_int(purge(store, &selector), MANY, "marked and counted");
+    is_int(live_many(store), MANY, "all are there");
+    ok(stale(store, "m/00000") > 0 && stale(store, "m/09999") > 0,
+       "as stale ones");
+    is_int(purge(store, &selector), 0, "marked already");
+
+    selector.flags = 0;
+    is_int(purge(store, &selector), MANY, "removed");
+    is_int(live_many(store), 0, "gone");
+
+    stop(store);
+}
+
+
+/* a record of a walk is used only if nothing was written since */
+
+static void
+test_walked(void)
+{
+    int                      again;
+    char                     error[BIGCACHE_ERROR_LEN];
+    uint64_t                 n, expired;
+    bigcache_str_t           key;
+    bigcache_match_t         match;
+    bigcache_store_t        *store;
+    bigcache_key_removal_t  *removal;
+
+    key = page_key("1");
+
+    for (again = 0; again < 2; again++) {
+        fresh();
+        store = start();
+        removal = bigcache_key_removal_create();
+
+        (void) put(store, "1", "red", 0);
+
+        memset(&match, 0, sizeof(bigcache_match_t));
+        match.before = bigcache_version_next(store);
+
+        bigcache_key_removal_look(store, removal);
+
+        is_int(bigcache_index_walk(bigcache_index_walk_begin(store->index,
+                                       BIGCACHE_NAMES_KEY, &key),
+                                   take, removal, error),
+               BIGCACHE_OK, "found by a walk");
+
+        if (again) {
+            (void) put(store, "1", "blue", 0);
+        }
+
+        n = 0;
+        expired = 0;
+        is_int(bigcache_key_removal_run(store, removal, &match, &n, &expired),
+               BIGCACHE_OK, "run");
+        is_int(n, !again, again ? "the new page is not removed" : "removed");
+        is_int(live(store, "1"), again, "by the index");
+        is_int(atomic_load(&store->count), again, "by the count");
+
+        free(removal);
+        stop(store);
+
+        is_int(names(BIGCACHE_NAMES_TAG), again, "by the names of tags");
+    }
+}
+
+
+static bigcache_rc_t
+take(void *data, const bigcache_str_t *key, const bigcache_str_t *value)
+{
+    (void) bigcache_key_removal_add(data, key, value);
+
+    return BIGCACHE_OK;
+}
+
+
+/* the last ones first: the purge comes from the other end */
+
+static void *
+replace_many(void *data)
+{
+    fill_many(data, MANY / 2, MANY, "red");
+    fill_many(data, 0, MANY / 2, "red");
+
+    return NULL;
+}
+
+
+static void
+fill_many(bigcache_store_t *store, unsigned from, unsigned to, const char *tag)
+{
+    char  name[16];
+
+    while (to > from) {
+        (void) snprintf(name, sizeof(name), "m/%05u", --to);
+        (void) put(store, name, tag, 0);
+    }
+}
+
+
+static unsigned
+live_many(bigcache_store_t *store)
+{
+    char      name[16];
+    unsigned  i, n;
+
+    n = 0;
+
+    for (i = 0; i < MANY; i++) {
+        (void) snprintf(name, sizeof(name), "m/%05u", i);
+        n += (unsigned) live(store, name);
+    }
+
+    return n;
 }
 
 
