@@ -352,7 +352,7 @@ To use it, add to $conf/nginx.conf, at its top:
 
 in its block "http":
 
-    bigcache_path /var/lib/bigcache zone=main:16m thread_pool=bigcache;
+    bigcache_path /var/lib/bigcache zone=main thread_pool=bigcache;
 
 and in a block "server", in place of its "location /" if it has one:
 

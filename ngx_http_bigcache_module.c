@@ -118,6 +118,12 @@ ngx_module_t  ngx_http_bigcache_module = {
 static ngx_int_t
 ngx_http_bigcache_postconfiguration(ngx_conf_t *cf)
 {
+    ngx_http_bigcache_main_conf_t  *bmcf;
+
+    bmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_bigcache_module);
+
+    ngx_http_bigcache_zone_sizes(cf, &bmcf->zones);
+
     ngx_http_bigcache_error_init();
     ngx_http_bigcache_unpack_init();
 

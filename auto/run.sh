@@ -247,7 +247,7 @@ http {
     uwsgi_temp_path "$3/uwsgi";
     scgi_temp_path "$3/scgi";
 
-    bigcache_path "${db//\"/\\\"}" zone=main:16m$size thread_pool=bigcache;
+    bigcache_path "${db//\"/\\\"}" zone=main$size thread_pool=bigcache;
 
 END
 

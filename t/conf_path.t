@@ -69,6 +69,10 @@ my $zone = 'zone=main:1m';
 takes "bigcache_path $dir/s $zone;", 'a zone alone';
 takes "bigcache_path $dir/s/ $zone;", 'trailing slash';
 takes "bigcache_path $dir/s zone=main:32k;", 'smallest zone';
+takes "bigcache_path $dir/s zone=main:1g;", 'gigabytes';
+takes "bigcache_path $dir/s zone=main;", 'a zone without a size';
+takes "bigcache_path $dir/a zone=a; bigcache_path $dir/b zone=b:1m;"
+    . "bigcache_path $dir/c zone=c;", 'two of them, and one with a size';
 takes "bigcache_path $dir/s block_cache=1m $zone wait=1s;", 'any order';
 takes "bigcache_path $dir/s $zone block_cache=64k write_buffer=64k;",
     'smallest buffers';
@@ -139,8 +143,16 @@ refuses "bigcache_path $dir/proxy $zone;",
 refuses "bigcache_path $dir/s;", qr/"bigcache_path" must have "zone"/,
     'no zone';
 refuses "bigcache_path $dir/s $_;", qr/"\Q$_\E"/, "parameter $_"
-    for qw(zone= zone=main zone=main: zone=:1m zone=main:x zone=main:-1m
-        zone=main:1m1 zone=main:31k zone=main:0 zone=main:4k);
+    for qw(zone= zone=: zone=main: zone=:1m zone=main:x zone=main:-1m
+        zone=main:1m1 zone=main:31k zone=main:0 zone=main:4k zone=main:1t
+        zone=main:9999999999g);
+refuses "bigcache_path $dir/s zone=;",
+    qr/"zone=": it must be zone=name or zone=name:size/, 'what a zone is';
+refuses "bigcache_path $dir/a zone=main; bigcache_path $dir/b zone=main;",
+    qr/duplicate zone "main"/, 'duplicate zone without a size';
+refuses "limit_req_zone \$uri zone=main:1m rate=1r/s;\n"
+    . "bigcache_path $dir/s zone=main;", qr/zone "main"/,
+    'zone of another module, without a size';
 refuses "bigcache_path $dir/s $zone $zone;", qr/"zone=main:1m".* duplicate/,
     'zone given twice';
 refuses "bigcache_path $dir/a $zone; bigcache_path $dir/b $zone;",

@@ -36,7 +36,7 @@ sub hot {
     $t->get('/stat')->body =~ /("room":[1-9]\d*)/ or return 'no room';
 
     return '"hot":{"entries":' . $entries . ',"bytes":' . $bytes . ",$1,"
-        . '"hits":' . $hits . '},' . leases();
+        . '"hits":' . $hits . ',"size":1048576},' . leases();
 }
 
 sub leases {

@@ -321,12 +321,12 @@ ngx_http_bigcache_reply_stat(ngx_http_request_t *r,
                                           "\"hit_rate\":\"\"},"
                                           "\"hot\":{\"entries\":,"
                                           "\"bytes\":,\"room\":,"
-                                          "\"hits\":},"
+                                          "\"hits\":,\"size\":},"
                                           "\"leases\":{\"held\":,"
                                           "\"room\":,\"given\":,"
                                           "\"waited\":},"
                                           "\"bodies\":{\"in_files\":}}")
-                                   + 13 * NGX_INT64_LEN
+                                   + 14 * NGX_INT64_LEN
                                    + BIGCACHE_METRICS_RATE_LEN];
 
     pages = &ctx->zone->shm->metrics.pages;
@@ -356,11 +356,13 @@ ngx_http_bigcache_reply_stat(ngx_http_request_t *r,
                            "\"expire\":%uL,\"delete\":%uL,"
                            "\"hit_rate\":\"%s\"},\"hot\":{"
                            "\"entries\":%uL,\"bytes\":%uL,\"room\":%uL,"
-                           "\"hits\":%uL},\"leases\":{\"held\":%uL,"
-                           "\"room\":%uL,\"given\":%uL,\"waited\":%uL},"
+                           "\"hits\":%uL,\"size\":%uz},"
+                           "\"leases\":{\"held\":%uL,\"room\":%uL,"
+                           "\"given\":%uL,\"waited\":%uL},"
                            "\"bodies\":{\"in_files\":%uL}}",
                            hit, miss, expire, deleted, rate, hot.entries,
-                           hot.bytes, hot.room, hot.hits, leases.held,
+                           hot.bytes, hot.room, hot.hits,
+                           ctx->zone->shm_zone->shm.size, leases.held,
                            leases.room, leases.given, leases.waited,
                            (uint64_t) atomic_load(&ctx->zone->shm->bodies))
                - text;

@@ -124,6 +124,7 @@ typedef struct {
     ngx_uint_t                        given;      /* parameters, as bits */
     unsigned                          bounded:1;  /* max_size or min_free */
     unsigned                          warned:1;   /* that it is not */
+    unsigned                          sized:1;    /* shm_zone, by us */
 
     ngx_http_bigcache_shm_t          *shm;
     bigcache_hot_t                    hot;        /* in it, shm NULL: none */
@@ -430,6 +431,10 @@ char *ngx_http_bigcache_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
  */
 
 ngx_http_bigcache_zone_t *ngx_http_bigcache_zone_create(ngx_conf_t *cf);
+
+/* chooses the sizes of the zones that are given none, once all are known */
+
+void ngx_http_bigcache_zone_sizes(ngx_conf_t *cf, ngx_array_t *zones);
 
 ngx_int_t ngx_http_bigcache_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 

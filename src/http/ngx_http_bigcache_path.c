@@ -64,6 +64,7 @@ static void ngx_http_bigcache_path_set(ngx_http_bigcache_zone_t *zone,
     const ngx_http_bigcache_parameter_t *parameter, uint64_t n);
 static char *ngx_http_bigcache_path_zone(ngx_conf_t *cf,
     ngx_http_bigcache_zone_t *zone, ngx_str_t *value);
+static ssize_t ngx_http_bigcache_path_zone_size(ngx_str_t *value);
 static char *ngx_http_bigcache_path_flag(ngx_str_t *value, uint64_t *n);
 static char *ngx_http_bigcache_path_time(
     const ngx_http_bigcache_parameter_t *parameter, ngx_str_t *value,
@@ -363,24 +364,33 @@ ngx_http_bigcache_path_zone(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
 
     p = ngx_strlchr(value->data, value->data + value->len, ':');
 
-    if (p == NULL || p == value->data) {
-        return "it must be zone=name:size";
-    }
-
     zone->name.data = value->data;
-    zone->name.len = p - value->data;
+    zone->name.len = p ? (size_t) (p - value->data) : value->len;
 
-    s.data = p + 1;
-    s.len = value->data + value->len - s.data;
-
-    size = ngx_parse_size(&s);
-
-    if (size == NGX_ERROR) {
-        return "invalid size";
+    if (zone->name.len == 0) {
+        return "it must be zone=name or zone=name:size";
     }
 
-    if (size < (ssize_t) (8 * ngx_pagesize)) {
-        return "the zone is too small";
+    if (p) {
+        s.data = p + 1;
+        s.len = value->data + value->len - s.data;
+
+        size = ngx_http_bigcache_path_zone_size(&s);
+
+        if (size == NGX_ERROR) {
+            return "invalid size";
+        }
+
+        if (size < (ssize_t) (8 * ngx_pagesize)) {
+            return "the zone is too small";
+        }
+
+    } else {
+
+        /* chosen when all of the configuration is read */
+
+        size = 0;
+        zone->sized = 1;
     }
 
     zone->shm_zone = ngx_shared_memory_add(cf, &zone->name, size,
@@ -399,6 +409,19 @@ ngx_http_bigcache_path_zone(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
     zone->shm_zone->data = zone;
 
     return NGX_CONF_OK;
+}
+
+
+/* nginx's own sizes of zones have no "g" */
+
+static ssize_t
+ngx_http_bigcache_path_zone_size(ngx_str_t *value)
+{
+    off_t  size;
+
+    size = ngx_parse_offset(value);
+
+    return (size > (off_t) NGX_MAX_SIZE_T_VALUE) ? NGX_ERROR : (ssize_t) size;
 }
 
 

@@ -18,6 +18,7 @@
 #include "ngx_http_bigcache.h"
 #include "bigcache_hash.h"
 #include "bigcache_local.h"
+#include "bigcache_memory.h"
 
 
 /*
@@ -32,6 +33,10 @@
 #define NGX_HTTP_BIGCACHE_SHARE_MAX       (1024 * 1024)
 
 
+static ngx_http_bigcache_zone_t *ngx_http_bigcache_zone_former(
+    ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone);
+static void ngx_http_bigcache_zone_say(ngx_http_bigcache_zone_t *zone,
+    ngx_log_t *log);
 static void ngx_http_bigcache_init_pages(ngx_slab_pool_t *shpool,
     ngx_http_bigcache_shm_t *shm);
 static void *ngx_http_bigcache_share(ngx_slab_pool_t *shpool, size_t share,
@@ -80,6 +85,87 @@ ngx_http_bigcache_zone_create(ngx_conf_t *cf)
 }
 
 
+/*
+ * nginx keeps a zone at a reload only if its size is the same.  The memory of
+ * the machine, the limit of its control group and the number of stores may be
+ * others by then, so what was chosen once stays.
+ */
+
+void
+ngx_http_bigcache_zone_sizes(ngx_conf_t *cf, ngx_array_t *zones)
+{
+    size_t                      size;
+    unsigned                    n;
+    ngx_uint_t                  i;
+    ngx_http_bigcache_zone_t  **zone, *former;
+
+    zone = zones->elts;
+    n = 0;
+
+    for (i = 0; i < zones->nelts; i++) {
+        n += zone[i]->sized;
+    }
+
+    if (n == 0) {
+        return;
+    }
+
+    size = bigcache_hot_size(bigcache_memory("", bigcache_memory_machine()), n);
+
+    for (i = 0; i < zones->nelts; i++) {
+
+        if (!zone[i]->sized) {
+            continue;
+        }
+
+        former = ngx_http_bigcache_zone_former(cf, zone[i]);
+
+        zone[i]->shm_zone->shm.size = former ? former->shm_zone->shm.size
+                                             : size;
+    }
+}
+
+
+/* the same zone before the reload, if its size was chosen then, or NULL */
+
+static ngx_http_bigcache_zone_t *
+ngx_http_bigcache_zone_former(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone)
+{
+    ngx_uint_t                 i;
+    ngx_list_part_t           *part;
+    ngx_shm_zone_t            *shm_zone;
+    ngx_http_bigcache_zone_t  *former;
+
+    for (part = &cf->cycle->old_cycle->shared_memory.part;
+         part;
+         part = part->next)
+    {
+        shm_zone = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            /* another build of the module has another tag */
+
+            if (shm_zone[i].tag != &ngx_http_bigcache_module
+                || shm_zone[i].data == NULL
+                || shm_zone[i].shm.name.len != zone->name.len
+                || ngx_strncmp(shm_zone[i].shm.name.data, zone->name.data,
+                               zone->name.len)
+                   != 0)
+            {
+                continue;
+            }
+
+            former = shm_zone[i].data;
+
+            return former->sized ? former : NULL;
+        }
+    }
+
+    return NULL;
+}
+
+
 ngx_int_t
 ngx_http_bigcache_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 {
@@ -122,6 +208,8 @@ ngx_http_bigcache_zone_init(ngx_shm_zone_t *shm_zone, void *data)
         }
 
         zone->shm = shpool->data;
+
+        ngx_http_bigcache_zone_say(zone, shm_zone->shm.log);
     }
 
     zone->conf->store.shared = &zone->shm->shared;
@@ -149,6 +237,36 @@ ngx_http_bigcache_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     zone->conf->store.hot = &zone->hot;
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_bigcache_zone_say(ngx_http_bigcache_zone_t *zone, ngx_log_t *log)
+{
+    const char           *why;
+    bigcache_hot_t        hot;
+    bigcache_hot_stat_t   stat;
+
+    if (ngx_test_config) {
+        return;
+    }
+
+    ngx_memzero(&hot, sizeof(bigcache_hot_t));
+    ngx_memzero(&stat, sizeof(bigcache_hot_stat_t));
+
+    hot.shm = zone->shm->hot;
+
+    if (hot.shm) {
+        bigcache_hot_stat(&hot, &stat);
+    }
+
+    why = zone->sized ? "by the memory of the machine" : "as it is given";
+
+    ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                  "bigcache zone \"%V\" has %Lk, %s, room for the places of "
+                  "%L pages", &zone->name,
+                  (int64_t) zone->shm_zone->shm.size / 1024, why,
+                  (int64_t) stat.room);
 }
 
 

@@ -39,6 +39,21 @@
 #define BIGCACHE_HOT_PURGINGS  64
 
 
+/* the memory of a store by default: a part of all, between these bounds */
+
+#define BIGCACHE_HOT_SHARE     64
+#define BIGCACHE_HOT_LEAST     (16ULL * 1024 * 1024)
+#define BIGCACHE_HOT_MOST      (4ULL * 1024 * 1024 * 1024)
+#define BIGCACHE_HOT_MEGABYTE  (1024ULL * 1024)
+
+/*
+ * The map of used pages has a bit for each so many bytes of the memory in which
+ * a bucket begins that was ever changed.  The others need not be looked at,
+ * which would have the kernel allocate them.
+ */
+#define BIGCACHE_HOT_PAGE      4096
+
+
 /* 32 bytes; a file cache of nginx needs 130 for a key */
 
 typedef struct {
@@ -60,7 +75,8 @@ typedef struct {
 struct bigcache_hot_shm_s {
     uint64_t              seed[2];
     uint64_t              nbuckets;
-    uint8_t               pad[40];
+    uint64_t              used;       /* offset of the map of used pages */
+    uint8_t               pad[32];
 
     /* read by each request, seldom changed */
     _Atomic uint64_t      all;        /* changes of all keys */
@@ -81,6 +97,10 @@ struct bigcache_hot_shm_s {
 
 static bigcache_hot_bucket_t *bigcache_hot_bucket(bigcache_hot_shm_t *shm,
     uint64_t hash);
+static void bigcache_hot_use(bigcache_hot_shm_t *shm,
+    bigcache_hot_bucket_t *bucket);
+static int bigcache_hot_used(bigcache_hot_shm_t *shm,
+    bigcache_hot_bucket_t *bucket);
 static int bigcache_hot_valid(bigcache_hot_t *hot, uint64_t *generation);
 static int bigcache_hot_has(bigcache_hot_t *hot, uint64_t generation);
 static void bigcache_hot_begin_anew(bigcache_hot_shm_t *shm);
@@ -99,10 +119,25 @@ _Static_assert(sizeof(bigcache_hot_bucket_t) == 256, "a bucket has 256");
 _Static_assert(sizeof(bigcache_hot_shm_t) % 64 == 0, "buckets are aligned");
 
 
+size_t
+bigcache_hot_size(uint64_t memory, unsigned n)
+{
+    uint64_t  size;
+
+    size = memory / BIGCACHE_HOT_SHARE;
+    size = (size < BIGCACHE_HOT_MOST) ? size : BIGCACHE_HOT_MOST;
+    size /= n ? n : 1;
+    size = (size > BIGCACHE_HOT_LEAST) ? size : BIGCACHE_HOT_LEAST;
+    size = (size < SIZE_MAX / 4) ? size : SIZE_MAX / 4;
+
+    return (size_t) (size - size % BIGCACHE_HOT_MEGABYTE);
+}
+
+
 bigcache_hot_shm_t *
 bigcache_hot_create(void *memory, size_t size, const uint64_t seed[2])
 {
-    size_t               purging;
+    size_t               purging, used;
     unsigned             slots;
     bigcache_hot_shm_t  *shm;
 
@@ -110,20 +145,24 @@ bigcache_hot_create(void *memory, size_t size, const uint64_t seed[2])
     slots = (slots < BIGCACHE_HOT_PURGINGS) ? slots : BIGCACHE_HOT_PURGINGS;
 
     purging = bigcache_purging_size(slots);
+    used = (size / BIGCACHE_HOT_PAGE / 64 + 1) * sizeof(uint64_t);
 
     if (size < sizeof(bigcache_hot_shm_t) + sizeof(bigcache_hot_bucket_t)
-               + purging)
+               + purging + used)
     {
         return NULL;
     }
 
     shm = memory;
-    size -= purging;
+    size -= purging + used;
 
     shm->seed[0] = seed[0];
     shm->seed[1] = seed[1];
     shm->nbuckets = (size - sizeof(bigcache_hot_shm_t))
                     / sizeof(bigcache_hot_bucket_t);
+
+    shm->used = sizeof(bigcache_hot_shm_t)
+                + shm->nbuckets * sizeof(bigcache_hot_bucket_t) + purging;
 
     bigcache_purging_init((bigcache_purging_shm_t *)
                           &shm->buckets[shm->nbuckets], slots);
@@ -259,6 +298,8 @@ bigcache_hot_enter(bigcache_hot_t *hot, const bigcache_hot_note_t *note,
     shm = hot->shm;
     bucket = bigcache_hot_bucket(shm, note->hash);
 
+    bigcache_hot_use(shm, bucket);
+
     if (!bigcache_hot_lock(bucket, 0)) {
         return;
     }
@@ -308,6 +349,8 @@ bigcache_hot_begin(bigcache_hot_t *hot, uint64_t hash)
 
     shm = hot->shm;
     bucket = bigcache_hot_bucket(shm, hash);
+
+    bigcache_hot_use(shm, bucket);
 
     atomic_fetch_add(&bucket->changes, BIGCACHE_HOT_CHANGE);
 
@@ -422,6 +465,36 @@ bigcache_hot_bucket(bigcache_hot_shm_t *shm, uint64_t hash)
 }
 
 
+/* before its bucket is changed */
+
+static void
+bigcache_hot_use(bigcache_hot_shm_t *shm, bigcache_hot_bucket_t *bucket)
+{
+    uint64_t           page;
+    _Atomic uint64_t  *used;
+
+    if (!bigcache_hot_used(shm, bucket)) {
+        page = (uint64_t) ((char *) bucket - (char *) shm) / BIGCACHE_HOT_PAGE;
+        used = (_Atomic uint64_t *) ((char *) shm + shm->used);
+
+        atomic_fetch_or(&used[page / 64], 1ULL << page % 64);
+    }
+}
+
+
+static int
+bigcache_hot_used(bigcache_hot_shm_t *shm, bigcache_hot_bucket_t *bucket)
+{
+    uint64_t           page;
+    _Atomic uint64_t  *used;
+
+    page = (uint64_t) ((char *) bucket - (char *) shm) / BIGCACHE_HOT_PAGE;
+    used = (_Atomic uint64_t *) ((char *) shm + shm->used);
+
+    return (atomic_load(&used[page / 64]) >> page % 64) & 1;
+}
+
+
 /*
  * tells whether the memory is valid; *generation is that of the directory then
  */
@@ -472,11 +545,13 @@ bigcache_hot_begin_anew(bigcache_hot_shm_t *shm)
     atomic_store(&shm->all, all);
     atomic_store(&shm->entries, 0);
 
-    /* leaves memory untouched that was never used */
-
     for (i = 0; atomic_load(&shm->opened) && i < shm->nbuckets; i++) {
 
         bucket = &shm->buckets[i];
+
+        if (!bigcache_hot_used(shm, bucket)) {
+            continue;
+        }
 
         if (atomic_load(&bucket->changes) & BIGCACHE_HOT_UNDERWAY) {
             atomic_fetch_and(&bucket->changes, ~BIGCACHE_HOT_UNDERWAY);

@@ -87,6 +87,13 @@ typedef struct {
 
 
 /*
+ * Returns how large the shared memory of a store should be, in bytes, if the
+ * user has not said it.  memory: that of the machine or the container, 0: not
+ * known; n: stores that share it.  The result is a number of megabytes.
+ */
+size_t bigcache_hot_size(uint64_t memory, unsigned n);
+
+/*
  * Makes a hot index of size bytes of zeroed memory, aligned to 64; seed: two
  * random numbers.  Returns NULL if the memory is too small.
  */

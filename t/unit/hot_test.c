@@ -29,6 +29,8 @@
 
 
 #define SIZE       (256 * 1024)
+#define MB         (1024ULL * 1024)
+#define LARGE      (64 * MB)
 #define KEYS       200
 #define PROCESSES  3
 #define READERS    2
@@ -56,6 +58,9 @@ static void test_purge(void);
 static void test_turn(void);
 static void test_evict(void);
 static void test_sizes(void);
+static void test_chosen(void);
+static void test_untouched(void);
+static unsigned resident(u_char *p, size_t size);
 static void test_killed(void);
 static void test_many(void);
 static void many(unsigned n);
@@ -92,6 +97,8 @@ main(void)
     test_turn();
     test_evict();
     test_sizes();
+    test_chosen();
+    test_untouched();
     test_killed();
     test_many();
 
@@ -385,6 +392,111 @@ test_sizes(void)
     }
 
     ok(size > SIZE, "any size will do");
+}
+
+
+static void
+test_chosen(void)
+{
+    size_t    size, last;
+    uint64_t  memory;
+    unsigned  n;
+
+    is_int(bigcache_hot_size(0, 1), 16 * MB, "chosen: memory is not known");
+    is_int(bigcache_hot_size(512 * MB, 1), 16 * MB, "chosen: the least");
+    is_int(bigcache_hot_size(2048 * MB, 1), 32 * MB, "chosen: 2 GB");
+    is_int(bigcache_hot_size(2048 * MB, 2), 16 * MB, "chosen: two of them");
+    is_int(bigcache_hot_size(2048 * MB, 50), 16 * MB, "chosen: fifty");
+    is_int(bigcache_hot_size(2048 * MB, 0), 32 * MB, "chosen: none");
+    is_int(bigcache_hot_size(65536 * MB, 1), 1024 * MB, "chosen: 64 GB");
+    is_int(bigcache_hot_size(1024 * 1024 * MB, 1), 4096 * MB, "chosen: 1 TB");
+    is_int(bigcache_hot_size(1024 * 1024 * MB, 4), 1024 * MB,
+           "chosen: 1 TB, four of them");
+    is_int(bigcache_hot_size(UINT64_MAX, 1), 4096 * MB, "chosen: the most");
+
+    last = 0;
+    n = 0;
+
+    for (memory = 1; memory < 1ULL << 42; memory += memory / 3 + 1) {
+        size = bigcache_hot_size(memory, 3);
+        n += (size < last || size % MB);
+        last = size;
+    }
+
+    is_int(n, 0, "chosen: whole megabytes, more of more memory");
+}
+
+
+/* memory that was not used costs nothing, whoever owns the directory */
+
+static void
+test_untouched(void)
+{
+    u_char                *p;
+    unsigned               i, before;
+    bigcache_str_t         k;
+    bigcache_hot_note_t    n;
+
+    p = mmap(NULL, LARGE, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_ANONYMOUS,
+             -1, 0);
+
+    hot.shm = bigcache_hot_create(p, LARGE, seed);
+    bigcache_hot_open(&hot, 0, 1);
+    atomic_store(&model->generation, 1);
+    atomic_store(&hot.generation, &model->generation);
+
+    for (i = 0; i < 100; i++) {
+        look(i, 1);
+    }
+
+    /* the owner is killed during a change */
+
+    k = key(1000);
+    (void) bigcache_hot_begin(&hot, bigcache_hot_hash(&hot, &k));
+
+    before = resident(p, LARGE);
+    ok(before > 90 && before < 130, "untouched: %u pages are used", before);
+
+    bigcache_hot_open(&hot, 0, 2);
+    atomic_store(&model->generation, 2);
+
+    is_int(resident(p, LARGE), before, "untouched: nor does the next owner");
+
+    note(1000, &n);
+    ok(n.generation == 2, "untouched: no change is under way");
+    is_int(find(1), 0, "untouched: nothing is found");
+    look(1, 2);
+    is_int(find(1), 1, "untouched: until it is entered");
+
+    (void) munmap(p, LARGE);
+}
+
+
+/* pages of memory that the kernel has allocated */
+
+static unsigned
+resident(u_char *p, size_t size)
+{
+    size_t    i, n;
+    unsigned  pages;
+    u_char   *vec;
+
+    n = size / (size_t) sysconf(_SC_PAGESIZE);
+    vec = malloc(n);
+    pages = 0;
+
+    if (vec == NULL || mincore(p, size, vec) == -1) {
+        perror("mincore");
+        exit(2);
+    }
+
+    for (i = 0; i < n; i++) {
+        pages += vec[i] & 1;
+    }
+
+    free(vec);
+
+    return pages;
 }
 
 
