@@ -31,7 +31,7 @@ sub moved {
 
 sub hot {
     my ($entries, $hits) = @_;
-    my $bytes = 32 * $entries;
+    my $bytes = 24 * $entries;
 
     $t->get('/stat')->body =~ /("room":[1-9]\d*)/ or return 'no room';
 

@@ -14,7 +14,7 @@
 #include "bigcache_siphash.h"
 
 
-#define BIGCACHE_HOT_SLOTS     7
+#define BIGCACHE_HOT_SLOTS     9
 
 /* how often an entry in use is spared before it is dropped */
 
@@ -54,13 +54,31 @@
 #define BIGCACHE_HOT_PAGE      4096
 
 
-/* 32 bytes; a file cache of nginx needs 130 for a key */
+/*
+ * An entry is three words, or 24 bytes; a file cache of nginx needs 130 bytes
+ * for a key.  Each word has 12 bits of the hash and a number of 52 bits: the
+ * version and the segment, which are times in microseconds, and the place.
+ * Where there is no page, the numbers of the last two are the hash itself.
+ */
+#define BIGCACHE_HOT_TAG       12
+#define BIGCACHE_HOT_TAGS      ((1ULL << BIGCACHE_HOT_TAG) - 1)
+#define BIGCACHE_HOT_NUMBER    (UINT64_MAX >> BIGCACHE_HOT_TAG)
+
+/* bits of the size in the place; the rest is the offset / ALIGN */
+
+#define BIGCACHE_HOT_SIZE      21
+#define BIGCACHE_HOT_SIZES     ((1ULL << BIGCACHE_HOT_SIZE) - 1)
+
+/* the words of a hash in an entry */
+
+#define bigcache_hot_tag(hash)    ((hash) % BIGCACHE_HOT_TAGS + 1)
+#define bigcache_hot_tag1(hash)   ((hash) >> 12 & BIGCACHE_HOT_TAGS)
+#define bigcache_hot_tag2(hash)   ((hash) >> 24 & BIGCACHE_HOT_TAGS)
+
 
 typedef struct {
-    _Atomic uint64_t   hash;        /* 0: none */
-    _Atomic uint64_t   version;
-    _Atomic uint64_t   segment;
-    _Atomic uint64_t   place;       /* offset / ALIGN << 32 | size */
+    _Atomic uint64_t     segment;
+    _Atomic uint64_t     place;
 } bigcache_hot_slot_t;
 
 typedef struct {
@@ -68,7 +86,11 @@ typedef struct {
     _Atomic uint64_t     all;       /* to which its slots belong */
     bigcache_pidlock_t   lock;      /* of the process changing the slots */
     _Atomic uint32_t     seq;       /* odd while they are being changed */
-    _Atomic uint8_t      ages[BIGCACHE_HOT_SLOTS + 1];
+    _Atomic uint8_t      ages[16];
+
+    /* together, so that a search needs few lines of the CPU's cache */
+
+    _Atomic uint64_t     versions[BIGCACHE_HOT_SLOTS];  /* 0: none */
     bigcache_hot_slot_t  slots[BIGCACHE_HOT_SLOTS];
 } bigcache_hot_bucket_t;
 
@@ -89,7 +111,7 @@ struct bigcache_hot_shm_s {
 
     _Atomic uint64_t      hits;
     _Atomic int64_t       entries;
-    uint8_t               pad2[48];
+    uint8_t               pad2[112];
 
     bigcache_hot_bucket_t buckets[];
 };
@@ -107,16 +129,17 @@ static void bigcache_hot_begin_anew(bigcache_hot_shm_t *shm);
 static unsigned bigcache_hot_slot(bigcache_hot_bucket_t *bucket,
     uint64_t hash);
 static unsigned bigcache_hot_victim(bigcache_hot_bucket_t *bucket);
-static void bigcache_hot_store(bigcache_hot_slot_t *slot, uint64_t hash,
-    const bigcache_hot_entry_t *entry);
+static int bigcache_hot_load(bigcache_hot_bucket_t *bucket, unsigned i,
+    uint64_t hash, bigcache_hot_entry_t *entry);
+static void bigcache_hot_store(bigcache_hot_bucket_t *bucket, unsigned i,
+    uint64_t hash, const bigcache_hot_entry_t *entry);
 static int bigcache_hot_lock(bigcache_hot_bucket_t *bucket, int wait);
 static void bigcache_hot_unlock(bigcache_hot_bucket_t *bucket);
 static void bigcache_hot_empty(bigcache_hot_bucket_t *bucket);
 
 
-_Static_assert(sizeof(bigcache_hot_slot_t) == 32, "a slot has 32 bytes");
 _Static_assert(sizeof(bigcache_hot_bucket_t) == 256, "a bucket has 256");
-_Static_assert(sizeof(bigcache_hot_shm_t) % 64 == 0, "buckets are aligned");
+_Static_assert(sizeof(bigcache_hot_shm_t) == 256, "buckets are aligned");
 
 
 size_t
@@ -199,11 +222,11 @@ int
 bigcache_hot_find(bigcache_hot_t *hot, uint64_t hash,
     bigcache_hot_entry_t *entry)
 {
+    int                     found;
     unsigned                i;
     uint32_t                seq;
-    uint64_t                all, generation, place;
+    uint64_t                all, generation;
     bigcache_hot_shm_t     *shm;
-    bigcache_hot_slot_t    *slot;
     bigcache_hot_bucket_t  *bucket;
 
     shm = hot->shm;
@@ -230,16 +253,9 @@ bigcache_hot_find(bigcache_hot_t *hot, uint64_t hash,
         return 0;
     }
 
-    slot = &bucket->slots[i];
+    found = bigcache_hot_load(bucket, i, hash, entry);
 
-    entry->version = atomic_load(&slot->version);
-    entry->segment = atomic_load(&slot->segment);
-    place = atomic_load(&slot->place);
-
-    entry->offset = (place >> 32) * BIGCACHE_HOT_ALIGN;
-    entry->size = place & UINT32_MAX;
-
-    if (atomic_load(&bucket->seq) != seq) {
+    if (!found || atomic_load(&bucket->seq) != seq) {
         return 0;
     }
 
@@ -289,8 +305,11 @@ bigcache_hot_enter(bigcache_hot_t *hot, const bigcache_hot_note_t *note,
     bigcache_hot_bucket_t  *bucket;
 
     if (note->generation == 0
-        || entry->size > UINT32_MAX
-        || entry->offset / BIGCACHE_HOT_ALIGN > UINT32_MAX)
+        || entry->version > BIGCACHE_HOT_NUMBER
+        || entry->segment > BIGCACHE_HOT_NUMBER
+        || entry->size > BIGCACHE_HOT_SIZES
+        || entry->offset / BIGCACHE_HOT_ALIGN
+           > BIGCACHE_HOT_NUMBER >> BIGCACHE_HOT_SIZE)
     {
         return;
     }
@@ -324,12 +343,12 @@ bigcache_hot_enter(bigcache_hot_t *hot, const bigcache_hot_note_t *note,
         if (i == BIGCACHE_HOT_SLOTS) {
             i = bigcache_hot_victim(bucket);
 
-            if (atomic_load(&bucket->slots[i].hash) == 0) {
+            if (atomic_load(&bucket->versions[i]) == 0) {
                 atomic_fetch_add(&shm->entries, 1);
             }
         }
 
-        bigcache_hot_store(&bucket->slots[i], note->hash, entry);
+        bigcache_hot_store(bucket, i, note->hash, entry);
 
         /* keys without a page may come by the million, each only once */
 
@@ -365,7 +384,7 @@ bigcache_hot_begin(bigcache_hot_t *hot, uint64_t hash)
     i = bigcache_hot_slot(bucket, hash);
 
     if (i != BIGCACHE_HOT_SLOTS) {
-        atomic_store(&bucket->slots[i].hash, 0);
+        atomic_store(&bucket->versions[i], 0);
 
         if (atomic_load(&bucket->all) == atomic_load(&shm->all)) {
             atomic_fetch_sub(&shm->entries, 1);
@@ -449,7 +468,7 @@ bigcache_hot_stat(bigcache_hot_t *hot, bigcache_hot_stat_t *stat)
 
     stat->room = hot->shm->nbuckets * BIGCACHE_HOT_SLOTS;
     stat->entries = (entries > 0) ? (uint64_t) entries : 0;
-    stat->bytes = stat->entries * sizeof(bigcache_hot_slot_t);
+    stat->bytes = stat->entries * 3 * sizeof(uint64_t);
     stat->hits = atomic_load(&hot->shm->hits);
 }
 
@@ -573,10 +592,25 @@ bigcache_hot_begin_anew(bigcache_hot_shm_t *shm)
 static unsigned
 bigcache_hot_slot(bigcache_hot_bucket_t *bucket, uint64_t hash)
 {
-    unsigned  i;
+    unsigned              i;
+    uint64_t              tag;
+    bigcache_hot_slot_t  *slot;
+
+    tag = bigcache_hot_tag(hash);
 
     for (i = 0; i < BIGCACHE_HOT_SLOTS; i++) {
-        if (atomic_load(&bucket->slots[i].hash) == hash) {
+
+        if ((atomic_load(&bucket->versions[i]) & BIGCACHE_HOT_TAGS) != tag) {
+            continue;
+        }
+
+        slot = &bucket->slots[i];
+
+        if ((atomic_load(&slot->segment) & BIGCACHE_HOT_TAGS)
+            == bigcache_hot_tag1(hash)
+            && (atomic_load(&slot->place) & BIGCACHE_HOT_TAGS)
+               == bigcache_hot_tag2(hash))
+        {
             break;
         }
     }
@@ -600,7 +634,7 @@ bigcache_hot_victim(bigcache_hot_bucket_t *bucket)
 
     for (i = 0; i < BIGCACHE_HOT_SLOTS; i++) {
 
-        if (atomic_load(&bucket->slots[i].hash) == 0) {
+        if (atomic_load(&bucket->versions[i]) == 0) {
             return i;
         }
 
@@ -621,15 +655,61 @@ bigcache_hot_victim(bigcache_hot_bucket_t *bucket)
 }
 
 
+/*
+ * Returns 0 if the entry is that of another key.  If there is a page, the 36
+ * bits of the hash are enough: whoever reads it compares the key.
+ */
+
+static int
+bigcache_hot_load(bigcache_hot_bucket_t *bucket, unsigned i, uint64_t hash,
+    bigcache_hot_entry_t *entry)
+{
+    uint64_t  segment, place;
+
+    entry->version = atomic_load(&bucket->versions[i]) >> BIGCACHE_HOT_TAG;
+
+    segment = atomic_load(&bucket->slots[i].segment) >> BIGCACHE_HOT_TAG;
+    place = atomic_load(&bucket->slots[i].place) >> BIGCACHE_HOT_TAG;
+
+    if (entry->version == 0) {
+        entry->segment = 0;
+        entry->offset = 0;
+        entry->size = 0;
+
+        return segment == hash >> BIGCACHE_HOT_TAG
+               && place == (hash & BIGCACHE_HOT_TAGS);
+    }
+
+    entry->segment = segment;
+    entry->offset = (place >> BIGCACHE_HOT_SIZE) * BIGCACHE_HOT_ALIGN;
+    entry->size = place & BIGCACHE_HOT_SIZES;
+
+    return 1;
+}
+
+
 static void
-bigcache_hot_store(bigcache_hot_slot_t *slot, uint64_t hash,
+bigcache_hot_store(bigcache_hot_bucket_t *bucket, unsigned i, uint64_t hash,
     const bigcache_hot_entry_t *entry)
 {
-    atomic_store(&slot->hash, hash);
-    atomic_store(&slot->version, entry->version);
-    atomic_store(&slot->segment, entry->segment);
-    atomic_store(&slot->place, entry->offset / BIGCACHE_HOT_ALIGN << 32
-                          | entry->size);
+    uint64_t  segment, place;
+
+    if (entry->version) {
+        segment = entry->segment;
+        place = entry->offset / BIGCACHE_HOT_ALIGN << BIGCACHE_HOT_SIZE
+                | entry->size;
+
+    } else {
+        segment = hash >> BIGCACHE_HOT_TAG;
+        place = hash & BIGCACHE_HOT_TAGS;
+    }
+
+    atomic_store(&bucket->versions[i],
+                 entry->version << BIGCACHE_HOT_TAG | bigcache_hot_tag(hash));
+    atomic_store(&bucket->slots[i].segment,
+                 segment << BIGCACHE_HOT_TAG | bigcache_hot_tag1(hash));
+    atomic_store(&bucket->slots[i].place,
+                 place << BIGCACHE_HOT_TAG | bigcache_hot_tag2(hash));
 }
 
 
@@ -670,7 +750,7 @@ bigcache_hot_empty(bigcache_hot_bucket_t *bucket)
     unsigned  i;
 
     for (i = 0; i < BIGCACHE_HOT_SLOTS; i++) {
-        atomic_store(&bucket->slots[i].hash, 0);
+        atomic_store(&bucket->versions[i], 0);
         atomic_store(&bucket->ages[i], 0);
     }
 }

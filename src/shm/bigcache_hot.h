@@ -62,7 +62,7 @@ typedef struct {
     _Atomic uint64_t                   place;
 } bigcache_hot_t;
 
-/* where a page is; if its version is 0, there is none */
+/* where a page is; if its version is 0, there is none, and all else is 0 */
 
 typedef struct {
     uint64_t          version;
