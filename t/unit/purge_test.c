@@ -40,6 +40,7 @@ static void test_large(void);
 static void test_list(void);
 static void test_purge(void);
 static void test_replaced(void);
+static void test_gap(void);
 static void test_left(void);
 static void test_repaired(void);
 static void test_soft(void);
@@ -103,6 +104,7 @@ main(void)
     test_list();
     test_purge();
     test_replaced();
+    test_gap();
     test_left();
     test_repaired();
     test_soft();
@@ -298,6 +300,35 @@ test_replaced(void)
     is_int(purge(store, by_tag("blue")), 1, "by its own tag");
     stop(store);
     is_int(names(BIGCACHE_NAMES_TAG), 0, "no name is left");
+}
+
+
+/*
+ * A power cut has lost an earlier write of the key, with the name of its tag,
+ * in the log that LevelDB had before this one.
+ */
+
+static void
+test_gap(void)
+{
+    bigcache_store_t  *store;
+
+    fresh();
+    store = start();
+    (void) put(store, "1", "red", 0);
+    stop(store);
+
+    unname(0);
+
+    store = start();
+    (void) put(store, "1", "red", 0);
+    stop(store);
+    is_int(names(BIGCACHE_NAMES_TAG), 1, "each write has the names of tags");
+
+    store = start();
+    is_int(purge(store, by_tag("red")), 1, "so that a purge finds the page");
+    ok(!live(store, "1"), "and removes it");
+    stop(store);
 }
 
 

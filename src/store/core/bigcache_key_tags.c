@@ -69,15 +69,22 @@ bigcache_key_tags_changes(bigcache_change_t *changes, u_char **names,
     unsigned             n;
     bigcache_key_tags_t  before, after;
 
-    static const bigcache_str_t  empty = bigcache_string("");
+    static const bigcache_str_t       empty = bigcache_string("");
+    static const bigcache_key_tags_t  none;
 
     bigcache_key_tags_collect(&before, old);
     bigcache_key_tags_collect_bytes(&after, value);
 
     n = bigcache_key_tags_differ(changes, names, key, &before, &after, NULL);
 
-    return n + bigcache_key_tags_differ(changes + n, names, key, &after,
-                                        &before, &empty);
+    /*
+     * Also those that are there: LevelDB begins a new log from time to time,
+     * and a power cut may keep this write and lose an earlier one that was in
+     * the log before.  A record must not come back without its names.
+     */
+
+    return n + bigcache_key_tags_differ(changes + n, names, key, &after, &none,
+                                        &empty);
 }
 
 
