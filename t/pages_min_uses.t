@@ -46,10 +46,21 @@ $t->conf(location => 'bigcache_pages off;', http => 'proxy_http_version 1.1;'
 sub ask { return $t->request_to(2, 'GET', $_[0], undef, @_[1 .. $#_]) }
 sub status { return ask(@_)->header('X-Status') }
 
+# the names of fields of a page are stored before its first variant, so that a
+# request in between may be the first one for the variant, and is passed
+
+my $early = 0;
+
 sub becomes_hit {
     my @request = @_;
 
-    ok $t->wait_for(sub { status(@request) eq 'HIT' }), "@request: then a hit";
+    ok $t->wait_for(sub {
+        my $status = status(@request);
+
+        $early += $status eq 'PASS';
+
+        return $status eq 'HIT';
+    }), "@request: then a hit";
 }
 
 ask('/warm');
@@ -101,7 +112,8 @@ becomes_hit('/a');
 
 my ($passed) = $t->get('/metrics')->body =~
     /^bigcache_pages_passed_total\{reason="rare"\} (\d+)$/m;
-is $passed, 13, 'the metrics count them';
+ok $passed >= 13 && $passed <= 13 + $early, 'the metrics count them'
+    or diag "$passed were passed, $early of them early";
 
 # uses are remembered by all workers, and through a reload
 
