@@ -70,9 +70,13 @@ bigcache_previous_carry_locked(bigcache_store_t *store,
         first.flags = 0;
     }
 
-    if (record->written > store->cuts[bigcache_key_read_slot(key)]) {
-
-        /* no round is under way, or this record is later than its cut */
+    if (record->written > store->cuts[bigcache_key_read_slot(key)]
+        && record->written > atomic_load(&store->opened))
+    {
+        /*
+         * No round is under way, or this record is later than its cut.  One of
+         * an earlier opening may be durable, though that is not known.
+         */
 
         return BIGCACHE_OK;
     }
