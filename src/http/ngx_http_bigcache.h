@@ -16,6 +16,7 @@
  *     body       the request body, for operations that store it
  *     task       posts the operation, resumes the request
  *     turn       lets long operations wait for each other before that
+ *     batch      lets a thread run several short operations
  *     gauges     another way into a thread and back, which does not wait long
  *     job        likewise for what no request waits for to its end
  *     status     notes and counts what came of the operation
@@ -88,10 +89,14 @@ typedef struct {
 } ngx_http_bigcache_shm_t;
 
 
-/* the turns of long operations in a pool of threads, in a worker process */
+typedef struct ngx_http_bigcache_batch_s  ngx_http_bigcache_batch_t;
+
+
+/* the operations in a pool of threads, in a worker process */
 
 typedef struct {
-    ngx_queue_t                       waiting;    /* for a turn */
+    ngx_http_bigcache_batch_t        *batch;      /* of short ones */
+    ngx_queue_t                       waiting;    /* long ones, for a turn */
     ngx_uint_t                        nwaiting;
     ngx_uint_t                        taken;      /* turns */
     _Atomic ngx_uint_t                threads;    /* that ever ran one */
@@ -321,7 +326,7 @@ ngx_int_t ngx_http_bigcache_job_post(ngx_http_bigcache_job_t *job);
 /* returns a pool without known threads, or NULL if out of memory */
 
 ngx_http_bigcache_pool_t *ngx_http_bigcache_turn_create_pool(
-    ngx_pool_t *memory);
+    ngx_pool_t *memory, ngx_thread_pool_t *thread_pool);
 
 /* counts the calling thread as one of the pool */
 
@@ -342,6 +347,22 @@ ngx_int_t ngx_http_bigcache_turn_take(ngx_http_bigcache_pool_t *pool,
  */
 
 void ngx_http_bigcache_turn_end(ngx_http_bigcache_turn_t *turn);
+
+
+/* batch: short operations that a thread runs one after the other */
+
+/* returns NULL if out of memory */
+
+ngx_http_bigcache_batch_t *ngx_http_bigcache_batch_create(ngx_pool_t *memory,
+    ngx_thread_pool_t *thread_pool);
+
+/*
+ * Posts a task, as ngx_thread_task_post() does.  The handler of its event may
+ * be called with ev->error set: then the queue of the thread pool was full, and
+ * the task was not run.
+ */
+ngx_int_t ngx_http_bigcache_batch_post(ngx_http_bigcache_batch_t *batch,
+    ngx_thread_task_t *task);
 
 
 /* send: all return what the request must be finalized with */

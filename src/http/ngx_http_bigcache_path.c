@@ -511,7 +511,7 @@ ngx_http_bigcache_path_share_pool(ngx_conf_t *cf, ngx_array_t *zones,
         }
     }
 
-    return ngx_http_bigcache_turn_create_pool(cf->pool);
+    return ngx_http_bigcache_turn_create_pool(cf->pool, thread_pool);
 }
 
 

@@ -52,6 +52,8 @@ static ngx_int_t ngx_http_bigcache_wait(ngx_http_request_t *r,
     ngx_thread_task_t *task);
 static ngx_int_t ngx_http_bigcache_run(ngx_http_request_t *r,
     ngx_thread_task_t *task);
+static ngx_int_t ngx_http_bigcache_run_post(ngx_http_bigcache_ctx_t *ctx,
+    ngx_thread_task_t *task);
 static ngx_int_t ngx_http_bigcache_busy(ngx_http_bigcache_ctx_t *ctx,
     const char *reason);
 static void ngx_http_bigcache_task_handler(void *data, ngx_log_t *log);
@@ -74,6 +76,10 @@ typedef struct {
     ngx_http_bigcache_turn_t   turn;
     unsigned                   waiting:1;   /* for its turn */
 } ngx_http_bigcache_task_t;
+
+
+static const char  ngx_http_bigcache_full[] =
+                                       "too many requests wait for the disk";
 
 
 ngx_int_t
@@ -200,14 +206,13 @@ ngx_http_bigcache_run(ngx_http_request_t *r, ngx_thread_task_t *task)
     ctx = bt->ctx;
 
     if (r->main->blocked >= NGX_HTTP_BIGCACHE_TASKS
-        || ngx_thread_task_post(ctx->zone->thread_pool, task) != NGX_OK)
+        || ngx_http_bigcache_run_post(ctx, task) != NGX_OK)
     {
         /* if the queue of the pool is full, the pool has logged that */
 
         ngx_http_bigcache_turn_end(&bt->turn);
 
-        return ngx_http_bigcache_busy(ctx,
-                                      "too many requests wait for the disk");
+        return ngx_http_bigcache_busy(ctx, ngx_http_bigcache_full);
     }
 
     ngx_add_timer(&task->event, NGX_HTTP_BIGCACHE_TASK_TIME);
@@ -218,6 +223,20 @@ ngx_http_bigcache_run(ngx_http_request_t *r, ngx_thread_task_t *task)
     ngx_http_bigcache_waits(ctx, 1);
 
     return NGX_OK;
+}
+
+
+/* what may write, or take long, has a thread of its own */
+
+static ngx_int_t
+ngx_http_bigcache_run_post(ngx_http_bigcache_ctx_t *ctx,
+    ngx_thread_task_t *task)
+{
+    if (ctx->op.brief && (ctx->route->flags & NGX_HTTP_BIGCACHE_READS)) {
+        return ngx_http_bigcache_batch_post(ctx->zone->pool->batch, task);
+    }
+
+    return ngx_thread_task_post(ctx->zone->thread_pool, task);
 }
 
 
@@ -286,6 +305,10 @@ ngx_http_bigcache_task_event_handler(ngx_event_t *ev)
     }
 
     ngx_http_bigcache_turn_end(&bt->turn);
+
+    if (ev->error) {
+        (void) ngx_http_bigcache_busy(ctx, ngx_http_bigcache_full);
+    }
 
     r->main->blocked--;
     r->aio = 0;

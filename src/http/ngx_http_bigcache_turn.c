@@ -35,12 +35,18 @@ static ngx_uint_t ngx_http_bigcache_turn_free(ngx_http_bigcache_pool_t *pool);
 
 
 ngx_http_bigcache_pool_t *
-ngx_http_bigcache_turn_create_pool(ngx_pool_t *memory)
+ngx_http_bigcache_turn_create_pool(ngx_pool_t *memory,
+    ngx_thread_pool_t *thread_pool)
 {
     ngx_http_bigcache_pool_t  *pool;
 
     pool = ngx_pcalloc(memory, sizeof(ngx_http_bigcache_pool_t));
     if (pool == NULL) {
+        return NULL;
+    }
+
+    pool->batch = ngx_http_bigcache_batch_create(memory, thread_pool);
+    if (pool->batch == NULL) {
         return NULL;
     }
 
