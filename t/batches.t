@@ -26,7 +26,22 @@ local $ENV{SLOW} = $t->dir . '/slow';
 # a zone that knows few of the keys
 
 $t->conf(main => 'worker_processes 1; env SLOW; thread_pool many threads=16;',
-    size => '64k', path => 'thread_pool=many')->start;
+    size => '64k', path => 'thread_pool=many',
+    server => q{
+        location /site/ {
+            bigcache_pages main;
+            bigcache_lookup_timeout 60s;
+            add_header X-Status $bigcache_status always;
+            proxy_pass http://127.0.0.1:%%PORT_1%%;
+        }
+    },
+    servers => q{
+        server {
+            listen 127.0.0.1:%%PORT_1%%;
+            add_header Cache-Control max-age=600;
+            return 200 "page $uri";
+        }
+    })->start;
 
 
 sub body { return "page $_[0] " . 'x' x ($_[0] % 700) }
@@ -107,6 +122,48 @@ for my $round (1 .. 20) {
 }
 
 is_deeply \@wrong, [], 'some clients leave';
+
+# pages of an upstream
+
+sub site { return "/site/$_[0]" }
+
+for my $first (map { $_ * CONNECTIONS } 0 .. 9) {
+    $c[$_]->send_request('GET', site($first + $_)) for 0 .. $#c;
+    $c[$_]->response('GET') for 0 .. $#c;
+}
+
+$t->wait_for(sub { $t->count == KEYS + 10 * CONNECTIONS });
+
+my %status;
+
+for my $round (0 .. 19) {
+    my @n = map { ($round * CONNECTIONS / 2 + $_) % (10 * CONNECTIONS) }
+        0 .. $#c;
+
+    $c[$_]->send_request('GET', site($n[$_])) for 0 .. $#c;
+
+    for my $i (0 .. $#c) {
+        my $r = $c[$i]->response('GET');
+
+        $status{ $r->header('X-Status') }++;
+        push @wrong, $n[$i] if $r->body ne 'page ' . site($n[$i]);
+    }
+}
+
+is_deeply \@wrong, [], 'pages: each has the answer to its own request';
+is_deeply \%status, { HIT => 20 * CONNECTIONS }, 'pages: all are hits';
+
+$t->write_file('slow', SLOW_MS);
+$begin = time;
+
+$c[$_]->send_request('GET', site($_ * 7 + 1)) for 1 .. SLOW;
+
+is scalar(grep { $c[$_]->response('GET')->header('X-Status') eq 'HIT' }
+    1 .. SLOW), SLOW, 'pages: the disk is slow';
+cmp_ok time - $begin, '<', SLOW * SLOW_MS / 1000,
+    'pages: they wait for it at the same time';
+
+unlink $t->dir . '/slow';
 
 ok $t->stop, 'stops';
 

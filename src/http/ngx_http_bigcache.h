@@ -191,6 +191,7 @@ struct ngx_http_bigcache_job_s {
     void                            (*done)(ngx_http_bigcache_job_t *job);
     ngx_http_bigcache_turn_t          turn;
     unsigned                          large:1;
+    unsigned                          brief:1;    /* a read: may share a task */
     unsigned                          waiting:1;  /* for its turn */
     unsigned                          failed:1;
 };
@@ -315,8 +316,9 @@ ngx_int_t ngx_http_bigcache_gauges(ngx_http_request_t *r,
 /*
  * job: posts a job, whose zone, run and done the caller must set, and whose
  * memory must stay until done is called.  If large is set, it waits for a turn
- * as long operations do.  Returns NGX_OK; or NGX_BUSY if a queue is full: then
- * neither run nor done is called.
+ * as long operations do.  If brief is set, a thread may run it after others, as
+ * short reads.  Returns NGX_OK; or NGX_BUSY if a queue is full: then neither
+ * run nor done is called.
  */
 ngx_int_t ngx_http_bigcache_job_post(ngx_http_bigcache_job_t *job);
 

@@ -23,6 +23,7 @@
 
 
 static ngx_int_t ngx_http_bigcache_job_run(ngx_http_bigcache_job_t *job);
+static ngx_int_t ngx_http_bigcache_job_run_post(ngx_http_bigcache_job_t *job);
 static void ngx_http_bigcache_job_handler(void *data, ngx_log_t *log);
 static void ngx_http_bigcache_job_event_handler(ngx_event_t *ev);
 
@@ -68,7 +69,7 @@ ngx_http_bigcache_job_post(ngx_http_bigcache_job_t *job)
 static ngx_int_t
 ngx_http_bigcache_job_run(ngx_http_bigcache_job_t *job)
 {
-    if (ngx_thread_task_post(job->zone->thread_pool, &job->task) != NGX_OK) {
+    if (ngx_http_bigcache_job_run_post(job) != NGX_OK) {
 
         /* the queue of the pool is full, which the pool has logged */
 
@@ -79,6 +80,18 @@ ngx_http_bigcache_job_run(ngx_http_bigcache_job_t *job)
     ngx_add_timer(&job->task.event, NGX_HTTP_BIGCACHE_JOB_TIME);
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_bigcache_job_run_post(ngx_http_bigcache_job_t *job)
+{
+    if (job->brief) {
+        return ngx_http_bigcache_batch_post(job->zone->pool->batch,
+                                            &job->task);
+    }
+
+    return ngx_thread_task_post(job->zone->thread_pool, &job->task);
 }
 
 
@@ -127,6 +140,8 @@ ngx_http_bigcache_job_event_handler(ngx_event_t *ev)
     }
 
     ngx_http_bigcache_turn_end(&job->turn);
+
+    job->failed |= ev->error;
 
     job->done(job);
 }

@@ -202,6 +202,13 @@ ngx_http_bigcache_page_lookup_post(ngx_http_request_t *r,
     lookup->job.zone = ctx->conf->zone;
     lookup->job.run = ngx_http_bigcache_page_lookup_run;
     lookup->job.done = ngx_http_bigcache_page_lookup_done;
+    lookup->job.brief = 1;
+
+    /* in case that the queue of threads is full */
+
+    lookup->rc = BIGCACHE_UNAVAILABLE;
+    bigcache_page_clear(&lookup->page);
+
     lookup->ctx = ctx;
     lookup->key.data = lookup->data;
     lookup->key.len = ctx->key.len;
