@@ -207,8 +207,10 @@ all=1 most=3 quiet=13 p50=19 p99=20 p999=21
     for server in $servers; do
         printf '%-10s %10.0f %14.0f %10s %10s %10s %10s\n' "$server" \
             "$(of "$server" $all)" "$(of "$server" $most)" \
-            "$(of "$server" $quiet)" "$(of "$server" $p50)" \
-            "$(of "$server" $p99)" "$(of "$server" $p999)"
+            "$(three "$(of "$server" $quiet)")" \
+            "$(three "$(of "$server" $p50)")" \
+            "$(three "$(of "$server" $p99)")" \
+            "$(three "$(of "$server" $p999)")"
     done
 } | tee "$top/bench/results/disk.txt"
 

@@ -740,7 +740,7 @@ row() {
 
     for what in "${@:4}"; do
         value=$(of "$2" "$3" "$what")
-        printf ' %11s' "${value:--}"
+        printf ' %11s' "$(three "${value:--}")"
     done
 
     echo

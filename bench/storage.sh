@@ -80,7 +80,8 @@ pss() {
 }
 
 line() {
-    printf '%-44s %14s   %s\n' "$@"
+    printf '%-44s %14s   %s\n' "$1" "$(three "$2")" "$3"
+# line WHAT VALUE TEXT
 }
 
 post_of_pages() {
@@ -245,7 +246,7 @@ purge() {
         > "$dir/purge"
     wait $!
     during=$(p99_of_wrk)
-    took=$(tail -n 1 "$dir/purge" | sed 's/.*}//')
+    took=$(three "$(tail -n 1 "$dir/purge" | sed 's/.*}//')")
 
     line "purge of $(grep -o '[0-9]* keys' "$dir/purge"), s" "$took" ""
     line "p99 of hits before and meanwhile, ms" "$before" "$during"

@@ -66,7 +66,8 @@ purge() {
 
 # row TEXT P50 P99 RATE
 row() {
-    printf '%-52s %10s %10s %10s\n' "$@"
+    printf '%-52s %10s %10s %10s\n' "$1" "$(three "$2")" "$(three "$3")" \
+        "$(three "$4")"
 }
 
 # two tenths of the pages have a tag, each one of its own; DATA may have them
@@ -134,11 +135,13 @@ data=${DATA:-}
     goal "99th percentile of other hits meanwhile" "afterwards" \
         "$(ratio "$during" "$(p99_of "$quiet")" 1)" "<= 2 x"
     echo
-    echo "answered and in effect, ms: $(awk '{ print $NF * 1000 }' "$dir/async")"
+    echo "answered and in effect, ms:" \
+        "$(three "$(awk '{ print $NF * 1000 }' "$dir/async")")"
     echo "a read of a page with the tag after that: $gone"
     echo "all removed behind the answer, s:" \
-        "$(awk "BEGIN { print ($ended - $began) / 1000000000 }")"
-    echo "answered with the number of pages: $(cat "$dir/sync") s"
+        "$(three "$(awk "BEGIN { print ($ended - $began) / 1000000000 }")")"
+    echo "answered with the number of pages: $(cut -d ' ' -f 1 "$dir/sync")" \
+        "$(three "$(cut -d ' ' -f 2 "$dir/sync")") s"
     echo
 
     row "" "p50 ms" "p99 ms" "hits/s"
@@ -162,7 +165,7 @@ data=${DATA:-}
     done
 
     alone=$(cat "$dir/rate")
-    echo "alone, a second: $alone; resident memory, MB: $(resident)"
+    echo "alone, a second: $(three "$alone"); resident memory, MB: $(resident)"
     goal "purges a second of tags that nobody has, alone" "" \
         "$(printf '%.0f' "$alone")" "1000 /s"
 } | tee "$out"
