@@ -6,7 +6,8 @@
 # with static files (open_file_cache), with gzip_static, with a proxy_cache hit
 # and with PUTs of its own; Varnish; and Redis over its own protocol.  Then the
 # same of bigcache while it is reloaded, compacts, sweeps expired pages, and
-# imports a directory of the original, each beside a quiet time.
+# imports a directory of the original, each beside a quiet time.  Rounds end when
+# that has ended.
 #
 # Requests come at a constant rate (bench/rate.c), and each counts from when it
 # was due.  With one worker the server runs on core 0, and the load on core 1.
@@ -61,7 +62,7 @@ stop_others() {
 trap 'stop_others; cleanup' EXIT
 
 in_background() {
-    taskset -c "$SERVER_CORES" "$@" > "$dir/other.log" 2>&1 &
+    taskset -c "$SERVER_CORES" "$@" >> "$dir/other.log" 2>&1 &
     others+=($!)
 }
 
@@ -355,9 +356,12 @@ under_way() {
     return 1
 }
 
-# points STATE WORKERS: of all works in turn
+# points STATE WORKERS: of all works in turn, as long as that is under way
 points() {
-    local work reloading _
+    local work reloading round
+
+    for round in $(seq "$rounds"); do
+        cp "$tsv" "$dir/tsv.before"
 
     for _ in $(seq "$rounds"); do
         for work in $works; do
@@ -370,6 +374,14 @@ points() {
             point "$2.$1" bigcache "$work" "${most[$work]}"
 
             [ "$1" != reload ] || wait "$reloading"
+
+        if [ "$1" != quiet ] && [ "$1" != reload ] && ! under_way "$1"; then
+            echo "# $2 workers: $1 ended in round $round" >> "$dir/ended"
+
+            # which counts if it is all that there is
+            [ "$round" = 1 ] || mv "$dir/tsv.before" "$tsv"
+            break
+        fi
         done
     done
 }
@@ -392,12 +404,7 @@ cell_upkeep() {
 
             points "$state" "$n"
 
-            case $state in
-            quiet)  continue ;;
-            reload) ;;
-            *)      under_way "$state" ||
-                        echo "$n workers: $state had ended" >> "$dir/ended" ;;
-            esac
+            [ "$state" != quiet ] || continue
 
             stop_nginx
             rm -rf "${dir:?}/$state"
