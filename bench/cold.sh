@@ -11,13 +11,15 @@
 #
 #     ./build.sh bench cold
 #
-# ROUNDS=5 SECONDS_EACH=3 PAGES=100000 MEMORY_MB=1000 in the environment change
+# Takes some 3 minutes.
+#
+# ROUNDS=3 SECONDS_EACH=3 PAGES=100000 MEMORY_MB=1000 in the environment change
 # that.  Needs root, for the cgroup and to empty the page cache.
 
 set -eu
 . "$(dirname "$0")/common"
 
-rounds=${ROUNDS:-5}
+rounds=${ROUNDS:-3}
 seconds=${SECONDS_EACH:-3}
 pages=${PAGES:-100000}
 memory=${MEMORY_MB:-1000}

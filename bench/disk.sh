@@ -8,6 +8,8 @@
 #
 #     ./build.sh bench disk
 #
+# Takes some 4 minutes.
+#
 # The device is a loop device with a file system of its own, throttled by cgroup;
 # whether the limits hold is measured first.  It needs root, and says so and ends
 # if it cannot do this here.

@@ -7,14 +7,16 @@
 #
 #     ./build.sh bench mix
 #
-# KEYS=1000000 ROUNDS=5 SECONDS_EACH=3 in the environment change that.
+# Takes some 3 minutes.
+#
+# KEYS=1000000 ROUNDS=3 SECONDS_EACH=2 in the environment change that.
 
 set -eu
 . "$(dirname "$0")/common"
 
 keys=${KEYS:-1000000}
-rounds=${ROUNDS:-5}
-seconds=${SECONDS_EACH:-3}
+rounds=${ROUNDS:-3}
+seconds=${SECONDS_EACH:-2}
 
 build_programs fill
 
@@ -52,7 +54,7 @@ locations="
 for zone in 1m 16m 64m; do
     ZONE=$zone start_nginx "$dir/data" "$locations"
     wait_for /stat/count
-    load 20 32 -s "$dir/read.lua" "$base" > "$dir/warm"
+    load 10 32 -s "$dir/read.lua" "$base" > "$dir/warm"
 
     for round in $(seq "$rounds"); do
         for work in read mix; do

@@ -9,13 +9,15 @@
 #
 #     ./build.sh bench pages
 #
+# Takes some 9 minutes.
+#
 # In the environment, with their defaults:
 #
 #     CELLS="hit miss crowd mix memory"     what is measured
 #     PEERS="pages raw rest rest_raw proxy lock varnish varnish_file ats none"
-#     ROUNDS=5 SECONDS_EACH=2 CONNECTIONS=32
+#     ROUNDS=3 SECONDS_EACH=2 CONNECTIONS=32
 #     MISSES=10000      misses of a round
-#     CROWDS=10         crowds of each size
+#     CROWDS=5          crowds of each size
 #     MIX_KEYS=20000 MIX_SECONDS=4
 #     PAGES=200000      pages of 1 KB that are stored for the figures of memory;
 #                       a million take some six minutes more, and 10 GB of disk
@@ -33,11 +35,11 @@ set -eu
 
 cells=${CELLS:-hit miss crowd mix memory}
 peers=${PEERS:-pages raw rest rest_raw proxy lock varnish varnish_file ats none}
-rounds=${ROUNDS:-5}
+rounds=${ROUNDS:-3}
 seconds=${SECONDS_EACH:-2}
 connections=${CONNECTIONS:-32}
 misses=${MISSES:-10000}
-crowds=${CROWDS:-10}
+crowds=${CROWDS:-5}
 mix_keys=${MIX_KEYS:-20000}
 mix_seconds=${MIX_SECONDS:-4}
 pages=${PAGES:-200000}

@@ -6,14 +6,16 @@
 #
 #     ./build.sh bench peek
 #
-# SIZES="4 16 64 256 1024" ROUNDS=5 SECONDS_EACH=2 in the environment change
+# Takes some 3 minutes.
+#
+# SIZES="4 16 64 256 1024" ROUNDS=3 SECONDS_EACH=2 in the environment change
 # that; sizes are in KB.
 
 set -eu
 . "$(dirname "$0")/common"
 
 sizes=${SIZES:-4 16 64 256 1024}
-rounds=${ROUNDS:-5}
+rounds=${ROUNDS:-3}
 seconds=${SECONDS_EACH:-2}
 
 # built BOUND: prints the path of a module with that bound in bytes

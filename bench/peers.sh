@@ -14,7 +14,9 @@
 #
 #     ./build.sh bench peers
 #
-# ROUNDS=5 SECONDS_EACH=2 CONNECTIONS=32 in the environment change that.
+# Takes some 5 minutes.
+#
+# ROUNDS=3 SECONDS_EACH=2 CONNECTIONS=32 in the environment change that.
 #
 # Packages: memcached varnish redis-server redis-tools gnuplot-nox
 # Packages: libnginx-mod-http-memc libnginx-mod-http-srcache-filter
@@ -24,7 +26,7 @@
 set -eu
 . "$(dirname "$0")/common"
 
-rounds=${ROUNDS:-5}
+rounds=${ROUNDS:-3}
 seconds=${SECONDS_EACH:-2}
 connections=${CONNECTIONS:-32}
 

@@ -9,12 +9,14 @@
 #
 #     ./build.sh bench python
 #
+# Takes some 3 minutes.
+#
 # In the environment, with their defaults:
 #
 #     PEERS="bigcache packed example redis memcached diskcache file"
-#     ROUNDS=5
-#     CALLS=1000        of each kind in a round; of get_many and set_many CALLS/20
-#     KEYS=1000         different pages
+#     ROUNDS=3
+#     CALLS=500         of each kind in a round; of get_many and set_many CALLS/20
+#     KEYS=500          different pages
 #     THREADS=16 PROCESSES=4
 #
 # Results are in bench/results/python.txt, and in bench/results/python.tsv a line
@@ -27,7 +29,7 @@ set -eu
 . "$(dirname "$0")/common"
 
 peers=${PEERS:-bigcache packed example redis memcached diskcache file}
-export ROUNDS=${ROUNDS:-5} CALLS=${CALLS:-1000} KEYS=${KEYS:-1000}
+export ROUNDS=${ROUNDS:-3} CALLS=${CALLS:-500} KEYS=${KEYS:-500}
 export THREADS=${THREADS:-16} PROCESSES=${PROCESSES:-4}
 export BIGCACHE_PORT=$port REDIS_PORT=$((port + 3))
 export MEMCACHED_PORT=$((port + 1)) BENCH_DIR=$dir

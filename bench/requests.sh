@@ -6,13 +6,15 @@
 #
 #     ./build.sh bench requests
 #
-# ROUNDS=5 SECONDS_EACH=4 CONNECTIONS=32 in the environment change that.
+# Takes a minute.
+#
+# ROUNDS=3 SECONDS_EACH=3 CONNECTIONS=32 in the environment change that.
 
 set -eu
 . "$(dirname "$0")/common"
 
-rounds=${ROUNDS:-5}
-seconds=${SECONDS_EACH:-4}
+rounds=${ROUNDS:-3}
+seconds=${SECONDS_EACH:-3}
 connections=${CONNECTIONS:-32}
 
 mkdir "$dir/html"

@@ -8,13 +8,15 @@
 #
 #     BASELINE=/path/of/another/ngx_http_bigcache_module.so ./build.sh bench sync
 #
-# ROUNDS=5 SECONDS_EACH=4 CONNECTIONS=32 in the environment change that.
+# Takes a minute.
+#
+# ROUNDS=3 SECONDS_EACH=3 CONNECTIONS=32 in the environment change that.
 
 set -eu
 . "$(dirname "$0")/common"
 
-rounds=${ROUNDS:-5}
-seconds=${SECONDS_EACH:-4}
+rounds=${ROUNDS:-3}
+seconds=${SECONDS_EACH:-3}
 connections=${CONNECTIONS:-32}
 own=$module
 variants="off 5s"

@@ -7,6 +7,8 @@
 #
 #     ./build.sh bench tags
 #
+# Takes some 4 minutes.
+#
 # KEYS=10000000 SIZE=300 in the environment change that; it takes KEYS times SIZE
 # bytes of disk, and some, in TMPDIR.  DATA is a store that was filled before.
 

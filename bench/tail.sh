@@ -17,6 +17,8 @@
 #
 #     ./build.sh bench tail
 #
+# Takes some 9 minutes.
+#
 # In the environment, with their defaults:
 #
 #     CELLS="peers upkeep"      what is measured

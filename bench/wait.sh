@@ -7,12 +7,14 @@
 #
 #     ./build.sh bench wait
 #
-# COUNT=300 CLIENTS=100 in the environment change that.
+# Takes some 2 minutes.
+#
+# COUNT=150 CLIENTS=100 in the environment change that.
 
 set -eu
 . "$(dirname "$0")/common"
 
-count=${COUNT:-300}
+count=${COUNT:-150}
 clients=${CLIENTS:-100}
 out=$top/bench/results/wait.txt
 

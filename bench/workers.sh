@@ -7,14 +7,16 @@
 #
 #     ./build.sh bench workers
 #
-# ROUNDS=5 SECONDS_EACH=4 CONNECTIONS=32 RELOADS=20 in the environment change
+# Takes some 3 minutes.
+#
+# ROUNDS=3 SECONDS_EACH=2 CONNECTIONS=32 RELOADS=20 in the environment change
 # that.
 
 set -eu
 . "$(dirname "$0")/common"
 
-rounds=${ROUNDS:-5}
-seconds=${SECONDS_EACH:-4}
+rounds=${ROUNDS:-3}
+seconds=${SECONDS_EACH:-2}
 connections=${CONNECTIONS:-32}
 reloads=${RELOADS:-20}
 out=$top/bench/results/workers.txt
