@@ -63,7 +63,7 @@ pages() {
 
 # in_background COMMAND ...: runs it on the core of the servers
 in_background() {
-    taskset -c "${SERVER_CORES:-0}" "$@" > "$dir/other.log" 2>&1 &
+    taskset -c "${SERVER_CORES:-0}" "$@" >> "$dir/other.log" 2>&1 &
     others+=($!)
 }
 
@@ -231,6 +231,11 @@ in_background /usr/bin/python3 -m uvicorn --app-dir "$dir" --port "$fastapi" \
     service:app
 
 wait_for /stat/count
+
+for to in "$memcached" "$redis" "$varnish" "$varnish_file" "$fastapi"; do
+    wait_port "$to"
+done
+
 until curl -sf -o "$dir/out" -X POST --data-binary @"$files/1k" \
         "http://127.0.0.1:$fastapi/cache/warm"; do
     sleep 0.1
@@ -289,13 +294,14 @@ END
 
 # redis_load PAGE COMMAND ...
 redis_load() {
-    local size
+    local size n
 
     size=$(stat -c %s "$files/$1")
+    n=$((seconds * 40000000 / (size + 1000)))
 
     taskset -c "${LOAD_CORES:-1}" redis-benchmark -p "$redis" -d "$size" \
-        -c "$connections" --csv -n $((seconds * 40000000 / (size + 1000))) \
-        "${@:2}" | awk -F '"' 'NR == 2 { print $4 }'
+        -c "$connections" --csv -n $((n < 500 ? 500 : n)) "${@:2}" |
+        awk -F '"' 'NR == 2 { print $4 }'
 }
 
 # measure WORK SERVER

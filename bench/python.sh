@@ -48,7 +48,7 @@ trap 'stop_others; cleanup' EXIT
 
 # in_background COMMAND ...: runs it on the core of the servers
 in_background() {
-    taskset -c 0 "$@" > "$dir/other.log" 2>&1 &
+    taskset -c 0 "$@" >> "$dir/other.log" 2>&1 &
     others+=($!)
 }
 
@@ -58,6 +58,8 @@ in_background redis-server --port "$REDIS_PORT" --bind 127.0.0.1 --save '' \
 in_background memcached -l 127.0.0.1 -p "$MEMCACHED_PORT" -m 1024 -t 1 \
     -u "$(id -un)"
 wait_for /stat/count
+wait_port "$REDIS_PORT"
+wait_port "$MEMCACHED_PORT"
 
 PYTHONPATH=$top/clients/python:$top/example \
     taskset -c 1 /usr/bin/python3 -B "$top/bench/python.py" $peers \
@@ -67,8 +69,15 @@ stop_nginx
 
 if ! grep -v '\[notice\]' "$dir/error.log" > "$dir/said"; then
     cp "$dir/python.tsv" "$top/bench/results/python.tsv"
-    awk -f "$top/bench/python.awk" "$dir/python.tsv" |
-        tee "$top/bench/results/python.txt"
+
+    {
+        heading
+        echo "# $ROUNDS rounds of $CALLS calls, $KEYS pages of 30 KB and as" \
+            "many small dicts;"
+        echo "# $THREADS threads, $PROCESSES processes"
+        echo
+        awk -f "$top/bench/python.awk" "$dir/python.tsv"
+    } | tee "$top/bench/results/python.txt"
 else
     cat "$dir/said" >&2
     exit 1

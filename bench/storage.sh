@@ -81,9 +81,9 @@ pss() {
         END { printf "%.0f", n / 1024 }'
 }
 
+# line WHAT VALUE TEXT
 line() {
     printf '%-44s %14s   %s\n' "$1" "$(three "$2")" "$3"
-# line WHAT VALUE TEXT
 }
 
 post_of_pages() {
@@ -321,7 +321,7 @@ END
     against_fewest "hits of 10000 pages of $size B" hits.some
     against_fewest "hits of all pages alike" hits.all
     against_fewest "POST 30 KB" post
-} | tee "$out"
+} > >(tee "$out")
 
 plot
 

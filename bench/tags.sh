@@ -158,7 +158,7 @@ data=${DATA:-}
     wait "$load_pid"
     echo
     echo "such purges a second, beside the hits:" \
-        "$(awk '/Requests\/sec/ { print $2 }' "$dir/wrk.purges")"
+        "$(awk '/Requests\/sec/ { printf "%.0f", $2 }' "$dir/wrk.purges")"
     done=$(awk '/requests in/ { print $1 }' "$dir/wrk.purges")
     echo "resident memory before and after $done of them, MB: $before $(resident)"
 
@@ -170,7 +170,9 @@ data=${DATA:-}
     echo "alone, a second: $(three "$alone"); resident memory, MB: $(resident)"
     goal "purges a second of tags that nobody has, alone" "" \
         "$(printf '%.0f' "$alone")" "1000 /s"
-} | tee "$out"
+
+    stop_nginx
+} > >(tee "$out")
 
 keep_goals tags
 

@@ -241,9 +241,7 @@ start_servers() {
         sleep 0.1
     done
 
-    until (: < "/dev/tcp/127.0.0.1/$redis") 2>"$dir/out"; do
-        sleep 0.1
-    done
+    wait_port "$redis"
 }
 
 cell_peers() {
@@ -365,7 +363,6 @@ points() {
     for round in $(seq "$rounds"); do
         cp "$tsv" "$dir/tsv.before"
 
-    for _ in $(seq "$rounds"); do
         for work in $works; do
             if [ "$1" = reload ]; then
                 (sleep "$(awk "BEGIN { print 0.2 + $seconds / 4 }")" &&
@@ -376,6 +373,7 @@ points() {
             point "$2.$1" bigcache "$work" "${most[$work]}"
 
             [ "$1" != reload ] || wait "$reloading"
+        done
 
         if [ "$1" != quiet ] && [ "$1" != reload ] && ! under_way "$1"; then
             echo "# $2 workers: $1 ended in round $round" >> "$dir/ended"
@@ -384,7 +382,6 @@ points() {
             [ "$round" = 1 ] || mv "$dir/tsv.before" "$tsv"
             break
         fi
-        done
     done
 }
 

@@ -58,6 +58,9 @@ for name in $cases; do
     curl -sf -o "$dir/out" --data-binary "@$dir/set" "$base/batch"
 done
 
+wrk=
+trap '[ -z "$wrk" ] || kill "$wrk"; cleanup' EXIT
+
 # ask NAME: both kinds of GET
 ask() {
     local kind path
@@ -85,14 +88,14 @@ ask() {
         ask "$name"
         kill "$wrk"
         wait "$wrk" || true
+        wrk=
     done
-} | tee "$dir/result"
+} > "$dir/result"
 
-mkdir -p "$top/bench/results"
 {
-    uname -srm
-    grep -m 1 'model name' /proc/cpuinfo | cut -d : -f 2
-    git -C "$top" log -1 --format='commit %h'
+    heading
     echo
     cat "$dir/result"
-} > "$out"
+} | tee "$out"
+
+check_log
