@@ -137,6 +137,38 @@ build_fuzz() {
              -fno-sanitize-recover=undefined" "build/clang/fuzz/$1"
 }
 
+# bench_all: one that fails, or takes too long, does not keep the others from
+# being run
+bench_all() {
+    local run=build/bench.txt names began status failed=
+
+    # all but "overwrite", which takes an hour
+    names="peers storage tags pages tail disk cold mix python workers requests
+        peek wait sync"
+
+    mkdir -p build
+    echo "# all benchmarks in one run, begun $(date -u '+%F %T')" > $run
+    echo "# commit $(git rev-parse --short HEAD)," \
+        "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1)," \
+        "$(nproc) cores, Linux $(uname -r)" >> $run
+
+    for name in $names; do
+        note "bench $name, $(date +%T)"
+        began=$SECONDS status=0
+        attended timeout -k 20 30m "$top/build.sh" bench "$name" || status=$?
+        [ $status -eq 0 ] || failed+=" $name"
+
+        awk -v name="$name" -v s=$((SECONDS - began)) -v status=$status 'BEGIN {
+            printf "%-10s %5.1f minutes%s\n", name, s / 60,
+                status ? ", failed" : "" }' >> $run
+    done
+
+    cp $run bench/results/run.txt
+    cat $run
+    bench/tables.pl
+    [ -z "$failed" ] || die "benchmarks that have failed:$failed"
+}
+
 build_for_bench() {
     build_module binary
     make_part auto/Makefile "$out/lib/libbigcache.a"
@@ -146,12 +178,7 @@ cmd_bench() {
     local name=${1:-}
 
     if [ -z "$name" ]; then
-        # all but "overwrite", which takes an hour
-        for name in peers pages mix cold requests peek workers wait storage \
-                sync python tags tail disk; do
-            (cmd_bench "$name")
-        done
-
+        bench_all
         return
     fi
 
