@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
 # The documents: every link leads to a file and to a heading in it, and README
-# is short.  docs/pages_examples.md has the files of example/ that it is about.
+# is short.  The tables of figures have what bench/results has.
+# docs/pages_examples.md has the files of example/ that it is about.
 # docs/configuration.md has every directive with its contexts, every
 # parameter of bigcache_path and every value of $bigcache_status; docs/api.md
 # has every endpoint with its methods.  None of them has one that is not there.
@@ -80,6 +81,13 @@ for my $file (@files) {
 cmp_ok $n, '>', 100, 'links';
 is_deeply \@dead, [], 'each leads to something';
 cmp_ok slurp("$top/README.md") =~ tr/\n//, '<', 300, 'README is short';
+
+# -- tables of figures
+
+my $differ = `"$top/bench/tables.pl" --check 2>&1`;
+
+is $?, 0, 'bench/tables.pl';
+unlike $differ, qr/^(?:README|docs)\S*\.md( |$)/m, 'tables have the results';
 
 # -- directives
 
