@@ -24,6 +24,9 @@
 #     CELLS="peers upkeep"      what is measured
 #     WORKERS_EACH="1 2 4"      workers beside other servers
 #     UPKEEP_WORKERS="1 2"      workers while something else is under way
+#     STATES="quiet reload compaction expiry import"
+#                               what is under way, in turn; quiet always comes
+#                               first, and reload right behind it
 #     ROUNDS=3 SECONDS_EACH=1 CONNECTIONS=64
 #     PAGES=1000000             pages that expire, or are imported
 #
@@ -38,6 +41,7 @@ set -eu
 cells=${CELLS:-peers upkeep}
 workers_each=${WORKERS_EACH:-1 2 4}
 upkeep_workers=${UPKEEP_WORKERS:-1 2}
+states=${STATES:-quiet reload compaction expiry import}
 rounds=${ROUNDS:-3}
 seconds=${SECONDS_EACH:-1}
 connections=${CONNECTIONS:-64}
@@ -392,7 +396,7 @@ cell_upkeep() {
     for n in $upkeep_workers; do
         cores "$n"
 
-        for state in quiet reload compaction expiry import; do
+        for state in $states; do
             progress "$n workers: $state"
 
             [ "$state" = reload ] || start_state "$state" "$n"
@@ -476,7 +480,7 @@ titles() {
         titles workers
 
         for n in $upkeep_workers; do
-            for state in quiet reload compaction expiry import; do
+            for state in $states; do
                 lines "$n.$state" "$n $state"
             done
         done
@@ -498,7 +502,7 @@ name() {
 if [[ " $cells " == *" upkeep "* ]]; then
     n=${upkeep_workers%% *}
 
-    for state in reload compaction expiry import; do
+    for state in ${states#quiet}; do
         case $state in
         reload)     what="reloads" ;;
         compaction) what="a compaction" ;;
