@@ -417,7 +417,8 @@ bigcache_purge_walk_names(bigcache_purge_walk_t *ctx,
     rc = bigcache_purge_walk_slice(ctx, BIGCACHE_PURGE_WALK_FIRST);
 
     return (rc == BIGCACHE_MISS)
-           ? bigcache_background_run(bigcache_purge_walk_rest, ctx) : rc;
+           ? bigcache_background_run(bigcache_purge_walk_rest, ctx,
+                                     BIGCACHE_BACKGROUND_AWAITED) : rc;
 }
 
 
