@@ -315,6 +315,21 @@ bigcache_core_wake_held(bigcache_store_t *store)
 }
 
 
+void
+bigcache_core_sweep_again(bigcache_store_t *store, int64_t expire)
+{
+    int64_t  late;
+
+    late = atomic_load(&store->swept.late);
+
+    while (expire < late
+           && !atomic_compare_exchange_weak(&store->swept.late, &late, expire))
+    {
+        /* void */
+    }
+}
+
+
 int
 bigcache_core_yields(void *data)
 {

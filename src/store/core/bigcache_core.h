@@ -36,6 +36,7 @@
 #include "bigcache_conf.h"
 #include "bigcache_generation.h"
 #include "bigcache_granted.h"
+#include "bigcache_names.h"
 #include "bigcache_purges.h"
 #include "bigcache_removed.h"
 #include "bigcache_segments.h"
@@ -57,6 +58,26 @@ typedef enum {
     BIGCACHE_STATE_CLOSED,
     BIGCACHE_STATE_STOPPED
 } bigcache_state_e;
+
+/*
+ * The sweep goes on behind the last name of an expiry time that it has handled:
+ * LevelDB keeps names that were removed for a while, and a walk from the first
+ * one would read all of them again.
+ */
+
+typedef struct {
+    size_t            len;       /* of the name, 0 for none */
+    u_char            name[BIGCACHE_NAMES_MAX];
+
+    /*
+     * Times in ms.  limit: no walk so far went to a later time.  A thread that
+     * has written a name of no later time lowers late to it, by
+     * bigcache_core_sweep_again().
+     */
+    _Atomic int64_t   limit;
+    _Atomic int64_t   late;
+} bigcache_swept_t;
+
 
 /* bigcache_import.h and bigcache_sync.h define them */
 
@@ -121,6 +142,9 @@ struct bigcache_store_s {
     bigcache_index_t             *index;
     bigcache_segments_t          *segments;
     bigcache_index_walk_t        *walk;      /* counts the keys, or NULL */
+
+    /* how far the sweep is: the keeper only, but for its atomics */
+    bigcache_swept_t              swept;
 
     /* the keeper only: bytes of the index's files, when it last looked */
     uint64_t                      index_size;
@@ -229,6 +253,10 @@ void bigcache_core_wake_held(bigcache_store_t *store);
 /* makes the keeper look for work at once */
 
 void bigcache_core_wake(bigcache_store_t *store);
+
+/* makes the sweep come back to that expiry time, in ms */
+
+void bigcache_core_sweep_again(bigcache_store_t *store, int64_t expire);
 
 /*
  * A bigcache_body_stop_pt whose data is the store.  Returns 1 if long work

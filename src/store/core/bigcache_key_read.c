@@ -149,6 +149,16 @@ bigcache_key_read_matches(const bigcache_str_t *key,
         return 0;
     }
 
+    if (match->stored && match->stored < record->version) {
+        return 0;
+    }
+
+    if (match->expired
+        && (record->version == 0 || match->expired < record->expire))
+    {
+        return 0;
+    }
+
     if (match->segment
         && (match->segment != record->segment
             || match->offset != record->offset

@@ -15,6 +15,7 @@
 #include "bigcache_key_removal.h"
 #include "bigcache_key_tags.h"
 #include "bigcache_key_write.h"
+#include "bigcache_names.h"
 
 
 /* bytes for the keys of one removal */
@@ -32,6 +33,7 @@ struct bigcache_key_removal_s {
     bigcache_str_t         bytes[BIGCACHE_KEY_WRITES];  /* of marked, or NULL */
     bigcache_str_t         values[BIGCACHE_KEY_WRITES]; /* of the index */
     bigcache_str_t         walked[BIGCACHE_KEY_WRITES]; /* of a walk, or NULL */
+    int64_t                expires[BIGCACHE_KEY_WRITES];
     unsigned               n;
     size_t                 len;
 
@@ -156,6 +158,26 @@ bigcache_key_removal_add(bigcache_key_removal_t *removal,
 }
 
 
+int
+bigcache_key_removal_add_expired(bigcache_key_removal_t *removal,
+    const bigcache_str_t *key, const bigcache_str_t *value, int64_t expire)
+{
+    unsigned  n;
+
+    n = removal->n;
+
+    if (!bigcache_key_removal_add(removal, key, value)) {
+        return 0;
+    }
+
+    if (removal->n != n) {
+        removal->expires[n] = expire;
+    }
+
+    return 1;
+}
+
+
 bigcache_rc_t
 bigcache_key_removal_run(bigcache_store_t *store,
     bigcache_key_removal_t *removal, const bigcache_match_t *match,
@@ -180,6 +202,7 @@ bigcache_key_removal_run(bigcache_store_t *store,
         write = &removal->writes[n];
         *write = removal->writes[i];
         removal->walked[n] = removal->walked[i];
+        removal->expires[n] = removal->expires[i];
 
         rc = bigcache_key_removal_take_locked(store, removal, n, match,
                                               &taken);
@@ -242,7 +265,10 @@ bigcache_key_removal_take_locked(bigcache_store_t *store,
     }
 
     if (!write->old.found
-        || !bigcache_key_read_matches(&write->key, &write->old.record, match))
+        || !bigcache_key_read_matches(&write->key, &write->old.record, match)
+        || (match->expired
+            && !bigcache_names_is_time(write->old.record.expire,
+                                       removal->expires[n])))
     {
         return bigcache_key_removal_leave_locked(store, write, match);
     }

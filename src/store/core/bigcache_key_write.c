@@ -490,4 +490,10 @@ bigcache_key_write_account(bigcache_store_t *store,
         bigcache_segments_add_live(store->segments, record->segment,
                                    (int64_t) size);
     }
+
+    /* the sweep may have passed that time already */
+
+    if (record && record->expire <= atomic_load(&store->swept.limit)) {
+        bigcache_core_sweep_again(store, record->expire);
+    }
 }

@@ -37,6 +37,13 @@ bigcache_names_expire(u_char *dst, const bigcache_str_t *key, int64_t expire)
 }
 
 
+int
+bigcache_names_is_time(int64_t expire, int64_t time)
+{
+    return (expire > 0 ? expire : 0) == time;
+}
+
+
 bigcache_str_t
 bigcache_names_tag(u_char *dst, const bigcache_str_t *key, uint64_t hash)
 {

@@ -106,6 +106,10 @@ bigcache_str_t bigcache_names_tag(u_char *dst, const bigcache_str_t *key,
 bigcache_str_t bigcache_names_purge(u_char *dst, const bigcache_str_t *rest,
     uint64_t version);
 
+/* tells whether the name of an expiry time has the number time */
+
+int bigcache_names_is_time(int64_t expire, int64_t time);
+
 /*
  * Splits such a name, of a time, a tag or a purge, into its number and the
  * rest, which points into the name. Returns 0, or -1 if the name is too short.

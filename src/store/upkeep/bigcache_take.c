@@ -281,6 +281,12 @@ bigcache_take_open(bigcache_store_t *store, bigcache_open_t *open,
     atomic_store(&store->newest_format, open->meta.newest);
     atomic_store(&store->unnamed, open->meta.unnamed);
 
+    /* the index may be another one, so the next sweep begins at its start */
+
+    store->swept.len = 0;
+    atomic_store(&store->swept.limit, 0);
+    atomic_store(&store->swept.late, 0);
+
     if (!atomic_load(&store->full)) {
         bigcache_place_keep_ballast(store);
     }
