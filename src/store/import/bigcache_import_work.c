@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "bigcache_answer.h"
+#include "bigcache_background.h"
 #include "bigcache_dir.h"
 #include "bigcache_fault.h"
 #include "bigcache_import.h"
@@ -55,12 +56,15 @@ typedef struct {
     uint64_t              bytes;
     unsigned              n;
     bigcache_import_key_t  first;     /* the last key before it */
+    bigcache_background_pace_t  pace;
+    char                   error[BIGCACHE_ERROR_LEN];
 } bigcache_import_slice_t;
 
 
 static bigcache_rc_t bigcache_import_work_keep(bigcache_store_t *store);
 static bigcache_rc_t bigcache_import_work_slice(bigcache_store_t *store);
 static bigcache_rc_t bigcache_import_work_begin(bigcache_import_slice_t *slice);
+static bigcache_rc_t bigcache_import_work_walk(void *data);
 static void bigcache_import_work_again_locked(bigcache_import_slice_t *slice);
 static bigcache_rc_t bigcache_import_work_end_locked(
     bigcache_import_slice_t *slice);
@@ -186,9 +190,7 @@ static bigcache_rc_t
 bigcache_import_work_slice(bigcache_store_t *store)
 {
     int                      failed;
-    char                     error[BIGCACHE_ERROR_LEN];
     bigcache_rc_t            rc;
-    bigcache_str_t           first;
     bigcache_import_t       *import;
     bigcache_import_slice_t  slice;
 
@@ -202,20 +204,14 @@ bigcache_import_work_slice(bigcache_store_t *store)
         return BIGCACHE_UNAVAILABLE;
     }
 
-    first.data = slice.first.data;
-    first.len = slice.first.len;
-
-    error[0] = '\0';
-
-    rc = bigcache_index_walk_behind(import->index,
-                                    slice.first.set ? &first : NULL,
-                                    bigcache_import_work_entry, &slice, error);
+    rc = bigcache_background_run(bigcache_import_work_walk, &slice,
+                                 BIGCACHE_BACKGROUND_UPKEEP);
 
     /*
      * otherwise rc is from bigcache_import_work_entry(), and about this store
      */
 
-    failed = (error[0] != '\0');
+    failed = (slice.error[0] != '\0');
 
     (void) pthread_mutex_lock(&import->mutex);
 
@@ -225,11 +221,11 @@ bigcache_import_work_slice(bigcache_store_t *store)
 
     if (import->failed && import->failed < BIGCACHE_IMPORT_PATIENCE) {
         bigcache_import_work_again_locked(&slice);
-        rc = bigcache_import_later_locked(store, error);
+        rc = bigcache_import_later_locked(store, slice.error);
 
     } else {
         if (failed) {
-            bigcache_import_damaged_locked(store, error);
+            bigcache_import_damaged_locked(store, slice.error);
         }
 
         rc = bigcache_import_work_end_locked(&slice);
@@ -280,6 +276,23 @@ bigcache_import_work_begin(bigcache_import_slice_t *slice)
     (void) pthread_mutex_unlock(&import->mutex);
 
     return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_import_work_walk(void *data)
+{
+    bigcache_import_slice_t *slice = data;
+
+    bigcache_str_t  first;
+
+    first.data = slice->first.data;
+    first.len = slice->first.len;
+
+    return bigcache_index_walk_behind(slice->store->import->index,
+                                      slice->first.set ? &first : NULL,
+                                      bigcache_import_work_entry, slice,
+                                      slice->error);
 }
 
 
@@ -360,6 +373,8 @@ bigcache_import_work_entry(void *data, const bigcache_str_t *key,
         (void) pthread_mutex_lock(&import->mutex);
         rc = bigcache_import_work_one_locked(slice, key, value);
         (void) pthread_mutex_unlock(&import->mutex);
+
+        bigcache_background_yield(&slice->pace);
     }
 
     slice->rc = rc;

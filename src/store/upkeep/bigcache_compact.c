@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bigcache_background.h"
 #include "bigcache_compact.h"
 #include "bigcache_core.h"
 #include "bigcache_damaged.h"
@@ -40,6 +41,14 @@
 #define BIGCACHE_COMPACT_EMPTY  64
 
 
+typedef struct {
+    bigcache_store_t        *store;
+    const bigcache_usage_t  *usage;
+    uint64_t                 n;        /* pages moved */
+} bigcache_compact_run_t;
+
+
+static bigcache_rc_t bigcache_compact_segment(void *data);
 static bigcache_rc_t bigcache_compact_entry(void *data,
     const bigcache_entry_t *entry, uint64_t offset, uint64_t size);
 static int bigcache_compact_due(bigcache_store_t *store);
@@ -88,10 +97,10 @@ bigcache_compact_empty(bigcache_store_t *store)
 unsigned
 bigcache_compact_work(bigcache_store_t *store)
 {
-    double            most;
-    uint64_t          n;
-    bigcache_rc_t     rc;
-    bigcache_usage_t  usage;
+    double                   most;
+    bigcache_rc_t            rc;
+    bigcache_usage_t         usage;
+    bigcache_compact_run_t   run;
 
     most = atomic_load(&store->full) ? BIGCACHE_COMPACT_FULL
                                      : BIGCACHE_COMPACT_SPARSE;
@@ -102,7 +111,12 @@ bigcache_compact_work(bigcache_store_t *store)
         return BIGCACHE_COMPACT_IDLE;
     }
 
-    rc = bigcache_compact(store, &usage, bigcache_compact_entry, &n);
+    run.store = store;
+    run.usage = &usage;
+    run.n = 0;
+
+    rc = bigcache_background_run(bigcache_compact_segment, &run,
+                                 BIGCACHE_BACKGROUND_UPKEEP);
 
     /* first makes the copies and their records durable */
 
@@ -128,7 +142,7 @@ bigcache_compact_work(bigcache_store_t *store)
         return BIGCACHE_COMPACT_IDLE;
     }
 
-    (void) atomic_fetch_add(&store->shared->moved, n);
+    (void) atomic_fetch_add(&store->shared->moved, run.n);
 
     if (!bigcache_segments_remove(store->segments, usage.id)) {
         return BIGCACHE_COMPACT_IDLE;
@@ -140,9 +154,20 @@ bigcache_compact_work(bigcache_store_t *store)
                  "store \"%s\": segment %llu of %llu bytes compacted, "
                  "%llu pages moved", store->conf.path,
                  (unsigned long long) usage.id,
-                 (unsigned long long) usage.size, (unsigned long long) n);
+                 (unsigned long long) usage.size,
+                 (unsigned long long) run.n);
 
     return 0;
+}
+
+
+static bigcache_rc_t
+bigcache_compact_segment(void *data)
+{
+    bigcache_compact_run_t *run = data;
+
+    return bigcache_compact(run->store, run->usage, bigcache_compact_entry,
+                            &run->n);
 }
 
 
@@ -231,6 +256,8 @@ bigcache_compact_entry(void *data, const bigcache_entry_t *entry,
     {
         return BIGCACHE_UNAVAILABLE;
     }
+
+    bigcache_background_yield(&ctx->pace);
 
     ctx->from.offset = offset;
 

@@ -20,6 +20,7 @@
 #define _BIGCACHE_COMPACT_H_INCLUDED_
 
 
+#include "bigcache_background.h"
 #include "bigcache_conf.h"
 #include "bigcache_key.h"
 #include "bigcache_scan.h"
@@ -46,6 +47,8 @@ typedef struct {
     uint64_t           lost;
     uint64_t           unread;     /* pages that cannot be read now */
     unsigned           evict:1;    /* all go, whether they can be or not */
+
+    bigcache_background_pace_t  pace;
 } bigcache_compact_t;
 
 
