@@ -9,12 +9,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <leveldb/c.h>
 
+#include "bigcache_background.h"
 #include "bigcache_index.h"
 #include "bigcache_plain.h"
 
@@ -50,6 +52,14 @@ typedef struct {
 } bigcache_index_files_t;
 
 
+typedef struct {
+    bigcache_index_t        *index;
+    const char              *path;
+    int                      bare;
+    char                    *err;      /* of LevelDB, or NULL */
+} bigcache_index_open_t;
+
+
 struct bigcache_index_walk_s {
     leveldb_iterator_t      *it;
     size_t                   space;
@@ -61,6 +71,7 @@ struct bigcache_index_walk_s {
 static bigcache_rc_t bigcache_index_start(bigcache_index_t **index,
     const char *path, const bigcache_index_conf_t *conf,
     unsigned char paranoid, char *error);
+static bigcache_rc_t bigcache_index_first(void *data);
 static bigcache_rc_t bigcache_index_files(const char *path, int *fresh,
     char *error);
 static bigcache_rc_t bigcache_index_found(void *data, int dir,
@@ -70,6 +81,11 @@ static void bigcache_index_name(const bigcache_index_t *index,
 static int bigcache_index_less(const bigcache_index_name_t *one,
     const bigcache_index_name_t *two);
 static bigcache_rc_t bigcache_index_failed(char *err, char *error);
+
+
+/* LevelDB's thread runs, with its lower priority */
+
+static _Atomic int  bigcache_index_started;
 
 
 bigcache_rc_t
@@ -103,10 +119,10 @@ static bigcache_rc_t
 bigcache_index_start(bigcache_index_t **indexp, const char *path,
     const bigcache_index_conf_t *conf, unsigned char paranoid, char *error)
 {
-    int                fresh;
-    char              *err;
-    bigcache_rc_t      rc;
-    bigcache_index_t  *index;
+    int                    fresh;
+    bigcache_rc_t          rc;
+    bigcache_index_t      *index;
+    bigcache_index_open_t  open;
 
     if (bigcache_plain_files(path, error) != BIGCACHE_OK) {
         return BIGCACHE_ERROR;
@@ -148,15 +164,53 @@ bigcache_index_start(bigcache_index_t **indexp, const char *path,
 
     index->write = leveldb_writeoptions_create();
 
-    err = NULL;
-    index->db = leveldb_open(index->options, path, &err);
+    open.index = index;
+    open.path = path;
+    open.bare = conf->bare;
+    open.err = NULL;
 
-    if (err) {
+    if (atomic_load(&bigcache_index_started)) {
+        index->db = leveldb_open(index->options, path, &open.err);
+
+    } else {
+        (void) bigcache_background_run(bigcache_index_first, &open,
+                                       BIGCACHE_BACKGROUND_UPKEEP);
+    }
+
+    if (open.err) {
         bigcache_index_close(index);
-        return bigcache_index_failed(err, error);
+        return bigcache_index_failed(open.err, error);
     }
 
     *indexp = index;
+
+    return BIGCACHE_OK;
+}
+
+
+/*
+ * LevelDB starts its one thread, which compacts the databases of the process,
+ * when it first has work for it, and the thread gets the priority of the thread
+ * that had the work.  So opens the database in one of a lower priority, and
+ * makes work.
+ */
+
+static bigcache_rc_t
+bigcache_index_first(void *data)
+{
+    bigcache_index_open_t *open = data;
+
+    bigcache_index_t  *index;
+
+    index = open->index;
+    index->db = leveldb_open(index->options, open->path, &open->err);
+
+    /* the database of another program must not be changed */
+
+    if (open->err == NULL && !open->bare) {
+        bigcache_index_flush(index);
+        atomic_store(&bigcache_index_started, 1);
+    }
 
     return BIGCACHE_OK;
 }
