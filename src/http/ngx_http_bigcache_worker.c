@@ -23,6 +23,7 @@
 #include <ngx_http.h>
 #include <sys/eventfd.h>
 
+#include "bigcache_background.h"
 #include "bigcache_release.h"
 #include "ngx_http_bigcache.h"
 #include "bigcache_local.h"
@@ -117,6 +118,13 @@ ngx_http_bigcache_worker_init_process(ngx_cycle_t *cycle)
         }
 
         ngx_http_bigcache_start(zones[i]);
+    }
+
+    if (bmcf->zones.nelts) {
+
+        /* the threads that the stores have started are not to have it */
+
+        bigcache_background_interrupt();
     }
 
     return NGX_OK;
