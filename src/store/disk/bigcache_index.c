@@ -55,7 +55,6 @@ typedef struct {
 typedef struct {
     bigcache_index_t        *index;
     const char              *path;
-    int                      bare;
     char                    *err;      /* of LevelDB, or NULL */
 } bigcache_index_open_t;
 
@@ -72,6 +71,7 @@ static bigcache_rc_t bigcache_index_start(bigcache_index_t **index,
     const char *path, const bigcache_index_conf_t *conf,
     unsigned char paranoid, char *error);
 static bigcache_rc_t bigcache_index_first(void *data);
+static bigcache_rc_t bigcache_index_settled(void *data);
 static bigcache_rc_t bigcache_index_files(const char *path, int *fresh,
     char *error);
 static bigcache_rc_t bigcache_index_found(void *data, int dir,
@@ -166,7 +166,6 @@ bigcache_index_start(bigcache_index_t **indexp, const char *path,
 
     open.index = index;
     open.path = path;
-    open.bare = conf->bare;
     open.err = NULL;
 
     if (atomic_load(&bigcache_index_started)) {
@@ -191,8 +190,8 @@ bigcache_index_start(bigcache_index_t **indexp, const char *path,
 /*
  * LevelDB starts its one thread, which compacts the databases of the process,
  * when it first has work for it, and the thread gets the priority of the thread
- * that had the work.  So opens the database in one of a lower priority, and
- * makes work.
+ * that had the work.  So opens the first database in one of a lower priority,
+ * since the opening may find work; bigcache_index_settle() makes some.
  */
 
 static bigcache_rc_t
@@ -200,17 +199,28 @@ bigcache_index_first(void *data)
 {
     bigcache_index_open_t *open = data;
 
-    bigcache_index_t  *index;
+    open->index->db = leveldb_open(open->index->options, open->path,
+                                   &open->err);
 
-    index = open->index;
-    index->db = leveldb_open(index->options, open->path, &open->err);
+    return BIGCACHE_OK;
+}
 
-    /* the database of another program must not be changed */
 
-    if (open->err == NULL && !open->bare) {
-        bigcache_index_flush(index);
-        atomic_store(&bigcache_index_started, 1);
+void
+bigcache_index_settle(bigcache_index_t *index)
+{
+    if (!atomic_load(&bigcache_index_started)) {
+        (void) bigcache_background_run(bigcache_index_settled, index,
+                                       BIGCACHE_BACKGROUND_UPKEEP);
     }
+}
+
+
+static bigcache_rc_t
+bigcache_index_settled(void *data)
+{
+    bigcache_index_flush(data);
+    atomic_store(&bigcache_index_started, 1);
 
     return BIGCACHE_OK;
 }

@@ -97,6 +97,12 @@ bigcache_rc_t bigcache_index_any(bigcache_index_t *index, char *error);
 
 void bigcache_index_compact(bigcache_index_t *index);
 
+/*
+ * After the first opening in this process: gives LevelDB's own thread a lower
+ * priority.  May sync.
+ */
+void bigcache_index_settle(bigcache_index_t *index);
+
 /* moves what only LevelDB's log holds into a table, if possible */
 
 void bigcache_index_flush(bigcache_index_t *index);

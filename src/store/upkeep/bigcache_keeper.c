@@ -285,6 +285,14 @@ bigcache_keeper_work_locked(bigcache_store_t *store)
     store->calls++;
     (void) pthread_mutex_unlock(&store->mutex);
 
+    /* a failed write would break the index */
+
+    if (!full && bigcache_dir_free(store->conf.path)
+                 >= BIGCACHE_PLACE_INDEX_MIN)
+    {
+        bigcache_index_settle(store->index);
+    }
+
     if (full) {
         bigcache_dir_drop_ballast(store->conf.path);
         bigcache_segments_seal(store->segments, BIGCACHE_COMPACT_FULL);
