@@ -102,7 +102,7 @@ static void log_handler(void *data, int level, const char *text);
 static void removed_handler(void *data, uint64_t expired, uint64_t purged);
 
 
-static unsigned               crit, swept;
+static _Atomic unsigned       crit, swept;
 static _Atomic unsigned       unsynced, uncompacted, unremoved, evictions;
 static _Atomic int            unseen;
 static _Atomic unsigned       large_done;
