@@ -169,6 +169,13 @@ bigcache_background_interrupt(void)
 }
 
 
+void
+bigcache_background_usual(void)
+{
+    bigcache_background_slice(0);
+}
+
+
 /* of this thread, if it has the usual scheduler */
 
 static void

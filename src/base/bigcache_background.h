@@ -73,5 +73,11 @@ void bigcache_background_yield(bigcache_background_pace_t *pace);
  */
 void bigcache_background_interrupt(void);
 
+/*
+ * For a thread that an event loop may have started, and that is to be
+ * interrupted itself.
+ */
+void bigcache_background_usual(void);
+
 
 #endif /* _BIGCACHE_BACKGROUND_H_INCLUDED_ */

@@ -43,6 +43,11 @@
 #define NGX_HTTP_BIGCACHE_BATCH_TICK  1
 #define NGX_HTTP_BIGCACHE_BATCH_IDLE  2
 
+/* the same while threads hang and nothing waits, after so many looks */
+
+#define NGX_HTTP_BIGCACHE_BATCH_LONG  50
+#define NGX_HTTP_BIGCACHE_BATCH_STILL  100
+
 /* microseconds of processor time that a task may take in the mean */
 
 #define NGX_HTTP_BIGCACHE_BATCH_WORK  100
@@ -89,6 +94,7 @@ struct ngx_http_bigcache_batch_s {
     ngx_uint_t                       active;    /* runs not back yet */
     ngx_uint_t                       seen;      /* taken, at the last look */
     ngx_uint_t                       idle;      /* looks without a change */
+    ngx_uint_t                       still;     /* the same, none waits */
     ngx_uint_t                       debt;      /* of runs that waited */
     ngx_event_t                      start;
     ngx_event_t                      tick;
@@ -275,6 +281,14 @@ ngx_http_bigcache_batch_start_run(ngx_http_bigcache_batch_t *batch)
     batch->free = run->next;
     batch->active++;
 
+    if (batch->still > NGX_HTTP_BIGCACHE_BATCH_STILL
+        && batch->tick.timer_set)
+    {
+        ngx_del_timer(&batch->tick);
+    }
+
+    batch->still = 0;
+
     if (!batch->tick.timer_set) {
         batch->idle = 0;
         batch->tick.log = ngx_cycle->log;
@@ -404,7 +418,7 @@ ngx_http_bigcache_batch_waited(const struct rusage *before,
     return after->ru_majflt != before->ru_majflt
            || after->ru_inblock != before->ru_inblock
            || after->ru_nvcsw - before->ru_nvcsw > (long) (1 + n / 4)
-           || us > (int64_t) (n * NGX_HTTP_BIGCACHE_BATCH_WORK);
+           || (n && us > (int64_t) (n * NGX_HTTP_BIGCACHE_BATCH_WORK));
 }
 
 
@@ -477,6 +491,7 @@ ngx_http_bigcache_batch_tick_handler(ngx_event_t *ev)
     (void) pthread_mutex_unlock(&batch->mutex);
 
     batch->idle = (n && taken == batch->seen) ? batch->idle + 1 : 0;
+    batch->still = (n == 0 && taken == batch->seen) ? batch->still + 1 : 0;
     batch->seen = taken;
 
     ngx_http_bigcache_batch_finish(batch);
@@ -486,7 +501,9 @@ ngx_http_bigcache_batch_tick_handler(ngx_event_t *ev)
     }
 
     if (batch->active) {
-        ngx_add_timer(ev, NGX_HTTP_BIGCACHE_BATCH_TICK);
+        ngx_add_timer(ev, (batch->still > NGX_HTTP_BIGCACHE_BATCH_STILL)
+                          ? NGX_HTTP_BIGCACHE_BATCH_LONG
+                          : NGX_HTTP_BIGCACHE_BATCH_TICK);
     }
 }
 

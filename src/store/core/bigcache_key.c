@@ -274,7 +274,8 @@ bigcache_key_forget(bigcache_store_t *store, const bigcache_str_t *key,
     }
 
     if (rc == BIGCACHE_OK
-        && (!read.old.found || read.old.record.expire != expire))
+        && (!read.old.found
+            || !bigcache_names_is_time(read.old.record.expire, expire)))
     {
         change.space = BIGCACHE_NAMES_EXPIRE;
         change.key = bigcache_names_expire(name, key, expire);

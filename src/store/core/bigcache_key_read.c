@@ -149,12 +149,12 @@ bigcache_key_read_matches(const bigcache_str_t *key,
         return 0;
     }
 
-    if (match->stored && match->stored < record->version) {
-        return 0;
-    }
-
     if (match->expired
-        && (record->version == 0 || match->expired < record->expire))
+        && (record->version == 0
+            || match->expired < record->expire
+            || (record->version / 1000
+                > (uint64_t) (match->expired - match->grace)
+                && record->version / 1000 <= (uint64_t) match->expired)))
     {
         return 0;
     }

@@ -46,8 +46,9 @@ typedef struct {
     uint64_t                    version;  /* of this version */
     uint64_t                    before;   /* of an earlier origin, purged */
     uint64_t                    until;    /* of no later origin */
-    uint64_t                    stored;   /* of no later version */
-    int64_t                     expired;  /* that has expired then, in ms */
+    int64_t                     expired;  /* that has expired then, in ms, and
+                                             was not stored in the last */
+    int64_t                     grace;    /* ms before that */
     uint64_t                    segment;  /* in this segment, at offset */
     uint64_t                    offset;
     const bigcache_selector_t  *selector;

@@ -173,7 +173,7 @@ bigcache_index_start(bigcache_index_t **indexp, const char *path,
 
     } else {
         (void) bigcache_background_run(bigcache_index_first, &open,
-                                       BIGCACHE_BACKGROUND_UPKEEP);
+                                       BIGCACHE_BACKGROUND_AWAITED);
     }
 
     if (open.err) {

@@ -25,10 +25,14 @@
 #include "bigcache_time.h"
 
 
-/* the most keys and bytes of a slice: the thread has other work, too */
+/*
+ * the most keys, bytes and milliseconds of a slice: the thread has other work,
+ * too
+ */
 
 #define BIGCACHE_IMPORT_SLICE     1000
 #define BIGCACHE_IMPORT_BYTES     (16 * 1024 * 1024)
+#define BIGCACHE_IMPORT_TIME      100
 
 /* the progress is stored after so many milliseconds, and so many entries */
 
@@ -56,6 +60,7 @@ typedef struct {
     uint64_t              bytes;
     unsigned              n;
     bigcache_import_key_t  first;     /* the last key before it */
+    int64_t               until;      /* monotonic ms */
     bigcache_background_pace_t  pace;
     char                   error[BIGCACHE_ERROR_LEN];
 } bigcache_import_slice_t;
@@ -197,6 +202,8 @@ bigcache_import_work_slice(bigcache_store_t *store)
     import = store->import;
 
     memset(&slice, 0, sizeof(bigcache_import_slice_t));
+
+    slice.until = bigcache_time_monotonic() + BIGCACHE_IMPORT_TIME;
 
     slice.store = store;
 
@@ -365,7 +372,9 @@ bigcache_import_work_entry(void *data, const bigcache_str_t *key,
         rc = BIGCACHE_UNAVAILABLE;
 
     } else if (slice->n == BIGCACHE_IMPORT_SLICE
-               || slice->bytes >= BIGCACHE_IMPORT_BYTES)
+               || slice->bytes >= BIGCACHE_IMPORT_BYTES
+               || (slice->n
+                   && bigcache_time_monotonic() >= slice->until))
     {
         rc = BIGCACHE_MISS;
 

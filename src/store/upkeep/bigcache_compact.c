@@ -115,8 +115,12 @@ bigcache_compact_work(bigcache_store_t *store)
     run.usage = &usage;
     run.n = 0;
 
+    /* on a full disk the next pages wait for it */
+
     rc = bigcache_background_run(bigcache_compact_segment, &run,
-                                 BIGCACHE_BACKGROUND_UPKEEP);
+                                 atomic_load(&store->full)
+                                 ? BIGCACHE_BACKGROUND_AWAITED
+                                 : BIGCACHE_BACKGROUND_UPKEEP);
 
     /* first makes the copies and their records durable */
 
@@ -257,7 +261,9 @@ bigcache_compact_entry(void *data, const bigcache_entry_t *entry,
         return BIGCACHE_UNAVAILABLE;
     }
 
-    bigcache_background_yield(&ctx->pace);
+    if (!atomic_load(&ctx->store->full)) {
+        bigcache_background_yield(&ctx->pace);
+    }
 
     ctx->from.offset = offset;
 

@@ -26,6 +26,10 @@
 #define BIGCACHE_EXPIRE_FIRST   64
 #define BIGCACHE_EXPIRE_SLICE   4000
 
+/* milliseconds of a slice: eviction and other upkeep must not wait for long */
+
+#define BIGCACHE_EXPIRE_TIME    100
+
 /* bytes for the names of one removal: of many, or of the longest one */
 
 #define BIGCACHE_EXPIRE_MEMORY  (32 * 1024)
@@ -44,6 +48,8 @@ typedef struct {
     int64_t                      now;
     unsigned                     left;     /* names of this slice */
     unsigned                     background:1;
+    unsigned                     moved:1;  /* the sweep goes on behind a name */
+    int64_t                      until;    /* monotonic ms */
     uint64_t                     expired;
     bigcache_background_pace_t   pace;
 
@@ -62,6 +68,8 @@ static bigcache_rc_t bigcache_expire_slice(bigcache_expire_t *ctx,
     unsigned n);
 static bigcache_rc_t bigcache_expire_name(void *data,
     const bigcache_str_t *name, const bigcache_str_t *value);
+static int bigcache_expire_young(bigcache_expire_t *ctx,
+    const bigcache_str_t *value, int64_t expire);
 static int bigcache_expire_add(bigcache_expire_t *ctx,
     const bigcache_str_t *name, const bigcache_str_t *key, int64_t expire);
 static bigcache_rc_t bigcache_expire_remove(bigcache_expire_t *ctx);
@@ -77,6 +85,7 @@ _Static_assert(BIGCACHE_EXPIRE_MEMORY >= sizeof(size_t) + BIGCACHE_NAMES_MAX,
 unsigned
 bigcache_expire_work(bigcache_store_t *store)
 {
+    unsigned            moved;
     bigcache_rc_t       rc;
     bigcache_expire_t  *ctx;
 
@@ -87,6 +96,7 @@ bigcache_expire_work(bigcache_store_t *store)
 
     ctx->store = store;
     ctx->now = bigcache_time_now();
+    ctx->until = bigcache_time_monotonic() + BIGCACHE_EXPIRE_TIME;
     ctx->removal = bigcache_key_removal_create();
 
     rc = BIGCACHE_NOMEM;
@@ -109,10 +119,14 @@ bigcache_expire_work(bigcache_store_t *store)
         store->conf.removed(store->conf.data, ctx->expired, 0);
     }
 
+    /* if all that it found are too young, it does not look again at once */
+
+    moved = ctx->moved;
+
     free(ctx->removal);
     free(ctx);
 
-    return (rc == BIGCACHE_MISS) ? 0 : BIGCACHE_EXPIRE_IDLE;
+    return (rc == BIGCACHE_MISS && moved) ? 0 : BIGCACHE_EXPIRE_IDLE;
 }
 
 
@@ -228,6 +242,10 @@ bigcache_expire_name(void *data, const bigcache_str_t *name,
         return BIGCACHE_OK;
     }
 
+    if (atomic_load(&ctx->store->draining)) {
+        return BIGCACHE_UNAVAILABLE;
+    }
+
     if ((int64_t) expire > ctx->now || ctx->left == 0) {
         return BIGCACHE_MISS;
     }
@@ -244,12 +262,36 @@ bigcache_expire_name(void *data, const bigcache_str_t *name,
             bigcache_background_yield(&ctx->pace);
         }
 
+        if (bigcache_time_monotonic() >= ctx->until) {
+            ctx->left = 0;
+            return BIGCACHE_MISS;
+        }
+
         (void) bigcache_expire_add(ctx, name, &key, (int64_t) expire);
     }
 
     ctx->left--;
 
     return BIGCACHE_OK;
+}
+
+
+/*
+ * Tells whether a page must stay for a moment.  A version that is still to come
+ * is none of them: the clock was set back.
+ */
+
+static int
+bigcache_expire_young(bigcache_expire_t *ctx, const bigcache_str_t *value,
+    int64_t expire)
+{
+    bigcache_record_t  record;
+
+    return bigcache_record_decode(&record, value->data, value->len) == 0
+           && bigcache_names_is_time(record.expire, expire)
+           && record.version / 1000
+              > (uint64_t) (ctx->now - BIGCACHE_EXPIRE_GRACE)
+           && record.version / 1000 <= (uint64_t) ctx->now;
 }
 
 
@@ -278,6 +320,13 @@ bigcache_expire_add(bigcache_expire_t *ctx, const bigcache_str_t *name,
 
     rc = bigcache_index_get(ctx->store->index, BIGCACHE_NAMES_KEY, key, &value,
                             error);
+
+    if (rc == BIGCACHE_OK && bigcache_expire_young(ctx, &value, expire)) {
+        bigcache_index_free(&value);
+        bigcache_core_sweep_again(ctx->store, expire);
+
+        return 1;
+    }
 
     added = bigcache_key_removal_add_expired(ctx->removal, key,
                                              (rc == BIGCACHE_OK) ? &value
@@ -327,7 +376,7 @@ bigcache_expire_remove(bigcache_expire_t *ctx)
     memset(&match, 0, sizeof(bigcache_match_t));
 
     match.expired = ctx->now;
-    match.stored = (uint64_t) (ctx->now - BIGCACHE_EXPIRE_GRACE) * 1000;
+    match.grace = BIGCACHE_EXPIRE_GRACE;
 
     live = 0;
     expired = 0;
@@ -351,6 +400,8 @@ bigcache_expire_remove(bigcache_expire_t *ctx)
         memcpy(&swept->len, ctx->names + ctx->last, sizeof(size_t));
         memcpy(swept->name, ctx->names + ctx->last + sizeof(size_t),
                swept->len);
+
+        ctx->moved = 1;
     }
 
     ctx->n = 0;
@@ -372,6 +423,10 @@ bigcache_expire_each(bigcache_expire_t *ctx)
     rc = BIGCACHE_OK;
 
     for (at = 0; rc == BIGCACHE_OK && at < ctx->len; at += name.len) {
+
+        if (atomic_load(&ctx->store->draining)) {
+            return BIGCACHE_UNAVAILABLE;
+        }
 
         memcpy(&name.len, ctx->names + at, sizeof(size_t));
         at += sizeof(size_t);

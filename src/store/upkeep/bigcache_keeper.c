@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "bigcache_background.h"
 #include "bigcache_close.h"
 #include "bigcache_compact.h"
 #include "bigcache_core.h"
@@ -141,6 +142,8 @@ bigcache_keeper(void *data)
     unsigned  delay;
 
     (void) pthread_setname_np(pthread_self(), "bc-keeper");
+
+    bigcache_background_usual();
 
     (void) pthread_mutex_lock(&store->mutex);
 
