@@ -758,6 +758,9 @@ test_sweep(void)
     }
 
     is_int(count(store), 1500, "only what expired is gone");
+    /* told when the slice has ended, in which the last ones were removed */
+
+    (void) eventually(swept_are, "", 500);
     is_int(swept, 500, "told so");
 
     stop(store);
