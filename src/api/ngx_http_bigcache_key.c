@@ -121,12 +121,21 @@ ngx_http_bigcache_key(ngx_http_request_t *r, ngx_str_t *rest,
 const char *
 ngx_http_bigcache_key_list_args(ngx_http_request_t *r, bigcache_op_t *op)
 {
-    ngx_str_t    kind, tag;
+    ngx_str_t    cursors, kind, tag;
     const char  *err;
 
     err = ngx_http_bigcache_key_range_args(r, op);
     if (err) {
         return err;
+    }
+
+    if (ngx_http_arg(r, (u_char *) "cursors", 7, &cursors) == NGX_OK) {
+
+        if (cursors.len != 2 || ngx_strncmp(cursors.data, "on", 2) != 0) {
+            return "cursors is not \"on\"";
+        }
+
+        op->cursors = 1;
     }
 
     err = ngx_http_bigcache_arg(r, "tag", "tag has a broken escape", &tag);

@@ -98,6 +98,7 @@ typedef struct {
     uint64_t                  most;     /* of get_within: bytes of a reply */
     bigcache_str_t            after;    /* of list: greater keys only */
     unsigned                  limit;    /* of list: keys at most */
+    unsigned                  cursors;  /* of list: each row says "after" */
     bigcache_str_t            tag;      /* of list: that they have, data is
                                            NULL: with and without tags */
     bigcache_str_t            site;     /* of page: the key of a URL; of list:

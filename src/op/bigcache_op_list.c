@@ -32,7 +32,7 @@
 static bigcache_rc_t bigcache_op_list_parts(bigcache_op_t *op,
     bigcache_json_text_t *text, bigcache_list_t *list);
 static void bigcache_op_list_skip(bigcache_list_t *list);
-static void bigcache_op_list_row(bigcache_json_text_t *text,
+static void bigcache_op_list_row(bigcache_op_t *op, bigcache_json_text_t *text,
     const bigcache_list_row_t *row);
 static void bigcache_op_list_next(bigcache_json_text_t *text,
     const bigcache_list_t *list);
@@ -123,7 +123,7 @@ bigcache_op_list_parts(bigcache_op_t *op, bigcache_json_text_t *text,
                 bigcache_json_text_puts(text, ",");
             }
 
-            bigcache_op_list_row(text, &row);
+            bigcache_op_list_row(op, text, &row);
         }
 
         after.data = list->next;
@@ -162,7 +162,7 @@ bigcache_op_list_skip(bigcache_list_t *list)
 
 
 static void
-bigcache_op_list_row(bigcache_json_text_t *text,
+bigcache_op_list_row(bigcache_op_t *op, bigcache_json_text_t *text,
     const bigcache_list_row_t *row)
 {
     bigcache_json_text_puts(text, "{\"key\":");
@@ -194,6 +194,13 @@ bigcache_op_list_row(bigcache_json_text_t *text,
     }
 
     bigcache_op_tags_text(text, &row->tags);
+
+    if (op->cursors) {
+        bigcache_json_text_puts(text, ",\"cursor\":\"");
+        bigcache_json_text_escape(text, &row->key);
+        bigcache_json_text_puts(text, "\"");
+    }
+
     bigcache_json_text_puts(text, "}");
 }
 

@@ -289,7 +289,7 @@ static void
 bigcache_op_page_row(bigcache_op_page_t *ctx, const bigcache_list_row_t *row)
 {
     int                    known;
-    bigcache_str_t         type;
+    bigcache_str_t         type, cursor;
     bigcache_url_t         parts;
     bigcache_head_t        head;
     bigcache_json_text_t  *text;
@@ -326,6 +326,19 @@ bigcache_op_page_row(bigcache_op_page_t *ctx, const bigcache_list_row_t *row)
     bigcache_json_text_number(text, row->size);
     bigcache_op_page_times(text, row, known ? &head : NULL);
     bigcache_op_tags_text(text, &row->tags);
+
+    if (ctx->op->cursors) {
+
+        /* as "next": without the NUL in front */
+
+        cursor.data = row->key.data + 1;
+        cursor.len = row->key.len - 1;
+
+        bigcache_json_text_puts(text, ",\"cursor\":\"");
+        bigcache_json_text_escape(text, &cursor);
+        bigcache_json_text_puts(text, "\"");
+    }
+
     bigcache_json_text_puts(text, "}");
 
     ctx->n++;

@@ -1,0 +1,596 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * Batches: each server gets the operations of its own keys, in their order, and
+ * the results are put together in the order of the batch.  Operations of a
+ * server that does not answer have the status 503, and no others.
+ *
+ * A batch that cannot be cut, since it is wrong, goes to one server as it is:
+ * it is refused there as a whole, in the words of a single server.
+ */
+
+
+#include "bigcache_json.h"
+#include "bigcache_json_scan.h"
+#include "ngx_http_bigcache_shards.h"
+
+
+#define NGX_HTTP_BIGCACHE_SHARDS_OPS   1000
+
+#define NGX_HTTP_BIGCACHE_SHARDS_AWAY                                         \
+    "{\"status\":503,\"detail\":\"the server of this key does not answer\"}"
+
+
+/* an operation, or its result */
+
+typedef struct {
+    bigcache_str_t   text;      /* the object */
+    uint64_t         nbytes;    /* behind the line */
+    ngx_uint_t       server;
+} ngx_http_bigcache_shards_op_t;
+
+typedef struct {
+    ngx_http_bigcache_shards_op_t  *ops;
+    ngx_uint_t                      nops;
+    u_char                         *bytes;      /* behind the line */
+    u_char                         *last;
+    ngx_uint_t                      framed;     /* there may be some */
+} ngx_http_bigcache_shards_batch_t;
+
+/* the results of a server, while they are read */
+
+typedef struct {
+    bigcache_str_t   rows;
+    size_t           at;
+    u_char          *bytes;
+    u_char          *last;
+} ngx_http_bigcache_shards_results_t;
+
+
+static ngx_int_t ngx_http_bigcache_shards_batch_body(ngx_http_request_t *r,
+    ngx_str_t *body);
+static ngx_uint_t ngx_http_bigcache_shards_batch_framed(ngx_http_request_t *r);
+static ngx_int_t ngx_http_bigcache_shards_batch_read(ngx_http_request_t *r,
+    ngx_http_bigcache_shards_ctx_t *ctx, ngx_str_t *body,
+    ngx_http_bigcache_shards_batch_t *batch);
+static ngx_int_t ngx_http_bigcache_shards_batch_op(ngx_http_request_t *r,
+    ngx_http_bigcache_shards_ctx_t *ctx,
+    ngx_http_bigcache_shards_batch_t *batch, const bigcache_str_t *item);
+static ngx_int_t ngx_http_bigcache_shards_batch_part(ngx_http_request_t *r,
+    ngx_http_bigcache_shards_batch_t *batch, ngx_uint_t server,
+    ngx_http_bigcache_shards_answer_t *answer);
+static void ngx_http_bigcache_shards_batch_one(
+    ngx_http_bigcache_shards_ctx_t *ctx);
+static ngx_int_t ngx_http_bigcache_shards_batch_results(
+    ngx_http_bigcache_shards_answer_t *answer,
+    ngx_http_bigcache_shards_results_t *results);
+static ngx_int_t ngx_http_bigcache_shards_batch_result(
+    ngx_http_bigcache_shards_results_t *results,
+    ngx_http_bigcache_shards_op_t *result, u_char **bytes);
+
+
+ngx_int_t
+ngx_http_bigcache_shards_batch_cut(ngx_http_request_t *r,
+    ngx_http_bigcache_shards_ctx_t *ctx)
+{
+    ngx_int_t                           rc;
+    ngx_str_t                           body;
+    ngx_uint_t                          i;
+    ngx_http_bigcache_shards_batch_t   *batch;
+
+    batch = ngx_pcalloc(r->pool, sizeof(ngx_http_bigcache_shards_batch_t));
+    if (batch == NULL
+        || ngx_http_bigcache_shards_batch_body(r, &body) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_bigcache_shards_batch_read(r, ctx, &body, batch);
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (rc == NGX_DECLINED || batch->nops == 0) {
+        ngx_http_bigcache_shards_batch_one(ctx);
+        return NGX_OK;
+    }
+
+    for (i = 0; i < ctx->nanswers; i++) {
+        if (ngx_http_bigcache_shards_batch_part(r, batch, i, &ctx->answers[i])
+            != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    ctx->data = batch;
+
+    return NGX_OK;
+}
+
+
+/* the first server gets all of it */
+
+static void
+ngx_http_bigcache_shards_batch_one(ngx_http_bigcache_shards_ctx_t *ctx)
+{
+    ctx->nanswers = 1;
+    ctx->merge = ngx_http_bigcache_shards_merge;
+    ctx->before = NULL;
+}
+
+
+/* the body in one piece */
+
+static ngx_int_t
+ngx_http_bigcache_shards_batch_body(ngx_http_request_t *r, ngx_str_t *body)
+{
+    u_char       *p;
+    off_t         len;
+    ssize_t       n;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl, *bufs;
+
+    bufs = r->request_body ? r->request_body->bufs : NULL;
+    len = 0;
+
+    for (cl = bufs; cl; cl = cl->next) {
+        len += ngx_buf_size(cl->buf);
+    }
+
+    if (bufs && bufs->next == NULL && ngx_buf_in_memory(bufs->buf)) {
+        body->data = bufs->buf->pos;
+        body->len = len;
+
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, len + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    body->data = p;
+    body->len = len;
+
+    for (cl = bufs; cl; cl = cl->next) {
+        b = cl->buf;
+
+        if (ngx_buf_in_memory(b)) {
+            p = ngx_cpymem(p, b->pos, b->last - b->pos);
+            continue;
+        }
+
+        n = ngx_read_file(b->file, p, b->file_last - b->file_pos, b->file_pos);
+
+        if (n != b->file_last - b->file_pos) {
+            return NGX_ERROR;
+        }
+
+        p += n;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_bigcache_shards_batch_framed(ngx_http_request_t *r)
+{
+    size_t      len;
+    ngx_str_t  *type;
+
+    len = sizeof(NGX_HTTP_BIGCACHE_BATCH) - 1;
+    type = r->headers_in.content_type ? &r->headers_in.content_type->value
+                                      : NULL;
+
+    return type
+           && type->len >= len
+           && ngx_strncasecmp(type->data, (u_char *) NGX_HTTP_BIGCACHE_BATCH,
+                              len)
+              == 0
+           && (type->len == len || type->data[len] == ';'
+               || type->data[len] == ' ' || type->data[len] == '\t');
+}
+
+
+/* returns NGX_OK; NGX_DECLINED if it cannot be cut; or NGX_ERROR */
+
+static ngx_int_t
+ngx_http_bigcache_shards_batch_read(ngx_http_request_t *r,
+    ngx_http_bigcache_shards_ctx_t *ctx, ngx_str_t *body,
+    ngx_http_bigcache_shards_batch_t *batch)
+{
+    u_char                 *end;
+    size_t                  at;
+    ngx_int_t               rc;
+    uint64_t                sum;
+    ngx_uint_t              i;
+    bigcache_str_t          item;
+    bigcache_json_error_t   err;
+    bigcache_json_named_t   named = { "operations", { 0, NULL } };
+
+    batch->framed = ngx_http_bigcache_shards_batch_framed(r);
+    batch->last = body->data + body->len;
+    batch->bytes = batch->last;
+    end = batch->last;
+
+    if (batch->framed) {
+        end = ngx_strlchr(body->data, batch->last, '\n');
+
+        if (end == NULL) {
+            return NGX_DECLINED;
+        }
+
+        batch->bytes = end + 1;
+    }
+
+    if (bigcache_json_scan_members(body->data, end - body->data, &named, 1,
+                                   &err)
+        != BIGCACHE_JSON_OK
+        || named.extent.data == NULL || named.extent.data[0] != '[')
+    {
+        return NGX_DECLINED;
+    }
+
+    batch->ops = ngx_palloc(r->pool, NGX_HTTP_BIGCACHE_SHARDS_OPS
+                                     * sizeof(ngx_http_bigcache_shards_op_t));
+    if (batch->ops == NULL) {
+        return NGX_ERROR;
+    }
+
+    at = 0;
+
+    while (bigcache_json_scan_item(&named.extent, &at, &item)) {
+
+        rc = ngx_http_bigcache_shards_batch_op(r, ctx, batch, &item);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    sum = 0;
+
+    for (i = 0; i < batch->nops; i++) {
+
+        if (batch->ops[i].nbytes > (uint64_t) body->len) {
+            return NGX_DECLINED;
+        }
+
+        sum += batch->ops[i].nbytes;
+    }
+
+    return (sum == (uint64_t) (batch->last - batch->bytes)) ? NGX_OK
+                                                            : NGX_DECLINED;
+}
+
+
+/* one without a key goes to the first server, which says what is wrong */
+
+static ngx_int_t
+ngx_http_bigcache_shards_batch_op(ngx_http_request_t *r,
+    ngx_http_bigcache_shards_ctx_t *ctx,
+    ngx_http_bigcache_shards_batch_t *batch, const bigcache_str_t *item)
+{
+    int                             rc;
+    int64_t                         nbytes;
+    bigcache_str_t                  key;
+    bigcache_json_error_t           err;
+    bigcache_json_named_t           named[2];
+    ngx_http_bigcache_shards_op_t  *op;
+
+    if (batch->nops == NGX_HTTP_BIGCACHE_SHARDS_OPS) {
+        return NGX_DECLINED;
+    }
+
+    op = &batch->ops[batch->nops++];
+
+    op->text = *item;
+    op->nbytes = 0;
+    op->server = 0;
+
+    named[0].name = "key";
+    named[1].name = "bytes";
+
+    if (bigcache_json_scan_members(item->data, item->len, named, 2, &err)
+        != BIGCACHE_JSON_OK)
+    {
+        return NGX_OK;
+    }
+
+    if (batch->framed && named[1].extent.data) {
+
+        if (bigcache_json_integer(&named[1].extent, &nbytes)
+            != BIGCACHE_JSON_OK
+            || nbytes < 0)
+        {
+            return NGX_DECLINED;
+        }
+
+        op->nbytes = (uint64_t) nbytes;
+    }
+
+    rc = bigcache_json_unescape(&named[0].extent, &key);
+
+    if (rc == BIGCACHE_JSON_NOMEM) {
+        return NGX_ERROR;
+    }
+
+    if (rc != BIGCACHE_JSON_OK) {
+        return NGX_OK;
+    }
+
+    op->server = bigcache_ring_find(ctx->conf->ring, &key);
+
+    free((void *) key.data);
+
+    return NGX_OK;
+}
+
+
+/* makes the batch of a server */
+
+static ngx_int_t
+ngx_http_bigcache_shards_batch_part(ngx_http_request_t *r,
+    ngx_http_bigcache_shards_batch_t *batch, ngx_uint_t server,
+    ngx_http_bigcache_shards_answer_t *answer)
+{
+    u_char                         *p, *bytes;
+    size_t                          len;
+    ngx_buf_t                      *b;
+    ngx_uint_t                      i, n;
+    ngx_http_bigcache_shards_op_t  *op;
+
+    len = sizeof("{\"operations\":[]}\n");
+    n = 0;
+
+    for (i = 0; i < batch->nops; i++) {
+        op = &batch->ops[i];
+
+        if (op->server == server) {
+            len += op->text.len + 1 + op->nbytes;
+            n++;
+        }
+    }
+
+    if (n == 0) {
+        answer->idle = 1;
+        return NGX_OK;
+    }
+
+    b = ngx_create_temp_buf(r->pool, len);
+    answer->body = ngx_pcalloc(r->pool, sizeof(ngx_http_request_body_t));
+
+    if (b == NULL || answer->body == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_sprintf(b->last, "{\"operations\":[");
+    n = 0;
+
+    for (i = 0; i < batch->nops; i++) {
+        op = &batch->ops[i];
+
+        if (op->server == server) {
+            if (n++) {
+                *p++ = ',';
+            }
+
+            p = ngx_cpymem(p, op->text.data, op->text.len);
+        }
+    }
+
+    p = ngx_sprintf(p, batch->framed ? "]}\n" : "]}");
+
+    bytes = batch->bytes;
+
+    for (i = 0; i < batch->nops; i++) {
+        op = &batch->ops[i];
+
+        if (op->server == server) {
+            p = ngx_cpymem(p, bytes, op->nbytes);
+        }
+
+        bytes += op->nbytes;
+    }
+
+    b->last = p;
+    b->last_buf = 1;
+
+    answer->body_len = b->last - b->pos;
+    answer->body->bufs = ngx_alloc_chain_link(r->pool);
+
+    if (answer->body->bufs == NULL) {
+        return NGX_ERROR;
+    }
+
+    answer->body->bufs->buf = b;
+    answer->body->bufs->next = NULL;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_bigcache_shards_batch(ngx_http_request_t *r,
+    ngx_http_bigcache_shards_ctx_t *ctx)
+{
+    u_char                              *p, *q, *text, *bytes, *from;
+    size_t                               len;
+    ngx_uint_t                           i, framed;
+    ngx_http_bigcache_shards_op_t        result;
+    ngx_http_bigcache_shards_batch_t    *batch;
+    ngx_http_bigcache_shards_answer_t   *answer;
+    ngx_http_bigcache_shards_results_t  *results, *one;
+
+    static ngx_str_t  json = ngx_string("application/json");
+    static ngx_str_t  frames = ngx_string(NGX_HTTP_BIGCACHE_BATCH);
+
+    batch = ctx->data;
+    framed = 0;
+
+    if (ctx->large) {
+        return ngx_http_bigcache_shards_merge_failed(r, ctx);
+    }
+
+    results = ngx_pcalloc(r->pool, ctx->nanswers
+                              * sizeof(ngx_http_bigcache_shards_results_t));
+    if (results == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    for (i = 0; i < ctx->nanswers; i++) {
+        answer = &ctx->answers[i];
+
+        if (answer->idle) {
+            continue;
+        }
+
+        if (answer->status == NGX_HTTP_OK) {
+            framed |= answer->framed;
+        }
+
+        if (ngx_http_bigcache_shards_batch_results(answer, &results[i])
+            != NGX_OK)
+        {
+            results[i].rows.data = NULL;
+        }
+    }
+
+    len = ctx->held + sizeof("{\"results\":[]}\n")
+          + batch->nops * (sizeof(NGX_HTTP_BIGCACHE_SHARDS_AWAY) + 1);
+
+    text = ngx_pnalloc(r->pool, len);
+    bytes = framed ? ngx_pnalloc(r->pool, ctx->held + 1) : text;
+
+    if (text == NULL || bytes == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    p = ngx_sprintf(text, "{\"results\":[");
+    q = bytes;
+
+    for (i = 0; i < batch->nops; i++) {
+        one = &results[batch->ops[i].server];
+
+        if (i) {
+            *p++ = ',';
+        }
+
+        if (ngx_http_bigcache_shards_batch_result(one, &result, &from)
+            != NGX_OK)
+        {
+            p = ngx_cpymem(p, NGX_HTTP_BIGCACHE_SHARDS_AWAY,
+                           sizeof(NGX_HTTP_BIGCACHE_SHARDS_AWAY) - 1);
+            continue;
+        }
+
+        p = ngx_cpymem(p, result.text.data, result.text.len);
+
+        if (result.nbytes) {
+            q = ngx_cpymem(q, from, result.nbytes);
+        }
+    }
+
+    p = ngx_sprintf(p, framed ? "]}\n" : "]}");
+
+    if (framed) {
+
+        /* both have room for all that the servers have said */
+
+        p = ngx_cpymem(p, bytes, q - bytes);
+    }
+
+    return ngx_http_bigcache_shards_merge_send(r, framed ? &frames : &json,
+                                               text, p - text);
+}
+
+
+static ngx_int_t
+ngx_http_bigcache_shards_batch_results(
+    ngx_http_bigcache_shards_answer_t *answer,
+    ngx_http_bigcache_shards_results_t *results)
+{
+    u_char                 *end;
+    bigcache_json_error_t   err;
+    bigcache_json_named_t   named = { "results", { 0, NULL } };
+
+    if (answer->status != NGX_HTTP_OK) {
+        return NGX_ERROR;
+    }
+
+    end = answer->data + answer->len;
+    results->last = end;
+    results->bytes = end;
+
+    if (answer->framed) {
+        end = ngx_strlchr(answer->data, end, '\n');
+
+        if (end == NULL) {
+            return NGX_ERROR;
+        }
+
+        results->bytes = end + 1;
+    }
+
+    if (bigcache_json_scan_members(answer->data, end - answer->data, &named, 1,
+                                   &err)
+        != BIGCACHE_JSON_OK
+        || named.extent.data == NULL || named.extent.data[0] != '[')
+    {
+        return NGX_ERROR;
+    }
+
+    results->rows = named.extent;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_bigcache_shards_batch_result(
+    ngx_http_bigcache_shards_results_t *results,
+    ngx_http_bigcache_shards_op_t *result, u_char **bytes)
+{
+    int64_t                 n;
+    bigcache_json_error_t   err;
+    bigcache_json_named_t   named = { "bytes", { 0, NULL } };
+
+    *bytes = NULL;
+
+    if (results->rows.data == NULL
+        || !bigcache_json_scan_item(&results->rows, &results->at,
+                                    &result->text))
+    {
+        return NGX_ERROR;
+    }
+
+    *bytes = results->bytes;
+    result->nbytes = 0;
+
+    if (results->bytes == results->last
+        || bigcache_json_scan_members(result->text.data, result->text.len,
+                                      &named, 1, &err)
+           != BIGCACHE_JSON_OK
+        || named.extent.data == NULL)
+    {
+        return NGX_OK;
+    }
+
+    if (bigcache_json_integer(&named.extent, &n) != BIGCACHE_JSON_OK
+        || n < 0 || n > results->last - results->bytes)
+    {
+        return NGX_ERROR;
+    }
+
+    result->nbytes = (uint64_t) n;
+    results->bytes += n;
+
+    return NGX_OK;
+}

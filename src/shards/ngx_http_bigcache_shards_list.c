@@ -1,0 +1,347 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * Lists of keys: each server lists its own in order, and names the key of each
+ * row once more, escaped, as "cursor".  So keys of any bytes are merged in
+ * their exact order.  A server that stopped early has said nothing about what
+ * lies behind its last key: the merged list ends there.
+ */
+
+
+#include "bigcache_json_scan.h"
+#include "ngx_http_bigcache_shards.h"
+
+
+#define NGX_HTTP_BIGCACHE_SHARDS_CURSORS  "cursors=on"
+
+
+/* a server's list, while it is read */
+
+typedef struct {
+    bigcache_str_t   rows;      /* the array */
+    size_t           at;
+    bigcache_str_t   row;       /* the next one, without its cursor */
+    bigcache_str_t   cursor;    /* as it is, NULL: there are no more rows */
+    ngx_str_t        key;       /* it, unescaped */
+    bigcache_str_t   next;      /* where the list goes on, NULL: nowhere */
+} ngx_http_bigcache_shards_rows_t;
+
+
+static ngx_int_t ngx_http_bigcache_shards_list_read(ngx_http_request_t *r,
+    ngx_http_bigcache_shards_ctx_t *ctx, ngx_http_bigcache_shards_rows_t *rows);
+static ngx_int_t ngx_http_bigcache_shards_list_row(ngx_http_request_t *r,
+    ngx_http_bigcache_shards_rows_t *rows);
+static ngx_int_t ngx_http_bigcache_shards_list_key(ngx_http_request_t *r,
+    const bigcache_str_t *cursor, ngx_str_t *key);
+static ngx_http_bigcache_shards_rows_t *ngx_http_bigcache_shards_list_least(
+    ngx_http_bigcache_shards_ctx_t *ctx,
+    ngx_http_bigcache_shards_rows_t *rows);
+static ngx_int_t ngx_http_bigcache_shards_list_bound(ngx_http_request_t *r,
+    ngx_http_bigcache_shards_ctx_t *ctx, ngx_http_bigcache_shards_rows_t *rows,
+    bigcache_str_t *bound, ngx_str_t *key);
+static ngx_int_t ngx_http_bigcache_shards_list_compare(const ngx_str_t *one,
+    const ngx_str_t *two);
+
+
+ngx_int_t
+ngx_http_bigcache_shards_list_cut(ngx_http_request_t *r,
+    ngx_http_bigcache_shards_ctx_t *ctx)
+{
+    u_char      *p;
+    ngx_str_t    uri, *sent;
+    ngx_uint_t   i;
+
+    sent = &r->unparsed_uri;
+
+    p = ngx_pnalloc(r->pool, sent->len
+                             + sizeof("?" NGX_HTTP_BIGCACHE_SHARDS_CURSORS));
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    uri.data = p;
+
+    p = ngx_cpymem(p, sent->data, sent->len);
+    *p++ = ngx_strlchr(sent->data, sent->data + sent->len, '?') ? '&' : '?';
+    p = ngx_cpymem(p, NGX_HTTP_BIGCACHE_SHARDS_CURSORS,
+                   sizeof(NGX_HTTP_BIGCACHE_SHARDS_CURSORS) - 1);
+
+    uri.len = p - uri.data;
+
+    for (i = 0; i < ctx->nanswers; i++) {
+        ctx->answers[i].uri = uri;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_bigcache_shards_list(ngx_http_request_t *r,
+    ngx_http_bigcache_shards_ctx_t *ctx)
+{
+    u_char                           *p, *text;
+    ngx_int_t                         rc;
+    ngx_str_t                         key;
+    ngx_uint_t                        n;
+    bigcache_str_t                    next, bound;
+    ngx_http_bigcache_shards_rows_t  *rows, *least;
+
+    static ngx_str_t  json = ngx_string("application/json");
+
+    rc = ngx_http_bigcache_shards_merge_failed(r, ctx);
+
+    if (rc != NGX_OK || r->header_sent) {
+        return rc;
+    }
+
+    rows = ngx_pcalloc(r->pool, ctx->nanswers
+                                * sizeof(ngx_http_bigcache_shards_rows_t));
+    text = ngx_pnalloc(r->pool, ctx->held + sizeof("{\"pages\":[],\"next\":}")
+                                + 3 * BIGCACHE_KEY_MAX + 2);
+
+    if (rows == NULL || text == NULL
+        || ngx_http_bigcache_shards_list_read(r, ctx, rows) != NGX_OK
+        || ngx_http_bigcache_shards_list_bound(r, ctx, rows, &bound, &key)
+           != NGX_OK)
+    {
+        return NGX_HTTP_BAD_GATEWAY;
+    }
+
+    p = ngx_sprintf(text, "{\"%s\":[", ctx->op.site.len ? "pages" : "keys");
+    next = bound;
+
+    for (n = 0; (least = ngx_http_bigcache_shards_list_least(ctx, rows)); n++) {
+
+        if (bound.data
+            && ngx_http_bigcache_shards_list_compare(&least->key, &key) > 0)
+        {
+            break;
+        }
+
+        if (n == ctx->op.limit) {
+            break;
+        }
+
+        if (n) {
+            *p++ = ',';
+        }
+
+        p = ngx_cpymem(p, least->row.data, least->row.len);
+        *p++ = '}';
+
+        if (n + 1 == ctx->op.limit) {
+            next = least->cursor;
+        }
+
+        if (ngx_http_bigcache_shards_list_row(r, least) != NGX_OK) {
+            return NGX_HTTP_BAD_GATEWAY;
+        }
+    }
+
+    if (n == ctx->op.limit && bound.data == NULL
+        && ngx_http_bigcache_shards_list_least(ctx, rows) == NULL)
+    {
+        next.data = NULL;
+    }
+
+    p = ngx_sprintf(p, "],\"next\":");
+
+    if (next.data) {
+        p = ngx_cpymem(p, next.data, next.len);
+
+    } else {
+        p = ngx_sprintf(p, "null");
+    }
+
+    *p++ = '}';
+
+    return ngx_http_bigcache_shards_merge_send(r, &json, text, p - text);
+}
+
+
+static ngx_int_t
+ngx_http_bigcache_shards_list_read(ngx_http_request_t *r,
+    ngx_http_bigcache_shards_ctx_t *ctx, ngx_http_bigcache_shards_rows_t *rows)
+{
+    ngx_uint_t                          i;
+    bigcache_json_error_t               err;
+    bigcache_json_named_t               named[3];
+    ngx_http_bigcache_shards_answer_t  *answer;
+
+    named[0].name = "keys";
+    named[1].name = "pages";
+    named[2].name = "next";
+
+    for (i = 0; i < ctx->nanswers; i++) {
+        answer = &ctx->answers[i];
+
+        if (bigcache_json_scan_members(answer->data, answer->len, named, 3,
+                                       &err)
+            != BIGCACHE_JSON_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        rows[i].rows = named[0].extent.data ? named[0].extent
+                                            : named[1].extent;
+
+        if (rows[i].rows.data == NULL || rows[i].rows.data[0] != '[') {
+            return NGX_ERROR;
+        }
+
+        if (named[2].extent.data && named[2].extent.data[0] == '"') {
+            rows[i].next = named[2].extent;
+        }
+
+        if (ngx_http_bigcache_shards_list_row(r, &rows[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* reads the next row, whose last member is the cursor */
+
+static ngx_int_t
+ngx_http_bigcache_shards_list_row(ngx_http_request_t *r,
+    ngx_http_bigcache_shards_rows_t *rows)
+{
+    size_t                  behind;
+    bigcache_str_t          row;
+    bigcache_json_error_t   err;
+    bigcache_json_named_t   named = { "cursor", { 0, NULL } };
+
+    rows->cursor.data = NULL;
+
+    if (!bigcache_json_scan_item(&rows->rows, &rows->at, &row)) {
+        return NGX_OK;
+    }
+
+    if (bigcache_json_scan_members(row.data, row.len, &named, 1, &err)
+        != BIGCACHE_JSON_OK
+        || named.extent.data == NULL || named.extent.data[0] != '"')
+    {
+        return NGX_ERROR;
+    }
+
+    behind = sizeof(",\"cursor\":") - 1;
+
+    rows->cursor = named.extent;
+    rows->row.data = row.data;
+    rows->row.len = named.extent.data - row.data - behind;
+
+    return ngx_http_bigcache_shards_list_key(r, &rows->cursor, &rows->key);
+}
+
+
+/* unescapes a cursor, which is in quotes */
+
+static ngx_int_t
+ngx_http_bigcache_shards_list_key(ngx_http_request_t *r,
+    const bigcache_str_t *cursor, ngx_str_t *key)
+{
+    u_char  *src, *dst;
+
+    if (key->data == NULL || key->len < cursor->len) {
+        key->data = ngx_pnalloc(r->pool, cursor->len);
+        if (key->data == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    src = (u_char *) cursor->data + 1;
+    dst = key->data;
+
+    ngx_unescape_uri(&dst, &src, cursor->len - 2, 0);
+
+    key->len = dst - key->data;
+
+    return NGX_OK;
+}
+
+
+static ngx_http_bigcache_shards_rows_t *
+ngx_http_bigcache_shards_list_least(ngx_http_bigcache_shards_ctx_t *ctx,
+    ngx_http_bigcache_shards_rows_t *rows)
+{
+    ngx_uint_t                        i;
+    ngx_http_bigcache_shards_rows_t  *least;
+
+    least = NULL;
+
+    for (i = 0; i < ctx->nanswers; i++) {
+
+        if (rows[i].cursor.data
+            && (least == NULL
+                || ngx_http_bigcache_shards_list_compare(&rows[i].key,
+                                                         &least->key)
+                   < 0))
+        {
+            least = &rows[i];
+        }
+    }
+
+    return least;
+}
+
+
+/* the least key at which a server has stopped, or NULL */
+
+static ngx_int_t
+ngx_http_bigcache_shards_list_bound(ngx_http_request_t *r,
+    ngx_http_bigcache_shards_ctx_t *ctx, ngx_http_bigcache_shards_rows_t *rows,
+    bigcache_str_t *bound, ngx_str_t *key)
+{
+    ngx_str_t   one;
+    ngx_uint_t  i;
+
+    bound->data = NULL;
+    bound->len = 0;
+
+    for (i = 0; i < ctx->nanswers; i++) {
+
+        if (rows[i].next.data == NULL) {
+            continue;
+        }
+
+        ngx_str_null(&one);
+
+        if (ngx_http_bigcache_shards_list_key(r, &rows[i].next, &one)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if (bound->data == NULL
+            || ngx_http_bigcache_shards_list_compare(&one, key) < 0)
+        {
+            *bound = rows[i].next;
+            *key = one;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_bigcache_shards_list_compare(const ngx_str_t *one,
+    const ngx_str_t *two)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_memcmp(one->data, two->data, ngx_min(one->len, two->len));
+
+    if (rc) {
+        return rc;
+    }
+
+    return (one->len < two->len) ? -1 : (one->len > two->len);
+}
