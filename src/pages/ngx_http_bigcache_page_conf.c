@@ -87,6 +87,7 @@ ngx_http_bigcache_page_conf_create(ngx_conf_t *cf)
     conf->min_uses = NGX_CONF_UNSET_UINT;
     conf->status_header = NGX_CONF_UNSET_UINT;
     conf->purgers = NGX_CONF_UNSET_PTR;
+    conf->schemes = NGX_CONF_UNSET_PTR;
 
     return conf;
 }
@@ -106,6 +107,7 @@ ngx_http_bigcache_page_conf_merge(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->bypass, prev->bypass, NULL);
     ngx_conf_merge_ptr_value(conf->no_store, prev->no_store, NULL);
     ngx_conf_merge_ptr_value(conf->purgers, prev->purgers, NULL);
+    ngx_conf_merge_ptr_value(conf->schemes, prev->schemes, NULL);
     ngx_conf_merge_value(conf->lock, prev->lock, 1);
     ngx_conf_merge_msec_value(conf->lock_timeout, prev->lock_timeout, 5000);
     ngx_conf_merge_msec_value(conf->lookup_timeout, prev->lookup_timeout, 50);

@@ -30,7 +30,6 @@ static ngx_int_t ngx_http_bigcache_page_key_custom(ngx_http_request_t *r,
     ngx_http_bigcache_page_conf_t *conf, ngx_str_t *key);
 static ngx_int_t ngx_http_bigcache_page_key_host(ngx_http_request_t *r,
     ngx_str_t *port);
-static ngx_str_t *ngx_http_bigcache_page_key_scheme(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_bigcache_page_key_named(ngx_http_request_t *r,
     ngx_str_t *host);
 static u_char *ngx_http_bigcache_page_key_origin(ngx_http_request_t *r,
@@ -178,7 +177,7 @@ ngx_http_bigcache_page_key_other(ngx_http_request_t *r,
         /* an absolute one, or without the scheme */
 
         if (uri.data[0] == '/') {
-            len -= ngx_http_bigcache_page_key_scheme(r)->len + 1;
+            len -= ngx_http_bigcache_page_scheme(r)->len + 1;
         }
 
         if (uri.len < len
@@ -346,7 +345,7 @@ ngx_http_bigcache_page_key_host(ngx_http_request_t *r, ngx_str_t *port)
     port->data = p;
     port->len = last - p;
 
-    if (r->connection->ssl
+    if (ngx_http_bigcache_page_scheme(r)->len == sizeof("https") - 1
         ? (port->len == 4 && ngx_strncmp(p, ":443", 4) == 0)
         : (port->len == 3 && ngx_strncmp(p, ":80", 3) == 0))
     {
@@ -383,29 +382,13 @@ ngx_http_bigcache_page_key_named(ngx_http_request_t *r, ngx_str_t *host)
 }
 
 
-static ngx_str_t *
-ngx_http_bigcache_page_key_scheme(ngx_http_request_t *r)
-{
-    static ngx_str_t  http = ngx_string("http");
-#if (NGX_HTTP_SSL)
-    static ngx_str_t  https = ngx_string("https");
-
-    if (r->connection->ssl) {
-        return &https;
-    }
-#endif
-
-    return &http;
-}
-
-
 static u_char *
 ngx_http_bigcache_page_key_origin(ngx_http_request_t *r, u_char *p,
     ngx_str_t *port)
 {
     ngx_str_t  *scheme;
 
-    scheme = ngx_http_bigcache_page_key_scheme(r);
+    scheme = ngx_http_bigcache_page_scheme(r);
 
     *p++ = BIGCACHE_PAGE_KEY;
     p = ngx_cpymem(p, scheme->data, scheme->len);

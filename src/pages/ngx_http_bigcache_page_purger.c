@@ -24,8 +24,6 @@ static ngx_int_t ngx_http_bigcache_page_purger_parameter(ngx_conf_t *cf,
     ngx_str_t *value, ngx_http_bigcache_page_purger_t *given);
 static ngx_int_t ngx_http_bigcache_page_purger_strip(ngx_conf_t *cf,
     ngx_str_t *value, ngx_str_t *strip);
-static ngx_int_t ngx_http_bigcache_page_purger_address(ngx_conf_t *cf,
-    ngx_str_t *value, ngx_array_t *addresses);
 
 
 /* METHOD ... [zone=name] [strip=path] from address ...; or off; repeated */
@@ -79,7 +77,7 @@ ngx_http_bigcache_page_purger(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     for (i = from + 1; i < cf->args->nelts; i++) {
-        if (ngx_http_bigcache_page_purger_address(cf, &value[i],
+        if (ngx_http_bigcache_page_scheme_address(cf, &value[0], &value[i],
                                                   given.addresses)
             != NGX_OK)
         {
@@ -305,46 +303,4 @@ ngx_http_bigcache_page_purger_strip(ngx_conf_t *cf, ngx_str_t *value,
     }
 
     return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_bigcache_page_purger_address(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_array_t *addresses)
-{
-    ngx_cidr_t  *cidr;
-
-    cidr = ngx_array_push(addresses);
-    if (cidr == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(cidr, sizeof(ngx_cidr_t));
-
-#if (NGX_HAVE_UNIX_DOMAIN)
-
-    if (ngx_strcmp(value->data, "unix:") == 0) {
-        cidr->family = AF_UNIX;
-        return NGX_OK;
-    }
-
-#endif
-
-    switch (ngx_ptocidr(value, cidr)) {
-
-    case NGX_OK:
-        return NGX_OK;
-
-    case NGX_DONE:
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "low address bits of %V are meaningless", value);
-        return NGX_OK;
-
-    default:
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid address \"%V\" in \"bigcache_purge\": it "
-                           "must be an IP address, a network such as "
-                           "10.0.0.0/8, or \"unix:\"", value);
-        return NGX_ERROR;
-    }
 }

@@ -30,6 +30,7 @@
  *     capture    takes the body from the upstream's temporary file
  *     put        stores it, by a thread
  *     invalidate removes pages after an unsafe request
+ *     scheme     http or https, and the addresses that may say so
  *     purger     who may purge, the directive bigcache_purge
  *     purge      answers PURGE
  *     selectors  what that selects
@@ -126,6 +127,8 @@ typedef struct {
     ngx_uint_t                        min_uses;
     ngx_uint_t                        status_header;
     ngx_array_t                      *purgers;    /* NULL: nobody may */
+    ngx_array_t                      *schemes;    /* ngx_cidr_t: of proxies
+                                                     that say the scheme */
 } ngx_http_bigcache_page_conf_t;
 
 
@@ -623,6 +626,23 @@ void ngx_http_bigcache_page_invalidate(ngx_http_request_t *r,
 
 void ngx_http_bigcache_page_invalidate_stored(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
+
+/* scheme: bigcache_scheme_from */
+
+char *ngx_http_bigcache_page_scheme_from(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* returns "http" or "https" */
+
+ngx_str_t *ngx_http_bigcache_page_scheme(ngx_http_request_t *r);
+
+/*
+ * Adds an address of the directive name to an array of ngx_cidr_t.  Returns
+ * NGX_OK; or NGX_ERROR, and logs what is wrong with it.
+ */
+ngx_int_t ngx_http_bigcache_page_scheme_address(ngx_conf_t *cf,
+    ngx_str_t *name, ngx_str_t *value, ngx_array_t *addresses);
+
 
 /* purger: bigcache_purge */
 

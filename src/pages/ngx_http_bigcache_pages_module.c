@@ -170,6 +170,13 @@ static ngx_command_t  ngx_http_bigcache_pages_commands[] = {
       0,
       NULL },
 
+    { ngx_string("bigcache_scheme_from"),
+      NGX_HTTP_BIGCACHE_PAGES_ANYWHERE|NGX_CONF_1MORE,
+      ngx_http_bigcache_page_scheme_from,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("bigcache_status_header"),
       NGX_HTTP_BIGCACHE_PAGES_ANYWHERE|NGX_CONF_TAKE1,
       ngx_conf_set_enum_slot,

@@ -1,0 +1,231 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/*
+ * The scheme of a page: that of the connection, unless a proxy in front has
+ * ended TLS and says so, and its address is one of bigcache_scheme_from.
+ */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ngx_http_bigcache_pages.h"
+
+
+static ngx_uint_t ngx_http_bigcache_page_scheme_trusted(ngx_http_request_t *r,
+    ngx_array_t *addresses);
+static ngx_str_t *ngx_http_bigcache_page_scheme_said(ngx_http_request_t *r);
+
+
+static ngx_str_t  ngx_http_bigcache_page_scheme_http = ngx_string("http");
+static ngx_str_t  ngx_http_bigcache_page_scheme_https = ngx_string("https");
+
+
+/* address ...; or off */
+
+char *
+ngx_http_bigcache_page_scheme_from(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_bigcache_page_conf_t *pcf = conf;
+
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    if (pcf->schemes != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
+        pcf->schemes = NULL;
+        return NGX_CONF_OK;
+    }
+
+    pcf->schemes = ngx_array_create(cf->pool, 4, sizeof(ngx_cidr_t));
+    if (pcf->schemes == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        if (ngx_http_bigcache_page_scheme_address(cf, &value[0], &value[i],
+                                                  pcf->schemes)
+            != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_str_t *
+ngx_http_bigcache_page_scheme(ngx_http_request_t *r)
+{
+    ngx_str_t                      *said;
+    ngx_http_bigcache_page_conf_t  *conf;
+
+    conf = ngx_http_get_module_loc_conf(r, ngx_http_bigcache_pages_module);
+
+    if (conf->schemes
+        && ngx_http_bigcache_page_scheme_trusted(r, conf->schemes))
+    {
+        said = ngx_http_bigcache_page_scheme_said(r);
+
+        if (said) {
+            return said;
+        }
+    }
+
+#if (NGX_HTTP_SSL)
+
+    if (r->connection->ssl) {
+        return &ngx_http_bigcache_page_scheme_https;
+    }
+
+#endif
+
+    return &ngx_http_bigcache_page_scheme_http;
+}
+
+
+/* realip puts the address of the client in the place of the proxy's */
+
+static ngx_uint_t
+ngx_http_bigcache_page_scheme_trusted(ngx_http_request_t *r,
+    ngx_array_t *addresses)
+{
+    ngx_addr_t                  addr;
+    ngx_str_t                   name;
+    ngx_http_variable_value_t  *v;
+
+    static ngx_str_t  original = ngx_string("realip_remote_addr");
+    static ngx_uint_t key;
+
+    if (key == 0) {
+        key = ngx_hash_key(original.data, original.len);
+    }
+
+    v = ngx_http_get_variable(r, &original, key);
+
+    if (v == NULL || v->not_found || v->len == 0) {
+
+        /* nginx is built without realip */
+
+        return ngx_cidr_match(r->connection->sockaddr, addresses) == NGX_OK;
+    }
+
+    name.data = v->data;
+    name.len = v->len;
+
+    if (name.len == 5 && ngx_strncmp(name.data, "unix:", 5) == 0) {
+        return ngx_cidr_match(r->connection->sockaddr, addresses) == NGX_OK;
+    }
+
+    return ngx_parse_addr(r->pool, &addr, name.data, name.len) == NGX_OK
+           && ngx_cidr_match(addr.sockaddr, addresses) == NGX_OK;
+}
+
+
+/* of several values none counts: a client may have sent one of them */
+
+static ngx_str_t *
+ngx_http_bigcache_page_scheme_said(ngx_http_request_t *r)
+{
+    ngx_str_t        *said;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    static ngx_str_t  name = ngx_string("x-forwarded-proto");
+
+    said = NULL;
+    part = &r->headers_in.headers.part;
+
+    for (i = 0; /* void */ ; i++) {
+
+        while (part && i >= part->nelts) {
+            part = part->next;
+            i = 0;
+        }
+
+        if (part == NULL) {
+            return said;
+        }
+
+        h = (ngx_table_elt_t *) part->elts + i;
+
+        if (h->key.len != name.len
+            || ngx_strncmp(h->lowcase_key, name.data, name.len) != 0)
+        {
+            continue;
+        }
+
+        if (said) {
+            return NULL;
+        }
+
+        if (h->value.len == 5
+            && ngx_strncasecmp(h->value.data, (u_char *) "https", 5) == 0)
+        {
+            said = &ngx_http_bigcache_page_scheme_https;
+
+        } else if (h->value.len == 4
+                   && ngx_strncasecmp(h->value.data, (u_char *) "http", 4) == 0)
+        {
+            said = &ngx_http_bigcache_page_scheme_http;
+
+        } else {
+            return NULL;
+        }
+    }
+}
+
+
+ngx_int_t
+ngx_http_bigcache_page_scheme_address(ngx_conf_t *cf, ngx_str_t *name,
+    ngx_str_t *value, ngx_array_t *addresses)
+{
+    ngx_cidr_t  *cidr;
+
+    cidr = ngx_array_push(addresses);
+    if (cidr == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(cidr, sizeof(ngx_cidr_t));
+
+#if (NGX_HAVE_UNIX_DOMAIN)
+
+    if (ngx_strcmp(value->data, "unix:") == 0) {
+        cidr->family = AF_UNIX;
+        return NGX_OK;
+    }
+
+#endif
+
+    switch (ngx_ptocidr(value, cidr)) {
+
+    case NGX_OK:
+        return NGX_OK;
+
+    case NGX_DONE:
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "low address bits of %V are meaningless", value);
+        return NGX_OK;
+
+    default:
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid address \"%V\" in \"%V\": it must be an "
+                           "IP address, a network such as 10.0.0.0/8, or "
+                           "\"unix:\"", value, name);
+        return NGX_ERROR;
+    }
+}
