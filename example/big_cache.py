@@ -21,6 +21,15 @@ an address or a lifetime that is none.  If a signal handler or gevent raises
 something to end a call, for example Celery's SoftTimeLimitExceeded, the call
 raises it too, unless it is one of the errors that files, json or pickle raise.
 
+Several servers keep a part of the keys each:
+
+    cache = BigCache(['http://cache1:36379', 'http://cache2:36379 weight=2'])
+
+The server of a key is the one that nginx chooses by "hash $key consistent" in
+an upstream with "server cache1:36379; server cache2:36379 weight=2;".  Both must
+be written alike, or "server=NAME:PORT" behind an address says what nginx has.
+The keys of a server that is away are not found, and all others are.
+
 unpickle() runs code that the stored bytes contain.  Use it only if everybody
 who can write to the server may run code in your process.  get() and set() use
 JSON and are safe.
@@ -44,6 +53,8 @@ import socket
 import ssl
 import threading
 import time
+import zlib
+from bisect import bisect_left
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 logger = logging.getLogger(__name__)
@@ -58,6 +69,13 @@ MAX_HEAD = 1 << 16
 MAX_INTERIM = 100
 PIECE = 1 << 18
 MB = 1 << 20
+
+# of each unit of a weight
+POINTS = 160
+MAX_WEIGHT = 1000
+
+NEXT = re.compile(' *, *(?=https?://)', re.IGNORECASE)
+ADDRESS = re.compile('([^ ]+)((?: +(?:weight|server)=[^ ]+)*)')
 
 # http.client would read this with the parser of e-mails, which takes longer
 # than bigcache takes to answer
@@ -76,7 +94,8 @@ UNFIT = (ArithmeticError, AttributeError, EOFError, ImportError, LookupError,
 
 class BigCache:
     """The cache at an address such as 'http://127.0.0.1:36379', or
-    'https://user:password@cache.example.com/base'.
+    'https://user:password@cache.example.com/base'; or at several, in a list,
+    or with commas between them.
 
     "wait" is how many seconds to wait for the server, plus one for each MB of
     a page.  "pause" is how many seconds no request is sent after that.  If
@@ -87,7 +106,8 @@ class BigCache:
     WARNING_SECONDS = 60
 
     def __init__(self, location, wait=3, pause=10, pack=False):
-        self._address, self._tls, self._base, self._headers = _parse(location)
+        self._servers = _servers(location)
+        self._points, self._owners = _ring(self._servers)
 
         if not 0 < wait < 86400 or not 0 <= pause < 86400:
             raise ValueError('wait and pause are seconds')
@@ -95,8 +115,6 @@ class BigCache:
         self._wait = float(wait)
         self._pause = float(pause)
         self._as_it_is = '' if pack else 'Cache-Control: no-transform\r\n'
-        self._paused_until = 0
-        self._local = threading.local()
         self._warned = {}
 
     def get(self, key, default=None, version=None):
@@ -146,20 +164,26 @@ class BigCache:
             return self._failed(error, False, key)
 
     def clear(self):
-        """Removes everything, including what others have stored."""
-        try:
-            self._request('POST', '/clear')
-            return True
-        except _Failure as error:
-            return self._failed(error, False)
+        """Removes everything, including what others have stored.  Returns
+        whether all servers have done it."""
+        done = True
+
+        for server in self._servers:
+            try:
+                self._ask(server, 'POST', '/clear')
+            except _Failure as error:
+                done = self._failed(error, False)
+
+        return done
 
     def close(self):
-        """Closes the connection of this thread.  The next call opens one."""
-        connection = getattr(self._local, 'connection', None)
+        """Closes the connections of this thread.  The next call opens one."""
+        for server in self._servers:
+            connection = getattr(server.local, 'connection', None)
 
-        if connection is not None:
-            connection.close()
-            self._local.connection = None
+            if connection is not None:
+                connection.close()
+                server.local.connection = None
 
     def _found(self, endpoint, key, default, version, read):
         try:
@@ -186,7 +210,7 @@ class BigCache:
 
     def _failed(self, error, result, key=None):
         now = time.monotonic()
-        kind = type(error), getattr(error, 'status', None)
+        kind = type(error), error.status, error.server
 
         if now - self._warned.get(kind, -math.inf) > self.WARNING_SECONDS:
             self._warned[kind] = now
@@ -197,52 +221,70 @@ class BigCache:
 
     # -- HTTP
 
-    def _request(self, method, endpoint, key=None, version=None, body=b'',
-                 headers=''):
-        """Returns the status, the headers and the body; raises _Failure."""
-        if time.monotonic() < self._paused_until:
-            raise _Failure('the server did not answer a moment ago')
+    def _request(self, method, endpoint, key, version, body=b'', headers=''):
+        """Asks the server of a key."""
+        try:
+            text = (str(key) if version is None
+                    else '%s:%s' % (version, key)).encode()
+        except ValueError as error:
+            raise _Failure(_said(error)) from error
 
-        path = self._base + endpoint
+        return self._ask(self._server_of(text), method, endpoint + quote(text),
+                         body, headers)
+
+    def _server_of(self, text):
+        if len(self._servers) == 1:
+            return self._servers[0]
+
+        # this is the key that is stored
+        point = zlib.crc32(text.strip(b'/'))
+
+        return self._owners[bisect_left(self._points, point)]
+
+    def _ask(self, server, method, path, body=b'', headers=''):
+        """Returns the status, the headers and the body; raises _Failure."""
+        if time.monotonic() < server.paused_until:
+            raise _Failure('%s did not answer a moment ago' % server.name,
+                           None, server.name)
+
+        path = server.base + path
 
         try:
-            if key is not None:
-                path += quote(str(key) if version is None
-                              else '%s:%s' % (version, key))
-
             if method == 'POST':
                 headers += 'Content-Length: %d\r\n' % len(body)
 
             status, headers, answer = self._exchange(
-                ('%s %s HTTP/1.1\r\n%s%s\r\n' % (
-                    method, path, self._headers, headers)).encode(), body)
+                server, ('%s %s HTTP/1.1\r\n%s%s\r\n' % (
+                    method, path, server.headers, headers)).encode(), body)
 
         except (OSError, ValueError, _Away) as error:
             # a view must not wait again for each of its keys
             if isinstance(error, (_Away, socket.timeout)):
-                self._paused_until = time.monotonic() + self._pause
+                server.paused_until = time.monotonic() + self._pause
 
-            raise _Failure(_said(error)) from error
+            raise _Failure('%s: %s' % (server.name, _said(error)),
+                           None, server.name) from error
 
         if status != 200 and (status != 404 or method == 'POST'):
-            raise _Failure('%s %s: %d %r' % (method, path[:200], status,
-                                             answer[:200]), status)
+            raise _Failure('%s: %s %s: %d %r' % (
+                server.name, method, path[:200], status, answer[:200]),
+                status, server.name)
 
         if 'bigcache' not in headers.get('cache-status', ''):
-            raise _Failure('%s %s: %d, but not by bigcache'
-                           % (method, path[:200], status))
+            raise _Failure('%s: %s %s: %d, but not by bigcache' % (
+                server.name, method, path[:200], status), None, server.name)
 
         return status, headers, answer
 
-    def _exchange(self, head, body):
-        local = self._local
+    def _exchange(self, server, head, body):
+        local = server.local
         connection = getattr(local, 'connection', None)
 
         # meanwhile the thread has none
         local.connection = None
 
         if connection is None:
-            connection = _Connection(self._address, self._tls)
+            connection = _Connection(server.address, server.tls)
 
         try:
             reused = connection.begin(self._wait)
@@ -269,9 +311,10 @@ class BigCache:
 
 
 class _Failure(Exception):
-    def __init__(self, message, status=None):
+    def __init__(self, message, status=None, server=None):
         super().__init__(message)
         self.status = status
+        self.server = server
 
 
 class _Unfit(_Failure):
@@ -280,6 +323,18 @@ class _Unfit(_Failure):
 
 class _Away(Exception):
     """The next request is likely to fail like this one."""
+
+
+class _Server:
+    """Where a server is, when it is left alone, and the connection that each
+    thread has to it.  "name" is what nginx has behind "server"."""
+
+    def __init__(self, url, name, weight):
+        self.address, self.tls, self.base, self.headers = _parse(url)
+        self.name = name or url.split('/')[2].rpartition('@')[2]
+        self.weight = weight
+        self.paused_until = 0
+        self.local = threading.local()
 
 
 class _Connection:
@@ -526,6 +581,67 @@ def _said(error):
     return '%s: %s' % (type(error).__name__, error)
 
 
+def _servers(location):
+    if isinstance(location, str):
+        location = NEXT.split(location)
+
+    if not isinstance(location, (list, tuple)) or not location:
+        raise ValueError('the location is neither an address nor a list')
+
+    servers = [_server(text) for text in location]
+
+    if len({_split_name(server.name) for server in servers}) < len(servers):
+        raise ValueError('the location has a server twice')
+
+    return servers
+
+
+def _server(text):
+    match = ADDRESS.fullmatch(text) if isinstance(text, str) else None
+
+    if match is None:
+        return _Server(text, None, 1)   # it says what is wrong
+
+    pairs = [pair.split('=', 1) for pair in match[2].split()]
+    given = dict(pairs)
+    weight = given.get('weight', '1')
+
+    if (len(given) < len(pairs) or not re.fullmatch('[0-9]{1,4}', weight)
+            or not 1 <= int(weight) <= MAX_WEIGHT):
+        raise ValueError('a weight is a number from 1 to %d, and is said once'
+                         % MAX_WEIGHT)
+
+    return _Server(match[1], given.get('server'), int(weight))
+
+
+def _ring(servers):
+    """Returns the points of nginx's ring, sorted, and the server of each.
+    Behind the last one comes the first one again."""
+    points = {}
+
+    for server in servers:
+        host, port = _split_name(server.name)
+        begin = zlib.crc32(('%s\0%s' % (host, port)).encode())
+        point = 0
+
+        for _ in range(POINTS * server.weight):
+            point = zlib.crc32(point.to_bytes(4, 'little'), begin)
+            points.setdefault(point, server)
+
+    order = sorted(points)
+
+    return order, [points[point] for point in order + order[:1]]
+
+
+def _split_name(name):
+    if name[:5].lower() == 'unix:':
+        return name[5:], ''
+
+    match = re.fullmatch('(.*):([0-9]*)', name)
+
+    return match.groups() if match else (name, '')
+
+
 def _parse(location):
     """Returns the address, the TLS context or None, the path in front, and
     the headers with the host and the user."""
@@ -544,7 +660,7 @@ def _parse(location):
         port = None
 
     # the location may contain a password: not a word of it
-    if not port or not host:
+    if not port or not host or ',' in host:
         raise ValueError('the location has no host, or an impossible port')
 
     # what is behind a percent is for this machine only

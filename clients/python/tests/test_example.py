@@ -253,9 +253,10 @@ class ExampleHostileTest(unittest.TestCase):
                 BigCache(URL, **more)
 
     def test_ipv6(self):
-        self.assertEqual(BigCache('http://[::1]')._address, ('::1', 80))
-        self.assertEqual(BigCache('https://[::1]')._address, ('::1', 443))
-        self.assertEqual(BigCache('http://[::1]:5')._address, ('::1', 5))
+        for location, port in (('http://[::1]', 80), ('https://[::1]', 443),
+                               ('http://[::1]:5', 5)):
+            self.assertEqual(BigCache(location)._servers[0].address,
+                             ('::1', port))
 
         try:
             server = Server(always(document(b'6')), '::1')
@@ -348,7 +349,7 @@ class ExampleHostileTest(unittest.TestCase):
                 cache.set('k', 1)
 
             self.assertEqual(len(connects), 1)
-            cache._paused_until = 0
+            cache._servers[0].paused_until = 0
             cache.get('k')
             self.assertEqual(len(connects), 2)
 
@@ -553,7 +554,7 @@ class ExampleWireTest(unittest.TestCase):
                                ('http://[::1]', '[::1]'),
                                ('http://[::1]:5', '[::1]:5'),
                                ('http://[fe80::1%eth0]:5', '[fe80::1]:5')):
-            self.assertEqual(BigCache(location)._headers,
+            self.assertEqual(BigCache(location)._servers[0].headers,
                              'Host: %s\r\n' % host)
 
     def test_no_header_comes_out_of_a_lifetime(self):
@@ -640,7 +641,7 @@ class ExampleWireTest(unittest.TestCase):
                     self.assertEqual(cache.get('k', 'none'), 'none')
 
                 self.assertEqual(server.connections, 1)
-                cache._paused_until = 0
+                cache._servers[0].paused_until = 0
                 cache.get('k')
                 self.assertEqual(server.connections, 2)
                 cache.close()
