@@ -22,6 +22,8 @@ plan skip_all => 'no Django for ' . PYTHON
 my $t = Bigcache::Test->new->conf(
     main => 'worker_processes 2;',
     listen => 'reuseport',
+    http => join('', map { "bigcache_path %%DIR%%/$_ zone=$_:1m;\n" }
+        qw(one two three)),
     server => 'client_max_body_size 100m; add_header X-Worker $pid always;',
     servers => q{
         server {
@@ -31,12 +33,23 @@ my $t = Bigcache::Test->new->conf(
                 bigcache main;
             }
         }
-    })->start;
+    } . join('', map { qq{
+        server {
+            listen 127.0.0.1:%%PORT_$_->[0]%%;
+            client_max_body_size 100m;
+
+            location / {
+                bigcache $_->[1];
+            }
+        }
+    } } [2, 'one'], [3, 'two'], [4, 'three']))->start;
 
 my $python = "$FindBin::Bin/../clients/python";
 
 $ENV{BIGCACHE_URL} = 'http://127.0.0.1:' . $t->port(0);
 $ENV{BIGCACHE_SMALL_URL} = 'http://127.0.0.1:' . $t->port(1);
+$ENV{BIGCACHE_SERVERS} = join ' ',
+    map { 'http://127.0.0.1:' . $t->port($_) } 2 .. 4;
 $ENV{PYTHONPATH} = $python;
 
 # -B: nothing is written beside the sources; -b: tests that pass say nothing

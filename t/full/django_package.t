@@ -44,8 +44,9 @@ my ($site) = glob "$dir/env/lib/*/site-packages";
 is join(' ', map { s{.*/}{}r } grep { -e } glob "$site/{*bigcache*,tests}"),
     "django_bigcache django_bigcache-$version.dist-info", 'packages';
 is join(' ', map { s{.*/}{}r } glob "$site/django_bigcache/*.py"),
-    '__init__.py aio.py backend.py calls.py client.py connection.py core.py '
-    . 'keys.py location.py pool.py serializers.py tags.py wire.py', 'modules';
+    '__init__.py aio.py backend.py calls.py client.py cluster.py '
+    . 'connection.py core.py keys.py location.py pool.py ring.py '
+    . 'serializers.py tags.py wire.py', 'modules';
 ok -e "$site/django_bigcache/py.typed", 'its types are for others, too';
 
 my $meta = qx{cat $site/django_bigcache-*/METADATA};

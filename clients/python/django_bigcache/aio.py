@@ -9,6 +9,7 @@ import asyncio
 import socket
 import ssl
 import sys
+from abc import ABC, abstractmethod
 from itertools import zip_longest
 from typing import Any, List, Optional, Sequence, Tuple, Union
 
@@ -294,12 +295,8 @@ async def _stop(task: 'asyncio.Future[None]') -> None:
         task.exception()
 
 
-class AsyncClient:
-    """Shares with the clients for threads what is known of the server."""
-
-    def __init__(self, core: Core) -> None:
-        self._core = core
-        self._pool = Pool(lambda: AsyncConnection(core.address, core.tls))
+class AsyncRunner(ABC):
+    """Runs calls of calls.py in an event loop."""
 
     async def run(self, call: Call) -> Any:
         """Runs a call of calls.py, and returns what it returns."""
@@ -324,6 +321,22 @@ class AsyncClient:
             # the traceback of an error has this frame, which must not keep
             # the error, and with it the value that was to be stored
             given = take = None
+
+    @abstractmethod
+    async def _ask(self, asked: Any) -> Any:
+        """Returns the answer to what is not a list; raises BigCacheError."""
+
+    @abstractmethod
+    async def _ask_all(self, requests: List[Request]) -> List[Replied]:
+        """Returns what came of each request."""
+
+
+class AsyncClient(AsyncRunner):
+    """Shares with the clients for threads what is known of the server."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._pool = Pool(lambda: AsyncConnection(core.address, core.tls))
 
     async def _ask(self, request: Request) -> wire.Answer:
         self._core.begin()

@@ -6,7 +6,8 @@ import logging
 import math
 import time
 from typing import (
-    Any, Dict, Iterable, List, NamedTuple, Optional, Tuple, Type,
+    Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple, Type,
+    Union,
 )
 
 from django.core.cache.backends.base import (
@@ -16,10 +17,11 @@ from django.utils.module_loading import import_string
 
 from . import calls, location as settings, tags as tag_names
 from .calls import (
-    UNKNOWN, BigCacheError, Call, Entry, Item, UnreadableError, lifetime,
-    until,
+    UNKNOWN, BigCacheError, Call, Entry, Item, Parts, UnreadableError,
+    lifetime, until,
 )
-from .client import shared_client
+from .client import Client, shared_client
+from .cluster import Cluster, shared_cluster
 from .keys import MAX_LENGTH, encode
 from .serializers import UNREADABLE, JSONSerializer, PickleSerializer
 
@@ -53,7 +55,8 @@ class BigCacheBackend(BaseCache):
     """A cache backend of Django that keeps its values in bigcache.
 
     LOCATION is the address of the server, followed by its bigcache_base, if
-    it has one.  None of the OPTIONS is needed:
+    it has one; or a list of the addresses of several servers, of which each
+    keeps a part of the keys.  None of the OPTIONS is needed:
 
     SERIALIZER      'pickle', 'json', or the path of a class (serializers.py)
     SOCKET_TIMEOUT  seconds to wait for the server, 3
@@ -85,9 +88,6 @@ class BigCacheBackend(BaseCache):
 
         super().__init__(params)
 
-        if isinstance(location, (list, tuple)) and len(location) == 1:
-            location = location[0]
-
         try:
             self._configure(location, options)
         except (TypeError, ValueError) as error:
@@ -101,9 +101,7 @@ class BigCacheBackend(BaseCache):
         if unknown:
             raise ValueError('unknown OPTIONS: %s' % ', '.join(unknown))
 
-        if not isinstance(location, str):
-            raise ValueError('LOCATION is not a string')
-
+        servers = settings.parse_servers(location)
         headers = options.get('HEADERS') or {}
 
         if not isinstance(headers, dict):
@@ -132,9 +130,12 @@ class BigCacheBackend(BaseCache):
         self._unreadable = _unreadable(self._serializer)
         self._takes_any = type(self._serializer) is PickleSerializer
         self._types = self._type, _content_type(self._serializer)
-        self._client = shared_client(
-            location, options.get('SOCKET_TIMEOUT', 3),
-            options.get('PAUSE', 10), tuple(headers.items()))
+        common = (options.get('SOCKET_TIMEOUT', 3), options.get('PAUSE', 10),
+                  tuple(headers.items()))
+        self._client: Union[Client, Cluster] = (
+            shared_client(servers[0].url, *common) if len(servers) == 1
+            else shared_cluster(servers, *common))
+        self._ring = self._client.ring
         self._aio = self._client.aio
 
     def _prefix(self, params: Dict[str, Any], what: Any) -> Optional[str]:
@@ -259,8 +260,8 @@ class BigCacheBackend(BaseCache):
             raise error
 
         # a warning about one value must not hide the one that the server
-        # cannot be reached
-        self._warn((type(error), error.status),
+        # cannot be reached, nor one about another server
+        self._warn((type(error), error.status, error.server),
                    'bigcache fails and counts as empty: %s', error)
 
     def _warn(self, about: Any, text: str, *details: Any) -> None:
@@ -277,6 +278,45 @@ class BigCacheBackend(BaseCache):
         except BigCacheError as error:
             self._failed(error)
             return default
+
+    # -- several servers
+
+    def _spread(self, keys: Iterable[str],
+                call: Callable[[Iterable[str]], Call]) -> Call:
+        """Returns a list of what the call returns for the keys of each server.
+        If it raises something for those of one, this comes after the others
+        have ended."""
+        if self._ring is None:
+            return [(yield from call(keys))]
+
+        results = yield Parts([(number, call(part)) for number, part
+                               in self._ring.split(keys).items()])
+
+        for result in results:
+            if isinstance(result, BigCacheError):
+                try:
+                    raise result
+                finally:
+                    del result, results     # its traceback has this frame
+
+        return results
+
+    def _everywhere(self, call: Callable[[], Call]) -> Call:
+        """Runs a call on each server.  What only some of them have removed is
+        not removed: the program must know that."""
+        if self._ring is None:
+            yield from self._try(None, call())
+            return
+
+        results = yield Parts([(number, call())
+                               for number in range(self._ring.size)])
+        errors = [result for result in results
+                  if isinstance(result, BigCacheError)]
+
+        if errors:
+            raise BigCacheError('%d of %d servers have not done it: %s' % (
+                len(errors), self._ring.size, '; '.join(map(str, errors))),
+                errors[0].status, errors[0].server)
 
     # -- What the methods do, as calls: those below run them in this thread, or
     # in an event loop.
@@ -547,16 +587,21 @@ class BigCacheBackend(BaseCache):
 
     def _get_many(self, keys: Iterable[Any], version: Optional[int]) -> Call:
         names = {self._key(key, version): key for key in keys}
-        found, error = yield from self._try(({}, None), calls.get_many(names))
+        parts = yield from self._spread(names, self._get_some)
+
+        values = {names[key]: self._value(entry, self._missing_key, key)
+                  for found in parts for key, entry in found.items()}
+
+        return {key: value for key, value in values.items()
+                if value is not self._missing_key}
+
+    def _get_some(self, keys: Iterable[str]) -> Call:
+        found, error = yield from self._try(({}, None), calls.get_many(keys))
 
         if error is not None:
             self._failed(error)
 
-        values = {names[key]: self._value(entry, self._missing_key, key)
-                  for key, entry in found.items()}
-
-        return {key: value for key, value in values.items()
-                if value is not self._missing_key}
+        return found
 
     def _set_many(self, data: Dict[Any, Any], timeout: Any,
                   version: Optional[int], tags: Any, stale: Any) -> Call:
@@ -566,29 +611,41 @@ class BigCacheBackend(BaseCache):
         life = self._life(seconds, tags, stale)
 
         if seconds is not None and seconds <= 0:
-            yield from self._try(None, calls.delete_many(items))
+            yield from self._spread(items, self._delete_some)
             return []
 
+        parts = yield from self._spread(items, lambda keys: self._set_some(
+            items if self._ring is None else {key: items[key] for key in keys},
+            life))
+
+        return [names[key] for failed in parts for key in failed]
+
+    def _set_some(self, items: Dict[str, Item], life: calls.Life) -> Call:
+        """Returns the keys that were not stored."""
         failed = yield from calls.put_many(items, life, self._pack)
         yield from self._drop_old(failed)
 
         if failed:
             self._failed(next(iter(failed.values())))
 
-        return [names[key] for key in failed]
+        return list(failed)
 
     def _delete_many(self, keys: Iterable[Any],
                      version: Optional[int]) -> Call:
-        yield from self._try(None, calls.delete_many(
-            [self._key(key, version) for key in keys]))
+        yield from self._spread([self._key(key, version) for key in keys],
+                                self._delete_some)
+
+    def _delete_some(self, keys: Iterable[str]) -> Call:
+        yield from self._try(None, calls.delete_many(keys))
 
     def _delete_tags(self, tags: Any, soft: bool) -> Call:
-        yield from self._try(None, calls.delete_tags(self._tags(tags, None),
-                                                     soft))
+        names = self._tags(tags, None)
+
+        yield from self._everywhere(lambda: calls.delete_tags(names, soft))
 
     def _clear(self) -> Call:
-        yield from self._try(
-            None, calls.clear() if self._clear_prefix is None
+        yield from self._everywhere(
+            lambda: calls.clear() if self._clear_prefix is None
             else calls.delete_prefix(self._clear_prefix))
 
     # -- in this thread

@@ -3,8 +3,8 @@
 Each call is a generator: it yields a Request and takes the answer.  Or it
 yields a list of requests that can all be sent again, and takes a list of what
 came of each.  So it neither waits nor knows a socket, and the same calls serve
-threads (client.py) and event loops (aio.py).  A call raises only
-BigCacheError, and what its docstring says.
+threads (client.py) and event loops (aio.py), one server and several
+(cluster.py).  A call raises only BigCacheError, and what its docstring says.
 """
 
 import base64
@@ -57,11 +57,14 @@ class BigCacheError(Exception):
     """The server cannot be reached, or did not do what it was asked to do.
 
     The attribute status is the status of the answer, None if there was none.
+    The attribute server is the address of the server, None if it is not known.
     """
 
-    def __init__(self, message: str, status: Optional[int] = None) -> None:
+    def __init__(self, message: str, status: Optional[int] = None,
+                 server: Optional[str] = None) -> None:
         super().__init__(message)
         self.status = status
+        self.server = server
 
 
 class UnreadableError(BigCacheError):
@@ -80,7 +83,9 @@ class Request(NamedTuple):
     """"headers" are lines of the head.  "again": it may be sent again if the
     server closes a connection that was open before.  "marked": the headers of
     the answer must say that it is from bigcache.  "wait": seconds that the
-    server may take longer."""
+    server may take longer.  "key" is that of the request, of all keys of a
+    batch the first one, or None if the request has none: with several servers
+    it says which of them is asked."""
 
     method: str
     path: str
@@ -90,9 +95,20 @@ class Request(NamedTuple):
     again: bool = True
     marked: bool = True
     wait: int = 0
+    key: Optional[str] = None
 
 
-Call = Generator[Union[Request, List[Request]], Any, Any]
+class Parts:
+    """What a call yields to run other calls side by side, each on one server,
+    which is given by its number.  All requests of those calls can be sent
+    again.  It takes a list of what they have returned, or of the BigCacheError
+    that they have raised."""
+
+    def __init__(self, parts: 'List[Tuple[int, Call]]') -> None:
+        self.parts = parts
+
+
+Call = Generator[Union[Request, List[Request], Parts], Any, Any]
 Replied = Union[Answer, BigCacheError]
 
 
@@ -163,7 +179,7 @@ def get(key: str) -> Call:
         return (yield from get_with_expire(key))
 
     answer = yield Request('GET', '/pickle/' + key_path(key),
-                           expected=(200, 404))
+                           expected=(200, 404), key=key)
 
     return None if answer.status == 404 else _entry_of(answer, key)
 
@@ -222,7 +238,7 @@ def _get_or_lease(key: str, wait: int, lease: Optional[int]) -> Call:
 
     answer = yield Request('GET', '/pickle/' + key_path(key),
                            headers=prefer.encode() + b'\r\n',
-                           expected=(200, 404), wait=wait)
+                           expected=(200, 404), wait=wait, key=key)
 
     if answer.status == 200:
         return _entry_of(answer, key), None, False
@@ -238,7 +254,7 @@ def _get_or_lease(key: str, wait: int, lease: Optional[int]) -> Call:
 def return_lease(key: str, token: str) -> Call:
     yield Request('DELETE', '/lease/' + key_path(key),
                   headers=b'Bigcache-Lease: %b\r\n' % token.encode(),
-                  expected=(200, 412), marked=False)
+                  expected=(200, 412), marked=False, key=key)
 
 
 def is_stale(answer: Optional[Answer]) -> bool:
@@ -249,7 +265,7 @@ def is_stale(answer: Optional[Answer]) -> bool:
 def get_with_expire(key: str) -> Call:
     """Returns an Entry whose "expire" is known, or None."""
     try:
-        (result,), data = yield from _batch([_op_text('get', key)])
+        (result,), data = yield from _batch(key, [_op_text('get', key)])
 
         if _status(result, (200, 404, 413), key) == 200:
             entry = _entry(result, data, key)
@@ -276,7 +292,7 @@ def get_with_expire(key: str) -> Call:
 
 def _expire(key: str) -> Call:
     answer = yield Request('GET', '/keys/%s?limit=1' % key_path(key),
-                           marked=False)
+                           marked=False, key=key)
     keys = _parse(answer.body).get('keys')
     first = keys[0] if isinstance(keys, list) and keys else None
 
@@ -288,11 +304,11 @@ def _expire(key: str) -> Call:
 
 def exists(key: str) -> Call:
     if _is_long(key):
-        (result,), _ = yield from _batch([_op_text('get', key)])
+        (result,), _ = yield from _batch(key, [_op_text('get', key)])
         return _status(result, (200, 404, 413), key) != 404
 
     answer = yield Request('HEAD', '/pickle/' + key_path(key),
-                           expected=(200, 404))
+                           expected=(200, 404), key=key)
 
     return answer.status == 200
 
@@ -306,9 +322,9 @@ def put(key: str, item: Item, life: Life, pack: bool = False,
     server may pack it."""
     if _is_long(key) or not (item.type is None
                              or location.is_header_value(item.type)):
-        (result,), _ = yield from _batch([_set_text(key, item, life, pack,
-                                                    only_new)],
-                                         again=not only_new)
+        (result,), _ = yield from _batch(
+            key, [_set_text(key, item, life, pack, only_new)],
+            again=not only_new)
         return _status(result, (200, 412), key) == 200
 
     headers = ['Prefer: return=minimal']
@@ -352,7 +368,7 @@ def put(key: str, item: Item, life: Life, pack: bool = False,
     answer = yield Request('POST', endpoint + key_path(key), body,
                            '\r\n'.join(headers).encode('latin-1') + b'\r\n'
                            + named, expected=(200, 412) if condition or token
-                           else (200,), again=not condition)
+                           else (200,), again=not condition, key=key)
 
     return answer.status == 200
 
@@ -361,7 +377,7 @@ def delete(key: str, etag: Optional[str] = None) -> Call:
     """Whether there was something, and with the ETag etag, if that is given.
     Keys that are too long for a path have no etag."""
     if _is_long(key):
-        (result,), _ = yield from _batch([_op_text('delete', key)])
+        (result,), _ = yield from _batch(key, [_op_text('delete', key)])
         return _status(result, (200, 404), key) == 200
 
     condition = (b'' if etag is None
@@ -369,7 +385,7 @@ def delete(key: str, etag: Optional[str] = None) -> Call:
 
     answer = yield Request('DELETE', '/cache/' + key_path(key),
                            headers=condition, expected=(200, 404, 412)
-                           if condition else (200, 404))
+                           if condition else (200, 404), key=key)
 
     return answer.status == 200
 
@@ -377,11 +393,12 @@ def delete(key: str, etag: Optional[str] = None) -> Call:
 def touch(key: str, life: Life) -> Call:
     """Whether there was something."""
     if _is_long(key):
-        (result,), _ = yield from _batch([_op_text('touch', key, life)])
+        (result,), _ = yield from _batch(key, [_op_text('touch', key, life)])
         return _status(result, (200, 404), key) == 200
 
     answer = yield Request('PATCH', '/cache/' + key_path(key),
-                           (json.dumps(life).encode(),), expected=(200, 404))
+                           (json.dumps(life).encode(),), expected=(200, 404),
+                           key=key)
 
     return answer.status == 200
 
@@ -392,7 +409,7 @@ def incr(key: str, delta: int) -> Call:
     none."""
     answer = yield Request('POST', '/incr/' + key_path(key),
                            (b'{"delta":%d}' % delta,),
-                           expected=(200, 404, 409), again=False)
+                           expected=(200, 404, 409), again=False, key=key)
 
     if answer.status == 409:
         raise ValueError(detail(answer.body))
@@ -444,7 +461,8 @@ def _get_round(keys: List[str], found: Dict[str, Entry],
     while waiting:
         count = _at_once(waiting)
         some, waiting = waiting[:count], waiting[count:]
-        replies = yield [_batch_request([op for _, op, _ in chunk])
+        replies = yield [_batch_request(chunk[0][0],
+                                        [op for _, op, _ in chunk])
                          for chunk in some]
 
         for chunk, reply in zip(some, replies):
@@ -532,7 +550,8 @@ def put_many(items: Dict[str, Item], life: Life, pack: bool = False) -> Call:
 
     while waiting:
         some, waiting = waiting[:PIECES], waiting[PIECES:]
-        replies = yield [_batch_request([op for _, op, _ in chunk],
+        replies = yield [_batch_request(chunk[0][0],
+                                        [op for _, op, _ in chunk],
                                         [data for _, _, data in chunk])
                          for chunk in some]
 
@@ -558,7 +577,8 @@ def put_many(items: Dict[str, Item], life: Life, pack: bool = False) -> Call:
 
 def delete_many(keys: Iterable[str]) -> Call:
     for chunk in _chunks((key, _op_text('delete', key), b'') for key in keys):
-        results, _ = yield from _batch([op for _, op, _ in chunk])
+        results, _ = yield from _batch(chunk[0][0],
+                                       [op for _, op, _ in chunk])
 
         for (key, _, _), result in zip(chunk, results):
             _status(result, (200, 404), key)
@@ -619,25 +639,27 @@ class Behind:
             raise BigCacheError('POST /batch: not an answer of bigcache')
 
 
-def _batch(ops: List[bytes], again: bool = True) -> Call:
-    """Returns the results and what follows their line."""
-    request = _batch_request(ops, again=again)
+def _batch(first: str, ops: List[bytes], again: bool = True) -> Call:
+    """Returns the results and what follows their line.  "first" is the key of
+    the first operation."""
+    request = _batch_request(first, ops, again=again)
 
     return _batch_results((yield request), len(ops))
 
 
-def _batch_request(ops: List[bytes], data: Optional[List[bytes]] = None,
+def _batch_request(first: str, ops: List[bytes],
+                   data: Optional[List[bytes]] = None,
                    again: bool = True) -> Request:
     """"data" is what follows the line of the operations."""
     line = b'{"operations":[%s]}' % b','.join(ops)
 
     if data is None:
         return Request('POST', '/batch', (line,), _ACCEPT, again=again,
-                       marked=False)
+                       marked=False, key=first)
 
     return Request('POST', '/batch', (line + b'\n', *data),
                    b'Content-Type: ' + _FRAMED + b'\r\n' + _ACCEPT,
-                   again=again, marked=False)
+                   again=again, marked=False, key=first)
 
 
 def _batch_results(reply: Replied, count: int) -> Tuple[List[Any], Behind]:

@@ -3,6 +3,7 @@
 import atexit
 import functools
 import weakref
+from abc import ABC, abstractmethod
 from itertools import zip_longest
 from typing import Any, List, Optional, Tuple
 
@@ -21,13 +22,8 @@ def shared_client(location: str, timeout: Any, pause: Any,
     return Client(location, timeout, pause, dict(headers))
 
 
-class Client(Core):
-    def __init__(self, location: object, timeout: object, pause: object,
-                 headers: object) -> None:
-        super().__init__(location, timeout, pause, headers)
-        self._pool = Pool(lambda: Connection(self.address, self.tls))
-        self.aio = AsyncClient(self)
-        _clients.add(self)
+class Runner(ABC):
+    """Runs calls of calls.py in a thread."""
 
     def run(self, call: Call) -> Any:
         """Runs a call of calls.py, and returns what it returns."""
@@ -52,6 +48,50 @@ class Client(Core):
             # the traceback of an error has this frame, which must not keep
             # the error, and with it the value that was to be stored
             given = take = None
+
+    @abstractmethod
+    def _ask(self, asked: Any) -> Any:
+        """Returns the answer to what is not a list; raises BigCacheError."""
+
+    @abstractmethod
+    def _ask_all(self, requests: List[Request]) -> List[Replied]:
+        """Returns what came of each request."""
+
+
+class Sent:
+    """Requests that were sent.  "connection" is None if none could be used,
+    and "replies" is a list if it is known already what came of them."""
+
+    def __init__(self, requests: List[Request], deadline: Deadline,
+                 connection: Optional[Connection] = None,
+                 replies: Optional[List[Replied]] = None) -> None:
+        self.requests = requests
+        self.deadline = deadline
+        self.connection = connection
+        self.replies = replies
+
+    def waited(self) -> None:
+        """The time in which nobody has read does not count, if an answer has
+        come meanwhile."""
+        if self.connection is not None and self.connection.is_readable():
+            self.deadline.restart()
+
+    def close(self) -> None:
+        if self.connection is not None:
+            self.connection.close()
+
+
+class Client(Core, Runner):
+    """One server."""
+
+    ring = None
+
+    def __init__(self, location: object, timeout: object, pause: object,
+                 headers: object) -> None:
+        super().__init__(location, timeout, pause, headers)
+        self._pool = Pool(lambda: Connection(self.address, self.tls))
+        self.aio = AsyncClient(self)
+        _clients.add(self)
 
     def _ask(self, request: Request) -> Answer:
         self.begin()
@@ -102,10 +142,11 @@ class Client(Core):
         return answer
 
     def _ask_all(self, requests: List[Request]) -> List[Replied]:
-        """Sends all requests at once.  They are asked one by one if the server
-        closes the connection."""
+        return self.receive_all(self.send_all(requests))
+
+    def send_all(self, requests: List[Request]) -> Sent:
+        """Sends all requests at once.  They can all be sent again."""
         deadline = Deadline(self.timeout)
-        answers: List[Answer] = []
         connection: Optional[Connection] = None
         reused = False
 
@@ -116,34 +157,63 @@ class Client(Core):
             if not reused:
                 connection.connect(deadline)
 
-            usable = connection.exchange_all(
-                [(request.method, (self.head(request), *request.body))
-                 for request in requests], deadline, answers)
+            connection.send_all([(self.head(request), *request.body)
+                                 for request in requests], deadline)
+
+            return Sent(requests, deadline, connection)
 
         except BigCacheError as error:
-            return [error] * len(requests)
+            return Sent(requests, deadline, None, [error] * len(requests))
 
         except ERRORS as error:
             if connection is not None:
                 connection.close()
 
-            # it would be away for each of them
-            if is_away(error):
-                return [self.failed(error)] * len(requests)
+            return Sent(requests, deadline, None,
+                        self._away(error, len(requests)))
 
         except BaseException:
             if connection is not None:
                 connection.close()
             raise
 
-        else:
-            if usable:
-                self._pool.give_back(connection)
-            else:
+    def receive_all(self, sent: Sent) -> List[Replied]:
+        """Returns what came of each request.  They are asked one by one if the
+        server has closed the connection."""
+        connection, replies = sent.connection, sent.replies
+        answers: List[Answer] = []
+
+        if connection is not None:
+            try:
+                usable = connection.receive_all(
+                    [request.method for request in sent.requests],
+                    sent.deadline, answers)
+
+            except ERRORS as error:
                 connection.close()
+                replies = self._away(error, len(sent.requests))
+
+            except BaseException:
+                connection.close()
+                raise
+
+            else:
+                if usable:
+                    self._pool.give_back(connection)
+                else:
+                    connection.close()
+
+        if replies is not None:
+            return replies
 
         return [self._checked(request, answer)
-                for request, answer in zip_longest(requests, answers)]
+                for request, answer in zip_longest(sent.requests, answers)]
+
+    def _away(self, error: BaseException,
+              count: int) -> Optional[List[Replied]]:
+        """What came of each request, or None if it is worth it to ask again:
+        the server would be away for each of them."""
+        return [self.failed(error)] * count if is_away(error) else None
 
     def _checked(self, request: Request, answer: Optional[Answer]) -> Replied:
         try:

@@ -8,7 +8,7 @@ import select
 import socket
 import ssl
 import time
-from typing import List, Optional, Sequence, Tuple, Union
+from typing import Iterable, List, Optional, Sequence, Tuple, Union
 
 from . import wire
 
@@ -156,15 +156,18 @@ class Connection:
 
         return answer._replace(keep=False) if broken else answer
 
-    def exchange_all(self, requests: Sequence[Tuple[str, Sequence[bytes]]],
-                     deadline: Deadline, answers: List[wire.Answer]) -> bool:
-        """Sends all requests, then reads their answers, which it appends to a
-        list.  The deadline begins anew with each.  Returns whether the
+    def send_all(self, requests: Sequence[Sequence[bytes]],
+                 deadline: Deadline) -> None:
+        self._send([part for parts in requests for part in parts], deadline)
+
+    def receive_all(self, methods: Iterable[str], deadline: Deadline,
+                    answers: List[wire.Answer]) -> bool:
+        """Reads the answers to all requests that were sent, and appends them
+        to a list.  The deadline begins anew with each.  Returns whether the
         connection can be used again."""
-        self._send([part for _, parts in requests for part in parts], deadline)
         behind = [b'']
 
-        for method, _ in requests:
+        for method in methods:
             answer = self._answer(wire.read(method, behind[0], behind),
                                   deadline)
             answers.append(answer)

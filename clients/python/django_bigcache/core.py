@@ -27,7 +27,7 @@ class Core:
         self.tls: Optional[ssl.SSLContext] = (
             ssl.create_default_context() if where.tls else None)
         self._base = where.base
-        self._location = where.shown
+        self._location = where.shown.rstrip('/')
         self.timeout = settings.check_seconds('SOCKET_TIMEOUT', timeout)
         self._pause = settings.check_seconds('PAUSE', pause, zero=True)
         self._paused_until = 0.0
@@ -61,7 +61,7 @@ class Core:
 
             if now < self._paused_until:
                 raise BigCacheError('%s did not answer a moment ago'
-                                    % self._location)
+                                    % self._location, None, self._location)
 
             if self._pause:
                 self._paused_until = now + self.timeout
@@ -75,7 +75,8 @@ class Core:
             self._paused_until = 0.0
 
         return BigCacheError('%s: %s' % (self._location,
-                                         str(error) or type(error).__name__))
+                                         str(error) or type(error).__name__),
+                             None, self._location)
 
     def check(self, request: Request, answer: Answer) -> None:
         """Raises BigCacheError if the answer says that the server failed, or
@@ -83,14 +84,16 @@ class Core:
         self._paused_until = 0.0
 
         if answer.status not in request.expected:
-            raise BigCacheError('%s %s: %d %s' % (
-                request.method, request.path[:200], answer.status,
-                detail(answer.body)), answer.status)
+            raise BigCacheError('%s %s%s: %d %s' % (
+                request.method, self._location, request.path[:200],
+                answer.status, detail(answer.body)), answer.status,
+                self._location)
 
         if (request.marked
                 and 'bigcache' not in answer.headers.get('cache-status')):
-            raise BigCacheError('%s %s: %d, but not by bigcache' % (
-                request.method, request.path[:200], answer.status))
+            raise BigCacheError('%s %s%s: %d, but not by bigcache' % (
+                request.method, self._location, request.path[:200],
+                answer.status), None, self._location)
 
 
 def _host(host: str) -> str:

@@ -1,4 +1,4 @@
-"""The address of the server and the headers to send.
+"""The addresses of the servers and the headers to send.
 
 All of it is checked once, so that no request fails because of it later.
 """
@@ -7,10 +7,20 @@ import base64
 import math
 import re
 import socket
-from typing import Any, Dict, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from .ring import split_name
+
 MAX_SECONDS = 86400
+
+# nginx has no limit, but each has 160 points in memory
+MAX_WEIGHT = 1000
+
+# a comma in a password or in a path, which are percent-encoded where they need
+# it, has no address behind it
+_NEXT = re.compile(r' *, *(?=https?://)', re.IGNORECASE)
+_PARAMETERS = re.compile(r'([^ ]+)((?: +[a-z]+=[^ ]*)+)')
 
 # the client sends these itself, or could not read the answer to them
 OWN_HEADERS = {
@@ -32,6 +42,68 @@ class Location(NamedTuple):
     base: str
     authorization: Optional[str]
     shown: str
+
+
+class Server(NamedTuple):
+    """"name" is what nginx has behind "server", by which it is chosen."""
+
+    url: str
+    name: str
+    weight: int
+
+
+def parse_servers(location: object) -> Tuple[Server, ...]:
+    """Returns the servers of a LOCATION: an address, several with commas
+    between them, or a list.  Raises ValueError if it is wrong."""
+    if isinstance(location, str):
+        texts: List[Any] = _NEXT.split(location)
+    elif isinstance(location, (list, tuple)) and location:
+        texts = list(location)
+    else:
+        raise ValueError('LOCATION is neither a string nor a list of them')
+
+    servers = tuple(_server(text) for text in texts)
+    seen: Dict[Tuple[str, str], str] = {}
+
+    for server in servers:
+        points = split_name(server.name)
+
+        if points in seen:
+            raise ValueError('LOCATION has the server %s twice' % server.name)
+
+        seen[points] = server.name
+
+    return servers
+
+
+def _server(text: Any) -> Server:
+    match = _PARAMETERS.fullmatch(text) if isinstance(text, str) else None
+    url, rest = match.groups() if match else (text, '')
+    where = parse(url)
+    given: Dict[str, str] = {}
+
+    for parameter in rest.split():
+        name, _, value = parameter.partition('=')
+
+        if name not in ('weight', 'server') or name in given:
+            raise ValueError('LOCATION %r has an unknown parameter, or one '
+                             'twice: %s' % (where.shown, name))
+
+        given[name] = value
+
+    weight = given.get('weight', '1')
+
+    if (not re.fullmatch('0*[1-9][0-9]{0,3}', weight)
+            or int(weight) > MAX_WEIGHT):
+        raise ValueError('LOCATION %r: weight is a number from 1 to %d'
+                         % (where.shown, MAX_WEIGHT))
+
+    name = given.get('server', urlsplit(url).netloc.rpartition('@')[2])
+
+    if not name:
+        raise ValueError('LOCATION %r: server is empty' % where.shown)
+
+    return Server(url, name, int(weight))
 
 
 def parse(location: object) -> Location:
@@ -75,6 +147,8 @@ def parse(location: object) -> Location:
 
 def _check_host(host: str, shown: str) -> None:
     try:
+        if ',' in host:
+            raise OSError('two addresses, or none')
         if ':' in host:
             socket.inet_pton(socket.AF_INET6, host.split('%')[0])
         else:

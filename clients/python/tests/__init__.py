@@ -4,7 +4,8 @@
         -s clients/python/tests -t clients/python
 
 They remove everything from that server.  t/python.t starts one for them, and
-names in BIGCACHE_SMALL_URL one whose client_max_body_size is nginx's own.
+names in BIGCACHE_SMALL_URL one whose client_max_body_size is nginx's own, and
+in BIGCACHE_SERVERS three that have a store each.
 """
 
 import itertools

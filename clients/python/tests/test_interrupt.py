@@ -17,19 +17,22 @@ from django_bigcache import BigCacheBackend
 from django_bigcache import backend as backend_module
 from django_bigcache import calls as calls_module
 from django_bigcache import client as client_module
+from django_bigcache import cluster as cluster_module
 from django_bigcache import connection as connection_module
 from django_bigcache import core as core_module
 from django_bigcache import pool as pool_module
+from django_bigcache import ring as ring_module
 from django_bigcache import wire
 
 from . import PATIENT, URL, unique
 from .servers import Server, closed_port, document, read_request
 from .test_example import BigCache, big_cache
 from .test_failure import calls
+from .test_servers import URLS
 
 FILES = {module.__file__ for module in (
-    backend_module, big_cache, calls_module, client_module, connection_module,
-    core_module, pool_module, wire)}
+    backend_module, big_cache, calls_module, client_module, cluster_module,
+    connection_module, core_module, pool_module, ring_module, wire)}
 
 
 class SoftTimeLimitExceeded(Exception):
@@ -212,8 +215,8 @@ class AnywhereTest(unittest.TestCase):
 
         return bool(line)
 
-    def check(self, cache, call, value):
-        for number in itertools.count(1):
+    def check(self, cache, call, value, step=1):
+        for number in itertools.count(1, step):
             error = (Timeout if number % 2 else SoftTimeLimitExceeded)()
 
             if not self.interrupt(call, number, error):
@@ -234,6 +237,25 @@ class AnywhereTest(unittest.TestCase):
                      lambda: cache.get_or_set('k', 'text'),
                      lambda: cache.delete('none')):
             self.check(cache, call, 'other')
+
+    @unittest.skipUnless(URLS, 'BIGCACHE_SERVERS names no servers')
+    def test_several_servers(self):
+        cache = backend(URLS, **PATIENT)
+        keys = [str(number) for number in range(6)]
+        others = {'other %s' % key: key for key in keys}
+        cache.set_many({**others, **dict.fromkeys(keys, 'text')})
+
+        # of each server
+        right = mock.Mock(get=lambda key: cache.get_many(others))
+
+        for call in (lambda: cache.get_many(keys),
+                     lambda: cache.set_many(dict.fromkeys(keys, 'text')),
+                     lambda: cache.delete_many(['none', *keys]),
+                     lambda: cache.delete_tags(['none'])):
+            # these take too many lines for each of them
+            self.check(right, call, others, 7)
+
+        cache.clear()
 
     def test_the_example(self):
         cache = BigCache(URL, wait=30)
