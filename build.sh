@@ -12,7 +12,7 @@ usage: ./build.sh [COMMAND]
                     build/bigcache that looks into a store, and build/web, the
                     pages /docs and /ui
   run [--port 36379] [--host 127.0.0.1] [--name NAME] [--db_path ./data]
-      [--max_size SIZE] [--upstream URL [--api_port 36380]]
+      [--max_size SIZE] [--upstream URL [--api_port 36380]] [--shards N]
                     build, and serve in the foreground; Ctrl-C stops it.
                     DB_PATH in the environment is the default of --db_path;
                     --name, any number of times, is a name that requests may
@@ -21,7 +21,10 @@ usage: ./build.sh [COMMAND]
                     directory.
                     With --upstream, such as http://127.0.0.1:8000, it serves
                     the pages of that application, of which it keeps 10g, and
-                    the API at --api_port of 127.0.0.1, by default --port + 1
+                    the API at --api_port of 127.0.0.1, by default --port + 1.
+                    With --shards, such as 3, it is a front and so many servers,
+                    to try that out: they have the ports behind --port, and
+                    directories of their own in --db_path
   test [FILE ...]   lint, C unit tests and t/*.t, or only the files named
   test-full [FILE ...]
                     t/full/*.t, which take more packages, and longer

@@ -2,14 +2,14 @@
 
 cmd_run() {
     local port=36379 host=127.0.0.1 db=${DB_PATH:-./data} names=() opt value
-    local upstream= api_port= max_size=
+    local upstream= api_port= max_size= shards=
 
     while [ $# -gt 0 ]; do
         opt=${1%%=*}
 
         case $opt in
         --port | --host | --name | --db_path | --upstream | --api_port | \
-            --max_size) ;;
+            --max_size | --shards) ;;
         *) die "run: unknown option '$1', see ./build.sh help" ;;
         esac
 
@@ -29,6 +29,7 @@ cmd_run() {
         --upstream) upstream=${value:- } ;;
         --api_port) api_port=${value:- } ;;
         --max_size) max_size=${value:- } ;;
+        --shards) shards=${value:- } ;;
         esac
 
         shift
@@ -48,10 +49,18 @@ cmd_run() {
 
     check_size
     check_upstream
+    check_shards
     check_address "$host" $port
     [ -z "$upstream" ] || check_address 127.0.0.1 $api_port
     check_directory "$db"
     db=$(realpath "$db")
+
+    [ -z "$shards" ] || [ ! -e "$db/CURRENT" ] ||
+        die "--shards: '$db' has the pages of one server: name another --db_path"
+
+    for value in $(seq ${shards:-0}); do
+        check_directory "$db/shard$value"
+    done
 
     set_paths
     locked build_module binary
@@ -98,6 +107,23 @@ check_upstream() {
 
     set_upstream "$upstream"
     refuse_loop "$host" $port $api_port
+}
+
+# check_shards: those of --shards have the ports behind --port, on this machine
+check_shards() {
+    local i
+
+    [ -n "$shards" ] || return 0
+
+    [[ $shards =~ ^[1-9][0-9]?$ ]] ||
+        die "--shards: '$shards' is not a number of servers, 1 to 99"
+    [ -z "$upstream" ] || die "--shards and --upstream do not go together"
+    [ $((port + shards)) -le 65535 ] ||
+        die "--shards: there are not $shards ports behind $port"
+
+    for i in $(seq "$shards"); do
+        check_address 127.0.0.1 $((port + i))
+    done
 }
 
 is_name() {
@@ -202,6 +228,9 @@ serve() {
 # greet URL API DIRECTORY
 greet() {
     echo "bigcache serves $1 from $3"
+    [ -z "$shards" ] ||
+        echo "the keys are spread over $shards servers, at the ports" \
+            "$((port + 1)) to $((port + shards))"
     [ -z "$upstream" ] ||
         echo "the pages are those of $app_scheme://$app_host:$app_port/," \
             "up to $max_size of them are kept"
@@ -247,11 +276,16 @@ http {
     uwsgi_temp_path "$3/uwsgi";
     scgi_temp_path "$3/scgi";
 
-    bigcache_path "${db//\"/\\\"}" zone=main$size thread_pool=bigcache;
-
 END
 
-    if [ -n "$upstream" ]; then
+    [ -n "$shards" ] ||
+        echo "bigcache_path \"${db//\"/\\\"}\" zone=main$size" \
+            "thread_pool=bigcache;"
+
+    if [ -n "$shards" ]; then
+        shard_servers "${db//\"/\\\"}"
+        api_servers "$1" "$5"
+    elif [ -n "$upstream" ]; then
         upstream_servers "$1" "$5"
         api_servers "127.0.0.1:$api_port" "$5"
     else
@@ -259,6 +293,59 @@ END
     fi
 
     echo "}"
+}
+
+# shard_servers DB_PATH: each with a store of its own, and the upstream of them
+shard_servers() {
+    local i
+
+    echo "upstream shards {"
+    echo "    hash \$bigcache_shard_key consistent;"
+    echo "    keepalive 64;"
+
+    for i in $(seq "$shards"); do
+        echo "    server 127.0.0.1:$((port + i)) max_fails=0;"
+    done
+
+    echo "}"
+
+    for i in $(seq "$shards"); do
+        cat <<END
+    bigcache_path "$1/shard$i" zone=shard$i$size thread_pool=bigcache;
+
+    server {
+        listen 127.0.0.1:$((port + i));
+
+        location / {
+            bigcache shard$i;
+        }
+    }
+END
+    done
+}
+
+# api_location: what serves the API
+api_location() {
+    [ -n "$shards" ] || {
+        echo "bigcache main;"
+        return
+    }
+
+    cat <<'END'
+bigcache_shards shards;
+            proxy_pass http://shards;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_set_header Host $http_host;
+            proxy_next_upstream off;
+            error_page 502 504 =503 @away;
+        }
+
+        location @away {
+            default_type application/json;
+            add_header Retry-After 1 always;
+            return 503 '{"detail":"the server of this key does not answer"}';
+END
 }
 
 # api_servers LISTEN NAMES: for the block "http"
@@ -273,7 +360,7 @@ api_servers() {
         return 421 '{"detail":"this server has no such name: ask for it by an address, or start it with ./build.sh run --name NAME"}';
 
         location / {
-            bigcache main;
+            $(api_location)
         }
     }
 
@@ -282,7 +369,7 @@ api_servers() {
         server_name $2;
 
         location / {
-            bigcache main;
+            $(api_location)
         }
 
         include "$top/build/web/locations.conf";

@@ -27,6 +27,14 @@ typedef enum {
 } ngx_http_bigcache_shards_number_e;
 
 
+static ngx_int_t ngx_http_bigcache_shards_merge_refuse(ngx_http_request_t *r,
+    ngx_http_bigcache_shards_ctx_t *ctx);
+static ngx_uint_t ngx_http_bigcache_shards_merge_done(
+    ngx_http_bigcache_shards_answer_t *answer);
+static size_t ngx_http_bigcache_shards_merge_servers_len(
+    ngx_http_bigcache_shards_ctx_t *ctx);
+static u_char *ngx_http_bigcache_shards_merge_servers(u_char *p,
+    ngx_http_bigcache_shards_ctx_t *ctx);
 static ngx_uint_t ngx_http_bigcache_shards_merge_agree(
     ngx_http_bigcache_shards_ctx_t *ctx);
 static u_char *ngx_http_bigcache_shards_merge_number(
@@ -40,20 +48,21 @@ ngx_int_t
 ngx_http_bigcache_shards_merge_failed(ngx_http_request_t *r,
     ngx_http_bigcache_shards_ctx_t *ctx)
 {
-    u_char                             *p;
-    size_t                              len;
     ngx_str_t                           body;
-    ngx_uint_t                          i, n;
     ngx_http_bigcache_shards_answer_t  *answer;
 
-    static ngx_str_t  retry = ngx_string("1");
+    if (ctx->large) {
+        ngx_str_set(&body, "{\"detail\":\"the answers of all servers take more "
+                           "than 32 MB: ask for less\"}");
+
+        return ngx_http_bigcache_send_json(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                           &body);
+    }
 
     if (ngx_http_bigcache_shards_merge_agree(ctx)) {
         answer = &ctx->answers[0];
 
-        if (answer->status == NGX_HTTP_OK
-            || answer->status == NGX_HTTP_ACCEPTED)
-        {
+        if (ngx_http_bigcache_shards_merge_done(answer)) {
             return NGX_OK;
         }
 
@@ -67,11 +76,30 @@ ngx_http_bigcache_shards_merge_failed(ngx_http_request_t *r,
         }
     }
 
-    len = sizeof("{\"detail\":\"not done by all servers: , repeat it\"}");
+    return ngx_http_bigcache_shards_merge_refuse(r, ctx);
+}
+
+
+/* 503: says which servers have not done it, for people and for programs */
+
+static ngx_int_t
+ngx_http_bigcache_shards_merge_refuse(ngx_http_request_t *r,
+    ngx_http_bigcache_shards_ctx_t *ctx)
+{
+    u_char                             *p;
+    size_t                              len;
+    ngx_str_t                           body;
+    ngx_uint_t                          i, n;
+    ngx_http_bigcache_shards_answer_t  *answer;
+
+    static ngx_str_t  retry = ngx_string("1");
+
+    len = sizeof("{\"detail\":\"not done by all servers: ; repeat it\"}")
+          + ngx_http_bigcache_shards_merge_servers_len(ctx);
 
     for (i = 0; i < ctx->nanswers; i++) {
-        len += ctx->answers[i].shard->name.len
-               + sizeof(" (), ") + NGX_INT_T_LEN;
+        len += ctx->answers[i].shard->name.len + sizeof(" (), ")
+               + NGX_INT_T_LEN;
     }
 
     p = ngx_pnalloc(r->pool, len);
@@ -86,15 +114,16 @@ ngx_http_bigcache_shards_merge_failed(ngx_http_request_t *r,
     for (i = 0; i < ctx->nanswers; i++) {
         answer = &ctx->answers[i];
 
-        if (!answer->idle && answer->status != NGX_HTTP_OK
-            && answer->status != NGX_HTTP_ACCEPTED)
-        {
+        if (!answer->idle && !ngx_http_bigcache_shards_merge_done(answer)) {
             p = ngx_sprintf(p, "%s%V (%ui)", n++ ? ", " : "",
                             &answer->shard->name, answer->status);
         }
     }
 
-    p = ngx_sprintf(p, "; repeat it\"}");
+    p = ngx_sprintf(p, "; repeat it\"");
+    p = ngx_http_bigcache_shards_merge_servers(p, ctx);
+    *p++ = '}';
+
     body.len = p - body.data;
 
     if (ngx_http_bigcache_send_add_header(r, "Retry-After", &retry) == NULL) {
@@ -102,6 +131,63 @@ ngx_http_bigcache_shards_merge_failed(ngx_http_request_t *r,
     }
 
     return ngx_http_bigcache_send_json(r, NGX_HTTP_SERVICE_UNAVAILABLE, &body);
+}
+
+
+static ngx_uint_t
+ngx_http_bigcache_shards_merge_done(ngx_http_bigcache_shards_answer_t *answer)
+{
+    return answer->status == NGX_HTTP_OK
+           || answer->status == NGX_HTTP_ACCEPTED;
+}
+
+
+/* writes ,"shards":[...]: each with its status, and what it says of /stat */
+
+static size_t
+ngx_http_bigcache_shards_merge_servers_len(ngx_http_bigcache_shards_ctx_t *ctx)
+{
+    size_t      len;
+    ngx_uint_t  i;
+
+    len = sizeof(",\"shards\":[]");
+
+    for (i = 0; i < ctx->nanswers; i++) {
+        len += ctx->answers[i].shard->name.len + ctx->answers[i].len
+               + NGX_INT_T_LEN
+               + sizeof(",{\"server\":\"\",\"status\":,\"stat\":}");
+    }
+
+    return len;
+}
+
+
+static u_char *
+ngx_http_bigcache_shards_merge_servers(u_char *p,
+    ngx_http_bigcache_shards_ctx_t *ctx)
+{
+    ngx_uint_t                          i;
+    ngx_http_bigcache_shards_answer_t  *answer;
+
+    p = ngx_sprintf(p, ",\"shards\":[");
+
+    for (i = 0; i < ctx->nanswers; i++) {
+        answer = &ctx->answers[i];
+
+        p = ngx_sprintf(p, "%s{\"server\":\"%V\",\"status\":%ui",
+                        i ? "," : "", &answer->shard->name, answer->status);
+
+        if (ctx->merge == ngx_http_bigcache_shards_merge_stat
+            && answer->status == NGX_HTTP_OK)
+        {
+            p = ngx_sprintf(p, ",\"stat\":");
+            p = ngx_cpymem(p, answer->data, answer->len);
+        }
+
+        *p++ = '}';
+    }
+
+    return ngx_sprintf(p, "]");
 }
 
 
@@ -227,7 +313,6 @@ ngx_http_bigcache_shards_merge_stat(ngx_http_request_t *r,
     ngx_int_t                           rc;
     ngx_str_t                           body;
     ngx_uint_t                          i;
-    ngx_http_bigcache_shards_answer_t  *answer;
 
     rc = ngx_http_bigcache_shards_merge_failed(r, ctx);
 
@@ -241,15 +326,13 @@ ngx_http_bigcache_shards_merge_stat(ngx_http_request_t *r,
                  "\"hit_rate\":\"\"},\"hot\":{\"entries\":,\"bytes\":,"
                  "\"room\":,\"hits\":,\"size\":},\"leases\":{\"held\":,"
                  "\"room\":,\"given\":,\"waited\":},\"bodies\":{"
-                 "\"in_files\":},\"shards\":[]}")
+                 "\"in_files\":}}")
           + BIGCACHE_METRICS_RATE_LEN
-          + NGX_HTTP_BIGCACHE_SHARDS_NUMBERS * NGX_INT64_LEN;
+          + NGX_HTTP_BIGCACHE_SHARDS_NUMBERS * NGX_INT64_LEN
+          + ngx_http_bigcache_shards_merge_servers_len(ctx);
 
     for (i = 0; i < ctx->nanswers; i++) {
-        answer = &ctx->answers[i];
-        ngx_http_bigcache_shards_merge_numbers(answer, sums);
-        len += answer->len + answer->shard->name.len
-               + sizeof(",{\"server\":\"\",\"stat\":}");
+        ngx_http_bigcache_shards_merge_numbers(&ctx->answers[i], sums);
     }
 
     p = ngx_pnalloc(r->pool, len);
@@ -267,20 +350,14 @@ ngx_http_bigcache_shards_merge_stat(ngx_http_request_t *r,
                     "\"entries\":%uL,\"bytes\":%uL,\"room\":%uL,\"hits\":%uL,"
                     "\"size\":%uL},\"leases\":{\"held\":%uL,\"room\":%uL,"
                     "\"given\":%uL,\"waited\":%uL},\"bodies\":{"
-                    "\"in_files\":%uL},\"shards\":[",
+                    "\"in_files\":%uL}",
                     sums[0], sums[1], sums[2], sums[3], rate, sums[4], sums[5],
                     sums[6], sums[7], sums[8], sums[9], sums[10], sums[11],
                     sums[12], sums[13]);
 
-    for (i = 0; i < ctx->nanswers; i++) {
-        answer = &ctx->answers[i];
-        p = ngx_sprintf(p, "%s{\"server\":\"%V\",\"stat\":", i ? "," : "",
-                        &answer->shard->name);
-        p = ngx_cpymem(p, answer->data, answer->len);
-        *p++ = '}';
-    }
+    p = ngx_http_bigcache_shards_merge_servers(p, ctx);
+    *p++ = '}';
 
-    p = ngx_sprintf(p, "]}");
     body.len = p - body.data;
 
     return ngx_http_bigcache_send_json(r, NGX_HTTP_OK, &body);
