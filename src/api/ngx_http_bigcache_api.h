@@ -11,6 +11,7 @@
  * A request goes through these files in this order:
  *
  *     handler    the content handler, which calls all of the others
+ *     endpoint   finds what the request is for, by the next five
  *     route      finds the row of the route table
  *     origin     refuses what pages of other sites send, by browser, plain C
  *     key        makes the key
@@ -69,6 +70,18 @@
 /* handler */
 
 ngx_int_t ngx_http_bigcache_handler(ngx_http_request_t *r);
+
+
+/* endpoint */
+
+/*
+ * Finds the row of a request, makes its key, and reads the arguments of its
+ * query string into op.  *route is set as soon as it is known.  Returns
+ * NGX_DECLINED if the request is to be carried out.  Else it was answered, and
+ * the return value is what it must be finalized with.
+ */
+ngx_int_t ngx_http_bigcache_endpoint(ngx_http_request_t *r, bigcache_op_t *op,
+    const ngx_http_bigcache_route_t **route);
 
 
 /* route */

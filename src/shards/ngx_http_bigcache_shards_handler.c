@@ -16,15 +16,12 @@
 
 static ngx_int_t ngx_http_bigcache_shards_handler_rest(ngx_http_request_t *r,
     ngx_http_bigcache_shards_ctx_t *ctx);
-static ngx_int_t ngx_http_bigcache_shards_handler_key(ngx_http_request_t *r,
-    ngx_http_bigcache_shards_ctx_t *ctx, ngx_str_t *rest, ngx_uint_t raw,
-    const ngx_http_bigcache_route_t *route);
+static void ngx_http_bigcache_shards_handler_find(
+    ngx_http_bigcache_shards_ctx_t *ctx, const ngx_str_t *path);
 static ngx_int_t ngx_http_bigcache_shards_handler_pages(ngx_http_request_t *r,
     ngx_http_bigcache_shards_ctx_t *ctx);
 static ngx_int_t ngx_http_bigcache_shards_handler_all(ngx_http_request_t *r,
     ngx_http_bigcache_shards_ctx_t *ctx);
-static ngx_int_t ngx_http_bigcache_shards_handler_refuse(ngx_http_request_t *r,
-    ngx_uint_t status, const char *detail);
 
 
 /* what is asked of all servers, and how their answers become one */
@@ -98,127 +95,63 @@ static ngx_int_t
 ngx_http_bigcache_shards_handler_rest(ngx_http_request_t *r,
     ngx_http_bigcache_shards_ctx_t *ctx)
 {
-    ngx_str_t                         rest, ignored;
-    ngx_uint_t                        i, raw;
-    const char                       *err;
-    ngx_http_bigcache_loc_conf_t     *blcf;
-    const ngx_http_bigcache_route_t  *first, *route;
+    ngx_int_t                         rc;
+    bigcache_str_t                   *key;
+    const ngx_http_bigcache_route_t  *route;
 
-    blcf = ngx_http_get_module_loc_conf(r, ngx_http_bigcache_module);
+    rc = ngx_http_bigcache_endpoint(r, &ctx->op, &route);
 
-    raw = (r == r->main && r->valid_unparsed_uri);
-
-    first = ngx_http_bigcache_route_find(&blcf->base,
-                                         raw ? &r->unparsed_uri : &r->uri, raw,
-                                         &rest);
-    if (first == NULL) {
-        return ngx_http_bigcache_shards_handler_refuse(r, NGX_HTTP_NOT_FOUND,
-                                                       "Not Found");
+    if (rc != NGX_DECLINED) {
+        ngx_http_finalize_request(r, rc);
+        return NGX_DONE;
     }
 
-    route = ngx_http_bigcache_route_method(first, r->method);
+    ctx->read = !(route->flags & NGX_HTTP_BIGCACHE_OWN_SITE);
 
-    if (route == NULL) {
-        if (ngx_http_bigcache_route_allow(r, first) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
+    ngx_http_bigcache_shards_handler_find(ctx, &route->path);
 
-        return ngx_http_bigcache_shards_handler_refuse(r, NGX_HTTP_NOT_ALLOWED,
-                                                       "Method Not Allowed");
+    if (ctx->merge) {
+        return ngx_http_bigcache_shards_handler_all(r, ctx);
     }
 
-    if (raw
-        && ngx_http_bigcache_route_find(&blcf->base, &r->uri, 0, &ignored)
-           != first)
-    {
-        return ngx_http_bigcache_shards_handler_refuse(r, NGX_HTTP_BAD_REQUEST,
-                               "dots in the path lead out of its endpoint");
+    key = (route->flags & NGX_HTTP_BIGCACHE_URL) ? &ctx->op.site
+                                                 : &ctx->op.key;
+    ctx->key.data = (u_char *) key->data;
+    ctx->key.len = key->len;
+
+    if (ctx->key.len == 0) {
+
+        /* nginx would take any server for it, the next one in turn */
+
+        ctx->key = ctx->conf->shards[0].key;
     }
 
-    if (route->flags & NGX_HTTP_BIGCACHE_OWN_SITE) {
+    return NGX_DECLINED;
+}
 
-        err = ngx_http_bigcache_origin_refused(r);
 
-        if (err) {
-            return ngx_http_bigcache_shards_handler_refuse(r,
-                                                       NGX_HTTP_FORBIDDEN, err);
-        }
+/* how a path is asked of all servers, if it is */
 
-    } else {
-        ctx->read = 1;
-    }
+static void
+ngx_http_bigcache_shards_handler_find(ngx_http_bigcache_shards_ctx_t *ctx,
+    const ngx_str_t *path)
+{
+    ngx_uint_t  i;
 
     for (i = 0; ngx_http_bigcache_shards_all[i].path.len; i++) {
 
-        if (ngx_http_bigcache_shards_all[i].path.len == route->path.len
+        if (ngx_http_bigcache_shards_all[i].path.len == path->len
             && ngx_strncmp(ngx_http_bigcache_shards_all[i].path.data,
-                           route->path.data, route->path.len)
+                           path->data, path->len)
                == 0)
         {
             ctx->prepare = ngx_http_bigcache_shards_all[i].prepare;
             ctx->merge = ngx_http_bigcache_shards_all[i].merge;
             ctx->before = ngx_http_bigcache_shards_all[i].before;
 
-            break;
+            return;
         }
     }
-
-    return ngx_http_bigcache_shards_handler_key(r, ctx, &rest, raw, route);
-}
-
-
-static ngx_int_t
-ngx_http_bigcache_shards_handler_key(ngx_http_request_t *r,
-    ngx_http_bigcache_shards_ctx_t *ctx, ngx_str_t *rest, ngx_uint_t raw,
-    const ngx_http_bigcache_route_t *route)
-{
-    ngx_str_t        args;
-    const char      *err;
-    bigcache_str_t  *key;
-
-    err = NULL;
-    key = &ctx->op.key;
-
-    if (route->flags & NGX_HTTP_BIGCACHE_PREFIX) {
-
-        ngx_str_null(&args);
-
-        if (!raw) {
-            args = r->args;
-        }
-
-        err = ngx_http_bigcache_key(r, rest, &args, raw, route->flags, key);
-    }
-
-    if (err == NULL && (route->flags & NGX_HTTP_BIGCACHE_LIST)) {
-        err = ngx_http_bigcache_key_list_args(r, &ctx->op);
-    }
-
-    if (err == NULL && (route->flags & NGX_HTTP_BIGCACHE_URL)) {
-        err = ngx_http_bigcache_key_page_args(r, &ctx->op);
-        key = &ctx->op.site;
-    }
-
-    if (err) {
-        return ngx_http_bigcache_shards_handler_refuse(r, NGX_HTTP_BAD_REQUEST,
-                                                       err);
-    }
-
-    if (ctx->merge) {
-        return ngx_http_bigcache_shards_handler_all(r, ctx);
-    }
-
-    ctx->key.data = (u_char *) key->data;
-    ctx->key.len = key->len;
-
-    if (ctx->key.len == 0) {
-
-        /* nginx would take the next server in turn: all have the same chance */
-
-        ctx->key = ctx->conf->shards[0].key;
-    }
-
-    return NGX_DECLINED;
 }
 
 
@@ -265,8 +198,11 @@ ngx_http_bigcache_shards_handler_all(ngx_http_request_t *r,
     ngx_http_bigcache_shards_answer_t  *answer;
 
     if (r != r->main) {
-        return ngx_http_bigcache_shards_handler_refuse(r, NGX_HTTP_BAD_REQUEST,
-                                "a subrequest cannot be asked of all servers");
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "bigcache shards: a subrequest, of SSI for example, "
+                      "cannot be asked of all servers: \"%V\"", &r->uri);
+
+        return NGX_HTTP_BAD_REQUEST;
     }
 
     conf = ctx->conf;
@@ -288,14 +224,4 @@ ngx_http_bigcache_shards_handler_all(ngx_http_request_t *r,
     r->content_handler = ngx_http_bigcache_shards_fan;
 
     return NGX_DECLINED;
-}
-
-
-static ngx_int_t
-ngx_http_bigcache_shards_handler_refuse(ngx_http_request_t *r,
-    ngx_uint_t status, const char *detail)
-{
-    ngx_http_finalize_request(r, ngx_http_bigcache_reply_detail(r, status,
-                                                                detail));
-    return NGX_DONE;
 }
