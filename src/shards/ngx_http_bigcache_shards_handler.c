@@ -121,9 +121,10 @@ ngx_http_bigcache_shards_handler_rest(ngx_http_request_t *r,
 
     if (ctx->key.len == 0) {
 
-        /* nginx would take any server for it, the next one in turn */
+        /* for no text nginx takes the servers in turn */
 
-        ctx->key = ctx->conf->shards[0].key;
+        ctx->key = ctx->conf->shards[bigcache_ring_find(ctx->conf->ring,
+                                                        key)].key;
     }
 
     return NGX_DECLINED;
