@@ -169,6 +169,7 @@ ngx_http_bigcache_create_loc_conf(ngx_conf_t *cf)
      *     blcf->zone = NULL;
      *     blcf->base = { 0, NULL };
      *     blcf->server = 0;
+     *     blcf->json = 0;
      */
 
     blcf->key_args = NGX_CONF_UNSET;
@@ -202,6 +203,10 @@ ngx_http_bigcache_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (clcf->noname && conf->shm_zone == NULL) {
         conf->shm_zone = prev->shm_zone;
+    }
+
+    if (clcf->noname && !conf->json) {
+        conf->json = prev->json;
     }
 
     if (clcf->lmt_excpt && clcf->handler == NULL && conf->shm_zone) {

@@ -338,13 +338,6 @@ bigcache_shards shards;
             proxy_set_header Connection "";
             proxy_set_header Host $http_host;
             proxy_next_upstream off;
-            error_page 502 504 =503 @away;
-        }
-
-        location @away {
-            default_type application/json;
-            add_header Retry-After 1 always;
-            return 503 '{"detail":"the server of this key does not answer"}';
 END
 }
 

@@ -206,7 +206,7 @@ ngx_http_bigcache_error_ours(ngx_http_request_t *r)
 
     blcf = ngx_http_get_module_loc_conf(r, ngx_http_bigcache_module);
 
-    if (blcf->zone) {
+    if (blcf->zone || blcf->json) {
         return 1;
     }
 

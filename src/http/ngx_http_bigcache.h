@@ -164,6 +164,8 @@ typedef struct {
                                                      who may write */
     time_t                            lease_time;
     ngx_uint_t                        server;     /* has such a location */
+    ngx_uint_t                        json;       /* nginx's own errors are
+                                                     JSON without a zone, too */
 } ngx_http_bigcache_loc_conf_t;
 
 

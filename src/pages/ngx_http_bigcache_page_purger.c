@@ -17,6 +17,8 @@
 #include "ngx_http_bigcache_pages.h"
 
 
+static ngx_int_t ngx_http_bigcache_page_purger_match(ngx_http_request_t *r,
+    ngx_http_bigcache_page_purger_t *p);
 static ngx_int_t ngx_http_bigcache_page_purger_method(ngx_conf_t *cf,
     ngx_http_bigcache_page_conf_t *pcf, ngx_str_t *name,
     ngx_http_bigcache_page_purger_t *given);
@@ -147,7 +149,7 @@ ngx_http_bigcache_page_purger_find(ngx_http_request_t *r,
     ngx_http_bigcache_page_conf_t *conf,
     ngx_http_bigcache_page_purger_t **purger)
 {
-    ngx_int_t                         rc;
+    ngx_int_t                         rc, one;
     ngx_uint_t                        i;
     ngx_http_bigcache_page_purger_t  *p;
 
@@ -160,27 +162,69 @@ ngx_http_bigcache_page_purger_find(ngx_http_request_t *r,
 
     for (i = 0; i < conf->purgers->nelts; i++, p++) {
 
-        if (p->method.len != r->method_name.len
-            || ngx_strncmp(p->method.data, r->method_name.data,
-                           r->method_name.len)
-               != 0
-            || ngx_http_bigcache_page_purger_zone(conf, p) == NULL)
-        {
+        if (ngx_http_bigcache_page_purger_zone(conf, p) == NULL) {
+            continue;
+        }
+
+        one = ngx_http_bigcache_page_purger_match(r, p);
+
+        if (one == NGX_DECLINED) {
             continue;
         }
 
         *purger = p;
+        rc = one;
 
-        /* realip has put the client's own address there */
-
-        if (ngx_cidr_match(r->connection->sockaddr, p->addresses) == NGX_OK) {
-            return NGX_OK;
+        if (rc == NGX_OK) {
+            break;
         }
-
-        rc = NGX_HTTP_FORBIDDEN;
     }
 
     return rc;
+}
+
+
+ngx_int_t
+ngx_http_bigcache_page_purger_permits(ngx_http_request_t *r,
+    ngx_http_bigcache_page_conf_t *conf)
+{
+    ngx_int_t                         rc, one;
+    ngx_uint_t                        i;
+    ngx_http_bigcache_page_purger_t  *p;
+
+    if (conf->purgers == NULL || r != r->main) {
+        return NGX_DECLINED;
+    }
+
+    rc = NGX_DECLINED;
+    p = conf->purgers->elts;
+
+    for (i = 0; i < conf->purgers->nelts && rc != NGX_OK; i++, p++) {
+        one = ngx_http_bigcache_page_purger_match(r, p);
+        rc = (one == NGX_DECLINED) ? rc : one;
+    }
+
+    return rc;
+}
+
+
+/* returns NGX_OK, NGX_HTTP_FORBIDDEN, or NGX_DECLINED for another method */
+
+static ngx_int_t
+ngx_http_bigcache_page_purger_match(ngx_http_request_t *r,
+    ngx_http_bigcache_page_purger_t *p)
+{
+    if (p->method.len != r->method_name.len
+        || ngx_strncmp(p->method.data, r->method_name.data, r->method_name.len)
+           != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    /* realip has put the client's own address there */
+
+    return (ngx_cidr_match(r->connection->sockaddr, p->addresses) == NGX_OK)
+           ? NGX_OK : NGX_HTTP_FORBIDDEN;
 }
 
 

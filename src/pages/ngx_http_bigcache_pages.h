@@ -663,6 +663,11 @@ ngx_int_t ngx_http_bigcache_page_purger_find(ngx_http_request_t *r,
     ngx_http_bigcache_page_conf_t *conf,
     ngx_http_bigcache_page_purger_t **purger);
 
+/* the same for a front whose servers purge: whatever the zone */
+
+ngx_int_t ngx_http_bigcache_page_purger_permits(ngx_http_request_t *r,
+    ngx_http_bigcache_page_conf_t *conf);
+
 /* returns the zone whose pages it purges, or NULL */
 
 ngx_http_bigcache_zone_t *ngx_http_bigcache_page_purger_zone(

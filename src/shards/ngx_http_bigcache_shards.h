@@ -14,6 +14,7 @@
  *     key        the variable $bigcache_shard_key
  *     handler    decides what becomes of a request before it is proxied
  *     fan        asks all servers by subrequests, and keeps their answers
+ *     away       the answer for a key whose server does not answer
  *     merge      makes one answer of them: sums, and messages
  *     list       likewise of lists of keys, in order
  *     metrics    likewise of metrics, with a label for the server
@@ -36,9 +37,9 @@
 #include "ngx_http_bigcache_api.h"
 
 
-/* bytes of all answers that are held to make one of them */
+/* bytes of an answer, in the mean, that are held to make one of all */
 
-#define NGX_HTTP_BIGCACHE_SHARDS_MOST  (32 * 1024 * 1024)
+#define NGX_HTTP_BIGCACHE_SHARDS_MOST  (17 * 1024 * 1024)
 
 
 typedef enum {
@@ -54,9 +55,11 @@ typedef struct {
     ngx_str_t                         key;      /* one that belongs to it */
 } ngx_http_bigcache_shard_t;
 
+/* of a bigcache_shards line; a location has a pointer to it, or NULL */
+
 typedef struct {
     ngx_str_t                         name;     /* of the upstream */
-    ngx_http_upstream_srv_conf_t     *upstream; /* NULL: no shards here */
+    ngx_http_upstream_srv_conf_t     *upstream;
     ngx_http_bigcache_shards_mode_e   mode;
     ngx_http_bigcache_shard_t        *shards;
     ngx_uint_t                        nshards;
@@ -72,6 +75,7 @@ typedef struct {
     ngx_http_bigcache_shards_ctx_t   *ctx;
     ngx_http_bigcache_shard_t        *shard;
     ngx_str_t                         uri;      /* empty: as the request */
+    ngx_str_t                         args;     /* with uri */
     ngx_http_request_body_t          *body;     /* NULL: as the request */
     off_t                             body_len;
     ngx_http_request_t               *request;
@@ -79,10 +83,12 @@ typedef struct {
     u_char                           *data;     /* the body */
     size_t                            len;
     size_t                            size;
+    ngx_msec_t                        until;    /* the body must be here */
     unsigned                          idle:1;   /* it is not asked */
     unsigned                          done:1;
     unsigned                          whole:1;  /* to the end of the body */
     unsigned                          framed:1; /* bytes behind a line */
+    unsigned                          packed:1; /* nobody has asked for that */
 } ngx_http_bigcache_shards_answer_t;
 
 typedef ngx_int_t (*ngx_http_bigcache_shards_pt)(ngx_http_request_t *r,
@@ -105,6 +111,11 @@ struct ngx_http_bigcache_shards_ctx_s {
 };
 
 
+typedef struct {
+    ngx_http_bigcache_shards_conf_t    *shards;     /* NULL: none here */
+} ngx_http_bigcache_shards_loc_conf_t;
+
+
 extern ngx_module_t  ngx_http_bigcache_shards_module;
 
 
@@ -114,6 +125,17 @@ extern ngx_module_t  ngx_http_bigcache_shards_module;
 
 char *ngx_http_bigcache_shards_conf(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+
+/* returns the shards of the location of a request, or NULL */
+
+ngx_http_bigcache_shards_conf_t *ngx_http_bigcache_shards_conf_get(
+    ngx_http_request_t *r);
+
+/*
+ * Tells whether the location, which has no shards, proxies to the upstream of
+ * shards, and logs that.
+ */
+ngx_uint_t ngx_http_bigcache_shards_conf_lacks(ngx_http_request_t *r);
 
 /*
  * Finds the servers of all upstreams that are used, once they are known.
@@ -131,10 +153,24 @@ ngx_int_t ngx_http_bigcache_shards_key_add(ngx_conf_t *cf);
 ngx_int_t ngx_http_bigcache_shards_key_page(ngx_http_request_t *r,
     ngx_str_t *key);
 
+/*
+ * Returns NGX_OK if the request purges by bigcache_purge of this location,
+ * NGX_HTTP_FORBIDDEN if its client may not, or NGX_DECLINED.
+ */
+ngx_int_t ngx_http_bigcache_shards_key_purges(ngx_http_request_t *r);
+
 
 /* handler: of the phase before the content */
 
 ngx_int_t ngx_http_bigcache_shards_handler(ngx_http_request_t *r);
+
+
+/*
+ * away: filters of answers for one key.  If its server does not answer, that is
+ * 503 and JSON; if another server was asked, 502.
+ */
+
+void ngx_http_bigcache_shards_away_init(void);
 
 
 /* merge: answers of all servers as one */
@@ -185,6 +221,13 @@ void ngx_http_bigcache_shards_fan_init(void);
  * answered, ctx->merge returns what the request is to be finalized with.
  */
 ngx_int_t ngx_http_bigcache_shards_fan(ngx_http_request_t *r);
+
+/*
+ * Returns 1 if that server was asked; or 0, and logs that another one was, as
+ * without "consistent" in the upstream.
+ */
+ngx_uint_t ngx_http_bigcache_shards_fan_right(ngx_http_request_t *r,
+    const ngx_http_bigcache_shard_t *shard);
 
 /* returns the answer that a subrequest is for, or NULL */
 

@@ -21,6 +21,10 @@
 
 #define NGX_HTTP_BIGCACHE_SHARDS_OPS   1000
 
+/* bytes of a batch, which is cut in memory */
+
+#define NGX_HTTP_BIGCACHE_SHARDS_BODY  (64 * 1024 * 1024)
+
 #define NGX_HTTP_BIGCACHE_SHARDS_AWAY                                         \
     "{\"status\":503,\"detail\":\"the server of this key does not answer\"}"
 
@@ -65,6 +69,8 @@ static ngx_int_t ngx_http_bigcache_shards_batch_part(ngx_http_request_t *r,
     ngx_http_bigcache_shards_answer_t *answer);
 static void ngx_http_bigcache_shards_batch_one(
     ngx_http_bigcache_shards_ctx_t *ctx);
+static ngx_int_t ngx_http_bigcache_shards_batch_refused(ngx_http_request_t *r,
+    ngx_http_bigcache_shards_ctx_t *ctx);
 static ngx_int_t ngx_http_bigcache_shards_batch_results(
     ngx_http_bigcache_shards_answer_t *answer,
     ngx_http_bigcache_shards_results_t *results);
@@ -81,6 +87,10 @@ ngx_http_bigcache_shards_batch_cut(ngx_http_request_t *r,
     ngx_str_t                           body;
     ngx_uint_t                          i;
     ngx_http_bigcache_shards_batch_t   *batch;
+
+    if (r->headers_in.content_length_n > NGX_HTTP_BIGCACHE_SHARDS_BODY) {
+        return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
+    }
 
     batch = ngx_pcalloc(r->pool, sizeof(ngx_http_bigcache_shards_batch_t));
     if (batch == NULL
@@ -120,8 +130,35 @@ static void
 ngx_http_bigcache_shards_batch_one(ngx_http_bigcache_shards_ctx_t *ctx)
 {
     ctx->nanswers = 1;
-    ctx->merge = ngx_http_bigcache_shards_merge;
-    ctx->before = NULL;
+    ctx->merge = ngx_http_bigcache_shards_batch_refused;
+}
+
+
+/* it must not have been carried out there, for keys of other servers */
+
+static ngx_int_t
+ngx_http_bigcache_shards_batch_refused(ngx_http_request_t *r,
+    ngx_http_bigcache_shards_ctx_t *ctx)
+{
+    ngx_http_bigcache_shards_answer_t  *answer;
+
+    static const char  none[] = "{\"results\":[]}";
+
+    answer = &ctx->answers[0];
+
+    if (answer->status == NGX_HTTP_OK
+        && (answer->len < sizeof(none) - 1
+            || ngx_strncmp(answer->data, none, sizeof(none) - 1) != 0))
+    {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "bigcache shards: the server \"%V\" has accepted a "
+                      "batch that this front does not understand",
+                      &answer->shard->name);
+
+        return NGX_HTTP_BAD_GATEWAY;
+    }
+
+    return ngx_http_bigcache_shards_merge(r, ctx);
 }
 
 
@@ -280,7 +317,7 @@ ngx_http_bigcache_shards_batch_op(ngx_http_request_t *r,
 {
     int                             rc;
     int64_t                         nbytes;
-    bigcache_str_t                  key;
+    bigcache_str_t                  key, text;
     bigcache_json_error_t           err;
     bigcache_json_named_t           named[2];
     ngx_http_bigcache_shards_op_t  *op;
@@ -304,16 +341,15 @@ ngx_http_bigcache_shards_batch_op(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (batch->framed && named[1].extent.data) {
+    if (batch->framed) {
+        rc = bigcache_json_integer(&named[1].extent, &nbytes);
 
-        if (bigcache_json_integer(&named[1].extent, &nbytes)
-            != BIGCACHE_JSON_OK
-            || nbytes < 0)
-        {
+        if (rc == BIGCACHE_JSON_OK && nbytes >= 0) {
+            op->nbytes = (uint64_t) nbytes;
+
+        } else if (rc != BIGCACHE_JSON_NULL) {
             return NGX_DECLINED;
         }
-
-        op->nbytes = (uint64_t) nbytes;
     }
 
     rc = bigcache_json_unescape(&named[0].extent, &key);
@@ -326,7 +362,20 @@ ngx_http_bigcache_shards_batch_op(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    op->server = bigcache_ring_find(ctx->conf->ring, &key);
+    /* as a server makes the key */
+
+    text = key;
+
+    while (text.len && *text.data == '/') {
+        text.data++;
+        text.len--;
+    }
+
+    while (text.len && text.data[text.len - 1] == '/') {
+        text.len--;
+    }
+
+    op->server = bigcache_ring_find(ctx->conf->ring, &text);
 
     free((void *) key.data);
 
@@ -434,10 +483,6 @@ ngx_http_bigcache_shards_batch(ngx_http_request_t *r,
 
     batch = ctx->data;
     framed = 0;
-
-    if (ctx->large) {
-        return ngx_http_bigcache_shards_merge_failed(r, ctx);
-    }
 
     results = ngx_pcalloc(r->pool, ctx->nanswers
                               * sizeof(ngx_http_bigcache_shards_results_t));
@@ -586,6 +631,10 @@ ngx_http_bigcache_shards_batch_result(
     if (bigcache_json_integer(&named.extent, &n) != BIGCACHE_JSON_OK
         || n < 0 || n > results->last - results->bytes)
     {
+        /* whose bytes the next ones are is not known */
+
+        results->rows.data = NULL;
+
         return NGX_ERROR;
     }
 

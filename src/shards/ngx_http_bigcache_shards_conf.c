@@ -54,18 +54,26 @@ static ngx_conf_enum_t  ngx_http_bigcache_shards_modes[] = {
 char *
 ngx_http_bigcache_shards_conf(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_http_bigcache_shards_conf_t *scf = conf;
+    ngx_http_bigcache_shards_loc_conf_t *slcf = conf;
 
     ngx_str_t                         *value;
     ngx_url_t                          u;
     ngx_array_t                       *places;
     ngx_conf_enum_t                   *mode;
+    ngx_http_bigcache_loc_conf_t      *blcf;
+    ngx_http_bigcache_shards_conf_t   *scf;
     ngx_http_bigcache_shards_place_t  *place;
 
-    if (scf->upstream) {
+    if (slcf->shards) {
         return "is duplicate";
     }
 
+    scf = ngx_pcalloc(cf->pool, sizeof(ngx_http_bigcache_shards_conf_t));
+    if (scf == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    slcf->shards = scf;
     value = cf->args->elts;
 
     ngx_memzero(&u, sizeof(ngx_url_t));
@@ -99,6 +107,11 @@ ngx_http_bigcache_shards_conf(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         scf->mode = mode->value;
     }
 
+    if (scf->mode == NGX_HTTP_BIGCACHE_SHARDS_REST) {
+        blcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_bigcache_module);
+        blcf->json = 1;
+    }
+
     places = ngx_http_conf_get_module_main_conf(cf,
                                              ngx_http_bigcache_shards_module);
 
@@ -113,6 +126,51 @@ ngx_http_bigcache_shards_conf(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     place->line = cf->conf_file->line;
 
     return NGX_CONF_OK;
+}
+
+
+ngx_http_bigcache_shards_conf_t *
+ngx_http_bigcache_shards_conf_get(ngx_http_request_t *r)
+{
+    ngx_http_bigcache_shards_loc_conf_t  *slcf;
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_bigcache_shards_module);
+
+    return slcf->shards;
+}
+
+
+/* there $bigcache_shard_key would be another text than for the same key here */
+
+ngx_uint_t
+ngx_http_bigcache_shards_conf_lacks(ngx_http_request_t *r)
+{
+    ngx_uint_t                         i;
+    ngx_array_t                       *places;
+    ngx_http_upstream_conf_t          *proxy;
+    ngx_http_bigcache_shards_place_t  *place;
+
+    places = ngx_http_get_module_main_conf(r, ngx_http_bigcache_shards_module);
+
+    if (places->nelts == 0 || &ngx_http_proxy_module == NULL) {
+        return 0;
+    }
+
+    proxy = r->loc_conf[ngx_http_proxy_module.ctx_index];
+    place = places->elts;
+
+    for (i = 0; i < places->nelts; i++) {
+
+        if (proxy->upstream == place[i].conf->upstream) {
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                          "bigcache shards: this location proxies to \"%V\" "
+                          "without \"bigcache_shards\"",
+                          &place[i].conf->name);
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -221,6 +279,19 @@ ngx_http_bigcache_shards_conf_proxy(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
+    if (proxy->store
+#if (NGX_HTTP_CACHE)
+        || proxy->cache
+#endif
+        )
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"bigcache_shards\": \"proxy_cache\" and "
+                      "\"proxy_store\" would answer what a server has removed: "
+                      "remove them from %s:%ui", place->file, place->line);
+        return NGX_ERROR;
+    }
+
     if (!(proxy->next_upstream & NGX_HTTP_UPSTREAM_FT_OFF)) {
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                       "\"bigcache_shards\": when a server fails, nginx asks "
@@ -289,6 +360,16 @@ ngx_http_bigcache_shards_conf_server(ngx_conf_t *cf,
                       "them: name one, see %s:%ui",
                       &server->name, &us->host, server->naddrs, place->file,
                       place->line);
+        return NGX_ERROR;
+    }
+
+    if (server->max_conns || server->backup) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"bigcache_shards\": \"max_conns\" and \"backup\" of "
+                      "\"server %V\" lead keys to other servers of the "
+                      "upstream \"%V\", which would bring old pages back, in "
+                      "%s:%ui",
+                      &server->name, &us->host, us->file_name, us->line);
         return NGX_ERROR;
     }
 

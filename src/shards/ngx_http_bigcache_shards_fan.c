@@ -19,6 +19,10 @@
 
 #define NGX_HTTP_BIGCACHE_SHARDS_FIRST  4096
 
+/* milliseconds in which the body of an answer must come */
+
+#define NGX_HTTP_BIGCACHE_SHARDS_BODY   60000
+
 
 static void ngx_http_bigcache_shards_fan_start(ngx_http_request_t *r);
 static ngx_int_t ngx_http_bigcache_shards_fan_ask(ngx_http_request_t *r,
@@ -27,8 +31,6 @@ static ngx_int_t ngx_http_bigcache_shards_fan_headers(ngx_http_request_t *sr);
 static ngx_uint_t ngx_http_bigcache_shards_fan_left_out(ngx_table_elt_t *h);
 static ngx_int_t ngx_http_bigcache_shards_fan_done(ngx_http_request_t *r,
     void *data, ngx_int_t rc);
-static ngx_uint_t ngx_http_bigcache_shards_fan_right(ngx_http_request_t *r,
-    ngx_http_bigcache_shards_answer_t *answer);
 static void ngx_http_bigcache_shards_fan_resume(ngx_http_request_t *r);
 static ngx_int_t ngx_http_bigcache_shards_fan_header(ngx_http_request_t *r);
 static ngx_int_t ngx_http_bigcache_shards_fan_body(ngx_http_request_t *r,
@@ -130,9 +132,11 @@ ngx_http_bigcache_shards_fan_ask(ngx_http_request_t *r,
 
     answer->request = sr;
 
+    /* the proxy takes the one or the other */
+
     if (answer->uri.len) {
         sr->unparsed_uri = answer->uri;
-        sr->valid_unparsed_uri = 1;
+        sr->args = answer->args;
     }
 
     if (answer->body) {
@@ -216,62 +220,65 @@ ngx_http_bigcache_shards_fan_left_out(ngx_table_elt_t *h)
 }
 
 
+/*
+ * What nginx would do about a failure, an error_page for example, must not
+ * become the answer of the server.
+ */
+
 static ngx_int_t
 ngx_http_bigcache_shards_fan_done(ngx_http_request_t *r, void *data,
     ngx_int_t rc)
 {
     ngx_http_bigcache_shards_answer_t *answer = data;
 
-    if (answer->done) {
-        return rc;
+    if (!answer->done) {
+        answer->done = 1;
+        answer->ctx->waits--;
+
+        if (answer->status == 0) {
+            answer->status = (rc >= NGX_HTTP_SPECIAL_RESPONSE)
+                             ? (ngx_uint_t) rc : NGX_HTTP_BAD_GATEWAY;
+        }
+
+        if (!answer->whole || answer->packed
+            || !ngx_http_bigcache_shards_fan_right(r, answer->shard))
+        {
+            answer->status = NGX_HTTP_BAD_GATEWAY;
+        }
     }
 
-    answer->done = 1;
-    answer->ctx->waits--;
-
-    if (answer->status == 0) {
-        answer->status = (rc >= NGX_HTTP_SPECIAL_RESPONSE)
-                         ? (ngx_uint_t) rc : NGX_HTTP_BAD_GATEWAY;
-    }
-
-    if (!answer->whole || !ngx_http_bigcache_shards_fan_right(r, answer)) {
-        answer->status = NGX_HTTP_BAD_GATEWAY;
-    }
-
-    return rc;
+    return (rc == NGX_HTTP_CLIENT_CLOSED_REQUEST) ? rc : NGX_OK;
 }
 
 
-/* without "consistent", for example, nginx asks another server */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_http_bigcache_shards_fan_right(ngx_http_request_t *r,
-    ngx_http_bigcache_shards_answer_t *answer)
+    const ngx_http_bigcache_shard_t *shard)
 {
-    ngx_str_t                  *name;
+    const ngx_str_t            *name;
     ngx_http_upstream_state_t  *state;
 
-    name = &answer->shard->address;
+    name = &shard->address;
+    state = NULL;
 
-    if (r->upstream_states == NULL || r->upstream_states->nelts == 0) {
-        return 1;
+    if (r->upstream_states && r->upstream_states->nelts) {
+        state = r->upstream_states->elts;
+        state = &state[r->upstream_states->nelts - 1];
     }
 
-    state = r->upstream_states->elts;
-    state = &state[r->upstream_states->nelts - 1];
-
-    if (state->peer == NULL
-        || (state->peer->len == name->len
-            && ngx_strncmp(state->peer->data, name->data, name->len) == 0))
+    if (state && state->peer && state->peer->len == name->len
+        && ngx_strncmp(state->peer->data, name->data, name->len) == 0)
     {
         return 1;
     }
 
-    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                  "bigcache shards: \"%V\" was asked instead of \"%V\": the "
-                  "upstream needs \"hash $bigcache_shard_key consistent;\", "
-                  "and \"max_fails=0\" of each server",
-                  state->peer, name);
+    if (state && state->peer) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "bigcache shards: \"%V\" was asked instead of \"%V\": the "
+                      "upstream needs \"hash $bigcache_shard_key consistent;\", "
+                      "no other method, and \"max_fails=0\" of each server",
+                      state->peer, name);
+    }
 
     return 0;
 }
@@ -285,6 +292,17 @@ ngx_http_bigcache_shards_fan_resume(ngx_http_request_t *r)
     ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_shards_module);
 
     if (ctx->waits) {
+        return;
+    }
+
+    /* subrequests that have ended before others are in a list, one by one */
+
+    if (r->postponed) {
+
+        if (ngx_http_output_filter(r, NULL) == NGX_ERROR) {
+            ngx_http_finalize_request(r, NGX_ERROR);
+        }
+
         return;
     }
 
@@ -336,6 +354,9 @@ ngx_http_bigcache_shards_fan_header(ngx_http_request_t *r)
     }
 
     answer->status = r->headers_out.status;
+    answer->until = ngx_current_msec + NGX_HTTP_BIGCACHE_SHARDS_BODY;
+    answer->packed = (r->headers_out.content_encoding
+                      && r->headers_out.content_encoding->value.len);
     answer->framed = (r->headers_out.content_type.len == batch.len
                       && ngx_strncmp(r->headers_out.content_type.data,
                                      batch.data, batch.len)
@@ -364,6 +385,12 @@ ngx_http_bigcache_shards_fan_body(ngx_http_request_t *r, ngx_chain_t *in)
 
     if (answer == NULL) {
         return ngx_http_next_body_filter(r, in);
+    }
+
+    if (answer->ctx->large
+        || (ngx_msec_int_t) (answer->until - ngx_current_msec) < 0)
+    {
+        return NGX_ERROR;
     }
 
     for (cl = in; cl; cl = cl->next) {
@@ -398,13 +425,13 @@ ngx_http_bigcache_shards_fan_keep(ngx_http_request_t *r,
     ctx = answer->ctx;
     len = ngx_buf_special(b) ? 0 : ngx_buf_size(b);
 
-    if (len == 0 || ctx->large) {
+    if (len == 0) {
         return NGX_OK;
     }
 
-    if (ctx->held + len > NGX_HTTP_BIGCACHE_SHARDS_MOST) {
+    if (ctx->held + len > NGX_HTTP_BIGCACHE_SHARDS_MOST * ctx->nanswers) {
         ctx->large = 1;
-        return NGX_OK;
+        return NGX_ERROR;
     }
 
     if (answer->len + len > answer->size) {
@@ -412,7 +439,8 @@ ngx_http_bigcache_shards_fan_keep(ngx_http_request_t *r,
         size = ngx_max(2 * answer->size, answer->len + len);
         size = ngx_max(size, NGX_HTTP_BIGCACHE_SHARDS_FIRST);
         size = ngx_max(size, r->headers_out.content_length_n);
-        size = ngx_min(size, NGX_HTTP_BIGCACHE_SHARDS_MOST);
+        size = ngx_min(size, (off_t) (NGX_HTTP_BIGCACHE_SHARDS_MOST
+                                      * ctx->nanswers));
 
         p = ngx_palloc(r->pool, size);
         if (p == NULL) {

@@ -57,9 +57,14 @@ ngx_http_bigcache_shards_handler(ngx_http_request_t *r)
     ngx_http_bigcache_shards_ctx_t   *ctx;
     ngx_http_bigcache_shards_conf_t  *conf;
 
-    conf = ngx_http_get_module_loc_conf(r, ngx_http_bigcache_shards_module);
+    conf = ngx_http_bigcache_shards_conf_get(r);
 
-    if (conf->upstream == NULL || ngx_http_bigcache_shards_fan_answer(r)) {
+    if (conf == NULL) {
+        return ngx_http_bigcache_shards_conf_lacks(r)
+               ? NGX_HTTP_INTERNAL_SERVER_ERROR : NGX_DECLINED;
+    }
+
+    if (ngx_http_bigcache_shards_fan_answer(r)) {
         return NGX_DECLINED;
     }
 
@@ -82,7 +87,7 @@ ngx_http_bigcache_shards_handler(ngx_http_request_t *r)
 
     case NGX_HTTP_BIGCACHE_SHARDS_ALL:
         ctx->merge = ngx_http_bigcache_shards_merge;
-        ctx->before = "{\"purged\": ";
+        ctx->before = "{\"purged\":";
         return ngx_http_bigcache_shards_handler_all(r, ctx);
 
     default: /* NGX_HTTP_BIGCACHE_SHARDS_REST */
@@ -162,13 +167,30 @@ static ngx_int_t
 ngx_http_bigcache_shards_handler_pages(ngx_http_request_t *r,
     ngx_http_bigcache_shards_ctx_t *ctx)
 {
-    if (r->method_name.len >= 5
-        && ngx_strncmp(r->method_name.data, "PURGE", 5) == 0)
-    {
+    switch (ngx_http_bigcache_shards_key_purges(r)) {
+
+    case NGX_OK:
         ctx->merge = ngx_http_bigcache_shards_merge;
-        ctx->before = "{\"purged\": ";
+        ctx->before = "{\"purged\":";
 
         return ngx_http_bigcache_shards_handler_all(r, ctx);
+
+    case NGX_HTTP_FORBIDDEN:
+        return NGX_HTTP_FORBIDDEN;
+
+    default: /* NGX_DECLINED */
+        break;
+    }
+
+    if (r->method == NGX_HTTP_UNKNOWN) {
+
+        /* it may be one that purges at the servers, of which it reached one */
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "bigcache shards: \"%V\" needs a line \"bigcache_purge\" "
+                      "in the front, too", &r->method_name);
+
+        return NGX_HTTP_NOT_ALLOWED;
     }
 
     switch (ngx_http_bigcache_shards_key_page(r, &ctx->key)) {

@@ -28,13 +28,16 @@ typedef struct {
     bigcache_str_t   cursor;    /* as it is, NULL: there are no more rows */
     ngx_str_t        key;       /* it, unescaped */
     bigcache_str_t   next;      /* where the list goes on, NULL: nowhere */
+    ngx_uint_t       server;
 } ngx_http_bigcache_shards_rows_t;
 
 
+static ngx_int_t ngx_http_bigcache_shards_list_args(ngx_http_request_t *r,
+    u_char *data, size_t len, ngx_uint_t first, ngx_str_t *args);
 static ngx_int_t ngx_http_bigcache_shards_list_read(ngx_http_request_t *r,
     ngx_http_bigcache_shards_ctx_t *ctx, ngx_http_bigcache_shards_rows_t *rows);
 static ngx_int_t ngx_http_bigcache_shards_list_row(ngx_http_request_t *r,
-    ngx_http_bigcache_shards_rows_t *rows);
+    ngx_http_bigcache_shards_ctx_t *ctx, ngx_http_bigcache_shards_rows_t *rows);
 static ngx_int_t ngx_http_bigcache_shards_list_key(ngx_http_request_t *r,
     const bigcache_str_t *cursor, ngx_str_t *key);
 static ngx_http_bigcache_shards_rows_t *ngx_http_bigcache_shards_list_least(
@@ -51,30 +54,63 @@ ngx_int_t
 ngx_http_bigcache_shards_list_cut(ngx_http_request_t *r,
     ngx_http_bigcache_shards_ctx_t *ctx)
 {
-    u_char      *p;
-    ngx_str_t    uri, *sent;
+    u_char      *p, *end;
+    ngx_str_t    uri, args, *sent;
     ngx_uint_t   i;
 
     sent = &r->unparsed_uri;
+    end = ngx_strlchr(sent->data, sent->data + sent->len, '#');
 
-    p = ngx_pnalloc(r->pool, sent->len
-                             + sizeof("?" NGX_HTTP_BIGCACHE_SHARDS_CURSORS));
-    if (p == NULL) {
+    if (end == NULL) {
+        end = sent->data + sent->len;
+    }
+
+    if (ngx_http_bigcache_shards_list_args(r, r->args.data, r->args.len, 0,
+                                           &args)
+        != NGX_OK
+        || ngx_http_bigcache_shards_list_args(r, sent->data, end - sent->data,
+                                              !ngx_strlchr(sent->data, end,
+                                                           '?'),
+                                              &uri)
+           != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    uri.data = p;
+    for (i = 0; i < ctx->nanswers; i++) {
+        ctx->answers[i].uri = uri;
+        ctx->answers[i].args = args;
+    }
 
-    p = ngx_cpymem(p, sent->data, sent->len);
-    *p++ = ngx_strlchr(sent->data, sent->data + sent->len, '?') ? '&' : '?';
+    return NGX_OK;
+}
+
+
+/* adds the argument to others, or to a path that has none */
+
+static ngx_int_t
+ngx_http_bigcache_shards_list_args(ngx_http_request_t *r, u_char *data,
+    size_t len, ngx_uint_t first, ngx_str_t *args)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(r->pool, len + sizeof("?"
+                                          NGX_HTTP_BIGCACHE_SHARDS_CURSORS));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    args->data = p;
+
+    if (len) {
+        p = ngx_cpymem(p, data, len);
+        *p++ = first ? '?' : '&';
+    }
+
     p = ngx_cpymem(p, NGX_HTTP_BIGCACHE_SHARDS_CURSORS,
                    sizeof(NGX_HTTP_BIGCACHE_SHARDS_CURSORS) - 1);
 
-    uri.len = p - uri.data;
-
-    for (i = 0; i < ctx->nanswers; i++) {
-        ctx->answers[i].uri = uri;
-    }
+    args->len = p - args->data;
 
     return NGX_OK;
 }
@@ -138,7 +174,7 @@ ngx_http_bigcache_shards_list(ngx_http_request_t *r,
             next = least->cursor;
         }
 
-        if (ngx_http_bigcache_shards_list_row(r, least) != NGX_OK) {
+        if (ngx_http_bigcache_shards_list_row(r, ctx, least) != NGX_OK) {
             return NGX_HTTP_BAD_GATEWAY;
         }
     }
@@ -198,7 +234,9 @@ ngx_http_bigcache_shards_list_read(ngx_http_request_t *r,
             rows[i].next = named[2].extent;
         }
 
-        if (ngx_http_bigcache_shards_list_row(r, &rows[i]) != NGX_OK) {
+        rows[i].server = i;
+
+        if (ngx_http_bigcache_shards_list_row(r, ctx, &rows[i]) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -207,37 +245,51 @@ ngx_http_bigcache_shards_list_read(ngx_http_request_t *r,
 }
 
 
-/* reads the next row, whose last member is the cursor */
+/*
+ * Reads the next row, whose last member is the cursor.  What a server still has
+ * of keys that are another one's by now is not listed.
+ */
 
 static ngx_int_t
 ngx_http_bigcache_shards_list_row(ngx_http_request_t *r,
-    ngx_http_bigcache_shards_rows_t *rows)
+    ngx_http_bigcache_shards_ctx_t *ctx, ngx_http_bigcache_shards_rows_t *rows)
 {
-    size_t                  behind;
-    bigcache_str_t          row;
+    bigcache_str_t          row, key;
     bigcache_json_error_t   err;
     bigcache_json_named_t   named = { "cursor", { 0, NULL } };
 
-    rows->cursor.data = NULL;
+    do {
+        rows->cursor.data = NULL;
 
-    if (!bigcache_json_scan_item(&rows->rows, &rows->at, &row)) {
-        return NGX_OK;
-    }
+        if (!bigcache_json_scan_item(&rows->rows, &rows->at, &row)) {
+            return NGX_OK;
+        }
 
-    if (bigcache_json_scan_members(row.data, row.len, &named, 1, &err)
-        != BIGCACHE_JSON_OK
-        || named.extent.data == NULL || named.extent.data[0] != '"')
-    {
-        return NGX_ERROR;
-    }
+        if (bigcache_json_scan_members(row.data, row.len, &named, 1, &err)
+            != BIGCACHE_JSON_OK
+            || named.extent.data == NULL || named.extent.data[0] != '"')
+        {
+            return NGX_ERROR;
+        }
 
-    behind = sizeof(",\"cursor\":") - 1;
+        rows->cursor = named.extent;
+        rows->row.data = row.data;
+        rows->row.len = named.extent.data - row.data
+                        - (sizeof(",\"cursor\":") - 1);
 
-    rows->cursor = named.extent;
-    rows->row.data = row.data;
-    rows->row.len = named.extent.data - row.data - behind;
+        if (ngx_http_bigcache_shards_list_key(r, &rows->cursor, &rows->key)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
 
-    return ngx_http_bigcache_shards_list_key(r, &rows->cursor, &rows->key);
+        key.data = rows->key.data;
+        key.len = rows->key.len;
+
+    } while (!ctx->op.site.len
+             && bigcache_ring_find(ctx->conf->ring, &key) != rows->server);
+
+    return NGX_OK;
 }
 
 
@@ -299,7 +351,7 @@ ngx_http_bigcache_shards_list_bound(ngx_http_request_t *r,
     ngx_http_bigcache_shards_ctx_t *ctx, ngx_http_bigcache_shards_rows_t *rows,
     bigcache_str_t *bound, ngx_str_t *key)
 {
-    ngx_str_t   one;
+    ngx_str_t   one, after;
     ngx_uint_t  i;
 
     bound->data = NULL;
@@ -315,6 +367,22 @@ ngx_http_bigcache_shards_list_bound(ngx_http_request_t *r,
 
         if (ngx_http_bigcache_shards_list_key(r, &rows[i].next, &one)
             != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        after.data = (u_char *) ctx->op.after.data;
+        after.len = ctx->op.after.len;
+
+        /* of pages it has a NUL in front, which the client leaves out */
+
+        if (ctx->op.site.len && after.len) {
+            after.data++;
+            after.len--;
+        }
+
+        if (after.len
+            && ngx_http_bigcache_shards_list_compare(&one, &after) <= 0)
         {
             return NGX_ERROR;
         }

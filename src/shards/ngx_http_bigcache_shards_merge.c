@@ -11,20 +11,30 @@
  */
 
 
-#include "bigcache_json_string.h"
+#include "bigcache_json.h"
+#include "bigcache_json_scan.h"
 #include "bigcache_metrics.h"
 #include "ngx_http_bigcache_shards.h"
 
 
-/* the numbers of /stat, in their order */
+/* the numbers of /stat */
 
 typedef enum {
     NGX_HTTP_BIGCACHE_SHARDS_HIT = 0,
     NGX_HTTP_BIGCACHE_SHARDS_MISS,
-    NGX_HTTP_BIGCACHE_SHARDS_EXPIRE,
-    NGX_HTTP_BIGCACHE_SHARDS_DELETE,
     NGX_HTTP_BIGCACHE_SHARDS_NUMBERS = 14
 } ngx_http_bigcache_shards_number_e;
+
+static const struct {
+    const char  *group;
+    const char  *name;
+} ngx_http_bigcache_shards_numbers[NGX_HTTP_BIGCACHE_SHARDS_NUMBERS] = {
+    { "stats", "hit" }, { "stats", "miss" }, { "stats", "expire" },
+    { "stats", "delete" }, { "hot", "entries" }, { "hot", "bytes" },
+    { "hot", "room" }, { "hot", "hits" }, { "hot", "size" },
+    { "leases", "held" }, { "leases", "room" }, { "leases", "given" },
+    { "leases", "waited" }, { "bodies", "in_files" }
+};
 
 
 static ngx_int_t ngx_http_bigcache_shards_merge_refuse(ngx_http_request_t *r,
@@ -52,8 +62,8 @@ ngx_http_bigcache_shards_merge_failed(ngx_http_request_t *r,
     ngx_http_bigcache_shards_answer_t  *answer;
 
     if (ctx->large) {
-        ngx_str_set(&body, "{\"detail\":\"the answers of all servers take more "
-                           "than 32 MB: ask for less\"}");
+        ngx_str_set(&body, "{\"detail\":\"the answers of the servers take more "
+                           "than 17 MB each: ask for less\"}");
 
         return ngx_http_bigcache_send_json(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                                            &body);
@@ -364,30 +374,33 @@ ngx_http_bigcache_shards_merge_stat(ngx_http_request_t *r,
 }
 
 
-/* a number follows a colon; the rate is a string */
+/* what a server of another version does not say counts as 0 */
 
 static void
 ngx_http_bigcache_shards_merge_numbers(
     ngx_http_bigcache_shards_answer_t *answer, uint64_t *sums)
 {
-    u_char      *p, *last;
-    uint64_t     n;
-    ngx_uint_t   i;
+    int64_t                 n;
+    ngx_uint_t              i;
+    bigcache_json_error_t   err;
+    bigcache_json_named_t   group, number;
 
-    p = answer->data;
-    last = p + answer->len;
+    for (i = 0; i < NGX_HTTP_BIGCACHE_SHARDS_NUMBERS; i++) {
 
-    for (i = 0; p < last && i < NGX_HTTP_BIGCACHE_SHARDS_NUMBERS; /* void */ ) {
+        group.name = ngx_http_bigcache_shards_numbers[i].group;
+        number.name = ngx_http_bigcache_shards_numbers[i].name;
 
-        if (*p++ != ':' || p == last || *p < '0' || *p > '9') {
-            continue;
+        if (bigcache_json_scan_members(answer->data, answer->len, &group, 1,
+                                       &err)
+            == BIGCACHE_JSON_OK
+            && group.extent.data
+            && bigcache_json_scan_members(group.extent.data, group.extent.len,
+                                          &number, 1, &err)
+               == BIGCACHE_JSON_OK
+            && bigcache_json_integer(&number.extent, &n) == BIGCACHE_JSON_OK)
+        {
+            sums[i] += (uint64_t) n;
         }
-
-        for (n = 0; p < last && *p >= '0' && *p <= '9'; p++) {
-            n = n * 10 + (*p - '0');
-        }
-
-        sums[i++] += n;
     }
 }
 

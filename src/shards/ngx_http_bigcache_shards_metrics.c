@@ -13,6 +13,11 @@
 #include "ngx_http_bigcache_shards.h"
 
 
+/* bytes of the metrics of a server, in the mean: they have some 20 KB */
+
+#define NGX_HTTP_BIGCACHE_SHARDS_METRICS  (256 * 1024)
+
+
 /* the lines of a metric in the answer of a server: comments, then values */
 
 typedef struct {
@@ -54,6 +59,10 @@ ngx_http_bigcache_shards_metrics(ngx_http_request_t *r,
 
     if (rc != NGX_OK || r->header_sent) {
         return rc;
+    }
+
+    if (ctx->held > NGX_HTTP_BIGCACHE_SHARDS_METRICS * ctx->nanswers) {
+        return NGX_HTTP_BAD_GATEWAY;
     }
 
     text = ngx_pnalloc(r->pool, ngx_http_bigcache_shards_metrics_size(ctx));

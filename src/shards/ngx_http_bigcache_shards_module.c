@@ -13,6 +13,8 @@
 static ngx_int_t ngx_http_bigcache_shards_init(ngx_conf_t *cf);
 static void *ngx_http_bigcache_shards_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_bigcache_shards_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_bigcache_shards_merge_loc_conf(ngx_conf_t *cf,
+    void *parent, void *child);
 
 
 static ngx_command_t  ngx_http_bigcache_shards_commands[] = {
@@ -40,7 +42,8 @@ static ngx_http_module_t  ngx_http_bigcache_shards_module_ctx = {
 
     ngx_http_bigcache_shards_create_loc_conf,   /* create location
                                                    configuration */
-    NULL                                   /* merge location configuration */
+    ngx_http_bigcache_shards_merge_loc_conf     /* merge location
+                                                   configuration */
 };
 
 
@@ -76,6 +79,7 @@ ngx_http_bigcache_shards_init(ngx_conf_t *cf)
     *h = ngx_http_bigcache_shards_handler;
 
     ngx_http_bigcache_shards_fan_init();
+    ngx_http_bigcache_shards_away_init();
 
     return ngx_http_bigcache_shards_conf_init(cf);
 }
@@ -92,5 +96,26 @@ ngx_http_bigcache_shards_create_main_conf(ngx_conf_t *cf)
 static void *
 ngx_http_bigcache_shards_create_loc_conf(ngx_conf_t *cf)
 {
-    return ngx_pcalloc(cf->pool, sizeof(ngx_http_bigcache_shards_conf_t));
+    return ngx_pcalloc(cf->pool, sizeof(ngx_http_bigcache_shards_loc_conf_t));
+}
+
+
+/* "if" and "limit_except" blocks have the shards of their location */
+
+static char *
+ngx_http_bigcache_shards_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child)
+{
+    ngx_http_bigcache_shards_loc_conf_t *prev = parent;
+    ngx_http_bigcache_shards_loc_conf_t *conf = child;
+
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->noname && conf->shards == NULL) {
+        conf->shards = prev->shards;
+    }
+
+    return NGX_CONF_OK;
 }
