@@ -69,7 +69,7 @@ sub pattern {
     my ($format) = @_;
 
     return join '[^`]+?', map { quotemeta }
-        split /%[-0-9.*]*(?:ll|l|z)?[a-zA-Z]/, $format, -1;
+        split /%[-0-9.*]*(?:ll|l|z|u(?=[dizL]))?[a-zA-Z]/, $format, -1;
 }
 
 
