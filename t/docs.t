@@ -98,7 +98,8 @@ my %documented = $configuration
     =~ /^### (\w+)\n\n    Syntax:(?:.*\n)*?    Context:  (.*)\n/mg;
 my %directives;
 
-my $module = source('ngx_http_bigcache_module.c');
+my $module = source('ngx_http_bigcache_module.c')
+    . source('ngx_http_bigcache_shards_module.c');
 
 while ($module =~ /\{ ngx_string\("(\w+)"\),\s*([A-Z0-9_|\s]+),/g) {
     my ($name, $flags) = ($1, $2);
