@@ -356,8 +356,8 @@ ngx_http_bigcache_shards_conf_server(ngx_conf_t *cf,
     if (server->naddrs != 1) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"bigcache_shards\": the server \"%V\" of the upstream "
-                      "\"%V\" has %ui addresses, and nginx would ask any of "
-                      "them: name one, see %s:%ui",
+                      "\"%V\" has %ui addresses, and must have one: nginx "
+                      "would ask any of several, see %s:%ui",
                       &server->name, &us->host, server->naddrs, place->file,
                       place->line);
         return NGX_ERROR;

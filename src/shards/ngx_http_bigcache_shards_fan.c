@@ -274,9 +274,10 @@ ngx_http_bigcache_shards_fan_right(ngx_http_request_t *r,
 
     if (state && state->peer) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "bigcache shards: \"%V\" was asked instead of \"%V\": the "
-                      "upstream needs \"hash $bigcache_shard_key consistent;\", "
-                      "no other method, and \"max_fails=0\" of each server",
+                      "bigcache shards: \"%V\" was asked instead of \"%V\": "
+                      "the upstream needs \"hash $bigcache_shard_key "
+                      "consistent;\", no other method, and \"max_fails=0\" of "
+                      "each server",
                       state->peer, name);
     }
 
