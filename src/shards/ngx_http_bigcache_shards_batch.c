@@ -28,6 +28,10 @@
 #define NGX_HTTP_BIGCACHE_SHARDS_AWAY                                         \
     "{\"status\":503,\"detail\":\"the server of this key does not answer\"}"
 
+#define NGX_HTTP_BIGCACHE_SHARDS_REFUSED                                      \
+    "{\"status\":%ui,\"detail\":\"the server of this key has refused its "   \
+    "part of the batch\"}"
+
 
 /* an operation, or its result */
 
@@ -71,6 +75,8 @@ static void ngx_http_bigcache_shards_batch_one(
     ngx_http_bigcache_shards_ctx_t *ctx);
 static ngx_int_t ngx_http_bigcache_shards_batch_refused(ngx_http_request_t *r,
     ngx_http_bigcache_shards_ctx_t *ctx);
+static u_char *ngx_http_bigcache_shards_batch_away(u_char *p,
+    ngx_http_bigcache_shards_answer_t *answer);
 static ngx_int_t ngx_http_bigcache_shards_batch_results(
     ngx_http_bigcache_shards_answer_t *answer,
     ngx_http_bigcache_shards_results_t *results);
@@ -509,7 +515,8 @@ ngx_http_bigcache_shards_batch(ngx_http_request_t *r,
     }
 
     len = ctx->held + sizeof("{\"results\":[]}\n")
-          + batch->nops * (sizeof(NGX_HTTP_BIGCACHE_SHARDS_AWAY) + 1);
+          + batch->nops * (sizeof(NGX_HTTP_BIGCACHE_SHARDS_REFUSED)
+                           + NGX_INT_T_LEN);
 
     text = ngx_pnalloc(r->pool, len);
     bytes = framed ? ngx_pnalloc(r->pool, ctx->held + 1) : text;
@@ -531,8 +538,8 @@ ngx_http_bigcache_shards_batch(ngx_http_request_t *r,
         if (ngx_http_bigcache_shards_batch_result(one, &result, &from)
             != NGX_OK)
         {
-            p = ngx_cpymem(p, NGX_HTTP_BIGCACHE_SHARDS_AWAY,
-                           sizeof(NGX_HTTP_BIGCACHE_SHARDS_AWAY) - 1);
+            p = ngx_http_bigcache_shards_batch_away(p,
+                                       &ctx->answers[batch->ops[i].server]);
             continue;
         }
 
@@ -554,6 +561,22 @@ ngx_http_bigcache_shards_batch(ngx_http_request_t *r,
 
     return ngx_http_bigcache_shards_merge_send(r, framed ? &frames : &json,
                                                text, p - text);
+}
+
+
+static u_char *
+ngx_http_bigcache_shards_batch_away(u_char *p,
+    ngx_http_bigcache_shards_answer_t *answer)
+{
+    if (answer->status >= NGX_HTTP_BAD_REQUEST
+        && answer->status < NGX_HTTP_INTERNAL_SERVER_ERROR)
+    {
+        return ngx_sprintf(p, NGX_HTTP_BIGCACHE_SHARDS_REFUSED,
+                           answer->status);
+    }
+
+    return ngx_cpymem(p, NGX_HTTP_BIGCACHE_SHARDS_AWAY,
+                      sizeof(NGX_HTTP_BIGCACHE_SHARDS_AWAY) - 1);
 }
 
 
