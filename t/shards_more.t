@@ -80,7 +80,7 @@ sub ask { return $t->request_to(1, @_) }
 
 # HEAD, several on one connection
 
-my $c = $t->connect_to(1);
+my $c = Bigcache::Test::Connection->new($t->port(1));
 
 for (1 .. 3) {
     for my $path ('/stat', '/stat/count', '/keys/', '/metrics') {
@@ -132,8 +132,7 @@ is ask('POST', '/clear')->status, 200, 'clear';
 my @bytes = map { sprintf 'b%%%02X', $_ } 1 .. 255;
 my @fails = grep { ask('POST', "/pickle/$_", 'x')->status != 200 } @bytes;
 
-is_deeply \@fails, ['b%2F'], 'all are stored but for the slash'
-    or note 'not stored: ' . join ' ', @fails;
+is_deeply \@fails, [], 'keys of any byte are stored';
 
 my ($seen, $after, @order) = (0);
 

@@ -54,7 +54,7 @@ ngx_int_t
 ngx_http_bigcache_shards_list_cut(ngx_http_request_t *r,
     ngx_http_bigcache_shards_ctx_t *ctx)
 {
-    u_char      *p, *end;
+    u_char      *end;
     ngx_str_t    uri, args, *sent;
     ngx_uint_t   i;
 
