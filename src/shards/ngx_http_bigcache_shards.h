@@ -98,6 +98,7 @@ struct ngx_http_bigcache_shards_ctx_s {
     ngx_http_bigcache_shards_conf_t    *conf;
     ngx_http_bigcache_shards_pt         prepare;    /* with the body, or NULL */
     ngx_http_bigcache_shards_pt         merge;
+    ngx_http_handler_pt                 proxy;      /* asks one server */
     const char                         *before;     /* the number to add up */
     void                               *data;       /* of prepare, for merge */
     bigcache_op_t                       op;         /* the key, and arguments */

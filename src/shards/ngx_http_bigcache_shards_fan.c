@@ -132,6 +132,10 @@ ngx_http_bigcache_shards_fan_ask(ngx_http_request_t *r,
 
     answer->request = sr;
 
+    /* an "if" has no handler of its own: that of the request was copied */
+
+    sr->content_handler = answer->ctx->proxy;
+
     /* the proxy takes the one or the other */
 
     if (answer->uri.len) {

@@ -244,6 +244,7 @@ ngx_http_bigcache_shards_handler_all(ngx_http_request_t *r,
         answer->shard = &conf->shards[i];
     }
 
+    ctx->proxy = r->content_handler;
     r->content_handler = ngx_http_bigcache_shards_fan;
 
     return NGX_DECLINED;
