@@ -31,12 +31,16 @@ extern ngx_module_t  ngx_http_upstream_hash_module __attribute__((weak));
 
 static ngx_int_t ngx_http_bigcache_shards_conf_place(ngx_conf_t *cf,
     ngx_http_bigcache_shards_place_t *place);
+static ngx_http_upstream_srv_conf_t *ngx_http_bigcache_shards_conf_upstream(
+    ngx_conf_t *cf, const ngx_str_t *name);
 static ngx_int_t ngx_http_bigcache_shards_conf_hash(ngx_conf_t *cf,
     ngx_http_bigcache_shards_place_t *place);
 static ngx_int_t ngx_http_bigcache_shards_conf_proxy(ngx_conf_t *cf,
     ngx_http_bigcache_shards_place_t *place);
 static ngx_int_t ngx_http_bigcache_shards_conf_servers(ngx_conf_t *cf,
     ngx_http_bigcache_shards_place_t *place);
+static ngx_uint_t ngx_http_bigcache_shards_conf_twice(
+    const ngx_http_bigcache_shards_conf_t *scf, ngx_uint_t n);
 static ngx_int_t ngx_http_bigcache_shards_conf_server(ngx_conf_t *cf,
     ngx_http_bigcache_shards_place_t *place, ngx_http_upstream_server_t *server,
     bigcache_ring_server_t *ring);
@@ -57,7 +61,6 @@ ngx_http_bigcache_shards_conf(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_bigcache_shards_loc_conf_t *slcf = conf;
 
     ngx_str_t                         *value;
-    ngx_url_t                          u;
     ngx_array_t                       *places;
     ngx_conf_enum_t                   *mode;
     ngx_http_bigcache_loc_conf_t      *blcf;
@@ -75,15 +78,6 @@ ngx_http_bigcache_shards_conf(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     slcf->shards = scf;
     value = cf->args->elts;
-
-    ngx_memzero(&u, sizeof(ngx_url_t));
-    u.url = value[1];
-    u.no_resolve = 1;
-
-    scf->upstream = ngx_http_upstream_add(cf, &u, 0);
-    if (scf->upstream == NULL) {
-        return NGX_CONF_ERROR;
-    }
 
     scf->name = value[1];
 
@@ -201,15 +195,17 @@ ngx_http_bigcache_shards_conf_place(ngx_conf_t *cf,
 {
     ngx_http_upstream_srv_conf_t  *us;
 
-    us = place->conf->upstream;
+    us = ngx_http_bigcache_shards_conf_upstream(cf, &place->conf->name);
 
-    if (us->servers == NULL || us->servers->nelts == 0 || us->port) {
+    if (us == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"bigcache_shards\" needs the name of an \"upstream\" "
                       "block, and \"%V\" is none in %s:%ui",
                       &place->conf->name, place->file, place->line);
         return NGX_ERROR;
     }
+
+    place->conf->upstream = us;
 
     if (ngx_http_bigcache_shards_conf_hash(cf, place) != NGX_OK
         || ngx_http_bigcache_shards_conf_proxy(cf, place) != NGX_OK)
@@ -218,6 +214,35 @@ ngx_http_bigcache_shards_conf_place(ngx_conf_t *cf,
     }
 
     return ngx_http_bigcache_shards_conf_servers(cf, place);
+}
+
+
+/*
+ * Returns NULL if there is no such block.  ngx_http_upstream_add() would make
+ * an upstream of the name, of which nginx says that it lacks a port.
+ */
+
+static ngx_http_upstream_srv_conf_t *
+ngx_http_bigcache_shards_conf_upstream(ngx_conf_t *cf, const ngx_str_t *name)
+{
+    ngx_uint_t                       i;
+    ngx_http_upstream_srv_conf_t   **us;
+    ngx_http_upstream_main_conf_t   *umcf;
+
+    umcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_upstream_module);
+    us = umcf->upstreams.elts;
+
+    for (i = 0; i < umcf->upstreams.nelts; i++) {
+
+        if ((us[i]->flags & NGX_HTTP_UPSTREAM_CREATE)
+            && us[i]->host.len == name->len
+            && ngx_strncasecmp(us[i]->host.data, name->data, name->len) == 0)
+        {
+            return us[i];
+        }
+    }
+
+    return NULL;
 }
 
 
@@ -336,11 +361,45 @@ ngx_http_bigcache_shards_conf_servers(ngx_conf_t *cf,
 
         scf->shards[i].name = server[i].name;
         scf->shards[i].address = server[i].addrs[0].name;
+
+        if (ngx_http_bigcache_shards_conf_twice(scf, i)) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"bigcache_shards\": the server \"%V\" of the "
+                          "upstream \"%V\" is there twice, see %s:%ui",
+                          &server[i].name, &us->host, place->file,
+                          place->line);
+            return NGX_ERROR;
+        }
     }
 
     scf->nshards = n;
 
     return ngx_http_bigcache_shards_conf_keys(cf, place, servers);
+}
+
+
+/* whether a server before it has the address, by whatever name */
+
+static ngx_uint_t
+ngx_http_bigcache_shards_conf_twice(const ngx_http_bigcache_shards_conf_t *scf,
+    ngx_uint_t n)
+{
+    ngx_uint_t        i;
+    const ngx_str_t  *one, *other;
+
+    one = &scf->shards[n].address;
+
+    for (i = 0; i < n; i++) {
+        other = &scf->shards[i].address;
+
+        if (one->len == other->len
+            && ngx_strncmp(one->data, other->data, one->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
