@@ -55,7 +55,7 @@ cmd_run() {
     check_directory "$db"
     db=$(realpath "$db")
 
-    [ -z "$shards" ] || [ ! -e "$db/CURRENT" ] ||
+    [ -z "$shards" ] || [ ! -e "$db/index" ] ||
         die "--shards: '$db' has the pages of one server: name another --db_path"
 
     for value in $(seq ${shards:-0}); do
