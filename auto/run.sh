@@ -55,8 +55,9 @@ cmd_run() {
     check_directory "$db"
     db=$(realpath "$db")
 
-    [ -z "$shards" ] || [ ! -e "$db/index" ] ||
+    if [ -n "$shards" ] && { [ -e "$db/index" ] || [ -e "$db/CURRENT" ]; }; then
         die "--shards: '$db' has the pages of one server: name another --db_path"
+    fi
 
     for value in $(seq ${shards:-0}); do
         check_directory "$db/shard$value"

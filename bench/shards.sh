@@ -57,7 +57,11 @@ http {
     client_body_buffer_size 64k;
     client_body_temp_path $at/body;
     bigcache_path $at/data zone=main:16m thread_pool=bigcache;
-    server { listen 127.0.0.1:$((port + $1)); location / { bigcache main; } }
+    server {
+        listen 127.0.0.1:$((port + $1));
+        location / { bigcache main; }
+        location /front/ { bigcache main; bigcache_base /front; }
+    }
 }
 END
     taskset -c 0 "$nginx" -p "$at" -c "$at/nginx.conf" &
