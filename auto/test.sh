@@ -144,7 +144,7 @@ bench_all() {
 
     # all but "overwrite", which takes an hour
     names="peers storage tags pages tail disk cold mix python workers requests
-        peek wait sync"
+        peek shards wait sync"
 
     mkdir -p build
     echo "# all benchmarks in one run, begun $(date -u '+%F %T')" > $run

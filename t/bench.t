@@ -37,7 +37,7 @@ for my $name ('common', map { "$_.sh" } @scripts) {
 }
 
 my ($list) = slurp("$top/auto/test.sh")
-    =~ /for name in (peers [^;]*); do/ or die 'no list of benchmarks';
+    =~ /names="(peers [^"]*)"/ or die 'no list of benchmarks';
 
 is_deeply [ sort grep { $_ ne '\\' } split(' ', $list), 'overwrite' ],
     [ sort @scripts ], 'all are run by ./build.sh bench';

@@ -414,7 +414,8 @@ restore();
 
 my ($id) = $where =~ /([0-9a-f]{16})\.seg$/;
 my $number = do { no warnings 'portable'; hex $id };
-$t->write_file($log, leveldb_log(LATER, 'msegments' => pack 'Q<2', $number, 5));
+$t->write_file($log, leveldb_log(LATER, 'mcount' => pack('Q<', $keys),
+    'msegments' => pack 'Q<2', $number, 5));
 check($t, qr/^segment $id: 5 bytes are kept as live, but there are \d+$/,
     'live bytes');
 restore();

@@ -8,7 +8,7 @@ use warnings;
 
 use Exporter qw(import);
 
-our @EXPORT = qw(leveldb_log);
+our @EXPORT = qw(leveldb_log leveldb_files);
 
 my @crc_table = map {
     my $crc = $_;
@@ -31,14 +31,36 @@ sub crc32c {
 sub leveldb_log {
     my ($sequence, @pairs) = @_;
 
-    my $batch = pack('Q< V', $sequence, @pairs / 2)
+    return record(pack('Q< V', $sequence, @pairs / 2)
         . join '', map { pack 'C w/a* w/a*', 1, @pairs[2 * $_, 2 * $_ + 1] }
-        0 .. $#pairs / 2;
+        0 .. $#pairs / 2);
+}
 
-    my $crc = crc32c("\1$batch");
+
+# leveldb_files(KEY => VALUE ...): the names and contents of a database in which
+# nothing but a log has these pairs
+
+sub leveldb_files {
+    my (@pairs) = @_;
+
+    # the comparator, the number of the log, the next number, the last sequence
+    my $edit = pack 'C w/a* C w C w C w', 1, 'leveldb.BytewiseComparator',
+        2, 3, 3, 4, 4, 0;
+
+    return ('CURRENT' => "MANIFEST-000002\n", 'MANIFEST-000002' => record($edit),
+        '000003.log' => leveldb_log(1, @pairs));
+}
+
+
+# record(DATA): of a log, which a manifest is, too
+
+sub record {
+    my ($data) = @_;
+
+    my $crc = crc32c("\1$data");
     $crc = (($crc >> 15 | $crc << 17 & 0xffffffff) + 0xa282ead8) & 0xffffffff;
 
-    return pack('V v C', $crc, length $batch, 1) . $batch;
+    return pack('V v C', $crc, length $data, 1) . $data;
 }
 
 1;
