@@ -346,7 +346,10 @@ db.close()', $t->dir . '/store/index') == 0 or die "python failed\n";
 
 # -- check, what is wrong
 
-my %good = map { $_ => $t->read_file($_) } $t->files('*/*');
+# what is in the trash still may be a directory
+
+my %good = map { $_ => $t->read_file($_) }
+    grep { -f $t->dir . "/$_" } $t->files('*/*');
 
 
 sub restore {
