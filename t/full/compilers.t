@@ -127,17 +127,18 @@ for my $cc (@compilers) {
 }
 
 
-# linked into nginx, the filters of pages come after all others in the list,
-# and so run before them
+# linked into nginx, the filters of pages and of shards come after all others in
+# the list, and so run before them
 
 my $linked = configured('gcc', "--add-module=$top");
 open my $list, '<', "$linked/objs/ngx_modules.c" or die "ngx_modules.c: $!\n";
 my @modules = map { /^\s*&(\w+),/ } <$list>;
 close $list;
 
-is $modules[-1], 'ngx_http_bigcache_pages_module', 'linked into nginx: the '
-    . 'filters of pages are before those of nginx';
-is scalar(grep { /bigcache/ } @modules), 2, 'with the other module';
+is "@modules[-2, -1]", 'ngx_http_bigcache_pages_module '
+    . 'ngx_http_bigcache_shards_module', 'linked into nginx: the filters of '
+    . 'pages and shards are before those of nginx';
+is scalar(grep { /bigcache/ } @modules), 3, 'with the other module';
 
 # a warning that the compilers of today do not have: one that nothing here can
 # be without
