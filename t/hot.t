@@ -104,10 +104,17 @@ $t->request('POST', '/a/pickle/a', 'page a');
 $t->stop;
 $t->start;
 $t->get('/a/pickle/a');
+
+my %table = map { $_ => 1 } glob $t->dir . '/one/index/*.ldb';
+
 $t->request('POST', '/a/pickle/b', 'page b');
 is known($t, '/a/pickle/b')->body, 'page b', 'a page is known';
 
+# LevelDB's log is emptied into a table soon after the opening, before the
+# second page or behind it
+
 truncate $_, 0 for glob $t->dir . '/one/index/*.log';
+unlink $_ for grep { !$table{$_} } glob $t->dir . '/one/index/*.ldb';
 unlink $t->dir . '/one/index/CURRENT';
 $t->reload;
 is $t->get('/a/pickle/a')->body, 'page a', 'repaired';
