@@ -6,6 +6,7 @@
 use strict;
 use warnings;
 
+use Fcntl qw(F_SETLK F_WRLCK SEEK_SET);
 use Test::More;
 
 use Bigcache::Test;
@@ -99,22 +100,25 @@ $t->stop;
 
 $t = Bigcache::Test->new;
 $t->expect_log(qr/\[crit\] .*(?:damaged|repaired)/);
-$t->conf(conf(1, 'one', 'two'))->start;
+$t->conf(Bigcache::Test->default_conf(
+    main => 'worker_processes 1;',
+    store => '%%DIR%%/one',
+    server => 'location /a/ { bigcache_base /a; bigcache main; }'))->start;
 $t->request('POST', '/a/pickle/a', 'page a');
 $t->stop;
 $t->start;
 $t->get('/a/pickle/a');
 
-my %table = map { $_ => 1 } glob $t->dir . '/one/index/*.ldb';
+# a while after the first opening of a process LevelDB's log is emptied into a
+# table
 
+ok $t->wait_for(sub {
+    $t->read_file('one/index/LOG') =~ /Manual compaction/ }),
+    'the log of the index is empty';
 $t->request('POST', '/a/pickle/b', 'page b');
 is known($t, '/a/pickle/b')->body, 'page b', 'a page is known';
 
-# LevelDB's log is emptied into a table soon after the opening, before the
-# second page or behind it
-
 truncate $_, 0 for glob $t->dir . '/one/index/*.log';
-unlink $_ for grep { !$table{$_} } glob $t->dir . '/one/index/*.ldb';
 unlink $t->dir . '/one/index/CURRENT';
 $t->reload;
 is $t->get('/a/pickle/a')->body, 'page a', 'repaired';
@@ -126,6 +130,52 @@ ok $t->wait_for(sub { $t->get('/a/pickle/b')->status == 404 }),
     'what the index has lost is lost';
 is $t->request('DELETE', '/a/pickle/b')->status, 404, 'and is not deleted';
 is $t->get('/a/pickle/b')->status, 404, 'and stays so';
+$t->stop;
+
+# the next owner cannot open the store: what the hot index has needs none
+
+$t = Bigcache::Test->new;
+$t->expect_log(qr/\[crit\] .*cannot be opened, will be tried again: .*LOCK/);
+$t->conf(Bigcache::Test->default_conf(
+    main => 'worker_processes 1;',
+    store => '%%DIR%%/one'))->start;
+
+for my $n (1 .. 20) {
+    is $t->request('POST', "/pickle/$n", "page $n")->status, 200, "page $n";
+    $t->get("/pickle/$n");
+    $t->get("/pickle/$n");
+}
+
+$t->get('/pickle/none');
+
+my %before = map { $_ => 1 } $t->worker_pids;
+my $lock = $t->dir . '/one/index/LOCK';
+
+unlink $lock or die "LOCK: $!\n";
+open my $held, '>', $lock or die "LOCK: $!\n";
+my $whole = pack 's s x4 q q i x4', F_WRLCK, SEEK_SET, 0, 0, 0;
+fcntl $held, F_SETLK, $whole or die "LOCK: $!\n";
+
+$t->reload;
+ok $t->wait_for(sub { $t->error_log =~ /cannot be opened, will be tried/ }),
+    'the next owner cannot open the store';
+ok $t->wait_for(sub { !grep { $before{$_} } $t->worker_pids }),
+    'the former owner is gone';
+
+my @numbers = 1 .. 20;
+is_deeply [ map { my $n = $_; $t->get("/pickle/$n")->body } @numbers ],
+    [ map { "page $_" } @numbers ], 'its pages are answered';
+is $t->get('/pickle/none')->status, 404, 'a miss that is known, too';
+is $t->get('/pickle/other')->status, 503, 'nothing is said of others';
+is $t->request('POST', '/pickle/1', 'new')->status, 503,
+    'and nothing is stored';
+
+close $held;
+ok $t->wait_for(sub {
+    $t->request('POST', '/pickle/1', 'new')->status == 200 }),
+    'opened when the lock is free';
+is $t->get('/pickle/1')->body, 'new', 'the new page';
+is $t->get('/pickle/2')->body, 'page 2', 'and the others';
 $t->stop;
 
 # a process that ends has nothing to say of what is another's

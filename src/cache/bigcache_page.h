@@ -50,12 +50,16 @@
  * Whether a page is to come with its body.  SMALL: if that is no longer than
  * BIGCACHE_PAGE_LARGE.  KNOWN: in any case, but a longer one that would have
  * to be read for its checksum is BIGCACHE_AGAIN.
+ *
+ * PEEK may be added to each of them: the page may come as a caller that peeks
+ * gets it, without its origin and without the latest version.
  */
 
 #define BIGCACHE_BODY_NONE     0
 #define BIGCACHE_BODY          1
 #define BIGCACHE_BODY_SMALL    2
 #define BIGCACHE_BODY_KNOWN    3
+#define BIGCACHE_BODY_PEEK     4
 
 
 /* which pages a caller that peeks can use with their body in a file */

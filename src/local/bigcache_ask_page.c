@@ -42,6 +42,16 @@ bigcache_ask_page_get(bigcache_cache_t *cache, const bigcache_str_t *key,
     bigcache_stored_t    stored;
     bigcache_hot_note_t  note;
 
+    if (body & BIGCACHE_BODY_PEEK) {
+        body &= ~BIGCACHE_BODY_PEEK;
+
+        rc = bigcache_peek_block(local, key, page);
+
+        if (rc != BIGCACHE_AGAIN) {
+            return rc;
+        }
+    }
+
     bigcache_ask_begin(&ask, local);
 
     do {

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/uio.h>
 
+#include "bigcache_generation.h"
 #include "bigcache_peek.h"
 #include "bigcache_resident.h"
 #include "bigcache_time.h"
@@ -45,13 +46,18 @@
 #define BIGCACHE_PEEK_CHECK     16
 
 
+static bigcache_rc_t bigcache_peek_find(bigcache_local_t *local,
+    const bigcache_str_t *key, int block, unsigned file,
+    bigcache_page_t *page);
 static bigcache_rc_t bigcache_peek_page(bigcache_local_t *local,
     const bigcache_str_t *key, const bigcache_hot_entry_t *entry,
-    uint64_t ended, unsigned file, bigcache_page_t *page);
+    uint64_t ended, int block, unsigned file, bigcache_page_t *page);
+static int bigcache_peek_acquire(bigcache_local_t *local, uint64_t segment,
+    int block, bigcache_file_t **held, int *fd);
 static int bigcache_peek_expired(const bigcache_record_t *record);
 static bigcache_rc_t bigcache_peek_read(bigcache_local_t *local, int fd,
     const bigcache_str_t *key, const bigcache_hot_entry_t *entry,
-    unsigned file, bigcache_stored_t *stored);
+    int block, unsigned file, bigcache_stored_t *stored);
 static bigcache_rc_t bigcache_peek_head(int fd, const bigcache_str_t *key,
     const bigcache_hot_entry_t *entry, unsigned file,
     bigcache_stored_t *stored);
@@ -60,15 +66,29 @@ static int bigcache_peek_purging(bigcache_hot_t *hot,
     const bigcache_str_t *key, const bigcache_str_t *tags, uint64_t ended);
 static int bigcache_peek_tagged(const bigcache_str_t *tags, uint64_t hash);
 static int bigcache_peek_load(int fd, const bigcache_hot_entry_t *entry,
-    size_t len, bigcache_stored_t *stored);
+    size_t len, int block, bigcache_stored_t *stored);
 
 
 bigcache_rc_t
 bigcache_peek(bigcache_cache_t *cache, const bigcache_str_t *key,
     unsigned file, bigcache_page_t *page)
 {
-    bigcache_local_t *local = (bigcache_local_t *) cache;
+    return bigcache_peek_find((bigcache_local_t *) cache, key, 0, file, page);
+}
 
+
+bigcache_rc_t
+bigcache_peek_block(bigcache_local_t *local, const bigcache_str_t *key,
+    bigcache_page_t *page)
+{
+    return bigcache_peek_find(local, key, 1, 0, page);
+}
+
+
+static bigcache_rc_t
+bigcache_peek_find(bigcache_local_t *local, const bigcache_str_t *key,
+    int block, unsigned file, bigcache_page_t *page)
+{
     uint64_t               ended;
     bigcache_hot_t        *hot;
     bigcache_hot_entry_t   entry;
@@ -91,8 +111,8 @@ bigcache_peek(bigcache_cache_t *cache, const bigcache_str_t *key,
 
     /* a purge makes no page of none */
 
-    return entry.version ? bigcache_peek_page(local, key, &entry, ended, file,
-                                              page)
+    return entry.version ? bigcache_peek_page(local, key, &entry, ended, block,
+                                              file, page)
                          : BIGCACHE_MISS;
 }
 
@@ -160,8 +180,8 @@ bigcache_peek_enter(bigcache_local_t *local, const bigcache_str_t *key,
 
 static bigcache_rc_t
 bigcache_peek_page(bigcache_local_t *local, const bigcache_str_t *key,
-    const bigcache_hot_entry_t *entry, uint64_t ended, unsigned file,
-    bigcache_page_t *page)
+    const bigcache_hot_entry_t *entry, uint64_t ended, int block,
+    unsigned file, bigcache_page_t *page)
 {
     int                fd;
     bigcache_rc_t      rc;
@@ -171,13 +191,13 @@ bigcache_peek_page(bigcache_local_t *local, const bigcache_str_t *key,
 
     files = local->pages.files;
 
-    if (!bigcache_files_peek(files, entry->segment, &held, &fd)) {
+    if (!bigcache_peek_acquire(local, entry->segment, block, &held, &fd)) {
         return BIGCACHE_AGAIN;
     }
 
     bigcache_stored_clear(&stored);
 
-    rc = bigcache_peek_read(local, fd, key, entry, file, &stored);
+    rc = bigcache_peek_read(local, fd, key, entry, block, file, &stored);
 
     /* a call that may read the disk will find out what is wrong */
 
@@ -215,6 +235,30 @@ bigcache_peek_page(bigcache_local_t *local, const bigcache_str_t *key,
 }
 
 
+/*
+ * While no process has the store open, the directory could be another one than
+ * that of the hot index.
+ */
+
+static int
+bigcache_peek_acquire(bigcache_local_t *local, uint64_t segment, int block,
+    bigcache_file_t **held, int *fd)
+{
+    bigcache_files_t  *files;
+
+    files = local->pages.files;
+
+    if (bigcache_files_peek(files, segment, held, fd)) {
+        return 1;
+    }
+
+    return block
+           && bigcache_generation_there(local->conf.path,
+                                        atomic_load(&local->conf.hot->place))
+           && bigcache_files_acquire(files, segment, held, fd) == BIGCACHE_OK;
+}
+
+
 static int
 bigcache_peek_expired(const bigcache_record_t *record)
 {
@@ -231,14 +275,18 @@ bigcache_peek_expired(const bigcache_record_t *record)
 
 static bigcache_rc_t
 bigcache_peek_read(bigcache_local_t *local, int fd, const bigcache_str_t *key,
-    const bigcache_hot_entry_t *entry, unsigned file,
+    const bigcache_hot_entry_t *entry, int block, unsigned file,
     bigcache_stored_t *stored)
 {
     int            check;
     bigcache_rc_t  rc;
 
-    check = (atomic_fetch_add_explicit(&local->peeks, 1, memory_order_relaxed)
-             % BIGCACHE_PEEK_CHECK == 0);
+    /* what comes from the disk was not verified in memory */
+
+    check = (block
+             || atomic_fetch_add_explicit(&local->peeks, 1,
+                                          memory_order_relaxed)
+                % BIGCACHE_PEEK_CHECK == 0);
 
     if (file && !check
         && entry->size >= BIGCACHE_PEEK_FILE_MIN
@@ -254,7 +302,7 @@ bigcache_peek_read(bigcache_local_t *local, int fd, const bigcache_str_t *key,
         bigcache_stored_clear(stored);
     }
 
-    return (bigcache_peek_load(fd, entry, (size_t) entry->size, stored)
+    return (bigcache_peek_load(fd, entry, (size_t) entry->size, block, stored)
             && bigcache_body_parse(key, (size_t) entry->size, check, stored))
            ? BIGCACHE_OK : BIGCACHE_AGAIN;
 }
@@ -275,7 +323,7 @@ bigcache_peek_head(int fd, const bigcache_str_t *key,
     unsigned            which;
     bigcache_record_t  *record;
 
-    if (!bigcache_peek_load(fd, entry, BIGCACHE_PEEK_HEAD, stored)) {
+    if (!bigcache_peek_load(fd, entry, BIGCACHE_PEEK_HEAD, 0, stored)) {
         return BIGCACHE_AGAIN;
     }
 
@@ -372,13 +420,14 @@ bigcache_peek_tagged(const bigcache_str_t *tags, uint64_t hash)
 
 
 /*
- * Reads the first bytes of the entry into memory of its own.  Returns 1 if all
- * of them were in the page cache, or 0.
+ * Reads the first bytes of the entry into memory of its own.  Returns 1, or 0
+ * if that failed; unless block is 1, also if they were not all in the page
+ * cache.
  */
 
 static int
 bigcache_peek_load(int fd, const bigcache_hot_entry_t *entry, size_t len,
-    bigcache_stored_t *stored)
+    int block, bigcache_stored_t *stored)
 {
     struct iovec  iov;
 
@@ -391,6 +440,6 @@ bigcache_peek_load(int fd, const bigcache_hot_entry_t *entry, size_t len,
     iov.iov_base = stored->memory;
     iov.iov_len = len;
 
-    return preadv2(fd, &iov, 1, (off_t) entry->offset, RWF_NOWAIT)
+    return preadv2(fd, &iov, 1, (off_t) entry->offset, block ? 0 : RWF_NOWAIT)
            == (ssize_t) len;
 }

@@ -34,6 +34,15 @@ bigcache_rc_t bigcache_peek(bigcache_cache_t *cache,
 void bigcache_peek_count(bigcache_cache_t *cache);
 
 /*
+ * The same for a thread: it may read the disk, and verifies the checksum.  It
+ * needs neither the index nor the owner, and answers while no process has the
+ * store open.  Returns BIGCACHE_OK; BIGCACHE_MISS; or BIGCACHE_AGAIN if the
+ * caller must look at the index.
+ */
+bigcache_rc_t bigcache_peek_block(bigcache_local_t *local,
+    const bigcache_str_t *key, bigcache_page_t *page);
+
+/*
  * Around a look at the index.  bigcache_peek_note() must be called before the
  * look, and sets *note.  bigcache_peek_enter() must be called after it, with
  * *note, rc, and the record if rc is BIGCACHE_OK: it enters the result in the

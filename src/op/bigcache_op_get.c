@@ -100,7 +100,9 @@ bigcache_op_get_page(bigcache_op_t *op, int raw)
     bigcache_rc_t  rc;
 
     rc = bigcache_cache_get(op->cache, &op->key,
-                            op->brief ? BIGCACHE_BODY_KNOWN : BIGCACHE_BODY,
+                            BIGCACHE_BODY_PEEK
+                            | (op->brief ? BIGCACHE_BODY_KNOWN
+                               : BIGCACHE_BODY),
                             &op->page);
 
     op->expired = (rc == BIGCACHE_EXPIRED);

@@ -29,6 +29,7 @@ struct ngx_http_bigcache_page_lookup_s {
     ngx_http_bigcache_page_ctx_t    *ctx;     /* NULL: it does not wait */
     bigcache_page_t                  page;
     bigcache_rc_t                    rc;
+    int                              body;
     bigcache_str_t                   key;
     u_char                           data[];  /* of the key */
 };
@@ -210,6 +211,11 @@ ngx_http_bigcache_page_lookup_post(ngx_http_request_t *r,
     bigcache_page_clear(&lookup->page);
 
     lookup->ctx = ctx;
+
+    /* one that was posted for the latest version needs it */
+
+    lookup->body = ctx->thread ? BIGCACHE_BODY
+                   : BIGCACHE_BODY|BIGCACHE_BODY_PEEK;
     lookup->key.data = lookup->data;
     lookup->key.len = ctx->key.len;
 
@@ -250,7 +256,7 @@ ngx_http_bigcache_page_lookup_run(ngx_http_bigcache_job_t *job)
     lookup = (ngx_http_bigcache_page_lookup_t *) job;
 
     lookup->rc = bigcache_cache_get(job->zone->cache, &lookup->key,
-                                    BIGCACHE_BODY, &lookup->page);
+                                    lookup->body, &lookup->page);
 }
 
 

@@ -419,15 +419,41 @@ bigcache_hot_end_all(bigcache_hot_t *hot)
 }
 
 
-void
-bigcache_hot_open(bigcache_hot_t *hot, uint64_t before, uint64_t generation)
+int
+bigcache_hot_carry(bigcache_hot_t *hot, uint64_t place, uint64_t before,
+    uint64_t generation)
 {
     bigcache_hot_shm_t  *shm;
 
     shm = hot->shm;
 
+    if (atomic_load(&shm->handed) != before
+        || atomic_load(&shm->place) != place
+        || !bigcache_hot_has(hot, before))
+    {
+        return 0;
+    }
+
+    /* if the opening fails, they are handed over to the next one */
+
+    atomic_store(&shm->generation, generation);
+    atomic_store(&shm->handed, generation);
+
+    return 1;
+}
+
+
+void
+bigcache_hot_open(bigcache_hot_t *hot, uint64_t before, uint64_t generation)
+{
+    uint64_t             handed;
+    bigcache_hot_shm_t  *shm;
+
+    shm = hot->shm;
+    handed = atomic_load(&shm->handed);
+
     if (before == 0
-        || atomic_load(&shm->handed) != before
+        || (handed != before && handed != generation)
         || atomic_load(&shm->place) != atomic_load(&hot->place))
     {
         bigcache_hot_begin_anew(shm);

@@ -148,8 +148,14 @@ void bigcache_hot_end_all(bigcache_hot_t *hot);
 /*
  * For the owner, in its generation of the directory.
  *
+ * carry: the owner has locked the directory, whose generation was "before", and
+ * has not opened it yet.  If the owner of that generation handed the entries
+ * over, they are found meanwhile, and if the opening fails they are handed over
+ * to the next one.  Returns 1 in that case; or 0.
+ *
  * open: the owner has opened the directory.  Entries stay if the owner of
- * generation "before" handed them over; if before is 0, none stay.
+ * generation "before" handed them over, or if they were carried; if before is
+ * 0, none stay.
  *
  * hand_over: all changes have ended well.  The entries can be found until the
  * next owner opens the directory, which may keep them.
@@ -158,6 +164,8 @@ void bigcache_hot_end_all(bigcache_hot_t *hot);
  *
  * The last two do nothing if the memory belongs to another generation by now.
  */
+int bigcache_hot_carry(bigcache_hot_t *hot, uint64_t place, uint64_t before,
+    uint64_t generation);
 void bigcache_hot_open(bigcache_hot_t *hot, uint64_t before,
     uint64_t generation);
 void bigcache_hot_hand_over(bigcache_hot_t *hot, uint64_t generation);

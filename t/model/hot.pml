@@ -88,20 +88,32 @@ inline change(z, me, every, mine) {
 
 
 /*
- * An owner: opens the directory, changes the key once, and hands over if good,
- * else shuts the memory.
+ * Opens the directory: locks it, and lets what was handed over be found while
+ * it opens the index.  That may turn out to be damaged.
  */
 
-proctype Owner(byte z; byte me; bool every; bool good) {
-    byte before, value;
-
-    atomic { !locked -> locked = true };
-
+inline opening(z, before) {
     before = generation;
     generation = before + 1;
 
     if
-    :: before == 0 || m[z].handed != before ->
+    :: before != 0 && m[z].handed == before ->
+       if
+       :: m[z].generation == before ->
+          m[z].generation = before + 1;
+          m[z].handed = before + 1
+       :: else
+       fi;
+       if
+       :: skip
+       :: damaged = true
+       fi
+    :: else
+    fi;
+
+    if
+    :: (before == 0 || damaged
+        || (m[z].handed != before && m[z].handed != before + 1)) ->
        m[z].generation = 0;
        atomic { m[z].all++; m[z].all_underway = 0 };
        m[z].underway = 0
@@ -109,7 +121,22 @@ proctype Owner(byte z; byte me; bool every; bool good) {
     fi;
 
     m[z].handed = 0;
-    m[z].generation = before + 1;
+    m[z].generation = before + 1
+}
+
+
+/*
+ * An owner: opens the directory, changes the key once, and hands over if good,
+ * else shuts the memory.
+ */
+
+proctype Owner(byte z; byte me; bool every; bool good) {
+    byte before, value;
+    bool damaged;
+
+    atomic { !locked -> locked = true };
+
+    opening(z, before);
 
     assert(m[z].underway == 0 && m[z].all_underway == 0);
 
@@ -131,23 +158,12 @@ proctype Owner(byte z; byte me; bool every; bool good) {
 
 proctype Victim(byte z; byte me; bool every) {
     byte before, value;
+    bool damaged;
 
     atomic { !locked -> locked = true };
 
     {
-        before = generation;
-        generation = before + 1;
-
-        if
-        :: before == 0 || m[z].handed != before ->
-           m[z].generation = 0;
-           atomic { m[z].all++; m[z].all_underway = 0 };
-           m[z].underway = 0
-        :: else
-        fi;
-
-        m[z].handed = 0;
-        m[z].generation = before + 1;
+        opening(z, before);
 
         change(z, me, every, value)
     } unless { dead[me] };

@@ -267,11 +267,49 @@ test_turn(void)
     is_int(find(1), 1, "found while nobody has it");
 
     atomic_store(&model->generation, 4);
-    is_int(find(1), 0, "not while somebody opens it");
+    is_int(find(1), 0, "not while another nginx opens it");
+    is_int(bigcache_hot_carry(&hot, 0, 2, 4), 0,
+           "not if another one had it in between");
+    is_int(bigcache_hot_carry(&hot, 1, 3, 4), 0,
+           "nor if it is another directory");
+    is_int(find(1), 0, "then nothing is found");
+    is_int(bigcache_hot_carry(&hot, 0, 3, 4), 1,
+           "carried to the next owner");
+    is_int(find(1), 1, "found while the next owner opens it");
+    enter(&n, 7);
+    is_int(find(2), 0, "nothing is entered meanwhile by an old note");
     bigcache_hot_open(&hot, 3, 4);
     is_int(find(1), 1, "what was handed over stays");
     enter(&n, 7);
     is_int(find(2), 0, "what was noted before does not count");
+
+    /* the next owner finds the index damaged, or ends while it opens it */
+
+    bigcache_hot_hand_over(&hot, 4);
+    atomic_store(&model->generation, 5);
+    is_int(bigcache_hot_carry(&hot, 0, 4, 5), 1, "carried");
+    bigcache_hot_open(&hot, 0, 5);
+    is_int(find(1), 0, "nothing stays if the index was damaged");
+
+    look(1, 8);
+    bigcache_hot_hand_over(&hot, 5);
+    atomic_store(&model->generation, 6);
+    is_int(bigcache_hot_carry(&hot, 0, 5, 6), 1, "carried");
+    is_int(find(1), 1, "found after an opening that failed");
+    atomic_store(&model->generation, 7);
+    is_int(find(1), 0, "not while somebody opens it");
+    is_int(bigcache_hot_carry(&hot, 0, 6, 7), 1, "carried once more");
+    bigcache_hot_open(&hot, 6, 7);
+    is_int(find(1), 1, "and what was carried stays");
+    atomic_store(&model->generation, 8);
+    is_int(bigcache_hot_carry(&hot, 0, 7, 8), 0,
+           "not from an owner that was killed");
+    bigcache_hot_open(&hot, 7, 8);
+    is_int(find(1), 0, "then nothing stays");
+
+    atomic_store(&model->generation, 4);
+    bigcache_hot_open(&hot, 0, 4);
+    look(1, 8);
 
     /* the owner is killed during a change */
 

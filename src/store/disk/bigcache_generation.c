@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -31,6 +32,9 @@
 /* offset of the version that is synced */
 
 #define BIGCACHE_GENERATION_SYNCED  8
+
+
+static uint64_t bigcache_generation_hash(const struct stat *st);
 
 
 bigcache_rc_t
@@ -110,6 +114,27 @@ bigcache_generation_read_synced(int fd)
 }
 
 
+uint64_t
+bigcache_generation_place(int fd)
+{
+    struct stat  st;
+
+    return (fstat(fd, &st) == 0) ? bigcache_generation_hash(&st) : 0;
+}
+
+
+int
+bigcache_generation_there(const char *path, uint64_t place)
+{
+    char         name[PATH_MAX];
+    struct stat  st;
+
+    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_LAYOUT_LOCK, path);
+
+    return lstat(name, &st) == 0 && bigcache_generation_hash(&st) == place;
+}
+
+
 void
 bigcache_generation_write_synced(int fd, uint64_t version)
 {
@@ -150,10 +175,16 @@ bigcache_generation_open(bigcache_generation_t *generation, const char *path)
         return -1;
     }
 
-    generation->place = (uint64_t) st.st_dev * 2654435761u
-                        ^ (uint64_t) st.st_ino;
+    generation->place = bigcache_generation_hash(&st);
 
     return fd;
+}
+
+
+static uint64_t
+bigcache_generation_hash(const struct stat *st)
+{
+    return (uint64_t) st->st_dev * 2654435761u ^ (uint64_t) st->st_ino;
 }
 
 

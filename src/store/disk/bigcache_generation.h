@@ -12,8 +12,8 @@
  * on.
  *
  * Nothing is written through the mapping: on a full disk that would raise
- * SIGBUS.  Only the store's thread calls these functions; any thread may read
- * the mapping.
+ * SIGBUS.  Only the store's thread calls these functions, but for
+ * bigcache_generation_there(); any thread may read the mapping.
  */
 
 
@@ -50,6 +50,16 @@ bigcache_rc_t bigcache_generation_next(int fd, char *error);
  */
 bigcache_rc_t bigcache_generation_read(int fd, uint64_t *generation,
     char *error);
+
+/*
+ * Returns the place of the file fd, a number that another file does not have;
+ * or 0.
+ */
+uint64_t bigcache_generation_place(int fd);
+
+/* returns 1 if the file of the directory path has that place, or 0 */
+
+int bigcache_generation_there(const char *path, uint64_t place);
 
 /*
  * The next eight bytes of the file are store->synced, see bigcache_sync.h, or

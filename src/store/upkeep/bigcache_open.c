@@ -31,6 +31,8 @@ typedef struct {
 } bigcache_open_ctx_t;
 
 
+static bigcache_rc_t bigcache_open_lock(const bigcache_store_conf_t *conf,
+    bigcache_open_t *open, char *error);
 static void bigcache_open_clear(bigcache_open_t *open);
 static bigcache_rc_t bigcache_open_all(const bigcache_store_conf_t *conf,
     bigcache_open_t *open, int locked, int repair, char *error);
@@ -63,8 +65,13 @@ bigcache_open(const bigcache_store_conf_t *conf, bigcache_open_t *open,
 
     locked = (open->lock != -1);
 
-    rc = locked ? BIGCACHE_OK
-                : bigcache_dir_lock(conf->path, &open->lock, error);
+    if (locked) {
+        bigcache_files_close(open->files);
+        rc = BIGCACHE_OK;
+
+    } else {
+        rc = bigcache_open_lock(conf, open, error);
+    }
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_open_all(conf, open, locked, repair, error);
@@ -82,8 +89,8 @@ bigcache_open(const bigcache_store_conf_t *conf, bigcache_open_t *open,
         bigcache_dir_drop_ballast(conf->path);
 
         rc = (open->lock != -1) ? BIGCACHE_OK
-                                : bigcache_dir_lock(conf->path, &open->lock,
-                                                    error);
+                                : bigcache_open_lock(conf, open, error);
+
         if (rc == BIGCACHE_OK) {
             rc = bigcache_open_all(conf, open, locked, repair, error);
         }
@@ -96,6 +103,44 @@ bigcache_open(const bigcache_store_conf_t *conf, bigcache_open_t *open,
     }
 
     return rc;
+}
+
+
+/*
+ * Until the store is open nothing in it changes.  So what the hot index of this
+ * nginx has is still found, if no other process had the directory meanwhile.
+ * Else a thread that reads pages without the lock may have files of an earlier
+ * store open.
+ */
+
+static bigcache_rc_t
+bigcache_open_lock(const bigcache_store_conf_t *conf, bigcache_open_t *open,
+    char *error)
+{
+    char           ignored[BIGCACHE_ERROR_LEN];
+    uint64_t       own;
+    bigcache_rc_t  rc;
+
+    rc = bigcache_dir_lock(conf->path, &open->lock, error);
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    if (conf->hot
+        && bigcache_generation_read(open->lock, &own, ignored) == BIGCACHE_OK
+        && bigcache_hot_carry(conf->hot, bigcache_generation_place(open->lock),
+                              own - 1, own))
+    {
+        /* an owner closes only the segments that it has removed itself */
+
+        bigcache_files_sweep(open->files);
+
+    } else {
+        bigcache_files_close(open->files);
+    }
+
+    return BIGCACHE_OK;
 }
 
 

@@ -206,13 +206,6 @@ bigcache_take_open(bigcache_store_t *store, bigcache_open_t *open,
     open->lock = store->lock;
     open->files = store->files;
 
-    /*
-     * a thread that reads pages without the lock may have files of an earlier
-     * store open
-     */
-
-    bigcache_files_close(store->files);
-
     rc = bigcache_open(&store->conf, open, repair, error);
 
     if (open->full) {
