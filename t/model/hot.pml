@@ -97,27 +97,18 @@ inline opening(z, before) {
     generation = before + 1;
 
     if
-    :: before != 0 && m[z].handed == before ->
-       if
-       :: m[z].generation == before ->
-          m[z].generation = before + 1;
-          m[z].handed = before + 1
-       :: else
-       fi;
-       if
-       :: skip
-       :: damaged = true
-       fi
+    :: m[z].handed == before && m[z].generation == before ->
+       m[z].generation = before + 1;
+       m[z].handed = before + 1
     :: else
     fi;
 
     if
-    :: (before == 0 || damaged
-        || (m[z].handed != before && m[z].handed != before + 1)) ->
+    :: before != 0 && (m[z].handed == before || m[z].handed == before + 1)
+    :: true ->
        m[z].generation = 0;
        atomic { m[z].all++; m[z].all_underway = 0 };
        m[z].underway = 0
-    :: else
     fi;
 
     m[z].handed = 0;
@@ -132,7 +123,6 @@ inline opening(z, before) {
 
 proctype Owner(byte z; byte me; bool every; bool good) {
     byte before, value;
-    bool damaged;
 
     atomic { !locked -> locked = true };
 
@@ -150,7 +140,9 @@ proctype Owner(byte z; byte me; bool every; bool good) {
        m[z].generation = 0
     fi;
 
-    locked = false
+    /* fewer states: what is not used any more is the same for all */
+
+    atomic { before = 0; value = 0; locked = false }
 }
 
 
@@ -158,7 +150,6 @@ proctype Owner(byte z; byte me; bool every; bool good) {
 
 proctype Victim(byte z; byte me; bool every) {
     byte before, value;
-    bool damaged;
 
     atomic { !locked -> locked = true };
 
@@ -168,7 +159,7 @@ proctype Victim(byte z; byte me; bool every) {
         change(z, me, every, value)
     } unless { dead[me] };
 
-    locked = false
+    atomic { before = 0; value = 0; locked = false }
 }
 
 
@@ -242,7 +233,7 @@ proctype Filler(byte z; byte me; bool other) {
     } unless { dead[me] };
 
 over:
-    skip
+    atomic { t = 0; all = 0; changes = 0; value = 0; t2 = 0; ok = false }
 }
 
 
@@ -275,7 +266,9 @@ proctype Reader(byte z) {
 
     atomic {
         assert(one >= least);
-        seen = (one > seen -> one : seen)
+        seen = (one > seen -> one : seen);
+
+        least = 0; t = 0; seq = 0; all = 0; one = 0; two = 0; ok = false
     }
 }
 
