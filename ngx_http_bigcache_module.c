@@ -227,6 +227,7 @@ ngx_http_bigcache_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     ngx_http_bigcache_buffer_check(cf, clcf);
+    ngx_http_bigcache_force_location(conf->zone, clcf, 1);
 
     if (ngx_http_bigcache_text_add(cf, conf) != NGX_OK) {
         return NGX_CONF_ERROR;

@@ -41,7 +41,14 @@ sub hot {
 
 sub leases {
     return $t->get('/stat')->body =~ /("leases":\{"held":0,"room":[1-9]\d*,)/
-        ? $1 . '"given":0,"waited":0},"bodies":{"in_files":0}}' : 'no leases';
+        ? $1 . '"given":0,"waited":0},"bodies":{"in_files":0},' . in_force()
+        : 'no leases';
+}
+
+# t/in_force.t looks at it
+
+sub in_force {
+    return $t->get('/stat')->body =~ /("in_force":\{.*)/ ? $1 : 'nothing';
 }
 
 # at start

@@ -309,25 +309,28 @@ ngx_http_bigcache_reply_stat(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx)
 {
     char                       rate[BIGCACHE_METRICS_RATE_LEN];
+    u_char                    *p;
+    size_t                     len;
     uint64_t                   hit, miss, expire, deleted;
-    ngx_str_t                  body;
+    ngx_str_t                  body, *in_force;
     bigcache_hot_stat_t        hot;
     bigcache_metrics_pages_t  *pages;
 
     bigcache_rest_lease_stat_t  leases;
 
-    u_char                    text[sizeof("{\"stats\":{\"hit\":,\"miss\":,"
-                                          "\"expire\":,\"delete\":,"
-                                          "\"hit_rate\":\"\"},"
-                                          "\"hot\":{\"entries\":,"
-                                          "\"bytes\":,\"room\":,"
-                                          "\"hits\":,\"size\":},"
-                                          "\"leases\":{\"held\":,"
-                                          "\"room\":,\"given\":,"
-                                          "\"waited\":},"
-                                          "\"bodies\":{\"in_files\":}}")
-                                   + 14 * NGX_INT64_LEN
-                                   + BIGCACHE_METRICS_RATE_LEN];
+    in_force = &ctx->zone->force.json;
+
+    len = sizeof("{\"stats\":{\"hit\":,\"miss\":,\"expire\":,\"delete\":,"
+                 "\"hit_rate\":\"\"},\"hot\":{\"entries\":,\"bytes\":,"
+                 "\"room\":,\"hits\":,\"size\":},\"leases\":{\"held\":,"
+                 "\"room\":,\"given\":,\"waited\":},\"bodies\":{"
+                 "\"in_files\":},\"in_force\":}")
+          + 14 * NGX_INT64_LEN + BIGCACHE_METRICS_RATE_LEN + in_force->len;
+
+    p = ngx_pnalloc(r->pool, len);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     pages = &ctx->zone->shm->metrics.pages;
 
@@ -351,21 +354,23 @@ ngx_http_bigcache_reply_stat(ngx_http_request_t *r,
                                  &leases);
     }
 
-    body.data = text;
-    body.len = ngx_sprintf(text, "{\"stats\":{\"hit\":%uL,\"miss\":%uL,"
+    body.data = p;
+    body.len = ngx_sprintf(p, "{\"stats\":{\"hit\":%uL,\"miss\":%uL,"
                            "\"expire\":%uL,\"delete\":%uL,"
                            "\"hit_rate\":\"%s\"},\"hot\":{"
                            "\"entries\":%uL,\"bytes\":%uL,\"room\":%uL,"
                            "\"hits\":%uL,\"size\":%uz},"
                            "\"leases\":{\"held\":%uL,\"room\":%uL,"
                            "\"given\":%uL,\"waited\":%uL},"
-                           "\"bodies\":{\"in_files\":%uL}}",
+                           "\"bodies\":{\"in_files\":%uL},"
+                           "\"in_force\":%V}",
                            hit, miss, expire, deleted, rate, hot.entries,
                            hot.bytes, hot.room, hot.hits,
                            ctx->zone->shm_zone->shm.size, leases.held,
                            leases.room, leases.given, leases.waited,
-                           (uint64_t) atomic_load(&ctx->zone->shm->bodies))
-               - text;
+                           (uint64_t) atomic_load(&ctx->zone->shm->bodies),
+                           in_force)
+               - p;
 
     return ngx_http_bigcache_send_json(r, NGX_HTTP_OK, &body);
 }

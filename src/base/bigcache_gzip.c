@@ -18,7 +18,7 @@
 #include <libdeflate.h>
 
 #ifdef BIGCACHE_HAVE_ISAL
-#include <isa-l/igzip_lib.h>
+#include <isa-l.h>
 #endif
 
 #include "bigcache_gzip.h"
@@ -28,6 +28,9 @@
 
 
 #ifdef BIGCACHE_HAVE_ISAL
+
+#define BIGCACHE_GZIP_TEXT(number)   BIGCACHE_GZIP_DIGITS(number)
+#define BIGCACHE_GZIP_DIGITS(digits)  #digits
 
 /*
  * The library would like 282 KB of memory for a thread.  With these 86 KB it
@@ -64,6 +67,19 @@ static void bigcache_gzip_free(void *data);
 static pthread_key_t   bigcache_gzip_key;
 static pthread_once_t  bigcache_gzip_once = PTHREAD_ONCE_INIT;
 static int             bigcache_gzip_error;
+
+
+const char *
+bigcache_gzip_library(void)
+{
+#ifdef BIGCACHE_HAVE_ISAL
+    return "ISA-L " BIGCACHE_GZIP_TEXT(ISAL_MAJOR_VERSION) "."
+           BIGCACHE_GZIP_TEXT(ISAL_MINOR_VERSION) "."
+           BIGCACHE_GZIP_TEXT(ISAL_PATCH_VERSION);
+#else
+    return "libdeflate " LIBDEFLATE_VERSION_STRING;
+#endif
+}
 
 
 size_t

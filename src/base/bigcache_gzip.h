@@ -32,5 +32,9 @@ size_t bigcache_gzip_pack(u_char *dst, const u_char *data, size_t len);
 int bigcache_gzip_unpack(u_char *dst, size_t size, const u_char *data,
     size_t len);
 
+/* returns the library that packs, such as "libdeflate 1.14" */
+
+const char *bigcache_gzip_library(void);
+
 
 #endif /* _BIGCACHE_GZIP_H_INCLUDED_ */

@@ -23,8 +23,8 @@
  *     send       header and body of the answer
  *     unpack     the bytes of a packed page, as the client reads them
  *
- * path and text belong to the configuration, zone to the shared memory, worker
- * to the process, variables to $bigcache_status.
+ * path, text and force belong to the configuration, zone to the shared memory,
+ * worker to the process, variables to $bigcache_status.
  *
  * The configuration is read-only once nginx serves, except zone->cache and
  * zone->pool, which belong to the process.  A context lives as long as its
@@ -116,6 +116,18 @@ typedef struct {
 } ngx_http_bigcache_turn_t;
 
 
+/* what is in force for a store, see ngx_http_bigcache_force.c */
+
+typedef struct {
+    ngx_str_t                         json;       /* all of it, for /stat */
+    size_t                            body_buffer;    /* the least that is set
+                                                         in its locations */
+    off_t                             max_body;   /* the largest there */
+    unsigned                          max_body_any:1;  /* there is no limit */
+    unsigned                          copies:1;   /* one has no sendfile */
+    unsigned                          pushes:1;   /* or no tcp_nopush */
+} ngx_http_bigcache_force_t;
+
 /* a store: one bigcache_path line */
 
 typedef struct {
@@ -123,6 +135,7 @@ typedef struct {
     ngx_str_t                         path;
     ngx_shm_zone_t                   *shm_zone;
     ngx_thread_pool_t                *thread_pool;
+    ngx_str_t                         pool_name;
     ngx_cycle_t                      *cycle;
     struct bigcache_local_conf_s     *conf;       /* of the engine */
     ngx_flag_t                        gzip;
@@ -130,6 +143,7 @@ typedef struct {
     unsigned                          bounded:1;  /* max_size or min_free */
     unsigned                          warned:1;   /* that it is not */
     unsigned                          sized:1;    /* shm_zone, by us */
+    ngx_http_bigcache_force_t         force;
 
     ngx_http_bigcache_shm_t          *shm;
     bigcache_hot_t                    hot;        /* in it, shm NULL: none */
@@ -463,6 +477,10 @@ void ngx_http_bigcache_zone_sizes(ngx_conf_t *cf, ngx_array_t *zones);
 
 ngx_int_t ngx_http_bigcache_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 
+/* returns how the size came about, in words */
+
+const char *ngx_http_bigcache_zone_sized(ngx_http_bigcache_zone_t *zone);
+
 /* returns where the removals of a key are noted */
 
 ngx_http_bigcache_removing_t *ngx_http_bigcache_zone_removing(
@@ -492,6 +510,29 @@ void ngx_http_bigcache_zone_purged(ngx_http_bigcache_zone_t *zone);
 ngx_int_t ngx_http_bigcache_worker_init_module(ngx_cycle_t *cycle);
 ngx_int_t ngx_http_bigcache_worker_init_process(ngx_cycle_t *cycle);
 void ngx_http_bigcache_worker_exit_process(ngx_cycle_t *cycle);
+
+
+/* force: what is in force */
+
+/*
+ * Notes what the configuration of a location says; bodies is 1 if the location
+ * stores those of requests.
+ */
+void ngx_http_bigcache_force_location(ngx_http_bigcache_zone_t *zone,
+    ngx_http_core_loc_conf_t *clcf, ngx_uint_t bodies);
+
+/*
+ * Finds out what is in force for a store, keeps it for /stat, and logs it.  May
+ * block on the disk: only for the master.
+ */
+ngx_int_t ngx_http_bigcache_force(ngx_cycle_t *cycle,
+    ngx_http_bigcache_zone_t *zone);
+
+/*
+ * Returns how many files a worker may have open: what the configuration says,
+ * or what bigcache sets in its place.
+ */
+rlim_t ngx_http_bigcache_force_open_files(ngx_cycle_t *cycle);
 
 
 /* variables: $bigcache_status */

@@ -173,6 +173,8 @@ ngx_http_bigcache_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         /* the default pool, which nginx makes if the configuration does not */
 
+        ngx_str_set(&zone->pool_name, "default");
+
         zone->thread_pool = ngx_thread_pool_add(cf, NULL);
         if (zone->thread_pool == NULL) {
             return NGX_CONF_ERROR;
@@ -293,6 +295,7 @@ ngx_http_bigcache_path_value(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone,
         }
 
         zone->thread_pool = ngx_thread_pool_add(cf, value);
+        zone->pool_name = *value;
 
         return zone->thread_pool ? NGX_CONF_OK : NGX_CONF_ERROR;
 

@@ -45,6 +45,7 @@
 #define NGX_HTTP_BIGCACHE_RETRY_MAX  5000
 
 
+static void ngx_http_bigcache_worker_raise(ngx_cycle_t *cycle);
 static void ngx_http_bigcache_start(ngx_http_bigcache_zone_t *zone);
 static void ngx_http_bigcache_retry_handler(ngx_event_t *ev);
 static const char *ngx_http_bigcache_create(ngx_http_bigcache_zone_t *zone);
@@ -62,7 +63,11 @@ static ngx_pid_t  ngx_http_bigcache_earlier;
 ngx_int_t
 ngx_http_bigcache_worker_init_module(ngx_cycle_t *cycle)
 {
-    static ngx_uint_t  called;
+    ngx_uint_t                       i;
+    ngx_http_bigcache_zone_t       **zones;
+    ngx_http_bigcache_main_conf_t   *bmcf;
+
+    static ngx_uint_t                called;
 
     /*
      * A new binary inherits the sockets of its parent, the master that started
@@ -79,6 +84,21 @@ ngx_http_bigcache_worker_init_module(ngx_cycle_t *cycle)
     }
 
     called = 1;
+
+    bmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_bigcache_module);
+
+    if (bmcf == NULL || ngx_test_config) {
+        return NGX_OK;
+    }
+
+    zones = bmcf->zones.elts;
+
+    for (i = 0; i < bmcf->zones.nelts; i++) {
+        if (ngx_http_bigcache_force(cycle, zones[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
 
     return NGX_OK;
 }
@@ -102,6 +122,10 @@ ngx_http_bigcache_worker_init_process(ngx_cycle_t *cycle)
                                                ngx_http_bigcache_module);
     if (bmcf == NULL) {
         return NGX_OK;
+    }
+
+    if (bmcf->zones.nelts) {
+        ngx_http_bigcache_worker_raise(cycle);
     }
 
     zones = bmcf->zones.elts;
@@ -128,6 +152,30 @@ ngx_http_bigcache_worker_init_process(ngx_cycle_t *cycle)
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * Systems start a program with a limit of 1,024 that it may raise by itself.
+ * LevelDB alone may have so many files open.  If this fails, what there is must
+ * do.
+ */
+
+static void
+ngx_http_bigcache_worker_raise(ngx_cycle_t *cycle)
+{
+    rlim_t         most;
+    struct rlimit  limit;
+
+    most = ngx_http_bigcache_force_open_files(cycle);
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == -1 || limit.rlim_cur >= most) {
+        return;
+    }
+
+    limit.rlim_cur = most;
+
+    (void) setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 

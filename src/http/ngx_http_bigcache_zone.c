@@ -243,7 +243,6 @@ ngx_http_bigcache_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 static void
 ngx_http_bigcache_zone_say(ngx_http_bigcache_zone_t *zone, ngx_log_t *log)
 {
-    const char           *why;
     bigcache_hot_t        hot;
     bigcache_hot_stat_t   stat;
 
@@ -260,13 +259,18 @@ ngx_http_bigcache_zone_say(ngx_http_bigcache_zone_t *zone, ngx_log_t *log)
         bigcache_hot_stat(&hot, &stat);
     }
 
-    why = zone->sized ? "by the memory of the machine" : "as it is given";
-
     ngx_log_error(NGX_LOG_NOTICE, log, 0,
                   "bigcache zone \"%V\" has %Lk, %s, room for the places of "
                   "%L pages", &zone->name,
-                  (int64_t) zone->shm_zone->shm.size / 1024, why,
-                  (int64_t) stat.room);
+                  (int64_t) zone->shm_zone->shm.size / 1024,
+                  ngx_http_bigcache_zone_sized(zone), (int64_t) stat.room);
+}
+
+
+const char *
+ngx_http_bigcache_zone_sized(ngx_http_bigcache_zone_t *zone)
+{
+    return zone->sized ? "by the memory of the machine" : "as it is given";
 }
 
 

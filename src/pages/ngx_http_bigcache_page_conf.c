@@ -459,6 +459,7 @@ static char *
 ngx_http_bigcache_page_conf_zone(ngx_conf_t *cf,
     ngx_http_bigcache_page_conf_t *conf)
 {
+    ngx_http_core_loc_conf_t      *clcf;
     ngx_http_bigcache_loc_conf_t  *blcf;
 
     conf->zone = conf->shm_zone->data;
@@ -480,7 +481,10 @@ ngx_http_bigcache_page_conf_zone(ngx_conf_t *cf,
                            &conf->shm_zone->shm.name);
     }
 
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     blcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_bigcache_module);
+
+    ngx_http_bigcache_force_location(conf->zone, clcf, 0);
 
     if (blcf->shm_zone) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

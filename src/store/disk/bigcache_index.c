@@ -88,6 +88,14 @@ static bigcache_rc_t bigcache_index_failed(char *err, char *error);
 static _Atomic int  bigcache_index_started;
 
 
+void
+bigcache_index_library(char *text, size_t size)
+{
+    (void) snprintf(text, size, "LevelDB %d.%d", leveldb_major_version(),
+                    leveldb_minor_version());
+}
+
+
 bigcache_rc_t
 bigcache_index_open(bigcache_index_t **indexp, const char *path,
     const bigcache_index_conf_t *conf, char *error)

@@ -67,6 +67,10 @@ typedef bigcache_rc_t (*bigcache_index_walk_pt)(void *data,
 bigcache_rc_t bigcache_index_open(bigcache_index_t **index, const char *path,
     const bigcache_index_conf_t *conf, char *error);
 
+/* writes the name of the library and its version, at most size bytes */
+
+void bigcache_index_library(char *text, size_t size);
+
 /*
  * Makes LevelDB move the content of its logs into tables, without what fails
  * its checks: a power cut may have torn what was not synced.  Returns the same
