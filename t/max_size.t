@@ -112,6 +112,8 @@ my $there = there(1501, 2000);
 cmp_ok $there, '>=', 80, '100 MB: as many as there is room for';
 is $t->count, $there, '100 MB: count';
 like $t->error_log, qr/\[notice\].*evicted with \d+ pages/, '100 MB: is told';
+like $t->metric('evicted_age_seconds'), qr/^\d{1,3}\z/,
+    '100 MB: how old the pages were';
 is $t->get('/stat')->json->{stats}{expire}, 0, 'they did not expire';
 is $t->get('/stat')->json->{stats}{delete}, 0, 'nor were they deleted';
 

@@ -279,4 +279,11 @@ $again = metrics();
 is $again->{'bigcache_requests_total{operation="set",status="200"}'}, 6,
     'the counters of four workers live through a reload';
 
+# what is free on the disk, as df says it: others may write to it meanwhile
+
+my ($free) = `df -B1 --output=avail @{[ $t->dir ]}` =~ /^(\d+)$/m;
+my $said = $t->metric('disk_free_bytes');
+
+cmp_ok abs($said - $free), '<', $free / 2 + 1e9, 'the space that is free';
+
 done_testing;

@@ -404,6 +404,10 @@ ngx_http_bigcache_metrics_store(u_char *p, ngx_http_bigcache_ctx_t *ctx)
     p = ngx_http_bigcache_metric(p, "evicted_pages_total", "counter",
                                  "Live pages that were in them.",
                                  atomic_load(&shared->evicted_pages));
+    p = ngx_http_bigcache_metric(p, "evicted_age_seconds", "gauge",
+                                 "Age of the segment that was evicted last: "
+                                 "its pages were not older.",
+                                 atomic_load(&shared->evicted_age));
 
     p = ngx_http_bigcache_metric(p, "syncs_total", "counter",
                                  "Times that what was written was synced.",
@@ -421,6 +425,12 @@ ngx_http_bigcache_metrics_store(u_char *p, ngx_http_bigcache_ctx_t *ctx)
                                  "Segment files.", stat->segments);
     p = ngx_http_bigcache_metric(p, "bytes", "gauge",
                                  "Bytes in segments.", stat->bytes);
+
+    if (stat->disk_free != UINT64_MAX) {
+        p = ngx_http_bigcache_metric(p, "disk_free_bytes", "gauge",
+                                     "Bytes that are free on the file system "
+                                     "of the store.", stat->disk_free);
+    }
 
     /* after a crash pages are counted while requests are served */
 

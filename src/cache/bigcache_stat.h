@@ -21,6 +21,7 @@ typedef struct {
     uint64_t                segments;
     uint64_t                bytes;    /* in segments */
     uint64_t                live;     /* of them */
+    uint64_t                disk_free;  /* UINT64_MAX: not known */
     unsigned                counted:1;  /* keys and live are known */
 } bigcache_stat_t;
 

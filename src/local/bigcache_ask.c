@@ -16,6 +16,7 @@
 
 #include "bigcache_ask.h"
 #include "bigcache_close.h"
+#include "bigcache_dir.h"
 #include "bigcache_purge.h"
 #include "bigcache_store.h"
 #include "bigcache_store_list.h"
@@ -218,6 +219,10 @@ bigcache_ask_stat(bigcache_cache_t *cache, unsigned wait,
         }
 
     } while (bigcache_ask_again(&ask, &rc));
+
+    /* any process can look at the disk */
+
+    stat->disk_free = wait ? bigcache_dir_free(local->conf.path) : UINT64_MAX;
 
     return rc;
 }

@@ -28,6 +28,7 @@ typedef struct {
     _Atomic uint64_t        moved;      /* pages out of them */
     _Atomic uint64_t        evicted;    /* segments */
     _Atomic uint64_t        evicted_pages; /* live ones in them */
+    _Atomic uint64_t        evicted_age;   /* of the last one then, seconds */
     _Atomic uint64_t        syncs;      /* rounds, bigcache_sync.h */
     _Atomic uint64_t        sync_failures;
     bigcache_unsynced_t     unsynced;

@@ -18,6 +18,7 @@
 #include "bigcache_place.h"
 #include "bigcache_segments_pick.h"
 #include "bigcache_sync.h"
+#include "bigcache_time.h"
 
 
 #define BIGCACHE_EVICT_IDLE   500
@@ -27,6 +28,7 @@ static bigcache_rc_t bigcache_evict_entry(void *data,
     const bigcache_entry_t *entry, uint64_t offset, uint64_t size);
 static int bigcache_evict_over(bigcache_store_t *store);
 static uint64_t bigcache_evict_index_size(bigcache_store_t *store);
+static void bigcache_evict_age(bigcache_store_t *store, uint64_t id);
 
 
 unsigned
@@ -61,6 +63,7 @@ bigcache_evict_work(bigcache_store_t *store)
     }
 
     (void) atomic_fetch_add(&store->shared->evicted, 1);
+    bigcache_evict_age(store, usage.id);
 
     bigcache_log(&store->conf.log, BIGCACHE_LOG_NOTICE,
                  "store \"%s\": segment %llu of %llu bytes evicted with %llu "
@@ -136,4 +139,18 @@ bigcache_evict_index_size(bigcache_store_t *store)
     }
 
     return store->index_size;
+}
+
+
+/* the id of a segment is when it was begun: no page in it is older */
+
+static void
+bigcache_evict_age(bigcache_store_t *store, uint64_t id)
+{
+    uint64_t  now;
+
+    now = (uint64_t) bigcache_time_now_us();
+
+    atomic_store(&store->shared->evicted_age,
+                 now > id ? (now - id) / 1000000 : 0);
 }
