@@ -7,6 +7,7 @@
 /*
  * The command "bigcache": bigcache_tool_usage describes it.  Only "compact"
  * changes what is stored, but LevelDB begins a new log at each opening.
+ * "doctor" does not open the store.
  */
 
 
@@ -43,6 +44,7 @@ typedef struct {
     bigcache_tool_pt   handler;
     int                min;          /* of arguments behind the directory */
     int                max;
+    unsigned           lock:1;       /* no other process may have it open */
     unsigned           open:1;       /* the store must be open */
 } bigcache_tool_command_t;
 
@@ -104,10 +106,16 @@ static const char  bigcache_tool_usage[] =
     "                           its status and its fields instead\n"
     "  check DIRECTORY          verify all of it, one line for each problem\n"
     "  compact DIRECTORY        remove what has expired, and give back space\n"
+    "  doctor [--json] [-H FIELD] DIRECTORY|URL\n"
+    "                           what is unwise about a store, open or not, or\n"
+    "                           a running server, http://HOST[:PORT][/BASE],\n"
+    "                           and what to do; -H: a field of the requests,\n"
+    "                           \"NAME: VALUE\", or @FILE that has it\n"
     "  -v, -V                   the version; -V: and those of the libraries\n"
     "\n"
-    "The directory is that of a bigcache_path which no nginx has open: one\n"
-    "that is stopped, or was told GET /close.  In what is printed, control\n"
+    "The directory is that of a bigcache_path.  For all but doctor, no nginx\n"
+    "may have it open: stop it, or send GET /close.  In what is printed,"
+    " control\n"
     "characters, bytes that are not UTF-8 and the backslash are \\xNN and"
     " \\\\.\n"
     "\n"
@@ -115,12 +123,13 @@ static const char  bigcache_tool_usage[] =
     "not be done.\n";
 
 static const bigcache_tool_command_t  bigcache_tool_commands[] = {
-    { "stat", bigcache_tool_stat, 0, 0, 1 },
-    { "ls", bigcache_tool_ls, 0, 1, 1 },
-    { "get", bigcache_tool_get, 1, 2, 1 },
-    { "check", bigcache_tool_check, 0, 0, 0 },
-    { "compact", bigcache_tool_compact, 0, 0, 0 },
-    { NULL, NULL, 0, 0, 0 }
+    { "stat", bigcache_tool_stat, 0, 0, 1, 1 },
+    { "ls", bigcache_tool_ls, 0, 1, 1, 1 },
+    { "get", bigcache_tool_get, 1, 2, 1, 1 },
+    { "check", bigcache_tool_check, 0, 0, 1, 0 },
+    { "compact", bigcache_tool_compact, 0, 0, 1, 0 },
+    { "doctor", bigcache_tool_doctor, 0, 0, 0, 0 },
+    { NULL, NULL, 0, 0, 0, 0 }
 };
 
 
@@ -298,6 +307,19 @@ bigcache_tool_option(bigcache_tool_t *tool,
         return 2;
     }
 
+    if (command->handler == bigcache_tool_doctor) {
+
+        if (strcmp(option, "--json") == 0) {
+            tool->json = 1;
+            return 1;
+        }
+
+        if (strcmp(option, "-H") == 0) {
+            tool->field = value;
+            return value ? 2 : -1;
+        }
+    }
+
     if (command->handler == bigcache_tool_ls && strcmp(option, "--tags") == 0) {
         tool->tags = 1;
         return 1;
@@ -320,7 +342,7 @@ bigcache_tool_run(bigcache_tool_t *tool,
 
     bigcache_purges_init(&tool->purges, NULL);
 
-    status = bigcache_tool_lock(tool);
+    status = command->lock ? bigcache_tool_lock(tool) : BIGCACHE_TOOL_OK;
 
     if (status == BIGCACHE_TOOL_OK
         && command->open

@@ -47,6 +47,8 @@ typedef struct {
     unsigned              page:1;    /* -p */
     unsigned              head:1;    /* --head */
     unsigned              tags:1;    /* --tags of ls */
+    unsigned              json:1;    /* --json of doctor */
+    const char           *field;     /* -H of doctor, or NULL */
 
     const char           *path;
     int                   lock;
@@ -76,6 +78,7 @@ typedef struct {
 int bigcache_tool_get(bigcache_tool_t *tool);
 int bigcache_tool_check(bigcache_tool_t *tool);
 int bigcache_tool_compact(bigcache_tool_t *tool);
+int bigcache_tool_doctor(bigcache_tool_t *tool);
 
 /*
  * Opens the index and the segments of a tool that has the lock.  Returns
