@@ -85,6 +85,11 @@ bigcache_tool_doctor_answer(bigcache_tool_doctor_answer_t *answer,
     answer->body.data = data + head;
     answer->body.len = len - head;
 
+    if (answer->body.len > BIGCACHE_TOOL_DOCTOR_ANSWER) {
+        *error = "the answer is too large";
+        return -1;
+    }
+
     if (!bigcache_tool_doctor_answer_field(data, head, "content-length",
                                            &value))
     {

@@ -27,11 +27,6 @@
 #define BIGCACHE_TOOL_DOCTOR_REQUEST  8192
 #define BIGCACHE_TOOL_DOCTOR_PART     65536
 
-/* the header may come before the body, and the buffer grows by a part */
-
-#define BIGCACHE_TOOL_DOCTOR_MOST                                             \
-    (BIGCACHE_TOOL_DOCTOR_ANSWER + 2 * BIGCACHE_TOOL_DOCTOR_PART)
-
 
 static int bigcache_tool_doctor_http_authority(
     bigcache_tool_doctor_url_t *url, const char *text, size_t len);
@@ -345,11 +340,10 @@ bigcache_tool_doctor_http_receive(int fd, int64_t until,
 
             size += size ? size : 2 * BIGCACHE_TOOL_DOCTOR_PART;
 
-            larger = (len > BIGCACHE_TOOL_DOCTOR_MOST)
-                     ? NULL : realloc(memory, size);
+            larger = realloc(memory, size);
 
             if (larger == NULL) {
-                *error = "the answer is too large";
+                *error = "out of memory";
                 break;
             }
 
