@@ -8,7 +8,7 @@ use strict;
 use warnings;
 
 use FindBin;
-use Bigcache::Test;
+use Bigcache::Test qw(slurp);
 use File::Find;
 use IO::Socket::INET;
 use JSON::PP ();
@@ -300,7 +300,7 @@ level($found, 'store', 'ok', qr/^a store with \d+ segments? of /,
 
 SKIP: {
     my $owner = $t->owner or skip 'no /proc/locks', 2;
-    my ($limit) = Bigcache::Test::slurp("/proc/$owner/limits")
+    my ($limit) = slurp("/proc/$owner/limits")
         =~ /^Max open files +(\d+)/m;
 
     is $found->{owner}{seen}, "the process $owner has it open", 'who has it';
@@ -480,6 +480,23 @@ SKIP: {
     $t->write_file('disk/large', 'x' x 19_500_000);
     level(findings("$dir/disk/a"), 'space', 'error', qr/ of 20\.0 MB are free/,
         'tmpfs without space');
+}
+
+# -- docs/operations.md has all checks
+
+my ($said_of) = slurp('docs/operations.md') =~ /^## The doctor\n(.*?)^## /ms;
+my ($running, $store) = split /^\*\*Of a directory\*\*/m, $said_of;
+
+for my $case ([ 'running', $running ], [ 'store', $store ]) {
+    my ($name, $text) = @$case;
+    my @checks = slurp("tools/bigcache_tool_doctor_$name.c")
+        =~ /^    \{ "(\w+)", bigcache_tool_doctor_/mg;
+    my %rows = map { $_ => 1 } map { /`(\w+)`/g }
+        $text =~ /^\| (`[^|]+) \|/mg;
+
+    cmp_ok scalar(@checks), '>', 15, "checks of doctor_$name";
+    is join(' ', sort keys %rows), join(' ', sort @checks),
+        'are in docs/operations.md';
 }
 
 # -- a server that is silent
