@@ -117,6 +117,27 @@ is $other->{path}, $t->dir . '/a"b', 'the other store';
 is $other->{max_body}, 5 * 1048576, 'a limit of its location';
 ok !$other->{sendfile} && $other->{tcp_nopush}, 'flags of its location';
 
+# -- a front tells what each of its servers says
+
+$t->conf(http => 'upstream shards {
+        hash $bigcache_shard_key consistent;
+        server 127.0.0.1:%%PORT_0%% max_fails=0;
+    }',
+    servers => 'server {
+        listen 127.0.0.1:%%PORT_1%%;
+        location / {
+            bigcache_shards shards;
+            proxy_pass http://shards;
+            proxy_next_upstream off;
+        }
+    }');
+
+ok $t->reload, 'a front';
+$stat = in_force();
+my $front = $t->request_to(1, 'GET', '/stat')->json;
+is_deeply $front->{shards}[0]{stat}{in_force}, $stat, 'what its server says';
+ok !exists $front->{in_force}, 'which is not what is in force here';
+
 # -- files that a worker may open: the master's limits, and those of its worker
 
 sub limits {

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "bigcache_layout.h"
 #include "bigcache_tool_doctor_parts.h"
@@ -47,7 +48,7 @@ bigcache_tool_doctor_owner(bigcache_tool_doctor_owner_t *owner,
     text = bigcache_tool_doctor_owner_read("/proc/locks");
 
     if (text) {
-        owner->pid = bigcache_tool_doctor_owner_pid(text,
+        owner->pid = bigcache_tool_doctor_owner_pid(text, st.st_dev,
                                                     (uint64_t) st.st_ino);
         free(text);
     }
@@ -68,16 +69,16 @@ bigcache_tool_doctor_owner(bigcache_tool_doctor_owner_t *owner,
 
 
 /*
- * The number of the device is not compared: with btrfs and overlayfs it is not
- * the one that stat() tells.
+ * A file system without a device, btrfs for example, may have another minor
+ * number here than stat() tells; the major one is 0 in both.
  */
 
 pid_t
-bigcache_tool_doctor_owner_pid(const char *locks, uint64_t inode)
+bigcache_tool_doctor_owner_pid(const char *locks, dev_t device, uint64_t inode)
 {
     long                pid;
     const char         *line;
-    unsigned            major, minor;
+    unsigned            number[2];
     unsigned long long  found;
 
     for (line = locks; line; line = strchr(line, '\n')) {
@@ -85,9 +86,11 @@ bigcache_tool_doctor_owner_pid(const char *locks, uint64_t inode)
         line += (*line == '\n');
 
         if (sscanf(line, "%*u: FLOCK ADVISORY WRITE %ld %x:%x:%llu", &pid,
-                   &major, &minor, &found)
+                   &number[0], &number[1], &found)
             == 4
             && found == inode
+            && number[0] == major(device)
+            && (number[1] == minor(device) || number[0] == 0)
             && pid > 0)
         {
             return (pid_t) pid;

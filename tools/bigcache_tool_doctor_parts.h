@@ -184,10 +184,11 @@ void bigcache_tool_doctor_owner(bigcache_tool_doctor_owner_t *owner,
     const char *path);
 
 /*
- * Pure: the process that has a file of this inode locked by flock(), or 0, as
+ * Pure: the process that has this file of a device locked by flock(), or 0, as
  * /proc/locks says; and the limits of open files as /proc/PID/limits does.
  */
-pid_t bigcache_tool_doctor_owner_pid(const char *locks, uint64_t inode);
+pid_t bigcache_tool_doctor_owner_pid(const char *locks, dev_t device,
+    uint64_t inode);
 void bigcache_tool_doctor_owner_limits(bigcache_tool_doctor_owner_t *owner,
     const char *limits);
 

@@ -26,7 +26,7 @@
 #include "ngx_http_bigcache.h"
 
 
-#define NGX_HTTP_BIGCACHE_FORCE_ROWS   32
+#define NGX_HTTP_BIGCACHE_FORCE_ROWS   48
 #define NGX_HTTP_BIGCACHE_FORCE_VALUE  64
 
 /* files of a worker, besides its connections, see docs/operations.md */

@@ -169,7 +169,7 @@ texts(const uint8_t *data, size_t size)
     memset(&owner, 0, sizeof(owner));
 
     (void) bigcache_mount_find(text, "/a/b", &mount);
-    (void) bigcache_tool_doctor_owner_pid(text, 1);
+    (void) bigcache_tool_doctor_owner_pid(text, 0, 1);
     bigcache_tool_doctor_owner_limits(&owner, text);
 
     if (bigcache_tool_doctor_http_url(&url, text, &error) == 0

@@ -13,6 +13,7 @@
 #define _GNU_SOURCE
 
 #include <stdlib.h>
+#include <sys/sysmacros.h>
 
 #include "bigcache_release.h"
 #include "bigcache_tool_doctor_parts.h"
@@ -299,6 +300,7 @@ stores(void)
 static void
 owners(void)
 {
+    dev_t                         disk;
     bigcache_tool_doctor_owner_t  owner;
 
     static const char  locks[] =
@@ -314,17 +316,24 @@ owners(void)
         "Max processes             128166               128166    processes\n"
         "Max open files            1024                 unlimited files\n";
 
-    is_int(bigcache_tool_doctor_owner_pid(locks, 10993785), 27742, "a lock");
-    is_int(bigcache_tool_doctor_owner_pid(locks, 10993808), 0,
+    disk = makedev(0xfe, 0);
+
+    is_int(bigcache_tool_doctor_owner_pid(locks, disk, 10993785), 27742,
+           "a lock");
+    is_int(bigcache_tool_doctor_owner_pid(locks, makedev(8, 0), 10993785), 0,
+           "not one of another device");
+    is_int(bigcache_tool_doctor_owner_pid(locks, makedev(0xfe, 1), 10993785),
+           0, "nor of another part of it");
+    is_int(bigcache_tool_doctor_owner_pid(locks, disk, 10993808), 0,
            "not one of fcntl()");
-    is_int(bigcache_tool_doctor_owner_pid(locks, 99), 0,
+    is_int(bigcache_tool_doctor_owner_pid(locks, disk, 99), 0,
            "nor a shared one, nor one who waits");
-    is_int(bigcache_tool_doctor_owner_pid(locks, 77), 0, "nor a process "
-           "outside");
-    is_int(bigcache_tool_doctor_owner_pid(locks, UINT64_MAX), 99999,
-           "a large number");
-    is_int(bigcache_tool_doctor_owner_pid("", 1), 0, "no locks");
-    is_int(bigcache_tool_doctor_owner_pid("\n\n", 1), 0, "no lines");
+    is_int(bigcache_tool_doctor_owner_pid(locks, disk, 77), 0,
+           "nor a process outside");
+    is_int(bigcache_tool_doctor_owner_pid(locks, makedev(0, 7), UINT64_MAX),
+           99999, "a file system without a device");
+    is_int(bigcache_tool_doctor_owner_pid("", disk, 1), 0, "no locks");
+    is_int(bigcache_tool_doctor_owner_pid("\n\n", disk, 1), 0, "no lines");
 
     memset(&owner, 0, sizeof(owner));
     bigcache_tool_doctor_owner_limits(&owner, text);
@@ -775,11 +784,11 @@ hostile(void)
 
     static const char *const  odd[] = {
         "{\"stats\":{},\"in_force\":[1,2]}",
-        "{\"stats\":{},\"in_force\":{\"zone\":{},\"max_size\":[],\"workers\":"
+        ("{\"stats\":{},\"in_force\":{\"zone\":{},\"max_size\":[],\"workers\":"
         "-1,\"cores\":1e308,\"file_system\":\"\\u001b[2J\",\"sync\":1e300,"
-        "\"open_files\":\"x\",\"connections\":-1e300,\"path\":\"\\n\"}}",
-        "{\"stats\":{\"hit\":-5,\"miss\":5},\"hot\":{\"entries\":1e300,"
-        "\"room\":0,\"hits\":-1},\"shards\":[],\"bodies\":{\"in_files\":true}}"
+        "\"open_files\":\"x\",\"connections\":-1e300,\"path\":\"\\n\"}}"),
+        ("{\"stats\":{\"hit\":-5,\"miss\":5},\"hot\":{\"entries\":1e300,"
+        "\"room\":0,\"hits\":-1},\"shards\":[],\"bodies\":{\"in_files\":true}}")
     };
 
     for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
