@@ -19,6 +19,8 @@
 #include "bigcache_tool_doctor_parts.h"
 
 
+static void bigcache_tool_doctor_report_finding(
+    const bigcache_tool_doctor_finding_t *finding, FILE *file);
 static void bigcache_tool_doctor_report_line(FILE *file, const char *label,
     const char *text);
 static void bigcache_tool_doctor_report_print_json(
@@ -113,9 +115,8 @@ int
 bigcache_tool_doctor_report_print(const bigcache_tool_doctor_report_t *report,
     int json, FILE *file)
 {
-    int                                    status;
-    unsigned                               i, n[BIGCACHE_TOOL_DOCTOR_LEVELS];
-    const bigcache_tool_doctor_finding_t  *finding;
+    int       status;
+    unsigned  i, n[BIGCACHE_TOOL_DOCTOR_LEVELS];
 
     memset(n, 0, sizeof(n));
 
@@ -132,30 +133,34 @@ bigcache_tool_doctor_report_print(const bigcache_tool_doctor_report_t *report,
     }
 
     for (i = 0; i < report->nfindings; i++) {
-        finding = &report->findings[i];
-
-        (void) fprintf(file, "%-8s %s: ",
-                       bigcache_tool_doctor_report_levels[finding->level],
-                       finding->name);
-        bigcache_tool_doctor_report_line(file, "", finding->seen);
-
-        if (finding->level > BIGCACHE_TOOL_DOCTOR_OK) {
-            bigcache_tool_doctor_report_line(file, "         why: ",
-                                             finding->why);
-            bigcache_tool_doctor_report_line(file, "         do:  ",
-                                             finding->advice);
-        }
+        bigcache_tool_doctor_report_finding(&report->findings[i], file);
     }
 
     bigcache_tool_doctor_report_in_force(report, file);
 
-    (void) fprintf(file, "%u checks: %u errors, %u warnings, %u pieces of "
-                   "advice\n", report->nfindings,
-                   n[BIGCACHE_TOOL_DOCTOR_ERROR],
+    (void) fprintf(file, "%u checks, errors: %u, warnings: %u, advice: %u\n",
+                   report->nfindings, n[BIGCACHE_TOOL_DOCTOR_ERROR],
                    n[BIGCACHE_TOOL_DOCTOR_WARNING],
                    n[BIGCACHE_TOOL_DOCTOR_ADVICE]);
 
     return status;
+}
+
+
+static void
+bigcache_tool_doctor_report_finding(
+    const bigcache_tool_doctor_finding_t *finding, FILE *file)
+{
+    (void) fprintf(file, "%-8s %s: ",
+                   bigcache_tool_doctor_report_levels[finding->level],
+                   finding->name);
+    bigcache_tool_doctor_report_line(file, "", finding->seen);
+
+    if (finding->level > BIGCACHE_TOOL_DOCTOR_OK) {
+        bigcache_tool_doctor_report_line(file, "         why: ", finding->why);
+        bigcache_tool_doctor_report_line(file, "         do:  ",
+                                         finding->advice);
+    }
 }
 
 

@@ -72,6 +72,24 @@ static void bigcache_tool_doctor_store_content(const void *facts,
     bigcache_tool_doctor_finding_t *finding);
 
 
+/* by bigcache_tool_doctor_kind_e; a store has more to say */
+
+static const struct {
+    bigcache_tool_doctor_level_e   level;
+    const char                    *seen;
+    const char                    *advice;
+} bigcache_tool_doctor_store_kinds[] = {
+    { BIGCACHE_TOOL_DOCTOR_OK, "a store", "" },
+    { BIGCACHE_TOOL_DOCTOR_OK, "nothing is stored yet", "" },
+    { BIGCACHE_TOOL_DOCTOR_OK,
+      "a LevelDB database, which bigcache would import", "" },
+    { BIGCACHE_TOOL_DOCTOR_ERROR, "this is the index of a store, not the store",
+      "name the directory above it" },
+    { BIGCACHE_TOOL_DOCTOR_ERROR, "this is no store, and it is not empty",
+      "name an empty directory in \"bigcache_path\", or remove what is in this "
+      "one" }
+};
+
 const bigcache_tool_doctor_check_t  bigcache_tool_doctor_store_checks[] = {
 
     { "store", bigcache_tool_doctor_store_kind,
@@ -149,49 +167,25 @@ bigcache_tool_doctor_store_kind(const void *facts,
 
     char  text[32];
 
-    switch (dir->kind) {
+    if (dir->kind != BIGCACHE_TOOL_DOCTOR_STORE) {
+        bigcache_tool_doctor_report_seen(finding,
+            bigcache_tool_doctor_store_kinds[dir->kind].level, "%s",
+            bigcache_tool_doctor_store_kinds[dir->kind].seen);
+        bigcache_tool_doctor_report_advice(finding, "%s",
+            bigcache_tool_doctor_store_kinds[dir->kind].advice);
 
-    case BIGCACHE_TOOL_DOCTOR_STORE:
+    } else if (dir->unread) {
+        bigcache_tool_doctor_report_seen(finding, BIGCACHE_TOOL_DOCTOR_WARNING,
+            "%u of its files could not be looked at", dir->unread);
+        bigcache_tool_doctor_report_advice(finding, "start the command as "
+            "root, or as the user of the worker processes");
 
-        if (dir->unread) {
-            bigcache_tool_doctor_report_seen(finding,
-                BIGCACHE_TOOL_DOCTOR_WARNING, "%u of its files could not be "
-                "looked at", dir->unread);
-            bigcache_tool_doctor_report_advice(finding, "start the command as "
-                "root, or as the user of the worker processes");
-            return;
-        }
-
+    } else {
         bigcache_tool_doctor_report_seen(finding, BIGCACHE_TOOL_DOCTOR_OK,
             "a store with %u segment%s of %s", dir->segments,
             (dir->segments == 1) ? "" : "s",
             bigcache_tool_doctor_report_bytes(text,
                                               (double) dir->segment_bytes));
-        return;
-
-    case BIGCACHE_TOOL_DOCTOR_EMPTY:
-        bigcache_tool_doctor_report_seen(finding, BIGCACHE_TOOL_DOCTOR_OK,
-            "nothing is stored yet");
-        return;
-
-    case BIGCACHE_TOOL_DOCTOR_ORIGINAL:
-        bigcache_tool_doctor_report_seen(finding, BIGCACHE_TOOL_DOCTOR_OK,
-            "a LevelDB database, which bigcache would import");
-        return;
-
-    case BIGCACHE_TOOL_DOCTOR_INSIDE:
-        bigcache_tool_doctor_report_seen(finding, BIGCACHE_TOOL_DOCTOR_ERROR,
-            "this is the index of a store, not the store");
-        bigcache_tool_doctor_report_advice(finding,
-            "name the directory above it");
-        return;
-
-    default: /* BIGCACHE_TOOL_DOCTOR_FOREIGN */
-        bigcache_tool_doctor_report_seen(finding, BIGCACHE_TOOL_DOCTOR_ERROR,
-            "this is no store, and it is not empty");
-        bigcache_tool_doctor_report_advice(finding,
-            "name an empty directory in \"bigcache_path\", or remove what is "
-            "in this one");
     }
 }
 

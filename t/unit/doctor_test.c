@@ -860,7 +860,7 @@ printed(void)
     ok(strstr(text, "\n         do:  remove other files"), "what to do");
     ok(strstr(text, "\nin force n: 1.5\nin force t: true\nin force x: null\n"),
        "what is in force");
-    ok(strstr(text, "\n18 checks: 1 errors, 0 warnings, 2 pieces of advice\n"),
+    ok(strstr(text, "\n18 checks, errors: 1, warnings: 0, advice: 2\n"),
        "how many");
     free(text);
 
