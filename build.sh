@@ -388,6 +388,7 @@ main() {
 
         unset bigcache_int
         cd "$top"
+        . auto/conf.sh
         . auto/run.sh
         . auto/upstream.sh
         . auto/test.sh

@@ -1,5 +1,10 @@
 # ./build.sh run: read by build.sh.
 
+# option NAME: how a message calls a setting
+option() {
+    echo "--$1"
+}
+
 cmd_run() {
     local port=36379 host=127.0.0.1 db=${DB_PATH:-./data} names=() opt value
     local upstream= api_port= max_size= shards=
@@ -49,6 +54,7 @@ cmd_run() {
 
     check_size
     check_upstream
+    [ -z "$upstream" ] || resolve --upstream "${app_host//[][]/}" $app_port
     check_shards
     check_address "$host" $port
     [ -z "$upstream" ] || check_address 127.0.0.1 $api_port
@@ -69,47 +75,6 @@ cmd_run() {
     serve "$host" $port "$db" "${names[@]}"
 }
 
-is_port() {
-    [[ $1 =~ ^[0-9]{1,5}$ ]] && [ $((10#$1)) -ge 1 ] && [ $((10#$1)) -le 65535 ]
-}
-
-# check_size: of the variables of cmd_run, as check_upstream
-check_size() {
-    local bytes
-
-    [ -z "$upstream" ] || max_size=${max_size:-10g}
-    [ -n "$max_size" ] || return 0
-
-    [[ $max_size =~ ^([0-9]{1,9})([kKmMgG]?)$ ]] ||
-        die "--max_size: '$max_size' is not a size, such as 500m or 10g"
-
-    bytes=$((10#${BASH_REMATCH[1]}))
-    case ${BASH_REMATCH[2]} in
-    k | K) bytes=$((bytes << 10)) ;;
-    m | M) bytes=$((bytes << 20)) ;;
-    g | G) bytes=$((bytes << 30)) ;;
-    esac
-
-    [ $bytes -ge $((8 << 20)) ] || die "--max_size: '$max_size' is below 8m"
-}
-
-check_upstream() {
-    [ -n "$upstream" ] || [ -z "$api_port" ] ||
-        die "--api_port is only for --upstream: without it the API is at --port"
-    [ -n "$upstream" ] || return 0
-
-    [ -n "$api_port" ] || [ $port -lt 65535 ] ||
-        die "--api_port is needed: it is 1 more than --port by default"
-    : "${api_port:=$((port + 1))}"
-    is_port "$api_port" || die "--api_port: '$api_port' is not a port number"
-    api_port=$((10#$api_port))
-    [ $api_port -ne $port ] ||
-        die "--api_port: $port is the port of the application's pages"
-
-    set_upstream "$upstream"
-    refuse_loop "$host" $port $api_port
-}
-
 # check_shards: those of --shards have the ports behind --port, on this machine
 check_shards() {
     local i
@@ -125,10 +90,6 @@ check_shards() {
     for i in $(seq "$shards"); do
         check_address 127.0.0.1 $((port + i))
     done
-}
-
-is_name() {
-    [[ $1 =~ ^[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?$ ]]
 }
 
 check_directory() {
@@ -171,23 +132,13 @@ die_of_line() {
     read -r line && die "$line" || [ -z "$line" ]
 }
 
-# server_names NAME ...: the names that requests may use.  The owner of another
-# name can let it point to this machine after a browser has loaded a page from
-# that name, so unknown names are refused.  An address cannot be redirected so.
-server_names() {
-    local name
-
-    for name in localhost "$(uname -n)" "$@"; do
-        ! is_name "$name" || echo "${name,,}"
-    done | sort -u | tr '\n' ' '
-
-    echo '"" "~^[0-9.]+$" "~^\[[0-9a-f:.]+\]$"'
-}
-
 # serve HOST PORT DIRECTORY NAME ...: nginx in the foreground, in a directory of
 # its own
 serve() {
     local host=$1 url api dir nginx_pid signal=QUIT status=0 files
+    local listen api_listen=("127.0.0.1:$api_port") web=$top/build/web
+    local access_log= log_level= ttl= workers= zone= app_resolver=
+    local name_advice="start it with ./build.sh run --name NAME"
 
     [ "${host#*:}" = "$host" ] || host="[$host]"
     url=http://$host:$2/ api=$url
@@ -199,11 +150,12 @@ serve() {
 
     dir=$(mktemp -d "$top/build/run.XXXXXX")
     trap 'rm -rf "$dir"' EXIT
-    write_conf "$host:$2" "$3" "$dir" $((files / 2)) \
+    listen=("$host:$2")
+    write_conf "$3" "$dir" $((files / 2)) \
         "$(server_names "$1" "${@:4}")" >"$dir/nginx.conf"
 
     "$nginx" -t -q -e stderr -p "$dir" -c nginx.conf 2>"$dir/log" ||
-        die "$(sed -n 's/^nginx: \[[a-z]*\] //p' "$dir/log" | head -n 1)"
+        die "$(refusal "$dir/log")"
 
     # a session of its own, or Ctrl-C would reach nginx as a fast stop
     setsid setpriv --pdeathsig QUIT \
@@ -236,137 +188,4 @@ greet() {
         echo "the pages are those of $app_scheme://$app_host:$app_port/," \
             "up to $max_size of them are kept"
     echo "a page to look at it is ${2}ui, its API is at ${2}docs"
-}
-
-# write_conf LISTEN DB_PATH DIRECTORY CONNECTIONS NAMES
-write_conf() {
-    local db=${2//\\/\\\\} user= size=
-
-    # if root starts the server, the workers stay root, to be able to write to
-    # the directory that was named; other users cannot change the user at all
-    [ "$(id -u)" != 0 ] || user="user root;"
-
-    [ -z "$max_size" ] || size=" max_size=$max_size"
-
-    cat <<END
-load_module "$module";
-
-$user
-daemon off;
-worker_processes auto;
-pid nginx.pid;
-error_log stderr warn;
-
-thread_pool bigcache threads=16 max_queue=65536;
-
-events {
-    worker_connections $4;
-}
-
-http {
-    access_log off;
-    sendfile on;
-    tcp_nopush on;
-    keepalive_requests 1000000;
-    client_max_body_size 1g;
-    client_body_buffer_size 1m;
-    large_client_header_buffers 4 64k;
-    client_body_temp_path "$3/client_body";
-    proxy_temp_path "$3/proxy";
-    fastcgi_temp_path "$3/fastcgi";
-    uwsgi_temp_path "$3/uwsgi";
-    scgi_temp_path "$3/scgi";
-
-END
-
-    [ -n "$shards" ] ||
-        echo "bigcache_path \"${db//\"/\\\"}\" zone=main$size" \
-            "thread_pool=bigcache;"
-
-    if [ -n "$shards" ]; then
-        shard_servers "${db//\"/\\\"}"
-        api_servers "$1" "$5"
-    elif [ -n "$upstream" ]; then
-        upstream_servers "$1" "$5"
-        api_servers "127.0.0.1:$api_port" "$5"
-    else
-        api_servers "$1" "$5"
-    fi
-
-    echo "}"
-}
-
-# shard_servers DB_PATH: each with a store of its own, and the upstream of them
-shard_servers() {
-    local i
-
-    echo "upstream shards {"
-    echo "    hash \$bigcache_shard_key consistent;"
-    echo "    keepalive 64;"
-
-    for i in $(seq "$shards"); do
-        echo "    server 127.0.0.1:$((port + i)) max_fails=0;"
-    done
-
-    echo "}"
-
-    for i in $(seq "$shards"); do
-        cat <<END
-    bigcache_path "$1/shard$i" zone=shard$i$size thread_pool=bigcache;
-
-    server {
-        listen 127.0.0.1:$((port + i));
-
-        location / {
-            bigcache shard$i;
-        }
-    }
-END
-    done
-}
-
-# api_location: what serves the API
-api_location() {
-    [ -n "$shards" ] || {
-        echo "bigcache main;"
-        return
-    }
-
-    cat <<'END'
-bigcache_shards shards;
-            proxy_pass http://shards;
-            proxy_http_version 1.1;
-            proxy_set_header Connection "";
-            proxy_set_header Host $http_host;
-            proxy_next_upstream off;
-END
-}
-
-# api_servers LISTEN NAMES: for the block "http"
-api_servers() {
-    cat <<END
-    # with a location of bigcache nginx's own errors are JSON here, too
-    server {
-        listen $1 default_server;
-        server_name _;
-
-        default_type application/json;
-        return 421 '{"detail":"this server has no such name: ask for it by an address, or start it with ./build.sh run --name NAME"}';
-
-        location / {
-            $(api_location)
-        }
-    }
-
-    server {
-        listen $1;
-        server_name $2;
-
-        location / {
-            $(api_location)
-        }
-
-        include "$top/build/web/locations.conf";
-    }
-END
 }

@@ -1,45 +1,67 @@
-# ./build.sh run --upstream: read by build.sh.
+# The cache in front of an application: read by build.sh, for "run --upstream",
+# and by container/entrypoint, as is auto/conf.sh.
 #
 # The URL of the application is taken apart into $app_scheme, $app_host (in
 # brackets if it is an IPv6 address), $app_port and, for https, $app_authorities.
 
+# check_upstream: $upstream and $api_port, beside $port
+check_upstream() {
+    [ -n "$upstream" ] || [ -z "$api_port" ] ||
+        die "$(option api_port) is only for $(option upstream):" \
+            "without it the API is at $(option port)"
+    [ -n "$upstream" ] || return 0
+
+    [ -n "$api_port" ] || [ $port -lt 65535 ] || die "$(option api_port)" \
+        "is needed: it is 1 more than $(option port) by default"
+    : "${api_port:=$((port + 1))}"
+    is_port "$api_port" ||
+        die "$(option api_port): '$api_port' is not a port number"
+    api_port=$((10#$api_port))
+    [ $api_port -ne $port ] || die "$(option api_port): $port is the port of" \
+        "the application's pages"
+
+    set_upstream "$upstream"
+    refuse_loop "$host" $port $api_port
+}
+
 # set_upstream URL
 set_upstream() {
-    local rest authority port
+    local rest authority port option
 
-    case $1 in *[[:cntrl:]]*) die "--upstream: a control character in it" ;; esac
+    option=$(option upstream)
+
+    case $1 in *[[:cntrl:]]*) die "$option: a control character in it" ;; esac
 
     # a password is not repeated in a message
     rest=${1#*://} authority=${rest%%[/?#]*}
     case $authority in
-    *@*) die "--upstream: no user and no password can be given in a URL" ;;
+    *@*) die "$option: no user and no password can be given in a URL" ;;
     esac
 
     [[ $1 =~ ^([A-Za-z][A-Za-z0-9+.-]*):// ]] ||
-        die "--upstream: '$1' does not begin with http:// or https://"
+        die "$option: '$1' does not begin with http:// or https://"
     app_scheme=${BASH_REMATCH[1],,}
 
     case $app_scheme in
     http) port=80 ;;
     https) port=443 ;;
-    *) die "--upstream: '$app_scheme' is neither http nor https" ;;
+    *) die "$option: '$app_scheme' is neither http nor https" ;;
     esac
 
     case ${rest#"$authority"} in
     '' | /) ;;
-    *) die "--upstream: '$1' has a path, but all URLs of the application" \
+    *) die "$option: '$1' has a path, but all URLs of the application" \
         "are served: the URL ends behind the port" ;;
     esac
 
     [[ $authority =~ ^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_][A-Za-z0-9._-]*)(:.*)?$ ]] ||
-        die "--upstream: '$1' has no host, or an odd one"
+        die "$option: '$1' has no host, or an odd one"
     app_host=${BASH_REMATCH[1],,}
     rest=${BASH_REMATCH[2]}
     [ -z "$rest" ] || port=${rest#:}
-    is_port "$port" || die "--upstream: '$port' is not a port number"
+    is_port "$port" || die "$option: '$port' is not a port number"
     app_port=$((10#$port))
 
-    resolve --upstream "${app_host//[][]/}" $app_port
     [ $app_scheme = http ] || set_authorities
 }
 
@@ -49,8 +71,8 @@ set_authorities() {
 
     # nginx compares the names of a certificate, but no addresses
     [[ ! $app_host =~ ^(\[.*|[0-9.]+)$ ]] ||
-        die "--upstream: https needs the name that is in the certificate," \
-            "and no address"
+        die "$(option upstream): https needs the name that is in the" \
+            "certificate, and no address"
 
     for file in "${SSL_CERT_FILE:-}" /etc/ssl/certs/ca-certificates.crt \
         /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem; do
@@ -61,7 +83,7 @@ set_authorities() {
             die "SSL_CERT_FILE: cannot read '$file'"
     done
 
-    die "--upstream: https needs certificates of authorities: install" \
+    die "$(option upstream): https needs certificates of authorities: install" \
         "ca-certificates, or name a file by SSL_CERT_FILE"
 }
 
@@ -76,11 +98,11 @@ refuse_loop() {
 
     for port in "${@:2}"; do
         [ "$port" -ne "$app_port" ] ||
-            die "--upstream: port $port is that of the cache itself"
+            die "$(option upstream): port $port is that of the cache itself"
     done
 }
 
-# upstream_servers LISTEN NAMES: for the block "http"; all URLs of the
+# upstream_servers NAMES ADDRESS ...: for the block "http"; all URLs of the
 # application, and nothing else
 upstream_servers() {
     local url=$app_scheme://$app_host:$app_port host='$host$named_port'
@@ -98,27 +120,25 @@ upstream_servers() {
         "~(:[0-9]+)\$" \$1;
     }
 
-    upstream application {
-        # a restarted application is asked again at once
-        server $app_host:$app_port max_fails=0;
-    }
+$([ -n "$app_resolver" ] || upstream_block)
 
     server {
-        listen $1 default_server;
+        $(listens default_server "${@:2}")
         server_name _;
 
         default_type text/plain;
-        return 421 "this server has no such name: ask for it by an address, or start it with ./build.sh run --name NAME\n";
+        return 421 "this server has no such name: ask for it by an address, or $name_advice\n";
     }
 
     server {
-        listen $1;
-        server_name $2;
+        $(listens '' "${@:2}")
+        server_name $1;
 
         absolute_redirect off;
 
         location / {
             bigcache_pages main;
+$([ -z "$ttl" ] || echo "            bigcache_ttl $ttl;")
 
             proxy_http_version 1.1;
             proxy_read_timeout 300s;
@@ -144,11 +164,35 @@ upstream_servers() {
             proxy_redirect $app_scheme://$app_host/ /;
 
 $([ $app_scheme = http ] || upstream_tls)
-            proxy_pass $app_scheme://application;
+$(upstream_pass)
         }
     }
 
 END
+}
+
+upstream_block() {
+    cat <<END
+    upstream application {
+        # a restarted application is asked again at once
+        server $app_host:$app_port max_fails=0;
+    }
+END
+}
+
+# upstream_pass: by a name that is looked up when nginx starts, or with
+# $app_resolver, parameters of "resolver", again and again: a container that is
+# made anew has another address
+upstream_pass() {
+    if [ -n "$app_resolver" ]; then
+        cat <<END
+            resolver $app_resolver;
+            set \$application $app_host:$app_port;
+            proxy_pass $app_scheme://\$application;
+END
+    else
+        echo "            proxy_pass $app_scheme://application;"
+    fi
 }
 
 upstream_tls() {
