@@ -105,6 +105,7 @@ ok $t->wait_for(sub { $t->space('store/*/*') <= 8 * MIB }, 10),
     '100 MB: then under the limit'
     or diag $t->space('store/*/*');
 cmp_ok $t->space('store/*/*'), '>', 4 * MIB, '100 MB: which is used';
+is $t->metric('max_bytes'), 8 * MIB, 'the limit is a metric';
 is there(1981, 2000), 20, '100 MB: the newest are there';
 is there(1, 1500), 0, '100 MB: the oldest are not';
 

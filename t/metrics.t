@@ -140,6 +140,7 @@ is $m->{bigcache_entries}, 4, 'entries';
 is $m->{bigcache_segments}, 1, 'segments';
 ok $m->{bigcache_bytes} >= $m->{bigcache_live_bytes}, 'bytes';
 ok $m->{bigcache_live_bytes} > 0, 'alive';
+is $m->{bigcache_max_bytes}, 0, 'without a limit';
 is $m->{bigcache_openings_total}, 1, 'one owner so far';
 is $m->{bigcache_waiting_requests}, 0, 'none waits';
 ok $m->{bigcache_hot_room} > 0, 'the hot index';

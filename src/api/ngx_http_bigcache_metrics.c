@@ -398,6 +398,10 @@ ngx_http_bigcache_metrics_store(u_char *p, ngx_http_bigcache_ctx_t *ctx)
     p = ngx_http_bigcache_metric(p, "compacted_pages_total", "counter",
                                  "Pages that were moved out of them.",
                                  atomic_load(&shared->moved));
+    p = ngx_http_bigcache_metric(p, "max_bytes", "gauge",
+                                 "What max_size allows the directory; 0 if it "
+                                 "has no limit.",
+                                 ctx->zone->max_size);
     p = ngx_http_bigcache_metric(p, "evicted_segments_total", "counter",
                                  "Segments removed for max_size or min_free.",
                                  atomic_load(&shared->evicted));

@@ -139,6 +139,7 @@ typedef struct {
     ngx_cycle_t                      *cycle;
     struct bigcache_local_conf_s     *conf;       /* of the engine */
     ngx_flag_t                        gzip;
+    uint64_t                          max_size;   /* of the path, 0: any */
     ngx_uint_t                        given;      /* parameters, as bits */
     unsigned                          bounded:1;  /* max_size or min_free */
     unsigned                          warned:1;   /* that it is not */

@@ -528,7 +528,8 @@ ngx_http_bigcache_path_check(ngx_conf_t *cf, ngx_http_bigcache_zone_t *zone)
 
     conf = zone->conf;
 
-    zone->bounded = (conf->store.max_size || conf->store.min_free);
+    zone->max_size = conf->store.max_size;
+    zone->bounded = (zone->max_size || conf->store.min_free);
 
     if (!zone->gzip) {
         conf->store.gzip_min = SIZE_MAX;
