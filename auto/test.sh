@@ -18,6 +18,11 @@ site_packages() {
         wordpress-theme-twentytwentyone mariadb-server
 }
 
+# what builds and runs the image; only root can do that
+container_packages() {
+    [ "$(id -u)" != 0 ] || echo crun mmdebstrap podman
+}
+
 # test_strictly [FILE ...]: compiles everything with clang; without FILE, also
 # runs the unit tests that clang has made
 test_strictly() {
@@ -90,7 +95,8 @@ cmd_test_full() {
     set_paths
     locked need build-essential clang debhelper dpkg-dev lintian man-db \
         prometheus chromium chromium-driver fonts-dejavu-core \
-        mypy python3-setuptools python3-venv python3-wheel $(site_packages)
+        mypy python3-setuptools python3-venv python3-wheel strace systemd \
+        $(site_packages) $(container_packages)
     [ $# -gt 0 ] || set -- "$top"/t/full/*.t
     run_tests "$@"
 }
