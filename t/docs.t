@@ -5,7 +5,8 @@
 # docs/pages_examples.md has the files of example/ that it is about.
 # docs/configuration.md has every directive with its contexts, every
 # parameter of bigcache_path and every value of $bigcache_status; docs/api.md
-# has every endpoint with its methods.  None of them has one that is not there.
+# has every endpoint with its methods, docs/container.md every setting of the
+# container.  None of them has one that is not there.
 
 use strict;
 use warnings;
@@ -132,6 +133,15 @@ my ($table) = $configuration =~ /^\| parameter \|.*\n((?:\|.*\n)+)/m;
 cmp_ok scalar(@parameters), '>', 9, 'parameters';
 is_deeply [ sort $syntax =~ /(\w+)=/g ], \@parameters, 'are in the syntax';
 is_deeply [ sort $table =~ /^\| `(\w+)=/mg ], \@parameters, 'and in the table';
+
+# -- settings of the container
+
+my ($settings) = slurp("$top/container/entrypoint") =~ /^settings="(.*?)"/ms;
+
+is_deeply [ sort { $a cmp $b } slurp("$top/docs/container.md")
+    =~ /^\| `BIGCACHE_(\w+)` \|/mg ],
+    [ sort map { uc } split ' ', $settings ],
+    'the settings of the container are in its document';
 
 # -- $bigcache_status
 

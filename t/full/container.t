@@ -228,8 +228,8 @@ sub settings {
     like $c->logs('set'), qr{"GET /page HTTP/1\.1" 200}, 'the access log';
     like $c->logs('set'), qr{"GET /stat HTTP/1\.0" 200}, 'has that URL';
 
-    my ($conf) = ($c->podman('exec', 'set', 'nginx', '-T'))[1];
-    like $conf, qr/ max_size=64m /, 'max_size';
+    ($status, $said) = $c->podman('exec', 'set', 'nginx', '-T');
+    like $said, qr/ max_size=64m /, 'max_size';
 
     is $c->stop('set', 20), 0, 'stops';
     $c->remove('set');
@@ -241,13 +241,17 @@ sub settings {
         [ 'other.test', qr/resolver \S+ .*?valid=5s/s ])
     {
         my ($name, $line) = @$case;
-        my ($status, $said) = $c->once([ '--add-host', 'app.test:127.0.0.1',
+        ($status, $said) = $c->once([ '--add-host', 'app.test:127.0.0.1',
             env("BIGCACHE_UPSTREAM=http://$name:$app", "BIGCACHE_PORT=$port") ],
             $image, 'nginx', '-T');
 
         is $status, 0, "nginx -T for $name";
         like $said, $line, 'how it is found';
     }
+
+    ($status, $said) = $c->once([ env('BIGCACHE_PORT=tcp://10.0.0.1:80') ],
+        $image, 'nginx', '-T');
+    like $said, qr/ listen 36379 default_server;/, 'a service "bigcache"';
 }
 
 

@@ -144,7 +144,8 @@ sub base {
     if (!-e $file) {
         my $said = `mmdebstrap --variant=minbase $suite $file 2>&1`;
 
-        return "mmdebstrap: $said" if $?;
+        return 'mmdebstrap: ' . ((grep { /^E:/ } split /\n/, $said)[-1] // $said)
+            if $?;
     }
 
     my ($status, $said) = $self->podman('import', $file, $name);
@@ -155,13 +156,14 @@ sub base {
 }
 
 
-# build(DIRECTORY, NAME, ARGUMENT => VALUE ...): by the Dockerfile there
+# build(DIRECTORY, NAME, ARGUMENT => VALUE ...): by the Dockerfile there; layers
+# between would be copies of all files where there is no overlay
 
 sub build {
     my ($self, $directory, $name, %arguments) = @_;
 
     return $self->podman('build', '--isolation', 'chroot', '--network', 'host',
-        '--format', 'docker', '-t', $name,
+        '--format', 'docker', '--layers=false', '-t', $name,
         map({ ('--build-arg', "$_=$arguments{$_}") } sort keys %arguments),
         $directory);
 }
