@@ -180,6 +180,17 @@ fails(qr/--db_path: .*$dir\/file\/x/, 'path below a file', @port,
     "--db_path=$dir/file/x");
 fails(qr/--db_path: /, 'path with a line break', @port, "--db_path=a\nb");
 
+# what nginx finds out
+
+SKIP: {
+    skip 'only root can make it', 1 if $>;
+
+    mkdir "$dir/foreign";
+    chown 65534, -1, "$dir/foreign" or die "chown: $!\n";
+    fails(qr/foreign" belongs to the user 65534/, 'a directory of another user',
+        @port, '--db_path', 'foreign');
+}
+
 ok !-e "$dir/x", 'nothing was made';
 
 # killed by force, its nginx ends too

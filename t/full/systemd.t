@@ -351,12 +351,15 @@ sub work {
 }
 
 
-# an nginx that the test has left, if something went wrong
+# what runs still if something went wrong: the binds of its namespace are in the
+# directory that is removed
 
 END {
     my $status = $?;
-    my $pid = $dir && eval { master() };
+    my @pids = map { $_ || () } !$dir ? () : map { $t->read_file($_) + 0 }
+        grep { -s "$dir/$_" } map { "rw/run/nginx.pid$_" } '', '.oldbin';
 
-    kill 'QUIT', $pid if $pid;
+    kill 'TERM', @pids;
+    $t->wait_for(sub { !kill 0, @pids }) if @pids;
     $? = $status;
 }
