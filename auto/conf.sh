@@ -128,12 +128,14 @@ write_http() {
 END
 }
 
-# listens PARAMETER ADDRESS ...: for the block "server"
+# listens PARAMETER ADDRESS ...: for the block "server", where the first line is
+# indented already
 listens() {
-    local address
+    local address indent=
 
     for address in "${@:2}"; do
-        echo "listen $address${1:+ $1};"
+        echo "${indent}listen $address${1:+ $1};"
+        indent="        "
     done
 }
 
