@@ -236,31 +236,24 @@ static u_char *
 ngx_http_bigcache_metrics_fronts(u_char *p, ngx_http_bigcache_ctx_t *ctx,
     const bigcache_page_metrics_sum_t *front)
 {
-    uint64_t                   hit, miss;
     bigcache_metrics_pages_t  *pages;
 
     pages = &ctx->zone->shm->metrics.pages;
-
-    hit = front->n[BIGCACHE_PAGE_METRIC_HIT]
-          + front->n[BIGCACHE_PAGE_METRIC_STALE]
-          + front->n[BIGCACHE_PAGE_METRIC_UPDATING];
-
-    miss = front->n[BIGCACHE_PAGE_METRIC_MISS]
-           + front->n[BIGCACHE_PAGE_METRIC_EXPIRED]
-           + front->n[BIGCACHE_PAGE_METRIC_REVALIDATED];
 
     p = ngx_sprintf(p, "# HELP bigcache_hits_total Pages found.\n"
                     "# TYPE bigcache_hits_total counter\n"
                     "bigcache_hits_total{front=\"rest\"} %uL\n"
                     "bigcache_hits_total{front=\"pages\"} %uL\n",
-                    (uint64_t) atomic_load(&pages->hit), hit);
+                    (uint64_t) atomic_load(&pages->hit),
+                    bigcache_page_metrics_hits(front));
 
     return ngx_sprintf(p, "# HELP bigcache_misses_total Pages not found, or "
                        "not fresh.\n"
                        "# TYPE bigcache_misses_total counter\n"
                        "bigcache_misses_total{front=\"rest\"} %uL\n"
                        "bigcache_misses_total{front=\"pages\"} %uL\n",
-                       (uint64_t) atomic_load(&pages->miss), miss);
+                       (uint64_t) atomic_load(&pages->miss),
+                       bigcache_page_metrics_misses(front));
 }
 
 

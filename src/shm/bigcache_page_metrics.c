@@ -68,3 +68,21 @@ bigcache_page_metrics_sum(bigcache_page_metrics_t *metrics,
         sum->buckets[i] += sum->buckets[i - 1];
     }
 }
+
+
+uint64_t
+bigcache_page_metrics_hits(const bigcache_page_metrics_sum_t *sum)
+{
+    return sum->n[BIGCACHE_PAGE_METRIC_HIT]
+           + sum->n[BIGCACHE_PAGE_METRIC_STALE]
+           + sum->n[BIGCACHE_PAGE_METRIC_UPDATING];
+}
+
+
+uint64_t
+bigcache_page_metrics_misses(const bigcache_page_metrics_sum_t *sum)
+{
+    return sum->n[BIGCACHE_PAGE_METRIC_MISS]
+           + sum->n[BIGCACHE_PAGE_METRIC_EXPIRED]
+           + sum->n[BIGCACHE_PAGE_METRIC_REVALIDATED];
+}

@@ -83,5 +83,10 @@ void bigcache_page_metrics_took(bigcache_page_metrics_t *metrics,
 void bigcache_page_metrics_sum(bigcache_page_metrics_t *metrics,
     bigcache_page_metrics_sum_t *sum);
 
+/* return the requests whose answer came from the store, or the upstream */
+
+uint64_t bigcache_page_metrics_hits(const bigcache_page_metrics_sum_t *sum);
+uint64_t bigcache_page_metrics_misses(const bigcache_page_metrics_sum_t *sum);
+
 
 #endif /* _BIGCACHE_PAGE_METRICS_H_INCLUDED_ */
