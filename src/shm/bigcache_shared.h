@@ -32,6 +32,14 @@ typedef struct {
     _Atomic uint64_t        syncs;      /* rounds, bigcache_sync.h */
     _Atomic uint64_t        sync_failures;
     bigcache_unsynced_t     unsynced;
+
+    /*
+     * for the history: what the owner has counted, some times a second.  at: of
+     * that, monotonic ms; 0 if the store is closed or its keys are not counted
+     */
+    _Atomic int64_t         counted_at;
+    _Atomic uint64_t        entries;
+    _Atomic uint64_t        bytes;
 } bigcache_shared_t;
 
 

@@ -121,6 +121,10 @@ bigcache_close_index(bigcache_store_t *store, int unlock, int keep)
 
     bigcache_close_hot(store, unlock);
 
+    if (store->lock != -1) {
+        atomic_store(&store->shared->counted_at, 0);
+    }
+
     /*
      * waiting threads must see a new opening: what was granted ends with this
      * one

@@ -45,6 +45,7 @@ static void *bigcache_keeper(void *data);
 static unsigned bigcache_keeper_work_locked(bigcache_store_t *store);
 static void bigcache_keeper_let_go_locked(bigcache_store_t *store);
 static void bigcache_keeper_resign_locked(bigcache_store_t *store);
+static void bigcache_keeper_tell(bigcache_store_t *store);
 static unsigned bigcache_keeper_space(bigcache_store_t *store);
 static void bigcache_keeper_room(bigcache_store_t *store);
 static unsigned bigcache_keeper_reopen_locked(bigcache_store_t *store);
@@ -322,7 +323,11 @@ bigcache_keeper_work_locked(bigcache_store_t *store)
 
     more = bigcache_import_work(store);
 
-    while (bigcache_purge_work(store)) { /* void */ }
+    while (bigcache_purge_work(store)) {
+        if (counted) {
+            bigcache_keeper_tell(store);
+        }
+    }
 
     delay = bigcache_expire_work(store);
 
@@ -336,6 +341,8 @@ bigcache_keeper_work_locked(bigcache_store_t *store)
 
         space = bigcache_keeper_space(store);
         delay = (space < delay) ? space : delay;
+
+        bigcache_keeper_tell(store);
     }
 
     if (trash) {
@@ -358,6 +365,25 @@ bigcache_keeper_work_locked(bigcache_store_t *store)
     (void) pthread_cond_broadcast(&store->cond);
 
     return delay;
+}
+
+
+/* other processes need not ask how full the store is */
+
+static void
+bigcache_keeper_tell(bigcache_store_t *store)
+{
+    int64_t             count;
+    bigcache_total_t    total;
+    bigcache_shared_t  *shared;
+
+    shared = store->shared;
+    count = atomic_load(&store->count);
+    bigcache_segments_total(store->segments, &total);
+
+    atomic_store(&shared->entries, (count > 0) ? (uint64_t) count : 0);
+    atomic_store(&shared->bytes, total.size);
+    atomic_store(&shared->counted_at, bigcache_time_monotonic());
 }
 
 
