@@ -188,6 +188,7 @@ my %endpoints = (
         [ GET => '/stat' ],
         [ HEAD => '/stat' ],
         [ GET => '/stat/count' ],
+        [ GET => '/stat/history' ],
         [ GET => '/metrics' ],
     ],
     look => [

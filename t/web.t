@@ -39,6 +39,10 @@ $t->conf(
         limit_req_zone \$server_port zone=often:32k rate=1r/m;
         limit_req_status 429;
         bigcache_path %%DIR%%/away zone=away:1m wait=100ms;
+
+        # too small for a history
+
+        bigcache_path %%DIR%%/small zone=small:64k;
     },
     server => qq{include $top/build/web/locations.conf;},
     servers => q{
@@ -75,6 +79,14 @@ $t->conf(
 
             location / {
                 bigcache away;
+            }
+        }
+
+        server {
+            listen 127.0.0.1:%%PORT_7%%;
+
+            location / {
+                bigcache small;
             }
         }
 
@@ -506,6 +518,7 @@ my %provoke = (
     },
     404 => sub {
         my ($method, $path) = @_;
+        return ask($method, $path, undef, port => 7) if $path =~ /history/;
         prepare($path, 1);
         ask($method, path_of($path), $method =~ /get|head|delete/ ? undef
             : '{"duration":"1h"}');

@@ -23,6 +23,7 @@
  *     metrics    the answer of /metrics
  *     metrics_front
  *                its part of page caching
+ *     history    the answer of /stat/history
  *
  * error is a filter beside it: it makes JSON of the errors that nginx raises.
  * All of it runs in the event loop.
@@ -277,6 +278,20 @@ u_char *ngx_http_bigcache_metrics_front(u_char *p,
 
 ngx_int_t ngx_http_bigcache_metrics(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
+
+
+/* history: the reply of /stat/history */
+
+ngx_int_t ngx_http_bigcache_history(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+
+/*
+ * Writes all series, at a time in ms, but for the brace at the end; of that
+ * size at most, with the brace.
+ */
+size_t ngx_http_bigcache_history_size(void);
+u_char *ngx_http_bigcache_history_write(u_char *p,
+    const bigcache_history_view_t *views, int64_t now);
 
 
 /* error: JSON bodies for the errors that nginx itself raises */

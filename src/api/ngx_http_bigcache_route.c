@@ -259,6 +259,16 @@ static const ngx_http_bigcache_route_t  ngx_http_bigcache_routes[] = {
       NULL },
 
     { NGX_HTTP_BIGCACHE_READ,
+      ngx_string("/stat/history"),
+      BIGCACHE_METRIC_OTHER,
+      0,
+      NULL,
+      NULL,
+      ngx_null_string,
+      ngx_http_bigcache_history,
+      NULL },
+
+    { NGX_HTTP_BIGCACHE_READ,
       ngx_string("/metrics"),
       BIGCACHE_METRIC_OTHER,
       NGX_HTTP_BIGCACHE_IMPATIENT,

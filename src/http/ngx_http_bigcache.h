@@ -20,6 +20,7 @@
  *     gauges     another way into a thread and back, which does not wait long
  *     job        likewise for what no request waits for to its end
  *     status     notes and counts what came of the operation
+ *     sample     puts what was counted into the history, at times
  *     send       header and body of the answer
  *     unpack     the bytes of a packed page, as the client reads them
  *
@@ -40,6 +41,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "bigcache_history.h"
 #include "bigcache_hot.h"
 #include "bigcache_lease.h"
 #include "bigcache_metrics.h"
@@ -49,6 +51,10 @@
 #include "bigcache_shared.h"
 #include "bigcache_uses.h"
 
+
+/* the smallest zone that has a history */
+
+#define NGX_HTTP_BIGCACHE_HISTORY_MIN  (128 * 1024)
 
 /* slots, by hash, for keys that are being removed, in a zone without room */
 
@@ -85,6 +91,7 @@ typedef struct {
                                                    openings */
     _Atomic uint64_t                  bodies;   /* of requests, ever, that were
                                                    in temporary files */
+    bigcache_history_t               *history;  /* NULL: the zone is small */
     bigcache_hot_shm_t               *hot;      /* the rest of the zone */
 } ngx_http_bigcache_shm_t;
 
@@ -157,6 +164,7 @@ typedef struct {
     ngx_connection_t                 *quit;       /* tells when to quit */
     ngx_event_t                       retry;      /* to start them */
     ngx_msec_t                        delay;      /* of it */
+    ngx_event_t                       sample;     /* for the history */
 } ngx_http_bigcache_zone_t;
 
 
@@ -565,6 +573,12 @@ ngx_int_t ngx_http_bigcache_status_last(ngx_http_request_t *r,
 /* counts the request when it is over */
 
 void ngx_http_bigcache_status_measure(ngx_http_bigcache_ctx_t *ctx);
+
+
+/* sample: the history; begins and ends the timer of a worker process */
+
+void ngx_http_bigcache_sample_start(ngx_http_bigcache_zone_t *zone);
+void ngx_http_bigcache_sample_stop(ngx_http_bigcache_zone_t *zone);
 
 
 #endif /* _NGX_HTTP_BIGCACHE_H_INCLUDED_ */

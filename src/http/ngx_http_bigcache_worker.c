@@ -142,6 +142,7 @@ ngx_http_bigcache_worker_init_process(ngx_cycle_t *cycle)
         }
 
         ngx_http_bigcache_start(zones[i]);
+        ngx_http_bigcache_sample_start(zones[i]);
     }
 
     if (bmcf->zones.nelts) {
@@ -199,6 +200,8 @@ ngx_http_bigcache_worker_exit_process(ngx_cycle_t *cycle)
         if (zones[i]->retry.timer_set) {
             ngx_del_timer(&zones[i]->retry);
         }
+
+        ngx_http_bigcache_sample_stop(zones[i]);
 
         if (zones[i]->cache) {
 

@@ -19,6 +19,7 @@
 #include "bigcache_hash.h"
 #include "bigcache_local.h"
 #include "bigcache_memory.h"
+#include "bigcache_time.h"
 
 
 /*
@@ -42,6 +43,8 @@ static void ngx_http_bigcache_init_pages(ngx_slab_pool_t *shpool,
 static void *ngx_http_bigcache_share(ngx_slab_pool_t *shpool, size_t share,
     size_t *size);
 static void ngx_http_bigcache_seed(uint64_t seed[2]);
+static void ngx_http_bigcache_init_history(ngx_slab_pool_t *shpool,
+    ngx_http_bigcache_shm_t *shm);
 static void ngx_http_bigcache_init_hot(ngx_slab_pool_t *shpool,
     ngx_http_bigcache_shm_t *shm);
 static void ngx_http_bigcache_log(void *data, int level, const char *text);
@@ -204,6 +207,11 @@ ngx_http_bigcache_zone_init(ngx_shm_zone_t *shm_zone, void *data)
             }
 
             ngx_http_bigcache_init_pages(shpool, shpool->data);
+
+            if (shm_zone->shm.size >= NGX_HTTP_BIGCACHE_HISTORY_MIN) {
+                ngx_http_bigcache_init_history(shpool, shpool->data);
+            }
+
             ngx_http_bigcache_init_hot(shpool, shpool->data);
         }
 
@@ -394,6 +402,19 @@ ngx_http_bigcache_seed(uint64_t seed[2])
     if (getrandom(seed, 2 * sizeof(uint64_t), 0) != 2 * sizeof(uint64_t)) {
         seed[0] = (uint64_t) ngx_random() << 32 | ngx_random();
         seed[1] = (uint64_t) ngx_random() << 32 | ngx_random();
+    }
+}
+
+
+static void
+ngx_http_bigcache_init_history(ngx_slab_pool_t *shpool,
+    ngx_http_bigcache_shm_t *shm)
+{
+    shm->history = ngx_slab_calloc(shpool, sizeof(bigcache_history_t));
+
+    if (shm->history) {
+        bigcache_history_create(shm->history, bigcache_time_now(),
+                                bigcache_time_monotonic());
     }
 }
 

@@ -18,6 +18,7 @@
  *     merge      makes one answer of them: sums, and messages
  *     list       likewise of lists of keys, in order
  *     metrics    likewise of metrics, with a label for the server
+ *     history    likewise of what they did lately
  *     batch      cuts a batch into those of the servers, and joins the results
  *     ring       which server a key belongs to, plain C
  *
@@ -198,13 +199,23 @@ ngx_int_t ngx_http_bigcache_shards_merge_send(ngx_http_request_t *r,
     ngx_str_t *type, u_char *data, size_t len);
 
 
-/* list, metrics, batch: likewise */
+/* writes ,"shards":[...] with the status of each; of that size at most */
+
+size_t ngx_http_bigcache_shards_merge_servers_len(
+    ngx_http_bigcache_shards_ctx_t *ctx);
+u_char *ngx_http_bigcache_shards_merge_servers(u_char *p,
+    ngx_http_bigcache_shards_ctx_t *ctx);
+
+
+/* list, metrics, history, batch: likewise */
 
 ngx_int_t ngx_http_bigcache_shards_list_cut(ngx_http_request_t *r,
     ngx_http_bigcache_shards_ctx_t *ctx);
 ngx_int_t ngx_http_bigcache_shards_list(ngx_http_request_t *r,
     ngx_http_bigcache_shards_ctx_t *ctx);
 ngx_int_t ngx_http_bigcache_shards_metrics(ngx_http_request_t *r,
+    ngx_http_bigcache_shards_ctx_t *ctx);
+ngx_int_t ngx_http_bigcache_shards_history(ngx_http_request_t *r,
     ngx_http_bigcache_shards_ctx_t *ctx);
 ngx_int_t ngx_http_bigcache_shards_batch_cut(ngx_http_request_t *r,
     ngx_http_bigcache_shards_ctx_t *ctx);

@@ -37,6 +37,8 @@ static const struct {
       "{\"purged\":" },
     { ngx_string("/stat/count"), NULL, ngx_http_bigcache_shards_merge,
       "{\"count\":" },
+    { ngx_string("/stat/history"), NULL, ngx_http_bigcache_shards_history,
+      NULL },
     { ngx_string("/stat"), NULL, ngx_http_bigcache_shards_merge_stat, NULL },
     { ngx_string("/metrics"), NULL, ngx_http_bigcache_shards_metrics, NULL },
     { ngx_string("/keys/"), ngx_http_bigcache_shards_list_cut,

@@ -41,10 +41,6 @@ static ngx_int_t ngx_http_bigcache_shards_merge_refuse(ngx_http_request_t *r,
     ngx_http_bigcache_shards_ctx_t *ctx);
 static ngx_uint_t ngx_http_bigcache_shards_merge_done(
     ngx_http_bigcache_shards_answer_t *answer);
-static size_t ngx_http_bigcache_shards_merge_servers_len(
-    ngx_http_bigcache_shards_ctx_t *ctx);
-static u_char *ngx_http_bigcache_shards_merge_servers(u_char *p,
-    ngx_http_bigcache_shards_ctx_t *ctx);
 static ngx_uint_t ngx_http_bigcache_shards_merge_agree(
     ngx_http_bigcache_shards_ctx_t *ctx);
 static u_char *ngx_http_bigcache_shards_merge_number(
@@ -152,9 +148,9 @@ ngx_http_bigcache_shards_merge_done(ngx_http_bigcache_shards_answer_t *answer)
 }
 
 
-/* writes ,"shards":[...]: each with its status, and what it says of /stat */
+/* each with its status, and what it says of /stat */
 
-static size_t
+size_t
 ngx_http_bigcache_shards_merge_servers_len(ngx_http_bigcache_shards_ctx_t *ctx)
 {
     size_t      len;
@@ -172,7 +168,7 @@ ngx_http_bigcache_shards_merge_servers_len(ngx_http_bigcache_shards_ctx_t *ctx)
 }
 
 
-static u_char *
+u_char *
 ngx_http_bigcache_shards_merge_servers(u_char *p,
     ngx_http_bigcache_shards_ctx_t *ctx)
 {
