@@ -64,6 +64,14 @@ ok $t->wait_for(sub {
 }), 'their entries add up';
 is_deeply [map { $_->[4] } @{ rows() }], [('100%') x 3], 'their hit rates';
 
+$t->wait_for(sub { grep { $_ } @{ $t->request_to(1, 'GET', '/stat/history')
+    ->json->{series}[0]{hits} } });
+$b->go('http://127.0.0.1:' . $t->port(1) . '/ui');
+ok $b->wait('return /, in the last 5 minutes from /.test(
+    document.querySelector("#plots svg").getAttribute("aria-label"))'),
+    'what they did before it was opened';
+ok $t->wait_for(sub { @{ rows() || [] } == 3 }), 'three servers still';
+
 ok $nodes[1]->stop, 'one stops';
 ok $t->wait_for(sub { rows()->[1][1] eq 'no answer' }), 'and is shown so';
 is_deeply [map { $_->[1] } @{ rows() }[0, 2]], [('answers') x 2], 'no others';

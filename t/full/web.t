@@ -1,8 +1,6 @@
 #!/usr/bin/perl
 
 # /docs and /ui in a browser.
-#
-# BIGCACHE_PICTURE=FILE makes a picture of /ui there, after a minute of load.
 
 use strict;
 use warnings;
@@ -348,7 +346,7 @@ ok $b->wait('return /^75%/.test(document.querySelector("#tiles dd")
 like tile('Latency'), qr/^[\d.]+ (?:\x{b5}s|\x{3bc}s|ms)$/, 'the latency';
 like tile('Requests/s'), qr/^[\d.]+$/, 'the rate of requests';
 like $b->js('return document.querySelector("#plots svg")
-    .getAttribute("aria-label")'), qr/^Hit rate: .*from 75% to 75%/,
+    .getAttribute("aria-label")'), qr/^Hit rate: .*from [\d.]+% to \d+%/,
     'a plot, in words';
 
 $b->click('summary=Metrics');
@@ -694,42 +692,5 @@ is $b->says('#state', qr/open/), 'open', 'and back';
 ok !$b->js('return document.querySelector("#now").matches(".old")'),
     'they are new';
 
-picture($ENV{BIGCACHE_PICTURE}) if $ENV{BIGCACHE_PICTURE};
-
 $b->quit;
 done_testing;
-
-
-# some load, and a picture of it
-
-sub picture {
-    my ($file) = @_;
-
-    my $c = $t->connect;
-    my $end = time + 75;
-
-    $b->dark(0)->size(1200, 1340)->go("$url/ui");
-
-    for (my $i = 0; time < $end; $i++) {
-        my $n = 100 + 150 * (1 + sin $i / 400) + int rand 200;
-        my $path = '/pickle/page/' . int rand 3000;
-
-        # nginx closes a connection behind its thousandth request
-        $c = $t->connect if $i % 200 == 199;
-
-        $c->request('POST', $path . '.html', 'x' x int(10 ** (2 + rand 2.5)),
-            'Content-Type' => 'text/html', 'X-Bigcache-Duration' => '9s')
-            if $i % 4 == 0;
-        $c->request('GET', $path . '.html');
-        $c->request('GET', '/cache/user/' . (100 + int rand 60)) for 1 .. 2;
-        sleep 1 / $n;
-    }
-
-    look_up('user/101', qr/^user/);
-    $b->click('#show');
-    $b->js('document.querySelector("#list select").value = 20');
-    list('user/');
-    $b->js('document.activeElement.blur(); scrollTo(0, 0)');
-    sleep 0.5;              # until all has faded in
-    $b->screenshot($file);
-}
