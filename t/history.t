@@ -226,6 +226,28 @@ for my $workers (1, 4) {
     ok $t->stop, 'stops';
 }
 
+# -- no worker that is to end waits for the end of a slot
+
+$t->start;
+
+my $waited;
+
+for (1 .. 3) {
+    my ($slot, @workers) = (int(time / 10), $t->worker_pids);
+
+    ok $t->reload, 'a reload';
+    ok $t->wait_for(sub { !grep { -d "/proc/$_" } @workers }),
+        'the worker before it ends';
+
+    # if a slot has ended meanwhile, this says nothing
+
+    $waited = int(time / 10) != $slot;
+    last if !$waited;
+}
+
+ok !$waited, 'at once';
+ok $t->stop, 'stops';
+
 # -- another start begins anew
 
 $t->start;
