@@ -102,6 +102,8 @@ while (time < $end) {
 
 my $b = Bigcache::Test::Browser->new($t);
 
+$b->cdp('Emulation.setScrollbarsHidden', { hidden => \1 });
+
 for my $dark (0, 1) {
     $b->size(1200, 860)->dark($dark)->go("$url/ui");
     $b->wait('return document.querySelectorAll("#tiles > div").length > 7');
