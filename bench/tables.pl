@@ -256,10 +256,6 @@ my @most = grep { !/many.*small/ } @calls;
 my @two = qw(bigcache redis);
 my ($before, $after);
 
-table('README.md', '| | get 30 KB | get a small dict | miss | set 30 KB | set a'
-    . ' small dict | get_many 100 x 30 KB | set_many 100 x 30 KB |',
-    django('one', [ qw(bigcache redis memcached diskcache file) ], @most));
-
 # three tables have the same titles
 
 $text{$performance} =~ /^One thread, medians/m or die "no table of one thread\n";

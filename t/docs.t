@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 
-# The documents: every link leads to a file and to a heading in it, and README
-# is short.  The tables of figures have what bench/results has.
+# The documents: every link leads to a file and to a heading in it.  README is
+# short, and begins with the two commands.  docs/README.md lists all that is in
+# docs/.  The tables of figures have what bench/results has.
 # docs/pages_examples.md has the files of example/ that it is about.
 # docs/configuration.md has every directive with its contexts, every
 # parameter of bigcache_path and every value of $bigcache_status; docs/api.md
@@ -43,29 +44,41 @@ sub source {
 
 # -- links
 
-# headings(TEXT): as the addresses that a forge makes of them
+# headings(TEXT): as the addresses that a forge makes of them; the second of two
+# that are equal ends in "-1"
 
 sub headings {
     my ($text) = @_;
+    my %seen;
 
-    $text =~ s/^    .*$//mg;
+    $text =~ s{^(?:    [^\n]*|```.*?^```)$}{}mgs;
 
     return map {
-        lc =~ s/[^\w\- ]//gr =~ tr/ /-/r
+        my $address = lc =~ s/[^\w\- ]//gr =~ tr/ /-/r;
+        my $n = $seen{$address}++;
+        $n ? "$address-$n" : $address;
     } $text =~ /^#+ (.*)$/mg;
 }
 
 
-my @files = ('README.md', 'CONTRIBUTING.md', 'SECURITY.md',
-    'clients/python/README.md', map { s{^\Q$top\E/}{}r } glob "$top/docs/*.md");
+# all Markdown files but those that were built
+
+my @files;
+
+find({ no_chdir => 1, wanted => sub {
+    $File::Find::prune = 1 if m{/(?:build|data|\.git|\.pc)$};
+    push @files, s{^\Q$top\E/}{}r if /\.md$/;
+} }, $top);
+
 my %headings = map { $_ => { map { $_ => 1 } headings(slurp("$top/$_")) } }
     @files;
-my (@dead, $n);
+my (@dead, @known, $n);
 
 for my $file (@files) {
     my ($in) = $file =~ m{(.*/)};
+    my $text = slurp("$top/$file") =~ s/^    .*$//mgr;
 
-    for my $link (slurp("$top/$file") =~ /\]\(([^)\s]+)\)/g) {
+    for my $link ($text =~ /\]\(\s*([^)\s]+)[^)]*\)/g) {
         next if $link =~ /^https?:/;
 
         my ($path, $heading) = split /#/, $link, 2;
@@ -74,14 +87,30 @@ for my $file (@files) {
         1 while $to =~ s{(^|/)[^/.][^/]*/\.\./}{$1};
 
         $n++;
+        push @known, $to if $file eq 'docs/README.md' && $to ne $file;
         push @dead, "$file: $link" if !-e "$top/$to"
             || defined $heading && !$headings{$to}{$heading};
     }
 }
 
+cmp_ok scalar(@files), '>', 20, 'documents';
 cmp_ok $n, '>', 100, 'links';
 is_deeply \@dead, [], 'each leads to something';
-cmp_ok slurp("$top/README.md") =~ tr/\n//, '<', 300, 'README is short';
+
+my %known = map { $_ => 1 } @known;
+
+is_deeply [ grep { !$known{$_} } map { s{^\Q$top\E/}{}r }
+    grep { !m{/README\.md$} } glob "$top/docs/*.md" ], [],
+    'docs/README.md lists all of docs/';
+
+# -- README
+
+my $readme = slurp("$top/README.md");
+my @code = $readme =~ /^    (.*)/mg;
+
+cmp_ok $readme =~ tr/\n//, '<', 300, 'README is short';
+like $code[0], qr{^\./build\.sh run\b}, 'it begins with one command';
+like $code[1], qr{^\./build\.sh test\b}, 'and another one';
 
 # -- tables of figures
 
