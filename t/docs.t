@@ -3,6 +3,7 @@
 # The documents: every link leads to a file and to a heading in it.  README is
 # short, and begins with the two commands.  docs/README.md lists all that is in
 # docs/.  The tables of figures have what bench/results has.
+# docs/testing.md lists the tests of t/full, fuzz targets and benchmarks.
 # docs/pages_examples.md has the files of example/ that it is about.
 # docs/configuration.md has every directive with its contexts, every
 # parameter of bigcache_path and every value of $bigcache_status; docs/api.md
@@ -111,6 +112,24 @@ my @code = $readme =~ /^    (.*)/mg;
 cmp_ok $readme =~ tr/\n//, '<', 300, 'README is short';
 like $code[0], qr{^\./build\.sh run\b}, 'it begins with one command';
 like $code[1], qr{^\./build\.sh test\b}, 'and another one';
+
+# -- what docs/testing.md lists
+
+my $testing = slurp("$top/docs/testing.md");
+
+# section(TITLE): of that document
+
+sub section { $testing =~ /^## \Q$_[0]\E\n(.*?)(?=^## |\z)/ms && $1 }
+
+sub names { map { s{.*/|\.(?:c|sh)$}{}gr } sort glob "$top/$_[0]" }
+
+my @rows = map { [ sort { $a cmp $b } section($_) =~ /^\| `(\w+)` /mg ] }
+    'Fuzz targets', 'Benchmarks';
+
+is_deeply [ grep { section('t/full') !~ /`\Q$_\E`/ } names('t/full/*.t') ], [],
+    'all of t/full';
+is_deeply $rows[0], [ names('t/fuzz/*.c') ], 'fuzz targets';
+is_deeply $rows[1], [ names('bench/*.sh') ], 'benchmarks';
 
 # -- tables of figures
 
