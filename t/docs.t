@@ -3,7 +3,8 @@
 # The documents: every link leads to a file and to a heading in it.  README is
 # short, and begins with the two commands.  docs/README.md lists all that is in
 # docs/.  The tables of figures have what bench/results has.
-# docs/testing.md lists the tests of t/full, fuzz targets and benchmarks.
+# docs/testing.md lists the tests of t/full, fuzz targets and benchmarks, and
+# docs/design.md the files of src/.
 # docs/pages_examples.md has the files of example/ that it is about.
 # docs/configuration.md has every directive with its contexts, every
 # parameter of bigcache_path and every value of $bigcache_status; docs/api.md
@@ -130,6 +131,29 @@ is_deeply [ grep { section('t/full') !~ /`\Q$_\E`/ } names('t/full/*.t') ], [],
     'all of t/full';
 is_deeply $rows[0], [ names('t/fuzz/*.c') ], 'fuzz targets';
 is_deeply $rows[1], [ names('bench/*.sh') ], 'benchmarks';
+
+# -- what docs/design.md says of src/; two folders are described as a whole
+
+my %folder = slurp("$top/docs/design.md") =~ m{^\| `(src/[a-z/]+)/` \| (.*)}mg;
+my @unnamed;
+
+delete @folder{qw(src/base src/json)};
+cmp_ok scalar(keys %folder), '>', 12, 'folders of src/';
+
+for my $folder (sort keys %folder) {
+    my %name = map { $_ => 1 } $folder{$folder} =~ /`(\w+)`/g;
+
+    for (glob "$top/$folder/*.c") {
+        my ($name) = m{([^/]+)\.c$};
+        my @names = ($name =~ s/^(?:ngx_http_)?bigcache_//r,
+            $name =~ s/^(?:ngx_http_)?bigcache_(?:op|page|shards)_//r);
+
+        push @unnamed, "$folder: $names[0]"
+            unless $name =~ /_module$/ || grep { $name{$_} } @names;
+    }
+}
+
+is_deeply \@unnamed, [], 'docs/design.md names their files';
 
 # -- tables of figures
 
