@@ -117,13 +117,16 @@ sub fetched {
     my ($dir) = @_;
 
     mkdir $dir;
-    is system("cp $FindBin::Bin/npm/package*.json $dir/ && cd $dir"
-        . ' && npm ci --ignore-scripts --no-audit --no-fund --cache cache'
-        . ' --fetch-retries 1 >log 2>&1 </dev/null'), 0,
-        'axe-core and html-validate are fetched'
-        or BAIL_OUT(slurp("$dir/log"));
 
-    return "$dir/node_modules";
+    return "$dir/node_modules" if system("cp $FindBin::Bin/npm/package*.json"
+        . " $dir/ && cd $dir && npm ci --ignore-scripts --no-audit --no-fund"
+        . ' --cache cache --fetch-retries 1 >log 2>&1 </dev/null') == 0;
+
+    my $log = slurp("$dir/log");
+
+    die $log if $log =~ /EINTEGRITY/;
+    plan skip_all => 'npm cannot fetch axe-core and html-validate: '
+        . ($log =~ /(\S.*\n.*)/)[0] =~ tr/\n/ /r;
 }
 
 
@@ -186,6 +189,17 @@ sub fine_markup {
 }
 
 
+# moving: how many elements have an animation or a transition
+
+sub moving {
+    return $b->js('return [...document.querySelectorAll("*")].filter(e => {
+        const { animationName, transitionDuration } = getComputedStyle(e);
+
+        return animationName !== "none" || parseFloat(transitionDuration) > 0;
+    }).length');
+}
+
+
 # press(KEY, CODE)
 
 sub press {
@@ -220,9 +234,9 @@ sub by_keyboard {
 
             if (e === document.body) return "";
             seen.add(e);
-            return style.outlineStyle !== "none" && parseFloat(style.outlineWidth)
-                >= 2 && box.bottom > 0 && box.top < innerHeight ? ""
-                : e.outerHTML');
+            return style.outlineStyle !== "none"
+                && parseFloat(style.outlineWidth) >= 2
+                && box.bottom > 0 && box.top < innerHeight ? "" : e.outerHTML');
 
         push @unseen, $bad if $bad;
     }
@@ -281,10 +295,7 @@ is $t->get('/cache/user/100')->status, 200, 'nothing is deleted';
 
 # -- what moves, and what is read aloud
 
-is $b->js('return [...document.querySelectorAll("*")].filter(e => {
-    const { animationName, transitionDuration } = getComputedStyle(e);
-    return animationName !== "none" || parseFloat(transitionDuration) > 0;
-}).length'), 0, 'nothing moves on /ui';
+is moving(), 0, 'nothing moves on /ui';
 
 $b->js('window.aloud = [];
     for (const e of document.querySelectorAll("[aria-live], [role=status], "
@@ -339,10 +350,7 @@ $b->click('.auth-container button=Close');
 
 $b->cdp('Emulation.setEmulatedMedia', { features => [
     { name => 'prefers-reduced-motion', value => 'reduce' } ] });
-is $b->js('return [...document.querySelectorAll("*")].filter(e => {
-    const { animationName, transitionDuration } = getComputedStyle(e);
-    return animationName !== "none" || parseFloat(transitionDuration) > 0;
-}).length'), 0, 'nothing moves on /docs for those who do not want that';
+is moving(), 0, 'nothing moves on /docs for those who do not want that';
 
 # axe-core takes the page for white, which has no style and is dark in the dark
 
