@@ -6,6 +6,7 @@
 # docs/testing.md lists the tests of t/full, fuzz targets and benchmarks, and
 # docs/design.md the files of src/.
 # docs/pages_examples.md has the files of example/ that it is about.
+# Functions and files that documents name are there.
 # docs/configuration.md has every directive with its contexts, every
 # parameter of bigcache_path and every value of $bigcache_status; docs/api.md
 # has every endpoint with its methods, docs/container.md every setting of the
@@ -63,12 +64,13 @@ sub headings {
 }
 
 
-# all Markdown files but those that were built
+# all Markdown files but those that were built or installed
 
 my @files;
 
 find({ no_chdir => 1, wanted => sub {
-    $File::Find::prune = 1 if m{/(?:build|data|\.git|\.pc)$};
+    $File::Find::prune = 1
+        if m{/(?:build|data|debian|env|node_modules|\.\w+)$};
     push @files, s{^\Q$top\E/}{}r if /\.md$/;
 } }, $top);
 
@@ -113,6 +115,25 @@ my @code = $readme =~ /^    (.*)/mg;
 cmp_ok $readme =~ tr/\n//, '<', 300, 'README is short';
 like $code[0], qr{^\./build\.sh run\b}, 'it begins with one command';
 like $code[1], qr{^\./build\.sh test\b}, 'and another one';
+
+# -- functions and files that documents name; in capitals are those to be made
+
+my $code = join '', map { slurp($_) } values %sources,
+    glob("$top/src/*/*.h $top/src/*/*/*.h $top/tools/*.[ch] $top/ngx_*.c");
+my %word = map { $_ => 1 } $code =~ /\w+/g;
+my %gone;
+
+for my $file (@files) {
+    my $text = slurp("$top/$file");
+
+    $word{$1} or $gone{"$file: $1"} = 1
+        while $text =~ /`((?:ngx_http_)?bigcache_\w+)\(/g;
+
+    -e "$top/$1" or $gone{"$file: $1"} = 1 while $text
+        =~ m{`((?:src|t|bench|auto|tools|example)/[a-z0-9_./-]+\.\w+)`}g;
+}
+
+is_deeply [ sort keys %gone ], [], 'functions and files are there';
 
 # -- what docs/testing.md lists
 
