@@ -84,10 +84,11 @@ run_tests() {
 }
 
 cmd_test() {
+    set_paths
+    locked need perl
     auto/lint || die "auto/lint has found breaches of the rules"
 
     [ "$WERROR" != 1 ] || attended test_strictly "$@"
-    set_paths
     run_tests "$@"
 }
 
