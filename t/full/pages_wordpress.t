@@ -17,7 +17,7 @@ my $wordpress = '/usr/share/wordpress';
 plan skip_all => 'no php-fpm' if !$fpm;
 plan skip_all => 'no WordPress' if !-e "$wordpress/wp-settings.php";
 plan skip_all => 'no theme for WordPress'
-    if !-e "$wordpress/wp-content/themes/twentytwentyone";
+    if !-e "$wordpress/wp-content/themes/twentytwentythree";
 plan skip_all => 'no MariaDB'
     if system 'command -v mariadbd mariadb-install-db mariadb >/dev/null 2>&1';
 
@@ -71,7 +71,7 @@ define('DB_PASSWORD', '');
 define('DB_HOST', 'localhost:$socket');
 define('DB_CHARSET', 'utf8mb4');
 define('WP_CONTENT_DIR', '$dir/srv/wordpress/wp-content');
-define('WP_DEFAULT_THEME', 'twentytwentyone');
+define('WP_DEFAULT_THEME', 'twentytwentythree');
 define('WP_HOME', 'http://$host');
 define('WP_SITEURL', 'http://$host');
 define('DISABLE_WP_CRON', true);
