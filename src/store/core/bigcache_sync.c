@@ -651,7 +651,7 @@ bigcache_sync_logs(bigcache_store_t *store, char *error)
     if (sync->logs_failed) {
         (void) pthread_mutex_unlock(&sync->logs);
         (void) snprintf(error, BIGCACHE_ERROR_LEN, "the log of the index could "
-                        "not be synced, the index must be opened again first");
+                        "not be synced, the index must be reopened first");
         return BIGCACHE_ERROR;
     }
 
