@@ -34,6 +34,9 @@ usage: ./build.sh [COMMAND]
                     run one fuzz target, or all, 600 seconds each by default
   bench [NAME]      run a benchmark of bench/, or all of them, an hour
   install           install the module and the pages for the system's nginx
+  release [--out DIR] [--key KEYID] [--dirty] [--check]
+                    make what a release has, in build/release: see
+                    docs/release.md; --check tries it on several Debians
 
 Packages that are missing are installed first, if you are root.  The module is
 built for the installed nginx; NGX_SRC=DIR builds it, and for run and test that
@@ -376,7 +379,8 @@ main() {
     [ $# -eq 0 ] || shift
 
     case $command in
-    build | run | test | test-full | sanitize | fuzz | bench | install)
+    build | run | test | test-full | sanitize | fuzz | bench | install | \
+        release)
 
         # a script that starts this with "&" makes it ignore SIGINT, and bash
         # cannot undo that
@@ -393,6 +397,8 @@ main() {
         . auto/upstream.sh
         . auto/test.sh
         . auto/web.sh
+        . auto/apt.sh
+        . auto/release.sh
         "cmd_${command//-/_}" "$@"
         ;;
     -h | --help | help) usage ;;

@@ -15,7 +15,7 @@ filter_packages() {
 # what stands behind the examples of page caching
 site_packages() {
     echo gunicorn uwsgi uwsgi-plugin-python3 php-fpm php-mysql wordpress \
-        wordpress-theme-twentytwentythree mariadb-server
+        wordpress-theme-twentytwentyone mariadb-server
 }
 
 # what builds and runs the image; only root can do that
@@ -94,10 +94,9 @@ cmd_test() {
 
 cmd_test_full() {
     set_paths
-    locked need build-essential clang debhelper dpkg-dev lintian man-db \
-        prometheus chromium chromium-driver fonts-dejavu-core \
-        mypy python3-setuptools python3-venv python3-wheel strace systemd \
-        $(site_packages) $(container_packages)
+    locked need clang man-db prometheus chromium chromium-driver \
+        fonts-dejavu-core mypy python3-venv strace systemd \
+        $(release_packages) $(site_packages) $(container_packages)
     [ $# -gt 0 ] || set -- "$top"/t/full/*.t
     run_tests "$@"
 }
