@@ -398,6 +398,7 @@ main() {
         . auto/test.sh
         . auto/web.sh
         . auto/apt.sh
+        . auto/check.sh
         . auto/release.sh
         "cmd_${command//-/_}" "$@"
         ;;
