@@ -59,6 +59,7 @@ class AsyncConnection(Connection):
         loop = asyncio.get_running_loop()
         failed = OSError('the name has no address')
         host, port = self._address
+        found: Sequence[Tuple[Any, ...]]
 
         try:
             found = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM, 0,
