@@ -281,6 +281,11 @@ $b->click('summary=Metrics');
 $b->says('#metrics', qr/\w/);
 fine_markup '/ui, with load';
 
+for my $span ('1 hour', '1 day') {
+    $b->click("#spans button=$span");
+    fine "/ui, $span";
+}
+
 # -- by keyboard
 
 by_keyboard '/ui';
