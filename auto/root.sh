@@ -109,6 +109,8 @@ inside() {
     local root=$1 in=$2 out=$3 dir
     shift 3
 
+    # a mount of its own, since "unshare -m" in there wants / to be one
+    mount --bind "$root" "$root"
     mount -t proc proc "$root/proc"
     mount --rbind /sys "$root/sys"
     mount --rbind /dev "$root/dev"
