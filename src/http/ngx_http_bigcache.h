@@ -534,7 +534,7 @@ void ngx_http_bigcache_force_location(ngx_http_bigcache_zone_t *zone,
  * Finds out what is in force for a store, keeps it for /stat, and logs it.  May
  * block on the disk: only for the master.
  */
-ngx_int_t ngx_http_bigcache_force(ngx_cycle_t *cycle,
+void ngx_http_bigcache_force(ngx_cycle_t *cycle,
     ngx_http_bigcache_zone_t *zone);
 
 /*

@@ -116,15 +116,18 @@ ngx_http_bigcache_force_location(ngx_http_bigcache_zone_t *zone,
 }
 
 
-ngx_int_t
+void
 ngx_http_bigcache_force(ngx_cycle_t *cycle, ngx_http_bigcache_zone_t *zone)
 {
-    ngx_int_t                        rc;
     ngx_http_bigcache_force_rows_t  *rows;
+
+    /* without memory for what only informs, nginx starts all the same */
+
+    ngx_str_set(&zone->force.json, "null");
 
     rows = ngx_alloc(sizeof(ngx_http_bigcache_force_rows_t), cycle->log);
     if (rows == NULL) {
-        return NGX_ERROR;
+        return;
     }
 
     ngx_memzero(rows, sizeof(ngx_http_bigcache_force_rows_t));
@@ -133,16 +136,14 @@ ngx_http_bigcache_force(ngx_cycle_t *cycle, ngx_http_bigcache_zone_t *zone)
     ngx_http_bigcache_force_nginx(rows, cycle, zone);
     ngx_http_bigcache_force_machine(rows, zone);
 
-    rc = ngx_http_bigcache_force_json(cycle->pool, rows, &zone->force.json);
-
-    if (rc == NGX_OK) {
+    if (ngx_http_bigcache_force_json(cycle->pool, rows, &zone->force.json)
+        == NGX_OK)
+    {
         ngx_http_bigcache_force_say(cycle->pool, cycle->log, rows,
                                     &zone->path);
     }
 
     ngx_free(rows);
-
-    return rc;
 }
 
 
@@ -183,8 +184,6 @@ ngx_http_bigcache_force_store(ngx_http_bigcache_force_rows_t *rows,
 
     ngx_http_bigcache_force_text(rows, "version", BIGCACHE_VERSION,
                                  sizeof(BIGCACHE_VERSION) - 1);
-    ngx_http_bigcache_force_text(rows, "path", (char *) zone->path.data,
-                                 zone->path.len);
     ngx_http_bigcache_force_text(rows, "zone", (char *) zone->name.data,
                                  zone->name.len);
     ngx_http_bigcache_force_size(rows, "zone_size", zone->shm_zone->shm.size);
@@ -372,7 +371,7 @@ ngx_http_bigcache_force_say(ngx_pool_t *pool, ngx_log_t *log,
 {
     u_char      *p;
     ngx_str_t    text;
-    ngx_uint_t   i, n;
+    ngx_uint_t   i;
 
     text.data = ngx_pnalloc(pool, ngx_http_bigcache_force_len(rows));
     if (text.data == NULL) {
@@ -380,17 +379,9 @@ ngx_http_bigcache_force_say(ngx_pool_t *pool, ngx_log_t *log,
     }
 
     p = text.data;
-    n = 0;
 
     for (i = 0; i < rows->nrows; i++) {
-
-        /* the line names the store by its path */
-
-        if (rows->rows[i].text.data == path->data) {
-            continue;
-        }
-
-        p = ngx_sprintf(p, "%s%s: ", n++ ? ", " : "", rows->rows[i].name);
+        p = ngx_sprintf(p, "%s%s: ", i ? ", " : "", rows->rows[i].name);
         p = ngx_http_bigcache_force_value(p, &rows->rows[i], 1);
     }
 

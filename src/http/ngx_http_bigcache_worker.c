@@ -95,9 +95,7 @@ ngx_http_bigcache_worker_init_module(ngx_cycle_t *cycle)
     zones = bmcf->zones.elts;
 
     for (i = 0; i < bmcf->zones.nelts; i++) {
-        if (ngx_http_bigcache_force(cycle, zones[i]) != NGX_OK) {
-            return NGX_ERROR;
-        }
+        ngx_http_bigcache_force(cycle, zones[i]);
     }
 
     return NGX_OK;

@@ -306,6 +306,14 @@ bigcache_local_held(void *data, char *error)
     rc = bigcache_client_watch(local->client, atomic_load(&local->quitting),
                                &fd, error);
     if (rc != BIGCACHE_OK) {
+
+        if (rc == BIGCACHE_MISMATCH) {
+
+            /* another nginx removes segments, of which nothing tells */
+
+            bigcache_files_close(bigcache_store_files(local->store));
+        }
+
         return rc;
     }
 

@@ -51,9 +51,9 @@ static bigcache_rc_t bigcache_peek_find(bigcache_local_t *local,
     bigcache_page_t *page);
 static bigcache_rc_t bigcache_peek_page(bigcache_local_t *local,
     const bigcache_str_t *key, const bigcache_hot_entry_t *entry,
-    uint64_t ended, int block, unsigned file, bigcache_page_t *page);
+    uint64_t ended, uint64_t place, unsigned file, bigcache_page_t *page);
 static int bigcache_peek_acquire(bigcache_local_t *local, uint64_t segment,
-    int block, bigcache_file_t **held, int *fd);
+    uint64_t place, bigcache_file_t **held, int *fd);
 static int bigcache_peek_expired(const bigcache_record_t *record);
 static bigcache_rc_t bigcache_peek_read(bigcache_local_t *local, int fd,
     const bigcache_str_t *key, const bigcache_hot_entry_t *entry,
@@ -89,7 +89,7 @@ static bigcache_rc_t
 bigcache_peek_find(bigcache_local_t *local, const bigcache_str_t *key,
     int block, unsigned file, bigcache_page_t *page)
 {
-    uint64_t               ended;
+    uint64_t               ended, place;
     bigcache_hot_t        *hot;
     bigcache_hot_entry_t   entry;
 
@@ -101,6 +101,10 @@ bigcache_peek_find(bigcache_local_t *local, const bigcache_str_t *key,
         return BIGCACHE_AGAIN;
     }
 
+    /* read first: it is the directory of the entry, even if that is closed */
+
+    place = block ? atomic_load(&hot->place) : 0;
+
     ended = bigcache_purging_ended(bigcache_hot_purging(hot));
 
     if (!bigcache_hot_find(hot, bigcache_hot_hash(hot, key), &entry)
@@ -111,7 +115,7 @@ bigcache_peek_find(bigcache_local_t *local, const bigcache_str_t *key,
 
     /* a purge makes no page of none */
 
-    return entry.version ? bigcache_peek_page(local, key, &entry, ended, block,
+    return entry.version ? bigcache_peek_page(local, key, &entry, ended, place,
                                               file, page)
                          : BIGCACHE_MISS;
 }
@@ -178,9 +182,11 @@ bigcache_peek_enter(bigcache_local_t *local, const bigcache_str_t *key,
 }
 
 
+/* place: of the directory, for a thread; 0: the caller must not block */
+
 static bigcache_rc_t
 bigcache_peek_page(bigcache_local_t *local, const bigcache_str_t *key,
-    const bigcache_hot_entry_t *entry, uint64_t ended, int block,
+    const bigcache_hot_entry_t *entry, uint64_t ended, uint64_t place,
     unsigned file, bigcache_page_t *page)
 {
     int                fd;
@@ -191,13 +197,13 @@ bigcache_peek_page(bigcache_local_t *local, const bigcache_str_t *key,
 
     files = local->pages.files;
 
-    if (!bigcache_peek_acquire(local, entry->segment, block, &held, &fd)) {
+    if (!bigcache_peek_acquire(local, entry->segment, place, &held, &fd)) {
         return BIGCACHE_AGAIN;
     }
 
     bigcache_stored_clear(&stored);
 
-    rc = bigcache_peek_read(local, fd, key, entry, block, file, &stored);
+    rc = bigcache_peek_read(local, fd, key, entry, place != 0, file, &stored);
 
     /* a call that may read the disk will find out what is wrong */
 
@@ -236,13 +242,13 @@ bigcache_peek_page(bigcache_local_t *local, const bigcache_str_t *key,
 
 
 /*
- * While no process has the store open, the directory could be another one than
+ * While no process has the store open, another directory may get the name of
  * that of the hot index.
  */
 
 static int
-bigcache_peek_acquire(bigcache_local_t *local, uint64_t segment, int block,
-    bigcache_file_t **held, int *fd)
+bigcache_peek_acquire(bigcache_local_t *local, uint64_t segment,
+    uint64_t place, bigcache_file_t **held, int *fd)
 {
     bigcache_files_t  *files;
 
@@ -252,10 +258,19 @@ bigcache_peek_acquire(bigcache_local_t *local, uint64_t segment, int block,
         return 1;
     }
 
-    return block
-           && bigcache_generation_there(local->conf.path,
-                                        atomic_load(&local->conf.hot->place))
-           && bigcache_files_acquire(files, segment, held, fd) == BIGCACHE_OK;
+    if (place == 0
+        || bigcache_files_acquire(files, segment, held, fd) != BIGCACHE_OK)
+    {
+        return 0;
+    }
+
+    if (bigcache_generation_there(local->conf.path, place)) {
+        return 1;
+    }
+
+    bigcache_files_release(files, *held);
+
+    return 0;
 }
 
 

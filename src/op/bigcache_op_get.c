@@ -97,12 +97,15 @@ bigcache_op_get_within(bigcache_op_t *op, int look)
 static void
 bigcache_op_get_page(bigcache_op_t *op, int raw)
 {
+    int            body;
     bigcache_rc_t  rc;
 
+    body = op->brief ? BIGCACHE_BODY_KNOWN : BIGCACHE_BODY;
+
+    /* a lease needs the latest version, which only the index knows */
+
     rc = bigcache_cache_get(op->cache, &op->key,
-                            BIGCACHE_BODY_PEEK
-                            | (op->brief ? BIGCACHE_BODY_KNOWN
-                               : BIGCACHE_BODY),
+                            op->wait ? body : body|BIGCACHE_BODY_PEEK,
                             &op->page);
 
     op->expired = (rc == BIGCACHE_EXPIRED);

@@ -307,6 +307,18 @@ test_turn(void)
     bigcache_hot_open(&hot, 7, 8);
     is_int(find(1), 0, "then nothing stays");
 
+    look(1, 8);
+    bigcache_hot_hand_over(&hot, 8);
+    atomic_store(&model->generation, 9);
+    is_int(bigcache_hot_carry(&hot, 0, 8, 9), 1, "carried");
+    bigcache_hot_shut(&hot, 9);
+    is_int(find(1), 0, "shut as soon as the index is known to be another one");
+    atomic_store(&model->generation, 10);
+    is_int(bigcache_hot_carry(&hot, 0, 9, 10), 0,
+           "and not carried on if that opening fails");
+    bigcache_hot_open(&hot, 9, 10);
+    is_int(find(1), 0, "nothing stays");
+
     atomic_store(&model->generation, 4);
     bigcache_hot_open(&hot, 0, 4);
     look(1, 8);

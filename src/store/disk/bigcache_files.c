@@ -322,6 +322,12 @@ bigcache_files_sweep(bigcache_files_t *files)
 
     bucket = 0;
 
+    /* nor does one stay that a thread is just opening */
+
+    (void) pthread_mutex_lock(&files->mutex);
+    files->forgotten++;
+    (void) pthread_mutex_unlock(&files->mutex);
+
     while (bucket < BIGCACHE_FILES_BUCKETS) {
 
         /*

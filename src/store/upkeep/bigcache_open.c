@@ -124,6 +124,14 @@ bigcache_open_lock(const bigcache_store_conf_t *conf, bigcache_open_t *open,
     rc = bigcache_dir_lock(conf->path, &open->lock, error);
 
     if (rc != BIGCACHE_OK) {
+
+        if (conf->hot == NULL
+            || !bigcache_generation_there(conf->path,
+                                          atomic_load(&conf->hot->place)))
+        {
+            bigcache_files_close(open->files);
+        }
+
         return rc;
     }
 

@@ -221,6 +221,18 @@ bigcache_take_open(bigcache_store_t *store, bigcache_open_t *open,
         }
     }
 
+    if (rc == BIGCACHE_OK
+        && store->conf.hot
+        && (open->walk || open->meta.fresh || open->meta.recount))
+    {
+        /*
+         * The index may have lost what the hot index has.  If the rest of the
+         * opening fails, the next one would not know.
+         */
+
+        bigcache_hot_shut(store->conf.hot, store->generation.own);
+    }
+
     /*
      * the descriptor of an earlier opening is reused; a failed opening has
      * closed it
