@@ -66,6 +66,11 @@ write_conf() {
     echo "http {"
     write_http "$2"
 
+    # room for the longest names.  This is not in write_http, because a file
+    # that is mounted into a container may have such a line, which none may
+    # repeat.
+    echo "    server_names_hash_bucket_size 512;"
+
     [ -n "${shards:-}" ] ||
         echo "bigcache_path \"${db//\"/\\\"}\" zone=main${zone:+:$zone}$size" \
             "thread_pool=bigcache;"

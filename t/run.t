@@ -115,11 +115,14 @@ is $t->request_to(0, 'GET', '/stat/count')->json->{count}, 3, 'closed properly';
 # a second one, with a directory of its own, with that of the first, and on
 # the port of the first
 
+my @long_names = ('n' x 63, join('.', ('n' x 49) x 4));
+
 mkdir "$dir/other";
 chmod 0755, "$dir/other";
 my ($other, $other_name) = run({ DB_PATH => "$dir/unused" }, '--port',
     $t->port(1), '--name', 'one.example', "--db_path=$dir/other",
-    '--name=Two.example', '--name', 'localhost');
+    '--name=Two.example', '--name', 'localhost',
+    map { ('--name', $_) } @long_names);
 
 is serves(1, $other_name, $other), "$dir/other", 'second, option wins';
 is +(stat "$dir/other")[2] & 07777, 0755, 'second, a directory that was there';
@@ -129,6 +132,8 @@ is $t->request_to(1, 'GET', '/cache/k')->status, 404,
 is $t->request_to(0, 'GET', '/cache/k')->status, 200, 'first serves on';
 is by_name(1, $_)->status, 404, "second, by $_" for 'one.example',
     'two.example', 'localhost';
+is by_name(1, $_)->status, 404, 'second, by a name of ' . length
+    for @long_names;
 is by_name(1, 'three.example')->status, 421, 'second, by another name';
 unlike $t->read_file($other_name), qr/\[warn\]/, 'second, no warning';
 
