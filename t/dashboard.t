@@ -135,6 +135,12 @@ for my $panel (@panels) {
     push @bad, 'no description' if ($panel->{description} // '') !~ /\w.*\.$/;
     push @bad, 'no unit' if !$panel->{fieldConfig}{defaults}{unit};
 
+    # a number says what is true now: the last of a range would stay when a
+    # server has ended
+
+    push @bad, 'not an instant' if $panel->{type} eq 'stat'
+        && grep { !$_->{instant} || $_->{range} } @{ $panel->{targets} };
+
     for my $target (@{ $panel->{targets} }) {
         my ($expr, $legend) = @$target{qw(expr legendFormat)};
         my %by = map { $_ => 1 } Bigcache::Test::Promql::by($expr);
@@ -156,6 +162,22 @@ for my $panel (@panels) {
 
     is join(', ', @bad), '', $title;
 }
+
+# -- what has no series, or a value that says nothing
+
+sub exprs {
+    my ($title) = @_;
+
+    return map { $_->{expr} } map { @{ $_->{targets} } }
+        grep { $_->{title} eq $title } @panels;
+}
+
+like join(' ', exprs('Store')), qr/\bup\{.*\} and on \(job, instance\)/,
+    'a server that is gone';
+like join(' ', exprs('Errors')), qr{^\(.* or vector\(0\)\) / }, 'no error yet';
+is scalar(grep { / or vector\(0\)$/ } exprs('Writes')), 2, 'no write yet';
+like join(' ', exprs('Age of what was evicted')), qr/\} > 0\)$/,
+    'nothing was evicted';
 
 is join(' ', map { $_->{name} } @variables), 'job instance server', 'variables';
 is_deeply [ grep { $_->{allValue} ne '.*' } @variables ], [],
