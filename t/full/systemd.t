@@ -70,6 +70,15 @@ sub systemd {
     is scalar(@commands), 4, 'commands';
     like join("\n", @commands), qr{nginx\.service\.d/bigcache\.conf},
         'lead to a drop-in';
+
+    # how it is taken away, and what a site may have to change
+
+    my ($text) = slurp('docs/operations.md')
+        =~ /^## Under systemd\n(.*?)^## /ms;
+
+    like $text, qr{^    rm /etc/systemd/\S+/bigcache\.conf$}m, 'only this file';
+    like $text, qr/^\|.*`$_=\w+`/m, "$_ is in the table"
+        for qw(PrivateTmp MemoryDenyWriteExecute);
 }
 
 
