@@ -279,10 +279,10 @@ sub refused {
 
     my @cases = map { [ $_, (/^BIGCACHE_(\w+)/)[0] ] } (
         map({ "BIGCACHE_PORT=$_" } qw(x 0 65536 -1)),
-        map({ "BIGCACHE_MAX_SIZE=$_" } qw(x 1m 10t)),
+        map({ "BIGCACHE_MAX_SIZE=$_" } qw(x 1m 10t 10g=)),
         map({ "BIGCACHE_ZONE=$_" } qw(x 64mb)),
         map({ "BIGCACHE_WORKERS=$_" } qw(0 x 1000)),
-        map({ "BIGCACHE_NAMES=$_" } 'a;b', 'a -b', '*'),
+        map({ "BIGCACHE_NAMES=$_" } 'a;b', 'a -b', '*', 'a_SERVICE_PORT=1'),
         map({ "BIGCACHE_HEALTH=$_" } qw(x https://127.0.0.1:1/ http://x/)),
         map({ "BIGCACHE_UPSTREAM=$_" } qw(app ftp://app http://u:p@app/
             http://app/path http://app:x https://127.0.0.1), 'http://a;b'),
