@@ -46,6 +46,7 @@ RUN --mount=type=bind,from=build,source=/packages,target=/packages \
     && ln -s /dev/stderr /var/log/nginx/error.log \
     && (cd /var/lib/nginx && mkdir -p body fastcgi proxy scgi uwsgi) \
     && chown -R 33:33 /var/lib/nginx \
+    && chmod 1777 /run \
     && mkdir /usr/share/bigcache \
     && install -d -m 700 -o 33 -g 33 /var/lib/bigcache
 

@@ -350,6 +350,7 @@ sub mounted {
     $t->write_file('own.conf', <<"END");
 load_module modules/ngx_http_bigcache_module.so;
 user www-data;
+pid /run/nginx.pid;
 error_log /var/log/nginx/error.log notice;
 events { }
 http {
@@ -368,23 +369,30 @@ END
     start('own', @own) or return fail 'it starts';
     is $t->get('/cache/x')->header('X-Own'), 'yes', 'all of it is in force';
     is $c->health('own'), 'healthy', 'healthy';
+
+    my ($status, $said) = $c->podman('exec', 'own', 'nginx', '-t');
+    is $status, 0, 'nginx -t in it' or diag $said;
+    ($status, $said) = $c->podman('exec', 'own', 'cat', '/run/nginx.pid');
+    is $said, "1\n", 'its pid file';
+
     like $c->logs('own'), qr{"GET /cache/x HTTP/1\.1" 404}, 'its log';
     is $c->stop('own', 20), 0, 'stops';
     like $c->logs('own'), qr/\[notice\].*exit/, 'its error log';
+    unlike $c->logs('own'), qr/\[alert\]/, 'without alerts';
     $c->remove('own');
 
     for my $case ([ 'BIGCACHE_WORKERS=1', @own ],
         [ 'BIGCACHE_ZONE=1m', @site ])
     {
         my ($setting, @mount) = @$case;
-        my ($status, $said) = $c->once([ @mount, env($setting) ], $image);
+        ($status, $said) = $c->once([ @mount, env($setting) ], $image);
 
         is $status, 1, "$setting beside it";
         like $said, qr/\Abigcache: \w+ has no effect .*\n\z/, 'is refused';
     }
 
     $t->write_file('own.conf', "events { }\nhttp { nonsense; }\n");
-    my ($status, $said) = $c->once(\@own, $image);
+    ($status, $said) = $c->once(\@own, $image);
     is $status, 1, 'one that nginx refuses';
     like $said, qr/\Abigcache: unknown directive "nonsense" in .*\n\z/,
         'in one line';
