@@ -35,12 +35,15 @@ LABEL org.opencontainers.image.title=bigcache \
 
 # ca-certificates are for an application that is asked by https.  33 is
 # www-data, as in all of Debian.  The logs and /var/lib/nginx are for a mounted
-# nginx.conf, which may name them as that of Debian does.
-RUN --mount=type=bind,from=build,source=/packages,target=/packages \
-    apt-get -q update \
+# nginx.conf, which may name them as that of Debian does, and /run for its pid
+# file.  The packages are small, and copied: to mount them takes BuildKit, which
+# Docker before 23 does not use by itself.
+COPY --from=build /packages /packages
+
+RUN apt-get -q update \
     && DEBIAN_FRONTEND=noninteractive apt-get -qy --no-install-recommends \
         install ca-certificates nginx /packages/*.deb \
-    && rm -rf /var/lib/apt/lists/* /var/log/*.log /var/log/apt \
+    && rm -rf /packages /var/lib/apt/lists/* /var/log/*.log /var/log/apt \
         /var/log/nginx/* /etc/nginx/sites-enabled/default \
     && ln -s /dev/stdout /var/log/nginx/access.log \
     && ln -s /dev/stderr /var/log/nginx/error.log \
