@@ -212,10 +212,13 @@ sub settings {
 
     # with everything read-only that can be
 
+    my $long = join '.', ('n' x 49) x 4;
+
     start('set', env("BIGCACHE_PORT=$port", "BIGCACHE_API_PORT=$api",
         "BIGCACHE_UPSTREAM=http://127.0.0.1:$app", 'BIGCACHE_TTL=10m',
         'BIGCACHE_MAX_SIZE=64m', 'BIGCACHE_ZONE=2m', 'BIGCACHE_WORKERS=3',
-        'BIGCACHE_NAMES=Example.org *.example.com', 'BIGCACHE_ACCESS_LOG=on',
+        "BIGCACHE_NAMES=Example.org *.example.com $long",
+        'BIGCACHE_ACCESS_LOG=on',
         "BIGCACHE_HEALTH=http://127.0.0.1:$api/stat",
 
         # what Kubernetes sets for a service of that name, and compose for a
@@ -234,6 +237,7 @@ sub settings {
     like hit('/page', 'example.org'), qr/^page \d+, example\.org$/,
         'a page of the application is stored: it has a lifetime';
     is by_name('a.example.com'), 200, 'a name of many';
+    is by_name($long), 200, 'a long one';
     is by_name('example.net'), 421, 'an unknown one';
     is by_name('bigcache'), 200, 'that of the service';
 
