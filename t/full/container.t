@@ -148,11 +148,13 @@ sub plain {
 
     is $c->health('plain'), 'healthy', 'it is healthy';
     is $t->request('POST', '/close')->status, 200, 'a closed store';
+    is $t->get('/stat/count')->status, 503, 'is not ready';
 
     # the first minute is that of the start, whose failures are not counted
 
     like +($c->podman('healthcheck', 'run', 'plain'))[0], qr/[^0]/, 'is not';
     is $t->request('POST', '/open')->status, 200, 'opened';
+    is $t->get('/stat/count')->status, 200, 'is ready';
     is +($c->podman('healthcheck', 'run', 'plain'))[0], 0, 'it is again';
 
     my ($status, $said) = $c->podman('exec', 'plain', 'nginx', '-t');
@@ -337,14 +339,18 @@ sub mounted {
         return (200, ['Cache-Control' => 'max-age=600'], "page $_[1]");
     });
 
-    # a file for conf.d: an example, as it stands there
+    # a file for conf.d: an example, changed as docs/container.md says
 
-    $t->write_file('site.conf', slurp('example/pages-django.conf')
-        =~ s/listen 80\b/listen $port/gr =~ s/127\.0\.0\.1:8000/127.0.0.1:$app/r
-        =~ s/max_size=20g min_free=2g/max_size=1g/r);
+    my ($command) = slurp('docs/container.md')
+        =~ /^    (sed (?:.*\\\n)*.*) >site\.conf$/m
+        or return fail 'a command';
+
+    $t->write_file('site.conf', `$command` =~ s/listen 8080\b/listen $port/gr
+        =~ s/app:8000/app:$app/r =~ s/max_size=20g min_free=2g/max_size=1g/r);
     chmod 0644, "$dir/site.conf";
 
-    my @site = ('-v', "$dir/site.conf:/etc/nginx/conf.d/site.conf:ro");
+    my @site = ('-v', "$dir/site.conf:/etc/nginx/conf.d/site.conf:ro",
+        qw(--add-host app:127.0.0.1));
 
     start('site', @site, env('BIGCACHE_WORKERS=1',
         "BIGCACHE_HEALTH=http://127.0.0.1:$port/")) or return fail 'it starts';
