@@ -15,7 +15,7 @@ filter_packages() {
 # what stands behind the examples of page caching
 site_packages() {
     echo gunicorn uwsgi uwsgi-plugin-python3 php-fpm php-mysql wordpress \
-        wordpress-theme-twentytwentyone mariadb-server
+        wordpress-theme-twentytwentythree mariadb-server
 }
 
 # what builds and runs the image; only root can do that
