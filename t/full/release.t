@@ -158,6 +158,14 @@ is scalar(() = $notes =~ /^\* /mg), scalar(() = $section =~ /^    \*\) /mg),
 unlike $notes, qr/\*\)/, 'notes: in Markdown';
 
 $t->write_file('changes', "\nChanges with bigcache 9.9.9       1 Jan 2027\n\n"
+my @kinds = $section =~ /^    \*\) (\w+):/mg;
+my %order = (Security => 0, Change => 1, Feature => 2, Bugfix => 3);
+
+is_deeply \@kinds, [ sort { $order{$a} <=> $order{$b} } @kinds ],
+    'CHANGES: by kind';
+is_deeply [ $section =~ /^(.*\S.*\n    \*\) .*)$/mg,
+    $section =~ /^(\n\n    \*\) .*)$/mg ], [], 'CHANGES: apart by one line';
+
     . "    *) Feature: the \"x_y\" directive, a_b,\n       <i> and *.t.\n\n"
     . "    *) Security: two\n       lines.\n\n\nChanges with bigcache 9.9.8"
     . "   1 Jan 2026\n\n    *) Bugfix: old.\n");
