@@ -30,7 +30,7 @@ nginx
 trap 'nginx -s stop' EXIT
 
 n=0
-until curl -s "http://127.0.0.1:$port/stat/count"; do
+until curl -sf "http://127.0.0.1:$port/stat/count"; do
     n=$((n + 1))
     [ $n -lt 300 ] || exit 1
     sleep 0.1

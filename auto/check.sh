@@ -81,11 +81,16 @@ check_packages() {
     done
 }
 
-# check_install RELEASE: from the apt repository, as a user would do it
+# check_install RELEASE: from the apt repository, as a user would do it.  The
+# root has the ports of the machine, so one that is free is asked for
 check_install() {
+    local port
+
+    port=$(perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(
+        Listen => 1, LocalAddr => "127.0.0.1")->sockport')
     rm -rf "$in/apt"
     cp -r "$dest/apt" "$in/"
-    checked install "$1" sh /in/apt_try.sh /in/apt "$1" 36379 || :
+    checked install "$1" sh /in/apt_try.sh /in/apt "$1" "$port" || :
 }
 
 # check_test RELEASE: the module for nginx of that Debian, by gcc and clang
