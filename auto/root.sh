@@ -68,10 +68,14 @@ bootstrap() {
     [ -z "$proxy" ] || export http_proxy=${http_proxy:-$proxy}
 
     echo "root.sh: making a root of $release" >&2
-    debootstrap --variant=minbase --include=ca-certificates \
+
+    # what it mounts is gone with it, also if it is killed
+    unshare --mount --propagation private \
+        debootstrap --variant=minbase --include=ca-certificates \
         --cache-dir="$roots/$release.debs" "$release" "$root" "$mirror" \
         >"$roots/$release.log" 2>&1 || {
         tail -n 5 "$roots/$release.log" >&2
+        rm -rf --one-file-system "$root"
         die "debootstrap failed, see $roots/$release.log"
     }
 
@@ -95,7 +99,9 @@ base() {
     flock 9
 
     if [ ! -d "$roots/$release" ]; then
-        rm -rf --one-file-system "$roots/$release.new"
+        rm -rf --one-file-system "$roots/$release.new" ||
+            die "$roots/$release.new is left from a run that was killed: undo" \
+                "the mounts in it by umount, and remove it"
         bootstrap "$release" "$roots/$release.new"
         mv "$roots/$release.new" "$roots/$release"
     fi

@@ -379,3 +379,58 @@ ok !-e "$dir/none", 'and makes nothing';
 system 'gpgconf --kill gpg-agent';
 
 done_testing;
+# a new file, which settings of the user hide from git
+
+($status, $output) = run("cd $tree && git checkout -q README.md"
+    . " && echo '*.hidden' >$dir/ignored"
+    . " && git config status.showUntrackedFiles no"
+    . " && git config core.excludesFile $dir/ignored"
+    . " && touch docs/new.md docs/new.hidden"
+    . " && ./build.sh release --out $dir/none");
+isnt $status, 0, 'files that git does not know are refused';
+like $output, qr{^\?\? docs/\Q$_\E$}m, "and $_ is named"
+    for qw(new.md new.hidden);
+
+for my $dirty (0, 1) {
+    part("dirty=$dirty; release_archive");
+    ($status, $output) = run("bash $dir/part.sh $tree"
+        . " && tar -tzf $dir/part/bigcache-$version.tar.gz");
+    is $status, 0, 'an archive of that tree' or diag substr $output, -1000;
+    is scalar(() = $output =~ m{/docs/new\.}g), $dirty * 2,
+        $dirty ? '--dirty takes them' : 'without --dirty it has none of them';
+}
+
+# -- one at a time
+
+part("top=$tree; release_alone; ! flock -n $tree/build/.release.lock true");
+($status, $output) = run("bash $dir/part.sh $tree");
+is $status, 0, 'a release keeps others from its directory' or diag $output;
+
+# -- a root that debootstrap has begun
+
+SKIP: {
+    skip 'no mount namespaces', 4
+        if system "unshare --mount --propagation private true >$dir/out 2>&1";
+
+    mkdir "$dir/bin";
+    $t->write_file('bin/debootstrap', <<'END');
+#!/bin/sh
+for root; do case $root in */roots/*.new) break ;; esac; done
+mkdir -p "$root/proc"
+mount -t tmpfs bigcache-test "$root/proc" && echo "mounted in $root"
+exit 1
+END
+    chmod 0755, "$dir/bin/debootstrap";
+    ($status, $output) = run("mkdir -p $tree/build && cd $tree &&"
+        . " PATH=$dir/bin:\$PATH BIGCACHE_MIRROR=http://127.0.0.1:1/"
+        . ' auto/root.sh other . /tmp true');
+    my $log = slurp("$tree/build/roots/other.log");
+    isnt $status, 0, 'debootstrap fails' or diag $output;
+    like $log, qr/^mounted in /m, 'after it has mounted something'
+        or diag $output, $log;
+    unlike slurp('/proc/mounts'), qr/^bigcache-test \Q$tree\E/m,
+        'which is gone with it';
+    ok !-e "$tree/build/roots/other.new", 'and so is what it has made';
+    system "umount $tree/build/roots/other.new/proc 2>/dev/null";
+}
+
