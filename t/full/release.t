@@ -179,12 +179,16 @@ is +(run("$top/auto/notes $dir/changes"))[1], "# bigcache 9.9.9\n\n1 Jan 2027\n"
 my $sbom = JSON::PP::decode_json(
     slurp("$out/bigcache-$version-$suite-$arch.spdx.json"));
 my %package = map { $_->{name} => $_ } @{ $sbom->{packages} };
-my %id = map { $_->{SPDXID} => 1 } @{ $sbom->{packages} }, @{ $sbom->{files} },
+my %id = map { $_->{SPDXID} => 1 } @{ $sbom->{packages} },
     { SPDXID => $sbom->{SPDXID} };
 
 is $sbom->{spdxVersion}, 'SPDX-2.3', 'SBOM: of SPDX 2.3';
-is scalar(keys %id), 1 + @{ $sbom->{packages} } + @{ $sbom->{files} },
-    'SBOM: no identifier twice';
+is scalar(keys %id), 1 + @{ $sbom->{packages} }, 'SBOM: no identifier twice';
+is_deeply [ grep { $_->{filesAnalyzed} } @{ $sbom->{packages} } ], [],
+    'SBOM: no package says that its files were analyzed';
+ok !$sbom->{files}, 'SBOM: so none has files';
+is_deeply [ grep { $_->{relationshipType} eq 'CONTAINS' }
+    @{ $sbom->{relationships} } ], [], 'SBOM: or contains any';
 is_deeply [ grep { !/^SPDXRef-[A-Za-z0-9.-]+\z/ } keys %id ], [],
     'SBOM: the form of identifiers';
 is_deeply [ grep { !$id{$_->{spdxElementId}} || !$id{$_->{relatedSpdxElement}} }
@@ -230,12 +234,32 @@ for my $built ("$root/usr/lib/nginx/modules/ngx_http_bigcache_module.so",
         like $package{$of // ''}{externalRefs}[0]{referenceLocator} // '',
             qr{^pkg:deb/[a-z]+/[^@]+\@[^@]+$}, "SBOM: address of $of";
     }
+
+        my ($sum) = (run("sha256sum $real"))[1] =~ /^(\w+)/;
+
+        like $package{$of // ''}{comment} // '',
+            qr{(?:^|; )\Q$real\E, SHA256 $sum(?:;|\z)},
+            "SBOM: checksum of $library";
 }
 
 is $package{bigcache}{licenseDeclared}, 'BSD-2-Clause', 'SBOM: our license';
 ok $package{'swagger-ui-dist'}, 'SBOM: what /docs is made of';
 
 # -- apt, in a root of its own, from the directory
+# of a directory with blanks, and beside a version whose number begins alike
+
+system "mkdir '$dir/of us'; cp $out/*.* '$dir/of us/'; cd '$dir/of us' &&"
+    . " cp django_bigcache-$version.tar.gz django_bigcache-${version}0.tar.gz";
+part(qq{auto/sbom "$dir/of us" \$version \$packaged \$suite >$dir/sbom.json});
+($status, $output) = run("bash $dir/part.sh $top"
+    . " && cmp $dir/sbom.json $out/bigcache-$version-$suite-$arch.spdx.json");
+is $status, 0, 'SBOM: of these files only, wherever they are' or diag $output;
+
+system "rm '$dir/of us'/*.deb";
+($status, $output) = run("bash $dir/part.sh $top");
+isnt $status, 0, 'SBOM: none without packages';
+like $output, qr/has no package of the version \Q$packaged\E/, 'it says so';
+
 
 sub apt {
     my ($line, $command) = @_;
