@@ -13,13 +13,16 @@ apt_may_be_signed() {
         "$dest/apt is signed: name the key by --key, or another --out"
 }
 
-# apt_add SUITE DEB ...
+# apt_add SUITE DEB ...: makes the lists in $work and signs them there, so that
+# the repository stays as it was if that fails
 apt_add() (
-    suite=$1
+    suite=$1 new=$work/apt
     shift
 
-    mkdir -p "$dest/apt/pool/$suite"
+    rm -rf "$new"
+    mkdir -p "$new" "$dest/apt/pool/$suite" "$dest/apt/dists/$suite"
     cp -- "$@" "$dest/apt/pool/$suite/"
+    cp -r "$dest/apt/dists/$suite/." "$new"
     cd "$dest/apt"
 
     for deb; do
@@ -29,12 +32,13 @@ apt_add() (
     done
 
     apt_release "$suite"
+    apt_put "$suite"
 )
 
 # apt_list SUITE ARCH: Packages and Packages.gz, also by their checksums, which
 # apt asks for: then it never gets a list that is newer than its Release
 apt_list() {
-    local dir=dists/$1/main/binary-$2 name
+    local dir=$new/main/binary-$2 name
 
     mkdir -p "$dir/by-hash/SHA256"
     apt-ftparchive --arch "$2" packages "pool/$1" >"$dir/Packages"
@@ -48,10 +52,10 @@ apt_list() {
 
 # apt_release SUITE: Release, and with a key what signs it
 apt_release() {
-    local dir=dists/$1 archs
+    local archs
 
-    archs=$(cd "$dir/main" && echo binary-*)
-    rm -f "$dir/Release" "$dir/InRelease" "$dir/Release.gpg"
+    archs=$(cd "$new/main" && echo binary-*)
+    rm -f "$new/Release" "$new/InRelease" "$new/Release.gpg"
 
     # what lies by-hash is not to be listed itself
     apt-ftparchive -o APT::FTPArchive::Release::Origin=bigcache \
@@ -63,14 +67,30 @@ apt_release() {
         -o APT::FTPArchive::Release::Acquire-By-Hash=yes \
         -o APT::FTPArchive::MD5=no -o APT::FTPArchive::SHA1=no \
         -o APT::FTPArchive::SHA512=no \
-        release "$dir" >"$work/Release"
-    grep -v '/by-hash/' "$work/Release" >"$dir/Release"
+        release "$new" >"$work/Release"
+    grep -v '/by-hash/' "$work/Release" >"$new/Release"
 
     [ -n "$key" ] || return 0
 
-    sign --clearsign --output "$dir/InRelease" "$dir/Release"
-    sign --armor --detach-sign --output "$dir/Release.gpg" "$dir/Release"
-    gpg --batch --yes --export "$key" >bigcache.gpg
+    sign --clearsign --output "$new/InRelease" "$new/Release"
+    sign --armor --detach-sign --output "$new/Release.gpg" "$new/Release"
+    gpg --batch --export "$key" >"$work/bigcache.gpg"
+}
+
+# apt_put SUITE: the lists first, since apt begins with InRelease
+apt_put() {
+    local dir=dists/$1 name
+
+    cp -r "$new/main" "$dir/"
+
+    for name in Release.gpg Release InRelease; do
+        [ ! -e "$new/$name" ] || {
+            cp "$new/$name" "$dir/$name.new"
+            mv "$dir/$name.new" "$dir/$name"
+        }
+    done
+
+    [ -z "$key" ] || mv "$work/bigcache.gpg" bigcache.gpg
 }
 
 # apt_told: what users of the repository write

@@ -26,18 +26,18 @@ release_places() {
 
 # release_version: sets version, if all files name the same
 release_version() {
-    local said place wrong=()
+    local said place wrong=
 
     version=$(bigcache_version)
     [ -n "$version" ] || die "src/base/bigcache_release.h has no version"
 
     while read -r said place; do
-        [ "$said" = "$version" ] || wrong+=("${place:-$said} has" \
-            "${place:+$said}${place:-no version},")
+        # a file without a version has a line of one word
+        [ -n "$place" ] || place=$said said="no version"
+        [ "$said" = "$version" ] || wrong+=", $place has $said"
     done < <(release_places)
 
-    [ ${#wrong[@]} -eq 0 ] || die "src/base/bigcache_release.h has $version," \
-        "${wrong[*]%,}"
+    [ -z "$wrong" ] || die "src/base/bigcache_release.h has $version$wrong"
 }
 
 # release_date: the time that all files get, which is that of the changelog
@@ -58,12 +58,14 @@ release_git() {
     git --git-dir="$work/git" --work-tree=. "$@"
 }
 
-# release_is_clean: whether the archive is what git has as its newest commit
+# release_is_clean: whether the archive is what git has as its newest commit,
+# whatever the settings of the user hide
 release_is_clean() {
     local changes
 
     [ -e .git ] || return 0
-    changes=$(git status --porcelain) || die "git status failed"
+    changes=$(git -c core.excludesFile=/dev/null status --porcelain \
+        --untracked-files=all) || die "git status failed"
     [ -n "$changes" ] || return 0
 
     echo "$changes" >&2
@@ -87,10 +89,14 @@ tar_of() (
 
 # release_archive: $dest/bigcache-VERSION.tar.gz
 release_archive() {
-    local file
+    local file which=(--cached)
 
-    release_git ls-files -z --cached --others --exclude-standard \
-        >"$work/files" || die "git ls-files failed"
+    # files that git does not know, but for those that .gitignore names
+    [ -e .git ] && [ "$dirty" = 0 ] ||
+        which+=(--others --exclude-per-directory=.gitignore)
+
+    release_git ls-files -z "${which[@]}" >"$work/files" ||
+        die "git ls-files failed"
 
     # git knows files that were removed, too
     while IFS= read -rd '' file; do
@@ -172,20 +178,61 @@ release_parts() {
     mv "$work"/release-notes.md "$work"/*.spdx.json "$dest/"
 }
 
-# release_sums: of all that lies in OUT itself
+# release_sums: of the files of this version, for whatever Debian; OUT may have
+# those of others, too
 release_sums() (
+    shopt -s nullglob
     cd "$dest"
-    rm -f SHA256SUMS SHA256SUMS.asc
-    find . -maxdepth 1 -type f -printf '%P\0' | LC_ALL=C sort -z |
-        xargs -0 sha256sum -- >"$work/sums"
-    mv "$work/sums" SHA256SUMS
-    [ -z "$key" ] || sign --armor --detach-sign --output SHA256SUMS.asc \
-        SHA256SUMS
+
+    printf '%s\0' release-notes.md "bigcache-$version.tar.gz" \
+        *_"$version"~*_*.deb "bigcache-$version"-*.spdx.json \
+        "django_bigcache-$version.tar.gz" "django_bigcache-$version"-*.whl |
+        LC_ALL=C sort -z | xargs -0 sha256sum -- >"$work/SHA256SUMS"
+    rm -f "$work/SHA256SUMS.asc"
+    [ -z "$key" ] || sign --armor --detach-sign \
+        --output "$work/SHA256SUMS.asc" "$work/SHA256SUMS"
+
+    rm -f SHA256SUMS.asc
+    mv "$work/SHA256SUMS" .
+    [ -z "$key" ] || mv "$work/SHA256SUMS.asc" .
 )
 
-# sign OPTION ...: by the key that was named
+# sign OPTION ...: by the key that was named; an agent that gpg starts must not
+# keep the lock of the release
 sign() {
-    gpg --batch --yes --quiet --local-user "$key" --digest-algo SHA512 "$@"
+    gpg --batch --yes --quiet --local-user "$key" --digest-algo SHA512 "$@" \
+        6>&-
+}
+
+# release_key: sets key, which names one by any part of a user id, to the
+# fingerprint of the key, and tries it
+release_key() {
+    local found
+
+    found=$(gpg --batch --with-colons --list-secret-keys "$key" 2>/dev/null |
+        awk -F : '$1 == "sec" { primary = 1 }
+                  $1 == "fpr" && primary { print $10; primary = 0 }')
+
+    case $found in
+    '') die "release: gpg has no secret key '$key'" ;;
+    *[!0-9A-F]*) die "release: gpg has several secret keys '$key':" \
+        "name one by its fingerprint:" $found ;;
+    esac
+
+    key=$found
+    sign --detach-sign --output - </dev/null >/dev/null ||
+        die "release: gpg cannot sign by the key $key"
+}
+
+# release_alone: one release at a time in this directory.  The lock is held
+# until the command ends
+release_alone() {
+    mkdir -p "$top/build"
+    exec 6>"$top/build/.release.lock"
+    flock -n 6 || {
+        note "waiting for another release in this directory"
+        flock 6
+    }
 }
 
 # release_options OPTION ...: sets dest, key, check and dirty
@@ -213,6 +260,13 @@ release_options() {
     /*) ;;
     *) dest=$top/$dest ;;
     esac
+
+    # what is made must not be among the sources of the next release
+    case $dest/ in
+    "$work"/*) die "release: --out $dest is where a release is built" ;;
+    "$top"/build/?*) ;;
+    "$top"/*) die "release: --out $dest is within the sources" ;;
+    esac
 }
 
 cmd_release() {
@@ -224,8 +278,8 @@ cmd_release() {
     release_date
     command -v dpkg-query >/dev/null || die "release: this is no Debian"
     release_suite
-    [ -z "$key" ] || gpg --list-secret-keys "$key" >/dev/null 2>&1 ||
-        die "release: gpg has no secret key '$key'"
+    [ -z "$key" ] || release_key
+    release_alone
     apt_may_be_signed
 
     set_paths

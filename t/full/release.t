@@ -64,6 +64,7 @@ mkdir -p \$dest \$work
 release_version
 release_date
 release_suite
+[ -z "\$key" ] || release_key
 $command
 END
 }
@@ -157,7 +158,6 @@ is scalar(() = $notes =~ /^\* /mg), scalar(() = $section =~ /^    \*\) /mg),
     'notes: each change';
 unlike $notes, qr/\*\)/, 'notes: in Markdown';
 
-$t->write_file('changes', "\nChanges with bigcache 9.9.9       1 Jan 2027\n\n"
 my @kinds = $section =~ /^    \*\) (\w+):/mg;
 my %order = (Security => 0, Change => 1, Feature => 2, Bugfix => 3);
 
@@ -166,6 +166,7 @@ is_deeply \@kinds, [ sort { $order{$a} <=> $order{$b} } @kinds ],
 is_deeply [ $section =~ /^(.*\S.*\n    \*\) .*)$/mg,
     $section =~ /^(\n\n    \*\) .*)$/mg ], [], 'CHANGES: apart by one line';
 
+$t->write_file('changes', "\nChanges with bigcache 9.9.9       1 Jan 2027\n\n"
     . "    *) Feature: the \"x_y\" directive, a_b,\n       <i> and *.t.\n\n"
     . "    *) Security: two\n       lines.\n\n\nChanges with bigcache 9.9.8"
     . "   1 Jan 2026\n\n    *) Bugfix: old.\n");
@@ -233,19 +234,18 @@ for my $built ("$root/usr/lib/nginx/modules/ngx_http_bigcache_module.so",
             . " '\${Version}' $of"))[1], "SBOM: version of $of";
         like $package{$of // ''}{externalRefs}[0]{referenceLocator} // '',
             qr{^pkg:deb/[a-z]+/[^@]+\@[^@]+$}, "SBOM: address of $of";
-    }
 
         my ($sum) = (run("sha256sum $real"))[1] =~ /^(\w+)/;
 
         like $package{$of // ''}{comment} // '',
             qr{(?:^|; )\Q$real\E, SHA256 $sum(?:;|\z)},
             "SBOM: checksum of $library";
+    }
 }
 
 is $package{bigcache}{licenseDeclared}, 'BSD-2-Clause', 'SBOM: our license';
 ok $package{'swagger-ui-dist'}, 'SBOM: what /docs is made of';
 
-# -- apt, in a root of its own, from the directory
 # of a directory with blanks, and beside a version whose number begins alike
 
 system "mkdir '$dir/of us'; cp $out/*.* '$dir/of us/'; cd '$dir/of us' &&"
@@ -260,6 +260,7 @@ system "rm '$dir/of us'/*.deb";
 isnt $status, 0, 'SBOM: none without packages';
 like $output, qr/has no package of the version \Q$packaged\E/, 'it says so';
 
+# -- apt, in a root of its own, from the directory
 
 sub apt {
     my ($line, $command) = @_;
@@ -302,7 +303,24 @@ mkdir $ENV{GNUPGHOME}, 0700;
     . ' --quick-generate-key test@bigcache.invalid ed25519 sign never');
 is $status, 0, 'a key' or diag $output;
 
-system "mkdir $dir/part.more; cp $out/*_${packaged}_$arch.deb $dir/part.more/";
+# the key of somebody else, whose address has ours within it
+
+my $other = "GNUPGHOME=$dir/gnupg.other gpg --batch --quiet";
+
+mkdir "$dir/gnupg.other", 0700;
+($status, $output) = run("$other --passphrase '' --quick-generate-key"
+    . ' latest@bigcache.invalid ed25519 sign never'
+    . " && $other --export | gpg --batch --quiet --import"
+    . " && $other --pinentry-mode loopback --passphrase '' --export-secret-keys"
+    . " >$dir/other.key; GNUPGHOME=$dir/gnupg.other gpgconf --kill gpg-agent");
+is $status, 0, 'another key' or diag $output;
+
+# and files of other versions
+
+system "mkdir -p $dir/part $dir/part.more;"
+    . " touch $dir/part/bigcache-0.0.1.tar.gz"
+    . " $dir/part/bigcache_${version}0~deb12_$arch.deb;"
+    . " cp $out/*_${packaged}_$arch.deb $dir/part.more/";
 part("cp $out/*.* \$dest/; apt_add $suite $dir/part.more/*.deb;"
     . " apt_add other $dir/part.more/bigcache_*.deb; release_sums");
 ($status, $output) = run("bash $dir/part.sh $top test\@bigcache.invalid");
@@ -321,6 +339,40 @@ is $status, 0, 'apt: another Debian in the same repository' or diag $output;
 ($status, $output) = run("gpg --batch --verify $dir/part/SHA256SUMS.asc"
     . " $dir/part/SHA256SUMS");
 is $status, 0, 'the checksums are signed, too' or diag $output;
+
+is_deeply [ sort 'SHA256SUMS', slurp("$dir/part/SHA256SUMS") =~ /  (.*)$/mg ],
+    \@files, 'and are those of this version only';
+
+my @public = (run("gpg --batch --show-keys --with-colons"
+    . " $dir/part/apt/bigcache.gpg"))[1] =~ /^uid:.*?([^:\s<]+\@[^:>]+)/mg;
+is "@public", 'test@bigcache.invalid', 'no key of anybody else is published';
+
+# signing fails
+
+system "cp -r $dir/part/apt $dir/part.before";
+part('sign() { return 1; }; release_key');
+($status, $output) = run("bash $dir/part.sh $top test\@bigcache.invalid");
+isnt $status, 0, 'a key that cannot sign is refused';
+like $output, qr/cannot sign by the key/, 'it says so' or diag $output;
+
+part("sign() { [ \$1 = --clearsign ] && touch \$3; };"
+    . " apt_add other $dir/part.more/libnginx-*.deb");
+($status, $output) = run("bash $dir/part.sh $top test\@bigcache.invalid");
+isnt $status, 0, 'signing fails in between';
+($status, $output) = run("diff -r $dir/part/apt/dists $dir/part.before/dists");
+is $status, 0, 'the lists and their signatures are left as they were'
+    or diag $output;
+
+# both keys are secret ones of the user
+
+part(':');
+($status, $output) = run("gpg --batch --quiet --import $dir/other.key"
+    . " && bash $dir/part.sh $top test\@bigcache.invalid");
+isnt $status, 0, 'a name of two keys is refused';
+like $output, qr/several secret keys.* [0-9A-F]{40} [0-9A-F]{40}$/m,
+    'with their fingerprints' or diag $output;
+($status, $output) = run("bash $dir/part.sh $top '<test\@bigcache.invalid>'");
+is $status, 0, 'the address alone is one key' or diag $output;
 
 # with the list changed, or the package
 
@@ -376,9 +428,23 @@ for my $place (sort keys %places) {
     system "cp $tree/$place $dir/saved; sed -i -f $dir/edit.sed $tree/$place";
     ($status, $output) = run("$tree/build.sh release --out $dir/none");
     isnt $status, 0, "$place: another version is refused";
-    like $output, qr/\Q$version\E.*\Q$place\E has 7\.7\.7/,
+    like $output, qr/ has \Q$version\E, \Q$place\E has 7\.7\.7$/m,
         "$place: it says so";
     system "cp $dir/saved $tree/$place";
+}
+
+$t->write_file('edit.sed', "s/^Changes with .*//\n");
+system "cp $tree/CHANGES $dir/saved; sed -i -f $dir/edit.sed $tree/CHANGES";
+($status, $output) = run("$tree/build.sh release --out $dir/none");
+isnt $status, 0, 'CHANGES: no version is refused';
+like $output, qr/ has \Q$version\E, CHANGES has no version$/m, 'it says so';
+system "cp $dir/saved $tree/CHANGES";
+
+for my $in ('', '/docs', '/build', '/build/release.work/out') {
+    ($status, $output) = run("$tree/build.sh release --out $tree$in");
+    isnt $status, 0, "--out TREE$in: is refused";
+    like $output, qr/ is (?:within the sources|where a release is built)$/m,
+        "--out TREE$in: it says why";
 }
 
 for my $case ([ '--key nobody@bigcache.invalid' => qr/no secret key/ ],
@@ -400,9 +466,6 @@ isnt $status, 0, 'changes that are not committed are refused';
 like $output, qr/^ M README\.md\n.*say --dirty/ms, 'it says which';
 ok !-e "$dir/none", 'and makes nothing';
 
-system 'gpgconf --kill gpg-agent';
-
-done_testing;
 # a new file, which settings of the user hide from git
 
 ($status, $output) = run("cd $tree && git checkout -q README.md"
@@ -458,3 +521,6 @@ END
     system "umount $tree/build/roots/other.new/proc 2>/dev/null";
 }
 
+system 'gpgconf --kill gpg-agent';
+
+done_testing;
