@@ -121,7 +121,8 @@ release_suite() {
 release_debs() {
     local tree=$work/bigcache-$version
 
-    tar -C "$work" -xzf "$dest/bigcache-$version.tar.gz"
+    # not by the time of the archive, which may be one to come: make warns of it
+    tar -C "$work" -xzmf "$dest/bigcache-$version.tar.gz"
     sed -i "1s/.*/bigcache ($packaged) $suite; urgency=medium/" \
         "$tree/debian/changelog"
 
