@@ -427,15 +427,16 @@ sub segment {
 my @index = ('index/CURRENT' => "MANIFEST-000002\n");
 
 is findings(made('empty'))->{store}{seen}, 'nothing is stored yet', 'empty';
-level(findings(made('foreign', 'a' => 'b')), 'store', 'error',
-    qr/^this is no store/, 'another directory');
+$found = findings(made('foreign', 'a' => 'b'));
+level($found, 'store', 'error', qr/^this is no store/, 'another directory');
+is $found->{limits}, undef, 'its limits are not judged';
 level(findings(made('original', CURRENT => 'x', 'MANIFEST-000002' => 'y')),
     'store', 'ok', qr/would import/, 'an original');
 level(findings("$dir/store/index"), 'store', 'error', qr/index of a store/,
     'the index');
 
 level(findings(made('future', @index, segment(time + 7200, 1))), 'clock',
-    'warning', qr/ 7(?:199|200) seconds before/, 'a clock that was set back');
+    'warning', qr/ 7(?:199|200) seconds behind/, 'a clock that was set back');
 level(findings(made('newer', @index, segment(time, 9))), 'format', 'error',
     qr/format 9/, 'another format');
 level(findings(made('tables', @index,
@@ -457,12 +458,15 @@ chmod 0777, made('wide', @index);
 level(findings("$dir/wide"), 'mode', 'error', qr/mode 0777/, 'a mode');
 
 SKIP: {
-    skip 'only root may give files away', 3 if $>;
-    my $given = made('given', @index);
+    skip 'only root may give files away', 5 if $>;
+    my $given = made('given', @index, 'lock' => '');
 
     chown 33, 33, "$given/index/CURRENT";
-    level(findings($given), 'files', 'error', qr{"index/CURRENT" of another},
+    $found = findings($given);
+    level($found, 'files', 'error', qr{but "index/CURRENT" is of another},
         'a file of another user');
+    like $found->{files}{do}, qr/^chown -R www-data: "\Q$given\E"/,
+        'what to do, with the path';
 }
 
 # -- a file system in memory, a small one, and one without inodes

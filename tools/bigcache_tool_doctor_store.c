@@ -50,6 +50,9 @@ static void bigcache_tool_doctor_store_limits(const void *facts,
     bigcache_tool_doctor_finding_t *finding);
 static void bigcache_tool_doctor_store_files(const void *facts,
     bigcache_tool_doctor_finding_t *finding);
+static void bigcache_tool_doctor_store_chown(
+    const bigcache_tool_doctor_dir_t *dir,
+    bigcache_tool_doctor_finding_t *finding);
 static void bigcache_tool_doctor_store_mode(const void *facts,
     bigcache_tool_doctor_finding_t *finding);
 static void bigcache_tool_doctor_store_open_files(const void *facts,
@@ -358,6 +361,10 @@ bigcache_tool_doctor_store_limits(const void *facts,
     char      text[32];
     uint64_t  used;
 
+    if (dir->kind != BIGCACHE_TOOL_DOCTOR_STORE) {
+        return;
+    }
+
     used = dir->segment_bytes + dir->index_bytes;
 
     /* half of what it takes now: it may double for a while, too */
@@ -365,8 +372,8 @@ bigcache_tool_doctor_store_limits(const void *facts,
     bigcache_tool_doctor_report_seen(finding,
         (dir->space && dir->free < used / 2)
         ? BIGCACHE_TOOL_DOCTOR_ADVICE : BIGCACHE_TOOL_DOCTOR_OK,
-        "it takes %s; whether it is limited stands in nginx's configuration, "
-        "not here", bigcache_tool_doctor_report_bytes(text, (double) used));
+        "it takes %s; nginx's configuration says whether it is limited",
+        bigcache_tool_doctor_report_bytes(text, (double) used));
 
     bigcache_tool_doctor_report_advice(finding, "set \"max_size\" or "
         "\"min_free\" of \"bigcache_path\", if they are not; \"in_force\" of "
@@ -384,24 +391,45 @@ bigcache_tool_doctor_store_files(const void *facts,
         return;
     }
 
-    if (dir->links) {
+    if (dir->links == 1) {
         bigcache_tool_doctor_report_seen(finding, BIGCACHE_TOOL_DOCTOR_ERROR,
-            "\"%s\" is a link, a device or the like, as %u in all", dir->link,
-            dir->links);
+            "\"%s\" is a link, a device or the like", dir->link);
         bigcache_tool_doctor_report_advice(finding, "find out who has put it "
             "there, and remove it: nothing in a store is a link");
 
+    } else if (dir->links) {
+        bigcache_tool_doctor_report_seen(finding, BIGCACHE_TOOL_DOCTOR_ERROR,
+            "%u files are links, devices or the like, \"%s\" for example",
+            dir->links, dir->link);
+        bigcache_tool_doctor_report_advice(finding, "find out who has put them "
+            "there, and remove them: nothing in a store is a link");
+
+    } else if (dir->others == 1) {
+        bigcache_tool_doctor_report_seen(finding, BIGCACHE_TOOL_DOCTOR_ERROR,
+            "the directory is of the user %lu, but \"%s\" is of another",
+            (unsigned long) dir->uid, dir->other);
+        bigcache_tool_doctor_store_chown(dir, finding);
+
     } else if (dir->others) {
         bigcache_tool_doctor_report_seen(finding, BIGCACHE_TOOL_DOCTOR_ERROR,
-            "the directory is of the user %lu, and \"%s\" of another one, as "
-            "%u in all", (unsigned long) dir->uid, dir->other, dir->others);
-        bigcache_tool_doctor_report_advice(finding, "chown -R www-data: with "
-            "the path, if www-data is the \"user\" of nginx");
+            "the directory is of the user %lu, but %u files are of others, "
+            "\"%s\" for example", (unsigned long) dir->uid, dir->others,
+            dir->other);
+        bigcache_tool_doctor_store_chown(dir, finding);
 
     } else {
         bigcache_tool_doctor_report_seen(finding, BIGCACHE_TOOL_DOCTOR_OK,
             "all of the user %lu, none a link", (unsigned long) dir->uid);
     }
+}
+
+
+static void
+bigcache_tool_doctor_store_chown(const bigcache_tool_doctor_dir_t *dir,
+    bigcache_tool_doctor_finding_t *finding)
+{
+    bigcache_tool_doctor_report_advice(finding, "chown -R www-data: "
+        "\"%.300s\", if www-data is the \"user\" of nginx", dir->path);
 }
 
 
@@ -420,7 +448,8 @@ bigcache_tool_doctor_store_mode(const void *facts,
 
     bigcache_tool_doctor_report_seen(finding, level, "the directory has the "
         "mode %04o", (unsigned) dir->mode & 07777);
-    bigcache_tool_doctor_report_advice(finding, "chmod 700 with the path");
+    bigcache_tool_doctor_report_advice(finding, "chmod 700 \"%.300s\"",
+        dir->path);
 }
 
 
@@ -507,7 +536,7 @@ bigcache_tool_doctor_store_clock(const void *facts,
     }
 
     bigcache_tool_doctor_report_seen(finding, BIGCACHE_TOOL_DOCTOR_WARNING,
-        "the clock is %llu seconds before the newest segment",
+        "the clock is %llu seconds behind the newest segment",
         (unsigned long long) (dir->newest - now) / 1000000);
     bigcache_tool_doctor_report_advice(finding, "set the clock, by NTP for "
         "example; if the clock was wrong when pages were stored, /clear, or "

@@ -209,6 +209,10 @@ spaces(void)
     dir.segment_bytes = 90 * GB;
     dir.free = 10 * GB;
     is_int(dir_level(&dir, "limits"), ADVICE, "there is little");
+    dir.kind = BIGCACHE_TOOL_DOCTOR_EMPTY;
+    is_int(dir_level(&dir, "limits"), SKIPPED, "nothing is stored");
+    dir.kind = BIGCACHE_TOOL_DOCTOR_FOREIGN;
+    is_int(dir_level(&dir, "limits"), SKIPPED, "no store");
 }
 
 
@@ -234,7 +238,17 @@ stores(void)
     dir.others = 3;
     strcpy(dir.other, "index/CURRENT");
     is_int(dir_level(&dir, "files"), ERROR, "files of another user");
-    ok(strstr(finding->seen, "\"index/CURRENT\""), "which");
+    ok(strstr(finding->seen, "but 3 files are of others, \"index/CURRENT\" for"),
+       "which");
+    ok(strstr(finding->advice, "chown -R www-data: \"/var/lib/bigcache\""),
+       "what to do");
+    dir.others = 1;
+    is_int(dir_level(&dir, "files"), ERROR, "one file of another user");
+    ok(strstr(finding->seen, "but \"index/CURRENT\" is of another"), "its name");
+    dir.links = 2;
+    strcpy(dir.link, "pages/x");
+    is_int(dir_level(&dir, "files"), ERROR, "links");
+    ok(strstr(finding->seen, "2 files are links, "), "how many");
     dir.links = 1;
     strcpy(dir.link, "pages/x");
     is_int(dir_level(&dir, "files"), ERROR, "a link");
@@ -243,6 +257,7 @@ stores(void)
     dir = good();
     dir.mode = 040777;
     is_int(dir_level(&dir, "mode"), ERROR, "all may write");
+    is_str(finding->advice, "chmod 700 \"/var/lib/bigcache\"", "what to do");
     dir.mode = 040770;
     is_int(dir_level(&dir, "mode"), WARNING, "the group may write");
     dir.mode = 040755;
@@ -274,7 +289,7 @@ stores(void)
     is_int(dir_level(&dir, "clock"), OK, "clocks differ a little");
     dir.newest = (uint64_t) dir.now + 3600 * 1000000ULL;
     is_int(dir_level(&dir, "clock"), WARNING, "the clock was set back");
-    ok(strstr(finding->seen, " 3600 seconds"), "by how much");
+    ok(strstr(finding->seen, " 3600 seconds behind "), "by how much");
     dir.newest = 0;
     is_int(dir_level(&dir, "clock"), SKIPPED, "no segment");
 
