@@ -444,8 +444,15 @@ level(findings(made('tables', @index,
     qr/1001 tables/, 'many tables');
 level(findings(made('damaged', @index, 'index.damaged-1/CURRENT' => 'x')),
     'leftovers', 'warning', qr/1 damaged/, 'a damaged index');
-is findings(made('trash', @index, 'trash/index-1' => 'x'))->{leftovers}{seen},
-    '1 bytes are in the trash', 'trash';
+
+my $trash = made('trash', @index, 'trash/index-1/CURRENT' => 'x',
+    'trash/import-2/CURRENT' => 'yy');
+
+symlink '../000005.ldb', "$trash/trash/import-2/000005.ldb";
+$found = findings($trash);
+is $found->{leftovers}{seen}, '3 bytes are in the trash', 'trash';
+is $found->{files}{level}, 'ok', 'trash: an import that was discarded';
+
 is findings(made('import', @index, 'import/CURRENT' => 'x'))->{import}{level},
     'ok', 'an import under way';
 
@@ -457,8 +464,12 @@ level(findings($linked), 'files', 'error', qr{"pages/y" is a link}, 'a link');
 chmod 0777, made('wide', @index);
 level(findings("$dir/wide"), 'mode', 'error', qr/mode 0777/, 'a mode');
 
+symlink '/', made('linked_trash', @index, 'trash/' => '') . '/trash/pages-1';
+level(findings("$dir/linked_trash"), 'files', 'error',
+    qr{"trash/pages-1" is a link}, 'a link in the trash');
+
 SKIP: {
-    skip 'only root may give files away', 5 if $>;
+    skip 'only root may give files away', 9 if $>;
     my $given = made('given', @index, 'lock' => '');
 
     chown 33, 33, "$given/index/CURRENT";
@@ -467,7 +478,25 @@ SKIP: {
         'a file of another user');
     like $found->{files}{do}, qr/^chown -R www-data: "\Q$given\E"/,
         'what to do, with the path';
+
+    # the link is one of a user who has a file there, too
+
+    symlink '/etc/passwd', "$given/$_" for qw(pages spare);
+    system 'chown', '-h', '33:33', "$given/pages", "$given/spare";
+    level(findings($given), 'files', 'error', qr/^2 files are links, /,
+        'links of another user');
 }
+
+# -- times of access stay, those of directories too: a mount with "relatime"
+# would set them, since they are older than a day
+
+my $times = made('times', @index, segment(time, 1), 'trash/index-1/x' => 'y');
+my @dirs = map { "$times$_" } '', qw(/index /pages /trash /trash/index-1);
+
+utime 86_400, 86_400, @dirs;
+findings($times);
+is_deeply [ map { (stat)[8] } @dirs ], [ (86_400) x @dirs ],
+    'times of access of directories';
 
 # -- a file system in memory, a small one, and one without inodes
 

@@ -54,15 +54,21 @@ typedef struct {
 } bigcache_tool_doctor_walk_t;
 
 
+static void bigcache_tool_doctor_dir_store(bigcache_tool_doctor_dir_t *dir,
+    int fd);
 static void bigcache_tool_doctor_dir_system(bigcache_tool_doctor_dir_t *dir);
 static int bigcache_tool_doctor_dir_rotates(const bigcache_mount_t *mount,
     dev_t device);
 static void bigcache_tool_doctor_dir_kind(bigcache_tool_doctor_dir_t *dir,
     const bigcache_tool_doctor_walk_t *walk);
 static uint64_t bigcache_tool_doctor_dir_walk(bigcache_tool_doctor_dir_t *dir,
-    bigcache_tool_doctor_walk_t *walk, const char *name,
+    bigcache_tool_doctor_walk_t *walk, int at, const char *name,
     bigcache_plain_pt handler);
 static bigcache_rc_t bigcache_tool_doctor_dir_top(void *data, int fd,
+    const char *name);
+static bigcache_rc_t bigcache_tool_doctor_dir_trash(void *data, int fd,
+    const char *name);
+static bigcache_rc_t bigcache_tool_doctor_dir_discarded(void *data, int fd,
     const char *name);
 static bigcache_rc_t bigcache_tool_doctor_dir_file(void *data, int fd,
     const char *name);
@@ -71,13 +77,14 @@ static void bigcache_tool_doctor_dir_segment(
 static int bigcache_tool_doctor_dir_look(bigcache_tool_doctor_walk_t *walk,
     int fd, const char *name, struct stat *st);
 static void bigcache_tool_doctor_dir_probe(bigcache_tool_doctor_dir_t *dir,
-    const char *newest);
+    int at, const char *newest);
+static int bigcache_tool_doctor_dir_open(int at, const char *newest);
 
 
 int
 bigcache_tool_doctor_dir(bigcache_tool_doctor_dir_t *dir, const char *path)
 {
-    int                          fd;
+    int                          fd, err;
     struct stat                  st;
     bigcache_tool_doctor_walk_t  walk;
 
@@ -95,9 +102,11 @@ bigcache_tool_doctor_dir(bigcache_tool_doctor_dir_t *dir, const char *path)
         return -1;
     }
 
-    (void) close(fd);
+    if (fstat(fd, &st) == -1) {
+        err = errno;
+        (void) close(fd);
+        errno = err;
 
-    if (stat(path, &st) == -1) {
         return -1;
     }
 
@@ -108,25 +117,34 @@ bigcache_tool_doctor_dir(bigcache_tool_doctor_dir_t *dir, const char *path)
 
     dir->rotates = bigcache_tool_doctor_dir_rotates(&dir->mount, st.st_dev);
 
-    (void) bigcache_tool_doctor_dir_walk(dir, &walk, "",
+    (void) bigcache_tool_doctor_dir_walk(dir, &walk, fd, "",
                                          bigcache_tool_doctor_dir_top);
     bigcache_tool_doctor_dir_kind(dir, &walk);
 
-    if (dir->kind != BIGCACHE_TOOL_DOCTOR_STORE) {
-        return 0;
+    if (dir->kind == BIGCACHE_TOOL_DOCTOR_STORE) {
+        bigcache_tool_doctor_dir_store(dir, fd);
     }
 
-    dir->index_bytes = bigcache_tool_doctor_dir_walk(dir, &walk,
+    (void) close(fd);
+
+    return 0;
+}
+
+
+static void
+bigcache_tool_doctor_dir_store(bigcache_tool_doctor_dir_t *dir, int fd)
+{
+    bigcache_tool_doctor_walk_t  walk;
+
+    dir->index_bytes = bigcache_tool_doctor_dir_walk(dir, &walk, fd,
                                                      BIGCACHE_LAYOUT_INDEX,
                                                bigcache_tool_doctor_dir_file);
-    dir->segment_bytes = bigcache_tool_doctor_dir_walk(dir, &walk,
+    dir->segment_bytes = bigcache_tool_doctor_dir_walk(dir, &walk, fd,
                                                        BIGCACHE_LAYOUT_PAGES,
                                                bigcache_tool_doctor_dir_file);
 
-    bigcache_tool_doctor_dir_probe(dir, walk.newest);
-    bigcache_tool_doctor_owner(&dir->owner, path);
-
-    return 0;
+    bigcache_tool_doctor_dir_probe(dir, fd, walk.newest);
+    bigcache_tool_doctor_owner(&dir->owner, dir->path);
 }
 
 
@@ -228,26 +246,36 @@ bigcache_tool_doctor_dir_kind(bigcache_tool_doctor_dir_t *dir,
 }
 
 
-/* returns the bytes of the files */
+/*
+ * Returns the bytes of the files; name is relative to the descriptor at, and ""
+ * is that one itself.
+ */
 
 static uint64_t
 bigcache_tool_doctor_dir_walk(bigcache_tool_doctor_dir_t *dir,
-    bigcache_tool_doctor_walk_t *walk, const char *name,
+    bigcache_tool_doctor_walk_t *walk, int at, const char *name,
     bigcache_plain_pt handler)
 {
-    char  full[PATH_MAX];
+    const char     *path;
+    bigcache_rc_t   rc;
 
     memset(walk, 0, sizeof(bigcache_tool_doctor_walk_t));
 
     walk->dir = dir;
     walk->name = name;
 
-    (void) snprintf(full, PATH_MAX, "%s/%s", dir->path, name);
+    path = *name ? name : ".";
 
-    if (bigcache_plain_each(AT_FDCWD, full, *name ? O_NOFOLLOW : 0, handler,
-                            walk)
-        != BIGCACHE_OK && errno != ENOENT)
-    {
+    rc = bigcache_plain_each(at, path, O_NOFOLLOW|O_NOATIME, handler, walk);
+
+    if (rc != BIGCACHE_OK && errno == EPERM) {
+
+        /* only the user of a directory and root may leave its times alone */
+
+        rc = bigcache_plain_each(at, path, O_NOFOLLOW, handler, walk);
+    }
+
+    if (rc != BIGCACHE_OK && errno != ENOENT) {
         dir->unread++;
     }
 
@@ -280,8 +308,8 @@ bigcache_tool_doctor_dir_top(void *data, int fd, const char *name)
         walk->index = 1;
 
     } else if (strcmp(name, BIGCACHE_LAYOUT_TRASH) == 0) {
-        dir->trash = bigcache_tool_doctor_dir_walk(dir, &trash, name,
-                                               bigcache_tool_doctor_dir_file);
+        dir->trash = bigcache_tool_doctor_dir_walk(dir, &trash, fd, name,
+                                              bigcache_tool_doctor_dir_trash);
 
     } else if (strcmp(name, BIGCACHE_LAYOUT_IMPORT) == 0) {
         dir->import = 1;
@@ -306,6 +334,52 @@ bigcache_tool_doctor_dir_top(void *data, int fd, const char *name)
                          || file == BIGCACHE_INDEX_FILE_LOG
                          || file == BIGCACHE_INDEX_FILE_TABLE);
         walk->foreign |= (file == BIGCACHE_INDEX_FILE_NONE);
+    }
+
+    return BIGCACHE_OK;
+}
+
+
+/* bigcache_dir_discard() renames directories into the trash */
+
+static bigcache_rc_t
+bigcache_tool_doctor_dir_trash(void *data, int fd, const char *name)
+{
+    bigcache_tool_doctor_walk_t *walk = data;
+
+    struct stat                  st;
+    bigcache_tool_doctor_walk_t  discarded;
+
+    if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1
+        || !S_ISDIR(st.st_mode))
+    {
+        return bigcache_tool_doctor_dir_file(data, fd, name);
+    }
+
+    if (bigcache_tool_doctor_dir_look(walk, fd, name, &st) == 0) {
+        walk->bytes += bigcache_tool_doctor_dir_walk(walk->dir, &discarded, fd,
+                                                     name,
+                                          bigcache_tool_doctor_dir_discarded);
+    }
+
+    return BIGCACHE_OK;
+}
+
+
+/* links are no finding here: bigcache_adopt() makes some in an import */
+
+static bigcache_rc_t
+bigcache_tool_doctor_dir_discarded(void *data, int fd, const char *name)
+{
+    bigcache_tool_doctor_walk_t *walk = data;
+
+    struct stat  st;
+
+    if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1) {
+        walk->dir->unread += (errno != ENOENT);
+
+    } else if (S_ISREG(st.st_mode)) {
+        walk->bytes += (uint64_t) st.st_size;
     }
 
     return BIGCACHE_OK;
@@ -389,26 +463,24 @@ bigcache_tool_doctor_dir_look(bigcache_tool_doctor_walk_t *walk, int fd,
         return -1;
     }
 
-    if (st->st_uid != dir->uid) {
+    /* "lost+found" is of root */
 
-        /* "lost+found" is of root */
-
-        if (strcmp(name, "lost+found") == 0 || dir->others++) {
-            return 0;
-        }
-
+    if (st->st_uid != dir->uid
+        && strcmp(name, "lost+found") != 0
+        && dir->others++ == 0)
+    {
         (void) snprintf(dir->other, sizeof(dir->other), "%.60s%s%.100s",
                         walk->name, *walk->name ? "/" : "", name);
     }
 
-    if (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode) || S_ISSOCK(st->st_mode)
-        || dir->links++)
+    if (!S_ISREG(st->st_mode)
+        && !S_ISDIR(st->st_mode)
+        && !S_ISSOCK(st->st_mode)
+        && dir->links++ == 0)
     {
-        return 0;
+        (void) snprintf(dir->link, sizeof(dir->link), "%.60s%s%.100s",
+                        walk->name, *walk->name ? "/" : "", name);
     }
-
-    (void) snprintf(dir->link, sizeof(dir->link), "%.60s%s%.100s", walk->name,
-                    *walk->name ? "/" : "", name);
 
     return 0;
 }
@@ -417,34 +489,21 @@ bigcache_tool_doctor_dir_look(bigcache_tool_doctor_walk_t *walk, int fd,
 /* tries reads, and looks at the format, by the segment that was begun last */
 
 static void
-bigcache_tool_doctor_dir_probe(bigcache_tool_doctor_dir_t *dir,
+bigcache_tool_doctor_dir_probe(bigcache_tool_doctor_dir_t *dir, int at,
     const char *newest)
 {
     int          fd;
-    char         name[PATH_MAX];
     u_char       header[BIGCACHE_SEGMENT_HEADER];
     struct stat  st;
 
-    (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_LAYOUT_PAGES "/%s",
-                    dir->path, newest);
-
-    if (*newest == '\0') {
-        (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_LAYOUT_LOCK, dir->path);
-    }
-
-    fd = open(name, O_RDONLY|O_NOFOLLOW|O_NONBLOCK|O_NOCTTY|O_CLOEXEC
-                    |O_NOATIME);
-
-    if (fd == -1 && errno == EPERM) {
-        fd = open(name, O_RDONLY|O_NOFOLLOW|O_NONBLOCK|O_NOCTTY|O_CLOEXEC);
-    }
+    fd = bigcache_tool_doctor_dir_open(at, newest);
 
     if (fd == -1) {
-        dir->unread++;
+        dir->unread += (errno != ENOENT);
         return;
     }
 
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size) {
+    if (fstat(fd, &st) == 0 && st.st_size) {
 
         dir->preadv2 = bigcache_probe_nowait(fd);
         dir->cachestat = bigcache_probe_cachestat(fd);
@@ -458,4 +517,39 @@ bigcache_tool_doctor_dir_probe(bigcache_tool_doctor_dir_t *dir,
     }
 
     (void) close(fd);
+}
+
+
+/*
+ * The segment, or the lock if there is none.  Neither "pages" nor the file may
+ * have become a link, a FIFO or a device since the walk.
+ */
+
+static int
+bigcache_tool_doctor_dir_open(int at, const char *newest)
+{
+    int  fd, parent, err;
+
+    parent = openat(at, *newest ? BIGCACHE_LAYOUT_PAGES : ".",
+                    O_PATH|O_DIRECTORY|O_NOFOLLOW|O_CLOEXEC);
+
+    if (parent == -1) {
+        return -1;
+    }
+
+    if (*newest == '\0') {
+        newest = BIGCACHE_LAYOUT_LOCK;
+    }
+
+    fd = bigcache_plain_open(parent, newest, O_RDONLY|O_NOATIME, 0, NULL);
+
+    if (fd == -1 && errno == EPERM) {
+        fd = bigcache_plain_open(parent, newest, O_RDONLY, 0, NULL);
+    }
+
+    err = errno;
+    (void) close(parent);
+    errno = err;
+
+    return fd;
 }

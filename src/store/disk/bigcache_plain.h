@@ -60,12 +60,12 @@ bigcache_rc_t bigcache_plain_files(const char *path, char *error);
 
 /*
  * Calls handler for each entry of the directory path, except "."  and "..".
- * The path is relative to the descriptor at, as for openat(); flags are 0 or
- * O_NOFOLLOW.  Returns BIGCACHE_OK, or what the handler returned.  Returns
- * BIGCACHE_UNAVAILABLE and errno if the directory could not be opened or read
- * to its end: its content is then unknown, and the caller must not take it for
- * an empty one.  errno is ENOENT only if there is no directory.  Handlers must
- * not return BIGCACHE_UNAVAILABLE.
+ * The path is relative to the descriptor at, as for openat(); flags are 0,
+ * O_NOFOLLOW or O_NOATIME.  Returns BIGCACHE_OK, or what the handler returned.
+ * Returns BIGCACHE_UNAVAILABLE and errno if the directory could not be opened
+ * or read to its end: its content is then unknown, and the caller must not take
+ * it for an empty one.  errno is ENOENT only if there is no directory.
+ * Handlers must not return BIGCACHE_UNAVAILABLE.
  */
 bigcache_rc_t bigcache_plain_each(int at, const char *path, int flags,
     bigcache_plain_pt handler, void *data);
