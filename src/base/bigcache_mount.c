@@ -93,6 +93,10 @@ bigcache_mount_line(const char *line, const char *end, const char *path,
         p = bigcache_mount_field(p, end, &fields[i], &lens[i]);
     } while (lens[i] && (lens[i] != 1 || *fields[i] != '-'));
 
+    if (lens[i] == 0) {
+        return -1;
+    }
+
     for ( /* void */ ; i < sizeof(lens) / sizeof(lens[0]); i++) {
         p = bigcache_mount_field(p, end, &fields[i], &lens[i]);
     }
@@ -133,16 +137,16 @@ bigcache_mount_line(const char *line, const char *end, const char *path,
 }
 
 
-/* returns what is behind the field; a field that is not there is empty */
+/*
+ * Returns what is behind the field and the blank that ends it.  A field that is
+ * not there is empty; so is that of a mount without a source, between two
+ * blanks.
+ */
 
 static const char *
 bigcache_mount_field(const char *p, const char *end, const char **field,
     size_t *len)
 {
-    while (p < end && *p == ' ') {
-        p++;
-    }
-
     *field = p;
 
     while (p < end && *p != ' ') {
@@ -151,7 +155,7 @@ bigcache_mount_field(const char *p, const char *end, const char **field,
 
     *len = (size_t) (p - *field);
 
-    return p;
+    return (p < end) ? p + 1 : p;
 }
 
 

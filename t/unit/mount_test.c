@@ -32,7 +32,8 @@ static const char  text[] =
     "30 27 8:17 / /var rw shared:2 master:1 - xfs /dev/sdb1 rw,attr2\n"
     "31 30 0:40 /volumes/a /var/lib/big\\040cache rw - btrfs /dev/sdc rw\n"
     "32 27 0:50 / /mnt rw - nfs4 server:/export\\134x rw,vers=4.2\n"
-    "33 32 0:51 / /mnt rw - tmpfs tmpfs rw,size=1024k";
+    "33 32 0:51 / /mnt rw - tmpfs tmpfs rw,size=1024k\n"
+    "34 27 0:52 / /empty rw,nodev shared:9 - tmpfs  rw,size=2048k";
 
 
 int
@@ -74,6 +75,11 @@ find(void)
 
     ok(bigcache_mount_find(text, "/mnt/x", &mount) == 0, "two at one place");
     is_str(mount.type, "tmpfs", "the last one hides the first");
+
+    ok(bigcache_mount_find(text, "/empty", &mount) == 0, "without a source");
+    is_str(mount.type, "tmpfs", "its type");
+    is_str(mount.source, "", "its source");
+    is_str(mount.options, "rw,nodev,rw,size=2048k", "its options");
 }
 
 
