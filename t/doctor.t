@@ -232,7 +232,7 @@ level($found, 'zone', 'warning', qr/95 entries, and room for 100/, 'fake');
 level($found, 'file_system', 'error', qr/^nfs4, /, 'fake');
 level($found, 'syncs', 'error', qr/3 times/, 'fake');
 level($found, 'sync', 'advice', qr/off/, 'fake');
-level($found, 'evictions', 'warning', qr/after 0\.0 hours/, 'fake');
+level($found, 'evictions', 'warning', qr/ was 0\.0 hours old;/, 'fake');
 level($found, 'refused', 'warning', qr/^5 of 5 requests/, 'fake');
 level($found, 'body_buffer', 'advice', qr/and 4 bodies/, 'fake');
 is $found->{hit_rate}{level}, 'ok', 'fake: the rest may be good';

@@ -29,6 +29,10 @@
 #define BIGCACHE_TOOL_DOCTOR_MB        (1024 * 1024.0)
 #define BIGCACHE_TOOL_DOCTOR_GB        (1024 * BIGCACHE_TOOL_DOCTOR_MB)
 
+/* so many times as much space is advised at most */
+
+#define BIGCACHE_TOOL_DOCTOR_TIMES     20
+
 /* bytes of a zone for a page, to know 95 % of them */
 
 #define BIGCACHE_TOOL_DOCTOR_ENTRY     42
@@ -322,7 +326,8 @@ bigcache_tool_doctor_running_clock(const void *facts,
 
     bigcache_tool_doctor_report_seen(finding, BIGCACHE_TOOL_DOCTOR_WARNING,
         "the clock of the server is %lld seconds %s the one here",
-        (long long) (skew < 0 ? -skew : skew), skew < 0 ? "behind" : "before");
+        (long long) (skew < 0 ? -skew : skew),
+        skew < 0 ? "behind" : "ahead of");
     bigcache_tool_doctor_report_advice(finding, "set the clocks of both "
         "machines by NTP, with chrony for example");
 }
@@ -406,7 +411,8 @@ bigcache_tool_doctor_running_evictions(const void *facts,
 {
     const bigcache_tool_doctor_server_t *server = facts;
 
-    double                        segments, pages, age;
+    char                          text[64];
+    double                        segments, pages, age, times;
     bigcache_tool_doctor_level_e  level;
 
     if (!bigcache_tool_doctor_server_metric(server, "evicted_segments_total",
@@ -423,11 +429,12 @@ bigcache_tool_doctor_running_evictions(const void *facts,
         return;
     }
 
-    /* nobody misses segments in which no page was alive */
+    /* nobody misses segments in which no page was alive; 0 is no age */
 
     if (pages == 0
         || !bigcache_tool_doctor_server_metric(server, "evicted_age_seconds",
-                                               NULL, &age))
+                                               NULL, &age)
+        || age < 1)
     {
         return;
     }
@@ -437,13 +444,22 @@ bigcache_tool_doctor_running_evictions(const void *facts,
               ? BIGCACHE_TOOL_DOCTOR_ADVICE : BIGCACHE_TOOL_DOCTOR_OK;
 
     bigcache_tool_doctor_report_seen(finding, level, "%.0f pages were removed "
-        "for the limits, the last ones after %.1f hours", pages, age / 3600);
+        "for the limits, the last ones with a segment that was %.1f hours old; "
+        "pages that compaction moved there may be older", pages, age / 3600);
+
+    times = 1 + 7 * BIGCACHE_TOOL_DOCTOR_DAY / age;
+
+    /* of a short time, a peak perhaps, it would be no more than a guess */
+
+    text[0] = '\0';
+
+    if (times <= BIGCACHE_TOOL_DOCTOR_TIMES) {
+        (void) snprintf(text, sizeof(text), ": %.0f times as much keeps pages "
+                        "for a week", times);
+    }
 
     bigcache_tool_doctor_report_advice(finding, "a larger \"max_size\" or a "
-        "smaller \"min_free\" of \"bigcache_path\", or a larger disk: %.0f "
-        "times as much keeps pages for a week",
-        (age < 1) ? 7 * BIGCACHE_TOOL_DOCTOR_DAY
-                  : 1 + 7 * BIGCACHE_TOOL_DOCTOR_DAY / age);
+        "smaller \"min_free\" of \"bigcache_path\", or a larger disk%s", text);
 }
 
 

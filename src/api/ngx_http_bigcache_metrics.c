@@ -402,8 +402,9 @@ ngx_http_bigcache_metrics_store(u_char *p, ngx_http_bigcache_ctx_t *ctx)
                                  "Live pages that were in them.",
                                  atomic_load(&shared->evicted_pages));
     p = ngx_http_bigcache_metric(p, "evicted_age_seconds", "gauge",
-                                 "Age of the segment that was evicted last: "
-                                 "its pages were not older.",
+                                 "Age of the segment that was evicted last; "
+                                 "pages that compaction moved there may be "
+                                 "older.",
                                  atomic_load(&shared->evicted_age));
 
     p = ngx_http_bigcache_metric(p, "syncs_total", "counter",

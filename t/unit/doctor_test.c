@@ -37,6 +37,8 @@ static void values(void);
 static void running(void);
 static void zones(void);
 static void limits(void);
+static void evictions(void);
+static void clocks(void);
 static void hostile(void);
 static void printed(void);
 static bigcache_tool_doctor_dir_t good(void);
@@ -77,6 +79,8 @@ main(void)
     running();
     zones();
     limits();
+    evictions();
+    clocks();
     hostile();
     printed();
 
@@ -238,13 +242,14 @@ stores(void)
     dir.others = 3;
     strcpy(dir.other, "index/CURRENT");
     is_int(dir_level(&dir, "files"), ERROR, "files of another user");
-    ok(strstr(finding->seen, "but 3 files are of others, \"index/CURRENT\" for"),
+    ok(strstr(finding->seen, "3 files are of others, \"index/CURRENT\" for"),
        "which");
     ok(strstr(finding->advice, "chown -R www-data: \"/var/lib/bigcache\""),
        "what to do");
     dir.others = 1;
     is_int(dir_level(&dir, "files"), ERROR, "one file of another user");
-    ok(strstr(finding->seen, "but \"index/CURRENT\" is of another"), "its name");
+    ok(strstr(finding->seen, "\"index/CURRENT\" is of another"),
+       "its name");
     dir.links = 2;
     strcpy(dir.link, "pages/x");
     is_int(dir_level(&dir, "files"), ERROR, "links");
@@ -600,8 +605,10 @@ running(void)
           "bigcache_misses_total 900\n" },
         { "evictions", OK, "", "bigcache_evicted_segments_total 0\n"
           "bigcache_evicted_pages_total 0\n" },
-        { "evictions", WARNING, "", "bigcache_evicted_segments_total 9\n"
+        { "evictions", SKIPPED, "", "bigcache_evicted_segments_total 9\n"
           "bigcache_evicted_pages_total 9\nbigcache_evicted_age_seconds 0\n" },
+        { "evictions", WARNING, "", "bigcache_evicted_segments_total 9\n"
+          "bigcache_evicted_pages_total 9\nbigcache_evicted_age_seconds 1\n" },
         { "evictions", ADVICE, "", "bigcache_evicted_segments_total 9\n"
           "bigcache_evicted_pages_total 9\n"
           "bigcache_evicted_age_seconds 90000\n" },
@@ -780,6 +787,59 @@ limits(void)
                     "bigcache_disk_free_bytes 2e11\n", "limits"), ADVICE,
            "neither, and a store that grew");
     is_int(level_of(none, "", "limits"), SKIPPED, "neither, and nothing more");
+}
+
+
+/* how much more is named only if that is not a guess */
+
+static void
+evictions(void)
+{
+    static const char  some[] = "bigcache_evicted_segments_total 9\n"
+                                "bigcache_evicted_pages_total 9\n"
+                                "bigcache_evicted_age_seconds ";
+
+    char  text[256];
+
+    (void) snprintf(text, sizeof(text), "%s60\n", some);
+    is_int(level_of("", text, "evictions"), WARNING, "after a minute");
+    ok(strstr(finding->seen, "was 0.0 hours old; pages that compaction moved "
+              "there may be older"), "its age");
+    ok(strstr(finding->advice, "times as much") == NULL, "is no measure");
+
+    (void) snprintf(text, sizeof(text), "%s100800\n", some);
+    is_int(level_of("", text, "evictions"), ADVICE, "after 28 hours");
+    ok(strstr(finding->advice, ": 7 times as much"), "how much more");
+}
+
+
+static void
+clocks(void)
+{
+    bigcache_str_t                 stat;
+    bigcache_tool_doctor_server_t  server;
+
+    stat = str("{\"stats\":{}}");
+    memset(&server, 0, sizeof(server));
+    memset(&report, 0, sizeof(report));
+
+    server.date = 1060;
+    server.now = 1000;
+
+    (void) bigcache_tool_doctor_server_stat(&server, &stat);
+    bigcache_tool_doctor_report_run(&report,
+                                    bigcache_tool_doctor_running_checks,
+                                    &server);
+    bigcache_tool_doctor_server_free(&server);
+
+    for (finding = report.findings; strcmp(finding->name, "clock") != 0;
+         finding++)
+    {
+        /* void */
+    }
+
+    is_int(finding->level, WARNING, "clocks that differ");
+    ok(strstr(finding->seen, " 60 seconds ahead of "), "by how much");
 }
 
 

@@ -142,7 +142,10 @@ bigcache_evict_index_size(bigcache_store_t *store)
 }
 
 
-/* the id of a segment is when it was begun: no page in it is older */
+/*
+ * The id of a segment is when it was begun; pages that compaction moved there
+ * may be older.
+ */
 
 static void
 bigcache_evict_age(bigcache_store_t *store, uint64_t id)
