@@ -159,7 +159,32 @@ for my $case ([ "$dir/none", qr/cannot open ".*": No such file/ ],
 }
 
 is((doctor('-H', "A: b\r\nC: d", url(7)))[0], 2, 'a field with a line break');
-is((doctor('-H', '@/none', url(7)))[0], 2, 'a file that is not there');
+
+$t->write_file('empty_field', '');
+$t->write_file('long', 'A: ' . 'x' x 4093 . "\n");
+$t->write_file('nul', "A: b\0c\n");
+
+my $no_field = qr/-H must be a field/;
+
+for my $case ([ 'A' => $no_field ], [ ': b' => $no_field ],
+    [ "\@$dir/empty_field" => $no_field ], [ "\@$dir/nul" => $no_field ],
+    [ '@/none' => qr{cannot open "/none" of -H: No such file} ],
+    [ "\@$dir" => qr/cannot read ".*" of -H: Is a directory/ ],
+    [ 'A: ' . 'x' x 4093 => qr/more than 4095 bytes/ ],
+    [ "\@$dir/long" => qr/more than 4095 bytes/ ])
+{
+    my ($field, $regex) = @$case;
+    my ($status, $out, $err) = doctor('-H', $field, url(7));
+    my $test = '-H ' . substr $field, 0, 60;
+
+    is "$status $out", '2 ', "$test: the status";
+    like $err, qr/^bigcache: .*$regex/, "$test: why";
+}
+
+like((doctor('-H', 'A: ' . 'x' x 4092, url(7)))[2], qr/cannot connect/,
+    'the longest field');
+like((doctor('-H', 'A: b', $dir))[2], qr/^bigcache: -H is .* is no URL$/,
+    'a field for a directory');
 
 my $head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
 my %answers = (

@@ -30,6 +30,8 @@ static void bigcache_tool_doctor_metrics(bigcache_tool_doctor_server_t *server,
     const bigcache_tool_doctor_url_t *url, const char *field,
     bigcache_tool_doctor_answer_t *answer);
 static int bigcache_tool_doctor_field(const char *option, char *field);
+static int bigcache_tool_doctor_field_read(const char *name, char *field,
+    size_t *len);
 
 
 int
@@ -37,9 +39,13 @@ bigcache_tool_doctor(bigcache_tool_t *tool)
 {
     char  field[BIGCACHE_TOOL_DOCTOR_FIELD];
 
+    if (tool->field && strstr(tool->path, "://") == NULL) {
+        return bigcache_tool_failed("-H is a field of requests to a server, "
+                                    "and \"%s\" is no URL", tool->path);
+    }
+
     if (tool->field && bigcache_tool_doctor_field(tool->field, field) == -1) {
-        return bigcache_tool_failed("-H must be a field of the request, "
-                                    "\"NAME: VALUE\", or @FILE that has one");
+        return BIGCACHE_TOOL_FAILED;
     }
 
     if (strstr(tool->path, "://")) {
@@ -204,42 +210,96 @@ bigcache_tool_doctor_metrics(bigcache_tool_doctor_server_t *server,
 
 /*
  * A secret in the arguments of a command is seen by all users of the machine,
- * so it may be in a file.  Returns -1 if it is no field.
+ * so it may be in a file.  Returns -1 if it is no field, and has said why.
  */
 
 static int
 bigcache_tool_doctor_field(const char *option, char *field)
 {
-    FILE    *file;
-    size_t   i, len;
+    size_t  i, len;
 
     if (*option == '@') {
 
-        file = fopen(option + 1, "re");
-
-        if (file == NULL) {
+        if (bigcache_tool_doctor_field_read(option + 1, field, &len) == -1) {
             return -1;
         }
 
-        if (fgets(field, BIGCACHE_TOOL_DOCTOR_FIELD, file) == NULL) {
-            *field = '\0';
-        }
-
-        (void) fclose(file);
-
-        field[strcspn(field, "\r\n")] = '\0';
-
     } else {
-        (void) snprintf(field, BIGCACHE_TOOL_DOCTOR_FIELD, "%s", option);
+        len = strlen(option);
+
+        if (len < BIGCACHE_TOOL_DOCTOR_FIELD) {
+            memcpy(field, option, len);
+        }
     }
 
-    len = strlen(field);
+    if (len >= BIGCACHE_TOOL_DOCTOR_FIELD) {
+        (void) bigcache_tool_failed("the field of -H has more than %d bytes",
+                                    BIGCACHE_TOOL_DOCTOR_FIELD - 1);
+        return -1;
+    }
+
+    field[len] = '\0';
 
     for (i = 0; i < len; i++) {
         if ((u_char) field[i] < ' ' && field[i] != '\t') {
-            return -1;
+            break;
         }
     }
 
-    return (strchr(field, ':') > field) ? 0 : -1;
+    if (i < len || strchr(field, ':') <= field) {
+        (void) bigcache_tool_failed("-H must be a field of the request, "
+                                    "\"NAME: VALUE\", or @FILE that has one");
+        return -1;
+    }
+
+    return 0;
+}
+
+
+/*
+ * Reads the first line of a file, without its end.  If it is too long, *len is
+ * the size of the field.
+ */
+
+static int
+bigcache_tool_doctor_field_read(const char *name, char *field, size_t *len)
+{
+    int    c, err;
+    FILE  *file;
+
+    file = fopen(name, "re");
+
+    if (file == NULL) {
+        (void) bigcache_tool_failed("cannot open \"%s\" of -H: %s", name,
+                                    strerror(errno));
+        return -1;
+    }
+
+    *len = 0;
+
+    while (*len < BIGCACHE_TOOL_DOCTOR_FIELD) {
+
+        c = getc(file);
+
+        if (c == EOF || c == '\n') {
+            break;
+        }
+
+        field[(*len)++] = (char) c;
+    }
+
+    err = ferror(file) ? errno : 0;
+    (void) fclose(file);
+
+    if (err) {
+        (void) bigcache_tool_failed("cannot read \"%s\" of -H: %s", name,
+                                    strerror(err));
+        return -1;
+    }
+
+    if (*len && *len < BIGCACHE_TOOL_DOCTOR_FIELD && field[*len - 1] == '\r') {
+        (*len)--;
+    }
+
+    return 0;
 }
