@@ -13,6 +13,7 @@ use File::Find;
 use IO::Socket::INET;
 use JSON::PP ();
 use POSIX qw(strftime);
+use Socket qw(SOL_SOCKET SO_LINGER);
 use Test::More;
 
 my $tool = $ENV{BIGCACHE_TOOL} || "$FindBin::Bin/../build/bigcache";
@@ -120,7 +121,7 @@ sub fake {
             last if $line =~ /^\r?\n/;
         }
 
-        my $text = ref $answer ? $answer->($path) : $answer;
+        my $text = ref $answer ? $answer->($path, $c) : $answer;
 
         defined $text ? print $c $text : push @open, $c;
     }
@@ -193,10 +194,14 @@ my %answers = (
     'half a header' => [ 'HTTP/1.1 200', qr/ends in its header/ ],
     'half a body' => [ "${head}Content-Length: 100\r\n\r\n{", qr/too early/ ],
     'a length too large' => [ "${head}Content-Length: 99999999999\r\n\r\n",
+        qr/is too large/ ],
+    'a length that is none' => [ "${head}Content-Length: -1\r\n\r\n",
         qr/makes no sense/ ],
     'an endless header' => [ 'HTTP/1.1 200 OK' . "\r\nX: y" x 20_000,
         qr/header of the answer is too large/ ],
-    'an endless body' => [ "$head\r\n" . ' ' x 9_000_000, qr/is too large/ ],
+    'an endless body' => [ "$head\r\n" . ' ' x 1_100_000, qr/is too large/ ],
+    'a connection that is reset' => [ "$head\r\n" . '{"stats":{}}',
+        qr/was lost before the answer had ended/ ],
     'chunks' => [ "${head}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         qr/in chunks/ ],
     'other JSON' => [ "$head\r\n[1,2,3]", qr/not what bigcache says/ ],
@@ -214,9 +219,14 @@ my %answers = (
 my @names = sort keys %answers;
 
 fake(5, sub {
-    my ($path) = @_;
+    my ($path, $c) = @_;
+    my $name = $path =~ m{^/(\d+)/} ? $names[$1] : return '';
 
-    return $path =~ m{^/(\d+)/} ? $answers{ $names[$1] }[0] : '';
+    # closed with no time to linger, it is reset
+
+    setsockopt $c, SOL_SOCKET, SO_LINGER, pack 'ii', 1, 0 if $name =~ /reset/;
+
+    return $answers{$name}[0];
 });
 
 for my $i (0 .. $#names) {

@@ -145,7 +145,8 @@ bigcache_tool_doctor_stat(bigcache_tool_doctor_server_t *server,
     bigcache_str_t                  location;
     bigcache_tool_doctor_answer_t   answer;
 
-    if (bigcache_tool_doctor_http_get(url, "/stat", field, &answer, error)
+    if (bigcache_tool_doctor_http_get(url, "/stat", field,
+                                      BIGCACHE_TOOL_DOCTOR_STAT, &answer, error)
         == -1)
     {
         (void) bigcache_tool_failed("http://%s%s/stat: %s", url->name,
@@ -195,7 +196,9 @@ bigcache_tool_doctor_metrics(bigcache_tool_doctor_server_t *server,
 {
     char  error[BIGCACHE_TOOL_DOCTOR_TEXT];
 
-    if (bigcache_tool_doctor_http_get(url, "/metrics", field, answer, error)
+    if (bigcache_tool_doctor_http_get(url, "/metrics", field,
+                                      BIGCACHE_TOOL_DOCTOR_METRICS, answer,
+                                      error)
         == -1)
     {
         answer->memory = NULL;

@@ -31,7 +31,8 @@ static int bigcache_tool_doctor_answer_length(const bigcache_str_t *value,
 
 int
 bigcache_tool_doctor_answer(bigcache_tool_doctor_answer_t *answer,
-    const u_char *data, size_t len, int end, int64_t now, const char **error)
+    const u_char *data, size_t len, size_t most, int end, int64_t now,
+    const char **error)
 {
     size_t          head;
     uint64_t        length;
@@ -85,7 +86,7 @@ bigcache_tool_doctor_answer(bigcache_tool_doctor_answer_t *answer,
     answer->body.data = data + head;
     answer->body.len = len - head;
 
-    if (answer->body.len > BIGCACHE_TOOL_DOCTOR_ANSWER) {
+    if (answer->body.len > most) {
         *error = "the answer is too large";
         return -1;
     }
@@ -96,10 +97,13 @@ bigcache_tool_doctor_answer(bigcache_tool_doctor_answer_t *answer,
         return end ? 0 : 1;
     }
 
-    if (bigcache_tool_doctor_answer_length(&value, &length) == -1
-        || length > BIGCACHE_TOOL_DOCTOR_ANSWER)
-    {
+    if (bigcache_tool_doctor_answer_length(&value, &length) == -1) {
         *error = "the length of the answer makes no sense";
+        return -1;
+    }
+
+    if (length > most) {
+        *error = "the answer is too large";
         return -1;
     }
 

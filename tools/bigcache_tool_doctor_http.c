@@ -37,7 +37,7 @@ static int bigcache_tool_doctor_http_try(const struct addrinfo *address,
 static int bigcache_tool_doctor_http_send(int fd, const char *data, size_t len,
     int64_t until);
 static int bigcache_tool_doctor_http_receive(int fd, int64_t until,
-    bigcache_tool_doctor_answer_t *answer, const char **error);
+    size_t most, bigcache_tool_doctor_answer_t *answer, const char **error);
 static int bigcache_tool_doctor_http_wait(int fd, short events, int64_t until);
 
 
@@ -157,8 +157,8 @@ bigcache_tool_doctor_http_authority(bigcache_tool_doctor_url_t *url,
 
 int
 bigcache_tool_doctor_http_get(const bigcache_tool_doctor_url_t *url,
-    const char *path, const char *field, bigcache_tool_doctor_answer_t *answer,
-    char *error)
+    const char *path, const char *field, size_t most,
+    bigcache_tool_doctor_answer_t *answer, char *error)
 {
     int          fd, n, rc;
     char         request[BIGCACHE_TOOL_DOCTOR_REQUEST];
@@ -191,7 +191,7 @@ bigcache_tool_doctor_http_get(const bigcache_tool_doctor_url_t *url,
     rc = bigcache_tool_doctor_http_send(fd, request, (size_t) n, until);
 
     if (rc == 0) {
-        rc = bigcache_tool_doctor_http_receive(fd, until, answer, &why);
+        rc = bigcache_tool_doctor_http_receive(fd, until, most, answer, &why);
     }
 
     (void) close(fd);
@@ -322,7 +322,7 @@ bigcache_tool_doctor_http_send(int fd, const char *data, size_t len,
 
 
 static int
-bigcache_tool_doctor_http_receive(int fd, int64_t until,
+bigcache_tool_doctor_http_receive(int fd, int64_t until, size_t most,
     bigcache_tool_doctor_answer_t *answer, const char **error)
 {
     int       rc;
@@ -365,9 +365,16 @@ bigcache_tool_doctor_http_receive(int fd, int64_t until,
             continue;
         }
 
-        len += (n > 0) ? (size_t) n : 0;
+        /* an answer whose length is known has ended before */
 
-        rc = bigcache_tool_doctor_answer(answer, memory, len, n <= 0,
+        if (n == -1) {
+            *error = "the connection was lost before the answer had ended";
+            break;
+        }
+
+        len += (size_t) n;
+
+        rc = bigcache_tool_doctor_answer(answer, memory, len, most, n == 0,
                                          bigcache_time_now() / 1000, error);
 
         if (rc == 0) {

@@ -197,9 +197,13 @@ extern const bigcache_tool_doctor_check_t  bigcache_tool_doctor_store_checks[];
 
 /* -- a server */
 
-#define BIGCACHE_TOOL_DOCTOR_HOST    256
-#define BIGCACHE_TOOL_DOCTOR_URL     1024
-#define BIGCACHE_TOOL_DOCTOR_ANSWER  (8 * 1024 * 1024)
+#define BIGCACHE_TOOL_DOCTOR_HOST     256
+#define BIGCACHE_TOOL_DOCTOR_URL      1024
+
+/* bytes of an answer; JSON takes some forty times as much in memory */
+
+#define BIGCACHE_TOOL_DOCTOR_STAT     (1024 * 1024)
+#define BIGCACHE_TOOL_DOCTOR_METRICS  (8 * 1024 * 1024)
 
 /* of the address of a server: host[:port][/base] */
 
@@ -222,12 +226,13 @@ typedef struct {
 } bigcache_tool_doctor_answer_t;
 
 /*
- * Takes len bytes of an answer apart; end is 1 if the connection has ended, and
- * now is the time in seconds.  Returns 0; 1 if more bytes are needed; or -1 and
- * the reason, static.  Pure.
+ * Takes len bytes of an answer apart, the body of which has so many bytes at
+ * most; end is 1 if the connection has ended, and now is the time in seconds.
+ * Returns 0; 1 if more bytes are needed; or -1 and the reason, static.  Pure.
  */
 int bigcache_tool_doctor_answer(bigcache_tool_doctor_answer_t *answer,
-    const u_char *data, size_t len, int end, int64_t now, const char **error);
+    const u_char *data, size_t len, size_t most, int end, int64_t now,
+    const char **error);
 
 /* returns 0, or -1 and the reason, static; pure */
 
@@ -236,12 +241,13 @@ int bigcache_tool_doctor_http_url(bigcache_tool_doctor_url_t *url,
 
 /*
  * Gets url + path, with a field of the request or NULL, in some seconds at
- * most.  Returns 0, and the caller must free answer->memory; or -1 and the
- * reason, of BIGCACHE_TOOL_DOCTOR_TEXT bytes.
+ * most, and a body of so many bytes at most.  Returns 0, and the caller must
+ * free answer->memory; or -1 and the reason, of BIGCACHE_TOOL_DOCTOR_TEXT
+ * bytes.
  */
 int bigcache_tool_doctor_http_get(const bigcache_tool_doctor_url_t *url,
-    const char *path, const char *field, bigcache_tool_doctor_answer_t *answer,
-    char *error);
+    const char *path, const char *field, size_t most,
+    bigcache_tool_doctor_answer_t *answer, char *error);
 
 /* the answers of a server, of which texts may be missing or of any kind */
 

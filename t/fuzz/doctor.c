@@ -57,7 +57,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         error = NULL;
 
-        if (bigcache_tool_doctor_answer(&answer, answer_text, len, 1, 0, &error)
+        if (bigcache_tool_doctor_answer(&answer, answer_text, len, len, 1, 0,
+                                        &error)
             == 0)
         {
             judge(&answer, metrics, size - len);

@@ -454,6 +454,17 @@ answers(void)
                  &error), -1, "a length below 0");
     is_int(parse("HTTP/1.1 200 x\r\nContent-Length: 99999999999999999999\r\n"
                  "\r\n", 0, &answer, &error), -1, "a length too large");
+    ok(strstr(error, "makes no sense"), "is said");
+    is_int(parse("HTTP/1.1 200 x\r\nContent-Length: 65\r\n\r\n", 0, &answer,
+                 &error), -1, "a length over the limit");
+    ok(strstr(error, "is too large"), "is said");
+    is_int(parse("HTTP/1.1 200 x\r\n\r\n0123456789abcdef0123456789abcdef"
+                 "0123456789abcdef0123456789abcdefX", 0, &answer, &error), -1,
+           "a body over the limit");
+    ok(strstr(error, "is too large"), "is said");
+    is_int(parse("HTTP/1.1 200 x\r\n\r\n0123456789abcdef0123456789abcdef"
+                 "0123456789abcdef0123456789abcdef", 1, &answer, &error), 0,
+           "a body at the limit");
     is_int(parse("HTTP/1.1 200 x\r\nContent-Length:\r\n\r\n", 0, &answer,
                  &error), -1, "a length that is empty");
     is_int(parse("HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n", 0,
@@ -489,7 +500,7 @@ cut(const char *text)
 
         memcpy(copy, text, i);
 
-        rc = bigcache_tool_doctor_answer(&answer, copy, i, 0, 0, &error);
+        rc = bigcache_tool_doctor_answer(&answer, copy, i, 64, 0, 0, &error);
         wrong += (rc != (i < len - 9 ? 1 : 0));
 
         free(copy);
@@ -502,7 +513,8 @@ cut(const char *text)
 
     if (copy) {
         memset(copy, 'x', len);
-        ok(bigcache_tool_doctor_answer(&answer, copy, len, 0, 0, &error) == -1,
+        ok(bigcache_tool_doctor_answer(&answer, copy, len, 64, 0, 0, &error)
+           == -1,
            "a header without an end");
         free(copy);
     }
@@ -1078,7 +1090,7 @@ parse(const char *text, int end, bigcache_tool_doctor_answer_t *answer,
     *error = "";
 
     return bigcache_tool_doctor_answer(answer, (const u_char *) text,
-                                       strlen(text), end, 0, error);
+                                       strlen(text), 64, end, 0, error);
 }
 
 
