@@ -12,8 +12,16 @@
 
 #define _GNU_SOURCE
 
+#include <netdb.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 
 #include "bigcache_release.h"
 #include "bigcache_tool_doctor_parts.h"
@@ -40,6 +48,10 @@ static void limits(void);
 static void evictions(void);
 static void clocks(void);
 static void hostile(void);
+static void addresses(void);
+static int silent(struct sockaddr_in *address, int fds[3]);
+static pid_t answering(struct sockaddr_in *address);
+static int listening(struct sockaddr_in *address, int backlog);
 static void printed(void);
 static bigcache_tool_doctor_dir_t good(void);
 static bigcache_tool_doctor_level_e dir_level(
@@ -82,6 +94,7 @@ main(void)
     evictions();
     clocks();
     hostile();
+    addresses();
     printed();
 
     return done_testing();
@@ -909,6 +922,154 @@ hostile(void)
 
         bigcache_tool_doctor_server_free(&server);
     }
+}
+
+
+/* a name with two addresses, of which one is silent, and one answers */
+
+static struct sockaddr_in  hosts[2];
+
+
+int
+getaddrinfo(const char *name, const char *service,
+    const struct addrinfo *hints, struct addrinfo **list)
+{
+    int                     i;
+    static struct addrinfo  infos[2];
+
+    (void) name;
+    (void) service;
+    (void) hints;
+
+    memset(infos, 0, sizeof(infos));
+
+    for (i = 0; i < 2; i++) {
+        infos[i].ai_family = AF_INET;
+        infos[i].ai_socktype = SOCK_STREAM;
+        infos[i].ai_addr = (struct sockaddr *) &hosts[i];
+        infos[i].ai_addrlen = sizeof(hosts[i]);
+    }
+
+    infos[0].ai_next = &infos[1];
+    *list = infos;
+
+    return 0;
+}
+
+
+void
+freeaddrinfo(struct addrinfo *list)
+{
+    (void) list;
+}
+
+
+static void
+addresses(void)
+{
+    int                             i, fds[3];
+    char                            error[BIGCACHE_TOOL_DOCTOR_TEXT];
+    pid_t                           pid;
+    const char                     *why;
+    bigcache_tool_doctor_url_t      url;
+    bigcache_tool_doctor_answer_t   answer;
+
+    pid = answering(&hosts[1]);
+
+    if (silent(&hosts[0], fds) == -1) {
+        skip("a full queue of connections is not silent here");
+
+    } else {
+        (void) bigcache_tool_doctor_http_url(&url, "http://two", &why);
+
+        error[0] = '\0';
+        is_int(bigcache_tool_doctor_http_get(&url, "/stat", NULL, 64, &answer,
+                                             error), 0,
+               "a silent address leaves time for another one: %s", error);
+        is_mem(answer.body.data, answer.memory ? answer.body.len : 0, "{}", 2,
+               "which answers");
+        free(answer.memory);
+    }
+
+    for (i = 0; i < 3; i++) {
+        (void) close(fds[i]);
+    }
+
+    (void) kill(pid, SIGKILL);
+    (void) waitpid(pid, NULL, 0);
+}
+
+
+/* a connection fills the queue of the socket: others get no answer, or -1 */
+
+static int
+silent(struct sockaddr_in *address, int fds[3])
+{
+    int            i;
+    struct pollfd  pfd;
+
+    fds[0] = listening(address, 0);
+
+    for (i = 1; i < 3; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM|SOCK_NONBLOCK, 0);
+        (void) connect(fds[i], (struct sockaddr *) address, sizeof(*address));
+    }
+
+    pfd.fd = fds[2];
+    pfd.events = POLLOUT;
+
+    return (poll(&pfd, 1, 100) == 0) ? 0 : -1;
+}
+
+
+static pid_t
+answering(struct sockaddr_in *address)
+{
+    int    fd, connection;
+    char   request[4096];
+    pid_t  pid;
+
+    static const char  text[] = "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n"
+                                "{}";
+
+    fd = listening(address, 5);
+    pid = fork();
+
+    if (pid == 0) {
+        connection = accept(fd, NULL, NULL);
+        _exit(read(connection, request, sizeof(request)) <= 0
+              || write(connection, text, sizeof(text) - 1) == -1);
+    }
+
+    (void) close(fd);
+
+    return pid;
+}
+
+
+static int
+listening(struct sockaddr_in *address, int backlog)
+{
+    int        fd;
+    socklen_t  len;
+
+    memset(address, 0, sizeof(*address));
+    address->sin_family = AF_INET;
+    address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+
+    len = sizeof(*address);
+    fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    if (fd == -1
+        || bind(fd, (struct sockaddr *) address, len) == -1
+        || listen(fd, backlog) == -1
+        || getsockname(fd, (struct sockaddr *) address, &len) == -1)
+    {
+        perror("listen()");
+        exit(1);
+    }
+
+    return fd;
 }
 
 
