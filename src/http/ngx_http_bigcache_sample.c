@@ -73,6 +73,7 @@ ngx_http_bigcache_sample_stop(ngx_http_bigcache_zone_t *zone)
 static void
 ngx_http_bigcache_sample_handler(ngx_event_t *ev)
 {
+    uint32_t                   pid;
     bigcache_history_t        *history;
     bigcache_history_state_t   state;
     ngx_http_bigcache_zone_t  *zone;
@@ -86,7 +87,15 @@ ngx_http_bigcache_sample_handler(ngx_event_t *ev)
 
     if (bigcache_history_due(history, bigcache_time_now())) {
         ngx_http_bigcache_sample_state(zone->shm, &state);
-        bigcache_history_take(history, &state);
+        pid = bigcache_history_take(history, &state);
+
+        if (pid) {
+            ngx_log_error(NGX_LOG_WARN, ev->log, 0,
+                          "bigcache zone \"%V\": process %P has stopped "
+                          "inside the history, which has a gap until that "
+                          "process goes on or ends",
+                          &zone->name, (ngx_pid_t) pid);
+        }
     }
 
     ngx_add_timer(ev, bigcache_history_wait(bigcache_time_now())

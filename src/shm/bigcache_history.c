@@ -17,6 +17,14 @@
 #define BIGCACHE_HISTORY_PATIENCE  2
 
 /*
+ * Slots without a sample since another process has the lock, after which it
+ * is believed to keep it: it is stopped, or was killed and another one has its
+ * pid.
+ */
+
+#define BIGCACHE_HISTORY_FAILURES  6
+
+/*
  * A packed value: 11 bits of a number below 2048 and an exponent 0, or what
  * follows its first bit, and by how much it is shifted, and 1.
  */
@@ -37,6 +45,8 @@
 #define BIGCACHE_HISTORY_DIGITS    21
 
 
+static int bigcache_history_lock(bigcache_history_t *history);
+static int bigcache_history_failed(bigcache_history_t *history, uint32_t slot);
 static bigcache_history_sample_t *bigcache_history_sample(
     bigcache_history_t *history, unsigned series, uint32_t slot);
 static uint32_t bigcache_history_slot(unsigned series, int64_t wall);
@@ -133,7 +143,7 @@ bigcache_history_due(const bigcache_history_t *history, int64_t wall)
 }
 
 
-void
+uint32_t
 bigcache_history_take(bigcache_history_t *history,
     const bigcache_history_state_t *state)
 {
@@ -144,17 +154,58 @@ bigcache_history_take(bigcache_history_t *history,
      * half written has no slot.
      */
 
-    if (bigcache_pidlock(&history->lock, BIGCACHE_HISTORY_PATIENCE)
-        == BIGCACHE_PIDLOCK_BUSY)
-    {
-        return;
+    if (!bigcache_history_lock(history)) {
+        return bigcache_history_failed(history,
+                                       bigcache_history_slot(0, state->wall))
+               ? atomic_load(&history->lock) : 0;
     }
 
     for (i = 0; i < BIGCACHE_HISTORY_SERIES; i++) {
         bigcache_history_step(history, i, state);
     }
 
+    atomic_store(&history->failures, 0);
     bigcache_pidlock_unlock(&history->lock);
+
+    return 0;
+}
+
+
+/*
+ * Returns 1 if it has the lock, or 0.  All workers come at the same moment:
+ * they do not spend time on a process that does not give it back.
+ */
+
+static int
+bigcache_history_lock(bigcache_history_t *history)
+{
+    uint32_t  holder;
+
+    if (atomic_load(&history->failures) >= BIGCACHE_HISTORY_FAILURES) {
+
+        holder = atomic_load(&history->lock);
+
+        if (holder && !bigcache_pidlock_dead(holder)) {
+            return 0;
+        }
+    }
+
+    return bigcache_pidlock(&history->lock, BIGCACHE_HISTORY_PATIENCE)
+           != BIGCACHE_PIDLOCK_BUSY;
+}
+
+
+/* counts a slot once, whoever comes; returns 1 if now there are too many */
+
+static int
+bigcache_history_failed(bigcache_history_t *history, uint32_t slot)
+{
+    if (atomic_exchange(&history->failed, slot) == slot) {
+        return 0;
+    }
+
+    return atomic_fetch_add(&history->failures, 1) + 1
+           == BIGCACHE_HISTORY_FAILURES;
 }
 
 

@@ -24,7 +24,10 @@
  *
  * The module owns the memory.  Any process may take a sample; the first one
  * after the end of a slot does.  They need a lock for it, which others can take
- * when its process was killed.  Readers need none.  Any thread.
+ * when its process was killed.  If a process is stopped while it has the lock,
+ * or was killed and another one has got its pid since, no sample is taken until
+ * that one has gone on or ended, or nginx is restarted: a gap, which is logged.
+ * Readers need no lock.  Any thread.
  */
 
 
@@ -102,6 +105,9 @@ typedef struct {
 
 typedef struct {
     bigcache_pidlock_t          lock;
+    _Atomic uint32_t            failed;      /* the last slot in which another
+                                                process had the lock */
+    _Atomic uint32_t            failures;    /* such slots in a row */
     bigcache_history_base_t     bases[BIGCACHE_HISTORY_SERIES];
     bigcache_history_sample_t   hour[BIGCACHE_HISTORY_HOUR];
     bigcache_history_sample_t   day[BIGCACHE_HISTORY_DAY];
@@ -143,9 +149,10 @@ int bigcache_history_due(const bigcache_history_t *history, int64_t wall);
 
 /*
  * Takes the samples that are due.  Does nothing if another process is about to,
- * or was stopped in it.
+ * or was stopped in it.  Returns 0; or, once, if that has been so for a minute,
+ * the pid that has the lock.
  */
-void bigcache_history_take(bigcache_history_t *history,
+uint32_t bigcache_history_take(bigcache_history_t *history,
     const bigcache_history_state_t *state);
 
 /* empties a view of a series, and has it end with the last whole slot */

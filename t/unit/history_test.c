@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bigcache_history.h"
@@ -51,6 +52,7 @@ static void test_text(void);
 static void test_add(void);
 static void test_killed(void);
 static void test_stopped(void);
+static void test_stuck(void);
 static void test_threads(void);
 static void test_processes(void);
 static void begin(int64_t at);
@@ -86,6 +88,7 @@ main(void)
     test_add();
     test_killed();
     test_stopped();
+    test_stuck();
     test_threads();
     test_processes();
 
@@ -672,6 +675,74 @@ test_stopped(void)
 
     (void) kill(pid, SIGKILL);
     (void) waitpid(pid, NULL, 0);
+}
+
+
+/* a process was killed with the lock, and another one has its pid */
+
+static void
+test_stuck(void)
+{
+    int       told, other;
+    pid_t     pid;
+    clock_t   used;
+    uint32_t  got;
+    unsigned  i, n;
+
+    begin(BEGIN);
+    slot(1);
+
+    pid = fork();
+
+    if (pid == 0) {
+        (void) pause();
+        _exit(0);
+    }
+
+    atomic_store(&history->lock, (uint32_t) pid);
+    told = 0;
+    other = 0;
+
+    for (n = 1; n <= 20; n++) {
+        pass(10000);
+
+        /* of several workers */
+
+        for (i = 0; i < 3; i++) {
+            got = bigcache_history_take(history, &state);
+
+            told += (got != 0);
+            other += (got && (n != 6 || got != (uint32_t) pid));
+        }
+    }
+
+    is_int(told, 1, "a process that keeps the lock is told of once");
+    is_int(other, 0, "after a minute");
+
+    used = clock();
+
+    for (i = 0; i < 1000; i++) {
+        (void) bigcache_history_take(history, &state);
+    }
+
+    /* 1000 times the patience would be two seconds */
+
+    ok(clock() - used < CLOCKS_PER_SEC / 2, "and not waited for any more");
+
+    (void) kill(pid, SIGKILL);
+    (void) waitpid(pid, NULL, 0);
+
+    slot(2);
+    slot(3);
+    is_int(known(0, BIGCACHE_HISTORY_REQUESTS, 1), 3,
+           "when it ends, the next one takes it");
+
+    /* that is over: it takes another minute */
+
+    atomic_store(&history->lock, (uint32_t) getpid());
+    pass(10000);
+    is_int(bigcache_history_take(history, &state), 0, "a count from the start");
+    atomic_store(&history->lock, 0);
 }
 
 
