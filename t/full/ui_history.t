@@ -26,7 +26,9 @@ my $pages = slurp("$web/locations.conf");
 my $t = Bigcache::Test->new;
 
 # 0: as it is; 1: says what the test wrote of the time before; 2: a small zone;
-# 3: a server of an older version; 4: one that does not let everybody in
+# 3: a server of an older version; 4: one that does not let everybody in; 5 and 6:
+# an application answers; 7: closes the connection; 8: fails as long as "down" is
+# there
 
 $t->conf(http => 'bigcache_path %%DIR%%/small zone=small:64k;', server => $pages,
     servers => join '', map { "
@@ -40,11 +42,32 @@ $t->conf(http => 'bigcache_path %%DIR%%/small zone=small:64k;', server => $pages
         [2, 'small', 'bigcache small;'],
         [3, 'main', q(default_type application/json;
             return 404 '{"detail":"Not Found"}';)],
-        [4, 'main', 'deny all;'])->start;
+        [4, 'main', 'deny all;'],
+        [5, 'main', q(default_type text/html; return 200 '<html></html>';)],
+        [6, 'main', q(default_type application/json; return 200 '{}';)],
+        [7, 'main', 'return 444;'],
+        [8, 'main', 'if (-f %%DIR%%/down) { return 503; } bigcache main;'])->start;
 
 my $b = Bigcache::Test::Browser->new($t);
 
 sub page { 'http://127.0.0.1:' . $t->port($_[0]) . '/ui' }
+
+# time passes fast: each look of the page finds that 15 seconds have gone by
+
+sub hurry {
+    $b->js('let by = 0;
+        const day = Date.now, mono = performance.now.bind(performance);
+        const ask = fetch, wait = setTimeout;
+        Date.now = () => day() + by;
+        performance.now = () => mono() + by;
+        setTimeout = (what, ms) => wait(what, ms / 10);
+        window.looks = window.asked = 0;
+        fetch = (what, how) => {
+            if (/\/stat$/.test(what)) { by += 15000; window.looks++ }
+            window.asked += /history/.test(what);
+            return ask(what, how);
+        }');
+}
 
 sub visible { $b->js('return document.querySelector(arguments[0])
     .checkVisibility()', $_[0]) }
@@ -202,9 +225,14 @@ ok $b->js('return [...document.querySelectorAll("#plots path")].every(p =>
 
 # -- servers that know nothing of the time before
 
+$t->write_file('down', '');
+
 for ([2, qr/^The last hour and day are not shown: no history is kept in a zone/],
     [3, qr/^The last hour and day are not shown: Not Found\.$/],
-    [4, qr{^The last hour and day are not shown: /stat/history answered 403\.$}])
+    [4, qr{^The last hour and day are not shown: /stat/history answered 403\.$}],
+    (map { [$_, qr{^The last hour .* shown: /stat/history gave no history\.$}] }
+        5, 6, 7),
+    [8, qr{^The last hour and day are not shown: Service Unavailable\.$}])
 {
     my ($n, $says) = @$_;
 
@@ -218,6 +246,24 @@ for ([2, qr/^The last hour and day are not shown: no history is kept in a zone/]
         'and shows the last minutes';
     is_deeply [ grep { !m{/stat/history - Failed to load} } $b->console ], [],
         'nothing else on the console';
+}
+
+# one that failed is asked again, each minute; one that says no is not
+
+hurry;
+ok $b->wait('return window.looks > 5'), 'more than a minute goes by';
+ok $b->js('return asked > 0 && 3 * asked <= looks'), 'it is asked again';
+unlink $t->dir . '/down';
+ok $b->wait('return document.querySelector("#spans").checkVisibility()'),
+    'when it answers, there is a choice';
+ok !visible('#past-said'), 'and nothing to say';
+
+for my $n (3, 4) {
+    $b->go(page($n));
+    $b->says('#past-said', qr/\w/);
+    hurry;
+    ok $b->wait('return window.looks > 5'), "server $n: a minute goes by";
+    is $b->js('return window.asked'), 0, 'it is not asked again';
 }
 
 # -- wherever it is read
