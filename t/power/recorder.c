@@ -558,6 +558,12 @@ inside(int fd, struct stat *st, char *name)
 
     full[n] = '\0';
 
+    /* the kernel's name of one that O_TMPFILE has made: no cut leaves it */
+
+    if (st->st_nlink == 0 && strstr(full, "/#")) {
+        return 0;
+    }
+
     return within(full, name);
 }
 
