@@ -346,6 +346,12 @@ sub start {
     $self->wait_for(sub { !$self->running || $self->_listens })
         or die "nginx does not listen\n" . $self->error_log;
 
+    # the kernel takes connections before there is a worker
+
+    $self->read_file('nginx.conf') =~ /\bmaster_process off;/
+        || $self->wait_for(sub { !$self->running || $self->worker_pids })
+        || die "nginx has no worker\n" . $self->error_log;
+
     return $self if $self->running;
 
     # the output of nginx is shown here, and must not fail the test again
