@@ -178,14 +178,21 @@ serve() {
     exit $status
 }
 
-# greet URL API DIRECTORY
+# greet URL API DIRECTORY: by one write, so that a reader has all or nothing
 greet() {
-    echo "bigcache serves $1 from $3"
-    [ -z "$shards" ] ||
-        echo "the keys are spread over $shards servers, at the ports" \
-            "$((port + 1)) to $((port + shards))"
-    [ -z "$upstream" ] ||
-        echo "the pages are those of $app_scheme://$app_host:$app_port/," \
-            "up to $max_size of them are kept"
-    echo "a page to look at it is ${2}ui, its API is at ${2}docs"
+    local text="bigcache serves $1 from $3"
+
+    [ -z "$shards" ] || text+="
+the keys are spread over $shards servers, at the ports \
+$((port + 1)) to $((port + shards))"
+    [ -z "$upstream" ] || text+="
+the pages are those of $app_scheme://$app_host:$app_port/, \
+up to $max_size of them are kept"
+
+    # a shell writes each line by itself
+
+    cat <<END
+$text
+a page to look at it is ${2}ui, its API is at ${2}docs
+END
 }
