@@ -8,7 +8,11 @@
 #
 #     ./build.sh bench disk
 #
-# Takes some 4 minutes.
+# The kernel keeps to the limits by letting requests through in bursts, ten times
+# a second, which is hard on the 99th percentile; so that is measured again with
+# the same number of reads from the disk without limits.
+#
+# Takes some 6 minutes.
 #
 # The device is a loop device with a file system of its own, throttled by cgroup;
 # whether the limits hold is measured first.  It needs root, and says so and ends
@@ -175,7 +179,36 @@ END
     wait "$all"
     stop_nginx
 
-    paste "$dir/all" "$dir/most" "$dir/quiet" "$dir/during" >> "$dir/tsv.$1"
+    evenly "$1"
+
+    paste "$dir/all" "$dir/most" "$dir/quiet" "$dir/during" "$dir/evenly" \
+        >> "$dir/tsv.$1"
+}
+
+# evenly SERVER: the page in memory, while clients ask for as many others as
+# before, but the disk has no limit, and so the reads come one by one
+evenly() {
+    local others limit="$THROTTLE"
+
+    echo "delay = function() return 32000 / $(cat "$dir/all") end" \
+        >> "$dir/get.lua"
+
+    sync
+    echo 3 > /proc/sys/vm/drop_caches
+    THROTTLE="${limit%% *} 100000000000 10000000"
+    MEMORY=$memory BEFORE="worker_rlimit_nofile $(ulimit -H -n);" \
+        start_nginx "$disk/data" "$locations"
+    THROTTLE=$limit
+    wait_for /stat/count
+    wait_for "$(path "$1")/7"
+
+    (load $((seconds * 2 + 2)) 32 --timeout 10s -s "$dir/get.lua" "$base" \
+        > "$dir/others") &
+    others=$!
+    sleep "$seconds"
+    hot "$1" "$rate" > "$dir/evenly"
+    wait "$others"
+    stop_nginx
 }
 
 for _ in $(seq "$rounds"); do
@@ -191,8 +224,9 @@ of() {
     median "$dir/column"
 }
 
-# columns of dir/tsv: of all pages; of the most; quiet; during
-all=1 most=3 quiet=13 p50=19 p99=20 p999=21
+# columns of dir/tsv: of all pages; of the most; quiet; during;
+# evenly
+all=1 most=3 quiet=13 p50=19 p99=20 p999=21 even=27
 
 {
     heading
@@ -202,17 +236,19 @@ all=1 most=3 quiet=13 p50=19 p99=20 p999=21
         "measured by direct reads"
     echo "# $rounds rounds of $seconds s, medians; milliseconds of a page in" \
         "memory, at $rate/s"
+    echo "# evenly: as many other pages, of the disk without limits"
     echo
-    printf '%-10s %10s %14s %10s %10s %10s %10s\n' server 'all, /s' \
-        'in memory, /s' 'quiet p99' p50 p99 p99.9
+    printf '%-10s %10s %14s %10s %10s %10s %10s %11s\n' server 'all, /s' \
+        'in memory, /s' 'quiet p99' p50 p99 p99.9 'evenly p99'
 
     for server in $servers; do
-        printf '%-10s %10.0f %14.0f %10s %10s %10s %10s\n' "$server" \
+        printf '%-10s %10.0f %14.0f %10s %10s %10s %10s %11s\n' "$server" \
             "$(of "$server" $all)" "$(of "$server" $most)" \
             "$(three "$(of "$server" $quiet)")" \
             "$(three "$(of "$server" $p50)")" \
             "$(three "$(of "$server" $p99)")" \
-            "$(three "$(of "$server" $p999)")"
+            "$(three "$(of "$server" $p999)")" \
+            "$(three "$(of "$server" $even)")"
     done
 } | tee "$top/bench/results/disk.txt"
 
@@ -224,6 +260,8 @@ goal "slow disk: hits of a page in memory meanwhile" "$aio" \
     "$(ratio "$(of bigcache $most)" "$(of aio $most)")" "1.0 x"
 goal "slow disk: 99th percentile of a page in memory meanwhile" "quiet" \
     "$(ratio "$(of bigcache $p99)" "$(of bigcache $quiet)" 1)" "<= 2 x"
+goal "as many reads of a disk without limits: the same percentile" "quiet" \
+    "$(ratio "$(of bigcache $even)" "$(of bigcache $quiet)" 1)" "<= 2 x"
 keep_goals disk
 
 check_log

@@ -347,7 +347,7 @@ my %disk = map { /^(\w+) +(\d+) +(\d+) +[\d.]+ +([\d. ]+)$/
     split /\n/, slurp("$results/disk.txt");
 
 table($performance, '| | all pages, /s | page in memory, /s | median, ms | 99th'
-    . ' percentile, ms | 99.9th |', map {
+    . ' percentile, ms | 99.9th | 99th, evenly |', map {
     my ($server, $name) = @$_;
     my ($all, $one, @p) = @{ $disk{$server} };
 
