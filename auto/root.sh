@@ -58,6 +58,19 @@ apt_conf() {
     apt-config dump | grep -E "^Acquire::($names)\\b.*\"[^\"]+\"" || :
 }
 
+# trust ROOT: authorities that this machine trusts beside those of Debian, as
+# behind a proxy that opens TLS, are trusted there, too
+trust() {
+    local root=$1 file from=/usr/local/share/ca-certificates
+
+    for file in "$from"/*.crt; do
+        [ -f "$file" ] || return 0
+        cp "$file" "$root$from/"
+    done
+
+    chroot "$root" update-ca-certificates >&2
+}
+
 # bootstrap RELEASE DIRECTORY
 bootstrap() {
     local release=$1 root=$2 proxy
@@ -83,6 +96,9 @@ bootstrap() {
         echo "deb $mirror $release main"
         [ -z "$security" ] || echo "deb $security $release-security main"
     } >"$root/etc/apt/sources.list"
+
+    trust "$root" >>"$roots/$release.log" 2>&1 ||
+        die "update-ca-certificates failed, see $roots/$release.log"
 
     apt_conf >"$root/etc/apt/apt.conf.d/90machine"
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
@@ -132,6 +148,7 @@ inside() {
     exec chroot "$root" /usr/bin/env -i HOME=/root LANG=C.UTF-8 \
         PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
         DEBIAN_FRONTEND=noninteractive TERM=dumb \
+        NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt \
         ${http_proxy:+http_proxy="$http_proxy"} \
         ${https_proxy:+https_proxy="$https_proxy"} \
         ${no_proxy:+no_proxy="$no_proxy"} "$@"
