@@ -201,6 +201,12 @@ sub start {
 }
 
 
+# inside(PID): what begins a command to see the files that a process sees, also
+# where this test runs in a directory that chroot has made its root
+
+sub inside { return ('nsenter', '-t', $_[0], '-m', '-r') }
+
+
 sub master { return $t->read_file('rw/run/nginx.pid') =~ s/\n//r }
 
 
@@ -251,8 +257,8 @@ END
     like slurp("/proc/$pid/status"), qr/^NoNewPrivs:\s+1$/m, 'no privileges';
     is hex((slurp("/proc/$pid/status") =~ /^CapEff:\s+(\w+)/m)[0]) & 1 << 21, 0,
         'no CAP_SYS_ADMIN';
-    isnt system("nsenter -t $pid -m touch /etc/x /var/lib/x 2>$dir/out"), 0,
-        'the file system is read-only';
+    isnt system(join ' ', inside($pid), "touch /etc/x /var/lib/x 2>$dir/out"),
+        0, 'the file system is read-only';
 
     work('at first');
 
@@ -312,8 +318,7 @@ sub stop {
     $connection->send('x' x 1000);
 
     my $stopped = $t->in_child(sub {
-        return '' . system('nsenter', '-t', $pid, '-m', limited(),
-            split ' ', $command);
+        return '' . system(inside($pid), limited(), split ' ', $command);
     });
 
     ok $t->wait_for(sub { $t->read_file('rw/var/log/nginx/error.log')
