@@ -75,14 +75,20 @@ sub passed { return qq(bigcache_pages_passed_total{reason="$_[0]"}) }
 
 is $before->{requests('HIT')}, 0, 'what did not happen yet is there';
 
+# a page is stored after its answer: each check waits for what it started, or
+# the next one would count it
+sub fetched {
+    return (bigcache_pages_stored_total => 1,
+        bigcache_pages_fetch_duration_seconds_count => 1);
+}
+
 # stored(URI): asks for it, until it is stored
 sub stored {
     my ($uri, $n) = @_;
 
     is ask($uri)->status, 200, $uri;
-    grown($uri, requests('MISS') => 1, bigcache_pages_stored_total => 1,
-        'bigcache_misses_total{front="pages"}' => 1,
-        bigcache_pages_fetch_duration_seconds_count => 1);
+    grown($uri, requests('MISS') => 1, fetched(),
+        'bigcache_misses_total{front="pages"}' => 1);
 }
 
 stored('/a');
@@ -101,7 +107,8 @@ $t->request_to(2, 'POST', '/b', 'x');
 grown('a POST', passed('request') => 1);
 
 ask('/silent');
-grown('nothing to store', requests('MISS') => 1, passed('uncacheable') => 0);
+grown('nothing to store', requests('MISS') => 1, passed('uncacheable') => 0,
+    bigcache_pages_fetch_duration_seconds_count => 1);
 ask('/silent') for 1 .. 2;
 grown('it is known', passed('uncacheable') => 2);
 
@@ -117,7 +124,7 @@ grown('a 304', requests('REVALIDATED') => 1,
 
 stored('/old');
 is ask('/old')->header('X-Status'), 'EXPIRED', 'an expired page';
-grown('an expired page', requests('EXPIRED') => 1);
+grown('an expired page', requests('EXPIRED') => 1, fetched());
 
 stored('/fail');
 is ask('/fail')->header('X-Status'), 'STALE', 'a stale page';
@@ -129,12 +136,12 @@ stored('/refresh');
 is ask('/refresh')->header('X-Status'), 'UPDATING', 'a page that is refreshed';
 grown('a refresh', requests('UPDATING') => 1,
     bigcache_pages_refreshes_total => 1,
-    'bigcache_hits_total{front="pages"}' => 1);
+    'bigcache_hits_total{front="pages"}' => 1, fetched());
 
 my @c = map { Bigcache::Test::Connection->new($t->port(2)) } 1 .. 5;
 $_->send_request('GET', '/slow', undef) for @c;
 $_->response('GET') for @c;
-grown('five at once', requests('MISS') => 1, requests('HIT') => 4,
+grown('five at once', requests('MISS') => 1, requests('HIT') => 4, fetched(),
     bigcache_pages_collapsed_total => 4);
 cmp_ok metrics()->{bigcache_pages_fetch_duration_seconds_sum}, '>', 0.3,
     'fetches take their time';
