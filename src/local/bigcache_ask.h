@@ -25,13 +25,9 @@
 #include "bigcache_cache.h"
 #include "bigcache_client.h"
 #include "bigcache_extent.h"
+#include "bigcache_keylock.h"
 #include "bigcache_server.h"
 #include "bigcache_store.h"
-
-
-/* for brief operations, and the same number for the others */
-
-#define BIGCACHE_LOCAL_LOCKS  64
 
 
 /* the part of one process in a store; bigcache_local.c makes it */
@@ -53,8 +49,7 @@ typedef struct {
     _Atomic unsigned        tag;
     _Atomic unsigned        peeks;      /* pages that the event loop read */
 
-    /* for brief operations, and for the others */
-    pthread_mutex_t         locks[2 * BIGCACHE_LOCAL_LOCKS];
+    bigcache_keylock_t     locks;
 
     pthread_mutex_t         mutex;
     char                    reason[BIGCACHE_ERROR_LEN];

@@ -10,20 +10,14 @@
  */
 
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE     /* pthread_mutex_clocklock() */
-#endif
-
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <sys/eventfd.h>
 
 #include "bigcache_ask.h"
 #include "bigcache_ask_page.h"
-#include "bigcache_hash.h"
 #include "bigcache_keeper.h"
 #include "bigcache_local.h"
 #include "bigcache_peek.h"
@@ -36,10 +30,6 @@
  * and gives back an unused extent.
  */
 #define BIGCACHE_LOCAL_SWEEP  1000
-
-/* seconds that a thread waits for the lock of a key */
-
-#define BIGCACHE_LOCAL_LOCK_WAIT  1
 
 
 static int bigcache_local_start(bigcache_cache_t *cache);
@@ -83,7 +73,6 @@ static const bigcache_engine_t  bigcache_local_engine = {
 bigcache_cache_t *
 bigcache_local_create(const bigcache_local_conf_t *conf)
 {
-    unsigned                 i;
     bigcache_local_t        *local;
     bigcache_store_hooks_t  *hooks;
 
@@ -140,9 +129,7 @@ bigcache_local_create(const bigcache_local_conf_t *conf)
     bigcache_body_init(&local->pages);
     (void) pthread_mutex_init(&local->mutex, NULL);
 
-    for (i = 0; i < 2 * BIGCACHE_LOCAL_LOCKS; i++) {
-        (void) pthread_mutex_init(&local->locks[i], NULL);
-    }
+    bigcache_keylock_init(&local->locks);
 
     /* processes that start at the same time must have different tags */
 
@@ -214,8 +201,6 @@ bigcache_local_destroy(bigcache_cache_t *cache)
 {
     bigcache_local_t *local = (bigcache_local_t *) cache;
 
-    unsigned  i;
-
     /*
      * the server's threads may use both the store and its files until they end
      */
@@ -230,9 +215,7 @@ bigcache_local_destroy(bigcache_cache_t *cache)
     bigcache_body_destroy(&local->pages);
     (void) pthread_mutex_destroy(&local->mutex);
 
-    for (i = 0; i < 2 * BIGCACHE_LOCAL_LOCKS; i++) {
-        (void) pthread_mutex_destroy(&local->locks[i]);
-    }
+    bigcache_keylock_destroy(&local->locks);
 
     (void) close(local->event);
     free((void *) local->conf.path);
@@ -246,32 +229,15 @@ bigcache_local_lock(bigcache_cache_t *cache, const bigcache_str_t *key,
 {
     bigcache_local_t *local = (bigcache_local_t *) cache;
 
-    unsigned          i;
-    struct timespec   until;
-    pthread_mutex_t  *lock;
-
-    i = bigcache_hash(0, key->data, key->len) % BIGCACHE_LOCAL_LOCKS;
-
-    lock = &local->locks[brief ? i : i + BIGCACHE_LOCAL_LOCKS];
-
-    /* the time of day may be set back */
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &until);
-
-    until.tv_sec += BIGCACHE_LOCAL_LOCK_WAIT;
-
-    if (pthread_mutex_clocklock(lock, CLOCK_MONOTONIC, &until) != 0) {
-        return NULL;
-    }
-
-    return (bigcache_lock_t *) lock;
+    return (bigcache_lock_t *) bigcache_keylock_take(&local->locks, key,
+                                                     brief);
 }
 
 
 static void
 bigcache_local_unlock(bigcache_lock_t *lock)
 {
-    (void) pthread_mutex_unlock((pthread_mutex_t *) lock);
+    bigcache_keylock_give((pthread_mutex_t *) lock);
 }
 
 
