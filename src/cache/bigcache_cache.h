@@ -91,6 +91,8 @@ struct bigcache_cache_s {
     const bigcache_engine_t  *engine;
     const bigcache_log_t     *log;
     const char               *name;     /* of the cache, for the log */
+    unsigned                  apart:1;  /* others change it, too, which do not
+                                           share the memory of this nginx */
 };
 
 

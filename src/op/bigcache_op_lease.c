@@ -51,6 +51,7 @@ bigcache_op_lease_again(bigcache_op_t *op, bigcache_put_t *put,
 {
     if (!put->fetched
         || put->tags.len
+        || op->cache->apart
         || op->token == NULL
         || !bigcache_rest_lease_find(op->leases, bigcache_time_monotonic(),
                                      &op->key, op->token, lease))

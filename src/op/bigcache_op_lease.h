@@ -29,8 +29,9 @@ bigcache_rc_t bigcache_op_lease_begin(bigcache_op_t *op, bigcache_put_t *put,
 /*
  * After a put that was BIGCACHE_MISMATCH: another process may have opened the
  * store since the lease was given, and not know what was removed before.  Of
- * keys and prefixes the leases know it.  Returns 1 if the put, which is changed
- * for that, may be tried once more, or 0.
+ * keys and prefixes the leases know it, unless other nginxes remove them, too.
+ * Returns 1 if the put, which is changed for that, may be tried once more, or
+ * 0.
  */
 int bigcache_op_lease_again(bigcache_op_t *op, bigcache_put_t *put,
     bigcache_rest_lease_t *lease);

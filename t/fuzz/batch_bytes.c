@@ -53,7 +53,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     u_char            *in;
     bigcache_op_t      op;
-    bigcache_cache_t   cache = { &engine, NULL, "test" };
+    bigcache_cache_t   cache = { &engine, NULL, "test", 0 };
 
     /* a block of just this size, so that a read past its end is seen */
 

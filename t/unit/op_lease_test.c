@@ -65,7 +65,7 @@ static const bigcache_engine_t     engine = {
     .sync = engine_sync
 };
 
-static bigcache_cache_t            cache = { &engine, NULL, "test" };
+static bigcache_cache_t            cache = { &engine, NULL, "test", 0 };
 static bigcache_rest_lease_shm_t  *shm;
 static bigcache_op_t               op;
 static bigcache_page_t             stored;      /* what a get returns */

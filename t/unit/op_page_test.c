@@ -48,7 +48,7 @@ static const bigcache_engine_t  engine = {
     .reason = engine_reason
 };
 
-static bigcache_cache_t         cache_of_test = { &engine, NULL, "test" };
+static bigcache_cache_t         cache_of_test = { &engine, NULL, "test", 0 };
 static bigcache_op_t            op;
 
 static const bigcache_str_t     site = bigcache_string(SITE);

@@ -102,7 +102,7 @@ static const bigcache_engine_t  engine = {
 static const bigcache_log_t  logs = { log_line, NULL };
 static char               logged[BIGCACHE_LOG_LEN];
 
-static bigcache_cache_t   cache_of_test = { &engine, &logs, "test" };
+static bigcache_cache_t   cache_of_test = { &engine, &logs, "test", 0 };
 
 static bigcache_rc_t      first;        /* of the first changes */
 static bigcache_rc_t      later;        /* of later changes */
