@@ -21,6 +21,8 @@
 typedef struct {
     _Atomic uint32_t        closed;   /* on demand */
     _Atomic uint64_t        logged_hash;   /* of why it cannot be opened */
+    _Atomic int64_t         failed_at;     /* the last failure of a cluster,
+                                              monotonic ms */
 
     /* for metrics */
     _Atomic uint64_t        openings;
@@ -35,8 +37,11 @@ typedef struct {
 
     /*
      * for the history: what the owner has counted, some times a second.  at: of
-     * that, monotonic ms; 0 if the store is closed or its keys are not counted
+     * that, monotonic ms; 0 if the store is closed or its keys are not counted.
+     * count_begun: when a process last began to, of a store in a cluster, which
+     * all processes may count
      */
+    _Atomic int64_t         count_begun;
     _Atomic int64_t         counted_at;
     _Atomic uint64_t        entries;
     _Atomic uint64_t        bytes;
