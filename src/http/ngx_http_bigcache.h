@@ -24,8 +24,8 @@
  *     send       header and body of the answer
  *     unpack     the bytes of a packed page, as the client reads them
  *
- * path, text and force belong to the configuration, zone to the shared memory,
- * worker to the process, variables to $bigcache_status.
+ * parameter, path, cluster, text and force belong to the configuration, zone to
+ * the shared memory, worker to the process, variables to $bigcache_status.
  *
  * The configuration is read-only once nginx serves, except zone->cache and
  * zone->pool, which belong to the process.  A context lives as long as its
@@ -48,6 +48,7 @@
 #include "bigcache_op.h"
 #include "bigcache_page_metrics.h"
 #include "bigcache_rest_lease.h"
+#include "bigcache_servers.h"
 #include "bigcache_shared.h"
 #include "bigcache_uses.h"
 
@@ -76,6 +77,7 @@ typedef struct {
     bigcache_metrics_t                metrics;
     bigcache_page_metrics_t           pages;    /* metrics of page caching */
     bigcache_shared_t                 shared;
+    bigcache_servers_t                servers;  /* of a cluster */
     bigcache_lease_shm_t             *lease;    /* NULL: the zone is small */
     bigcache_rest_lease_shm_t        *rest_lease;   /* the same */
     bigcache_uses_shm_t              *uses;     /* the same */
@@ -135,7 +137,7 @@ typedef struct {
     unsigned                          pushes:1;   /* or no tcp_nopush */
 } ngx_http_bigcache_force_t;
 
-/* a store: one bigcache_path line */
+/* a store: one bigcache_path or bigcache_cluster line */
 
 typedef struct {
     ngx_str_t                         name;       /* of the zone */
@@ -144,7 +146,10 @@ typedef struct {
     ngx_thread_pool_t                *thread_pool;
     ngx_str_t                         pool_name;
     ngx_cycle_t                      *cycle;
-    struct bigcache_local_conf_s     *conf;       /* of the engine */
+    struct bigcache_local_conf_s     *conf;       /* of the engine; NULL if it
+                                                     is another one */
+    void                             *cluster;    /* likewise */
+    void                             *settings;   /* one of the two */
     ngx_flag_t                        gzip;
     uint64_t                          max_size;   /* of the path, 0: any */
     ngx_uint_t                        given;      /* parameters, as bits */
@@ -467,9 +472,86 @@ ngx_int_t ngx_http_bigcache_text_add(ngx_conf_t *cf,
 ngx_int_t ngx_http_bigcache_text_init(ngx_conf_t *cf);
 
 
+/* parameter */
+
+#define NGX_HTTP_BIGCACHE_HOUR  (3600 * 1000)
+
+typedef enum {
+    NGX_HTTP_BIGCACHE_PARAMETER_ZONE = 0,
+    NGX_HTTP_BIGCACHE_PARAMETER_POOL,
+    NGX_HTTP_BIGCACHE_PARAMETER_GZIP,
+    NGX_HTTP_BIGCACHE_PARAMETER_TIME,   /* unsigned, milliseconds */
+    NGX_HTTP_BIGCACHE_PARAMETER_SIZE,   /* size_t */
+    NGX_HTTP_BIGCACHE_PARAMETER_BYTES,  /* uint64_t */
+    NGX_HTTP_BIGCACHE_PARAMETER_NUMBER, /* unsigned */
+    NGX_HTTP_BIGCACHE_PARAMETER_GONE    /* of an earlier release */
+} ngx_http_bigcache_parameter_e;
+
+/*
+ * a row of a table, which ends with an empty name; a time that has a min may
+ * also be "off", which is 0
+ */
+
+typedef struct {
+    ngx_str_t                         name;
+    ngx_http_bigcache_parameter_e     kind;
+    size_t                            offset;     /* in zone->settings */
+    uint64_t                          min;
+    uint64_t                          max;
+    uint64_t                          init;       /* if it is not given */
+} ngx_http_bigcache_parameter_t;
+
+
+/* sets all parameters of a table to their defaults */
+
+void ngx_http_bigcache_parameter_init(ngx_http_bigcache_zone_t *zone,
+    const ngx_http_bigcache_parameter_t *parameters);
+
+/* sets one as it is given; returns NGX_CONF_OK, or what a directive returns */
+
+char *ngx_http_bigcache_parameter(ngx_conf_t *cf,
+    ngx_http_bigcache_zone_t *zone,
+    const ngx_http_bigcache_parameter_t *parameters, ngx_str_t *value);
+
+/* ends the directive: the store has all it needs; returns the same */
+
+char *ngx_http_bigcache_parameter_end(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_http_bigcache_main_conf_t *bmcf, ngx_http_bigcache_zone_t *zone);
+
+
 /* path: the bigcache_path directive */
 
 char *ngx_http_bigcache_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
+/* cluster: the bigcache_cluster directive */
+
+char *ngx_http_bigcache_cluster(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* for each such zone, when the configuration was read */
+
+ngx_int_t ngx_http_bigcache_cluster_end(ngx_conf_t *cf,
+    ngx_http_bigcache_zone_t *zone);
+
+/* what is in force for such a store, see ngx_http_bigcache_force.c */
+
+typedef struct {
+    ngx_uint_t                        servers;    /* that are named */
+    ngx_uint_t                        buckets;
+    ngx_uint_t                        replicas;
+    ngx_msec_t                        wait;
+    ngx_msec_t                        timeout;
+    size_t                            gzip_min;
+} ngx_http_bigcache_cluster_force_t;
+
+void ngx_http_bigcache_cluster_force(ngx_http_bigcache_zone_t *zone,
+    ngx_http_bigcache_cluster_force_t *force);
+
+/* makes the cache of this process, or returns NULL if out of memory */
+
+bigcache_cache_t *ngx_http_bigcache_cluster_create(
+    ngx_http_bigcache_zone_t *zone);
 
 
 /* zone: the shared memory of a store */
@@ -479,6 +561,15 @@ char *ngx_http_bigcache_path(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
  */
 
 ngx_http_bigcache_zone_t *ngx_http_bigcache_zone_create(ngx_conf_t *cf);
+
+/*
+ * what the engine of a zone gets: where its log lines go, and what it calls
+ * when upkeep has removed pages
+ */
+
+bigcache_log_t ngx_http_bigcache_zone_log(ngx_http_bigcache_zone_t *zone);
+void ngx_http_bigcache_zone_removed(void *data, uint64_t expired,
+    uint64_t purged);
 
 /* chooses the sizes of the zones that are given none, once all are known */
 
