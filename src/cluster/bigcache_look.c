@@ -1,0 +1,259 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/* looks at a page and the purges of its bucket */
+
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bigcache_look.h"
+
+
+static void bigcache_look_commands(bigcache_command_t *commands,
+    const bigcache_bucket_t *bucket, const bigcache_str_t *name);
+static void bigcache_look_count(const bigcache_reply_t *reply,
+    bigcache_look_t *look);
+static bigcache_rc_t bigcache_look_page(bigcache_cluster_t *cluster,
+    bigcache_call_t *call, const bigcache_bucket_t *bucket,
+    const bigcache_str_t *key, const bigcache_str_t *name,
+    const bigcache_unit_t *unit, bigcache_look_t *look);
+static void bigcache_look_fetched(const bigcache_reply_t *purges,
+    const bigcache_str_t *key, const bigcache_str_t *tags, uint64_t origin,
+    bigcache_look_t *look);
+
+
+void
+bigcache_look_none(bigcache_look_t *look)
+{
+    memset(look, 0, sizeof(bigcache_look_t));
+}
+
+
+bigcache_rc_t
+bigcache_look(bigcache_cluster_t *cluster, bigcache_call_t *call,
+    const bigcache_bucket_t *bucket, const bigcache_str_t *key,
+    const bigcache_str_t *tags, uint64_t origin, bigcache_look_t *look)
+{
+    unsigned             i, replicas;
+    u_char               memory[BIGCACHE_BUCKET_TAG + 1 + BIGCACHE_KEY_MAX];
+    bigcache_rc_t        rc;
+    bigcache_str_t       name;
+    bigcache_unit_t      unit;
+    bigcache_command_t   commands[4];
+
+    bigcache_look_none(look);
+
+    name = bigcache_bucket_name(memory, bucket, 'k', key);
+
+    bigcache_look_commands(commands, bucket, &name);
+
+    bigcache_units_init(&unit, bucket->slot);
+
+    for (i = 0; i < 4; i++) {
+        bigcache_units_add(&unit, &commands[i]);
+    }
+
+    replicas = call->replicas;
+    call->replicas = 0;
+
+    rc = bigcache_space_run(cluster, call, &unit, 1);
+
+    if (rc == BIGCACHE_OK) {
+        bigcache_look_count(unit.replies[0], look);
+
+        rc = bigcache_look_page(cluster, call, bucket, key, &name, &unit,
+                                look);
+    }
+
+    if (rc == BIGCACHE_OK && tags) {
+        bigcache_look_fetched(unit.replies[1], key, tags, origin, look);
+        bigcache_look_fetched(unit.replies[2], key, tags, origin, look);
+    }
+
+    bigcache_units_free(&unit, 1);
+
+    call->replicas = replicas;
+
+    return rc;
+}
+
+
+bigcache_rc_t
+bigcache_look_front(bigcache_cluster_t *cluster, bigcache_call_t *call,
+    const bigcache_bucket_t *bucket, const bigcache_str_t *name,
+    u_char *memory, bigcache_value_t *value)
+{
+    size_t              front;
+    bigcache_rc_t       rc;
+    bigcache_str_t      text;
+    bigcache_unit_t     unit;
+    bigcache_command_t  command;
+
+    /* BIGCACHE_VALUE_FRONT bytes */
+
+    bigcache_units_command(&command, "GETRANGE");
+    bigcache_units_part(&command, name);
+    bigcache_units_text(&command, "0");
+    bigcache_units_text(&command, "32983");
+
+    bigcache_units_init(&unit, bucket->slot);
+    bigcache_units_add(&unit, &command);
+
+    rc = bigcache_space_run(cluster, call, &unit, 1);
+
+    if (rc == BIGCACHE_OK) {
+
+        text = bigcache_link_text(unit.replies[0]);
+
+        if (text.len == 0 || text.len > BIGCACHE_VALUE_FRONT) {
+            rc = BIGCACHE_MISS;
+
+        } else {
+            memcpy(memory, text.data, text.len);
+
+            rc = (bigcache_value_decode(value, memory, text.len, 0, &front)
+                  == BIGCACHE_VALUE_OK)
+                 ? BIGCACHE_OK : BIGCACHE_MISS;
+        }
+    }
+
+    bigcache_units_free(&unit, 1);
+
+    return rc;
+}
+
+
+/*
+ * The number is read first: a purge that begins meanwhile is too many.  Those
+ * in effect come before those that are done, so that none is overlooked that
+ * ends meanwhile.
+ */
+
+static void
+bigcache_look_commands(bigcache_command_t *commands,
+    const bigcache_bucket_t *bucket, const bigcache_str_t *name)
+{
+    unsigned  i;
+
+    static const bigcache_bucket_e  sets[] = {
+        BIGCACHE_BUCKET_PURGES, BIGCACHE_BUCKET_DONE
+    };
+
+    bigcache_units_command(&commands[0], "HGET");
+    bigcache_units_part(&commands[0], &bucket->names[BIGCACHE_BUCKET_NUMBERS]);
+    bigcache_units_text(&commands[0], "purges");
+
+    for (i = 0; i < 2; i++) {
+        bigcache_units_command(&commands[1 + i], "ZRANGE");
+        bigcache_units_part(&commands[1 + i], &bucket->names[sets[i]]);
+        bigcache_units_text(&commands[1 + i], "0");
+        bigcache_units_text(&commands[1 + i], "-1");
+        bigcache_units_text(&commands[1 + i], "WITHSCORES");
+    }
+
+    bigcache_units_command(&commands[3], "GETRANGE");
+    bigcache_units_part(&commands[3], name);
+    bigcache_units_text(&commands[3], "0");
+    bigcache_units_text(&commands[3], "1023");
+}
+
+
+static void
+bigcache_look_count(const bigcache_reply_t *reply, bigcache_look_t *look)
+{
+    bigcache_str_t  text;
+
+    text = bigcache_link_text(reply);
+
+    if (text.data && text.len && text.len < BIGCACHE_LOOK_COUNT) {
+        memcpy(look->memory, text.data, text.len);
+        look->purges.len = text.len;
+
+    } else {
+        look->memory[0] = '0';
+        look->purges.len = 1;
+    }
+
+    look->purges.data = look->memory;
+}
+
+
+/* whether a purge in effect removes the page that is there */
+
+static bigcache_rc_t
+bigcache_look_page(bigcache_cluster_t *cluster, bigcache_call_t *call,
+    const bigcache_bucket_t *bucket, const bigcache_str_t *key,
+    const bigcache_str_t *name, const bigcache_unit_t *unit,
+    bigcache_look_t *look)
+{
+    size_t              front;
+    u_char             *memory;
+    bigcache_rc_t       rc;
+    bigcache_str_t      text;
+    bigcache_value_t    value;
+    bigcache_value_e    decoded;
+    bigcache_marked_t   marked;
+
+    text = bigcache_link_text(unit->replies[3]);
+
+    if (text.len == 0) {
+        return BIGCACHE_OK;
+    }
+
+    memory = NULL;
+    rc = BIGCACHE_OK;
+
+    decoded = bigcache_value_decode(&value, text.data, text.len, 0, &front);
+
+    if (decoded == BIGCACHE_VALUE_SHORT) {
+
+        memory = malloc(BIGCACHE_VALUE_FRONT);
+        if (memory == NULL) {
+            return BIGCACHE_NOMEM;
+        }
+
+        rc = bigcache_look_front(cluster, call, bucket, name, memory, &value);
+        decoded = (rc == BIGCACHE_OK) ? BIGCACHE_VALUE_OK
+                                      : BIGCACHE_VALUE_WRONG;
+        rc = (rc == BIGCACHE_MISS) ? BIGCACHE_OK : rc;
+    }
+
+    if (decoded == BIGCACHE_VALUE_OK) {
+
+        marked = bigcache_markers_look(unit->replies[1], key, &value.tags,
+                                       value.origin);
+        if (marked.removed) {
+            look->dead = bigcache_value_digits(look->memory
+                                               + BIGCACHE_LOOK_COUNT,
+                                               value.version);
+        }
+    }
+
+    free(memory);
+
+    return rc;
+}
+
+
+static void
+bigcache_look_fetched(const bigcache_reply_t *purges,
+    const bigcache_str_t *key, const bigcache_str_t *tags, uint64_t origin,
+    bigcache_look_t *look)
+{
+    int64_t            stale;
+    bigcache_marked_t  marked;
+
+    marked = bigcache_markers_look(purges, key, tags, origin);
+
+    look->removed |= marked.removed;
+
+    stale = (int64_t) (marked.stale / 1000);
+
+    if (stale && (look->stale == 0 || stale < look->stale)) {
+        look->stale = stale;
+    }
+}

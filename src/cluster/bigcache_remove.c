@@ -1,0 +1,133 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/* removes a page by its script */
+
+
+#include <string.h>
+
+#include "bigcache_remove.h"
+#include "bigcache_time.h"
+
+
+void
+bigcache_remove_command(bigcache_command_t *command,
+    const bigcache_remove_t *removal)
+{
+    unsigned        i;
+    bigcache_str_t  keys[9];
+
+    static const bigcache_bucket_e  sets[] = {
+        BIGCACHE_BUCKET_INDEX, BIGCACHE_BUCKET_EXPIRES, BIGCACHE_BUCKET_TAGS,
+        BIGCACHE_BUCKET_PURGES, BIGCACHE_BUCKET_REMOVED,
+        BIGCACHE_BUCKET_NONCES, BIGCACHE_BUCKET_ORPHANS,
+        BIGCACHE_BUCKET_NUMBERS
+    };
+
+    keys[0] = removal->name;
+
+    for (i = 0; i < 8; i++) {
+        keys[1 + i] = removal->bucket->names[sets[i]];
+    }
+
+    bigcache_units_script(command, BIGCACHE_SCRIPT_REMOVE, keys, 9);
+    bigcache_units_part(command, &removal->key);
+    bigcache_units_part(command, &removal->nonce);
+    bigcache_units_part(command, &removal->expect);
+    bigcache_units_text(command, removal->how);
+    bigcache_units_part(command, &removal->look->purges);
+    bigcache_units_part(command, &removal->look->dead);
+    bigcache_units_part(command, &removal->group);
+    bigcache_units_part(command, &removal->now);
+}
+
+
+bigcache_rc_t
+bigcache_remove_answer(const bigcache_reply_t *reply)
+{
+    unsigned        i;
+    bigcache_str_t  text;
+
+    static const struct {
+        const char     *word;
+        bigcache_rc_t   rc;
+    } answers[] = {
+        { "ok", BIGCACHE_OK },
+        { "miss", BIGCACHE_MISS },
+        { "expired", BIGCACHE_EXPIRED },
+        { "mismatch", BIGCACHE_MISMATCH },
+        { "purges", BIGCACHE_AGAIN }
+    };
+
+    text = bigcache_link_text(bigcache_link_part(reply, 0));
+
+    for (i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+
+        if (text.len == strlen(answers[i].word)
+            && memcmp(text.data, answers[i].word, text.len) == 0)
+        {
+            return answers[i].rc;
+        }
+    }
+
+    return BIGCACHE_ERROR;
+}
+
+
+bigcache_rc_t
+bigcache_remove(bigcache_cluster_t *cluster, bigcache_call_t *call,
+    const bigcache_bucket_t *bucket, const bigcache_str_t *key,
+    const u_char *nonce, const char *how, uint64_t expect,
+    const bigcache_look_t *look)
+{
+    u_char              name[BIGCACHE_BUCKET_TAG + 1 + BIGCACHE_KEY_MAX];
+    u_char              group[BIGCACHE_KEY_MAX];
+    u_char              digits[BIGCACHE_VALUE_DIGITS];
+    u_char              now[BIGCACHE_VALUE_DIGITS];
+    bigcache_rc_t       rc;
+    bigcache_unit_t     unit;
+    bigcache_remove_t   removal;
+    bigcache_command_t  command;
+
+    removal.bucket = bucket;
+    removal.key = *key;
+    removal.name = bigcache_bucket_name(name, bucket, 'k', key);
+    removal.nonce.data = nonce;
+    removal.nonce.len = BIGCACHE_BUCKET_NONCE;
+    removal.expect = bigcache_value_digits(digits, expect);
+    removal.how = how;
+    removal.group = bigcache_bucket_group(group, key);
+    removal.now = bigcache_value_digits(now, (uint64_t) bigcache_time_now());
+    removal.look = look;
+
+    if (strcmp(how, "delete") != 0) {
+        removal.now.len = 0;
+    }
+
+    if (expect == BIGCACHE_EXPECT_ANY) {
+        removal.expect.len = 0;
+    }
+
+    bigcache_remove_command(&command, &removal);
+
+    bigcache_units_init(&unit, bucket->slot);
+    bigcache_units_add(&unit, &command);
+
+    rc = bigcache_space_run(cluster, call, &unit, 1);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_remove_answer(unit.replies[0]);
+
+        if (rc == BIGCACHE_ERROR) {
+            (void) bigcache_cache_failed(&cluster->cache, "remove a page",
+                                         "the answer is wrong");
+        }
+    }
+
+    bigcache_units_free(&unit, 1);
+
+    return rc;
+}

@@ -1,0 +1,311 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/* begins calls, and says what is wrong with the cluster, once */
+
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "bigcache_hash.h"
+#include "bigcache_space.h"
+#include "bigcache_time.h"
+
+
+/* of what is kept in the cluster */
+
+#define BIGCACHE_SPACE_FORMAT  1
+
+/* milliseconds without a failure after which it is said to be over */
+
+#define BIGCACHE_SPACE_OVER    10000
+
+
+static bigcache_rc_t bigcache_space_verify(bigcache_cluster_t *cluster,
+    bigcache_call_t *call);
+static bigcache_rc_t bigcache_space_compare(bigcache_cluster_t *cluster,
+    const bigcache_str_t *found, const char *ours);
+static void bigcache_space_unavailable(bigcache_cluster_t *cluster,
+    const char *reason);
+static void bigcache_space_available(bigcache_cluster_t *cluster);
+
+
+bigcache_rc_t
+bigcache_space_enter(bigcache_cluster_t *cluster, bigcache_call_t *call,
+    int writes)
+{
+    if (atomic_load(&cluster->conf.shared->closed)) {
+        return BIGCACHE_CLOSED;
+    }
+
+    return bigcache_space_begin(cluster, call, cluster->conf.nodes.wait,
+                                writes);
+}
+
+
+bigcache_rc_t
+bigcache_space_begin(bigcache_cluster_t *cluster, bigcache_call_t *call,
+    unsigned wait, int writes)
+{
+    unsigned       replicas;
+    bigcache_rc_t  rc;
+
+    if (atomic_load(&cluster->stopping)) {
+        bigcache_space_unavailable(cluster, "this process ends");
+        return BIGCACHE_UNAVAILABLE;
+    }
+
+    bigcache_units_begin(call, cluster->nodes, wait, 0, &cluster->stopping);
+
+    replicas = writes ? cluster->conf.replicas : 0;
+
+    if (atomic_load(&cluster->verified)) {
+        call->replicas = replicas;
+        return BIGCACHE_OK;
+    }
+
+    rc = bigcache_space_verify(cluster, call);
+
+    call->replicas = replicas;
+
+    return rc;
+}
+
+
+void
+bigcache_space_again(bigcache_cluster_t *cluster)
+{
+    bigcache_call_t  call;
+
+    if (atomic_load(&cluster->verified)
+        && bigcache_space_begin(cluster, &call, cluster->conf.nodes.wait, 0)
+           == BIGCACHE_OK)
+    {
+        (void) bigcache_space_verify(cluster, &call);
+    }
+}
+
+
+bigcache_rc_t
+bigcache_space_run(bigcache_cluster_t *cluster, bigcache_call_t *call,
+    bigcache_unit_t *units, unsigned n)
+{
+    bigcache_rc_t  rc;
+
+    rc = bigcache_units_run(call, units, n);
+
+    switch (rc) {
+
+    case BIGCACHE_OK:
+        bigcache_space_available(cluster);
+        break;
+
+    case BIGCACHE_UNAVAILABLE:
+        bigcache_space_unavailable(cluster, call->error[0]
+                                            ? call->error
+                                            : "the cluster does not answer");
+        break;
+
+    case BIGCACHE_FULL:
+        bigcache_log(&cluster->conf.log, BIGCACHE_LOG_ERR,
+                     "cluster \"%s\": no memory is left: %s",
+                     cluster->conf.label, call->error);
+        break;
+
+    default:
+        bigcache_log(&cluster->conf.log, BIGCACHE_LOG_CRIT,
+                     "cluster \"%s\": %s", cluster->conf.label, call->error);
+    }
+
+    return rc;
+}
+
+
+void
+bigcache_space_bucket(const bigcache_cluster_t *cluster,
+    const bigcache_str_t *key, bigcache_bucket_t *bucket)
+{
+    bigcache_bucket_init(bucket, &cluster->conf.name,
+                         bigcache_bucket_of(key, cluster->conf.buckets));
+}
+
+
+void
+bigcache_space_nonce(u_char *nonce)
+{
+    u_char    bytes[BIGCACHE_BUCKET_NONCE / 2];
+    uint64_t  time;
+    unsigned  i;
+
+    static const char  hex[] = "0123456789abcdef";
+
+    if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes)) {
+
+        /* no kernel that nginx runs on fails here; an address differs, too */
+
+        time = (uint64_t) bigcache_time_now_us();
+        time = bigcache_hash(time, &nonce, sizeof(nonce));
+        memset(bytes, 0, sizeof(bytes));
+        memcpy(bytes, &time, sizeof(time));
+    }
+
+    for (i = 0; i < sizeof(bytes); i++) {
+        nonce[2 * i] = (u_char) hex[bytes[i] >> 4];
+        nonce[2 * i + 1] = (u_char) hex[bytes[i] & 15];
+    }
+}
+
+
+/* the first process that ever uses the name space decides */
+
+static bigcache_rc_t
+bigcache_space_verify(bigcache_cluster_t *cluster, bigcache_call_t *call)
+{
+    char                ours[32];
+    u_char              memory[BIGCACHE_BUCKET_SPACE + 8];
+    unsigned            made;
+    bigcache_rc_t       rc;
+    bigcache_str_t      name, found;
+    bigcache_unit_t     unit;
+    bigcache_command_t  set, get;
+
+    (void) snprintf(ours, sizeof(ours), "%d %u", BIGCACHE_SPACE_FORMAT,
+                    cluster->conf.buckets);
+
+    name.data = memory;
+    name.len = (size_t) snprintf((char *) memory, sizeof(memory), "{%.*s}conf",
+                                 (int) cluster->conf.name.len,
+                                 (const char *) cluster->conf.name.data);
+
+    bigcache_units_command(&set, "SET");
+    bigcache_units_part(&set, &name);
+    bigcache_units_text(&set, ours);
+    bigcache_units_text(&set, "NX");
+
+    bigcache_units_command(&get, "GET");
+    bigcache_units_part(&get, &name);
+
+    /* a server without memory refuses to set even what is there already */
+
+    for (made = 0; made < 2; made++) {
+
+        bigcache_units_init(&unit, bigcache_bucket_slot(&name));
+
+        if (made) {
+            bigcache_units_add(&unit, &set);
+        }
+
+        bigcache_units_add(&unit, &get);
+
+        rc = bigcache_space_run(cluster, call, &unit, 1);
+
+        found = bigcache_link_text(unit.replies[made]);
+
+        if (rc == BIGCACHE_OK && (found.data || made)) {
+            rc = bigcache_space_compare(cluster, &found, ours);
+            made = 2;
+        }
+
+        bigcache_units_free(&unit, 1);
+
+        if (rc != BIGCACHE_OK) {
+            return rc;
+        }
+    }
+
+    return BIGCACHE_OK;
+}
+
+
+static bigcache_rc_t
+bigcache_space_compare(bigcache_cluster_t *cluster,
+    const bigcache_str_t *found, const char *ours)
+{
+    char  reason[BIGCACHE_ERROR_LEN];
+
+    if (found->len == strlen(ours)
+        && memcmp(found->data, ours, found->len) == 0)
+    {
+        atomic_store(&cluster->verified, 1);
+        return BIGCACHE_OK;
+    }
+
+    atomic_store(&cluster->verified, 0);
+
+    (void) snprintf(reason, sizeof(reason), "the name space \"%.*s\" was made "
+                    "with another format or number of buckets, \"%.*s\", and "
+                    "not \"%s\"", (int) cluster->conf.name.len,
+                    (const char *) cluster->conf.name.data,
+                    (int) (found->len < 32 ? found->len : 32),
+                    (const char *) found->data, ours);
+
+    bigcache_space_unavailable(cluster, reason);
+
+    return BIGCACHE_UNAVAILABLE;
+}
+
+
+/* logged once, whichever process finds it first, until it is over */
+
+static void
+bigcache_space_unavailable(bigcache_cluster_t *cluster, const char *reason)
+{
+    uint64_t            none;
+    const char         *why;
+    bigcache_shared_t  *shared;
+
+    /* clients get what is wrong, not where; the log has both */
+
+    why = (strncmp(reason, "server ", 7) == 0) ? strstr(reason, ": ") : NULL;
+
+    (void) pthread_mutex_lock(&cluster->mutex);
+    (void) snprintf(cluster->reason, BIGCACHE_ERROR_LEN, "%s%.200s",
+                    why ? "a server of the cluster" : "", why ? why : reason);
+    (void) pthread_mutex_unlock(&cluster->mutex);
+
+    if (atomic_load(&cluster->stopping)) {
+        return;
+    }
+
+    shared = cluster->conf.shared;
+    none = 0;
+
+    atomic_store(&shared->failed_at, bigcache_time_monotonic());
+
+    if (atomic_compare_exchange_strong(&shared->logged_hash, &none, 1)) {
+        bigcache_log(&cluster->conf.log, BIGCACHE_LOG_ERR,
+                     "cluster \"%s\": requests are answered 503: %s",
+                     cluster->conf.label, reason);
+    }
+}
+
+
+/* a part of the servers may be away while the others answer */
+
+static void
+bigcache_space_available(bigcache_cluster_t *cluster)
+{
+    uint64_t            was;
+    bigcache_shared_t  *shared;
+
+    shared = cluster->conf.shared;
+    was = atomic_load(&shared->logged_hash);
+
+    if (was == 0
+        || bigcache_time_monotonic() - atomic_load(&shared->failed_at)
+           < BIGCACHE_SPACE_OVER)
+    {
+        return;
+    }
+
+    if (atomic_compare_exchange_strong(&shared->logged_hash, &was, 0)) {
+        bigcache_log(&cluster->conf.log, BIGCACHE_LOG_NOTICE,
+                     "cluster \"%s\": all requests are answered again",
+                     cluster->conf.label);
+    }
+}

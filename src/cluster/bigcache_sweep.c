@@ -1,0 +1,1092 @@
+
+/*
+ * Copyright (C) bigcache contributors
+ */
+
+
+/* walks over the keys that purges may concern, some of each bucket at a time */
+
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bigcache_remove.h"
+#include "bigcache_sweep.h"
+#include "bigcache_time.h"
+
+
+/* keys of a walk in a step */
+
+#define BIGCACHE_SWEEP_STEP    100
+#define BIGCACHE_SWEEP_LIMIT   "100"
+
+/* milliseconds for which others leave a bucket to this process */
+
+#define BIGCACHE_SWEEP_CLAIM   "10000"
+
+
+/* the keys of a bucket that one range of one purge concerns */
+
+typedef struct {
+    const bigcache_bucket_t   *bucket;
+    bigcache_selector_t        selector;
+    uint64_t                   version;     /* 0: keys whose time has come */
+    unsigned                   tags:1;      /* over names of tags */
+    unsigned                   done:1;
+    size_t                     begin_len;
+    size_t                     from_len;
+    u_char                    *begin;       /* of all names */
+    u_char                    *from;        /* where the next part begins */
+    bigcache_command_t         commands[2];
+    u_char                     claim[BIGCACHE_BUCKET_TAG + 1];
+} bigcache_sweep_walk_t;
+
+/* a page of a step */
+
+typedef struct {
+    bigcache_sweep_walk_t     *walk;
+    bigcache_str_t             key;
+    bigcache_str_t             name;
+    u_char                    *memory;      /* of its front, if that is long */
+    bigcache_value_t           value;
+    bigcache_command_t         command;
+    u_char                     nonce[BIGCACHE_BUCKET_NONCE];
+    u_char                     version[BIGCACHE_VALUE_DIGITS];
+    u_char                     stale[BIGCACHE_VALUE_DIGITS];
+    unsigned                   chosen:1;
+    unsigned                   live:1;
+    unsigned                   again:1;     /* look at it once more */
+} bigcache_sweep_page_t;
+
+typedef struct {
+    bigcache_cluster_t        *cluster;
+    bigcache_call_t            call;
+    int64_t                    now;
+    bigcache_look_t            look;        /* none */
+    char                       until[24];   /* now, in digits */
+
+    bigcache_unit_t           *purges;      /* the answers with the purges */
+    bigcache_command_t        *commands;
+    unsigned                   npurges;
+
+    bigcache_sweep_walk_t     *walks;
+    unsigned                   nwalks;
+    unsigned                   room;        /* for walks */
+
+    bigcache_unit_t           *lists;       /* the names of a step */
+    bigcache_sweep_page_t     *pages;
+    bigcache_unit_t           *units;
+    unsigned                   n;           /* pages */
+    u_char                    *names;       /* memory of pages[i].name */
+
+    bigcache_sweep_sum_t           swept;
+} bigcache_sweep_t;
+
+
+static bigcache_sweep_t *bigcache_sweep_create(bigcache_cluster_t *cluster,
+    unsigned n);
+static void bigcache_sweep_destroy(bigcache_sweep_t *sweep);
+static bigcache_rc_t bigcache_sweep_purges(bigcache_sweep_t *sweep,
+    const bigcache_sweep_bucket_t *buckets, unsigned n);
+static bigcache_rc_t bigcache_sweep_walks(bigcache_sweep_t *sweep,
+    const bigcache_sweep_bucket_t *buckets, unsigned n);
+static bigcache_rc_t bigcache_sweep_walks_of(bigcache_sweep_t *sweep,
+    const bigcache_bucket_t *bucket, const bigcache_selector_t *selector,
+    uint64_t version, bigcache_sweep_ranges_t *ranges);
+static bigcache_sweep_walk_t *bigcache_sweep_walk(bigcache_sweep_t *sweep,
+    const bigcache_bucket_t *bucket, const u_char *begin, size_t len);
+static bigcache_rc_t bigcache_sweep_all(bigcache_sweep_t *sweep);
+static bigcache_rc_t bigcache_sweep_some(bigcache_sweep_t *sweep,
+    unsigned first, unsigned n);
+static bigcache_rc_t bigcache_sweep_list(bigcache_sweep_t *sweep,
+    unsigned first, unsigned n);
+static void bigcache_sweep_list_commands(bigcache_sweep_t *sweep,
+    bigcache_sweep_walk_t *walk, int claims);
+static bigcache_rc_t bigcache_sweep_collect(bigcache_sweep_t *sweep,
+    unsigned first, unsigned n);
+static size_t bigcache_sweep_names(const bigcache_sweep_walk_t *walk,
+    const bigcache_reply_t *names, size_t *size);
+static void bigcache_sweep_page(bigcache_sweep_t *sweep,
+    bigcache_sweep_walk_t *walk, const bigcache_str_t *name, u_char **memory);
+static bigcache_rc_t bigcache_sweep_read(bigcache_sweep_t *sweep);
+static bigcache_rc_t bigcache_sweep_front(bigcache_sweep_t *sweep,
+    bigcache_sweep_page_t *page, const bigcache_reply_t *reply);
+static int bigcache_sweep_selected(const bigcache_sweep_t *sweep,
+    const bigcache_sweep_page_t *page);
+static bigcache_rc_t bigcache_sweep_change(bigcache_sweep_t *sweep);
+static void bigcache_sweep_keep(bigcache_sweep_t *sweep);
+static void bigcache_sweep_command(bigcache_sweep_t *sweep,
+    bigcache_sweep_page_t *page);
+static void bigcache_sweep_account(bigcache_sweep_t *sweep,
+    bigcache_sweep_page_t *page, const bigcache_unit_t *unit);
+static bigcache_rc_t bigcache_sweep_done(bigcache_sweep_t *sweep,
+    const bigcache_sweep_bucket_t *buckets, unsigned n);
+static void bigcache_sweep_forget(bigcache_sweep_t *sweep);
+
+
+void
+bigcache_sweep_ranges(const bigcache_selector_t *selector,
+    bigcache_sweep_ranges_t *ranges)
+{
+    u_char    *p;
+    unsigned   i;
+
+    static const bigcache_str_t  schemes[BIGCACHE_SWEEP_RANGES] = {
+        bigcache_string("\0https://"), bigcache_string("\0http://")
+    };
+
+    ranges->tags = (selector->tag.len != 0);
+    ranges->n = selector->host.len ? BIGCACHE_SWEEP_RANGES : 1;
+
+    for (i = 0; i < ranges->n; i++) {
+
+        p = ranges->begins[i];
+
+        if (selector->tag.len) {
+            *p++ = (u_char) (selector->tag.len - 1);
+            memcpy(p, selector->tag.data, selector->tag.len);
+            p += selector->tag.len;
+        }
+
+        if (selector->host.len) {
+            memcpy(p, schemes[i].data, schemes[i].len);
+            p += schemes[i].len;
+            memcpy(p, selector->host.data, selector->host.len);
+            p += selector->host.len;
+
+            /* both have one length: the longer scheme does without a byte */
+
+            p -= (i == 0);
+
+        } else if (selector->prefix.len) {
+            memcpy(p, selector->prefix.data, selector->prefix.len);
+            p += selector->prefix.len;
+        }
+
+        ranges->len = (size_t) (p - ranges->begins[i]);
+    }
+}
+
+
+bigcache_rc_t
+bigcache_sweep(bigcache_cluster_t *cluster,
+    const bigcache_sweep_bucket_t *buckets, unsigned n,
+    bigcache_sweep_sum_t *swept)
+{
+    bigcache_rc_t      rc;
+    bigcache_sweep_t  *sweep;
+
+    sweep = bigcache_sweep_create(cluster, n);
+    if (sweep == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    rc = bigcache_sweep_purges(sweep, buckets, n);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_sweep_walks(sweep, buckets, n);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_sweep_all(sweep);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_sweep_done(sweep, buckets, n);
+    }
+
+    swept->removed += sweep->swept.removed;
+    swept->softened += sweep->swept.softened;
+    swept->expired += sweep->swept.expired;
+
+    bigcache_sweep_destroy(sweep);
+
+    return rc;
+}
+
+
+bigcache_rc_t
+bigcache_sweep_expired(bigcache_cluster_t *cluster,
+    const bigcache_sweep_bucket_t *buckets, unsigned n,
+    bigcache_sweep_sum_t *swept)
+{
+    unsigned           i;
+    bigcache_rc_t      rc;
+    bigcache_sweep_t  *sweep;
+
+    sweep = bigcache_sweep_create(cluster, n);
+    if (sweep == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    rc = BIGCACHE_OK;
+
+    for (i = 0; rc == BIGCACHE_OK && i < n; i++) {
+
+        if (bigcache_sweep_walk(sweep, buckets[i].bucket, NULL, 0) == NULL) {
+            rc = BIGCACHE_NOMEM;
+        }
+    }
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_sweep_some(sweep, 0, n);
+    }
+
+    swept->expired += sweep->swept.expired;
+
+    bigcache_sweep_destroy(sweep);
+
+    return rc;
+}
+
+
+static bigcache_sweep_t *
+bigcache_sweep_create(bigcache_cluster_t *cluster, unsigned n)
+{
+    unsigned           most;
+    bigcache_sweep_t  *sweep;
+
+    sweep = calloc(1, sizeof(bigcache_sweep_t));
+    if (sweep == NULL) {
+        return NULL;
+    }
+
+    sweep->cluster = cluster;
+    sweep->now = bigcache_time_now();
+
+    (void) snprintf(sweep->until, sizeof(sweep->until), "%lld",
+                    (long long) sweep->now);
+
+    bigcache_look_none(&sweep->look);
+
+    most = n * BIGCACHE_SWEEP_STEP;
+
+    sweep->purges = calloc(n, sizeof(bigcache_unit_t));
+    sweep->commands = calloc(n, sizeof(bigcache_command_t));
+    sweep->lists = calloc(n, sizeof(bigcache_unit_t));
+    sweep->pages = calloc(most, sizeof(bigcache_sweep_page_t));
+    sweep->units = calloc(most, sizeof(bigcache_unit_t));
+
+    if (sweep->purges == NULL || sweep->commands == NULL
+        || sweep->lists == NULL || sweep->pages == NULL
+        || sweep->units == NULL)
+    {
+        bigcache_sweep_destroy(sweep);
+        return NULL;
+    }
+
+    return sweep;
+}
+
+
+static void
+bigcache_sweep_destroy(bigcache_sweep_t *sweep)
+{
+    unsigned  i;
+
+    if (sweep->pages) {
+        bigcache_sweep_forget(sweep);
+    }
+
+    if (sweep->purges) {
+        bigcache_units_free(sweep->purges, sweep->npurges);
+    }
+
+    for (i = 0; i < sweep->nwalks; i++) {
+        free(sweep->walks[i].begin);
+    }
+
+    free(sweep->walks);
+    free(sweep->purges);
+    free(sweep->commands);
+    free(sweep->lists);
+    free(sweep->pages);
+    free(sweep->units);
+    free(sweep);
+}
+
+
+/* reads the purges of all buckets */
+
+static bigcache_rc_t
+bigcache_sweep_purges(bigcache_sweep_t *sweep,
+    const bigcache_sweep_bucket_t *buckets, unsigned n)
+{
+    unsigned                  i;
+    bigcache_rc_t             rc;
+    bigcache_command_t       *command;
+    const bigcache_bucket_t  *bucket;
+
+    for (i = 0; i < n; i++) {
+        bucket = buckets[i].bucket;
+        command = &sweep->commands[i];
+
+        bigcache_units_command(command, "ZRANGE");
+        bigcache_units_part(command, &bucket->names[BIGCACHE_BUCKET_PURGES]);
+        bigcache_units_text(command, "0");
+        bigcache_units_text(command, "-1");
+        bigcache_units_text(command, "WITHSCORES");
+
+        bigcache_units_init(&sweep->purges[i], bucket->slot);
+        bigcache_units_add(&sweep->purges[i], command);
+    }
+
+    sweep->npurges = n;
+
+    rc = bigcache_space_begin(sweep->cluster, &sweep->call,
+                              sweep->cluster->conf.nodes.wait, 0);
+
+    return (rc == BIGCACHE_OK)
+           ? bigcache_space_run(sweep->cluster, &sweep->call, sweep->purges, n)
+           : rc;
+}
+
+
+/* makes a walk of each range of each purge that is to be ended */
+
+static bigcache_rc_t
+bigcache_sweep_walks(bigcache_sweep_t *sweep,
+    const bigcache_sweep_bucket_t *buckets, unsigned n)
+{
+    size_t                    at;
+    unsigned                  i;
+    uint64_t                  version;
+    bigcache_rc_t             rc;
+    bigcache_str_t            bytes;
+    bigcache_selector_t       selector;
+    bigcache_sweep_ranges_t  *ranges;
+
+    ranges = malloc(sizeof(bigcache_sweep_ranges_t));
+    if (ranges == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    rc = BIGCACHE_OK;
+
+    for (i = 0; rc == BIGCACHE_OK && i < n; i++) {
+
+        at = 0;
+
+        while (rc == BIGCACHE_OK
+               && bigcache_markers_next(sweep->purges[i].replies[0], &at,
+                                        &selector, &bytes, &version))
+        {
+            if (buckets[i].version == 0 || buckets[i].version == version) {
+                rc = bigcache_sweep_walks_of(sweep, buckets[i].bucket,
+                                             &selector, version, ranges);
+            }
+        }
+    }
+
+    free(ranges);
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_sweep_walks_of(bigcache_sweep_t *sweep,
+    const bigcache_bucket_t *bucket, const bigcache_selector_t *selector,
+    uint64_t version, bigcache_sweep_ranges_t *ranges)
+{
+    unsigned                i;
+    bigcache_sweep_walk_t  *walk;
+
+    bigcache_sweep_ranges(selector, ranges);
+
+    for (i = 0; i < ranges->n; i++) {
+
+        walk = bigcache_sweep_walk(sweep, bucket, ranges->begins[i],
+                                   ranges->len);
+        if (walk == NULL) {
+            return BIGCACHE_NOMEM;
+        }
+
+        walk->selector = *selector;
+        walk->version = version;
+        walk->tags = ranges->tags;
+    }
+
+    return BIGCACHE_OK;
+}
+
+
+static bigcache_sweep_walk_t *
+bigcache_sweep_walk(bigcache_sweep_t *sweep, const bigcache_bucket_t *bucket,
+    const u_char *begin, size_t len)
+{
+    unsigned                room;
+    bigcache_sweep_walk_t  *walk;
+
+    if (sweep->nwalks == sweep->room) {
+
+        room = 2 * sweep->room + BIGCACHE_SWEEP_BUCKETS;
+
+        walk = realloc(sweep->walks, room * sizeof(bigcache_sweep_walk_t));
+        if (walk == NULL) {
+            return NULL;
+        }
+
+        sweep->walks = walk;
+        sweep->room = room;
+    }
+
+    walk = &sweep->walks[sweep->nwalks];
+
+    memset(walk, 0, sizeof(bigcache_sweep_walk_t));
+
+    walk->begin = malloc(len + 1 + 1 + BIGCACHE_TAG_MAX + BIGCACHE_KEY_MAX);
+    if (walk->begin == NULL) {
+        return NULL;
+    }
+
+    sweep->nwalks++;
+
+    walk->bucket = bucket;
+    walk->begin_len = len;
+    walk->from = walk->begin + len;
+    walk->from[0] = '[';
+    walk->from_len = 1 + len;
+
+    if (len) {
+        memcpy(walk->begin, begin, len);
+        memcpy(walk->from + 1, begin, len);
+    }
+
+    return walk;
+}
+
+
+/* all walks, some of them at a time */
+
+static bigcache_rc_t
+bigcache_sweep_all(bigcache_sweep_t *sweep)
+{
+    unsigned       i, n, left;
+    bigcache_rc_t  rc;
+
+    for (i = 0; i < sweep->nwalks; i += n) {
+
+        n = sweep->nwalks - i;
+        n = (n < sweep->npurges) ? n : sweep->npurges;
+
+        do {
+            rc = bigcache_sweep_some(sweep, i, n);
+
+            if (rc != BIGCACHE_OK) {
+                return rc;
+            }
+
+            for (left = 0; left < n && sweep->walks[i + left].done; left++) {
+                /* void */
+            }
+
+        } while (left < n);
+    }
+
+    return BIGCACHE_OK;
+}
+
+
+/* a step of n walks */
+
+static bigcache_rc_t
+bigcache_sweep_some(bigcache_sweep_t *sweep, unsigned first, unsigned n)
+{
+    bigcache_rc_t  rc;
+
+    bigcache_sweep_forget(sweep);
+
+    rc = bigcache_space_begin(sweep->cluster, &sweep->call,
+                              sweep->cluster->conf.nodes.wait, 0);
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_sweep_list(sweep, first, n);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_sweep_collect(sweep, first, n);
+    }
+
+    bigcache_units_free(sweep->lists, n);
+
+    while (rc == BIGCACHE_OK && sweep->n) {
+
+        rc = bigcache_sweep_read(sweep);
+
+        if (rc == BIGCACHE_OK) {
+            rc = bigcache_sweep_change(sweep);
+        }
+    }
+
+    return rc;
+}
+
+
+/* asks for the next names of the walks that are not done */
+
+static bigcache_rc_t
+bigcache_sweep_list(bigcache_sweep_t *sweep, unsigned first, unsigned n)
+{
+    int                     claims;
+    unsigned                i, asked;
+    bigcache_rc_t           rc;
+    bigcache_sweep_walk_t  *walk;
+
+    rc = BIGCACHE_FULL;
+
+    /* without memory for a claim it does without one */
+
+    for (claims = 1; claims >= 0 && rc == BIGCACHE_FULL; claims--) {
+
+        asked = 0;
+
+        for (i = 0; i < n; i++) {
+            walk = &sweep->walks[first + i];
+
+            if (walk->done) {
+                continue;
+            }
+
+            bigcache_sweep_list_commands(sweep, walk, claims);
+
+            bigcache_units_init(&sweep->lists[asked], walk->bucket->slot);
+            bigcache_units_add(&sweep->lists[asked], &walk->commands[0]);
+            bigcache_units_add(&sweep->lists[asked++], &walk->commands[1]);
+        }
+
+        rc = bigcache_space_run(sweep->cluster, &sweep->call, sweep->lists,
+                                asked);
+
+        if (rc == BIGCACHE_FULL) {
+            bigcache_units_free(sweep->lists, asked);
+        }
+    }
+
+    return rc;
+}
+
+
+static void
+bigcache_sweep_list_commands(bigcache_sweep_t *sweep,
+    bigcache_sweep_walk_t *walk, int claims)
+{
+    bigcache_str_t       part;
+    bigcache_command_t  *list, *claim;
+
+    static const bigcache_str_t  none = bigcache_string("");
+
+    list = &walk->commands[0];
+    claim = &walk->commands[1];
+
+    part.data = walk->from;
+    part.len = walk->from_len;
+
+    if (walk->version) {
+        bigcache_units_command(list, "ZRANGEBYLEX");
+        bigcache_units_part(list,
+                            &walk->bucket->names[walk->tags
+                                                 ? BIGCACHE_BUCKET_TAGS
+                                                 : BIGCACHE_BUCKET_INDEX]);
+        bigcache_units_part(list, &part);
+        bigcache_units_text(list, "+");
+
+    } else {
+        bigcache_units_command(list, "ZRANGEBYSCORE");
+        bigcache_units_part(list,
+                            &walk->bucket->names[BIGCACHE_BUCKET_EXPIRES]);
+        bigcache_units_text(list, "-inf");
+        bigcache_units_text(list, sweep->until);
+    }
+
+    bigcache_units_text(list, "LIMIT");
+    bigcache_units_text(list, "0");
+    bigcache_units_text(list, BIGCACHE_SWEEP_LIMIT);
+
+    /* says to others that this process is at work */
+
+    part = bigcache_bucket_name(walk->claim, walk->bucket, 'w', &none);
+
+    bigcache_units_command(claim, claims ? "SET" : "EXISTS");
+    bigcache_units_part(claim, &part);
+
+    if (claims) {
+        bigcache_units_text(claim, "1");
+        bigcache_units_text(claim, "PX");
+        bigcache_units_text(claim, BIGCACHE_SWEEP_CLAIM);
+    }
+}
+
+
+/* makes pages of the names that belong to the walks, and moves the walks on */
+
+static bigcache_rc_t
+bigcache_sweep_collect(bigcache_sweep_t *sweep, unsigned first, unsigned n)
+{
+    size_t                   i, count, size;
+    u_char                  *memory;
+    unsigned                 w, asked;
+    bigcache_str_t           name;
+    bigcache_sweep_walk_t   *walk;
+    const bigcache_reply_t  *names;
+
+    size = 0;
+    asked = 0;
+
+    for (w = 0; w < n; w++) {
+        walk = &sweep->walks[first + w];
+
+        if (!walk->done) {
+            (void) bigcache_sweep_names(walk, sweep->lists[asked++].replies[0],
+                                        &size);
+        }
+    }
+
+    if (size == 0) {
+        memory = NULL;
+
+    } else {
+
+        memory = malloc(size);
+        if (memory == NULL) {
+            return BIGCACHE_NOMEM;
+        }
+    }
+
+    sweep->names = memory;
+    asked = 0;
+
+    for (w = 0; w < n; w++) {
+        walk = &sweep->walks[first + w];
+
+        if (walk->done) {
+            continue;
+        }
+
+        names = sweep->lists[asked++].replies[0];
+        count = bigcache_sweep_names(walk, names, &size);
+
+        for (i = 0; i < count; i++) {
+            name = bigcache_link_text(bigcache_link_part(names, i));
+            bigcache_sweep_page(sweep, walk, &name, &memory);
+        }
+
+        walk->done = (count < BIGCACHE_SWEEP_STEP);
+
+        if (count) {
+            name = bigcache_link_text(bigcache_link_part(names, count - 1));
+            walk->from[0] = '(';
+            memcpy(walk->from + 1, name.data, name.len);
+            walk->from_len = 1 + name.len;
+        }
+    }
+
+    return BIGCACHE_OK;
+}
+
+
+/*
+ * Returns how many of the names belong to the walk, and adds their bytes.  A
+ * server sends no names that do not ascend, unless it is to keep a walk from
+ * ending.
+ */
+
+static size_t
+bigcache_sweep_names(const bigcache_sweep_walk_t *walk,
+    const bigcache_reply_t *names, size_t *size)
+{
+    int             rc;
+    size_t          i, skip;
+    bigcache_str_t  name, last;
+
+    skip = walk->tags ? 1 + walk->selector.tag.len : 0;
+
+    last.data = walk->from + 1;
+    last.len = (walk->from[0] == '(') ? walk->from_len - 1 : 0;
+
+    for (i = 0; i < BIGCACHE_SWEEP_STEP; i++) {
+        name = bigcache_link_text(bigcache_link_part(names, i));
+
+        if (name.data == NULL
+            || name.len > BIGCACHE_KEY_MAX + skip
+            || name.len < walk->begin_len
+            || name.len < skip
+            || (walk->begin_len
+                && memcmp(name.data, walk->begin, walk->begin_len) != 0))
+        {
+            break;
+        }
+
+        if (walk->version && last.len) {
+            rc = memcmp(name.data, last.data,
+                        name.len < last.len ? name.len : last.len);
+
+            if (rc < 0 || (rc == 0 && name.len <= last.len)) {
+                break;
+            }
+        }
+
+        *size += walk->bucket->len + 1 + name.len;
+        last = name;
+    }
+
+    return i;
+}
+
+
+static void
+bigcache_sweep_page(bigcache_sweep_t *sweep, bigcache_sweep_walk_t *walk,
+    const bigcache_str_t *name, u_char **memory)
+{
+    size_t                  skip;
+    bigcache_str_t          key;
+    bigcache_sweep_page_t  *page;
+
+    skip = walk->tags ? 1 + walk->selector.tag.len : 0;
+
+    key.data = name->data + skip;
+    key.len = name->len - skip;
+
+    page = &sweep->pages[sweep->n++];
+
+    page->walk = walk;
+    page->name = bigcache_bucket_name(*memory, walk->bucket, 'k', &key);
+    page->key.data = page->name.data + walk->bucket->len + 1;
+    page->key.len = key.len;
+    page->memory = NULL;
+    page->chosen = 0;
+
+    *memory += page->name.len;
+}
+
+
+/* reads the fronts of all pages of the step, and chooses those to change */
+
+static bigcache_rc_t
+bigcache_sweep_read(bigcache_sweep_t *sweep)
+{
+    unsigned                i;
+    bigcache_rc_t           rc;
+    bigcache_sweep_page_t  *page;
+
+    for (i = 0; i < sweep->n; i++) {
+        page = &sweep->pages[i];
+
+        bigcache_units_command(&page->command, "GETRANGE");
+        bigcache_units_part(&page->command, &page->name);
+        bigcache_units_text(&page->command, "0");
+        bigcache_units_text(&page->command, "1023");
+
+        bigcache_units_init(&sweep->units[i], page->walk->bucket->slot);
+        bigcache_units_add(&sweep->units[i], &page->command);
+    }
+
+    rc = bigcache_space_run(sweep->cluster, &sweep->call, sweep->units,
+                            sweep->n);
+
+    for (i = 0; rc == BIGCACHE_OK && i < sweep->n; i++) {
+        rc = bigcache_sweep_front(sweep, &sweep->pages[i],
+                                  sweep->units[i].replies[0]);
+    }
+
+    bigcache_units_free(sweep->units, sweep->n);
+
+    return rc;
+}
+
+
+static bigcache_rc_t
+bigcache_sweep_front(bigcache_sweep_t *sweep, bigcache_sweep_page_t *page,
+    const bigcache_reply_t *reply)
+{
+    size_t            front;
+    bigcache_rc_t     rc;
+    bigcache_str_t    text;
+    bigcache_value_e  decoded;
+
+    text = bigcache_link_text(reply);
+
+    /* a page that somebody has removed by hand is in the sets still */
+
+    if (text.len == 0) {
+        page->chosen = 1;
+        page->live = 0;
+
+        memset(&page->value, 0, sizeof(bigcache_value_t));
+
+        return BIGCACHE_OK;
+    }
+
+    decoded = bigcache_value_decode(&page->value, text.data, text.len, 0,
+                                    &front);
+
+    /* the tags point into an answer that is freed when all are read */
+
+    if (decoded != BIGCACHE_VALUE_SHORT) {
+        page->chosen = (decoded == BIGCACHE_VALUE_OK
+                        && bigcache_sweep_selected(sweep, page));
+        page->live = (page->value.expire > sweep->now);
+
+        return BIGCACHE_OK;
+    }
+
+    page->memory = malloc(BIGCACHE_VALUE_FRONT);
+    if (page->memory == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    rc = bigcache_look_front(sweep->cluster, &sweep->call, page->walk->bucket,
+                             &page->name, page->memory, &page->value);
+
+    if (rc == BIGCACHE_MISS) {
+        return BIGCACHE_OK;
+    }
+
+    page->chosen = (rc == BIGCACHE_OK && bigcache_sweep_selected(sweep, page));
+    page->live = (page->value.expire > sweep->now);
+
+    return rc;
+}
+
+
+static int
+bigcache_sweep_selected(const bigcache_sweep_t *sweep,
+    const bigcache_sweep_page_t *page)
+{
+    const bigcache_sweep_walk_t  *walk;
+
+    walk = page->walk;
+
+    if (walk->version == 0) {
+        return page->value.expire <= sweep->now;
+    }
+
+    return page->value.origin < walk->version
+           && bigcache_selector_matches(&walk->selector, &page->key,
+                                        &page->value.tags)
+           && (!(walk->selector.flags & BIGCACHE_SELECTOR_SOFT)
+               || (page->value.stale == 0
+                   && page->value.expire > sweep->now));
+}
+
+
+/*
+ * Removes the pages that were chosen, or marks them.  Those of the step that
+ * are left then were written anew before they could be marked: they may be made
+ * of what was selected, so that the caller must look at them again.
+ */
+
+static bigcache_rc_t
+bigcache_sweep_change(bigcache_sweep_t *sweep)
+{
+    unsigned                i, n;
+    bigcache_rc_t           rc;
+    bigcache_sweep_page_t  *page;
+
+    n = 0;
+
+    for (i = 0; i < sweep->n; i++) {
+        page = &sweep->pages[i];
+        page->again = 0;
+
+        if (page->chosen) {
+            bigcache_sweep_command(sweep, page);
+
+            bigcache_units_init(&sweep->units[n], page->walk->bucket->slot);
+            bigcache_units_add(&sweep->units[n++], &page->command);
+        }
+    }
+
+    sweep->call.replicas = sweep->cluster->conf.replicas;
+
+    rc = n ? bigcache_space_run(sweep->cluster, &sweep->call, sweep->units, n)
+           : BIGCACHE_OK;
+
+    sweep->call.replicas = 0;
+
+    n = 0;
+
+    for (i = 0; i < sweep->n; i++) {
+
+        if (sweep->pages[i].chosen) {
+            bigcache_sweep_account(sweep, &sweep->pages[i],
+                                   &sweep->units[n++]);
+        }
+    }
+
+    bigcache_units_free(sweep->units, n);
+
+    bigcache_sweep_keep(sweep);
+
+    return rc;
+}
+
+
+/* forgets the pages of the step, but for those to look at again */
+
+static void
+bigcache_sweep_keep(bigcache_sweep_t *sweep)
+{
+    unsigned                i, n;
+    bigcache_sweep_page_t  *page;
+
+    n = 0;
+
+    for (i = 0; i < sweep->n; i++) {
+        page = &sweep->pages[i];
+
+        free(page->memory);
+        page->memory = NULL;
+
+        if (page->again) {
+            page->chosen = 0;
+            sweep->pages[n++] = *page;
+        }
+    }
+
+    sweep->n = n;
+}
+
+
+static void
+bigcache_sweep_command(bigcache_sweep_t *sweep, bigcache_sweep_page_t *page)
+{
+    uint64_t                ms;
+    bigcache_str_t          part;
+    bigcache_remove_t       removal;
+    bigcache_sweep_walk_t  *walk;
+
+    walk = page->walk;
+
+    if (walk->selector.flags & BIGCACHE_SELECTOR_SOFT) {
+
+        bigcache_units_script(&page->command, BIGCACHE_SCRIPT_SOFTEN,
+                              &page->name, 1);
+
+        part = bigcache_value_digits(page->version, page->value.version);
+        bigcache_units_part(&page->command, &part);
+
+        ms = walk->version / 1000;
+        part = bigcache_value_digits(page->stale, ms ? ms : 1);
+        bigcache_units_part(&page->command, &part);
+
+        return;
+    }
+
+    bigcache_space_nonce(page->nonce);
+
+    removal.bucket = walk->bucket;
+    removal.key = page->key;
+    removal.name = page->name;
+    removal.nonce.data = page->nonce;
+    removal.nonce.len = BIGCACHE_BUCKET_NONCE;
+    removal.expect = bigcache_value_digits(page->version,
+                                           page->value.version);
+    removal.how = walk->version ? "purge" : "expire";
+    removal.group.data = NULL;
+    removal.now.data = NULL;
+    removal.look = &sweep->look;
+
+    bigcache_remove_command(&page->command, &removal);
+}
+
+
+static void
+bigcache_sweep_account(bigcache_sweep_t *sweep, bigcache_sweep_page_t *page,
+    const bigcache_unit_t *unit)
+{
+    uint64_t  marked;
+
+    if (unit->rc != BIGCACHE_OK) {
+        return;
+    }
+
+    if (page->walk->selector.flags & BIGCACHE_SELECTOR_SOFT) {
+        marked = bigcache_link_number(unit->replies[0]);
+
+        sweep->swept.softened += (marked == 1);
+        page->again = (marked == 2);
+
+        return;
+    }
+
+    if (bigcache_remove_answer(unit->replies[0]) == BIGCACHE_OK) {
+        sweep->swept.removed += page->live;
+        sweep->swept.expired += !page->live;
+    }
+}
+
+
+/* takes the purges of all buckets out of effect: nothing is left of them */
+
+static bigcache_rc_t
+bigcache_sweep_done(bigcache_sweep_t *sweep,
+    const bigcache_sweep_bucket_t *buckets, unsigned n)
+{
+    size_t                    at;
+    u_char                    digits[BIGCACHE_VALUE_DIGITS];
+    unsigned                  i;
+    uint64_t                  version;
+    bigcache_rc_t             rc;
+    bigcache_str_t            keys[3], bytes, part;
+    bigcache_unit_t           unit;
+    bigcache_command_t        command;
+    bigcache_selector_t       selector;
+    const bigcache_bucket_t  *bucket;
+
+    rc = bigcache_space_begin(sweep->cluster, &sweep->call,
+                              sweep->cluster->conf.nodes.wait, 1);
+
+    for (i = 0; rc == BIGCACHE_OK && i < n; i++) {
+
+        bucket = buckets[i].bucket;
+        at = 0;
+
+        while (rc == BIGCACHE_OK
+               && bigcache_markers_next(sweep->purges[i].replies[0], &at,
+                                        &selector, &bytes, &version))
+        {
+            if (buckets[i].version && buckets[i].version != version) {
+                continue;
+            }
+
+            keys[0] = bucket->names[BIGCACHE_BUCKET_PURGES];
+            keys[1] = bucket->names[BIGCACHE_BUCKET_DONE];
+            keys[2] = bucket->names[BIGCACHE_BUCKET_NUMBERS];
+
+            bigcache_units_script(&command, BIGCACHE_SCRIPT_DONE, keys, 3);
+            bigcache_units_part(&command, &bytes);
+
+            part = bigcache_value_digits(digits, version);
+            bigcache_units_part(&command, &part);
+
+            bigcache_units_init(&unit, bucket->slot);
+            bigcache_units_add(&unit, &command);
+
+            rc = bigcache_space_run(sweep->cluster, &sweep->call, &unit, 1);
+
+            bigcache_units_free(&unit, 1);
+        }
+    }
+
+    return rc;
+}
+
+
+/* frees what the last step has had */
+
+static void
+bigcache_sweep_forget(bigcache_sweep_t *sweep)
+{
+    unsigned  i;
+
+    for (i = 0; i < sweep->n; i++) {
+        free(sweep->pages[i].memory);
+        sweep->pages[i].memory = NULL;
+    }
+
+    free(sweep->names);
+    sweep->names = NULL;
+    sweep->n = 0;
+}
