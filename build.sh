@@ -44,7 +44,8 @@ nginx too, from an nginx source tree.
 
 WERROR=1, which CI=true sets, is for those who change bigcache: it makes
 warnings of the compiler errors, and "test" compiles everything with clang, too.
-BIGCACHE_ISAL=no builds without ISA-L, which packs pages twice as fast.
+BIGCACHE_ISAL=no builds without ISA-L, which packs pages twice as fast, and
+BIGCACHE_HIREDIS=no without hiredis, so without bigcache_cluster.
 END
 }
 
@@ -73,6 +74,7 @@ build_packages() {
         zlib1g-dev
 
     isal_package
+    [ "${BIGCACHE_HIREDIS:-}" = no ] || echo libhiredis-dev
 
     if [ -z "${NGX_SRC:-}" ]; then
         echo nginx nginx-dev
@@ -195,7 +197,7 @@ configure_nginx() {
     flags+=(--with-cc-opt="$cc_opt" --with-ld-opt="$ld_opt"
             --add-dynamic-module="$top" --builddir=objs)
 
-    stamp=$(echo "${CC:-cc}" "$BIGCACHE_WERROR" "${BIGCACHE_ISAL:-}" \
+    stamp=$(echo "${CC:-cc}" "$BIGCACHE_WERROR" "${BIGCACHE_ISAL:-}" "${BIGCACHE_HIREDIS:-}" \
         "${flags[@]}" |
         cat - config config.make "$src/src/core/nginx.h" | cksum)
     [ "$(cat "$tree/stamp" 2>/dev/null)" != "$stamp" ] || return 0

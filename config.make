@@ -14,6 +14,8 @@ bigcache_flags="$bigcache_flags -Werror=incompatible-pointer-types"
 bigcache_flags="$bigcache_flags -Werror=int-conversion"
 
 [ $bigcache_isal != YES ] || bigcache_flags="$bigcache_flags -DBIGCACHE_HAVE_ISAL=1"
+[ "$bigcache_openssl" != YES ] ||
+    bigcache_flags="$bigcache_flags -DBIGCACHE_HAVE_OPENSSL=1"
 
 bigcache_objs=
 

@@ -36,6 +36,13 @@ static ngx_command_t  ngx_http_bigcache_commands[] = {
       0,
       NULL },
 
+    { ngx_string("bigcache_cluster"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_bigcache_cluster,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("bigcache"),
       NGX_HTTP_LOC_CONF|NGX_HTTP_LIF_CONF|NGX_CONF_TAKE1,
       ngx_http_bigcache,
@@ -118,11 +125,23 @@ ngx_module_t  ngx_http_bigcache_module = {
 static ngx_int_t
 ngx_http_bigcache_postconfiguration(ngx_conf_t *cf)
 {
-    ngx_http_bigcache_main_conf_t  *bmcf;
+    ngx_uint_t                       i;
+    ngx_http_bigcache_zone_t       **zone;
+    ngx_http_bigcache_main_conf_t   *bmcf;
 
     bmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_bigcache_module);
 
     ngx_http_bigcache_zone_sizes(cf, &bmcf->zones);
+
+    zone = bmcf->zones.elts;
+
+    for (i = 0; i < bmcf->zones.nelts; i++) {
+        if (zone[i]->cluster
+            && ngx_http_bigcache_cluster_end(cf, zone[i]) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
 
     ngx_http_bigcache_error_init();
     ngx_http_bigcache_unpack_init();

@@ -56,8 +56,9 @@ refusal() {
 # write_conf DB_PATH DIRECTORY CONNECTIONS NAMES: listens to the addresses in
 # the array listen; with an $upstream, serves the API at those in api_listen.
 # DIRECTORY is for the files of nginx.  name_advice says how a name is made
-# known, and "web" where the pages /docs and /ui are; log_level, zone, ttl and
-# workers may say more than the defaults.
+# known, and "web" where the pages /docs and /ui are; log_level, zone, ttl,
+# threads and workers may say more than the defaults, and cluster_line makes
+# another store than one in a directory.
 write_conf() {
     local db=${1//\\/\\\\} size=
 
@@ -71,9 +72,10 @@ write_conf() {
     # repeat.
     echo "    server_names_hash_bucket_size 512;"
 
-    [ -n "${shards:-}" ] ||
+    [ -n "${shards:-}" ] || [ -n "${cluster_line:-}" ] ||
         echo "bigcache_path \"${db//\"/\\\"}\" zone=main${zone:+:$zone}$size" \
             "thread_pool=bigcache;"
+    [ -z "${cluster_line:-}" ] || echo "$cluster_line"
 
     if [ -n "${shards:-}" ]; then
         shard_servers "${db//\"/\\\"}"
@@ -105,7 +107,7 @@ worker_processes ${workers:-auto};
 pid "$1/nginx.pid";
 error_log stderr ${log_level:-warn};
 
-thread_pool bigcache threads=16 max_queue=65536;
+thread_pool bigcache threads=${threads:-16} max_queue=65536;
 
 events {
     worker_connections $2;

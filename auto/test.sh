@@ -95,7 +95,7 @@ cmd_test() {
 cmd_test_full() {
     set_paths
     locked need clang man-db prometheus chromium chromium-driver \
-        fonts-dejavu-core mypy python3-venv strace systemd \
+        fonts-dejavu-core mypy python3-venv redis-server strace systemd \
         $(release_packages) $(site_packages) $(container_packages)
     [ $# -gt 0 ] || set -- "$top"/t/full/*.t
     run_tests "$@"
@@ -150,7 +150,7 @@ bench_all() {
 
     # all but "overwrite", which takes an hour
     names="peers storage tags pages tail disk cold mix python workers requests
-        peek shards wait sync"
+        peek shards wait sync cluster"
 
     mkdir -p build
     echo "# all benchmarks in one run, begun $(date -u '+%F %T')" > $run

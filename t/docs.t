@@ -219,13 +219,53 @@ is scalar(keys %shown), scalar(@examples), 'no other is';
 # -- parameters of bigcache_path
 
 my $path = source('ngx_http_bigcache_path.c');
-my @parameters = sort $path =~ /"(\w+)="\), (?!NGX_HTTP_BIGCACHE_PATH_GONE)/g;
-my ($syntax) = $configuration =~ /^### bigcache_path\n(.*?)\n\n[^ ]/ms;
-my ($table) = $configuration =~ /^\| parameter \|.*\n((?:\|.*\n)+)/m;
+my @parameters = sort $path
+    =~ /"(\w+)="\), (?!NGX_HTTP_BIGCACHE_PARAMETER_GONE)/g;
 
-cmp_ok scalar(@parameters), '>', 9, 'parameters';
-is_deeply [ sort $syntax =~ /(\w+)=/g ], \@parameters, 'are in the syntax';
-is_deeply [ sort $table =~ /^\| `(\w+)=/mg ], \@parameters, 'and in the table';
+parameters('bigcache_path', @parameters);
+
+# -- of bigcache_cluster, of which some are texts
+
+my $cluster = source('ngx_http_bigcache_cluster.c');
+
+parameters('bigcache_cluster', sort $cluster =~ /"(\w+)="\),/g,
+    $cluster =~ /ngx_strncmp\(value->data, "(\w+)="/g);
+
+sub parameters {
+    my ($name, @parameters) = @_;
+
+    my ($part) = $configuration =~ /^### $name\n(.*?)(?=^### )/ms;
+    my ($syntax) = $part =~ /^(.*?)\n\n[^ ]/ms;
+    my ($table) = $part =~ /^\| parameter \|.*\n((?:\|.*\n)+)/m;
+
+    cmp_ok scalar(@parameters), '>', 9, "parameters of $name";
+    is_deeply [ sort $syntax =~ /(\w+)=/g ], \@parameters, 'are in the syntax';
+    is_deeply [ sort $table =~ /^\| `(\w+)=/mg ], \@parameters,
+        'and in the table';
+}
+
+# -- commands that the servers of a cluster must know
+
+my %commands;
+
+for my $name (grep { m{/src/cluster/} } values %sources) {
+    my $text = slurp($name);
+
+    $commands{$_} = 1 for $text =~ /bigcache_units_command\([^"]*"([A-Z]+)"/g,
+        $text =~ /call\('([A-Z]+)'/g,
+        $text =~ /bigcache_string\("((?!OK)[A-Z]{3,})"\)(?!,\s*bigcache_string)/g;
+}
+
+delete @commands{qw(MOVED ASK TRYAGAIN LOADING CLUSTERDOWN READONLY NOSCRIPT
+    MASTERDOWN OOM LOAD SLOTS)};
+cmp_ok scalar(keys %commands), '>', 25, 'commands for servers';
+
+my ($told_commands) = slurp("$top/docs/redis.md")
+    =~ /uses these\s+commands: (.*?)\.  /s;
+my %told_commands = map { (split)[0] => 1 } $told_commands =~ /`([A-Z ]+)`/g;
+
+is_deeply [ grep { !$told_commands{$_} } sort keys %commands ], [],
+    'are in docs/redis.md';
 
 # -- settings of the container
 

@@ -274,6 +274,35 @@ u_char *ngx_http_bigcache_metrics_front(u_char *p,
     const bigcache_page_metrics_sum_t *sum);
 
 
+/*
+ * servers: those of a cluster as one of the processes has seen them lately,
+ * for /metrics and /stat.  The parts need their size at most, which is 0 for a
+ * store in a directory.
+ */
+
+typedef struct {
+    ngx_uint_t                        n;
+    bigcache_server_t                 list[BIGCACHE_SERVERS_MAX];
+} ngx_http_bigcache_servers_t;
+
+/* returns NULL if nothing is known of them */
+
+ngx_http_bigcache_servers_t *ngx_http_bigcache_servers(ngx_http_request_t *r,
+    ngx_http_bigcache_ctx_t *ctx);
+
+size_t ngx_http_bigcache_servers_metrics_size(
+    ngx_http_bigcache_servers_t *servers);
+u_char *ngx_http_bigcache_servers_metrics(u_char *p,
+    ngx_http_bigcache_servers_t *servers);
+
+/* the member "servers" of /stat, and a comma in front of it */
+
+size_t ngx_http_bigcache_servers_json_size(
+    ngx_http_bigcache_servers_t *servers);
+u_char *ngx_http_bigcache_servers_json(u_char *p,
+    ngx_http_bigcache_servers_t *servers);
+
+
 /* metrics: the reply of /metrics */
 
 ngx_int_t ngx_http_bigcache_metrics(ngx_http_request_t *r,

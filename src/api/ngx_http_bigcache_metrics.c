@@ -42,6 +42,8 @@ static u_char *ngx_http_bigcache_metrics_leases(u_char *p,
     bigcache_rest_lease_shm_t *shm);
 static u_char *ngx_http_bigcache_metrics_unsynced(u_char *p,
     const bigcache_unsynced_t *unsynced);
+static u_char *ngx_http_bigcache_metrics_cluster(u_char *p,
+    ngx_http_bigcache_ctx_t *ctx);
 static u_char *ngx_http_bigcache_metrics_store(u_char *p,
     ngx_http_bigcache_ctx_t *ctx);
 
@@ -56,6 +58,8 @@ ngx_http_bigcache_metrics(ngx_http_request_t *r,
     bigcache_metrics_t      *metrics;
     bigcache_metrics_sum_t   sums[BIGCACHE_METRIC_N];
 
+    ngx_http_bigcache_servers_t  *servers;
+
     bigcache_page_metrics_sum_t  front;
 
     static ngx_str_t         type =
@@ -69,11 +73,14 @@ ngx_http_bigcache_metrics(ngx_http_request_t *r,
 
     bigcache_page_metrics_sum(&ctx->zone->shm->pages, &front);
 
+    servers = ngx_http_bigcache_servers(r, ctx);
+
     size = NGX_HTTP_BIGCACHE_METRICS_LINE
            * (BIGCACHE_METRIC_N * (2 * BIGCACHE_METRICS_STATUSES
                                    + BIGCACHE_METRICS_BUCKETS + 2)
               + 3 * NGX_HTTP_BIGCACHE_METRICS_SIMPLE)
-           + ngx_http_bigcache_metrics_front_size();
+           + ngx_http_bigcache_metrics_front_size()
+           + ngx_http_bigcache_servers_metrics_size(servers);
 
     p = ngx_pnalloc(r->pool, size);
     if (p == NULL) {
@@ -93,7 +100,9 @@ ngx_http_bigcache_metrics(ngx_http_request_t *r,
     p = ngx_http_bigcache_metrics_fronts(p, ctx, &front);
     p = ngx_http_bigcache_metrics_pages(p, ctx);
     p = ngx_http_bigcache_metrics_leases(p, ctx->op.leases);
-    p = ngx_http_bigcache_metrics_store(p, ctx);
+    p = ctx->zone->cluster ? ngx_http_bigcache_metrics_cluster(p, ctx)
+                           : ngx_http_bigcache_metrics_store(p, ctx);
+    p = ngx_http_bigcache_servers_metrics(p, servers);
     p = ngx_http_bigcache_metrics_front(p, &front);
 
     ctx->op.reply[0].bytes.len = p - ctx->op.reply[0].bytes.data;
@@ -363,6 +372,51 @@ ngx_http_bigcache_metrics_unsynced(u_char *p,
                        "# TYPE bigcache_unsynced_seconds gauge\n"
                        "bigcache_unsynced_seconds %uL.%03uL\n",
                        ms / 1000, ms % 1000);
+}
+
+
+/* of a store in a cluster, in place of those of a directory */
+
+static u_char *
+ngx_http_bigcache_metrics_cluster(u_char *p, ngx_http_bigcache_ctx_t *ctx)
+{
+    bigcache_servers_t  *servers;
+
+    servers = &ctx->zone->shm->servers;
+
+    p = ngx_http_bigcache_metric(p, "up", "gauge",
+                                 "1 if the store has answered, 0 if it is "
+                                 "closed, cannot be opened, or is not heard "
+                                 "of within a second.",
+                                 ctx->op.up);
+    p = ngx_http_bigcache_metric(p, "cluster_commands_total", "counter",
+                                 "Commands sent to the servers of the cluster.",
+                                 atomic_load(&servers->commands));
+    p = ngx_http_bigcache_metric(p, "cluster_connects_total", "counter",
+                                 "Connections made to them.",
+                                 atomic_load(&servers->connects));
+    p = ngx_http_bigcache_metric(p, "cluster_failures_total", "counter",
+                                 "Connections that could not be made, broke, "
+                                 "or did not answer in time.",
+                                 atomic_load(&servers->failures));
+    p = ngx_http_bigcache_metric(p, "cluster_redirects_total", "counter",
+                                 "Answers that sent a command to another "
+                                 "server.",
+                                 atomic_load(&servers->redirects));
+    p = ngx_http_bigcache_metric(p, "cluster_retries_total", "counter",
+                                 "Commands sent again, for any reason.",
+                                 atomic_load(&servers->retries));
+    p = ngx_http_bigcache_metric(p, "cluster_refreshes_total", "counter",
+                                 "Times that the servers were asked which of "
+                                 "them has which slots.",
+                                 atomic_load(&servers->refreshes));
+
+    if (!ctx->op.up) {
+        return p;
+    }
+
+    return ngx_http_bigcache_metric(p, "entries", "gauge", "Pages stored.",
+                                    ctx->op.stat.keys);
 }
 
 

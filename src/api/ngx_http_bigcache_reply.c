@@ -316,16 +316,19 @@ ngx_http_bigcache_reply_stat(ngx_http_request_t *r,
     bigcache_hot_stat_t        hot;
     bigcache_metrics_pages_t  *pages;
 
-    bigcache_rest_lease_stat_t  leases;
+    bigcache_rest_lease_stat_t    leases;
+    ngx_http_bigcache_servers_t  *servers;
 
     in_force = &ctx->zone->force.json;
+    servers = ngx_http_bigcache_servers(r, ctx);
 
     len = sizeof("{\"stats\":{\"hit\":,\"miss\":,\"expire\":,\"delete\":,"
                  "\"hit_rate\":\"\"},\"hot\":{\"entries\":,\"bytes\":,"
                  "\"room\":,\"hits\":,\"size\":},\"leases\":{\"held\":,"
                  "\"room\":,\"given\":,\"waited\":},\"bodies\":{"
                  "\"in_files\":},\"in_force\":}")
-          + 14 * NGX_INT64_LEN + BIGCACHE_METRICS_RATE_LEN + in_force->len;
+          + 14 * NGX_INT64_LEN + BIGCACHE_METRICS_RATE_LEN + in_force->len
+          + ngx_http_bigcache_servers_json_size(servers);
 
     p = ngx_pnalloc(r->pool, len);
     if (p == NULL) {
@@ -355,22 +358,26 @@ ngx_http_bigcache_reply_stat(ngx_http_request_t *r,
     }
 
     body.data = p;
-    body.len = ngx_sprintf(p, "{\"stats\":{\"hit\":%uL,\"miss\":%uL,"
-                           "\"expire\":%uL,\"delete\":%uL,"
-                           "\"hit_rate\":\"%s\"},\"hot\":{"
-                           "\"entries\":%uL,\"bytes\":%uL,\"room\":%uL,"
-                           "\"hits\":%uL,\"size\":%uz},"
-                           "\"leases\":{\"held\":%uL,\"room\":%uL,"
-                           "\"given\":%uL,\"waited\":%uL},"
-                           "\"bodies\":{\"in_files\":%uL},"
-                           "\"in_force\":%V}",
-                           hit, miss, expire, deleted, rate, hot.entries,
-                           hot.bytes, hot.room, hot.hits,
-                           ctx->zone->shm_zone->shm.size, leases.held,
-                           leases.room, leases.given, leases.waited,
-                           (uint64_t) atomic_load(&ctx->zone->shm->bodies),
-                           in_force)
-               - p;
+
+    p = ngx_sprintf(p, "{\"stats\":{\"hit\":%uL,\"miss\":%uL,"
+                    "\"expire\":%uL,\"delete\":%uL,"
+                    "\"hit_rate\":\"%s\"},\"hot\":{"
+                    "\"entries\":%uL,\"bytes\":%uL,\"room\":%uL,"
+                    "\"hits\":%uL,\"size\":%uz},"
+                    "\"leases\":{\"held\":%uL,\"room\":%uL,"
+                    "\"given\":%uL,\"waited\":%uL},"
+                    "\"bodies\":{\"in_files\":%uL},"
+                    "\"in_force\":%V",
+                    hit, miss, expire, deleted, rate, hot.entries,
+                    hot.bytes, hot.room, hot.hits,
+                    ctx->zone->shm_zone->shm.size, leases.held,
+                    leases.room, leases.given, leases.waited,
+                    (uint64_t) atomic_load(&ctx->zone->shm->bodies),
+                    in_force);
+    p = ngx_http_bigcache_servers_json(p, servers);
+    *p++ = '}';
+
+    body.len = p - body.data;
 
     return ngx_http_bigcache_send_json(r, NGX_HTTP_OK, &body);
 }

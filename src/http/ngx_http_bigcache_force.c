@@ -62,6 +62,8 @@ typedef struct {
 
 static void ngx_http_bigcache_force_store(
     ngx_http_bigcache_force_rows_t *rows, ngx_http_bigcache_zone_t *zone);
+static void ngx_http_bigcache_force_cluster(
+    ngx_http_bigcache_force_rows_t *rows, ngx_http_bigcache_zone_t *zone);
 static void ngx_http_bigcache_force_nginx(
     ngx_http_bigcache_force_rows_t *rows, ngx_cycle_t *cycle,
     ngx_http_bigcache_zone_t *zone);
@@ -132,9 +134,15 @@ ngx_http_bigcache_force(ngx_cycle_t *cycle, ngx_http_bigcache_zone_t *zone)
 
     ngx_memzero(rows, sizeof(ngx_http_bigcache_force_rows_t));
 
-    ngx_http_bigcache_force_store(rows, zone);
-    ngx_http_bigcache_force_nginx(rows, cycle, zone);
-    ngx_http_bigcache_force_machine(rows, zone);
+    if (zone->cluster) {
+        ngx_http_bigcache_force_cluster(rows, zone);
+        ngx_http_bigcache_force_nginx(rows, cycle, zone);
+
+    } else {
+        ngx_http_bigcache_force_store(rows, zone);
+        ngx_http_bigcache_force_nginx(rows, cycle, zone);
+        ngx_http_bigcache_force_machine(rows, zone);
+    }
 
     if (ngx_http_bigcache_force_json(cycle->pool, rows, &zone->force.json)
         == NGX_OK)
@@ -170,7 +178,41 @@ ngx_http_bigcache_force_open_files(ngx_cycle_t *cycle)
 }
 
 
-/* the parameters of bigcache_path */
+/* the parameters of bigcache_path, or of bigcache_cluster */
+
+static void
+ngx_http_bigcache_force_cluster(ngx_http_bigcache_force_rows_t *rows,
+    ngx_http_bigcache_zone_t *zone)
+{
+    ngx_http_bigcache_cluster_force_t  force;
+
+    ngx_http_bigcache_cluster_force(zone, &force);
+
+    ngx_http_bigcache_force_text(rows, "version", BIGCACHE_VERSION,
+                                 sizeof(BIGCACHE_VERSION) - 1);
+    ngx_http_bigcache_force_text(rows, "engine", "cluster", 7);
+    ngx_http_bigcache_force_text(rows, "zone", (char *) zone->name.data,
+                                 zone->name.len);
+    ngx_http_bigcache_force_size(rows, "zone_size", zone->shm_zone->shm.size);
+    ngx_http_bigcache_force_row(rows, "servers",
+                                NGX_HTTP_BIGCACHE_FORCE_NUMBER,
+                                force.servers);
+    ngx_http_bigcache_force_row(rows, "buckets",
+                                NGX_HTTP_BIGCACHE_FORCE_NUMBER,
+                                force.buckets);
+    ngx_http_bigcache_force_row(rows, "replicas",
+                                NGX_HTTP_BIGCACHE_FORCE_NUMBER,
+                                force.replicas);
+    ngx_http_bigcache_force_row(rows, "wait", NGX_HTTP_BIGCACHE_FORCE_TIME,
+                                force.wait);
+    ngx_http_bigcache_force_row(rows, "timeout", NGX_HTTP_BIGCACHE_FORCE_TIME,
+                                force.timeout);
+    ngx_http_bigcache_force_row(rows, "gzip", NGX_HTTP_BIGCACHE_FORCE_FLAG,
+                                zone->gzip);
+    ngx_http_bigcache_force_row(rows, "gzip_min", NGX_HTTP_BIGCACHE_FORCE_SIZE,
+                                force.gzip_min)->null = !zone->gzip;
+}
+
 
 static void
 ngx_http_bigcache_force_store(ngx_http_bigcache_force_rows_t *rows,

@@ -49,6 +49,8 @@ static void ngx_http_bigcache_worker_raise(ngx_cycle_t *cycle);
 static void ngx_http_bigcache_start(ngx_http_bigcache_zone_t *zone);
 static void ngx_http_bigcache_retry_handler(ngx_event_t *ev);
 static const char *ngx_http_bigcache_create(ngx_http_bigcache_zone_t *zone);
+static bigcache_cache_t *ngx_http_bigcache_create_local(
+    ngx_http_bigcache_zone_t *zone);
 static uint64_t ngx_http_bigcache_master(ngx_pid_t pid);
 static const char *ngx_http_bigcache_watch_quit(
     ngx_http_bigcache_zone_t *zone);
@@ -294,18 +296,11 @@ ngx_http_bigcache_retry_handler(ngx_event_t *ev)
 static const char *
 ngx_http_bigcache_create(ngx_http_bigcache_zone_t *zone)
 {
-    ngx_err_t                err;
-    bigcache_cache_t        *cache;
-    bigcache_local_conf_t   *conf;
+    ngx_err_t          err;
+    bigcache_cache_t  *cache;
 
-    conf = zone->conf;
-
-    conf->masters[0] = ngx_http_bigcache_master(
-                      ngx_process == NGX_PROCESS_SINGLE ? ngx_pid
-                                                        : ngx_parent);
-    conf->masters[1] = ngx_http_bigcache_master(ngx_http_bigcache_earlier);
-
-    cache = bigcache_local_create(conf);
+    cache = zone->cluster ? ngx_http_bigcache_cluster_create(zone)
+                          : ngx_http_bigcache_create_local(zone);
 
     if (cache == NULL) {
         return "no memory, or no descriptor";
@@ -322,6 +317,22 @@ ngx_http_bigcache_create(ngx_http_bigcache_zone_t *zone)
     zone->cache = cache;
 
     return NULL;
+}
+
+
+static bigcache_cache_t *
+ngx_http_bigcache_create_local(ngx_http_bigcache_zone_t *zone)
+{
+    bigcache_local_conf_t  *conf;
+
+    conf = zone->conf;
+
+    conf->masters[0] = ngx_http_bigcache_master(
+                      ngx_process == NGX_PROCESS_SINGLE ? ngx_pid
+                                                        : ngx_parent);
+    conf->masters[1] = ngx_http_bigcache_master(ngx_http_bigcache_earlier);
+
+    return bigcache_local_create(conf);
 }
 
 

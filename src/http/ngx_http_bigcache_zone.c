@@ -45,11 +45,11 @@ static void *ngx_http_bigcache_share(ngx_slab_pool_t *shpool, size_t share,
 static void ngx_http_bigcache_seed(uint64_t seed[2]);
 static void ngx_http_bigcache_init_history(ngx_slab_pool_t *shpool,
     ngx_http_bigcache_shm_t *shm);
+static void ngx_http_bigcache_init_servers(ngx_http_bigcache_zone_t *zone,
+    ngx_slab_pool_t *shpool);
 static void ngx_http_bigcache_init_hot(ngx_slab_pool_t *shpool,
     ngx_http_bigcache_shm_t *shm);
 static void ngx_http_bigcache_log(void *data, int level, const char *text);
-static void ngx_http_bigcache_removed(void *data, uint64_t expired,
-    uint64_t purged);
 
 
 ngx_http_bigcache_zone_t *
@@ -78,8 +78,8 @@ ngx_http_bigcache_zone_create(ngx_conf_t *cf)
 
     zone->cycle = cf->cycle;
 
-    conf->store.log.handler = ngx_http_bigcache_log;
-    conf->store.removed = ngx_http_bigcache_removed;
+    conf->store.log = ngx_http_bigcache_zone_log(zone);
+    conf->store.removed = ngx_http_bigcache_zone_removed;
     conf->store.data = zone;
 
     zone->conf = conf;
@@ -196,6 +196,9 @@ ngx_http_bigcache_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
         atomic_store(&zone->shm->shared.closed, 0);
 
+        ngx_http_bigcache_init_servers(zone,
+                                       (ngx_slab_pool_t *) shm_zone->shm.addr);
+
     } else {
         shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
 
@@ -212,17 +215,37 @@ ngx_http_bigcache_zone_init(ngx_shm_zone_t *shm_zone, void *data)
                 ngx_http_bigcache_init_history(shpool, shpool->data);
             }
 
-            ngx_http_bigcache_init_hot(shpool, shpool->data);
+            if (zone->conf) {
+                ngx_http_bigcache_init_hot(shpool, shpool->data);
+            }
         }
 
         zone->shm = shpool->data;
 
-        ngx_http_bigcache_zone_say(zone, shm_zone->shm.log);
+        ngx_http_bigcache_init_servers(zone, shpool);
+
+        if (zone->conf) {
+            ngx_http_bigcache_zone_say(zone, shm_zone->shm.log);
+        }
+    }
+
+    /* another engine learns this in its own file */
+
+    if (zone->conf == NULL) {
+        return NGX_OK;
     }
 
     zone->conf->store.shared = &zone->shm->shared;
 
     if (zone->shm->hot == NULL) {
+
+        if (ozone && ozone->cluster) {
+            ngx_log_error(NGX_LOG_NOTICE, shm_zone->shm.log, 0,
+                          "bigcache zone \"%V\" was that of a cluster, it has "
+                          "no hot index until nginx is restarted",
+                          &zone->name);
+        }
+
         return NGX_OK;
     }
 
@@ -419,6 +442,26 @@ ngx_http_bigcache_init_history(ngx_slab_pool_t *shpool,
 }
 
 
+/* of a store in a cluster, which a reload may have made of another one */
+
+static void
+ngx_http_bigcache_init_servers(ngx_http_bigcache_zone_t *zone,
+    ngx_slab_pool_t *shpool)
+{
+    bigcache_servers_t  *servers;
+
+    servers = &zone->shm->servers;
+
+    if (zone->cluster == NULL || servers->list) {
+        return;
+    }
+
+    shpool->log_nomem = 0;
+    servers->list = ngx_slab_calloc(shpool, sizeof(bigcache_servers_list_t));
+    shpool->log_nomem = 1;
+}
+
+
 /* gives the rest of the zone to the hot index, in one piece */
 
 static void
@@ -455,6 +498,18 @@ ngx_http_bigcache_init_hot(ngx_slab_pool_t *shpool,
 }
 
 
+bigcache_log_t
+ngx_http_bigcache_zone_log(ngx_http_bigcache_zone_t *zone)
+{
+    bigcache_log_t  log;
+
+    log.handler = ngx_http_bigcache_log;
+    log.data = zone;
+
+    return log;
+}
+
+
 /* called by the store, in any thread */
 
 static void
@@ -464,8 +519,8 @@ ngx_http_bigcache_log(void *data, int level, const char *text)
 }
 
 
-static void
-ngx_http_bigcache_removed(void *data, uint64_t expired, uint64_t purged)
+void
+ngx_http_bigcache_zone_removed(void *data, uint64_t expired, uint64_t purged)
 {
     ngx_http_bigcache_zone_t *zone = data;
 

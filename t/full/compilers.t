@@ -127,6 +127,23 @@ for my $cc (@compilers) {
 }
 
 
+# without hiredis the directive is there, and says why it is refused
+
+{
+    local $ENV{BIGCACHE_HIREDIS} = 'no';
+    my $tree = configured('gcc');
+
+    quiet('without hiredis', made($tree));
+
+    local $ENV{BIGCACHE_MODULE} = "$tree/objs/ngx_http_bigcache_module.so";
+    my ($rc, $said) = $t->nginx_t($t->default_conf
+        =~ s/bigcache_path .*?;/bigcache_cluster a zone=main server=h;/r);
+
+    isnt $rc, 0, 'bigcache_cluster is refused then';
+    like $said, qr/"bigcache_cluster" directive needs the hiredis library, which /,
+        'and says why';
+}
+
 # linked into nginx, the filters of pages and of shards come after all others in
 # the list, and so run before them
 

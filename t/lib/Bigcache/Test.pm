@@ -15,12 +15,15 @@ package Bigcache::Test;
 # Environment: BIGCACHE_NGINX (binary), BIGCACHE_MODULE (.so), BIGCACHE_PRELOAD
 # (for LD_PRELOAD of nginx alone), BIGCACHE_LOG (level of error.log, info),
 # BIGCACHE_KEEP=1 (keeps the directory), BIGCACHE_TIMEOUT (seconds, 300),
-# BIGCACHE_WORKERS (of tests that do not say how many they need, 1).
+# BIGCACHE_WORKERS (of tests that do not say how many they need, 1),
+# BIGCACHE_CLUSTER (servers as host:port, for stores in a cluster), and
+# BIGCACHE_CLUSTER_PIDS (their processes, for tests that stop them for a while).
 
 use strict;
 use warnings;
 
 use Cwd qw(abs_path);
+use Digest::MD5 qw(md5_hex);
 use Exporter qw(import);
 use File::Basename qw(dirname);
 use File::Path qw(remove_tree);
@@ -137,12 +140,36 @@ sub expand {
         DIR => $self->{dir},
     );
 
+    $text =~ s/\bbigcache_path (.*?);/_cluster($value{DIR}, $1)/ges
+        if $ENV{BIGCACHE_CLUSTER};
+
     $text =~ s/(?<=%%MODULE%%)/\nworker_processes $ENV{BIGCACHE_WORKERS};/
         if $ENV{BIGCACHE_WORKERS} && $text !~ /worker_processes/;
     $text =~ s/%%PORT_(\d)%%/$self->port($1)/ge;
     $text =~ s/%%([A-Z]+)%%/$value{$1} \/\/ die "unknown %%$1%%\n"/ge;
 
     return $text;
+}
+
+
+# the same store in the cluster of $BIGCACHE_CLUSTER, without the parameters of
+# a directory
+
+sub _cluster {
+    my ($dir, $parameters) = @_;
+
+    my ($path, @rest) = split ' ', $parameters;
+    my $local = qr/^(?:block_cache|write_buffer|sync|max_size|min_free|segment_size
+        |inline_size)=/x;
+
+    # no call waits longer there
+    s/^wait=\K\d{2,}s$/20s/ for @rest;
+
+    my $name = md5_hex("$dir $path");
+
+    return join(' ', "bigcache_cluster $name buckets=16",
+        map("server=$_", split ' ', $ENV{BIGCACHE_CLUSTER}),
+        grep { !/$local/ } @rest) . ';';
 }
 
 
@@ -207,15 +234,37 @@ sub _free_port {
     for (1 .. 1000) {
         my $port = 10000 + int rand 20000;
 
-        socket my $lock, PF_UNIX, SOCK_STREAM, 0 or die "socket: $!\n";
-        next if !bind $lock, pack_sockaddr_un("\0bigcache-test-$port");
+        return $port if _take_port($port);
+    }
 
-        socket my $probe, PF_INET, SOCK_STREAM, 0 or die "socket: $!\n";
-        setsockopt $probe, SOL_SOCKET, SO_REUSEADDR, 1;
-        next if !bind $probe, pack_sockaddr_in($port, INADDR_ANY);
+    die "no free port\n";
+}
 
-        push @port_locks, $lock;
-        return $port;
+
+sub _take_port {
+    my ($port) = @_;
+
+    socket my $lock, PF_UNIX, SOCK_STREAM, 0 or die "socket: $!\n";
+    bind $lock, pack_sockaddr_un("\0bigcache-test-$port") or return 0;
+
+    socket my $probe, PF_INET, SOCK_STREAM, 0 or die "socket: $!\n";
+    setsockopt $probe, SOL_SOCKET, SO_REUSEADDR, 1;
+    bind $probe, pack_sockaddr_in($port, INADDR_ANY) or return 0;
+
+    push @port_locks, $lock;
+
+    return 1;
+}
+
+
+# cluster_port(): one that a server of a Redis cluster may have, which also wants
+# the port 10000 above
+
+sub cluster_port {
+    for (1 .. 1000) {
+        my $port = 10000 + int rand 12768;
+
+        return $port if _take_port($port) && _take_port($port + 10000);
     }
 
     die "no free port\n";
@@ -323,6 +372,20 @@ sub certificate {
     return !system 'openssl req -x509 -newkey rsa:2048 -nodes -days 2'
         . " -subj /CN=localhost -keyout $dir/key.pem -out $dir/cert.pem"
         . " >$dir/out 2>&1";
+}
+
+
+# in_cluster(REASON): false; or true if the stores are in a cluster, and then it
+# counts a check that is skipped, for that reason
+
+sub in_cluster {
+    my ($self, $reason) = @_;
+
+    return 0 if !$ENV{BIGCACHE_CLUSTER};
+
+    Test::More->builder->skip("in a cluster: $reason");
+
+    return 1;
 }
 
 
@@ -664,7 +727,7 @@ sub _alive {
 
 
 # owner(STORE): the process that has it open, or 0: who holds the lock of its
-# directory
+# directory; of a store in a cluster 0
 
 sub owner {
     my ($self, $store) = @_;
@@ -704,12 +767,21 @@ sub memory {
 }
 
 
-# open_files(PID ...): their names
+# open_files(PID ...): their names, but for the connections to a cluster that has
+# the stores, which stay for a while
 
 sub open_files {
     my ($self, @pids) = @_;
 
-    return map { readlink // () } map { glob "/proc/$_/fd/*" } @pids;
+    my %port = map { /:(\d+)$/ ? ($1 => 1) : () }
+        split ' ', $ENV{BIGCACHE_CLUSTER} // '';
+
+    my %kept = map { $_->[1] =~ /:(\w+)$/ && $port{ hex $1 }
+            ? ("socket:[$_->[2]]" => 1) : () }
+        map { [ (split)[1, 2, 9] ] } split /^/, _slurp('/proc/net/tcp');
+
+    return grep { !$kept{$_} }
+        map { readlink // () } map { glob "/proc/$_/fd/*" } @pids;
 }
 
 

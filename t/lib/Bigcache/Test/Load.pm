@@ -35,7 +35,8 @@ use constant SLOT => 24;
 # new(T, OPTION => VALUE ...): clients (4); keepalive (0), the share of requests
 # on connections that stay open; large (0.01), the share of pages over 1 MB;
 # pause (0), seconds between two requests; expire (0): every fourth key has pages
-# that live for a second at most; purges (0): pages have tags, some may be stale,
+# that live for a second at most; ports: of several servers of one cache, which
+# the clients take in turn; purges (0): pages have tags, some may be stale,
 # and there are purges by tag and by key, soft ones, and leases
 
 sub new {
@@ -567,7 +568,9 @@ sub _ask {
 
     my $reused = $keep && $self->{kept};
     my $c = $reused ? delete $self->{kept} : eval {
-        Bigcache::Test::Connection->new($self->{port});
+        Bigcache::Test::Connection->new($self->{ports}
+            ? $self->{ports}[($self->{client} // 0) % @{ $self->{ports} }]
+            : $self->{port});
     };
 
     if (!$c) {
