@@ -290,10 +290,27 @@ for my $way (qw(close reset)) {
 
 
 # -- while the thread works: the test holds the lock of the directory, so that
-# the first operation waits for the store to open, and all others for it
+# the first operation waits for the store to open, and all others for it; the
+# servers of a cluster are stopped
 
 sub held {
     my ($code) = @_;
+
+    if ($ENV{BIGCACHE_CLUSTER}) {
+        my @servers = split ' ', $ENV{BIGCACHE_CLUSTER_PIDS};
+
+        kill STOP => @servers;
+
+        my $first = $t->connect->send_request('POST', '/cache/first',
+            '{"value":1}');
+        $code->();
+        kill CONT => @servers;
+
+        my $status = $first->response->status;
+        $first->close;
+
+        return $status;
+    }
 
     $t->get('/close')->status == 200 or die "not closed\n";
     open my $lock, '+<', $t->dir . '/store/lock' or die "lock: $!\n";

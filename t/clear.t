@@ -26,7 +26,8 @@ is $t->get('/clear')->answer, $cleared, 'of nothing';
 for my $method (qw(GET POST)) {
     fill();
     is $t->count, 4, "$method: four keys";
-    is pages(), 1, "$method: page file";
+    is pages(), 1, "$method: page file"
+        if !$t->in_cluster('there are no files');
 
     my $r = $t->request($method, '/clear');
     is $r->answer, $cleared, $method;

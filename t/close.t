@@ -20,6 +20,8 @@ my $t = Bigcache::Test->new->conf($conf)->start;
 sub snapshot {
     my %files;
 
+    return {} if !-d $t->dir . '/store';
+
     find({ no_chdir => 1, wanted => sub {
         my @stat = stat or return;
         my $digest = '';
@@ -106,6 +108,7 @@ is_deeply snapshot(), $before, 'directory at rest';
 
 # a copy is a store
 
+if (!$t->in_cluster('there is no directory to be copied')) {
 my $copy = Bigcache::Test->new;
 
 is system('cp', '-a', $t->dir . '/store', $copy->dir . '/store'), 0, 'copied';
@@ -119,6 +122,7 @@ ok $copy->get('/pickle/large')->body eq $large, 'large page in copy';
 is $copy->get('/pickle/many/100')->body, 'x' x 1000, 'last in copy';
 is $copy->request('POST', '/pickle/new', 'x')->status, 200, 'copy stores';
 ok $copy->stop, 'copy stops';
+}
 
 # nothing but what was asked opens it
 

@@ -48,8 +48,9 @@ for ([1, '4m', 0], [4, '4m', 0], [4, '64k', 0], [3, '1m', 0], [1, '4m', 1],
     is_deeply [ $load->verify ], [], "$name: nothing is lost";
 
     my $hot = hot($t);
-    ok $hot->{hits} > $report->{ok} / 20, "$name: some come from the hot index"
-        or diag explain $hot;
+    $t->in_cluster('there is no hot index') || ok(
+        $hot->{hits} > $report->{ok} / 20,
+        "$name: some come from the hot index") || diag explain $hot;
     note "$name: $report->{ok} requests, $hot->{hits} of them hot";
 
     # what is cleared is nowhere, and what is closed does not answer
@@ -99,7 +100,7 @@ for ([1, '4m', 0], [4, '4m', 0], [4, '64k', 0], [3, '1m', 0], [1, '4m', 1],
 
     # a reload does not empty it
 
-    if ($workers > 1) {
+    if ($workers > 1 && !$t->in_cluster('there is no hot index')) {
         $all[0]->request('POST', '/pickle/kept', 'x' x 2000);
         $_->request('GET', '/pickle/kept') for @all;
         $t->reload;

@@ -375,7 +375,8 @@ packed($t->get('/pickle/file', @gzip), $file, 'a gzip file that shrinks');
 
 my $before = segments('off');
 store('/off/pickle/k', $html);
-cmp_ok segments('off') - $before, '>=', length $html, 'gzip=off: lies plain';
+cmp_ok segments('off') - $before, '>=', length $html, 'gzip=off: lies plain'
+    if !$t->in_cluster('there are no segments');
 plain($t->get('/off/pickle/k', @gzip), $html, 'gzip=off');
 
 store('/min/pickle/k', 'x' x 4999);

@@ -31,6 +31,8 @@ sub bytes {
 sub lies {
     my ($bytes, $name) = @_;
 
+    return if $t->in_cluster('there are no files');
+
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
     my $space;

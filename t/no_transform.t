@@ -146,6 +146,11 @@ is_packed("/all/cache/b$long", 'a counter that came without');
 
 # compaction moves it as it lies; so it is after a start
 
+if ($t->in_cluster('there is nothing to compact')) {
+    done_testing;
+    exit;
+}
+
 is $t->request('PATCH', '/cache/j', '{"expire":null}')->status, 200, 'touched';
 
 store("/pickle/junk/$_", noise(100_000)) for 1 .. 50;

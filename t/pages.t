@@ -100,6 +100,12 @@ for my $uri (qw(/silent /cookie /private)) {
 pages('a directive that is like another', '/odd', 200, 'odd 1');
 
 # the command shows what they are
+
+if ($t->in_cluster('the command reads directories')) {
+    done_testing;
+    exit;
+}
+
 $t->stop;
 
 my $tool = $ENV{BIGCACHE_TOOL} || 'build/bigcache';
