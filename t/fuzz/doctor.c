@@ -100,6 +100,9 @@ judge(const bigcache_tool_doctor_answer_t *answer, const u_char *metrics,
     bigcache_tool_doctor_report_run(&report,
                                     bigcache_tool_doctor_running_checks,
                                     &server);
+    bigcache_tool_doctor_report_run(&report,
+                                    bigcache_tool_doctor_cluster_checks,
+                                    &server);
     print(&report);
 
     bigcache_tool_doctor_server_free(&server);
