@@ -29,6 +29,8 @@ static int bigcache_tool_doctor_stat(bigcache_tool_doctor_server_t *server,
 static void bigcache_tool_doctor_metrics(bigcache_tool_doctor_server_t *server,
     const bigcache_tool_doctor_url_t *url, const char *field,
     bigcache_tool_doctor_answer_t *answer);
+static void bigcache_tool_doctor_reason(bigcache_tool_doctor_server_t *server,
+    const bigcache_tool_doctor_url_t *url, const char *field);
 static int bigcache_tool_doctor_field(const char *option, char *field);
 static int bigcache_tool_doctor_field_read(const char *name, char *field,
     size_t *len);
@@ -109,6 +111,7 @@ bigcache_tool_doctor_ask(const char *text, const char *field, int json)
     }
 
     bigcache_tool_doctor_metrics(&server, &url, field, &metrics);
+    bigcache_tool_doctor_reason(&server, &url, field);
 
     report = calloc(1, sizeof(bigcache_tool_doctor_report_t));
 
@@ -119,6 +122,9 @@ bigcache_tool_doctor_ask(const char *text, const char *field, int json)
 
         bigcache_tool_doctor_report_run(report,
                                         bigcache_tool_doctor_running_checks,
+                                        &server);
+        bigcache_tool_doctor_report_run(report,
+                                        bigcache_tool_doctor_cluster_checks,
                                         &server);
         status = bigcache_tool_doctor_report_print(report, json, stdout);
         free(report);
@@ -208,6 +214,38 @@ bigcache_tool_doctor_metrics(bigcache_tool_doctor_server_t *server,
     if (answer->status == 200) {
         server->metrics = answer->body;
     }
+}
+
+
+/* a request that needs the store is told why it is not open */
+
+static void
+bigcache_tool_doctor_reason(bigcache_tool_doctor_server_t *server,
+    const bigcache_tool_doctor_url_t *url, const char *field)
+{
+    char                            error[BIGCACHE_TOOL_DOCTOR_TEXT];
+    double                          up;
+    bigcache_tool_doctor_answer_t   answer;
+
+    if (bigcache_tool_doctor_server_metric(server, "up", NULL, &up) == 0
+        || up > 0)
+    {
+        return;
+    }
+
+    if (bigcache_tool_doctor_http_get(url, "/stat/count", field,
+                                      BIGCACHE_TOOL_DOCTOR_STAT, &answer,
+                                      error)
+        == -1)
+    {
+        return;
+    }
+
+    if (answer.status == 503) {
+        bigcache_tool_doctor_server_reason(server, &answer.body);
+    }
+
+    free(answer.memory);
 }
 
 

@@ -13,14 +13,14 @@
  *     doctor_http     asks a server
  *     doctor_answer   takes its answers apart
  *     doctor_server   finds values in them
- *     doctor_store    judges a directory, doctor_running judges a server: a
+ *     doctor_store    judges a directory, doctor_running judges a server, and
+ *                     doctor_cluster the cluster that it keeps its store in: a
  *                     table of checks each, and a check is one function
  *     doctor_common   what both of them judge alike
  *     doctor_report   the findings, as text and as JSON
  *
  * To add a check, write a function that says what is seen and what to do, and
  * add it to a table.  Checks are pure: unit tests and a fuzzer call them.
- * Another engine than a directory would have facts and a table of its own.
  */
 
 
@@ -256,11 +256,19 @@ typedef struct {
     bigcache_str_t                    metrics;  /* len 0: none */
     int64_t                           date;     /* seconds, -1: not said */
     int64_t                           now;      /* then, here */
+    char                              reason[BIGCACHE_TOOL_DOCTOR_NAME];
+                                                /* the store is not open for,
+                                                   empty: not known */
 } bigcache_tool_doctor_server_t;
 
 /* returns 0, or -1 if the text is not what /stat of a bigcache answers */
 
 int bigcache_tool_doctor_server_stat(bigcache_tool_doctor_server_t *server,
+    const bigcache_str_t *text);
+
+/* the reason that the text of another answer, a 503, gives in its "detail" */
+
+void bigcache_tool_doctor_server_reason(bigcache_tool_doctor_server_t *server,
     const bigcache_str_t *text);
 
 /* frees server->stat */
@@ -279,6 +287,11 @@ const cJSON *bigcache_tool_doctor_server_in_force(
 int bigcache_tool_doctor_server_number(
     const bigcache_tool_doctor_server_t *server, const char *group,
     const char *name, double *n);
+
+/* returns 1 if the store is in a cluster */
+
+int bigcache_tool_doctor_server_in_cluster(
+    const bigcache_tool_doctor_server_t *server);
 
 /* a text of what is in force, or NULL */
 
@@ -302,8 +315,12 @@ int bigcache_tool_doctor_server_version(
 
 int bigcache_tool_doctor_server_compare(const char *a, const char *b);
 
+/* the second one finds nothing if the store is in a directory */
+
 extern const bigcache_tool_doctor_check_t
     bigcache_tool_doctor_running_checks[];
+extern const bigcache_tool_doctor_check_t
+    bigcache_tool_doctor_cluster_checks[];
 
 
 /* -- what a directory and a server have in common */

@@ -151,10 +151,11 @@ const bigcache_tool_doctor_check_t  bigcache_tool_doctor_running_checks[] = {
       "full" },
 
     { "errors", bigcache_tool_doctor_running_errors,
-      "these requests have failed in the disk, the memory or the index" },
+      "these requests have failed in the disk, the memory, the index, or a "
+      "server of the cluster" },
 
     { "slow", bigcache_tool_doctor_running_slow,
-      "the disk, or too few threads" },
+      "the disk, the servers of a cluster, or too few threads" },
 
     { "syncs", bigcache_tool_doctor_running_syncs,
       "a power cut takes back what is not on the disk, and a disk that refuses "
@@ -216,7 +217,7 @@ bigcache_tool_doctor_running_store(const void *facts,
     if (up < n) {
         bigcache_tool_doctor_report_seen(finding, BIGCACHE_TOOL_DOCTOR_ERROR,
             "the store is closed, cannot be opened, or has not answered within "
-            "a second");
+            "a second%s%.200s", server->reason[0] ? ": " : "", server->reason);
         bigcache_tool_doctor_report_advice(finding, "the error log says why "
             "it cannot be opened; POST /open, if it was closed");
         return;
@@ -374,6 +375,12 @@ bigcache_tool_doctor_running_zone(const void *facts,
            != 1
         || bigcache_tool_doctor_server_number(server, "hot", "hits", &hot) != 1)
     {
+        return;
+    }
+
+    /* a store in a cluster has no hot index */
+
+    if (bigcache_tool_doctor_server_in_cluster(server)) {
         return;
     }
 
@@ -602,7 +609,8 @@ bigcache_tool_doctor_running_refused(const void *facts,
 
     bigcache_tool_doctor_report_advice(finding, "if the error log has \"thread "
         "pool queue overflow\", \"thread_pool NAME threads=32 "
-        "max_queue=65536;\"; otherwise it says why the store was not open");
+        "max_queue=65536;\"; otherwise it says why the store was not open, or "
+        "the cluster did not answer");
 }
 
 
@@ -630,8 +638,11 @@ bigcache_tool_doctor_running_queue(const void *facts,
         "their turn", waiting, turns);
 
     bigcache_tool_doctor_report_advice(finding, "\"thread_pool NAME "
-        "threads=32;\" and \"thread_pool=NAME\" of \"bigcache_path\"; a larger "
-        "zone, so that fewer requests need a thread; a faster disk");
+        "threads=32;\" and \"thread_pool=NAME\" of %s",
+        bigcache_tool_doctor_server_in_cluster(server)
+        ? "\"bigcache_cluster\": each request that waits for a server has one"
+        : "\"bigcache_path\"; a larger zone, so that fewer requests need a "
+          "thread; a faster disk");
 }
 
 
@@ -682,8 +693,12 @@ bigcache_tool_doctor_running_slow(const void *facts,
         ? BIGCACHE_TOOL_DOCTOR_ADVICE : BIGCACHE_TOOL_DOCTOR_OK,
         "%.2f %% of reads took more than 0.25 s", 100 * (all - quick) / all);
 
-    bigcache_tool_doctor_report_advice(finding, "a faster disk, more memory "
-        "for the page cache, \"thread_pool NAME threads=32;\"");
+    bigcache_tool_doctor_report_advice(finding, "%s",
+        bigcache_tool_doctor_server_in_cluster(server)
+        ? "the servers, SLOWLOG GET of redis-cli for example, the network to "
+          "them, \"thread_pool NAME threads=32;\""
+        : "a faster disk, more memory for the page cache, \"thread_pool NAME "
+          "threads=32;\"");
 }
 
 
@@ -777,7 +792,9 @@ bigcache_tool_doctor_running_leases(const void *facts,
             "%.0f times there was no room for a lease, and %.0f times an "
             "address had too many", full, refused);
         bigcache_tool_doctor_report_advice(finding,
-            "a larger zone: \"zone=NAME:SIZE\" of \"bigcache_path\"");
+            "a larger zone: \"zone=NAME:SIZE\" of \"%s\"",
+            bigcache_tool_doctor_server_in_cluster(server)
+            ? "bigcache_cluster" : "bigcache_path");
         return;
     }
 
@@ -927,7 +944,10 @@ bigcache_tool_doctor_running_open_files(const void *facts,
     rc = bigcache_tool_doctor_server_number(server, "in_force", "open_files",
                                             &files);
 
+    /* with a store in a cluster a worker has few files open */
+
     if (rc == 0
+        || bigcache_tool_doctor_server_in_cluster(server)
         || bigcache_tool_doctor_server_number(server, "in_force",
                                               "connections", &connections)
            != 1)

@@ -45,6 +45,25 @@ bigcache_tool_doctor_server_stat(bigcache_tool_doctor_server_t *server,
 
 
 void
+bigcache_tool_doctor_server_reason(bigcache_tool_doctor_server_t *server,
+    const bigcache_str_t *text)
+{
+    cJSON        *json;
+    const cJSON  *detail;
+
+    json = cJSON_ParseWithLength((const char *) text->data, text->len);
+    detail = cJSON_GetObjectItemCaseSensitive(json, "detail");
+
+    if (cJSON_IsString(detail)) {
+        (void) snprintf(server->reason, sizeof(server->reason), "%.200s",
+                        detail->valuestring);
+    }
+
+    cJSON_Delete(json);
+}
+
+
+void
 bigcache_tool_doctor_server_free(bigcache_tool_doctor_server_t *server)
 {
     cJSON_Delete(server->stat);
@@ -84,6 +103,18 @@ bigcache_tool_doctor_server_number(const bigcache_tool_doctor_server_t *server,
     }
 
     return cJSON_IsNull(item) ? -1 : 0;
+}
+
+
+int
+bigcache_tool_doctor_server_in_cluster(
+    const bigcache_tool_doctor_server_t *server)
+{
+    const char  *engine;
+
+    engine = bigcache_tool_doctor_server_text(server, "engine");
+
+    return engine && strcmp(engine, "cluster") == 0;
 }
 
 

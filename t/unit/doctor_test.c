@@ -47,6 +47,8 @@ static void zones(void);
 static void limits(void);
 static void evictions(void);
 static void clocks(void);
+static void clusters(void);
+static void reasons(void);
 static void hostile(void);
 static void addresses(void);
 static int silent(struct sockaddr_in *address, int fds[3]);
@@ -58,6 +60,8 @@ static bigcache_tool_doctor_level_e dir_level(
     const bigcache_tool_doctor_dir_t *dir, const char *name);
 static bigcache_tool_doctor_level_e level_of(const char *stat,
     const char *metrics, const char *name);
+static bigcache_tool_doctor_level_e cluster_level(const char *servers,
+    const char *replicas, const char *metrics, const char *name);
 static int parse(const char *text, int end,
     bigcache_tool_doctor_answer_t *answer, const char **error);
 static bigcache_str_t str(const char *text);
@@ -93,6 +97,8 @@ main(void)
     limits();
     evictions();
     clocks();
+    clusters();
+    reasons();
     hostile();
     addresses();
     printed();
@@ -887,6 +893,13 @@ hostile(void)
         ("{\"stats\":{},\"in_force\":{\"zone\":{},\"max_size\":[],\"workers\":"
         "-1,\"cores\":1e308,\"file_system\":\"\\u001b[2J\",\"sync\":1e300,"
         "\"open_files\":\"x\",\"connections\":-1e300,\"path\":\"\\n\"}}"),
+        ("{\"stats\":{},\"in_force\":{\"engine\":\"cluster\",\"replicas\":"
+        "1e300,\"servers\":[]},\"servers\":{\"a\":1}}"),
+        ("{\"stats\":{},\"in_force\":{\"engine\":\"cluster\",\"replicas\":-1,"
+        "\"servers\":-1},\"servers\":[1,null,[],{},{\"server\":1,\"state\":{},"
+        "\"slots\":1e308,\"max_memory\":1e308,\"used_memory\":-1},"
+        "{\"state\":\"answers\",\"slots\":\"x\",\"replicas\":1e17,"
+        "\"max_memory\":0.0001,\"used_memory\":1e17}]}"),
         ("{\"stats\":{\"hit\":-5,\"miss\":5},\"hot\":{\"entries\":1e300,"
         "\"room\":0,\"hits\":-1},\"shards\":[],\"bodies\":{\"in_files\":true}}")
     };
@@ -918,10 +931,150 @@ hostile(void)
         bigcache_tool_doctor_report_run(&report,
                                         bigcache_tool_doctor_running_checks,
                                         &server);
+        bigcache_tool_doctor_report_run(&report,
+                                        bigcache_tool_doctor_cluster_checks,
+                                        &server);
         ok(report.nfindings, "is judged");
 
         bigcache_tool_doctor_server_free(&server);
     }
+}
+
+
+#define MASTER(name, slots)                                                   \
+    "{\"server\":\"" name "\",\"role\":\"master\",\"slots\":" slots ","
+
+#define NUMBERS(replicas, used, max, evicted, policy)                         \
+    "\"state\":\"answers\",\"replicas\":" replicas                            \
+    ",\"used_memory\":" used ",\"max_memory\":" max                           \
+    ",\"evicted_keys\":" evicted ",\"policy\":\"" policy "\"}"
+
+#define GOOD(name, slots, replicas)                                           \
+    MASTER(name, slots) NUMBERS(replicas, "500", "1000", "0", "noeviction")
+
+#define LIKE(slots, used, max, evicted, policy)                               \
+    MASTER("b:2", slots) NUMBERS("2", used, max, evicted, policy)
+
+#define BAD(slots, state, why)                                                \
+    MASTER("c:3", slots) "\"state\":\"" state "\",\"why\":\"" why "\"}"
+
+
+static void
+clusters(void)
+{
+    size_t  i;
+
+    static const struct {
+        const char                    *name;
+        bigcache_tool_doctor_level_e   level;
+        const char                    *seen;
+        const char                    *servers;
+        const char                    *replicas;
+        const char                    *metrics;
+    } cases[] = {
+        { "servers", ADVICE, "names no server", "", "0", "" },
+        { "servers", OK, "2 of 2 answer, 2 of them have slots",
+          GOOD("a:1", "1", "1") "," GOOD("b:2", "2", "1"), "0", "" },
+        { "servers", WARNING, "1 of 2 cannot be used, with 0 slots: c:3, for "
+          "example, is away: no answer in time",
+          GOOD("a:1", "1", "1") "," BAD("0", "away", "no answer in time"),
+          "0", "" },
+        { "servers", ERROR, "2 of 3 cannot be used, with 5 slots: c:3, for "
+          "example, is refused: NOPERM x",
+          BAD("0", "away", "x") "," GOOD("a:1", "1", "1") ","
+          BAD("5", "refused", "NOPERM x"), "0", "" },
+        { "slots", SKIPPED, NULL, "", "0", "" },
+        { "slots", OK, "each", GOOD("a:1", "16384", "1"), "0", "" },
+        { "slots", OK, "each", GOOD("a:1", "16383", "1") ","
+          BAD("1", "away", "x"), "0", "" },
+        { "slots", ERROR, "2 of 16384", GOOD("a:1", "16382", "1"), "0", "" },
+        { "replicas", OK, "0 of 1 masters", GOOD("a:1", "1", "1"), "0", "" },
+        { "replicas", ADVICE, "1 of 2 masters",
+          GOOD("a:1", "1", "1") "," GOOD("b:2", "1", "0"), "0", "" },
+        { "replicas", ADVICE, "a:1 has 1, just as many",
+          GOOD("a:1", "1", "1") "," GOOD("b:2", "1", "2"), "1", "" },
+        { "replicas", OK, "0 of 2 masters",
+          GOOD("a:1", "1", "2") "," GOOD("b:2", "1", "2"), "1", "" },
+        { "replicas", ERROR, "b:2 has 0, and \"replicas\" is 1",
+          GOOD("a:1", "1", "2") "," GOOD("b:2", "1", "0"), "1", "" },
+        { "replicas", SKIPPED, NULL, GOOD("a:1", "0", "0"), "1", "" },
+        { "memory", OK, "a:1 uses most, 50 %", GOOD("a:1", "1", "1"), "0",
+          "" },
+        { "memory", ADVICE, "b:2 uses most, 85 %", GOOD("a:1", "1", "1") ","
+          LIKE("1", "850", "1000", "0", "noeviction"), "0", "" },
+        { "memory", WARNING, "b:2 uses 96 %", GOOD("a:1", "1", "1") ","
+          LIKE("1", "960", "1000", "0", "noeviction"), "0", "" },
+        { "memory", ADVICE, "1 of 2 servers have no maxmemory",
+          GOOD("a:1", "1", "1") "," LIKE("1", "960", "0", "0", "noeviction"),
+          "0", "" },
+        { "memory", WARNING, "3 requests were answered 507, and no server",
+          LIKE("1", "960", "0", "0", "noeviction"), "0",
+          "bigcache_requests_total{operation=\"set\",status=\"507\"} 3\n" },
+        { "memory", SKIPPED, NULL, BAD("1", "away", "x"), "0", "" },
+        { "policy", OK, "noeviction", GOOD("a:1", "1", "1"), "0", "" },
+        { "policy", ADVICE, "b:2 is volatile-lru", GOOD("a:1", "1", "1") ","
+          LIKE("1", "1", "1000", "0", "volatile-lru"), "0", "" },
+        { "policy", ERROR, "b:2 is allkeys-lfu",
+          LIKE("1", "1", "1000", "0", "allkeys-lfu"), "0", "" },
+        { "evicted", OK, "none", GOOD("a:1", "1", "1"), "0", "" },
+        { "evicted", WARNING, "removed 7 keys",
+          LIKE("1", "1", "1000", "7", "volatile-lru"), "0", "" },
+        { "retries", SKIPPED, NULL, "", "0", "" },
+        { "retries", OK, "10 of 1000 commands", "", "0",
+          "bigcache_cluster_commands_total 1000\n"
+          "bigcache_cluster_retries_total 10\n"
+          "bigcache_cluster_failures_total 0\n" },
+        { "retries", ADVICE, "11 of 1000 commands were sent again, and 2 "
+          "connections", "", "0",
+          "bigcache_cluster_commands_total 1000\n"
+          "bigcache_cluster_retries_total 11\n"
+          "bigcache_cluster_failures_total 2\n" },
+        { "named", OK, "1 server in", GOOD("a:1", "1", "1"), "0", "" },
+        { "named", ADVICE, "1 server in",
+          GOOD("a:1", "1", "1") "," GOOD("b:2", "1", "1"), "0", "" },
+        { "zone", SKIPPED, NULL, "", "0", "" },
+        { "open_files", SKIPPED, NULL, "", "0", "" }
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+
+        is_int(cluster_level(cases[i].servers, cases[i].replicas,
+                             cases[i].metrics, cases[i].name),
+               cases[i].level, "a cluster, %s, case %zu", cases[i].name, i);
+
+        if (cases[i].seen) {
+            ok(finding && strstr(finding->seen, cases[i].seen), "seen: %s",
+               finding ? finding->seen : "nothing");
+        }
+    }
+
+    is_int(level_of("\"engine\":\"other\"", "", "servers"), SKIPPED,
+           "another engine");
+}
+
+
+static void
+reasons(void)
+{
+    size_t                         i;
+    bigcache_str_t                 text;
+    bigcache_tool_doctor_server_t  server;
+
+    static const char *const  wrong[] = {
+        "", "x", "{}", "[]", "null", "{\"detail\":1}", "{\"detail\":{}}"
+    };
+
+    memset(&server, 0, sizeof(server));
+
+    for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        text = str(wrong[i]);
+        bigcache_tool_doctor_server_reason(&server, &text);
+        is_str(server.reason, "", "no reason: %s", wrong[i]);
+    }
+
+    text = str("{\"detail\":\"no server\"}");
+    bigcache_tool_doctor_server_reason(&server, &text);
+    is_str(server.reason, "no server", "a reason");
 }
 
 
@@ -1230,6 +1383,54 @@ level_of(const char *in_force, const char *metrics, const char *name)
 
     bigcache_tool_doctor_report_run(&report,
                                     bigcache_tool_doctor_running_checks,
+                                    &server);
+    bigcache_tool_doctor_server_free(&server);
+
+    for (i = 0; i < report.nfindings; i++) {
+        if (strcmp(report.findings[i].name, name) == 0) {
+            finding = &report.findings[i];
+            return finding->level;
+        }
+    }
+
+    return SKIPPED;
+}
+
+
+/* the same of a store in a cluster of these servers */
+
+static bigcache_tool_doctor_level_e
+cluster_level(const char *servers, const char *replicas, const char *metrics,
+    const char *name)
+{
+    char                           text[2048];
+    unsigned                       i;
+    bigcache_str_t                 stat;
+    bigcache_tool_doctor_server_t  server;
+
+    (void) snprintf(text, sizeof(text), "{\"stats\":{},\"hot\":{\"room\":0,"
+                    "\"entries\":0,\"hits\":0},\"in_force\":{\"engine\":"
+                    "\"cluster\",\"servers\":1,\"open_files\":1,"
+                    "\"connections\":512,\"replicas\":%s},\"servers\":[%s]}",
+                    replicas, servers);
+
+    stat = str(text);
+    memset(&server, 0, sizeof(server));
+    memset(&report, 0, sizeof(report));
+    finding = NULL;
+
+    server.date = -1;
+    server.metrics = str(metrics);
+
+    if (bigcache_tool_doctor_server_stat(&server, &stat) == -1) {
+        return BIGCACHE_TOOL_DOCTOR_LEVELS;
+    }
+
+    bigcache_tool_doctor_report_run(&report,
+                                    bigcache_tool_doctor_running_checks,
+                                    &server);
+    bigcache_tool_doctor_report_run(&report,
+                                    bigcache_tool_doctor_cluster_checks,
                                     &server);
     bigcache_tool_doctor_server_free(&server);
 
