@@ -365,7 +365,7 @@ fine '/docs, without Swagger UI', { 'color-contrast' => { enabled => \0 } };
 # -- a front
 
 $b->go(url(1, '/ui'));
-$b->wait('return document.querySelectorAll("#shard-rows tr").length === 2');
+$b->wait('return document.querySelectorAll("#shard-rows tbody tr").length === 2');
 fine_markup '/ui of a front';
 
 # -- trouble

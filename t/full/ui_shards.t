@@ -49,7 +49,7 @@ $b->go('http://127.0.0.1:' . $t->port(1) . '/ui');
 # rows: the texts of the cells of each server
 
 sub rows {
-    return $b->js(q{return [...document.querySelectorAll('#shard-rows tr')]
+    return $b->js(q{return [...document.querySelectorAll('#shard-rows tbody tr')]
         .map(row => [...row.children].map(cell => cell.textContent))});
 }
 

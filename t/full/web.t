@@ -528,7 +528,7 @@ $t->request('POST', '/pickle/' . $bytes->($_), 'x', 'Content-Type' =>
 
 list('bidi/');
 is_deeply [ rows() ], [ $seen ], 'controls are shown, in a list';
-is $b->js('return document.querySelector("#rows tr").children[3].textContent'),
+is $b->js('return document.querySelector("#rows tbody tr").children[3].textContent'),
     'a/\u202eb', 'and in a type';
 $b->click('#rows .key');
 like $b->says('#page', qr/raw/), qr/^\Q$seen\E\n/, 'above a page';
@@ -546,7 +546,7 @@ for my $width (320, 390, 1200) {
     for my $prefix (qw(marks/ long/)) {
         list($prefix);
         fits "$prefix: a list at $width pixels";
-        cmp_ok $b->js('return document.querySelector("#rows tr")
+        cmp_ok $b->js('return document.querySelector("#rows tbody tr")
             .getBoundingClientRect().height'), '<', 100,
             "$prefix: a few lines at $width pixels";
         $b->click('#rows .key');
