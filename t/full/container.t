@@ -11,6 +11,7 @@ use FindBin;
 
 BEGIN { $ENV{BIGCACHE_TIMEOUT} ||= 1800 }
 
+use Bigcache::Cluster;
 use Bigcache::Test qw(slurp);
 use Bigcache::Test::Container;
 use Bigcache::Test::Origin;
@@ -41,8 +42,10 @@ subtest 'as it comes' => \&plain;
 subtest 'stops' => \&stops;
 subtest 'settings' => \&settings;
 subtest 'refused' => \&refused;
+subtest 'cluster' => \&cluster;
 subtest 'mounted' => \&mounted;
 subtest 'compose' => \&compose;
+subtest 'compose with a cluster' => \&compose_cluster;
 
 done_testing;
 
@@ -334,6 +337,81 @@ sub refused {
 }
 
 
+# a store in a cluster: no volume, a password from a file, one line if a setting
+# makes no sense
+
+sub cluster {
+    my $set = 'BIGCACHE_CLUSTER';
+    my $one = "$set=127.0.0.1:1";
+
+    my @cases = map { [ $_, (/^BIGCACHE_(\w+)/)[0] ] }
+        map { "$set=$_" } ':', 'a:0', 'a:65536', 'a:x', 'a;b', '[::1', 'r://a',
+        'a,b';
+
+    push @cases, map { [ $_, (/^BIGCACHE_(\w+)/)[0], $one ] } (
+        "${set}_NAME=a/b", "${set}_NAME=" . 'x' x 65, "${set}_REPLICAS=17",
+        "${set}_REPLICAS=x", "${set}_USER=u", "${set}_PASSWORD_FILE=secret",
+        "${set}_PASSWORD_FILE=/none", "${set}_PASSWORD_FILE=/dev/null",
+        'BIGCACHE_MAX_SIZE=1g');
+    push @cases, map { [ "${set}_$_=1", "CLUSTER_$_" ] }
+        qw(NAME REPLICAS USER PASSWORD_FILE);
+
+    for my $case (@cases) {
+        my ($setting, $name, @more) = @$case;
+        my ($status, $said) = $c->once([ env($setting, @more) ], $image);
+
+        ok $status == 1 && $said =~ /\Abigcache: BIGCACHE_$name\b.*\n\z/,
+            "$setting: one line" or diag "status $status: $said";
+    }
+
+    my ($status, $said) = $c->once([ env("$set=redis [::1]:7000 a.b:6380",
+        "${set}_REPLICAS=1", 'BIGCACHE_ZONE=2m') ], $image, 'nginx', '-T');
+    is $status, 0, 'nginx -T' or diag $said;
+    is +($said =~ /^(bigcache_cluster .*)/m)[0], 'bigcache_cluster pages'
+        . ' zone=main:2m server=redis server=[::1]:7000 server=a.b:6380'
+        . ' replicas=1 thread_pool=bigcache;', 'what the configuration has';
+    like $said, qr/^thread_pool bigcache threads=32 /m, 'its threads';
+    unlike $said, qr/^bigcache_path/m, 'no directory';
+
+    Bigcache::Cluster::program() or return diag 'no redis-server';
+
+    my $redis = Bigcache::Cluster->new(masters => 3);
+    $redis->ask($_, 'ACL', 'SETUSER', 'bigcache', 'on', '>pass word', '~{own:*',
+        '~{own}*', '+@read', '+@write', '+@scripting', '+time', '+info',
+        '+cluster|slots', '+wait', '+asking') for 0 .. 2;
+    $t->write_file('secret', "pass word\n");
+    chmod 0644, "$dir/secret";
+
+    start('cluster', env("BIGCACHE_PORT=$port", "$set=" . join(' ',
+        $redis->servers), "${set}_NAME=own", "${set}_USER=bigcache",
+        "${set}_PASSWORD_FILE=/run/secrets/redis"),
+        '-v', "$dir/secret:/run/secrets/redis:ro",
+        qw(--read-only --read-only-tmpfs=false --tmpfs /tmp --cap-drop all))
+        or return fail 'it starts';
+
+    is $t->request('POST', '/cache/k', '{"value":1}')->status, 200, 'POST';
+    is $t->get('/cache/k')->json->{value}, 1, 'GET';
+    is $t->request('POST', '/pickle/large', 'x' x 3_000_000)->status, 200,
+        'a large page';
+    is length $t->get('/pickle/large')->body, 3_000_000, 'as it was';
+    is scalar(grep { /^\{own/ } $redis->keys('*')) > 2, 1, 'in the cluster';
+    is $t->get('/stat')->json->{in_force}{engine}, 'cluster', 'in force';
+    is $c->health('cluster'), 'healthy', 'it is healthy';
+    unlike $c->logs('cluster'), qr/\[(?:error|crit|alert|emerg)\]/,
+        'nothing to complain of' or diag $c->logs('cluster');
+    unlike +($c->podman('exec', 'cluster', 'nginx', '-T'))[1], qr/pass word/,
+        'nobody sees the password';
+    is $c->stop('cluster', 20), 0, 'stops';
+    $c->remove('cluster');
+
+    start('again', env("BIGCACHE_PORT=$port", "$set=" . join(' ',
+        $redis->servers), "${set}_NAME=own"), qw(--user 12345:12345));
+    is $t->get('/cache/k')->json->{value}, 1, 'any user, any machine';
+    $c->stop('again', 20);
+    $c->remove('again');
+}
+
+
 sub mounted {
     my $o = Bigcache::Test::Origin->new($t, 1, sub {
         return (200, ['Cache-Control' => 'max-age=600'], "page $_[1]");
@@ -456,6 +534,75 @@ sub compose {
     is $c->health('compose'), 'healthy', 'healthy';
     is $c->stop('compose', 20), 0, 'stops';
     $c->remove('compose');
+}
+
+
+# example/compose-cluster.yml: the servers and the cluster by its commands, on the
+# machine, and the cache with the settings that it has there
+
+sub compose_cluster {
+    Bigcache::Cluster::program() or return plan skip_all => 'no redis-server';
+    return plan skip_all => 'no redis-cli'
+        if system 'command -v redis-cli >/dev/null';
+
+    # what YAML makes of a folded text, and compose of a dollar sign
+
+    my $file = slurp('example/compose-cluster.yml');
+    my ($run, $make) = map { s/\n +/ /gr =~ s/\$\$/\$/gr }
+        $file =~ /^ +command: >-\n +(.*?)(?=\n +restart:)/msg;
+    my %set = $file =~ /^      (BIGCACHE_\w+): (.*)$/mg;
+
+    is join(' ', sort keys %set),
+        'BIGCACHE_CLUSTER BIGCACHE_CLUSTER_PASSWORD_FILE', 'settings';
+    is scalar(() = $file =~ /^  redis-\d:\n    <<: \*redis$/mg), 3, 'servers';
+
+    $t->write_file('secret', "word of three\n");
+    chmod 0644, "$dir/secret";
+
+    my $site = Bigcache::Test::Site->new($t);
+    my (@ports, @pids);
+
+    for my $n (1 .. 3) {
+        push @ports, Bigcache::Test::cluster_port();
+        mkdir "$dir/redis$n";
+        push @pids, $site->run({}, 'sh', '-c', here($run
+            =~ s{/data}{$dir/redis$n}r =~ s/redis-server/redis-server --port $ports[-1]/r
+            =~ s/^sh -c '(.*)'$/$1/r));
+    }
+
+    my @addresses = map { "127.0.0.1:$_" } @ports;
+    my $moved = sub { my ($text) = @_; $text =~ s/172\.30\.30\.1$_:6379/$addresses[
+        $_ - 1]/g for 1 .. 3; $text };
+    my $script = $moved->(here($make =~ s/^sh -c '(.*)'$/$1/r
+        =~ s/-h 172\.30\.30\.11/-h 127.0.0.1 -p $ports[0]/r));
+
+    $t->write_file('make.sh', $script);
+    ok $t->wait_for(sub { system("sh $dir/make.sh >$dir/out 2>&1") == 0 }, 60),
+        'the cluster is made' or diag $t->read_file('out');
+    ok $t->wait_for(sub { system("sh $dir/make.sh >$dir/out 2>&1") == 0 }, 60),
+        'and left as it is then' or diag $t->read_file('out');
+    unlike $t->read_file('out'), qr/ERR|Creating|>>>/, 'by the same command';
+
+    start('composed', env(map({ "$_=" . $moved->($set{$_}) } sort keys %set),
+        "BIGCACHE_PORT=$port"), '-v', "$dir/secret:/run/secrets/redis:ro",
+        qw(--read-only --read-only-tmpfs=false --tmpfs /tmp --cap-drop all))
+        or return fail 'it starts';
+
+    ok $t->wait_for(sub { $t->request('POST', '/cache/k', '{"value":1}')->status
+        == 200 }), 'stores';
+    is $c->health('composed'), 'healthy', 'healthy';
+    is $c->stop('composed', 20), 0, 'stops';
+    $c->remove('composed');
+    $site->end($_) for @pids;
+}
+
+
+# here(COMMAND): with the password of this machine
+
+sub here {
+    my ($command) = @_;
+
+    return $command =~ s{/run/secrets/redis}{$dir/secret}gr;
 }
 
 
