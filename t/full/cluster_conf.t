@@ -6,6 +6,8 @@
 use strict;
 use warnings;
 
+use IO::Select;
+use IO::Socket::INET;
 use Test::More;
 
 use Bigcache::Cluster;
@@ -66,6 +68,17 @@ for (
         or diag $said;
     like $said, $error, 'and says why' if $error;
 }
+
+# -- nginx -t asks no server, not even for its address
+
+my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 5)
+    or die "listen: $!\n";
+
+is +($t->nginx_t(text('bigcache_cluster a zone=main:1m server=127.0.0.1:'
+    . $listener->sockport . ' server=no.such.name.invalid:1;')))[0], 0,
+    'nginx -t: a name without an address';
+ok !IO::Select->new($listener)->can_read(0), 'nginx -t connects to nobody';
+$listener->close;
 
 # -- no server
 
