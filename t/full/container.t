@@ -352,9 +352,13 @@ sub cluster {
         "${set}_NAME=a/b", "${set}_NAME=" . 'x' x 65, "${set}_REPLICAS=17",
         "${set}_REPLICAS=x", "${set}_USER=u", "${set}_PASSWORD_FILE=secret",
         "${set}_PASSWORD_FILE=/none", "${set}_PASSWORD_FILE=/dev/null",
+        "${set}_TLS=yes", "${set}_TLS_CA=/etc/passwd", "${set}_TLS_NAME=a",
         'BIGCACHE_MAX_SIZE=1g');
+    push @cases, map { [ $_, (/^BIGCACHE_(\w+)/)[0], $one, "${set}_TLS=on" ] } (
+        "${set}_TLS_CA=ca.pem", "${set}_TLS_CA=/none", "${set}_TLS_NAME=a;b",
+        "${set}_TLS_CERT=/etc/passwd");
     push @cases, map { [ "${set}_$_=1", "CLUSTER_$_" ] }
-        qw(NAME REPLICAS USER PASSWORD_FILE);
+        qw(NAME REPLICAS USER PASSWORD_FILE TLS TLS_CA TLS_NAME);
 
     for my $case (@cases) {
         my ($setting, $name, @more) = @$case;
@@ -365,11 +369,12 @@ sub cluster {
     }
 
     my ($status, $said) = $c->once([ env("$set=redis [::1]:7000 a.b:6380",
-        "${set}_REPLICAS=1", 'BIGCACHE_ZONE=2m') ], $image, 'nginx', '-T');
+        "${set}_REPLICAS=1", "${set}_TLS=on", "${set}_TLS_NAME=redis",
+        'BIGCACHE_ZONE=2m') ], $image, 'nginx', '-T');
     is $status, 0, 'nginx -T' or diag $said;
     is +($said =~ /^(bigcache_cluster .*)/m)[0], 'bigcache_cluster pages'
         . ' zone=main:2m server=redis server=[::1]:7000 server=a.b:6380'
-        . ' replicas=1 thread_pool=bigcache;', 'what the configuration has';
+        . ' replicas=1 tls=on tls_name=redis thread_pool=bigcache;', 'what the configuration has';
     like $said, qr/^thread_pool bigcache threads=32 /m, 'its threads';
     unlike $said, qr/^bigcache_path/m, 'no directory';
 
