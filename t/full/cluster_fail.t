@@ -242,22 +242,10 @@ for my $bucket (0 .. 3) {
     for my $to (map { ($_ + 1 + ($cluster->owner($slot) // 0)) % 3 } 0 .. 1) {
         my $from = $cluster->owner($slot);
         next if $from == $to;
-        my ($a, $b) = map { $cluster->ask($_, 'CLUSTER', 'MYID') } $from, $to;
 
-        $cluster->ask($to, 'CLUSTER', 'SETSLOT', $slot, 'IMPORTING', $a);
-        $cluster->ask($from, 'CLUSTER', 'SETSLOT', $slot, 'MIGRATING', $b);
-
-        while (1) {
-            my $keys = $cluster->ask($from, 'CLUSTER', 'GETKEYSINSLOT', $slot,
-                5);
-            last if ref $keys ne 'ARRAY' || !@$keys;
-            $cluster->ask($from, 'MIGRATE', '127.0.0.1', $cluster->port($to),
-                '', 0, 5000, 'KEYS', @$keys);
-            sleep 0.02;
-        }
-
-        $cluster->ask($_, 'CLUSTER', 'SETSLOT', $slot, 'NODE', $b)
-            for $to, $from, 3 - $to - $from;
+        $cluster->begin_move($slot, $to);
+        $cluster->move_keys($slot, $from, $to, 5, 0.02);
+        $cluster->end_move($slot, $from, $to);
         $moved++;
     }
 }

@@ -25,7 +25,6 @@ $t->conf($t->default_conf =~ s/bigcache_path .*?;/$line/r)->start;
 my $slot = $cluster->ask(0, 'CLUSTER', 'KEYSLOT', '{pages:0}i');
 my $from = $cluster->owner($slot);
 my $to = 1 - $from;
-my @id = map { $cluster->ask($_, 'CLUSTER', 'MYID') } 0, 1;
 my @keys = map { sprintf 'k%02d', $_ } 1 .. 40;
 
 is $t->request('POST', "/pickle/$_", "page $_", 'Surrogate-Key' => 'red')
@@ -55,8 +54,7 @@ sub reads {
 
 reads('before');
 
-$cluster->ask($to, 'CLUSTER', 'SETSLOT', $slot, 'IMPORTING', $id[$from]);
-$cluster->ask($from, 'CLUSTER', 'SETSLOT', $slot, 'MIGRATING', $id[$to]);
+$cluster->begin_move($slot, $to);
 
 reads('nothing has moved');
 
@@ -72,16 +70,10 @@ reads('the numbers have moved');
 is move('i', 't'), 'OK', 'the indices move';
 reads('the indices have moved');
 
-while (1) {
-    my $left = $cluster->ask($from, 'CLUSTER', 'GETKEYSINSLOT', $slot, 10);
-    last if !@$left;
-    $cluster->ask($from, 'MIGRATE', '127.0.0.1', $cluster->port($to), '', 0,
-        5000, 'KEYS', @$left);
-}
-
+$cluster->move_keys($slot, $from, $to, 10);
 reads('all have moved');
 
-$cluster->ask($_, 'CLUSTER', 'SETSLOT', $slot, 'NODE', $id[$to]) for $to, $from;
+$cluster->end_move($slot, $from, $to);
 
 reads('after');
 
@@ -93,8 +85,7 @@ my $v = $cluster->ask($from, 'HGET', '{pages:0}v', 'clock') + 1;
 my $selector = pack 'CCv a*', 0, 0, 0, 'k';
 
 is $cluster->ask($from, 'ZADD', '{pages:0}p', $v, $selector), 1, 'its marker';
-$cluster->ask($to, 'CLUSTER', 'SETSLOT', $slot, 'IMPORTING', $id[$from]);
-$cluster->ask($from, 'CLUSTER', 'SETSLOT', $slot, 'MIGRATING', $id[$to]);
+$cluster->begin_move($slot, $to);
 
 is $t->get('/pickle/k01')->status, 404, 'a purge is in effect';
 is_deeply $t->get('/keys/')->json->{keys}, [], 'also for the list';

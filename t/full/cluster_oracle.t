@@ -130,24 +130,11 @@ sub move_slots {
 
     for my $bucket (0 .. BUCKETS / 2 - 1) {
         my $slot = $cluster->ask(0, 'CLUSTER', 'KEYSLOT', "{pages:$bucket}i");
-        my $from = $cluster->owner($slot);
-        my $to = ($from + 1) % 3;
-        my ($a, $b) = map { $cluster->ask($_, 'CLUSTER', 'MYID') } $from, $to;
+        my $to = ($cluster->owner($slot) + 1) % 3;
+        my $from = $cluster->begin_move($slot, $to);
 
-        $cluster->ask($to, 'CLUSTER', 'SETSLOT', $slot, 'IMPORTING', $a);
-        $cluster->ask($from, 'CLUSTER', 'SETSLOT', $slot, 'MIGRATING', $b);
-
-        while (1) {
-            my $keys = $cluster->ask($from, 'CLUSTER', 'GETKEYSINSLOT', $slot,
-                2);
-            last if ref $keys ne 'ARRAY' || !@$keys;
-            $cluster->ask($from, 'MIGRATE', '127.0.0.1', $cluster->port($to),
-                '', 0, 5000, 'KEYS', @$keys);
-            sleep 0.02;
-        }
-
-        $cluster->ask($_, 'CLUSTER', 'SETSLOT', $slot, 'NODE', $b)
-            for $to, $from, 3 - $to - $from;
+        $cluster->move_keys($slot, $from, $to, 2, 0.02);
+        $cluster->end_move($slot, $from, $to);
         $moved++;
     }
 

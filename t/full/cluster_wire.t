@@ -61,25 +61,12 @@ my $to = $order[-1];
 my (@on_the_way, $r);
 
 for my $slot (@slots) {
-    my $from = $cluster->owner($slot);
-    next if $from == $to;
+    next if $cluster->owner($slot) == $to;
 
-    my ($a, $b) = map { $cluster->ask($_, 'CLUSTER', 'MYID') } $from, $to;
+    my $from = $cluster->begin_move($slot, $to);
 
-    $cluster->ask($to, 'CLUSTER', 'SETSLOT', $slot, 'IMPORTING', $a);
-    $cluster->ask($from, 'CLUSTER', 'SETSLOT', $slot, 'MIGRATING', $b);
-
-    # from now on no key can come to the former server
-
-    while (1) {
-        my $keys = $cluster->ask($from, 'CLUSTER', 'GETKEYSINSLOT', $slot, 100);
-
-        last if !@$keys;
-        $cluster->ask($from, 'MIGRATE', '127.0.0.1', $cluster->port($to), '', 0,
-            5000, 'KEYS', @$keys);
-    }
-
-    push @on_the_way, [ $slot, $from, $b ];
+    $cluster->move_keys($slot, $from, $to, 100);
+    push @on_the_way, [ $slot, $from ];
 }
 
 is $t->count, 100, 'slots on their way: counted';
@@ -91,11 +78,7 @@ like $r->json->{detail}, qr/a server of the cluster: (?:TRYAGAIN|a slot is on)/,
     'and why';
 is $t->metric('cluster_failures_total'), 0, 'no link was given up for it';
 
-for (@on_the_way) {
-    my ($slot, $from, $id) = @$_;
-    $cluster->ask($_, 'CLUSTER', 'SETSLOT', $slot, 'NODE', $id)
-        for $to, $from, 3 - $to - $from;
-}
+$cluster->end_move(@$_, $to) for @on_the_way;
 
 ok $t->wait_for(sub { $t->count == 100 }), 'they have arrived'
     or diag $t->get('/stat/count')->body, $t->error_log,

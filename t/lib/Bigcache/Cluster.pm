@@ -269,6 +269,53 @@ sub owner {
 }
 
 
+# begin_move(SLOT, TO): has a slot on its way to another server; from then on no
+# key can come to the former one
+
+sub begin_move {
+    my ($self, $slot, $to) = @_;
+
+    my $from = $self->owner($slot);
+    my ($old, $new) = map { $self->ask($_, 'CLUSTER', 'MYID') } $from, $to;
+
+    $self->ask($to, 'CLUSTER', 'SETSLOT', $slot, 'IMPORTING', $old);
+    $self->ask($from, 'CLUSTER', 'SETSLOT', $slot, 'MIGRATING', $new);
+
+    return $from;
+}
+
+
+# move_keys(SLOT, FROM, TO, N, PAUSE): so many at once, with so many seconds
+# between
+
+sub move_keys {
+    my ($self, $slot, $from, $to, $n, $pause) = @_;
+
+    while (1) {
+        my $keys = $self->ask($from, 'CLUSTER', 'GETKEYSINSLOT', $slot, $n);
+
+        last if ref $keys ne 'ARRAY' || !@$keys;
+
+        $self->ask($from, 'MIGRATE', '127.0.0.1', $self->port($to), '', 0, 5000,
+            'KEYS', @$keys);
+        sleep $pause if $pause;
+    }
+}
+
+
+# end_move(SLOT, FROM, TO): all masters know that it has arrived
+
+sub end_move {
+    my ($self, $slot, $from, $to) = @_;
+
+    my $new = $self->ask($to, 'CLUSTER', 'MYID');
+
+    $self->ask($_, 'CLUSTER', 'SETSLOT', $slot, 'NODE', $new)
+        for $to, $from, grep { $_ != $to && $_ != $from }
+            0 .. $self->{masters} - 1;
+}
+
+
 # keys(PATTERN): of all masters
 
 sub keys {
