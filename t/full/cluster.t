@@ -151,13 +151,14 @@ for my $purges (0, 1) {
         ports => [ map { $_->port(0) } $one, $two ])->start;
 
     sleep TIME;
+    $load->wait_for(100);
 
     my $report = $load->stop;
 
     is_deeply [ @{ $report->{failed} }, @{ $report->{wrong} } ], [],
         "purges $purges: every read is of the latest";
     is_deeply [ $load->verify ], [], "purges $purges: nothing is lost";
-    cmp_ok $report->{ok}, '>', 200, "purges $purges: $report->{ok} requests";
+    cmp_ok $report->{ok}, '>=', 100, "purges $purges: $report->{ok} requests";
 }
 
 # -- a reload, and nothing is left behind

@@ -95,6 +95,23 @@ sub start {
 }
 
 
+# wait_for(CHANGES): so many were acknowledged, however busy the machine is
+
+sub wait_for {
+    my ($self, $changes) = @_;
+
+    return $self->{t}->wait_for(sub {
+        my $slots = $self->{t}->read_file('load.slots');
+        my $sum = 0;
+
+        $sum += unpack('Q<', substr $slots, $_ * SLOT + 8, 8) >> 1
+            for 0 .. $self->{n} - 1;
+
+        return $sum >= $changes;
+    }, 60);
+}
+
+
 # stop: the report of all of them
 
 sub stop {
