@@ -340,8 +340,7 @@ bigcache_browser_address(const u_char *p, const u_char *last,
     }
 
     site->ipv6 = 1;
-    site->host.data = p;
-    site->host.len = end - p;
+    site->host = bigcache_str(p, end - p);
 
     return end + 1;
 }

@@ -188,8 +188,7 @@ ngx_http_bigcache_text(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx,
 
     text = (bigcache_str_t *) ((u_char *) &ctx->op + offset);
 
-    text->data = value->data;
-    text->len = value->len;
+    *text = bigcache_str(value->data, value->len);
 
     return NULL;
 }
@@ -214,8 +213,7 @@ ngx_http_bigcache_batch_type(ngx_http_request_t *r,
     size_t          at;
     bigcache_str_t  line, name;
 
-    line.data = value->data;
-    line.len = value->len;
+    line = bigcache_str(value->data, value->len);
     at = 0;
 
     ctx->op.framed = (bigcache_field_next_parameter(&line, &at, &name)
@@ -232,8 +230,7 @@ ngx_http_bigcache_accept(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx,
     size_t          at;
     bigcache_str_t  line, type;
 
-    line.data = value->data;
-    line.len = value->len;
+    line = bigcache_str(value->data, value->len);
 
     for (at = 0; bigcache_field_next(&line, &at, &type); /* void */ ) {
         if (ngx_http_bigcache_accepts_batch(&type)) {
@@ -379,8 +376,7 @@ ngx_http_bigcache_prefer_wait(ngx_http_request_t *r,
 {
     bigcache_str_t  line;
 
-    line.data = value->data;
-    line.len = value->len;
+    line = bigcache_str(value->data, value->len);
 
     return (ngx_http_bigcache_lease_prefer(r, ctx, &line) == NGX_OK)
            ? NULL : "out of memory";
@@ -404,8 +400,7 @@ ngx_http_bigcache_cache_control(ngx_http_request_t *r,
     bigcache_str_t      line;
     bigcache_control_t  control;
 
-    line.data = value->data;
-    line.len = value->len;
+    line = bigcache_str(value->data, value->len);
 
     bigcache_control_init(&control);
     bigcache_control_add(&control, &line);
@@ -449,8 +444,7 @@ ngx_http_bigcache_tags(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx,
         bigcache_tags_begin(&op->tags, data);
     }
 
-    line.data = value->data;
-    line.len = value->len;
+    line = bigcache_str(value->data, value->len);
 
     wrong = bigcache_tag_field_add(&op->tags, (unsigned) style, &line);
 

@@ -111,8 +111,7 @@ ngx_http_bigcache_key(ngx_http_request_t *r, ngx_str_t *rest,
         return "the key is longer than 8192 bytes";
     }
 
-    key->data = data;
-    key->len = last - data;
+    *key = bigcache_str(data, last - data);
 
     return NULL;
 }
@@ -147,8 +146,7 @@ ngx_http_bigcache_key_list_args(ngx_http_request_t *r, bigcache_op_t *op)
         return "tag is empty, or longer than 256 bytes";
     }
 
-    op->tag.data = tag.data;
-    op->tag.len = tag.len;
+    op->tag = bigcache_str(tag.data, tag.len);
 
     err = ngx_http_bigcache_arg(r, "kind", "kind has a broken escape", &kind);
 
@@ -206,8 +204,7 @@ ngx_http_bigcache_key_page_args(ngx_http_request_t *r, bigcache_op_t *op)
         return "the key is empty, or holds a NUL byte";
 
     } else {
-        op->site.data = key.data;
-        op->site.len = key.len;
+        op->site = bigcache_str(key.data, key.len);
 
         err = ngx_http_bigcache_key_behind(r, NULL, &op->site);
     }
@@ -216,8 +213,7 @@ ngx_http_bigcache_key_page_args(ngx_http_request_t *r, bigcache_op_t *op)
         return err;
     }
 
-    op->variant.data = variant.data;
-    op->variant.len = variant.len;
+    op->variant = bigcache_str(variant.data, variant.len);
 
     /* the key of a variant is that of the URL, a NUL, and the variant */
 
@@ -278,8 +274,7 @@ ngx_http_bigcache_key_range_args(ngx_http_request_t *r, bigcache_op_t *op)
         return "after is longer than 8192 bytes";
     }
 
-    op->after.data = value.data;
-    op->after.len = value.len;
+    op->after = bigcache_str(value.data, value.len);
 
     return NULL;
 }
@@ -299,8 +294,7 @@ ngx_http_bigcache_key_prefix_arg(ngx_http_request_t *r, bigcache_op_t *op)
         return err;
     }
 
-    op->site.data = prefix.data;
-    op->site.len = prefix.len;
+    op->site = bigcache_str(prefix.data, prefix.len);
 
     err = ngx_http_bigcache_key_behind(r, NULL, &op->site);
 
@@ -320,8 +314,7 @@ ngx_http_bigcache_key_url_arg(ngx_http_request_t *r, ngx_str_t *url,
     u_char          *p;
     bigcache_str_t   text;
 
-    text.data = url->data;
-    text.len = url->len;
+    text = bigcache_str(url->data, url->len);
 
     p = ngx_pnalloc(r->pool, text.len + BIGCACHE_URL_ROOM);
     if (p == NULL) {
@@ -364,8 +357,7 @@ ngx_http_bigcache_key_behind(ngx_http_request_t *r,
         ngx_memcpy(p + len - key->len, key->data, key->len);
     }
 
-    key->data = p;
-    key->len = len;
+    *key = bigcache_str(p, len);
 
     return NULL;
 }

@@ -437,8 +437,7 @@ ngx_http_bigcache_lease_take(ngx_http_request_t *r,
     address = &r->connection->addr_text;
 
     ask.key = ctx->op.key;
-    ask.address.data = address->data;
-    ask.address.len = address->len;
+    ask.address = bigcache_str(address->data, address->len);
     ask.now = bigcache_time_monotonic();
     ask.since = lease->since;
     ask.time = 1000 * ((lease->time == -1) ? (int64_t) blcf->lease_time

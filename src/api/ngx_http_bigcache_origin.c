@@ -50,8 +50,7 @@ ngx_http_bigcache_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 1; i < cf->args->nelts; i++) {
 
-        text.data = value[i].data;
-        text.len = value[i].len;
+        text = bigcache_str(value[i].data, value[i].len);
 
         site = ngx_array_push(blcf->origins);
         if (site == NULL) {
@@ -106,8 +105,7 @@ ngx_http_bigcache_origin_refused(ngx_http_request_t *r)
             break;
         }
 
-        name.data = h->lowcase_key;
-        name.len = h->key.len;
+        name = bigcache_str(h->lowcase_key, h->key.len);
         value.data = h->value.data;
         value.len = h->value.len;
 
@@ -147,8 +145,7 @@ ngx_http_bigcache_host(ngx_http_request_t *r, bigcache_str_t *host)
         host->len = r->headers_in.host->value.len;
 
     } else if (r->http_version >= NGX_HTTP_VERSION_20 && r->host_start) {
-        host->data = r->host_start;
-        host->len = r->host_end - r->host_start;
+        *host = bigcache_str(r->host_start, r->host_end - r->host_start);
 
     } else {
         host->data = r->headers_in.server.data;

@@ -391,8 +391,7 @@ ngx_http_bigcache_reply_detail(ngx_http_request_t *r, ngx_uint_t status,
 
     /* it may quote a file name or the message of a library */
 
-    text.data = (const u_char *) detail;
-    text.len = ngx_strlen(detail);
+    text = bigcache_str_text(detail);
 
     return ngx_http_bigcache_reply_member(r, status, "detail", "", &text, "");
 }
@@ -471,8 +470,7 @@ ngx_http_bigcache_invalid(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 
     invalid = &ctx->op.invalid;
 
-    msg.data = (const u_char *) invalid->msg;
-    msg.len = ngx_strlen(invalid->msg);
+    msg = bigcache_str_text(invalid->msg);
 
     p = ngx_pnalloc(r->pool, sizeof("{\"detail\":[{\"loc\":[\"\",\"\"],"
                                     "\"msg\":\"\",\"type\":\"\"}]}")

@@ -224,8 +224,7 @@ ngx_http_bigcache_servers_text(u_char *p, const char *name, const char *text)
 {
     bigcache_str_t  s;
 
-    s.data = (const u_char *) text;
-    s.len = ngx_strlen(text);
+    s = bigcache_str_text(text);
 
     p = ngx_sprintf(p, "\"%s\":\"", name);
     p = bigcache_json_string(p, &s);

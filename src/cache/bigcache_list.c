@@ -26,10 +26,6 @@ typedef struct {
 } bigcache_list_header_t;
 
 
-static int bigcache_list_behind(const bigcache_str_t *key,
-    const bigcache_str_t *after);
-
-
 void
 bigcache_list_init(bigcache_list_t *list, const bigcache_str_t *after)
 {
@@ -116,7 +112,7 @@ bigcache_list_receive(bigcache_list_t *list, const bigcache_str_t *rows,
 
     /* else a caller that passes next as after might never reach an end */
 
-    if (more && !bigcache_list_behind(next, after)) {
+    if (more && after->data && bigcache_str_compare(next, after) <= 0) {
         return 0;
     }
 
@@ -177,12 +173,9 @@ bigcache_list_row(const bigcache_list_t *list, size_t *at,
         return 0;
     }
 
-    row->key.data = p;
-    row->key.len = header.key_len;
-    row->type.data = p + header.key_len;
-    row->type.len = header.type_len;
-    row->tags.data = row->type.data + header.type_len;
-    row->tags.len = header.tags_len;
+    row->key = bigcache_str(p, header.key_len);
+    row->type = bigcache_str(p + header.key_len, header.type_len);
+    row->tags = bigcache_str(row->type.data + header.type_len, header.tags_len);
     row->kind = header.kind;
     row->version = header.version;
     row->expire = header.expire;
@@ -191,21 +184,4 @@ bigcache_list_row(const bigcache_list_t *list, size_t *at,
     *at += sizeof(header) + size;
 
     return 1;
-}
-
-
-static int
-bigcache_list_behind(const bigcache_str_t *key, const bigcache_str_t *after)
-{
-    int     cmp;
-    size_t  len;
-
-    if (after->data == NULL) {
-        return 1;
-    }
-
-    len = (key->len < after->len) ? key->len : after->len;
-    cmp = len ? memcmp(key->data, after->data, len) : 0;
-
-    return cmp > 0 || (cmp == 0 && key->len > after->len);
 }

@@ -70,8 +70,7 @@ bigcache_selector_decode(bigcache_selector_t *selector,
 
     selector->host.data = bytes->data + BIGCACHE_SELECTOR_HEADER;
     selector->tag.data = selector->host.data + selector->host.len;
-    selector->prefix.data = bytes->data + len;
-    selector->prefix.len = bytes->len - len;
+    selector->prefix = bigcache_str(bytes->data + len, bytes->len - len);
 
     return 0;
 }
@@ -94,19 +93,16 @@ bigcache_selector_key(const bigcache_selector_t *selector,
 
     if (selector->host.len
         && (!bigcache_selector_split(key, &host, &text)
-            || host.len != selector->host.len
-            || memcmp(host.data, selector->host.data, host.len) != 0))
+            || !bigcache_str_equal(&host, &selector->host)))
     {
+        return 0;
+    }
+
+    if (!bigcache_str_begins(&text, &selector->prefix)) {
         return 0;
     }
 
     len = selector->prefix.len;
-
-    if (text.len < len
-        || (len && memcmp(text.data, selector->prefix.data, len) != 0))
-    {
-        return 0;
-    }
 
     /* keys of the REST API have no NUL, those of pages have it for variants */
 
@@ -171,8 +167,7 @@ bigcache_selector_split(const bigcache_str_t *key, bigcache_str_t *host,
         return 0;
     }
 
-    uri->data = p;
-    uri->len = (size_t) (last - p);
+    *uri = bigcache_str(p, last - p);
 
     return 1;
 }

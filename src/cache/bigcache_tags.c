@@ -35,8 +35,7 @@ bigcache_tags_add(bigcache_tags_writer_t *writer, const bigcache_str_t *tag)
         return "a tag is longer than 256 bytes";
     }
 
-    tags.data = writer->data;
-    tags.len = writer->len;
+    tags = bigcache_str(writer->data, writer->len);
 
     if (bigcache_tags_has(&tags, tag)) {
         return NULL;
@@ -85,8 +84,7 @@ bigcache_tags_next(const bigcache_str_t *tags, size_t *at, bigcache_str_t *tag)
         return 0;
     }
 
-    tag->len = (size_t) tags->data[*at] + 1;
-    tag->data = tags->data + *at + 1;
+    *tag = bigcache_str(tags->data + *at + 1, tags->data[*at] + 1);
 
     *at += 1 + tag->len;
 
@@ -104,8 +102,7 @@ bigcache_tags_has(const bigcache_str_t *tags, const bigcache_str_t *tag)
 
     while (bigcache_tags_next(tags, &at, &one)) {
 
-        if (one.len == tag->len && memcmp(one.data, tag->data, tag->len) == 0)
-        {
+        if (bigcache_str_equal(&one, tag)) {
             return 1;
         }
     }

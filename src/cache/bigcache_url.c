@@ -96,8 +96,7 @@ bigcache_url_split(bigcache_url_t *parts, const bigcache_str_t *key)
     last = key->data + key->len;
     nul = bigcache_url_find(p, last, '\0');
 
-    parts->url.data = p;
-    parts->url.len = (size_t) (nul - p);
+    parts->url = bigcache_str(p, nul - p);
 
     parts->variant.data = (nul < last) ? nul + 1 : last;
     parts->variant.len = (size_t) (last - parts->variant.data);
@@ -106,15 +105,12 @@ bigcache_url_split(bigcache_url_t *parts, const bigcache_str_t *key)
         p = nul + 2;
         nul = bigcache_url_find(p, last, '\0');
 
-        parts->uri.data = p;
-        parts->uri.len = (size_t) (nul - p);
+        parts->uri = bigcache_str(p, nul - p);
     }
 
-    parts->base.data = key->data;
-    parts->base.len = (size_t) (nul - key->data);
+    parts->base = bigcache_str(key->data, nul - key->data);
 
-    parts->fields.data = nul;
-    parts->fields.len = (size_t) (last - nul);
+    parts->fields = bigcache_str(nul, last - nul);
 
     return 0;
 }
@@ -141,8 +137,7 @@ bigcache_url_field(const bigcache_url_t *parts, size_t *at,
     end = bigcache_url_find(p, last, '\0');
     colon = bigcache_url_find(p, end, ':');
 
-    name->data = p;
-    name->len = (size_t) (colon - p);
+    *name = bigcache_str(p, colon - p);
 
     value->data = (colon < end) ? colon + 1 : NULL;
     value->len = (colon < end) ? (size_t) (end - colon - 1) : 0;

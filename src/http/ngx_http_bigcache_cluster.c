@@ -228,8 +228,7 @@ ngx_http_bigcache_cluster_name(ngx_conf_t *cf, ngx_command_t *cmd,
         }
     }
 
-    ccf->conf.name.data = name->data;
-    ccf->conf.name.len = name->len;
+    ccf->conf.name = bigcache_str(name->data, name->len);
     ccf->conf.label = (char *) name->data;
 
     return NGX_CONF_OK;

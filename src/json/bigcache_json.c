@@ -269,8 +269,7 @@ bigcache_json_unquoted(const bigcache_json_kind_t *kind,
         return BIGCACHE_JSON_INVALID;
     }
 
-    text.data = (const u_char *) json->valuestring;
-    text.len = strlen(json->valuestring);
+    text = bigcache_str_text(json->valuestring);
 
     rc = bigcache_json_lifetime(kind, &text, ms, msg);
 

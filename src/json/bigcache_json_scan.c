@@ -112,8 +112,7 @@ bigcache_json_scan_members(const u_char *data, size_t len,
     bigcache_json_scan_t   s;
 
     for (i = 0; i < n; i++) {
-        named[i].extent.data = NULL;
-        named[i].extent.len = 0;
+        named[i].extent = bigcache_str(NULL, 0);
     }
 
     err->offset = len;
@@ -143,8 +142,7 @@ bigcache_json_scan_members(const u_char *data, size_t len,
     if (p == NULL) {
 
         for (i = 0; i < n; i++) {
-            named[i].extent.data = NULL;
-            named[i].extent.len = 0;
+            named[i].extent = bigcache_str(NULL, 0);
         }
 
         return BIGCACHE_JSON_INVALID;
@@ -344,8 +342,7 @@ bigcache_json_after(bigcache_json_scan_t *s, const u_char *p)
     for ( ;; ) {
 
         if (s->depth == 1 && s->slot != NULL) {
-            s->slot->data = s->slot_start;
-            s->slot->len = p - s->slot_start;
+            *s->slot = bigcache_str(s->slot_start, p - s->slot_start);
             s->slot = NULL;
         }
 

@@ -475,8 +475,7 @@ bigcache_op_batch_time(bigcache_op_batch_t *batch, unsigned i,
 
     memcpy(p, member.data, member.len);
 
-    text->data = p;
-    text->len = member.len;
+    *text = bigcache_str(p, member.len);
 
     return 1;
 }
@@ -737,7 +736,6 @@ bigcache_op_batch_free(bigcache_op_batch_t *batch)
 
     for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         free((void *) texts[i]->data);
-        texts[i]->data = NULL;
-        texts[i]->len = 0;
+        *texts[i] = bigcache_str(NULL, 0);
     }
 }

@@ -109,8 +109,7 @@ bigcache_op_batch_bytes_take(bigcache_op_batch_t *batch)
 {
     uint64_t  n;
 
-    batch->taken.data = batch->behind.data;
-    batch->taken.len = 0;
+    batch->taken = bigcache_str(batch->behind.data, 0);
 
     /* the numbers of a framed batch are known to fit */
 

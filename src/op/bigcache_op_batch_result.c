@@ -102,8 +102,7 @@ bigcache_op_batch_result_page(bigcache_op_batch_t *batch)
 
     data = &one->reply[one->nreply - 1];
 
-    bytes.data = data->bytes.data;
-    bytes.len = (size_t) bigcache_data_length(data, 1);
+    bytes = bigcache_str(data->bytes.data, bigcache_data_length(data, 1));
     memory = NULL;
 
     if (data->fd != -1) {
@@ -288,8 +287,7 @@ bigcache_op_batch_result_failure(bigcache_op_batch_t *batch, unsigned status,
 {
     bigcache_str_t  text;
 
-    text.data = (const u_char *) detail;
-    text.len = strlen(detail);
+    text = bigcache_str_text(detail);
 
     bigcache_op_batch_tally(batch, status);
     bigcache_json_text_puts(&batch->text, "{\"status\":");

@@ -168,9 +168,7 @@ bigcache_op_lease_selected(void *data, const bigcache_str_t *begin, int whole)
                 return 1;
             }
 
-        } else if (memcmp(selector.prefix.data, begin->data, begin->len)
-                   == 0)
-        {
+        } else if (bigcache_str_begins(&selector.prefix, begin)) {
             return 1;
         }
     }

@@ -126,8 +126,7 @@ bigcache_op_list_parts(bigcache_op_t *op, bigcache_json_text_t *text,
             bigcache_op_list_row(op, text, &row);
         }
 
-        after.data = list->next;
-        after.len = list->next_len;
+        after = bigcache_str(list->next, list->next_len);
 
         /* an empty part may be one of many, so it ends the answer */
 
@@ -153,8 +152,7 @@ bigcache_op_list_skip(bigcache_list_t *list)
     memset(last, 0xff, sizeof(last));
     last[0] = BIGCACHE_PAGE_KEY;
 
-    key.data = last;
-    key.len = sizeof(last);
+    key = bigcache_str(last, sizeof(last));
 
     bigcache_list_next(list, &key);
 }
@@ -218,8 +216,7 @@ bigcache_op_list_next(bigcache_json_text_t *text,
         return;
     }
 
-    next.data = list->next;
-    next.len = list->next_len;
+    next = bigcache_str(list->next, list->next_len);
 
     bigcache_json_text_puts(text, "],\"next\":\"");
     bigcache_json_text_escape(text, &next);

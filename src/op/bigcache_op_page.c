@@ -142,8 +142,7 @@ bigcache_op_page(bigcache_op_t *op)
         return;
     }
 
-    url.data = op->site.data + 1;
-    url.len = op->site.len - 1;
+    url = bigcache_str(op->site.data + 1, op->site.len - 1);
 
     bigcache_op_page_text(&ctx->text, "{\"url\":", &url);
 
@@ -249,8 +248,7 @@ bigcache_op_page_parts(bigcache_op_page_t *ctx, const bigcache_str_t *prefix)
             }
         }
 
-        after.data = list->next;
-        after.len = list->next_len;
+        after = bigcache_str(list->next, list->next_len);
 
         /* an empty part may be one of many, so it ends the answer */
 
@@ -274,8 +272,7 @@ bigcache_op_page_next(bigcache_op_page_t *ctx, size_t skip)
         return;
     }
 
-    next.data = ctx->list.next + skip;
-    next.len = ctx->list.next_len - skip;
+    next = bigcache_str(ctx->list.next + skip, ctx->list.next_len - skip);
 
     bigcache_json_text_puts(&ctx->text, "],\"next\":\"");
     bigcache_json_text_escape(&ctx->text, &next);
@@ -331,8 +328,7 @@ bigcache_op_page_row(bigcache_op_page_t *ctx, const bigcache_list_row_t *row)
 
         /* as "next": without the NUL in front */
 
-        cursor.data = row->key.data + 1;
-        cursor.len = row->key.len - 1;
+        cursor = bigcache_str(row->key.data + 1, row->key.len - 1);
 
         bigcache_json_text_puts(text, ",\"cursor\":\"");
         bigcache_json_text_escape(text, &cursor);
@@ -385,8 +381,7 @@ bigcache_op_page_variants(bigcache_op_page_t *ctx)
     memcpy(ctx->prefix, op->site.data, op->site.len);
     ctx->prefix[op->site.len] = '\0';
 
-    prefix.data = ctx->prefix;
-    prefix.len = op->site.len + 1;
+    prefix = bigcache_str(ctx->prefix, op->site.len + 1);
 
     return bigcache_op_page_parts(ctx, &prefix);
 }
@@ -404,8 +399,7 @@ bigcache_op_page_single(bigcache_op_page_t *ctx, const bigcache_str_t *key,
     size_t           at;
     bigcache_str_t   none;
 
-    none.data = NULL;
-    none.len = 0;
+    none = bigcache_str(NULL, 0);
 
     /* of the keys that begin with it, the key itself is the first */
 
@@ -416,8 +410,7 @@ bigcache_op_page_single(bigcache_op_page_t *ctx, const bigcache_str_t *key,
 
     return *rc == BIGCACHE_OK
            && bigcache_list_row(&ctx->one, &at, row)
-           && row->key.len == key->len
-           && memcmp(row->key.data, key->data, key->len) == 0;
+           && bigcache_str_equal(&row->key, key);
 }
 
 
@@ -643,9 +636,7 @@ bigcache_op_page_current(bigcache_op_page_t *ctx, const bigcache_url_t *parts)
             return 0;
         }
 
-        if (more && (found.len != name.len
-                     || memcmp(found.data, name.data, name.len) != 0))
-        {
+        if (more && !bigcache_str_equal(&found, &name)) {
             return 0;
         }
 

@@ -131,8 +131,7 @@ bigcache_op_page_source_key(bigcache_op_t *op, bigcache_str_t *key,
     (*memory)[op->site.len] = '\0';
     memcpy(*memory + op->site.len + 1, op->variant.data, op->variant.len);
 
-    key->data = *memory;
-    key->len = op->site.len + 1 + op->variant.len;
+    *key = bigcache_str(*memory, op->site.len + 1 + op->variant.len);
 
     return BIGCACHE_OK;
 }

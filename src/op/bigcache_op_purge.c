@@ -234,15 +234,12 @@ bigcache_op_purge_type(bigcache_op_purge_t *purge)
         return BIGCACHE_NOMEM;
 
     default:
-        text.data = NULL;
-        text.len = 0;
+        text = bigcache_str(NULL, 0);
     }
 
     for (type = bigcache_op_purge_types; type->name; type++) {
 
-        if (text.len == strlen(type->name)
-            && memcmp(text.data, type->name, text.len) == 0)
-        {
+        if (bigcache_str_is(&text, type->name)) {
             break;
         }
     }
@@ -273,12 +270,10 @@ bigcache_op_purge_how(bigcache_op_purge_t *purge)
 
     purge->soft = BIGCACHE_SELECTOR_SOFT;
 
-    if (member->len == 4 && memcmp(member->data, "true", 4) == 0) {
+    if (bigcache_str_is(member, "true")) {
         purge->soft = 0;
 
-    } else if (member->data
-               && (member->len != 5 || memcmp(member->data, "false", 5) != 0))
-    {
+    } else if (member->data && !bigcache_str_is(member, "false")) {
         return bigcache_op_invalid(purge->op, "body", "purge",
                                    "value is neither true nor false",
                                    "type_error.bool");

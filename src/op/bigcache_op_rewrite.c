@@ -459,8 +459,7 @@ bigcache_op_store_number(bigcache_op_rewrite_t *rw, int64_t n)
 
     (void) snprintf(rw->digits, BIGCACHE_OP_DIGITS, "%lld", (long long) n);
 
-    put->doc.value.data = (u_char *) rw->digits;
-    put->doc.value.len = strlen(rw->digits);
+    put->doc.value = bigcache_str_text(rw->digits);
 
     return bigcache_op_write_json(put);
 }

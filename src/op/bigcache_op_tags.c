@@ -89,8 +89,7 @@ bigcache_op_tags_put(bigcache_op_put_t *put)
         rc = op->invalid.msg ? BIGCACHE_INVALID : BIGCACHE_OK;
     }
 
-    put->tags.data = writer.data;
-    put->tags.len = writer.len;
+    put->tags = bigcache_str(writer.data, writer.len);
 
     return rc;
 }
