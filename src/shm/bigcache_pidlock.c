@@ -10,10 +10,10 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bigcache_pidlock.h"
+#include "bigcache_time.h"
 
 
 /* tries until a thread yields */
@@ -23,7 +23,6 @@
 
 static uint32_t bigcache_pidlock_await(bigcache_pidlock_t *lock,
     unsigned patience, int *dead);
-static int64_t bigcache_pidlock_clock(void);
 
 
 bigcache_pidlock_e
@@ -106,23 +105,12 @@ bigcache_pidlock_await(bigcache_pidlock_t *lock, unsigned patience, int *dead)
             return holder;
         }
 
-        begin = begin ? begin : bigcache_pidlock_clock();
+        begin = begin ? begin : bigcache_time_monotonic();
 
-        if (bigcache_pidlock_clock() - begin > (int64_t) patience) {
+        if (bigcache_time_monotonic() - begin > (int64_t) patience) {
             return holder;
         }
 
         (void) sched_yield();
     }
-}
-
-
-static int64_t
-bigcache_pidlock_clock(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
