@@ -27,4 +27,13 @@ uint64_t bigcache_siphash(const uint64_t secret[2], const u_char *data,
     size_t len);
 
 
+/* returns the bucket of a hash, by its upper bits, if there are n of them */
+
+static inline uint64_t
+bigcache_siphash_bucket(uint64_t hash, uint64_t n)
+{
+    return (uint64_t) ((unsigned __int128) hash * n >> 64);
+}
+
+
 #endif /* _BIGCACHE_SIPHASH_H_INCLUDED_ */

@@ -81,7 +81,7 @@ bigcache_op_lease_end(bigcache_op_t *op, bigcache_rc_t rc,
     if (op->token == NULL) {
 
         if (rc == BIGCACHE_OK) {
-            bigcache_rest_lease_stored(op->leases, now, &op->key);
+            bigcache_rest_lease_close(op->leases, now, 1, &op->key);
         }
 
         return rc;
@@ -124,7 +124,7 @@ void
 bigcache_op_lease_removed(bigcache_op_t *op)
 {
     if (op->leases) {
-        bigcache_rest_lease_removed(op->leases, &op->key);
+        bigcache_rest_lease_close(op->leases, 0, 0, &op->key);
     }
 }
 

@@ -502,11 +502,7 @@ bigcache_hot_stat(bigcache_hot_t *hot, bigcache_hot_stat_t *stat)
 static bigcache_hot_bucket_t *
 bigcache_hot_bucket(bigcache_hot_shm_t *shm, uint64_t hash)
 {
-    unsigned __int128  n;
-
-    n = (unsigned __int128) hash * shm->nbuckets;
-
-    return &shm->buckets[(uint64_t) (n >> 64)];
+    return &shm->buckets[bigcache_siphash_bucket(hash, shm->nbuckets)];
 }
 
 

@@ -69,9 +69,7 @@ struct bigcache_lease_shm_s {
 
 
 static bigcache_lease_bucket_t *bigcache_lease_lock(bigcache_lease_shm_t *shm,
-    uint64_t hash, unsigned patience);
-static bigcache_lease_slot_t *bigcache_lease_find(
-    bigcache_lease_bucket_t *bucket, uint64_t hash);
+    uint64_t hash, unsigned patience, bigcache_lease_slot_t **slot);
 static bigcache_lease_slot_t *bigcache_lease_room(
     bigcache_lease_bucket_t *bucket, int64_t now);
 static int bigcache_lease_rank(const bigcache_lease_slot_t *slot, int64_t now);
@@ -129,13 +127,12 @@ bigcache_lease_take(bigcache_lease_shm_t *shm, const bigcache_str_t *key,
 
     lease->hash = bigcache_siphash(shm->seed, key->data, key->len);
 
-    bucket = bigcache_lease_lock(shm, lease->hash, BIGCACHE_LEASE_PATIENCE);
+    bucket = bigcache_lease_lock(shm, lease->hash, BIGCACHE_LEASE_PATIENCE,
+                                 &slot);
 
     if (bucket == NULL) {
         return BIGCACHE_LEASE_NONE;
     }
-
-    slot = bigcache_lease_find(bucket, lease->hash);
 
     if (slot == NULL) {
         slot = bigcache_lease_room(bucket, now);
@@ -177,7 +174,8 @@ bigcache_lease_look(bigcache_lease_shm_t *shm, int64_t now, int64_t time,
     bigcache_lease_slot_t    *slot;
     bigcache_lease_bucket_t  *bucket;
 
-    bucket = bigcache_lease_lock(shm, lease->hash, BIGCACHE_LEASE_PATIENCE);
+    bucket = bigcache_lease_lock(shm, lease->hash, BIGCACHE_LEASE_PATIENCE,
+                                 &slot);
 
     if (bucket == NULL) {
 
@@ -186,8 +184,6 @@ bigcache_lease_look(bigcache_lease_shm_t *shm, int64_t now, int64_t time,
         return (now < lease->until) ? BIGCACHE_LEASE_WAIT
                                     : BIGCACHE_LEASE_NONE;
     }
-
-    slot = bigcache_lease_find(bucket, lease->hash);
 
     if (slot == NULL
         || (slot->state == BIGCACHE_LEASE_SLOT_HELD
@@ -216,7 +212,8 @@ bigcache_lease_end(bigcache_lease_shm_t *shm, int64_t now, bigcache_lease_e as,
     bigcache_lease_slot_t    *slot;
     bigcache_lease_bucket_t  *bucket;
 
-    bucket = bigcache_lease_lock(shm, lease->hash, BIGCACHE_LEASE_ENDING);
+    bucket = bigcache_lease_lock(shm, lease->hash, BIGCACHE_LEASE_ENDING,
+                                 &slot);
 
     if (bucket == NULL) {
 
@@ -224,8 +221,6 @@ bigcache_lease_end(bigcache_lease_shm_t *shm, int64_t now, bigcache_lease_e as,
 
         return 0;
     }
-
-    slot = bigcache_lease_find(bucket, lease->hash);
 
     own = (slot && slot->state == BIGCACHE_LEASE_SLOT_HELD
            && slot->serial == lease->serial);
@@ -286,39 +281,36 @@ bigcache_lease_stat(bigcache_lease_shm_t *shm, bigcache_lease_stat_t *stat)
 }
 
 
-/* returns NULL if the lock is not to be had */
+/*
+ * Locks the bucket of a hash, and returns it and the slot of the hash, or NULL
+ * if it has none.  Returns NULL if the lock is not to be had.
+ */
 
 static bigcache_lease_bucket_t *
 bigcache_lease_lock(bigcache_lease_shm_t *shm, uint64_t hash,
-    unsigned patience)
+    unsigned patience, bigcache_lease_slot_t **slot)
 {
-    unsigned __int128         n;
+    unsigned                  i;
     bigcache_lease_bucket_t  *bucket;
 
-    n = (unsigned __int128) hash * shm->nbuckets;
+    bucket = &shm->buckets[bigcache_siphash_bucket(hash, shm->nbuckets)];
+    *slot = NULL;
 
-    bucket = &shm->buckets[(uint64_t) (n >> 64)];
-
-    return (bigcache_pidlock(&bucket->lock, patience)
-            == BIGCACHE_PIDLOCK_BUSY) ? NULL : bucket;
-}
-
-
-static bigcache_lease_slot_t *
-bigcache_lease_find(bigcache_lease_bucket_t *bucket, uint64_t hash)
-{
-    unsigned  i;
+    if (bigcache_pidlock(&bucket->lock, patience) == BIGCACHE_PIDLOCK_BUSY) {
+        return NULL;
+    }
 
     for (i = 0; i < BIGCACHE_LEASE_SLOTS; i++) {
 
         if (bucket->slots[i].state != BIGCACHE_LEASE_SLOT_FREE
             && bucket->slots[i].hash == hash)
         {
-            return &bucket->slots[i];
+            *slot = &bucket->slots[i];
+            break;
         }
     }
 
-    return NULL;
+    return bucket;
 }
 
 

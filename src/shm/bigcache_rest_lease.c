@@ -97,16 +97,20 @@ struct bigcache_rest_lease_shm_s {
 
 
 static bigcache_rest_lease_bucket_t *bigcache_rest_lease_lock(
-    bigcache_rest_lease_shm_t *shm, uint64_t hash, unsigned patience);
-static bigcache_rest_lease_slot_t *bigcache_rest_lease_slot(
-    bigcache_rest_lease_bucket_t *bucket, uint64_t hash);
+    bigcache_rest_lease_shm_t *shm, uint64_t hash, unsigned patience,
+    bigcache_rest_lease_slot_t **slot);
 static bigcache_rest_lease_e bigcache_rest_lease_taken(
     bigcache_rest_lease_shm_t *shm, bigcache_rest_lease_bucket_t *bucket,
-    uint16_t address, const bigcache_rest_lease_ask_t *ask,
-    bigcache_rest_lease_t *lease);
+    bigcache_rest_lease_slot_t *slot, uint16_t address,
+    const bigcache_rest_lease_ask_t *ask, bigcache_rest_lease_t *lease);
 static bigcache_rest_lease_slot_t *bigcache_rest_lease_room(
     bigcache_rest_lease_shm_t *shm, bigcache_rest_lease_bucket_t *bucket,
     int64_t now);
+static void bigcache_rest_lease_finish(bigcache_rest_lease_shm_t *shm,
+    bigcache_rest_lease_slot_t *slot, int64_t now, int stored,
+    _Atomic uint64_t *n);
+static void bigcache_rest_lease_free(bigcache_rest_lease_shm_t *shm,
+    bigcache_rest_lease_slot_t *slot, _Atomic uint64_t *n);
 static int bigcache_rest_lease_lost(const bigcache_rest_lease_slot_t *slot,
     int64_t now);
 static void bigcache_rest_lease_lead(bigcache_rest_lease_shm_t *shm,
@@ -162,6 +166,7 @@ bigcache_rest_lease_take(bigcache_rest_lease_shm_t *shm,
     uint16_t                       address;
     bigcache_rest_lease_e          rc;
     bigcache_rest_lease_ask_t      checked;
+    bigcache_rest_lease_slot_t    *slot;
     bigcache_rest_lease_bucket_t  *bucket;
 
     /* clients choose the keys, so the hash has a secret */
@@ -184,12 +189,13 @@ bigcache_rest_lease_take(bigcache_rest_lease_shm_t *shm,
     }
 
     bucket = bigcache_rest_lease_lock(shm, lease->hash,
-                                      BIGCACHE_REST_LEASE_PATIENCE);
+                                      BIGCACHE_REST_LEASE_PATIENCE, &slot);
     if (bucket == NULL) {
         return BIGCACHE_REST_LEASE_NONE;
     }
 
-    rc = bigcache_rest_lease_taken(shm, bucket, address, &checked, lease);
+    rc = bigcache_rest_lease_taken(shm, bucket, slot, address, &checked,
+                                   lease);
 
     bigcache_pidlock_unlock(&bucket->lock);
 
@@ -204,14 +210,13 @@ bigcache_rest_lease_take(bigcache_rest_lease_shm_t *shm,
 
 static bigcache_rest_lease_e
 bigcache_rest_lease_taken(bigcache_rest_lease_shm_t *shm,
-    bigcache_rest_lease_bucket_t *bucket, uint16_t address,
-    const bigcache_rest_lease_ask_t *ask, bigcache_rest_lease_t *lease)
+    bigcache_rest_lease_bucket_t *bucket, bigcache_rest_lease_slot_t *slot,
+    uint16_t address, const bigcache_rest_lease_ask_t *ask,
+    bigcache_rest_lease_t *lease)
 {
-    uint64_t                     seen;
-    bigcache_rest_lease_slot_t  *slot;
+    uint64_t  seen;
 
     seen = lease->serial;
-    slot = bigcache_rest_lease_slot(bucket, lease->hash);
 
     if (slot) {
 
@@ -265,7 +270,7 @@ bigcache_rest_lease_look(bigcache_rest_lease_shm_t *shm, int64_t now,
     bigcache_rest_lease_bucket_t  *bucket;
 
     bucket = bigcache_rest_lease_lock(shm, lease->hash,
-                                      BIGCACHE_REST_LEASE_PATIENCE);
+                                      BIGCACHE_REST_LEASE_PATIENCE, &slot);
     if (bucket == NULL) {
 
         /* the next look may find it */
@@ -273,7 +278,6 @@ bigcache_rest_lease_look(bigcache_rest_lease_shm_t *shm, int64_t now,
         return now < lease->until;
     }
 
-    slot = bigcache_rest_lease_slot(bucket, lease->hash);
     held = bigcache_rest_lease_held(slot, lease->serial)
            && !bigcache_rest_lease_lost(slot, now);
 
@@ -291,12 +295,10 @@ bigcache_rest_lease_told(bigcache_rest_lease_shm_t *shm,
     bigcache_rest_lease_bucket_t  *bucket;
 
     bucket = bigcache_rest_lease_lock(shm, lease->hash,
-                                      BIGCACHE_REST_LEASE_PATIENCE);
+                                      BIGCACHE_REST_LEASE_PATIENCE, &slot);
     if (bucket == NULL) {
         return;
     }
-
-    slot = bigcache_rest_lease_slot(bucket, lease->hash);
 
     if (bigcache_rest_lease_held(slot, lease->serial)) {
         slot->pid = 0;
@@ -318,12 +320,11 @@ bigcache_rest_lease_find(bigcache_rest_lease_shm_t *shm, int64_t now,
 
     hash = bigcache_siphash(shm->seed, key->data, key->len);
 
-    bucket = bigcache_rest_lease_lock(shm, hash, BIGCACHE_REST_LEASE_ENDING);
+    bucket = bigcache_rest_lease_lock(shm, hash, BIGCACHE_REST_LEASE_ENDING,
+                                      &slot);
     if (bucket == NULL) {
         return 0;
     }
-
-    slot = bigcache_rest_lease_slot(bucket, hash);
 
     /* the client has the token, whether or not its worker could note it */
 
@@ -356,7 +357,7 @@ bigcache_rest_lease_end(bigcache_rest_lease_shm_t *shm, int64_t now,
     bigcache_rest_lease_bucket_t  *bucket;
 
     bucket = bigcache_rest_lease_lock(shm, lease->hash,
-                                      BIGCACHE_REST_LEASE_ENDING);
+                                      BIGCACHE_REST_LEASE_ENDING, &slot);
     if (bucket == NULL) {
 
         /* its time will end it */
@@ -364,24 +365,12 @@ bigcache_rest_lease_end(bigcache_rest_lease_shm_t *shm, int64_t now,
         return 1;
     }
 
-    slot = bigcache_rest_lease_slot(bucket, lease->hash);
-
     /* if another client has stored an entry, the later one stays */
 
     rc = (slot && slot->serial == lease->serial);
 
     if (rc && slot->state == BIGCACHE_REST_LEASE_SLOT_HELD) {
-
-        if (stored) {
-            slot->until = now;
-
-        } else {
-            (void) atomic_fetch_add(&shm->returned, 1);
-        }
-
-        bigcache_rest_lease_state(shm, slot,
-                                  stored ? BIGCACHE_REST_LEASE_SLOT_STORED
-                                         : BIGCACHE_REST_LEASE_SLOT_FREE);
+        bigcache_rest_lease_finish(shm, slot, now, stored, &shm->returned);
     }
 
     bigcache_pidlock_unlock(&bucket->lock);
@@ -391,8 +380,8 @@ bigcache_rest_lease_end(bigcache_rest_lease_shm_t *shm, int64_t now,
 
 
 void
-bigcache_rest_lease_stored(bigcache_rest_lease_shm_t *shm, int64_t now,
-    const bigcache_str_t *key)
+bigcache_rest_lease_close(bigcache_rest_lease_shm_t *shm, int64_t now,
+    int stored, const bigcache_str_t *key)
 {
     uint64_t                       hash;
     bigcache_rest_lease_slot_t    *slot;
@@ -400,42 +389,14 @@ bigcache_rest_lease_stored(bigcache_rest_lease_shm_t *shm, int64_t now,
 
     hash = bigcache_siphash(shm->seed, key->data, key->len);
 
-    bucket = bigcache_rest_lease_lock(shm, hash, BIGCACHE_REST_LEASE_ENDING);
+    bucket = bigcache_rest_lease_lock(shm, hash, BIGCACHE_REST_LEASE_ENDING,
+                                      &slot);
     if (bucket == NULL) {
         return;
     }
 
-    slot = bigcache_rest_lease_slot(bucket, hash);
-
     if (slot && slot->state == BIGCACHE_REST_LEASE_SLOT_HELD) {
-        slot->until = now;
-        bigcache_rest_lease_state(shm, slot, BIGCACHE_REST_LEASE_SLOT_STORED);
-    }
-
-    bigcache_pidlock_unlock(&bucket->lock);
-}
-
-
-void
-bigcache_rest_lease_removed(bigcache_rest_lease_shm_t *shm,
-    const bigcache_str_t *key)
-{
-    uint64_t                       hash;
-    bigcache_rest_lease_slot_t    *slot;
-    bigcache_rest_lease_bucket_t  *bucket;
-
-    hash = bigcache_siphash(shm->seed, key->data, key->len);
-
-    bucket = bigcache_rest_lease_lock(shm, hash, BIGCACHE_REST_LEASE_ENDING);
-    if (bucket == NULL) {
-        return;
-    }
-
-    slot = bigcache_rest_lease_slot(bucket, hash);
-
-    if (slot && slot->state == BIGCACHE_REST_LEASE_SLOT_HELD) {
-        bigcache_rest_lease_state(shm, slot, BIGCACHE_REST_LEASE_SLOT_FREE);
-        (void) atomic_fetch_add(&shm->removed, 1);
+        bigcache_rest_lease_finish(shm, slot, now, stored, &shm->removed);
     }
 
     bigcache_pidlock_unlock(&bucket->lock);
@@ -446,7 +407,7 @@ void
 bigcache_rest_lease_purge(bigcache_rest_lease_shm_t *shm,
     bigcache_rest_lease_pt handler, void *data)
 {
-    uint64_t                       i, j;
+    uint64_t                       i;
     bigcache_str_t                 begin;
     bigcache_rest_lease_slot_t    *slot;
     bigcache_rest_lease_bucket_t  *bucket;
@@ -454,8 +415,7 @@ bigcache_rest_lease_purge(bigcache_rest_lease_shm_t *shm,
     for (i = 0; i < shm->nbuckets * BIGCACHE_REST_LEASE_SLOTS; i++) {
 
         bucket = &shm->buckets[i / BIGCACHE_REST_LEASE_SLOTS];
-        j = i % BIGCACHE_REST_LEASE_SLOTS;
-        slot = &bucket->slots[j];
+        slot = &bucket->slots[i % BIGCACHE_REST_LEASE_SLOTS];
 
         if (atomic_load(&slot->state) != BIGCACHE_REST_LEASE_SLOT_HELD
             || bigcache_pidlock(&bucket->lock, BIGCACHE_REST_LEASE_ENDING)
@@ -474,9 +434,7 @@ bigcache_rest_lease_purge(bigcache_rest_lease_shm_t *shm,
         if (slot->state == BIGCACHE_REST_LEASE_SLOT_HELD
             && handler(data, &begin, begin.len == slot->key_len))
         {
-            bigcache_rest_lease_state(shm, slot,
-                                      BIGCACHE_REST_LEASE_SLOT_FREE);
-            (void) atomic_fetch_add(&shm->removed, 1);
+            bigcache_rest_lease_free(shm, slot, &shm->removed);
         }
 
         bigcache_pidlock_unlock(&bucket->lock);
@@ -538,39 +496,36 @@ bigcache_rest_lease_stat(bigcache_rest_lease_shm_t *shm, int64_t now,
 }
 
 
-/* returns NULL if the lock is not to be had */
+/*
+ * Locks the bucket of a hash, and returns it and the slot of the hash, or NULL
+ * if it has none.  Returns NULL if the lock is not to be had.
+ */
 
 static bigcache_rest_lease_bucket_t *
 bigcache_rest_lease_lock(bigcache_rest_lease_shm_t *shm, uint64_t hash,
-    unsigned patience)
+    unsigned patience, bigcache_rest_lease_slot_t **slot)
 {
-    unsigned __int128              n;
+    unsigned                       i;
     bigcache_rest_lease_bucket_t  *bucket;
 
-    n = (unsigned __int128) hash * shm->nbuckets;
+    bucket = &shm->buckets[bigcache_siphash_bucket(hash, shm->nbuckets)];
+    *slot = NULL;
 
-    bucket = &shm->buckets[(uint64_t) (n >> 64)];
-
-    return (bigcache_pidlock(&bucket->lock, patience)
-            == BIGCACHE_PIDLOCK_BUSY) ? NULL : bucket;
-}
-
-
-static bigcache_rest_lease_slot_t *
-bigcache_rest_lease_slot(bigcache_rest_lease_bucket_t *bucket, uint64_t hash)
-{
-    unsigned  i;
+    if (bigcache_pidlock(&bucket->lock, patience) == BIGCACHE_PIDLOCK_BUSY) {
+        return NULL;
+    }
 
     for (i = 0; i < BIGCACHE_REST_LEASE_SLOTS; i++) {
 
         if (bucket->slots[i].state != BIGCACHE_REST_LEASE_SLOT_FREE
             && bucket->slots[i].hash == hash)
         {
-            return &bucket->slots[i];
+            *slot = &bucket->slots[i];
+            break;
         }
     }
 
-    return NULL;
+    return bucket;
 }
 
 
@@ -599,9 +554,7 @@ bigcache_rest_lease_room(bigcache_rest_lease_shm_t *shm,
                 continue;
             }
 
-            (void) atomic_fetch_add(&shm->timed_out, 1);
-            bigcache_rest_lease_state(shm, slot,
-                                      BIGCACHE_REST_LEASE_SLOT_FREE);
+            bigcache_rest_lease_free(shm, slot, &shm->timed_out);
             return slot;
         }
 
@@ -611,6 +564,34 @@ bigcache_rest_lease_room(bigcache_rest_lease_shm_t *shm,
     }
 
     return found;
+}
+
+
+/* a lease that is held ends; n counts those that end without an entry */
+
+static void
+bigcache_rest_lease_finish(bigcache_rest_lease_shm_t *shm,
+    bigcache_rest_lease_slot_t *slot, int64_t now, int stored,
+    _Atomic uint64_t *n)
+{
+    if (stored) {
+        slot->until = now;
+        bigcache_rest_lease_state(shm, slot, BIGCACHE_REST_LEASE_SLOT_STORED);
+        return;
+    }
+
+    bigcache_rest_lease_free(shm, slot, n);
+}
+
+
+/* a lease that is held ends without an entry, as one of those that n counts */
+
+static void
+bigcache_rest_lease_free(bigcache_rest_lease_shm_t *shm,
+    bigcache_rest_lease_slot_t *slot, _Atomic uint64_t *n)
+{
+    (void) atomic_fetch_add(n, 1);
+    bigcache_rest_lease_state(shm, slot, BIGCACHE_REST_LEASE_SLOT_FREE);
 }
 
 
@@ -764,9 +745,7 @@ bigcache_rest_lease_recount(bigcache_rest_lease_shm_t *shm, uint16_t address,
                 continue;
             }
 
-            (void) atomic_fetch_add(&shm->timed_out, 1);
-            bigcache_rest_lease_state(shm, slot,
-                                      BIGCACHE_REST_LEASE_SLOT_FREE);
+            bigcache_rest_lease_free(shm, slot, &shm->timed_out);
         }
 
         bigcache_pidlock_unlock(&bucket->lock);

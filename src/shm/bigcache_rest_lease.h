@@ -138,13 +138,11 @@ int bigcache_rest_lease_end(bigcache_rest_lease_shm_t *shm, int64_t now,
     int stored, const bigcache_rest_lease_t *lease);
 
 /*
- * An entry was stored under a key, or is about to be removed: its lease ends,
- * whoever has it.
+ * An entry was stored under a key, or, if stored is 0, is about to be removed:
+ * its lease ends, whoever has it.
  */
-void bigcache_rest_lease_stored(bigcache_rest_lease_shm_t *shm, int64_t now,
-    const bigcache_str_t *key);
-void bigcache_rest_lease_removed(bigcache_rest_lease_shm_t *shm,
-    const bigcache_str_t *key);
+void bigcache_rest_lease_close(bigcache_rest_lease_shm_t *shm, int64_t now,
+    int stored, const bigcache_str_t *key);
 
 /*
  * Ends the leases for which handler, called with a lock held, returns 1.  It

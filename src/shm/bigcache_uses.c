@@ -77,15 +77,12 @@ bigcache_uses_add(bigcache_uses_shm_t *shm, const bigcache_str_t *key,
 {
     unsigned                 i, tries;
     uint64_t                 hash, second, was, uses;
-    unsigned __int128        n;
     bigcache_uses_bucket_t  *bucket;
 
     /* clients choose the keys, so the hash has a secret */
 
     hash = bigcache_siphash(shm->seed, key->data, key->len);
-
-    n = (unsigned __int128) hash * shm->nbuckets;
-    bucket = &shm->buckets[(uint64_t) (n >> 64)];
+    bucket = &shm->buckets[bigcache_siphash_bucket(hash, shm->nbuckets)];
 
     /* the upper bits have chosen the bucket */
 

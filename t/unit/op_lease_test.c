@@ -452,7 +452,7 @@ remove_it(void)
 {
     bigcache_str_t  key = str("k");
 
-    bigcache_rest_lease_removed(shm, &key);
+    bigcache_rest_lease_close(shm, 0, 0, &key);
 }
 
 
@@ -461,7 +461,7 @@ store_it(void)
 {
     bigcache_str_t  key = str("k");
 
-    bigcache_rest_lease_stored(shm, bigcache_time_monotonic(), &key);
+    bigcache_rest_lease_close(shm, bigcache_time_monotonic(), 1, &key);
 }
 
 

@@ -198,13 +198,13 @@ test_ends(void)
     key = str("a");
 
     (void) take("a", 1000, &one);
-    bigcache_rest_lease_stored(shm, 1010, &key);
+    bigcache_rest_lease_close(shm, 1010, 1, &key);
     is_int(find("a", 1011, one.token), 0, "another client has stored: void");
     is_int(bigcache_rest_lease_end(shm, 1011, 1, &one), 1,
            "a later store of its client stays");
 
     (void) take("a", 1012, &one);
-    bigcache_rest_lease_removed(shm, &key);
+    bigcache_rest_lease_close(shm, 0, 0, &key);
     is_int(find("a", 1013, one.token), 0, "removed: void");
     is_int(bigcache_rest_lease_end(shm, 1013, 1, &one), 0,
            "removed: what was stored since is void, too");
@@ -216,8 +216,8 @@ test_ends(void)
     /* nothing happens to what is not held */
 
     key = str("none");
-    bigcache_rest_lease_removed(shm, &key);
-    bigcache_rest_lease_stored(shm, 1014, &key);
+    bigcache_rest_lease_close(shm, 0, 0, &key);
+    bigcache_rest_lease_close(shm, 1014, 1, &key);
 
     bigcache_rest_lease_stat(shm, 1014, &stat);
     is_int(stat.removed, 1, "one was removed");
@@ -401,8 +401,8 @@ test_stopped(void)
     is_int(find("a", 1001, one.token), 0, "stopped: no token is found");
     is_int(bigcache_rest_lease_end(shm, 1001, 1, &one), 1,
            "stopped: its time will end it");
-    bigcache_rest_lease_removed(shm, &key);
-    bigcache_rest_lease_stored(shm, 1001, &key);
+    bigcache_rest_lease_close(shm, 0, 0, &key);
+    bigcache_rest_lease_close(shm, 1001, 1, &key);
     bigcache_rest_lease_told(shm, &one);
     bigcache_rest_lease_purge(shm, selects, NULL);
 
