@@ -21,6 +21,8 @@
  *     waiting    the others wait for that
  *     reply      the answer, from what came of the operation
  *     metrics    the answer of /metrics
+ *     metrics_text
+ *                how metrics are written
  *     metrics_front
  *                its part of page caching
  *     history    the answer of /stat/history
@@ -266,6 +268,30 @@ ngx_int_t ngx_http_bigcache_reply_stat(ngx_http_request_t *r,
 ngx_int_t ngx_http_bigcache_reply_detail(ngx_http_request_t *r,
     ngx_uint_t status, const char *detail);
 
+
+/*
+ * metrics_text: metrics as text, whose names begin with bigcache_.  Those that
+ * end with _total are counters, others are gauges, and a histogram is neither.
+ */
+
+typedef struct {
+    const char                       *name;       /* NULL: the end */
+    const char                       *help;
+    size_t                            offset;     /* of an uint64_t, which may
+                                                     be atomic */
+} ngx_http_bigcache_metric_t;
+
+u_char *ngx_http_bigcache_metrics_text_head(u_char *p, const char *name,
+    const char *help);
+u_char *ngx_http_bigcache_metrics_text(u_char *p, const char *name,
+    const char *help, uint64_t value);
+u_char *ngx_http_bigcache_metrics_text_rows(u_char *p,
+    const ngx_http_bigcache_metric_t *row, void *base);
+
+/* the samples of a histogram; label may be empty */
+
+u_char *ngx_http_bigcache_metrics_text_buckets(u_char *p, const char *name,
+    const char *label, const uint64_t *buckets, uint64_t us);
 
 /* metrics_front: writes the part of page caching, of that size at most */
 

@@ -24,8 +24,6 @@
 #define NGX_HTTP_BIGCACHE_METRICS_SIMPLE  48
 
 
-static u_char *ngx_http_bigcache_metric(u_char *p, const char *name,
-    const char *type, const char *help, uint64_t value);
 static u_char *ngx_http_bigcache_metrics_requests(u_char *p,
     bigcache_metrics_sum_t *sums);
 static u_char *ngx_http_bigcache_metrics_operations(u_char *p,
@@ -46,6 +44,143 @@ static u_char *ngx_http_bigcache_metrics_cluster(u_char *p,
     ngx_http_bigcache_ctx_t *ctx);
 static u_char *ngx_http_bigcache_metrics_store(u_char *p,
     ngx_http_bigcache_ctx_t *ctx);
+
+
+static const ngx_http_bigcache_metric_t  ngx_http_bigcache_pages_rows[] = {
+
+    { "expired_total", "Pages that were removed when their time had come.",
+      offsetof(bigcache_metrics_pages_t, expire) },
+
+    { "deleted_total", "Pages deleted, by key or by prefix.",
+      offsetof(bigcache_metrics_pages_t, deleted) },
+
+    { "swept_total", "Expired pages that the sweep removed.",
+      offsetof(bigcache_metrics_pages_t, swept) },
+
+    { NULL, NULL, 0 }
+};
+
+
+static const ngx_http_bigcache_metric_t  ngx_http_bigcache_hot_rows[] = {
+
+    { "hot_entries", "Entries of the hot index.",
+      offsetof(bigcache_hot_stat_t, entries) },
+
+    { "hot_room", "Entries that it has room for.",
+      offsetof(bigcache_hot_stat_t, room) },
+
+    { "hot_bytes", "Bytes that its entries take.",
+      offsetof(bigcache_hot_stat_t, bytes) },
+
+    { "hot_hits_total", "Requests that it answered.",
+      offsetof(bigcache_hot_stat_t, hits) },
+
+    { NULL, NULL, 0 }
+};
+
+
+static const ngx_http_bigcache_metric_t  ngx_http_bigcache_lease_rows[] = {
+
+    { "leases", "Leases that clients of the REST API have.",
+      offsetof(bigcache_rest_lease_stat_t, held) },
+
+    { "leases_room", "Leases that there is room for.",
+      offsetof(bigcache_rest_lease_stat_t, room) },
+
+    { "leases_given_total", "Leases that clients got.",
+      offsetof(bigcache_rest_lease_stat_t, given) },
+
+    { "leases_waited_total",
+      "Requests that waited for the client that had the lease.",
+      offsetof(bigcache_rest_lease_stat_t, waited) },
+
+    { "leases_timed_out_total", "Leases whose time was over.",
+      offsetof(bigcache_rest_lease_stat_t, timed_out) },
+
+    { "leases_returned_total",
+      "Leases that ended without an entry: given back, or of no use.",
+      offsetof(bigcache_rest_lease_stat_t, returned) },
+
+    { "leases_removed_total", "Leases that a removal of their key ended.",
+      offsetof(bigcache_rest_lease_stat_t, removed) },
+
+    { "leases_late_total", "Writes with the token of a lease that had ended.",
+      offsetof(bigcache_rest_lease_stat_t, late) },
+
+    { "leases_refused_total", "Times that an address had too many leases.",
+      offsetof(bigcache_rest_lease_stat_t, refused) },
+
+    { "leases_full_total", "Times that there was no room for one.",
+      offsetof(bigcache_rest_lease_stat_t, full) },
+
+    { NULL, NULL, 0 }
+};
+
+
+static const ngx_http_bigcache_metric_t  ngx_http_bigcache_cluster_rows[] = {
+
+    { "cluster_commands_total", "Commands sent to the servers of the cluster.",
+      offsetof(bigcache_servers_t, commands) },
+
+    { "cluster_connects_total", "Connections made to them.",
+      offsetof(bigcache_servers_t, connects) },
+
+    { "cluster_failures_total",
+      "Connections that could not be made, broke, or did not answer in time.",
+      offsetof(bigcache_servers_t, failures) },
+
+    { "cluster_redirects_total",
+      "Answers that sent a command to another server.",
+      offsetof(bigcache_servers_t, redirects) },
+
+    { "cluster_retries_total", "Commands sent again, for any reason.",
+      offsetof(bigcache_servers_t, retries) },
+
+    { "cluster_refreshes_total",
+      "Times that the servers were asked which of them has which slots.",
+      offsetof(bigcache_servers_t, refreshes) },
+
+    { NULL, NULL, 0 }
+};
+
+
+static const ngx_http_bigcache_metric_t  ngx_http_bigcache_compact_rows[] = {
+
+    { "openings_total",
+      "Times that a process became the owner of the directory.",
+      offsetof(bigcache_shared_t, openings) },
+
+    { "compacted_segments_total",
+      "Segments that were mostly dead and are gone.",
+      offsetof(bigcache_shared_t, compacted) },
+
+    { "compacted_pages_total", "Pages that were moved out of them.",
+      offsetof(bigcache_shared_t, moved) },
+
+    { NULL, NULL, 0 }
+};
+
+
+static const ngx_http_bigcache_metric_t  ngx_http_bigcache_evict_rows[] = {
+
+    { "evicted_segments_total", "Segments removed for max_size or min_free.",
+      offsetof(bigcache_shared_t, evicted) },
+
+    { "evicted_pages_total", "Live pages that were in them.",
+      offsetof(bigcache_shared_t, evicted_pages) },
+
+    { "evicted_age_seconds", "Age of the segment that was evicted last; "
+      "pages that compaction moved there may be older.",
+      offsetof(bigcache_shared_t, evicted_age) },
+
+    { "syncs_total", "Times that what was written was synced.",
+      offsetof(bigcache_shared_t, syncs) },
+
+    { "sync_failures_total", "Times that this failed.",
+      offsetof(bigcache_shared_t, sync_failures) },
+
+    { NULL, NULL, 0 }
+};
 
 
 ngx_int_t
@@ -90,9 +225,9 @@ ngx_http_bigcache_metrics(ngx_http_request_t *r,
     ctx->op.reply[0] = bigcache_data_bytes(p, 0);
     ctx->op.nreply = 1;
 
-    p = ngx_sprintf(p, "# HELP bigcache_info The version of the module.\n"
-                    "# TYPE bigcache_info gauge\n"
-                    "bigcache_info{version=\"" BIGCACHE_VERSION "\"} 1\n");
+    p = ngx_http_bigcache_metrics_text_head(p, "info",
+                                            "The version of the module.");
+    p = ngx_sprintf(p, "bigcache_info{version=\"" BIGCACHE_VERSION "\"} 1\n");
 
     p = ngx_http_bigcache_metrics_requests(p, sums);
     p = ngx_http_bigcache_metrics_operations(p, sums);
@@ -100,6 +235,10 @@ ngx_http_bigcache_metrics(ngx_http_request_t *r,
     p = ngx_http_bigcache_metrics_fronts(p, ctx, &front);
     p = ngx_http_bigcache_metrics_pages(p, ctx);
     p = ngx_http_bigcache_metrics_leases(p, ctx->op.leases);
+    p = ngx_http_bigcache_metrics_text(p, "up", "1 if the store has answered, "
+                                       "0 if it is closed, cannot be opened, "
+                                       "or is not heard of within a second.",
+                                       ctx->op.up);
     p = ctx->zone->cluster ? ngx_http_bigcache_metrics_cluster(p, ctx)
                            : ngx_http_bigcache_metrics_store(p, ctx);
     p = ngx_http_bigcache_servers_metrics(p, servers);
@@ -116,23 +255,13 @@ ngx_http_bigcache_metrics(ngx_http_request_t *r,
 
 
 static u_char *
-ngx_http_bigcache_metric(u_char *p, const char *name, const char *type,
-    const char *help, uint64_t value)
-{
-    return ngx_sprintf(p, "# HELP bigcache_%s %s\n# TYPE bigcache_%s %s\n"
-                       "bigcache_%s %uL\n", name, help, name, type, name,
-                       value);
-}
-
-
-static u_char *
 ngx_http_bigcache_metrics_requests(u_char *p, bigcache_metrics_sum_t *sums)
 {
     ngx_uint_t  i, n;
 
-    p = ngx_sprintf(p, "# HELP bigcache_requests_total Requests, by what they "
-                    "asked for and the status of the answer.\n"
-                    "# TYPE bigcache_requests_total counter\n");
+    p = ngx_http_bigcache_metrics_text_head(p, "requests_total",
+                                            "Requests, by what they asked for "
+                                            "and the status of the answer.");
 
     for (n = 0; n < BIGCACHE_METRIC_N; n++) {
         for (i = 0; i < BIGCACHE_METRICS_STATUSES; i++) {
@@ -159,10 +288,10 @@ ngx_http_bigcache_metrics_operations(u_char *p, bigcache_metrics_sum_t *sums)
 {
     ngx_uint_t  i, n;
 
-    p = ngx_sprintf(p, "# HELP bigcache_batch_operations_total Operations of "
-                    "batches, by what each came to; a batch itself is a "
-                    "request.\n"
-                    "# TYPE bigcache_batch_operations_total counter\n");
+    p = ngx_http_bigcache_metrics_text_head(p, "batch_operations_total",
+                                            "Operations of batches, by what "
+                                            "each came to; a batch itself is "
+                                            "a request.");
 
     for (n = 0; n < BIGCACHE_METRIC_N; n++) {
         for (i = 0; i < BIGCACHE_METRICS_STATUSES; i++) {
@@ -198,9 +327,8 @@ ngx_http_bigcache_metrics_code(u_char *p, ngx_uint_t i, uint64_t n)
 static u_char *
 ngx_http_bigcache_metrics_durations(u_char *p, bigcache_metrics_sum_t *sums)
 {
-    uint64_t     bound;
-    ngx_uint_t   i, n;
-    const char  *name;
+    u_char      label[64];
+    ngx_uint_t  n;
 
     p = ngx_sprintf(p, "# HELP bigcache_request_duration_seconds Time from the "
                     "request, its body included, to the answer.\n"
@@ -208,28 +336,14 @@ ngx_http_bigcache_metrics_durations(u_char *p, bigcache_metrics_sum_t *sums)
 
     for (n = 0; n < BIGCACHE_METRIC_N; n++) {
 
-        name = bigcache_metrics_names[n];
+        (void) ngx_snprintf(label, sizeof(label), "operation=\"%s\"%Z",
+                            bigcache_metrics_names[n]);
 
-        for (i = 0; i < BIGCACHE_METRICS_BUCKETS - 1; i++) {
-
-            bound = bigcache_metrics_bounds[i];
-
-            p = ngx_sprintf(p, "bigcache_request_duration_seconds_bucket"
-                            "{operation=\"%s\",le=\"%uL.%06uL\"} %uL\n",
-                            name, bound / 1000000, bound % 1000000,
-                            sums[n].buckets[i]);
-        }
-
-        p = ngx_sprintf(p, "bigcache_request_duration_seconds_bucket"
-                        "{operation=\"%s\",le=\"+Inf\"} %uL\n"
-                        "bigcache_request_duration_seconds_sum"
-                        "{operation=\"%s\"} %uL.%06uL\n"
-                        "bigcache_request_duration_seconds_count"
-                        "{operation=\"%s\"} %uL\n",
-                        name, sums[n].buckets[i],
-                        name, sums[n].microseconds / 1000000,
-                        sums[n].microseconds % 1000000,
-                        name, sums[n].buckets[i]);
+        p = ngx_http_bigcache_metrics_text_buckets(p,
+                                                   "request_duration_seconds",
+                                                   (char *) label,
+                                                   sums[n].buckets,
+                                                   sums[n].microseconds);
     }
 
     return p;
@@ -249,17 +363,16 @@ ngx_http_bigcache_metrics_fronts(u_char *p, ngx_http_bigcache_ctx_t *ctx,
 
     pages = &ctx->zone->shm->metrics.pages;
 
-    p = ngx_sprintf(p, "# HELP bigcache_hits_total Pages found.\n"
-                    "# TYPE bigcache_hits_total counter\n"
-                    "bigcache_hits_total{front=\"rest\"} %uL\n"
+    p = ngx_http_bigcache_metrics_text_head(p, "hits_total", "Pages found.");
+    p = ngx_sprintf(p, "bigcache_hits_total{front=\"rest\"} %uL\n"
                     "bigcache_hits_total{front=\"pages\"} %uL\n",
                     (uint64_t) atomic_load(&pages->hit),
                     bigcache_page_metrics_hits(front));
 
-    return ngx_sprintf(p, "# HELP bigcache_misses_total Pages not found, or "
-                       "not fresh.\n"
-                       "# TYPE bigcache_misses_total counter\n"
-                       "bigcache_misses_total{front=\"rest\"} %uL\n"
+    p = ngx_http_bigcache_metrics_text_head(p, "misses_total",
+                                            "Pages not found, or not fresh.");
+
+    return ngx_sprintf(p, "bigcache_misses_total{front=\"rest\"} %uL\n"
                        "bigcache_misses_total{front=\"pages\"} %uL\n",
                        (uint64_t) atomic_load(&pages->miss),
                        bigcache_page_metrics_misses(front));
@@ -269,30 +382,20 @@ ngx_http_bigcache_metrics_fronts(u_char *p, ngx_http_bigcache_ctx_t *ctx,
 static u_char *
 ngx_http_bigcache_metrics_pages(u_char *p, ngx_http_bigcache_ctx_t *ctx)
 {
-    uint64_t                   waiting, turns;
-    bigcache_hot_stat_t        hot;
-    bigcache_metrics_pages_t  *pages;
+    uint64_t             waiting, turns;
+    bigcache_metrics_t  *metrics;
+    bigcache_hot_stat_t  hot;
 
-    pages = &ctx->zone->shm->metrics.pages;
-    waiting = bigcache_metrics_waiting(&ctx->zone->shm->metrics, &turns);
+    metrics = &ctx->zone->shm->metrics;
+    waiting = bigcache_metrics_waiting(metrics, &turns);
 
-    p = ngx_http_bigcache_metric(p, "expired_total", "counter",
-                                 "Pages that were removed when their time had "
-                                 "come.",
-                                 atomic_load(&pages->expire));
-    p = ngx_http_bigcache_metric(p, "deleted_total", "counter",
-                                 "Pages deleted, by key or by prefix.",
-                                 atomic_load(&pages->deleted));
-    p = ngx_http_bigcache_metric(p, "swept_total", "counter",
-                                 "Expired pages that the sweep removed.",
-                                 atomic_load(&pages->swept));
-    p = ngx_http_bigcache_metric(p, "waiting_requests", "gauge",
-                                 "Requests that a thread works on, or is to.",
-                                 waiting);
-    p = ngx_http_bigcache_metric(p, "waiting_turns", "gauge",
-                                 "Those of them that are long and wait for "
-                                 "others so.",
-                                 turns);
+    p = ngx_http_bigcache_metrics_text_rows(p, ngx_http_bigcache_pages_rows,
+                                            &metrics->pages);
+    p = ngx_http_bigcache_metrics_text(p, "waiting_requests", "Requests that a "
+                                       "thread works on, or is to.", waiting);
+    p = ngx_http_bigcache_metrics_text(p, "waiting_turns", "Those of them that "
+                                       "are long and wait for others so.",
+                                       turns);
 
     ngx_memzero(&hot, sizeof(bigcache_hot_stat_t));
 
@@ -300,16 +403,8 @@ ngx_http_bigcache_metrics_pages(u_char *p, ngx_http_bigcache_ctx_t *ctx)
         bigcache_hot_stat(&ctx->zone->hot, &hot);
     }
 
-    p = ngx_http_bigcache_metric(p, "hot_entries", "gauge",
-                                 "Entries of the hot index.", hot.entries);
-    p = ngx_http_bigcache_metric(p, "hot_room", "gauge",
-                                 "Entries that it has room for.", hot.room);
-    p = ngx_http_bigcache_metric(p, "hot_bytes", "gauge",
-                                 "Bytes that its entries take.", hot.bytes);
-    p = ngx_http_bigcache_metric(p, "hot_hits_total", "counter",
-                                 "Requests that it answered.", hot.hits);
-
-    return p;
+    return ngx_http_bigcache_metrics_text_rows(p, ngx_http_bigcache_hot_rows,
+                                               &hot);
 }
 
 
@@ -324,38 +419,8 @@ ngx_http_bigcache_metrics_leases(u_char *p, bigcache_rest_lease_shm_t *shm)
         bigcache_rest_lease_stat(shm, bigcache_time_monotonic(), &stat);
     }
 
-    p = ngx_http_bigcache_metric(p, "leases", "gauge",
-                                 "Leases that clients of the REST API have.",
-                                 stat.held);
-    p = ngx_http_bigcache_metric(p, "leases_room", "gauge",
-                                 "Leases that there is room for.", stat.room);
-    p = ngx_http_bigcache_metric(p, "leases_given_total", "counter",
-                                 "Leases that clients got.", stat.given);
-    p = ngx_http_bigcache_metric(p, "leases_waited_total", "counter",
-                                 "Requests that waited for the client that had "
-                                 "the lease.",
-                                 stat.waited);
-    p = ngx_http_bigcache_metric(p, "leases_timed_out_total", "counter",
-                                 "Leases whose time was over.",
-                                 stat.timed_out);
-    p = ngx_http_bigcache_metric(p, "leases_returned_total", "counter",
-                                 "Leases that ended without an entry: given "
-                                 "back, or of no use.",
-                                 stat.returned);
-    p = ngx_http_bigcache_metric(p, "leases_removed_total", "counter",
-                                 "Leases that a removal of their key ended.",
-                                 stat.removed);
-    p = ngx_http_bigcache_metric(p, "leases_late_total", "counter",
-                                 "Writes with the token of a lease that had "
-                                 "ended.",
-                                 stat.late);
-    p = ngx_http_bigcache_metric(p, "leases_refused_total", "counter",
-                                 "Times that an address had too many leases.",
-                                 stat.refused);
-
-    return ngx_http_bigcache_metric(p, "leases_full_total", "counter",
-                                    "Times that there was no room for one.",
-                                    stat.full);
+    return ngx_http_bigcache_metrics_text_rows(p, ngx_http_bigcache_lease_rows,
+                                               &stat);
 }
 
 
@@ -367,11 +432,12 @@ ngx_http_bigcache_metrics_unsynced(u_char *p,
 
     ms = (uint64_t) bigcache_unsynced_age(unsynced);
 
-    return ngx_sprintf(p, "# HELP bigcache_unsynced_seconds Age of the oldest "
-                       "write that a power cut could take back.\n"
-                       "# TYPE bigcache_unsynced_seconds gauge\n"
-                       "bigcache_unsynced_seconds %uL.%03uL\n",
-                       ms / 1000, ms % 1000);
+    p = ngx_http_bigcache_metrics_text_head(p, "unsynced_seconds",
+                                            "Age of the oldest write that a "
+                                            "power cut could take back.");
+
+    return ngx_sprintf(p, "bigcache_unsynced_seconds %uL.%03uL\n", ms / 1000,
+                       ms % 1000);
 }
 
 
@@ -380,43 +446,13 @@ ngx_http_bigcache_metrics_unsynced(u_char *p,
 static u_char *
 ngx_http_bigcache_metrics_cluster(u_char *p, ngx_http_bigcache_ctx_t *ctx)
 {
-    bigcache_servers_t  *servers;
+    p = ngx_http_bigcache_metrics_text_rows(p, ngx_http_bigcache_cluster_rows,
+                                            &ctx->zone->shm->servers);
 
-    servers = &ctx->zone->shm->servers;
-
-    p = ngx_http_bigcache_metric(p, "up", "gauge",
-                                 "1 if the store has answered, 0 if it is "
-                                 "closed, cannot be opened, or is not heard "
-                                 "of within a second.",
-                                 ctx->op.up);
-    p = ngx_http_bigcache_metric(p, "cluster_commands_total", "counter",
-                                 "Commands sent to the servers of the cluster.",
-                                 atomic_load(&servers->commands));
-    p = ngx_http_bigcache_metric(p, "cluster_connects_total", "counter",
-                                 "Connections made to them.",
-                                 atomic_load(&servers->connects));
-    p = ngx_http_bigcache_metric(p, "cluster_failures_total", "counter",
-                                 "Connections that could not be made, broke, "
-                                 "or did not answer in time.",
-                                 atomic_load(&servers->failures));
-    p = ngx_http_bigcache_metric(p, "cluster_redirects_total", "counter",
-                                 "Answers that sent a command to another "
-                                 "server.",
-                                 atomic_load(&servers->redirects));
-    p = ngx_http_bigcache_metric(p, "cluster_retries_total", "counter",
-                                 "Commands sent again, for any reason.",
-                                 atomic_load(&servers->retries));
-    p = ngx_http_bigcache_metric(p, "cluster_refreshes_total", "counter",
-                                 "Times that the servers were asked which of "
-                                 "them has which slots.",
-                                 atomic_load(&servers->refreshes));
-
-    if (!ctx->op.up) {
-        return p;
-    }
-
-    return ngx_http_bigcache_metric(p, "entries", "gauge", "Pages stored.",
-                                    ctx->op.stat.keys);
+    return ctx->op.up
+           ? ngx_http_bigcache_metrics_text(p, "entries", "Pages stored.",
+                                            ctx->op.stat.keys)
+           : p;
 }
 
 
@@ -429,59 +465,28 @@ ngx_http_bigcache_metrics_store(u_char *p, ngx_http_bigcache_ctx_t *ctx)
     stat = &ctx->op.stat;
     shared = &ctx->zone->shm->shared;
 
-    p = ngx_http_bigcache_metric(p, "up", "gauge",
-                                 "1 if the store has answered, 0 if it is "
-                                 "closed, cannot be opened, or is not heard "
-                                 "of within a second.",
-                                 ctx->op.up);
-    p = ngx_http_bigcache_metric(p, "openings_total", "counter",
-                                 "Times that a process became the owner of the "
-                                 "directory.",
-                                 atomic_load(&shared->openings));
-    p = ngx_http_bigcache_metric(p, "compacted_segments_total", "counter",
-                                 "Segments that were mostly dead and are "
-                                 "gone.",
-                                 atomic_load(&shared->compacted));
-    p = ngx_http_bigcache_metric(p, "compacted_pages_total", "counter",
-                                 "Pages that were moved out of them.",
-                                 atomic_load(&shared->moved));
-    p = ngx_http_bigcache_metric(p, "max_bytes", "gauge",
-                                 "What max_size allows the directory; 0 if it "
-                                 "has no limit.",
-                                 ctx->zone->max_size);
-    p = ngx_http_bigcache_metric(p, "evicted_segments_total", "counter",
-                                 "Segments removed for max_size or min_free.",
-                                 atomic_load(&shared->evicted));
-    p = ngx_http_bigcache_metric(p, "evicted_pages_total", "counter",
-                                 "Live pages that were in them.",
-                                 atomic_load(&shared->evicted_pages));
-    p = ngx_http_bigcache_metric(p, "evicted_age_seconds", "gauge",
-                                 "Age of the segment that was evicted last; "
-                                 "pages that compaction moved there may be "
-                                 "older.",
-                                 atomic_load(&shared->evicted_age));
-
-    p = ngx_http_bigcache_metric(p, "syncs_total", "counter",
-                                 "Times that what was written was synced.",
-                                 atomic_load(&shared->syncs));
-    p = ngx_http_bigcache_metric(p, "sync_failures_total", "counter",
-                                 "Times that this failed.",
-                                 atomic_load(&shared->sync_failures));
+    p = ngx_http_bigcache_metrics_text_rows(p, ngx_http_bigcache_compact_rows,
+                                            shared);
+    p = ngx_http_bigcache_metrics_text(p, "max_bytes", "What max_size allows "
+                                       "the directory; 0 if it has no limit.",
+                                       ctx->zone->max_size);
+    p = ngx_http_bigcache_metrics_text_rows(p, ngx_http_bigcache_evict_rows,
+                                            shared);
     p = ngx_http_bigcache_metrics_unsynced(p, &shared->unsynced);
 
     if (!ctx->op.up) {
         return p;
     }
 
-    p = ngx_http_bigcache_metric(p, "segments", "gauge",
-                                 "Segment files.", stat->segments);
-    p = ngx_http_bigcache_metric(p, "bytes", "gauge",
-                                 "Bytes in segments.", stat->bytes);
+    p = ngx_http_bigcache_metrics_text(p, "segments", "Segment files.",
+                                       stat->segments);
+    p = ngx_http_bigcache_metrics_text(p, "bytes", "Bytes in segments.",
+                                       stat->bytes);
 
     if (stat->disk_free != UINT64_MAX) {
-        p = ngx_http_bigcache_metric(p, "disk_free_bytes", "gauge",
-                                     "Bytes that are free on the file system "
-                                     "of the store.", stat->disk_free);
+        p = ngx_http_bigcache_metrics_text(p, "disk_free_bytes", "Bytes that "
+                                           "are free on the file system of "
+                                           "the store.", stat->disk_free);
     }
 
     /* after a crash pages are counted while requests are served */
@@ -490,11 +495,9 @@ ngx_http_bigcache_metrics_store(u_char *p, ngx_http_bigcache_ctx_t *ctx)
         return p;
     }
 
-    p = ngx_http_bigcache_metric(p, "entries", "gauge",
-                                 "Pages stored.", stat->keys);
-    p = ngx_http_bigcache_metric(p, "live_bytes", "gauge",
-                                 "Bytes of them that pages take.",
-                                 stat->live);
+    p = ngx_http_bigcache_metrics_text(p, "entries", "Pages stored.",
+                                       stat->keys);
 
-    return p;
+    return ngx_http_bigcache_metrics_text(p, "live_bytes", "Bytes of them that "
+                                          "pages take.", stat->live);
 }

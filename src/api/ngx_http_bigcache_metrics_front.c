@@ -21,8 +21,6 @@
 static u_char *ngx_http_bigcache_metrics_front_group(u_char *p,
     const bigcache_page_metrics_sum_t *sum, ngx_uint_t begin, ngx_uint_t end,
     const char *name, const char *label, const char *help);
-static u_char *ngx_http_bigcache_metrics_front_duration(u_char *p,
-    const bigcache_page_metrics_sum_t *sum);
 
 
 /* the values of labels, and the names of the rest */
@@ -80,34 +78,41 @@ u_char *
 ngx_http_bigcache_metrics_front(u_char *p,
     const bigcache_page_metrics_sum_t *sum)
 {
-    ngx_uint_t   i;
-    const char  *name;
+    u_char      name[64];
+    ngx_uint_t  i;
 
     p = ngx_http_bigcache_metrics_front_group(p, sum, BIGCACHE_PAGE_METRIC_HIT,
                                               BIGCACHE_PAGE_METRIC_REQUEST,
-                                              "requests", "status",
+                                              "pages_requests_total", "status",
                                               "Requests of page caching, by "
                                               "what became of them.");
 
     p = ngx_http_bigcache_metrics_front_group(p, sum,
                                               BIGCACHE_PAGE_METRIC_REQUEST,
                                               BIGCACHE_PAGE_METRIC_COLLAPSED,
-                                              "passed", "reason",
+                                              "pages_passed_total", "reason",
                                               "Requests that page caching had "
                                               "no part in, by the reason.");
 
     for (i = BIGCACHE_PAGE_METRIC_COLLAPSED; i < BIGCACHE_PAGE_METRIC_N; i++) {
 
-        name = ngx_http_bigcache_front_names[i];
+        (void) ngx_snprintf(name, sizeof(name), "pages_%s_total%Z",
+                            ngx_http_bigcache_front_names[i]);
 
-        p = ngx_sprintf(p, "# HELP bigcache_pages_%s_total %s\n"
-                        "# TYPE bigcache_pages_%s_total counter\n"
-                        "bigcache_pages_%s_total %uL\n",
-                        name, ngx_http_bigcache_front_help[i], name, name,
-                        sum->n[i]);
+        p = ngx_http_bigcache_metrics_text(p, (char *) name,
+                                           ngx_http_bigcache_front_help[i],
+                                           sum->n[i]);
     }
 
-    return ngx_http_bigcache_metrics_front_duration(p, sum);
+    p = ngx_sprintf(p, "# HELP bigcache_pages_fetch_duration_seconds Time from "
+                    "asking the upstream to the header of its answer.\n"
+                    "# TYPE bigcache_pages_fetch_duration_seconds "
+                    "histogram\n");
+
+    return ngx_http_bigcache_metrics_text_buckets(p,
+                                                "pages_fetch_duration_seconds",
+                                                "", sum->buckets,
+                                                sum->microseconds);
 }
 
 
@@ -118,45 +123,12 @@ ngx_http_bigcache_metrics_front_group(u_char *p,
 {
     ngx_uint_t  i;
 
-    p = ngx_sprintf(p, "# HELP bigcache_pages_%s_total %s\n"
-                    "# TYPE bigcache_pages_%s_total counter\n",
-                    name, help, name);
+    p = ngx_http_bigcache_metrics_text_head(p, name, help);
 
     for (i = begin; i < end; i++) {
-        p = ngx_sprintf(p, "bigcache_pages_%s_total{%s=\"%s\"} %uL\n",
-                        name, label, ngx_http_bigcache_front_names[i],
-                        sum->n[i]);
+        p = ngx_sprintf(p, "bigcache_%s{%s=\"%s\"} %uL\n", name, label,
+                        ngx_http_bigcache_front_names[i], sum->n[i]);
     }
 
     return p;
-}
-
-
-static u_char *
-ngx_http_bigcache_metrics_front_duration(u_char *p,
-    const bigcache_page_metrics_sum_t *sum)
-{
-    uint64_t    bound;
-    ngx_uint_t  i;
-
-    p = ngx_sprintf(p, "# HELP bigcache_pages_fetch_duration_seconds Time from "
-                    "asking the upstream to the header of its answer.\n"
-                    "# TYPE bigcache_pages_fetch_duration_seconds "
-                    "histogram\n");
-
-    for (i = 0; i < BIGCACHE_METRICS_BUCKETS - 1; i++) {
-
-        bound = bigcache_metrics_bounds[i];
-
-        p = ngx_sprintf(p, "bigcache_pages_fetch_duration_seconds_bucket"
-                        "{le=\"%uL.%06uL\"} %uL\n",
-                        bound / 1000000, bound % 1000000, sum->buckets[i]);
-    }
-
-    return ngx_sprintf(p, "bigcache_pages_fetch_duration_seconds_bucket"
-                       "{le=\"+Inf\"} %uL\n"
-                       "bigcache_pages_fetch_duration_seconds_sum %uL.%06uL\n"
-                       "bigcache_pages_fetch_duration_seconds_count %uL\n",
-                       sum->buckets[i], sum->microseconds / 1000000,
-                       sum->microseconds % 1000000, sum->buckets[i]);
 }

@@ -23,48 +23,32 @@
 #define NGX_HTTP_BIGCACHE_SERVERS_ONE     (BIGCACHE_JSON_STRING_GROWTH         \
                                            * sizeof(bigcache_server_t) + 256)
 #define NGX_HTTP_BIGCACHE_SERVERS_HELP    256
+#define NGX_HTTP_BIGCACHE_SERVERS_ROWS    6
 
 
-typedef struct {
-    const char      *name;
-    const char      *type;
-    const char      *help;
-    uint64_t       (*value)(const bigcache_server_t *server);
-} ngx_http_bigcache_servers_metric_t;
-
-
-static uint64_t ngx_http_bigcache_servers_up(const bigcache_server_t *server);
-static uint64_t ngx_http_bigcache_servers_slots(
-    const bigcache_server_t *server);
-static uint64_t ngx_http_bigcache_servers_replicas(
-    const bigcache_server_t *server);
-static uint64_t ngx_http_bigcache_servers_used(
-    const bigcache_server_t *server);
-static uint64_t ngx_http_bigcache_servers_max(const bigcache_server_t *server);
-static uint64_t ngx_http_bigcache_servers_evicted(
-    const bigcache_server_t *server);
+static void ngx_http_bigcache_servers_values(const bigcache_server_t *server,
+    uint64_t *values);
 static u_char *ngx_http_bigcache_servers_one(u_char *p,
     const bigcache_server_t *server);
 static u_char *ngx_http_bigcache_servers_text(u_char *p, const char *name,
     const char *text);
 
 
-static ngx_http_bigcache_servers_metric_t
-    ngx_http_bigcache_servers_names[] =
-{
-    { "up", "gauge", "1 if the server has answered, 0 if it is away, loads its "
-      "data, or is not used.", ngx_http_bigcache_servers_up },
-    { "slots", "gauge", "Slots that the server has.",
-      ngx_http_bigcache_servers_slots },
-    { "replicas", "gauge", "Replicas that follow the server, a master.",
-      ngx_http_bigcache_servers_replicas },
-    { "used_bytes", "gauge", "Memory that the server uses.",
-      ngx_http_bigcache_servers_used },
-    { "max_bytes", "gauge", "Memory that it may use, maxmemory; 0 if it has no "
-      "limit.", ngx_http_bigcache_servers_max },
-    { "evicted_keys_total", "counter", "Keys that it has removed because its "
-      "memory was full.", ngx_http_bigcache_servers_evicted },
-    { NULL, NULL, NULL, NULL }
+/* in the order of ngx_http_bigcache_servers_values() */
+
+static const struct {
+    const char      *name;
+    const char      *help;
+} ngx_http_bigcache_servers_rows[NGX_HTTP_BIGCACHE_SERVERS_ROWS] = {
+    { "cluster_node_up", "1 if the server has answered, 0 if it is away, "
+      "loads its data, or is not used." },
+    { "cluster_node_slots", "Slots that the server has." },
+    { "cluster_node_replicas", "Replicas that follow the server, a master." },
+    { "cluster_node_used_bytes", "Memory that the server uses." },
+    { "cluster_node_max_bytes",
+      "Memory that it may use, maxmemory; 0 if it has no limit." },
+    { "cluster_node_evicted_keys_total",
+      "Keys that it has removed because its memory was full." }
 };
 
 
@@ -97,17 +81,13 @@ ngx_http_bigcache_servers(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 size_t
 ngx_http_bigcache_servers_metrics_size(ngx_http_bigcache_servers_t *servers)
 {
-    size_t  metrics;
-
     if (servers == NULL) {
         return 0;
     }
 
-    metrics = sizeof(ngx_http_bigcache_servers_names)
-              / sizeof(ngx_http_bigcache_servers_names[0]);
-
-    return metrics * (NGX_HTTP_BIGCACHE_SERVERS_HELP
-                      + servers->n * NGX_HTTP_BIGCACHE_SERVERS_SAMPLE);
+    return NGX_HTTP_BIGCACHE_SERVERS_ROWS
+           * (NGX_HTTP_BIGCACHE_SERVERS_HELP
+              + servers->n * NGX_HTTP_BIGCACHE_SERVERS_SAMPLE);
 }
 
 
@@ -117,34 +97,44 @@ u_char *
 ngx_http_bigcache_servers_metrics(u_char *p,
     ngx_http_bigcache_servers_t *servers)
 {
-    ngx_uint_t                           i, known;
-    bigcache_server_t                   *server;
-    ngx_http_bigcache_servers_metric_t  *metric;
+    uint64_t            values[NGX_HTTP_BIGCACHE_SERVERS_ROWS];
+    ngx_uint_t          i, n;
+    const char         *name;
+    bigcache_server_t  *server;
 
-    if (servers == NULL) {
-        return p;
-    }
+    for (n = 0; servers && n < NGX_HTTP_BIGCACHE_SERVERS_ROWS; n++) {
 
-    for (metric = ngx_http_bigcache_servers_names; metric->name; metric++) {
-
-        p = ngx_sprintf(p, "# HELP bigcache_cluster_node_%s %s\n"
-                        "# TYPE bigcache_cluster_node_%s %s\n", metric->name,
-                        metric->help, metric->name, metric->type);
-
-        known = metric - ngx_http_bigcache_servers_names < 2;
+        name = ngx_http_bigcache_servers_rows[n].name;
+        p = ngx_http_bigcache_metrics_text_head(p, name,
+                                       ngx_http_bigcache_servers_rows[n].help);
 
         for (i = 0; i < servers->n; i++) {
+
             server = &servers->list[i];
 
-            if (known || server->state == BIGCACHE_SERVER_ANSWERS) {
-                p = ngx_sprintf(p, "bigcache_cluster_node_%s{node=\"%s\"} "
-                                "%uL\n", metric->name, server->name,
-                                metric->value(server));
+            if (n < 2 || server->state == BIGCACHE_SERVER_ANSWERS) {
+                ngx_http_bigcache_servers_values(server, values);
+
+                p = ngx_sprintf(p, "bigcache_%s{node=\"%s\"} %uL\n", name,
+                                server->name, values[n]);
             }
         }
     }
 
     return p;
+}
+
+
+static void
+ngx_http_bigcache_servers_values(const bigcache_server_t *server,
+    uint64_t *values)
+{
+    values[0] = (server->state == BIGCACHE_SERVER_ANSWERS);
+    values[1] = server->slots;
+    values[2] = server->replicas;
+    values[3] = server->used;
+    values[4] = server->max;
+    values[5] = server->evicted;
 }
 
 
@@ -231,46 +221,4 @@ ngx_http_bigcache_servers_text(u_char *p, const char *name, const char *text)
     *p++ = '"';
 
     return p;
-}
-
-
-static uint64_t
-ngx_http_bigcache_servers_up(const bigcache_server_t *server)
-{
-    return server->state == BIGCACHE_SERVER_ANSWERS;
-}
-
-
-static uint64_t
-ngx_http_bigcache_servers_slots(const bigcache_server_t *server)
-{
-    return server->slots;
-}
-
-
-static uint64_t
-ngx_http_bigcache_servers_replicas(const bigcache_server_t *server)
-{
-    return server->replicas;
-}
-
-
-static uint64_t
-ngx_http_bigcache_servers_used(const bigcache_server_t *server)
-{
-    return server->used;
-}
-
-
-static uint64_t
-ngx_http_bigcache_servers_max(const bigcache_server_t *server)
-{
-    return server->max;
-}
-
-
-static uint64_t
-ngx_http_bigcache_servers_evicted(const bigcache_server_t *server)
-{
-    return server->evicted;
 }
