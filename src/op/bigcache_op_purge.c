@@ -40,14 +40,17 @@
 
 typedef struct bigcache_op_purge_s  bigcache_op_purge_t;
 
-/* returns BIGCACHE_OK, or bigcache_op_invalid() */
+/*
+ * makes a selector, which is all zeroes, of a text; returns BIGCACHE_OK, or
+ * bigcache_op_invalid()
+ */
 
 typedef bigcache_rc_t (*bigcache_op_purge_pt)(bigcache_op_purge_t *purge,
-    const bigcache_str_t *text);
+    const bigcache_str_t *text, bigcache_selector_t *selector);
 
 typedef struct {
     const char              *name;
-    bigcache_op_purge_pt     add;       /* a selector; NULL: has none */
+    bigcache_op_purge_pt     make;      /* a selector; NULL: has none */
     unsigned                 host:1;    /* may have a host */
     unsigned                 groups:1;  /* needs groups */
 } bigcache_op_purge_type_t;
@@ -58,6 +61,7 @@ struct bigcache_op_purge_s {
     const bigcache_op_purge_type_t  *type;
     unsigned                         soft;      /* BIGCACHE_SELECTOR_SOFT */
     bigcache_str_t                   host;      /* free()d; data NULL: none */
+    bigcache_str_t                   origin;    /* of the groups, in key */
     unsigned                         n;         /* selectors so far */
     unsigned                         checked:1; /* this is the second time */
     bigcache_selectors_t             list;
@@ -75,30 +79,27 @@ static int bigcache_op_purge_host_good(bigcache_str_t *host);
 static bigcache_rc_t bigcache_op_purge_absent(bigcache_op_purge_t *purge,
     unsigned i, const char *msg);
 static bigcache_rc_t bigcache_op_purge_all(bigcache_op_purge_t *purge);
+static int bigcache_op_purge_everywhere(bigcache_op_purge_t *purge);
 static bigcache_rc_t bigcache_op_purge_each(bigcache_op_purge_t *purge,
-    unsigned i, bigcache_op_purge_pt add);
-static bigcache_rc_t bigcache_op_purge_url(bigcache_op_purge_t *purge,
-    const bigcache_str_t *text, bigcache_str_t *key);
+    unsigned i, bigcache_op_purge_pt make);
+static bigcache_rc_t bigcache_op_purge_one(bigcache_op_purge_t *purge,
+    unsigned i, bigcache_op_purge_pt make, const bigcache_str_t *text);
 static bigcache_rc_t bigcache_op_purge_uri(bigcache_op_purge_t *purge,
-    const bigcache_str_t *text);
+    const bigcache_str_t *text, bigcache_selector_t *selector);
 static bigcache_rc_t bigcache_op_purge_uri_prefix(bigcache_op_purge_t *purge,
-    const bigcache_str_t *text);
+    const bigcache_str_t *text, bigcache_selector_t *selector);
 static bigcache_rc_t bigcache_op_purge_origin(bigcache_op_purge_t *purge,
-    const bigcache_str_t *text);
-static bigcache_rc_t bigcache_op_purge_origin_key(bigcache_op_purge_t *purge,
-    const bigcache_str_t *text, bigcache_str_t *key);
-static bigcache_rc_t bigcache_op_purge_groups(bigcache_op_purge_t *purge,
-    const bigcache_str_t *text);
+    const bigcache_str_t *text, bigcache_selector_t *selector);
 static bigcache_rc_t bigcache_op_purge_group(bigcache_op_purge_t *purge,
-    const bigcache_str_t *text);
+    const bigcache_str_t *text, bigcache_selector_t *selector);
 static bigcache_rc_t bigcache_op_purge_tag(bigcache_op_purge_t *purge,
-    const bigcache_str_t *text);
+    const bigcache_str_t *text, bigcache_selector_t *selector);
 static bigcache_rc_t bigcache_op_purge_tag_check(bigcache_op_purge_t *purge,
     const char *member, const bigcache_str_t *text);
 static bigcache_rc_t bigcache_op_purge_key(bigcache_op_purge_t *purge,
-    const bigcache_str_t *text);
+    const bigcache_str_t *text, bigcache_selector_t *selector);
 static bigcache_rc_t bigcache_op_purge_key_prefix(bigcache_op_purge_t *purge,
-    const bigcache_str_t *text);
+    const bigcache_str_t *text, bigcache_selector_t *selector);
 static bigcache_rc_t bigcache_op_purge_add(bigcache_op_purge_t *purge,
     bigcache_selector_t *selector);
 static bigcache_rc_t bigcache_op_purge_run(bigcache_op_purge_t *purge);
@@ -108,7 +109,7 @@ static const bigcache_op_purge_type_t  bigcache_op_purge_types[] = {
     { "uri", bigcache_op_purge_uri, 0, 0 },
     { "uri-prefix", bigcache_op_purge_uri_prefix, 0, 0 },
     { "origin", bigcache_op_purge_origin, 0, 0 },
-    { "group", bigcache_op_purge_groups, 0, 1 },
+    { "group", bigcache_op_purge_origin, 0, 1 },
     { "tag", bigcache_op_purge_tag, 1, 0 },
     { "key", bigcache_op_purge_key, 0, 0 },
     { "key-prefix", bigcache_op_purge_key_prefix, 0, 0 },
@@ -198,7 +199,7 @@ bigcache_op_purge_body(bigcache_op_purge_t *purge, const bigcache_str_t *text)
         rc = bigcache_op_purge_host(purge);
     }
 
-    if (rc == BIGCACHE_OK && purge->type->add == NULL) {
+    if (rc == BIGCACHE_OK && purge->type->make == NULL) {
         rc = bigcache_op_purge_absent(purge, BIGCACHE_OP_PURGE_SELECTORS,
                                       "a purge of all has no selectors");
     }
@@ -288,6 +289,7 @@ bigcache_op_purge_how(bigcache_op_purge_t *purge)
 static bigcache_rc_t
 bigcache_op_purge_host(bigcache_op_purge_t *purge)
 {
+    int              scanned;
     bigcache_str_t  *host;
 
     host = &purge->host;
@@ -298,32 +300,24 @@ bigcache_op_purge_host(bigcache_op_purge_t *purge)
                                         "a host");
     }
 
-    switch (bigcache_json_unescape(&purge->named[BIGCACHE_OP_PURGE_HOST]
-                                          .extent, host))
-    {
-    case BIGCACHE_JSON_OK:
-        break;
+    scanned = bigcache_json_unescape(&purge->named[BIGCACHE_OP_PURGE_HOST]
+                                      .extent, host);
 
-    case BIGCACHE_JSON_NULL:
-        host->data = NULL;
-        return BIGCACHE_OK;
-
-    case BIGCACHE_JSON_NOMEM:
-        host->data = NULL;
-        return BIGCACHE_NOMEM;
-
-    default:
-        host->data = NULL;
-        return bigcache_op_invalid(purge->op, "body", "host",
-                                   "host is not a string", "type_error.str");
+    if (scanned == BIGCACHE_JSON_OK) {
+        return bigcache_op_purge_host_good(host)
+               ? BIGCACHE_OK
+               : bigcache_op_invalid(purge->op, "body", "host",
+                                     "host is the name alone, of up to 255 "
+                                     "bytes, without scheme, port and path, "
+                                     "or *", "value_error");
     }
 
-    return bigcache_op_purge_host_good(host)
-           ? BIGCACHE_OK
+    *host = bigcache_str(NULL, 0);
+
+    return scanned == BIGCACHE_JSON_NULL ? BIGCACHE_OK
+           : scanned == BIGCACHE_JSON_NOMEM ? BIGCACHE_NOMEM
            : bigcache_op_invalid(purge->op, "body", "host",
-                                 "host is the name alone, of up to 255 bytes, "
-                                 "without scheme, port and path, or *",
-                                 "value_error");
+                                 "host is not a string", "type_error.str");
 }
 
 
@@ -386,16 +380,14 @@ bigcache_op_purge_all(bigcache_op_purge_t *purge)
 {
     bigcache_selector_t  selector;
 
-    if (purge->type->add) {
+    if (purge->type->make) {
         return bigcache_op_purge_each(purge, BIGCACHE_OP_PURGE_SELECTORS,
-                                      purge->type->add);
+                                      purge->type->make);
     }
 
     memset(&selector, 0, sizeof(bigcache_selector_t));
 
-    if (purge->host.data && !(purge->host.len == 1
-                              && purge->host.data[0] == '*'))
-    {
+    if (!bigcache_op_purge_everywhere(purge)) {
         selector.host = purge->host;
     }
 
@@ -403,11 +395,18 @@ bigcache_op_purge_all(bigcache_op_purge_t *purge)
 }
 
 
-/* calls add for each string of an array, which must have one at least */
+static int
+bigcache_op_purge_everywhere(bigcache_op_purge_t *purge)
+{
+    return bigcache_str_is(&purge->host, "*");
+}
+
+
+/* for each string of an array, which must have one at least */
 
 static bigcache_rc_t
 bigcache_op_purge_each(bigcache_op_purge_t *purge, unsigned i,
-    bigcache_op_purge_pt add)
+    bigcache_op_purge_pt make)
 {
     int              scanned;
     size_t           at;
@@ -423,7 +422,6 @@ bigcache_op_purge_each(bigcache_op_purge_t *purge, unsigned i,
     }
 
     at = 0;
-    rc = BIGCACHE_OK;
 
     if (array->data[0] != '['
         || !bigcache_json_scan_item(array, &at, &item))
@@ -448,7 +446,7 @@ bigcache_op_purge_each(bigcache_op_purge_t *purge, unsigned i,
                                        "U+0000", "type_error.str");
         }
 
-        rc = add(purge, &text);
+        rc = bigcache_op_purge_one(purge, i, make, &text);
 
         free((void *) text.data);
 
@@ -458,11 +456,42 @@ bigcache_op_purge_each(bigcache_op_purge_t *purge, unsigned i,
 }
 
 
+/*
+ * Adds the selector of a text.  Where groups belong to it, that is an origin,
+ * and all groups are added: its key stays in purge->key meanwhile.
+ */
+
+static bigcache_rc_t
+bigcache_op_purge_one(bigcache_op_purge_t *purge, unsigned i,
+    bigcache_op_purge_pt make, const bigcache_str_t *text)
+{
+    bigcache_rc_t        rc;
+    bigcache_selector_t  selector;
+
+    memset(&selector, 0, sizeof(bigcache_selector_t));
+
+    rc = make(purge, text, &selector);
+
+    if (rc != BIGCACHE_OK) {
+        return rc;
+    }
+
+    if (i == BIGCACHE_OP_PURGE_GROUPS || !purge->type->groups) {
+        return bigcache_op_purge_add(purge, &selector);
+    }
+
+    purge->origin = selector.prefix;
+
+    return bigcache_op_purge_each(purge, BIGCACHE_OP_PURGE_GROUPS,
+                                  bigcache_op_purge_group);
+}
+
+
 /* makes the key of a URL, in purge->key */
 
 static bigcache_rc_t
-bigcache_op_purge_url(bigcache_op_purge_t *purge, const bigcache_str_t *text,
-    bigcache_str_t *key)
+bigcache_op_purge_uri(bigcache_op_purge_t *purge, const bigcache_str_t *text,
+    bigcache_selector_t *selector)
 {
     const char  *msg;
 
@@ -470,9 +499,10 @@ bigcache_op_purge_url(bigcache_op_purge_t *purge, const bigcache_str_t *text,
           ? "the URL is longer than a key may be"
           : text->len && memchr(text->data, '#', text->len)
           ? "the URL has a fragment, which no key has"
-          : bigcache_url_key(purge->key, text, &key->len);
+          : bigcache_url_key(purge->key, text, &selector->prefix.len);
 
-    key->data = purge->key;
+    selector->prefix.data = purge->key;
+    selector->flags = BIGCACHE_SELECTOR_EXACT;
 
     return msg ? bigcache_op_invalid(purge->op, "body", "selectors", msg,
                                      "value_error.url")
@@ -481,76 +511,51 @@ bigcache_op_purge_url(bigcache_op_purge_t *purge, const bigcache_str_t *text,
 
 
 static bigcache_rc_t
-bigcache_op_purge_uri(bigcache_op_purge_t *purge, const bigcache_str_t *text)
-{
-    bigcache_rc_t        rc;
-    bigcache_selector_t  selector;
-
-    memset(&selector, 0, sizeof(bigcache_selector_t));
-    selector.flags = BIGCACHE_SELECTOR_EXACT;
-
-    rc = bigcache_op_purge_url(purge, text, &selector.prefix);
-
-    return (rc == BIGCACHE_OK) ? bigcache_op_purge_add(purge, &selector) : rc;
-}
-
-
-static bigcache_rc_t
 bigcache_op_purge_uri_prefix(bigcache_op_purge_t *purge,
-    const bigcache_str_t *text)
+    const bigcache_str_t *text, bigcache_selector_t *selector)
 {
-    bigcache_rc_t        rc;
-    bigcache_selector_t  selector;
+    bigcache_rc_t    rc;
+    bigcache_str_t  *key;
 
-    memset(&selector, 0, sizeof(bigcache_selector_t));
-
-    rc = bigcache_op_purge_url(purge, text, &selector.prefix);
+    rc = bigcache_op_purge_uri(purge, text, selector);
 
     if (rc != BIGCACHE_OK) {
         return rc;
     }
 
+    key = &selector->prefix;
+    selector->flags = 0;
+
     /* a key has no empty query string, but this may be how one begins */
 
     if (text->data[text->len - 1] == '?'
-        && memchr(selector.prefix.data, '?', selector.prefix.len) == NULL)
+        && memchr(key->data, '?', key->len) == NULL)
     {
-        purge->key[selector.prefix.len++] = '?';
+        purge->key[key->len++] = '?';
     }
 
-    return bigcache_op_purge_add(purge, &selector);
+    return BIGCACHE_OK;
 }
 
 
 static bigcache_rc_t
 bigcache_op_purge_origin(bigcache_op_purge_t *purge,
-    const bigcache_str_t *text)
-{
-    bigcache_rc_t        rc;
-    bigcache_selector_t  selector;
-
-    memset(&selector, 0, sizeof(bigcache_selector_t));
-
-    rc = bigcache_op_purge_origin_key(purge, text, &selector.prefix);
-
-    return (rc == BIGCACHE_OK) ? bigcache_op_purge_add(purge, &selector) : rc;
-}
-
-
-static bigcache_rc_t
-bigcache_op_purge_origin_key(bigcache_op_purge_t *purge,
-    const bigcache_str_t *text, bigcache_str_t *key)
+    const bigcache_str_t *text, bigcache_selector_t *selector)
 {
     bigcache_rc_t   rc;
     bigcache_str_t  host, uri;
 
-    rc = bigcache_op_purge_url(purge, text, key);
+    rc = bigcache_op_purge_uri(purge, text, selector);
 
     if (rc != BIGCACHE_OK) {
         return rc;
     }
 
-    if (!bigcache_selector_split(key, &host, &uri) || uri.len != 1) {
+    selector->flags = 0;
+
+    if (!bigcache_selector_split(&selector->prefix, &host, &uri)
+        || uri.len != 1)
+    {
         return bigcache_op_invalid(purge->op, "body", "selectors",
                                    "an origin is a scheme, a host and perhaps "
                                    "a port, without a path", "value_error.url");
@@ -560,77 +565,33 @@ bigcache_op_purge_origin_key(bigcache_op_purge_t *purge,
 }
 
 
-/* for each origin all groups: the key of the origin stays in purge->key */
-
 static bigcache_rc_t
-bigcache_op_purge_groups(bigcache_op_purge_t *purge,
-    const bigcache_str_t *text)
+bigcache_op_purge_group(bigcache_op_purge_t *purge, const bigcache_str_t *text,
+    bigcache_selector_t *selector)
 {
-    bigcache_rc_t   rc;
-    bigcache_str_t  key;
+    selector->prefix = purge->origin;
+    selector->tag = *text;
 
-    rc = bigcache_op_purge_origin_key(purge, text, &key);
-
-    if (rc != BIGCACHE_OK) {
-        return rc;
-    }
-
-    purge->op->key = key;
-
-    rc = bigcache_op_purge_each(purge, BIGCACHE_OP_PURGE_GROUPS,
-                                bigcache_op_purge_group);
-
-    purge->op->key.len = 0;
-
-    return rc;
-}
-
-
-static bigcache_rc_t
-bigcache_op_purge_group(bigcache_op_purge_t *purge, const bigcache_str_t *text)
-{
-    bigcache_rc_t        rc;
-    bigcache_selector_t  selector;
-
-    rc = bigcache_op_purge_tag_check(purge, "groups", text);
-
-    if (rc != BIGCACHE_OK) {
-        return rc;
-    }
-
-    memset(&selector, 0, sizeof(bigcache_selector_t));
-    selector.prefix = purge->op->key;
-    selector.tag = *text;
-
-    return bigcache_op_purge_add(purge, &selector);
+    return bigcache_op_purge_tag_check(purge, "groups", text);
 }
 
 
 /* without a host of the entries of the REST API, with "*" of everything */
 
 static bigcache_rc_t
-bigcache_op_purge_tag(bigcache_op_purge_t *purge, const bigcache_str_t *text)
+bigcache_op_purge_tag(bigcache_op_purge_t *purge, const bigcache_str_t *text,
+    bigcache_selector_t *selector)
 {
-    bigcache_rc_t        rc;
-    bigcache_selector_t  selector;
-
-    rc = bigcache_op_purge_tag_check(purge, "selectors", text);
-
-    if (rc != BIGCACHE_OK) {
-        return rc;
-    }
-
-    memset(&selector, 0, sizeof(bigcache_selector_t));
-    selector.tag = *text;
+    selector->tag = *text;
 
     if (purge->host.data == NULL) {
-        selector.flags = BIGCACHE_SELECTOR_ENTRIES;
+        selector->flags = BIGCACHE_SELECTOR_ENTRIES;
 
-    } else if (purge->host.len != 1 || purge->host.data[0] != '*') {
-        selector.host = purge->host;
+    } else if (!bigcache_op_purge_everywhere(purge)) {
+        selector->host = purge->host;
     }
 
-    return bigcache_op_purge_add(purge, &selector);
+    return bigcache_op_purge_tag_check(purge, "selectors", text);
 }
 
 
@@ -653,18 +614,19 @@ bigcache_op_purge_tag_check(bigcache_op_purge_t *purge, const char *member,
 
 
 static bigcache_rc_t
-bigcache_op_purge_key(bigcache_op_purge_t *purge, const bigcache_str_t *text)
+bigcache_op_purge_key(bigcache_op_purge_t *purge, const bigcache_str_t *text,
+    bigcache_selector_t *selector)
 {
-    bigcache_str_t       *key;
-    bigcache_selector_t   selector;
+    bigcache_str_t  *key;
 
-    memset(&selector, 0, sizeof(bigcache_selector_t));
-    selector.flags = BIGCACHE_SELECTOR_EXACT|BIGCACHE_SELECTOR_ENTRIES;
-    selector.prefix = *text;
+    (void) purge;
+
+    selector->prefix = *text;
+    selector->flags = BIGCACHE_SELECTOR_EXACT|BIGCACHE_SELECTOR_ENTRIES;
 
     /* as in the path of a request */
 
-    key = &selector.prefix;
+    key = &selector->prefix;
 
     while (key->len && *key->data == '/') {
         key->data++;
@@ -675,32 +637,31 @@ bigcache_op_purge_key(bigcache_op_purge_t *purge, const bigcache_str_t *text)
         key->len--;
     }
 
-    return bigcache_op_purge_add(purge, &selector);
+    return BIGCACHE_OK;
 }
 
 
 static bigcache_rc_t
 bigcache_op_purge_key_prefix(bigcache_op_purge_t *purge,
-    const bigcache_str_t *text)
+    const bigcache_str_t *text, bigcache_selector_t *selector)
 {
-    bigcache_selector_t  selector;
+    bigcache_str_t  *key;
 
-    memset(&selector, 0, sizeof(bigcache_selector_t));
-    selector.flags = BIGCACHE_SELECTOR_ENTRIES;
-    selector.prefix = *text;
+    selector->prefix = *text;
+    selector->flags = BIGCACHE_SELECTOR_ENTRIES;
 
-    while (selector.prefix.len && *selector.prefix.data == '/') {
-        selector.prefix.data++;
-        selector.prefix.len--;
+    key = &selector->prefix;
+
+    while (key->len && *key->data == '/') {
+        key->data++;
+        key->len--;
     }
 
-    if (selector.prefix.len == 0) {
-        return bigcache_op_invalid(purge->op, "body", "selectors",
-                                   "a prefix is empty; a purge of everything "
-                                   "has the type all", "value_error");
-    }
-
-    return bigcache_op_purge_add(purge, &selector);
+    return key->len
+           ? BIGCACHE_OK
+           : bigcache_op_invalid(purge->op, "body", "selectors",
+                                 "a prefix is empty; a purge of everything "
+                                 "has the type all", "value_error");
 }
 
 
