@@ -235,27 +235,24 @@ int
 bigcache_tool_walk(bigcache_tool_t *tool, const bigcache_str_t *prefix,
     bigcache_index_walk_pt handler, void *data)
 {
-    bigcache_index_walk_t  *walk;
+    bigcache_rc_t  rc;
 
     if (prefix->len > BIGCACHE_KEY_MAX) {
         return BIGCACHE_TOOL_OK;
     }
 
-    walk = bigcache_index_walk_begin(tool->index, BIGCACHE_NAMES_KEY, prefix);
-
-    if (walk == NULL) {
-        return bigcache_tool_failed("out of memory");
-    }
-
     tool->error[0] = '\0';
 
-    if (bigcache_index_walk(walk, handler, data, tool->error) == BIGCACHE_OK
-        || tool->error[0] == '\0')
-    {
+    rc = bigcache_index_each(tool->index, BIGCACHE_NAMES_KEY, prefix, NULL,
+                             handler, data, tool->error);
+
+    if (rc == BIGCACHE_OK || tool->error[0] == '\0') {
         return BIGCACHE_TOOL_OK;
     }
 
-    return bigcache_tool_failed("cannot read: %s", tool->error);
+    return bigcache_tool_failed("%s%s",
+                                (rc == BIGCACHE_NOMEM) ? "" : "cannot read: ",
+                                tool->error);
 }
 
 

@@ -104,24 +104,18 @@ bigcache_tool_check(bigcache_tool_t *tool)
 static void
 bigcache_tool_check_index(bigcache_tool_check_t *check)
 {
-    bigcache_tool_t        *tool;
-    bigcache_index_walk_t  *walk;
-
-    static const bigcache_str_t  all = bigcache_string("");
+    bigcache_rc_t     rc;
+    bigcache_tool_t  *tool;
 
     tool = check->tool;
 
-    walk = bigcache_index_walk_begin(tool->index, BIGCACHE_NAMES_KEY, &all);
+    rc = bigcache_index_each(tool->index, BIGCACHE_NAMES_KEY, NULL, NULL,
+                             bigcache_tool_check_key, check, tool->error);
 
-    if (walk == NULL) {
-        bigcache_tool_check_problem(check, NULL, "out of memory");
-        return;
-    }
-
-    if (bigcache_index_walk(walk, bigcache_tool_check_key, check, tool->error)
-        != BIGCACHE_OK)
-    {
-        bigcache_tool_check_problem(check, NULL, "the index is damaged: %s",
+    if (rc != BIGCACHE_OK) {
+        bigcache_tool_check_problem(check, NULL, "%s%s",
+                                    (rc == BIGCACHE_NOMEM)
+                                    ? "" : "the index is damaged: ",
                                     tool->error);
     }
 }

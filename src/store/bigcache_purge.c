@@ -200,38 +200,39 @@ static bigcache_rc_t
 bigcache_purge_tagged(bigcache_store_t *store,
     const bigcache_selector_t *selector)
 {
-    char                    error[BIGCACHE_ERROR_LEN];
-    uint64_t                hash;
-    bigcache_rc_t           rc;
-    bigcache_str_t          prefix;
-    bigcache_index_walk_t  *walk;
+    char            error[BIGCACHE_ERROR_LEN];
+    uint64_t        hash;
+    bigcache_rc_t   rc;
+    bigcache_str_t  prefix;
 
     hash = htobe64(bigcache_tags_hash(&selector->tag));
-    prefix.data = (u_char *) &hash;
-    prefix.len = sizeof(hash);
+    prefix = bigcache_str(&hash, sizeof(hash));
 
-    walk = bigcache_index_walk_begin(store->index, BIGCACHE_NAMES_TAG,
-                                     &prefix);
-    if (walk == NULL) {
-        return BIGCACHE_NOMEM;
-    }
+    rc = bigcache_index_each(store->index, BIGCACHE_NAMES_TAG, &prefix, NULL,
+                             bigcache_purge_found, NULL, error);
 
-    rc = bigcache_index_walk(walk, bigcache_purge_found, NULL, error);
+    switch (rc) {
 
-    if (rc == BIGCACHE_OK || rc == BIGCACHE_MISS) {
+    case BIGCACHE_OK:
+        return BIGCACHE_MISS;
 
-        /* the handler ends the walk with BIGCACHE_MISS if there is a name */
+    case BIGCACHE_MISS:
 
-        return (rc == BIGCACHE_OK) ? BIGCACHE_MISS : BIGCACHE_OK;
-    }
+        /* the handler has ended the walk: there is a name */
 
-    if (rc == BIGCACHE_DAMAGED) {
+        return BIGCACHE_OK;
+
+    case BIGCACHE_NOMEM:
+        return rc;
+
+    case BIGCACHE_DAMAGED:
         bigcache_fault_break(store, rc);
         return BIGCACHE_UNAVAILABLE;
-    }
 
-    return bigcache_log_failed(&store->conf.log, store->conf.path, rc, "read",
-                               error);
+    default:
+        return bigcache_log_failed(&store->conf.log, store->conf.path, rc,
+                                   "read", error);
+    }
 }
 
 
@@ -501,27 +502,25 @@ bigcache_purge_write(bigcache_store_t *store, const bigcache_purge_t *purge,
     u_char                      name[BIGCACHE_NAMES_MAX];
     unsigned                    n;
     bigcache_rc_t               rc;
+    bigcache_str_t              key;
     bigcache_change_t           changes[2];
     const bigcache_selector_t  *selector;
 
     selector = &purge->selector;
-
-    changes[0].space = BIGCACHE_NAMES_PURGE;
-    changes[0].value = value;
     n = 1;
 
     if (selector->flags == 0 && selector->host.len + selector->tag.len == 0) {
-        changes[0].key = bigcache_names_purge(name, &selector->prefix,
-                                              purge->version);
+        key = bigcache_names_purge(name, &selector->prefix, purge->version);
+        changes[0] = bigcache_index_change(BIGCACHE_NAMES_PURGE, key, value);
+
     } else {
-        changes[0].space = BIGCACHE_NAMES_SELECT;
-        changes[0].key = bigcache_names_purge(name, &purge->bytes,
-                                              purge->version);
+        key = bigcache_names_purge(name, &purge->bytes, purge->version);
+        changes[0] = bigcache_index_change(BIGCACHE_NAMES_SELECT, key, value);
 
         if (!atomic_load(&store->newest_format)) {
-            changes[n].space = BIGCACHE_NAMES_META;
-            changes[n].key = bigcache_names_format;
-            changes[n++].value = &bigcache_names_newest;
+            changes[n++] = bigcache_index_change(BIGCACHE_NAMES_META,
+                                                 bigcache_names_format,
+                                                 &bigcache_names_newest);
         }
     }
 
@@ -553,19 +552,17 @@ static bigcache_rc_t
 bigcache_purge_stop(bigcache_store_t *store,
     const bigcache_selector_t *selector)
 {
-    char               error[BIGCACHE_ERROR_LEN];
-    u_char             name[BIGCACHE_NAMES_MAX];
-    bigcache_rc_t      rc;
-    bigcache_change_t  change;
+    char            error[BIGCACHE_ERROR_LEN];
+    u_char          name[BIGCACHE_NAMES_MAX];
+    bigcache_rc_t   rc;
+    bigcache_str_t  key;
 
     static const bigcache_str_t  empty = bigcache_string("");
 
-    change.space = BIGCACHE_NAMES_TAG;
-    change.key = bigcache_names_tag(name, &empty,
-                                    bigcache_tags_hash(&selector->tag));
-    change.value = &empty;
+    key = bigcache_names_tag(name, &empty, bigcache_tags_hash(&selector->tag));
 
-    rc = bigcache_index_write(store->index, &change, 1, error);
+    rc = bigcache_index_set(store->index, BIGCACHE_NAMES_TAG, &key, &empty,
+                            error);
 
     return (rc == BIGCACHE_OK) ? rc
                                : bigcache_fault_write_failed(store, rc, error);

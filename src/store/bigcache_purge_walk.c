@@ -298,25 +298,15 @@ static bigcache_rc_t
 bigcache_purge_walk_next(bigcache_purge_walk_t *ctx,
     const bigcache_str_t *after)
 {
-    char                    error[BIGCACHE_ERROR_LEN];
-    bigcache_rc_t           rc;
-    bigcache_str_t          prefix;
-    bigcache_index_walk_t  *walk;
+    char            error[BIGCACHE_ERROR_LEN];
+    bigcache_rc_t   rc;
+    bigcache_str_t  prefix;
 
-    prefix.data = ctx->name;
-    prefix.len = ctx->len;
-
-    walk = bigcache_index_walk_begin(ctx->store->index, ctx->space, &prefix);
-
-    if (walk == NULL) {
-        return BIGCACHE_NOMEM;
-    }
-
-    bigcache_index_walk_after(walk, after);
-
+    prefix = bigcache_str(ctx->name, ctx->len);
     ctx->next_len = 0;
 
-    rc = bigcache_index_walk(walk, bigcache_purge_walk_first, ctx, error);
+    rc = bigcache_index_each(ctx->store->index, ctx->space, &prefix, after,
+                             bigcache_purge_walk_first, ctx, error);
 
     return (rc == BIGCACHE_MISS) ? BIGCACHE_OK : rc;
 }
@@ -456,21 +446,13 @@ bigcache_purge_walk_rest(void *data)
 static bigcache_rc_t
 bigcache_purge_walk_slice(bigcache_purge_walk_t *ctx, unsigned n)
 {
-    char                    error[BIGCACHE_ERROR_LEN];
-    bigcache_rc_t           rc, removed;
-    bigcache_index_walk_t  *walk;
+    char           error[BIGCACHE_ERROR_LEN];
+    bigcache_rc_t  rc, removed;
 
     ctx->left = n;
 
-    walk = bigcache_index_walk_begin(ctx->store->index, ctx->space,
-                                     &ctx->prefix);
-    if (walk == NULL) {
-        return BIGCACHE_NOMEM;
-    }
-
-    bigcache_index_walk_after(walk, &ctx->last);
-
-    rc = bigcache_index_walk(walk, bigcache_purge_walk_key, ctx, error);
+    rc = bigcache_index_each(ctx->store->index, ctx->space, &ctx->prefix,
+                             &ctx->last, bigcache_purge_walk_key, ctx, error);
 
     if (rc != BIGCACHE_OK && rc != BIGCACHE_MISS) {
         return rc;

@@ -34,8 +34,6 @@ typedef struct {
 } bigcache_store_list_t;
 
 
-static bigcache_rc_t bigcache_store_list_keys(bigcache_store_list_t *ctx,
-    const bigcache_str_t *prefix, const bigcache_str_t *after, char *error);
 static bigcache_rc_t bigcache_store_list_tagged(bigcache_store_list_t *ctx,
     const bigcache_str_t *prefix, const bigcache_str_t *after, char *error);
 static bigcache_rc_t bigcache_store_list_name(void *data,
@@ -59,9 +57,9 @@ bigcache_store_list(bigcache_store_t *store, const bigcache_str_t *prefix,
     const bigcache_str_t *tag, const bigcache_str_t *after, unsigned limit,
     bigcache_list_t *list)
 {
-    char                    error[BIGCACHE_ERROR_LEN];
-    bigcache_rc_t           rc;
-    bigcache_store_list_t   ctx;
+    char                   error[BIGCACHE_ERROR_LEN];
+    bigcache_rc_t          rc;
+    bigcache_store_list_t  ctx;
 
     bigcache_list_init(list, after);
 
@@ -79,7 +77,10 @@ bigcache_store_list(bigcache_store_t *store, const bigcache_str_t *prefix,
     ctx.tag = tag;
 
     rc = tag->data ? bigcache_store_list_tagged(&ctx, prefix, after, error)
-                   : bigcache_store_list_keys(&ctx, prefix, after, error);
+                   : bigcache_index_each(store->index, BIGCACHE_NAMES_KEY,
+                                         prefix, after,
+                                         bigcache_store_list_found, &ctx,
+                                         error);
 
     if (rc == BIGCACHE_MISS) {
 
@@ -104,51 +105,27 @@ bigcache_store_list(bigcache_store_t *store, const bigcache_str_t *prefix,
 }
 
 
-static bigcache_rc_t
-bigcache_store_list_keys(bigcache_store_list_t *ctx,
-    const bigcache_str_t *prefix, const bigcache_str_t *after, char *error)
-{
-    bigcache_index_walk_t  *walk;
-
-    walk = bigcache_index_walk_begin(ctx->store->index, BIGCACHE_NAMES_KEY,
-                                     prefix);
-    if (walk == NULL) {
-        return BIGCACHE_NOMEM;
-    }
-
-    bigcache_index_walk_after(walk, after);
-
-    return bigcache_index_walk(walk, bigcache_store_list_found, ctx, error);
-}
-
-
-/* the same over the names of the tag */
+/* walks over the names of the tag */
 
 static bigcache_rc_t
 bigcache_store_list_tagged(bigcache_store_list_t *ctx,
     const bigcache_str_t *prefix, const bigcache_str_t *after, char *error)
 {
-    u_char                  from[BIGCACHE_NAMES_MAX];
-    u_char                  behind[BIGCACHE_NAMES_MAX];
-    uint64_t                hash;
-    bigcache_str_t          name;
-    bigcache_index_walk_t  *walk;
+    u_char          from[BIGCACHE_NAMES_MAX];
+    u_char          behind[BIGCACHE_NAMES_MAX];
+    uint64_t        hash;
+    bigcache_str_t  name, last;
 
     hash = bigcache_tags_hash(ctx->tag);
     name = bigcache_names_tag(from, prefix, hash);
-
-    walk = bigcache_index_walk_begin(ctx->store->index, BIGCACHE_NAMES_TAG,
-                                     &name);
-    if (walk == NULL) {
-        return BIGCACHE_NOMEM;
-    }
+    last = bigcache_str(NULL, 0);
 
     if (after->data) {
-        name = bigcache_names_tag(behind, after, hash);
-        bigcache_index_walk_after(walk, &name);
+        last = bigcache_names_tag(behind, after, hash);
     }
 
-    return bigcache_index_walk(walk, bigcache_store_list_name, ctx, error);
+    return bigcache_index_each(ctx->store->index, BIGCACHE_NAMES_TAG, &name,
+                               &last, bigcache_store_list_name, ctx, error);
 }
 
 

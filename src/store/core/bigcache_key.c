@@ -235,9 +235,7 @@ bigcache_key_revert(bigcache_store_t *store, const bigcache_str_t *key,
 
     bigcache_stored_free(&page);
 
-    if (value.data) {
-        bigcache_index_free(&value);
-    }
+    bigcache_index_free(&value);
 
     if (rc == BIGCACHE_OK) {
         return bigcache_key_restore(store, key, damaged);
@@ -264,7 +262,7 @@ bigcache_key_forget(bigcache_store_t *store, const bigcache_str_t *key,
     char                 error[BIGCACHE_ERROR_LEN];
     u_char               name[BIGCACHE_NAMES_MAX];
     bigcache_rc_t        rc;
-    bigcache_change_t    change;
+    bigcache_str_t       late;
     bigcache_key_read_t  read;
 
     rc = bigcache_key_read_begin(store, key, &read);
@@ -277,11 +275,9 @@ bigcache_key_forget(bigcache_store_t *store, const bigcache_str_t *key,
         && (!read.old.found
             || !bigcache_names_is_time(read.old.record.expire, expire)))
     {
-        change.space = BIGCACHE_NAMES_EXPIRE;
-        change.key = bigcache_names_expire(name, key, expire);
-        change.value = NULL;
-
-        rc = bigcache_index_write(store->index, &change, 1, error);
+        late = bigcache_names_expire(name, key, expire);
+        rc = bigcache_index_set(store->index, BIGCACHE_NAMES_EXPIRE, &late,
+                                NULL, error);
 
         if (rc != BIGCACHE_OK) {
             rc = bigcache_fault_write_failed(store, rc, error);

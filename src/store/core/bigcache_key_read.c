@@ -46,9 +46,7 @@ bigcache_key_read_locked(bigcache_store_t *store, const bigcache_str_t *key,
 
     rc = bigcache_key_read_value_locked(store, key, old, &value);
 
-    if (value.data) {
-        bigcache_index_free(&value);
-    }
+    bigcache_index_free(&value);
 
     return rc;
 }
@@ -70,9 +68,7 @@ bigcache_key_read_begin(bigcache_store_t *store, const bigcache_str_t *key,
 void
 bigcache_key_read_end(bigcache_key_read_t *read)
 {
-    if (read->value.data) {
-        bigcache_index_free(&read->value);
-    }
+    bigcache_index_free(&read->value);
 
     (void) pthread_mutex_unlock(read->lock);
 }
@@ -86,8 +82,6 @@ bigcache_key_read_value_locked(bigcache_store_t *store,
     bigcache_rc_t  rc;
 
     memset(old, 0, sizeof(bigcache_old_t));
-    value->data = NULL;
-    value->len = 0;
 
     rc = bigcache_index_get(store->index, BIGCACHE_NAMES_KEY, key, value,
                             error);

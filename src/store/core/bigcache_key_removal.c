@@ -371,11 +371,11 @@ static bigcache_rc_t
 bigcache_key_removal_leave_locked(bigcache_store_t *store,
     const bigcache_key_write_t *write, const bigcache_match_t *match)
 {
-    char               error[BIGCACHE_ERROR_LEN];
-    u_char             name[BIGCACHE_NAMES_MAX];
-    uint64_t           hash;
-    bigcache_rc_t      rc;
-    bigcache_change_t  change;
+    char            error[BIGCACHE_ERROR_LEN];
+    u_char          name[BIGCACHE_NAMES_MAX];
+    uint64_t        hash;
+    bigcache_rc_t   rc;
+    bigcache_str_t  gone;
 
     hash = (match->selector && match->selector->tag.len)
            ? bigcache_tags_hash(&match->selector->tag) : 0;
@@ -397,11 +397,9 @@ bigcache_key_removal_leave_locked(bigcache_store_t *store,
         return rc;
     }
 
-    change.space = BIGCACHE_NAMES_TAG;
-    change.key = bigcache_names_tag(name, &write->key, hash);
-    change.value = NULL;
-
-    rc = bigcache_index_write(store->index, &change, 1, error);
+    gone = bigcache_names_tag(name, &write->key, hash);
+    rc = bigcache_index_set(store->index, BIGCACHE_NAMES_TAG, &gone, NULL,
+                            error);
 
     return (rc == BIGCACHE_OK) ? rc
                                : bigcache_fault_write_failed(store, rc, error);
@@ -414,9 +412,7 @@ bigcache_key_removal_free(bigcache_key_removal_t *removal, unsigned n)
     free((void *) removal->bytes[n].data);
     removal->bytes[n].data = NULL;
 
-    if (removal->values[n].data) {
-        bigcache_index_free(&removal->values[n]);
-    }
+    bigcache_index_free(&removal->values[n]);
 }
 
 

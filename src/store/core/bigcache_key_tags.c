@@ -182,7 +182,8 @@ bigcache_key_tags_differ(bigcache_change_t *changes, u_char **names,
     const bigcache_str_t *key, const bigcache_key_tags_t *tags,
     const bigcache_key_tags_t *others, const bigcache_str_t *value)
 {
-    unsigned  i, n;
+    unsigned        i, n;
+    bigcache_str_t  name;
 
     n = 0;
 
@@ -192,12 +193,9 @@ bigcache_key_tags_differ(bigcache_change_t *changes, u_char **names,
             continue;
         }
 
-        changes[n].space = BIGCACHE_NAMES_TAG;
-        changes[n].key = bigcache_names_tag(*names, key, tags->hashes[i]);
-        changes[n].value = value;
-
-        *names += changes[n].key.len;
-        n++;
+        name = bigcache_names_tag(*names, key, tags->hashes[i]);
+        changes[n++] = bigcache_index_change(BIGCACHE_NAMES_TAG, name, value);
+        *names += name.len;
     }
 
     return n;

@@ -193,9 +193,10 @@ bigcache_key_write_batch(bigcache_store_t *store,
     batch->newest &= !atomic_load(&store->newest_format);
 
     if (batch->newest) {
-        batch->changes[batch->n].space = BIGCACHE_NAMES_META;
-        batch->changes[batch->n].key = bigcache_names_format;
-        batch->changes[batch->n++].value = &bigcache_names_newest;
+        batch->changes[batch->n++] =
+                           bigcache_index_change(BIGCACHE_NAMES_META,
+                                                 bigcache_names_format,
+                                                 &bigcache_names_newest);
     }
 
     return BIGCACHE_OK;
@@ -289,9 +290,7 @@ bigcache_key_write_strip_locked(bigcache_store_t *store,
 
 done:
 
-    if (value.data) {
-        bigcache_index_free(&value);
-    }
+    bigcache_index_free(&value);
 
     return rc;
 }
@@ -417,6 +416,7 @@ bigcache_key_write_changes(bigcache_change_t *changes,
 {
     int64_t                       expire;
     unsigned                      n;
+    bigcache_str_t                name;
     const bigcache_record_t      *old;
     static const bigcache_str_t   empty = { 0, (u_char *) "" };
 
@@ -424,25 +424,22 @@ bigcache_key_write_changes(bigcache_change_t *changes,
     old = &write->old.record;
     expire = write->record ? write->record->expire : BIGCACHE_NEVER;
 
-    changes[n].space = BIGCACHE_NAMES_KEY;
-    changes[n].key = write->key;
-    changes[n++].value = write->value;
+    changes[n++] = bigcache_index_change(BIGCACHE_NAMES_KEY, write->key,
+                                         write->value);
 
     if (old->version
         && old->expire != BIGCACHE_NEVER
         && old->expire != expire)
     {
-        changes[n].space = BIGCACHE_NAMES_EXPIRE;
-        changes[n].key = bigcache_names_expire(write->was, &write->key,
-                                               old->expire);
-        changes[n++].value = NULL;
+        name = bigcache_names_expire(write->was, &write->key, old->expire);
+        changes[n++] = bigcache_index_change(BIGCACHE_NAMES_EXPIRE, name,
+                                             NULL);
     }
 
     if (expire != BIGCACHE_NEVER) {
-        changes[n].space = BIGCACHE_NAMES_EXPIRE;
-        changes[n].key = bigcache_names_expire(write->will, &write->key,
-                                               expire);
-        changes[n++].value = &empty;
+        name = bigcache_names_expire(write->will, &write->key, expire);
+        changes[n++] = bigcache_index_change(BIGCACHE_NAMES_EXPIRE, name,
+                                             &empty);
     }
 
     return n;

@@ -596,23 +596,19 @@ static bigcache_rc_t
 bigcache_sync_keep_unsynced(bigcache_store_t *store, const uint64_t *ids,
     size_t n, char *error)
 {
-    size_t             i;
-    u_char            *p, buf[BIGCACHE_SYNC_IDS * sizeof(uint64_t)];
-    bigcache_str_t     value;
-    bigcache_change_t  change;
+    size_t           i;
+    u_char          *p, buf[BIGCACHE_SYNC_IDS * sizeof(uint64_t)];
+    bigcache_str_t   value;
 
     for (p = buf, i = 0; i < n; i++) {
         p = bigcache_put64(p, ids[i]);
     }
 
-    value.data = buf;
-    value.len = (size_t) (p - buf);
+    value = bigcache_str(buf, (size_t) (p - buf));
 
-    change.space = BIGCACHE_NAMES_META;
-    change.key = bigcache_names_unsynced;
-    change.value = n ? &value : NULL;
-
-    return bigcache_index_write(store->index, &change, 1, error);
+    return bigcache_index_set(store->index, BIGCACHE_NAMES_META,
+                              &bigcache_names_unsynced, n ? &value : NULL,
+                              error);
 }
 
 

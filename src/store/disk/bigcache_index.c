@@ -78,8 +78,6 @@ static bigcache_rc_t bigcache_index_found(void *data, int dir,
     const char *name);
 static void bigcache_index_name(const bigcache_index_t *index,
     bigcache_index_name_t *name, u_char space, const bigcache_str_t *key);
-static int bigcache_index_less(const bigcache_index_name_t *one,
-    const bigcache_index_name_t *two);
 static bigcache_rc_t bigcache_index_failed(char *err, char *error);
 
 
@@ -335,6 +333,8 @@ bigcache_index_get(bigcache_index_t *index, u_char space,
     char                   *err, *data;
     bigcache_index_name_t   name;
 
+    *value = bigcache_str(NULL, 0);
+
     /* there is none that is longer */
 
     if (key->len > BIGCACHE_NAMES_MAX) {
@@ -364,9 +364,7 @@ void
 bigcache_index_free(bigcache_str_t *value)
 {
     leveldb_free((void *) value->data);
-
-    value->data = NULL;
-    value->len = 0;
+    *value = bigcache_str(NULL, 0);
 }
 
 
@@ -406,6 +404,18 @@ bigcache_index_write(bigcache_index_t *index,
 }
 
 
+bigcache_rc_t
+bigcache_index_set(bigcache_index_t *index, u_char space,
+    const bigcache_str_t *key, const bigcache_str_t *value, char *error)
+{
+    bigcache_change_t  change;
+
+    change = bigcache_index_change(space, *key, value);
+
+    return bigcache_index_write(index, &change, 1, error);
+}
+
+
 bigcache_index_walk_t *
 bigcache_index_walk_begin(bigcache_index_t *index, u_char space,
     const bigcache_str_t *prefix)
@@ -427,20 +437,31 @@ bigcache_index_walk_begin(bigcache_index_t *index, u_char space,
 }
 
 
-void
-bigcache_index_walk_after(bigcache_index_walk_t *walk,
-    const bigcache_str_t *key)
+bigcache_rc_t
+bigcache_index_each(bigcache_index_t *index, u_char space,
+    const bigcache_str_t *prefix, const bigcache_str_t *after,
+    bigcache_index_walk_pt handler, void *data, char *error)
 {
-    if (key->data == NULL) {
-        return;
+    bigcache_index_walk_t  *walk;
+
+    static const bigcache_str_t  all = bigcache_string("");
+
+    walk = bigcache_index_walk_begin(index, space, prefix ? prefix : &all);
+
+    if (walk == NULL) {
+        (void) snprintf(error, BIGCACHE_ERROR_LEN, "out of memory");
+        return BIGCACHE_NOMEM;
     }
 
-    /* the key with a zero appended is the next possible name */
+    if (after && after->data) {
 
-    walk->from.data[0] = walk->prefix.data[0];
-    memcpy(&walk->from.data[walk->space], key->data, key->len);
-    walk->from.data[walk->space + key->len] = '\0';
-    walk->from.len = walk->space + key->len + 1;
+        /* the key with a zero appended is the next possible name */
+
+        bigcache_index_name(index, &walk->from, space, after);
+        walk->from.data[walk->from.len++] = '\0';
+    }
+
+    return bigcache_index_walk(walk, handler, data, error);
 }
 
 
@@ -448,32 +469,28 @@ bigcache_rc_t
 bigcache_index_walk(bigcache_index_walk_t *walk,
     bigcache_index_walk_pt handler, void *data, char *error)
 {
-    char                   *err;
-    const char             *p;
-    bigcache_rc_t           rc;
-    bigcache_str_t          key, value;
-    bigcache_index_name_t  *first;
+    char            *err;
+    bigcache_rc_t    rc;
+    bigcache_str_t   prefix, from, key, value;
 
     rc = BIGCACHE_OK;
+    prefix = bigcache_str(walk->prefix.data, walk->prefix.len);
+    from = bigcache_str(walk->from.data, walk->from.len);
 
     if (handler) {
-        first = bigcache_index_less(&walk->prefix, &walk->from)
-                ? &walk->from : &walk->prefix;
-
-        leveldb_iter_seek(walk->it, first->data, first->len);
+        key = (bigcache_str_compare(&prefix, &from) < 0) ? from : prefix;
+        leveldb_iter_seek(walk->it, (const char *) key.data, key.len);
     }
 
     while (rc == BIGCACHE_OK && handler && leveldb_iter_valid(walk->it)) {
 
-        p = leveldb_iter_key(walk->it, &key.len);
+        key.data = (const u_char *) leveldb_iter_key(walk->it, &key.len);
 
-        if (key.len < walk->prefix.len
-            || memcmp(p, walk->prefix.data, walk->prefix.len) != 0)
-        {
+        if (!bigcache_str_begins(&key, &prefix)) {
             break;
         }
 
-        key.data = (const u_char *) p + walk->space;
+        key.data += walk->space;
         key.len -= walk->space;
 
         value.data = (const u_char *) leveldb_iter_value(walk->it,
@@ -524,10 +541,7 @@ bigcache_index_walk_behind(bigcache_index_t *index, const bigcache_str_t *key,
     {
         found.data = (const u_char *) leveldb_iter_key(it, &found.len);
 
-        if (key
-            && found.len == key->len
-            && memcmp(found.data, key->data, key->len) == 0)
-        {
+        if (key && bigcache_str_equal(&found, key)) {
             continue;
         }
 
@@ -667,20 +681,6 @@ bigcache_index_name(const bigcache_index_t *index,
     if (key->len) {
         memcpy(&name->data[index->space], key->data, key->len);
     }
-}
-
-
-static int
-bigcache_index_less(const bigcache_index_name_t *one,
-    const bigcache_index_name_t *two)
-{
-    int     cmp;
-    size_t  len;
-
-    len = (one->len < two->len) ? one->len : two->len;
-    cmp = memcmp(one->data, two->data, len);
-
-    return cmp < 0 || (cmp == 0 && one->len < two->len);
 }
 
 

@@ -59,6 +59,22 @@ typedef bigcache_rc_t (*bigcache_index_walk_pt)(void *data,
     const bigcache_str_t *key, const bigcache_str_t *value);
 
 
+/* makes a change of its parts */
+
+static inline bigcache_change_t
+bigcache_index_change(u_char space, bigcache_str_t key,
+    const bigcache_str_t *value)
+{
+    bigcache_change_t  change;
+
+    change.space = space;
+    change.key = key;
+    change.value = value;
+
+    return change;
+}
+
+
 /*
  * Opens the database in the directory path, or makes it.  Returns BIGCACHE_OK
  * and *index, which the caller must close; or BIGCACHE_DAMAGED, BIGCACHE_FULL
@@ -117,7 +133,7 @@ void bigcache_index_flush(bigcache_index_t *index);
  *
  * bigcache_index_get() returns BIGCACHE_OK and *value, whose memory the caller
  * must give to bigcache_index_free(); or BIGCACHE_MISS, BIGCACHE_DAMAGED or
- * BIGCACHE_ERROR.
+ * BIGCACHE_ERROR, and an empty value, which need not be freed, but may be.
  */
 bigcache_rc_t bigcache_index_get(bigcache_index_t *index, u_char space,
     const bigcache_str_t *key, bigcache_str_t *value,
@@ -132,6 +148,11 @@ void bigcache_index_free(bigcache_str_t *value);
 bigcache_rc_t bigcache_index_write(bigcache_index_t *index,
     const bigcache_change_t *changes, unsigned n, char *error);
 
+/* the same for one change */
+
+bigcache_rc_t bigcache_index_set(bigcache_index_t *index, u_char space,
+    const bigcache_str_t *key, const bigcache_str_t *value, char *error);
+
 /*
  * Begins a walk over the entries whose key begins with prefix, as they are at
  * this moment.  The caller must pass it to bigcache_index_walk().
@@ -139,12 +160,6 @@ bigcache_rc_t bigcache_index_write(bigcache_index_t *index,
 bigcache_index_walk_t *bigcache_index_walk_begin(bigcache_index_t *index,
     u_char space, const bigcache_str_t *prefix);
 
-/*
- * makes the walk begin after key, of the same space, unless its data is NULL
- */
-
-void bigcache_index_walk_after(bigcache_index_walk_t *walk,
-    const bigcache_str_t *key);
 
 /*
  * Calls handler for every entry, in the order of the bytes, and frees the
@@ -156,6 +171,15 @@ void bigcache_index_walk_after(bigcache_index_walk_t *walk,
 bigcache_rc_t bigcache_index_walk(bigcache_index_walk_t *walk,
     bigcache_index_walk_pt handler, void *data,
     char *error);
+
+/*
+ * Does both, and returns the same; or BIGCACHE_NOMEM.  prefix: all if it is
+ * NULL.  after: where the walk begins, behind that key of the same space;
+ * NULL, or its data is, for the first one.
+ */
+bigcache_rc_t bigcache_index_each(bigcache_index_t *index, u_char space,
+    const bigcache_str_t *prefix, const bigcache_str_t *after,
+    bigcache_index_walk_pt handler, void *data, char *error);
 
 /*
  * For a bare index.  Calls handler for the entries after key, of any length,

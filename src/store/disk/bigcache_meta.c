@@ -34,8 +34,6 @@ static bigcache_rc_t bigcache_meta_set_format(bigcache_index_t *index,
     const char *name, uint64_t format, char *error);
 static bigcache_rc_t bigcache_meta_get(bigcache_index_t *index,
     const bigcache_str_t *name, uint64_t *n, char *error);
-static bigcache_rc_t bigcache_meta_put(bigcache_index_t *index,
-    const bigcache_str_t *name, const bigcache_str_t *value, char *error);
 
 
 bigcache_rc_t
@@ -124,20 +122,13 @@ bigcache_meta_write(const bigcache_meta_t *meta, bigcache_index_t *index,
     (void) bigcache_put64(active, bigcache_segments_settle(segments));
 
     changes[0].key = bigcache_names_count;
-    values[0].data = count;
-    values[0].len = sizeof(count);
-
+    values[0] = bigcache_str(count, sizeof(count));
     changes[1].key = bigcache_names_version;
-    values[1].data = version;
-    values[1].len = sizeof(version);
-
+    values[1] = bigcache_str(version, sizeof(version));
     changes[2].key = bigcache_names_segments;
-    values[2].data = buf;
-    values[2].len = (size_t) (p - buf);
-
+    values[2] = bigcache_str(buf, (size_t) (p - buf));
     changes[3].key = bigcache_names_active;
-    values[3].data = active;
-    values[3].len = sizeof(active);
+    values[3] = bigcache_str(active, sizeof(active));
 
     for (i = 0; i < 4; i++) {
         changes[i].space = BIGCACHE_NAMES_META;
@@ -164,7 +155,8 @@ bigcache_meta_kept(bigcache_meta_t *meta, bigcache_index_t *index,
 
     /* removes it first: if the process or the power fails, it is wrong */
 
-    rc = bigcache_meta_put(index, &bigcache_names_count, NULL, error);
+    rc = bigcache_index_set(index, BIGCACHE_NAMES_META, &bigcache_names_count,
+                            NULL, error);
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_fsync_logs(name, &lost, error);
@@ -188,11 +180,7 @@ bigcache_meta_usage(bigcache_meta_t *meta, bigcache_index_t *index,
     rc = bigcache_index_get(index, BIGCACHE_NAMES_META,
                             &bigcache_names_segments, &value, error);
 
-    if (rc == BIGCACHE_MISS) {
-        value.data = NULL;
-        value.len = 0;
-
-    } else if (rc != BIGCACHE_OK) {
+    if (rc != BIGCACHE_OK && rc != BIGCACHE_MISS) {
         return rc;
     }
 
@@ -219,9 +207,7 @@ bigcache_meta_usage(bigcache_meta_t *meta, bigcache_index_t *index,
                                      + 8));
     }
 
-    if (value.data) {
-        bigcache_index_free(&value);
-    }
+    bigcache_index_free(&value);
 
     return BIGCACHE_OK;
 }
@@ -272,7 +258,8 @@ bigcache_meta_unnamed(bigcache_meta_t *meta, bigcache_index_t *index,
     static const bigcache_str_t  empty = bigcache_string("");
 
     if (meta->unnamed) {
-        rc = bigcache_meta_put(index, &bigcache_names_unnamed, &empty, error);
+        rc = bigcache_index_set(index, BIGCACHE_NAMES_META,
+                                &bigcache_names_unnamed, &empty, error);
 
         return (rc == BIGCACHE_OK) ? bigcache_fsync_logs(name, &lost, error)
                                    : rc;
@@ -295,7 +282,8 @@ bigcache_meta_unnamed(bigcache_meta_t *meta, bigcache_index_t *index,
 bigcache_rc_t
 bigcache_meta_named(bigcache_index_t *index, char *error)
 {
-    return bigcache_meta_put(index, &bigcache_names_unnamed, NULL, error);
+    return bigcache_index_set(index, BIGCACHE_NAMES_META,
+                              &bigcache_names_unnamed, NULL, error);
 }
 
 
@@ -303,11 +291,8 @@ static bigcache_rc_t
 bigcache_meta_format(bigcache_meta_t *meta, bigcache_index_t *index,
     const char *name, char *error)
 {
-    uint64_t                format;
-    bigcache_rc_t           rc;
-    bigcache_index_walk_t  *walk;
-
-    static const bigcache_str_t  all = bigcache_string("");
+    uint64_t       format;
+    bigcache_rc_t  rc;
 
     rc = bigcache_meta_get(index, &bigcache_names_format, &format, error);
 
@@ -340,14 +325,8 @@ bigcache_meta_format(bigcache_meta_t *meta, bigcache_index_t *index,
      * a new store, a database of another program, or the remains of a repair
      */
 
-    walk = bigcache_index_walk_begin(index, BIGCACHE_NAMES_KEY, &all);
-
-    if (walk == NULL) {
-        (void) snprintf(error, BIGCACHE_ERROR_LEN, "out of memory");
-        return BIGCACHE_NOMEM;
-    }
-
-    rc = bigcache_index_walk(walk, bigcache_meta_foreign, NULL, error);
+    rc = bigcache_index_each(index, BIGCACHE_NAMES_KEY, NULL, NULL,
+                             bigcache_meta_foreign, NULL, error);
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_index_any(index, error);
@@ -409,11 +388,10 @@ bigcache_meta_set_format(bigcache_index_t *index, const char *name,
     bigcache_str_t  value;
 
     (void) bigcache_put64(buf, format);
+    value = bigcache_str(buf, sizeof(buf));
 
-    value.data = buf;
-    value.len = sizeof(buf);
-
-    rc = bigcache_meta_put(index, &bigcache_names_format, &value, error);
+    rc = bigcache_index_set(index, BIGCACHE_NAMES_META, &bigcache_names_format,
+                            &value, error);
 
     /*
      * The format must be durable first.  Segments without it would belong to
@@ -452,15 +430,3 @@ bigcache_meta_get(bigcache_index_t *index, const bigcache_str_t *name,
 }
 
 
-static bigcache_rc_t
-bigcache_meta_put(bigcache_index_t *index, const bigcache_str_t *name,
-    const bigcache_str_t *value, char *error)
-{
-    bigcache_change_t  change;
-
-    change.space = BIGCACHE_NAMES_META;
-    change.key = *name;
-    change.value = value;
-
-    return bigcache_index_write(index, &change, 1, error);
-}

@@ -7,7 +7,6 @@
 /* the list of purges that are under way */
 
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -34,8 +33,6 @@ typedef struct {
 } bigcache_purges_load_t;
 
 
-static bigcache_rc_t bigcache_purges_load_space(bigcache_purges_load_t *ctx,
-    bigcache_index_t *index, u_char space, char *error);
 static bigcache_rc_t bigcache_purges_found(void *data,
     const bigcache_str_t *key, const bigcache_str_t *value);
 static void bigcache_purges_add_hot(bigcache_purges_t *purges,
@@ -103,11 +100,14 @@ bigcache_purges_load(bigcache_purges_t *purges, bigcache_index_t *index,
         bigcache_purging_hold(shm);
     }
 
-    rc = bigcache_purges_load_space(&ctx, index, BIGCACHE_NAMES_PURGE, error);
+    ctx.space = BIGCACHE_NAMES_PURGE;
+    rc = bigcache_index_each(index, ctx.space, NULL, NULL,
+                             bigcache_purges_found, &ctx, error);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_purges_load_space(&ctx, index, BIGCACHE_NAMES_SELECT,
-                                        error);
+        ctx.space = BIGCACHE_NAMES_SELECT;
+        rc = bigcache_index_each(index, ctx.space, NULL, NULL,
+                                 bigcache_purges_found, &ctx, error);
     }
 
     if (shm && rc == BIGCACHE_OK) {
@@ -117,26 +117,6 @@ bigcache_purges_load(bigcache_purges_t *purges, bigcache_index_t *index,
     *version = ctx.version;
 
     return rc;
-}
-
-
-static bigcache_rc_t
-bigcache_purges_load_space(bigcache_purges_load_t *ctx,
-    bigcache_index_t *index, u_char space, char *error)
-{
-    bigcache_index_walk_t  *walk;
-
-    static const bigcache_str_t  all = bigcache_string("");
-
-    walk = bigcache_index_walk_begin(index, space, &all);
-    if (walk == NULL) {
-        (void) snprintf(error, BIGCACHE_ERROR_LEN, "out of memory");
-        return BIGCACHE_NOMEM;
-    }
-
-    ctx->space = space;
-
-    return bigcache_index_walk(walk, bigcache_purges_found, ctx, error);
 }
 
 

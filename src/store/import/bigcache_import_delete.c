@@ -175,7 +175,6 @@ bigcache_import_delete_locked(bigcache_store_t *store,
     char                error[BIGCACHE_ERROR_LEN];
     bigcache_rc_t       rc;
     bigcache_str_t      value;
-    bigcache_change_t   change;
     bigcache_import_t  *import;
 
     import = store->import;
@@ -196,14 +195,10 @@ bigcache_import_delete_locked(bigcache_store_t *store,
     if (rc == BIGCACHE_OK) {
         bigcache_index_free(&value);
 
-        change.space = 0;
-        change.key = *key;
-        change.value = NULL;
-
         import->deleted++;
-        (void) atomic_fetch_add(&store->removals, 1);
 
-        rc = bigcache_index_write(import->index, &change, 1, error);
+        (void) atomic_fetch_add(&store->removals, 1);
+        rc = bigcache_index_set(import->index, 0, key, NULL, error);
 
         (void) atomic_fetch_add(&store->removals_done, 1);
 

@@ -57,11 +57,10 @@ bigcache_rc_t
 bigcache_import_progress_write(bigcache_store_t *store, u_char stage,
     const bigcache_import_key_t *last)
 {
-    char               error[BIGCACHE_ERROR_LEN];
-    u_char            *buf;
-    bigcache_rc_t      rc;
-    bigcache_str_t     value;
-    bigcache_change_t  change;
+    char             error[BIGCACHE_ERROR_LEN];
+    u_char          *buf;
+    bigcache_rc_t    rc;
+    bigcache_str_t   value;
 
     rc = bigcache_fault_rc(store);
 
@@ -80,14 +79,10 @@ bigcache_import_progress_write(bigcache_store_t *store, u_char stage,
         memcpy(buf + 1, last->data, last->len);
     }
 
-    value.data = buf;
-    value.len = 1 + last->len;
+    value = bigcache_str(buf, 1 + last->len);
 
-    change.space = BIGCACHE_NAMES_META;
-    change.key = bigcache_names_import;
-    change.value = &value;
-
-    rc = bigcache_index_write(store->index, &change, 1, error);
+    rc = bigcache_index_set(store->index, BIGCACHE_NAMES_META,
+                            &bigcache_names_import, &value, error);
 
     free(buf);
 

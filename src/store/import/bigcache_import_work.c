@@ -451,10 +451,7 @@ bigcache_import_work_gone_locked(bigcache_import_slice_t *slice,
     }
 
     rc = bigcache_index_get(import->index, 0, key, &value, error);
-
-    if (rc == BIGCACHE_OK) {
-        bigcache_index_free(&value);
-    }
+    bigcache_index_free(&value);
 
     return rc;
 }

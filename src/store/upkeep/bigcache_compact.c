@@ -482,12 +482,9 @@ bigcache_compact_body(bigcache_compact_t *ctx, const bigcache_entry_t *entry,
 static bigcache_rc_t
 bigcache_compact_lost(bigcache_compact_t *ctx)
 {
-    char                    error[BIGCACHE_ERROR_LEN];
-    bigcache_rc_t           rc;
-    bigcache_store_t       *store;
-    bigcache_index_walk_t  *walk;
-
-    static const bigcache_str_t  all = bigcache_string("");
+    char               error[BIGCACHE_ERROR_LEN];
+    bigcache_rc_t      rc;
+    bigcache_store_t  *store;
 
     store = ctx->store;
 
@@ -495,12 +492,8 @@ bigcache_compact_lost(bigcache_compact_t *ctx)
         return BIGCACHE_OK;
     }
 
-    walk = bigcache_index_walk_begin(store->index, BIGCACHE_NAMES_KEY, &all);
-    if (walk == NULL) {
-        return BIGCACHE_NOMEM;
-    }
-
-    rc = bigcache_index_walk(walk, bigcache_compact_lost_key, ctx, error);
+    rc = bigcache_index_each(store->index, BIGCACHE_NAMES_KEY, NULL, NULL,
+                             bigcache_compact_lost_key, ctx, error);
 
     if (rc == BIGCACHE_DAMAGED) {
         bigcache_fault_break(store, rc);

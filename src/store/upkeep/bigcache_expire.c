@@ -188,29 +188,16 @@ bigcache_expire_rest(void *data)
 static bigcache_rc_t
 bigcache_expire_slice(bigcache_expire_t *ctx, unsigned n)
 {
-    char                    error[BIGCACHE_ERROR_LEN];
-    bigcache_rc_t           rc, removed;
-    bigcache_str_t          from;
-    bigcache_index_walk_t  *walk;
-
-    static const bigcache_str_t  all = bigcache_string("");
+    char            error[BIGCACHE_ERROR_LEN];
+    bigcache_rc_t   rc, removed;
+    bigcache_str_t  from;
 
     ctx->left = n;
+    from = bigcache_str(ctx->store->swept.name, ctx->store->swept.len);
 
-    walk = bigcache_index_walk_begin(ctx->store->index, BIGCACHE_NAMES_EXPIRE,
-                                     &all);
-    if (walk == NULL) {
-        return BIGCACHE_NOMEM;
-    }
-
-    if (ctx->store->swept.len) {
-        from.data = ctx->store->swept.name;
-        from.len = ctx->store->swept.len;
-
-        bigcache_index_walk_after(walk, &from);
-    }
-
-    rc = bigcache_index_walk(walk, bigcache_expire_name, ctx, error);
+    rc = bigcache_index_each(ctx->store->index, BIGCACHE_NAMES_EXPIRE, NULL,
+                             from.len ? &from : NULL, bigcache_expire_name,
+                             ctx, error);
 
     if (rc != BIGCACHE_OK && rc != BIGCACHE_MISS) {
         return rc;
@@ -332,9 +319,7 @@ bigcache_expire_add(bigcache_expire_t *ctx, const bigcache_str_t *name,
                                              (rc == BIGCACHE_OK) ? &value
                                                                  : NULL,
                                              expire);
-    if (rc == BIGCACHE_OK) {
-        bigcache_index_free(&value);
-    }
+    bigcache_index_free(&value);
 
     if (!added) {
         return 0;
