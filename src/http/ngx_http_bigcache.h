@@ -484,6 +484,7 @@ typedef enum {
     NGX_HTTP_BIGCACHE_PARAMETER_SIZE,   /* size_t */
     NGX_HTTP_BIGCACHE_PARAMETER_BYTES,  /* uint64_t */
     NGX_HTTP_BIGCACHE_PARAMETER_NUMBER, /* unsigned */
+    NGX_HTTP_BIGCACHE_PARAMETER_TEXT,   /* ngx_str_t, not empty if given */
     NGX_HTTP_BIGCACHE_PARAMETER_GONE    /* of an earlier release */
 } ngx_http_bigcache_parameter_e;
 

@@ -49,23 +49,11 @@ typedef struct {
     ngx_str_t                 tls_name;
 } ngx_http_bigcache_cluster_conf_t;
 
-/* a parameter that is a text */
-
-typedef struct {
-    ngx_str_t                 name;
-    size_t                    offset;       /* of an ngx_str_t */
-} ngx_http_bigcache_cluster_text_t;
-
-
 static char *ngx_http_bigcache_cluster_name(ngx_conf_t *cf,
     ngx_command_t *cmd, ngx_http_bigcache_cluster_conf_t *ccf,
     ngx_str_t *name);
-static char *ngx_http_bigcache_cluster_parameter(ngx_conf_t *cf,
-    ngx_http_bigcache_zone_t *zone, ngx_http_bigcache_cluster_conf_t *ccf,
-    ngx_str_t *value);
 static char *ngx_http_bigcache_cluster_server(ngx_conf_t *cf,
-    ngx_http_bigcache_cluster_conf_t *ccf, ngx_str_t *text,
-    ngx_str_t *value);
+    ngx_http_bigcache_cluster_conf_t *ccf, ngx_str_t *value);
 static char *ngx_http_bigcache_cluster_password(ngx_conf_t *cf,
     ngx_http_bigcache_cluster_conf_t *ccf, ngx_str_t *name);
 static char *ngx_http_bigcache_cluster_check(ngx_conf_t *cf,
@@ -105,35 +93,28 @@ static ngx_http_bigcache_parameter_t  ngx_http_bigcache_cluster_parameters[] =
       offsetof(bigcache_cluster_conf_t, gzip_min),
       0, BIGCACHE_PAGE_LARGE, 1024 },
 
+    { ngx_string("user="), NGX_HTTP_BIGCACHE_PARAMETER_TEXT,
+      offsetof(ngx_http_bigcache_cluster_conf_t, user), 0, 0, 0 },
+
+    { ngx_string("password_file="), NGX_HTTP_BIGCACHE_PARAMETER_TEXT,
+      offsetof(ngx_http_bigcache_cluster_conf_t, password_file), 0, 0, 0 },
+
+    { ngx_string("tls="), NGX_HTTP_BIGCACHE_PARAMETER_TEXT,
+      offsetof(ngx_http_bigcache_cluster_conf_t, tls), 0, 0, 0 },
+
+    { ngx_string("tls_ca="), NGX_HTTP_BIGCACHE_PARAMETER_TEXT,
+      offsetof(ngx_http_bigcache_cluster_conf_t, tls_ca), 0, 0, 0 },
+
+    { ngx_string("tls_cert="), NGX_HTTP_BIGCACHE_PARAMETER_TEXT,
+      offsetof(ngx_http_bigcache_cluster_conf_t, tls_cert), 0, 0, 0 },
+
+    { ngx_string("tls_key="), NGX_HTTP_BIGCACHE_PARAMETER_TEXT,
+      offsetof(ngx_http_bigcache_cluster_conf_t, tls_key), 0, 0, 0 },
+
+    { ngx_string("tls_name="), NGX_HTTP_BIGCACHE_PARAMETER_TEXT,
+      offsetof(ngx_http_bigcache_cluster_conf_t, tls_name), 0, 0, 0 },
+
     { ngx_null_string, NGX_HTTP_BIGCACHE_PARAMETER_ZONE, 0, 0, 0, 0 }
-};
-
-
-static const ngx_http_bigcache_cluster_text_t
-    ngx_http_bigcache_cluster_texts[] =
-{
-    { ngx_string("user="),
-      offsetof(ngx_http_bigcache_cluster_conf_t, user) },
-
-    { ngx_string("password_file="),
-      offsetof(ngx_http_bigcache_cluster_conf_t, password_file) },
-
-    { ngx_string("tls="),
-      offsetof(ngx_http_bigcache_cluster_conf_t, tls) },
-
-    { ngx_string("tls_ca="),
-      offsetof(ngx_http_bigcache_cluster_conf_t, tls_ca) },
-
-    { ngx_string("tls_cert="),
-      offsetof(ngx_http_bigcache_cluster_conf_t, tls_cert) },
-
-    { ngx_string("tls_key="),
-      offsetof(ngx_http_bigcache_cluster_conf_t, tls_key) },
-
-    { ngx_string("tls_name="),
-      offsetof(ngx_http_bigcache_cluster_conf_t, tls_name) },
-
-    { ngx_null_string, 0 }
 };
 
 
@@ -172,7 +153,7 @@ ngx_http_bigcache_cluster(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     zone->conf = NULL;
     zone->cluster = ccf;
-    zone->settings = &ccf->conf;
+    zone->settings = ccf;
     zone->bounded = 1;
 
     ngx_http_bigcache_parameter_init(zone,
@@ -185,7 +166,11 @@ ngx_http_bigcache_cluster(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     zone->path = value[1];
 
     for (i = 2; rv == NGX_CONF_OK && i < cf->args->nelts; i++) {
-        rv = ngx_http_bigcache_cluster_parameter(cf, zone, ccf, &value[i]);
+        rv = (ngx_strncmp(value[i].data, "server=", 7) == 0)
+             ? ngx_http_bigcache_cluster_server(cf, ccf, &value[i])
+             : ngx_http_bigcache_parameter(cf, zone,
+                                           ngx_http_bigcache_cluster_parameters,
+                                           &value[i]);
     }
 
     if (rv == NGX_CONF_OK) {
@@ -235,70 +220,22 @@ ngx_http_bigcache_cluster_name(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
-static char *
-ngx_http_bigcache_cluster_parameter(ngx_conf_t *cf,
-    ngx_http_bigcache_zone_t *zone, ngx_http_bigcache_cluster_conf_t *ccf,
-    ngx_str_t *value)
-{
-    ngx_str_t                               s, *text;
-    const ngx_http_bigcache_cluster_text_t  *known;
-
-    if (ngx_strncmp(value->data, "server=", 7) == 0) {
-        s.data = value->data + 7;
-        s.len = value->len - 7;
-
-        return ngx_http_bigcache_cluster_server(cf, ccf, &s, value);
-    }
-
-    for (known = ngx_http_bigcache_cluster_texts; known->name.len; known++) {
-
-        if (ngx_strncmp(value->data, known->name.data, known->name.len) != 0) {
-            continue;
-        }
-
-        text = (ngx_str_t *) ((u_char *) ccf + known->offset);
-
-        if (text->data) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\": is duplicate",
-                               value);
-            return NGX_CONF_ERROR;
-        }
-
-        text->data = value->data + known->name.len;
-        text->len = value->len - known->name.len;
-
-        if (text->len) {
-            return NGX_CONF_OK;
-        }
-
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\": it is empty", value);
-        return NGX_CONF_ERROR;
-    }
-
-    return ngx_http_bigcache_parameter(cf, zone,
-                                       ngx_http_bigcache_cluster_parameters,
-                                       value);
-}
-
-
 /* host, host:port, [address]:port; names are looked up when they are needed */
 
 static char *
 ngx_http_bigcache_cluster_server(ngx_conf_t *cf,
-    ngx_http_bigcache_cluster_conf_t *ccf, ngx_str_t *text, ngx_str_t *value)
+    ngx_http_bigcache_cluster_conf_t *ccf, ngx_str_t *value)
 {
     size_t               len;
     u_char              *p, *last, *host;
     ngx_int_t            port;
     bigcache_address_t  *address;
 
-    last = text->data + text->len;
-    host = text->data;
+    last = value->data + value->len;
+    host = value->data + 7;
     port = NGX_HTTP_BIGCACHE_CLUSTER_PORT;
 
-    if (text->len && *host == '[') {
+    if (*host == '[') {
         host++;
         p = ngx_strlchr(host, last, ']');
 

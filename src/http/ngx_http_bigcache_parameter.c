@@ -32,9 +32,6 @@ static char *ngx_http_bigcache_parameter_time(
 static char *ngx_http_bigcache_parameter_size(
     const ngx_http_bigcache_parameter_t *parameter, ngx_str_t *value,
     uint64_t *n);
-static char *ngx_http_bigcache_parameter_number(
-    const ngx_http_bigcache_parameter_t *parameter, ngx_str_t *value,
-    uint64_t *n);
 static ngx_http_bigcache_pool_t *ngx_http_bigcache_parameter_share_pool(
     ngx_conf_t *cf, ngx_array_t *zones, ngx_thread_pool_t *thread_pool);
 
@@ -184,9 +181,9 @@ ngx_http_bigcache_parameter_value(ngx_conf_t *cf,
         rv = ngx_http_bigcache_parameter_time(parameter, value, &n);
         break;
 
-    case NGX_HTTP_BIGCACHE_PARAMETER_NUMBER:
-        rv = ngx_http_bigcache_parameter_number(parameter, value, &n);
-        break;
+    case NGX_HTTP_BIGCACHE_PARAMETER_TEXT:
+        *(ngx_str_t *) ((u_char *) zone->settings + parameter->offset) = *value;
+        return value->len ? NGX_CONF_OK : "it is empty";
 
     case NGX_HTTP_BIGCACHE_PARAMETER_GONE:
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
@@ -194,7 +191,7 @@ ngx_http_bigcache_parameter_value(ngx_conf_t *cf,
                            "remove it", &parameter->name);
         return NGX_CONF_OK;
 
-    default: /* SIZE, BYTES */
+    default: /* SIZE, BYTES, NUMBER */
         rv = ngx_http_bigcache_parameter_size(parameter, value, &n);
     }
 
@@ -358,12 +355,14 @@ static char *
 ngx_http_bigcache_parameter_size(const ngx_http_bigcache_parameter_t *parameter,
     ngx_str_t *value, uint64_t *n)
 {
-    off_t  size;
+    off_t       size;
+    ngx_uint_t  number;
 
-    size = ngx_parse_offset(value);
+    number = (parameter->kind == NGX_HTTP_BIGCACHE_PARAMETER_NUMBER);
+    size = number ? ngx_atoi(value->data, value->len) : ngx_parse_offset(value);
 
     if (size == NGX_ERROR) {
-        return "invalid size";
+        return number ? "invalid number" : "invalid size";
     }
 
     if ((uint64_t) size < parameter->min) {
@@ -375,33 +374,6 @@ ngx_http_bigcache_parameter_size(const ngx_http_bigcache_parameter_t *parameter,
     }
 
     *n = (uint64_t) size;
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_bigcache_parameter_number(
-    const ngx_http_bigcache_parameter_t *parameter, ngx_str_t *value,
-    uint64_t *n)
-{
-    ngx_int_t  number;
-
-    number = ngx_atoi(value->data, value->len);
-
-    if (number == NGX_ERROR) {
-        return "invalid number";
-    }
-
-    if ((uint64_t) number < parameter->min) {
-        return "it is too small";
-    }
-
-    if ((uint64_t) number > parameter->max) {
-        return "it is too large";
-    }
-
-    *n = (uint64_t) number;
 
     return NGX_CONF_OK;
 }
