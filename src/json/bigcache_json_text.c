@@ -106,9 +106,17 @@ bigcache_json_text_puts(bigcache_json_text_t *text, const char *s)
 
 
 void
-bigcache_json_text_quote(bigcache_json_text_t *text, const bigcache_str_t *s)
+bigcache_json_text_quote(bigcache_json_text_t *text, const char *before,
+    const bigcache_str_t *s)
 {
     u_char  *p;
+
+    bigcache_json_text_puts(text, before);
+
+    if (s == NULL || s->data == NULL) {
+        bigcache_json_text_puts(text, "null");
+        return;
+    }
 
     p = bigcache_json_text_room(text, bigcache_json_string_len(s) + 2);
 
@@ -121,18 +129,29 @@ bigcache_json_text_quote(bigcache_json_text_t *text, const bigcache_str_t *s)
 
 
 void
-bigcache_json_text_time(bigcache_json_text_t *text, int64_t ms)
+bigcache_json_text_time(bigcache_json_text_t *text, const char *before,
+    int64_t ms)
 {
     u_char  buf[BIGCACHE_LIFETIME_LEN];
+
+    bigcache_json_text_puts(text, before);
+
+    if (ms == INT64_MAX) {
+        bigcache_json_text_puts(text, "null");
+        return;
+    }
 
     bigcache_json_text_add(text, buf, bigcache_lifetime_print(buf, ms));
 }
 
 
 void
-bigcache_json_text_number(bigcache_json_text_t *text, uint64_t n)
+bigcache_json_text_number(bigcache_json_text_t *text, const char *before,
+    uint64_t n)
 {
     u_char  *p, buf[sizeof("18446744073709551615") - 1];
+
+    bigcache_json_text_puts(text, before);
 
     p = buf + sizeof(buf);
 
@@ -146,13 +165,16 @@ bigcache_json_text_number(bigcache_json_text_t *text, uint64_t n)
 
 
 void
-bigcache_json_text_escape(bigcache_json_text_t *text,
+bigcache_json_text_escape(bigcache_json_text_t *text, const char *before,
     const bigcache_str_t *bytes)
 {
     size_t   i;
     u_char   c, *p;
 
     static const u_char  hex[] = "0123456789ABCDEF";
+
+    bigcache_json_text_puts(text, before);
+    bigcache_json_text_puts(text, "\"");
 
     for (i = 0; i < bytes->len; i++) {
 
@@ -174,6 +196,8 @@ bigcache_json_text_escape(bigcache_json_text_t *text,
             p[2] = hex[c & 15];
         }
     }
+
+    bigcache_json_text_puts(text, "\"");
 }
 
 

@@ -34,23 +34,28 @@ typedef struct {
 
 u_char *bigcache_json_text_room(bigcache_json_text_t *text, size_t len);
 
-/* adds bytes; a C string; a string in quotes; seconds, given milliseconds */
+/* adds bytes; a C string */
 
 void bigcache_json_text_add(bigcache_json_text_t *text, const u_char *data,
     size_t len);
 void bigcache_json_text_puts(bigcache_json_text_t *text, const char *s);
-void bigcache_json_text_quote(bigcache_json_text_t *text,
-    const bigcache_str_t *s);
-void bigcache_json_text_time(bigcache_json_text_t *text, int64_t ms);
 
 /*
- * adds an unsigned number; bytes, escaped as in a query string, which may then
- * have any; bytes as a string in base64, RFC 4648
+ * Add a C string, and behind it a value: a string, or null if it is NULL or has
+ * no data; milliseconds as seconds, or null for INT64_MAX; a number; and, as a
+ * string, any bytes, escaped as in a query string.
  */
-
-void bigcache_json_text_number(bigcache_json_text_t *text, uint64_t n);
-void bigcache_json_text_escape(bigcache_json_text_t *text,
+void bigcache_json_text_quote(bigcache_json_text_t *text, const char *before,
+    const bigcache_str_t *s);
+void bigcache_json_text_time(bigcache_json_text_t *text, const char *before,
+    int64_t ms);
+void bigcache_json_text_number(bigcache_json_text_t *text, const char *before,
+    uint64_t n);
+void bigcache_json_text_escape(bigcache_json_text_t *text, const char *before,
     const bigcache_str_t *bytes);
+
+/* adds bytes as a string in base64, RFC 4648 */
+
 void bigcache_json_text_base64(bigcache_json_text_t *text,
     const bigcache_str_t *bytes);
 

@@ -207,8 +207,8 @@ bigcache_op_batch_behind(bigcache_op_batch_t *batch)
     batch->op->hits++;
 
     bigcache_op_batch_tally(batch, 200);
-    bigcache_json_text_puts(&batch->text, "{\"status\":200,\"bytes\":");
-    bigcache_json_text_number(&batch->text, len);
+    bigcache_json_text_number(&batch->text, "{\"status\":200,\"bytes\":",
+                              len);
     bigcache_op_batch_type(batch);
     bigcache_op_batch_expire(batch);
     bigcache_json_text_puts(&batch->text, "}");
@@ -252,32 +252,16 @@ bigcache_op_batch_type(bigcache_op_batch_t *batch)
 
     type = &batch->one.page.type;
 
-    bigcache_json_text_puts(&batch->text, ",\"type\":");
-
-    if (type->len) {
-        bigcache_json_text_quote(&batch->text, type);
-
-    } else {
-        bigcache_json_text_puts(&batch->text, "null");
-    }
+    bigcache_json_text_quote(&batch->text, ",\"type\":",
+                             type->len ? type : NULL);
 }
 
 
 static void
 bigcache_op_batch_expire(bigcache_op_batch_t *batch)
 {
-    int64_t  expire;
-
-    expire = bigcache_op_expire(&batch->one.page);
-
-    bigcache_json_text_puts(&batch->text, ",\"expire\":");
-
-    if (expire == BIGCACHE_NEVER) {
-        bigcache_json_text_puts(&batch->text, "null");
-
-    } else {
-        bigcache_json_text_time(&batch->text, expire);
-    }
+    bigcache_json_text_time(&batch->text, ",\"expire\":",
+                            bigcache_op_expire(&batch->one.page));
 }
 
 
@@ -290,10 +274,8 @@ bigcache_op_batch_result_failure(bigcache_op_batch_t *batch, unsigned status,
     text = bigcache_str_text(detail);
 
     bigcache_op_batch_tally(batch, status);
-    bigcache_json_text_puts(&batch->text, "{\"status\":");
-    bigcache_json_text_number(&batch->text, status);
-    bigcache_json_text_puts(&batch->text, ",\"detail\":");
-    bigcache_json_text_quote(&batch->text, &text);
+    bigcache_json_text_number(&batch->text, "{\"status\":", status);
+    bigcache_json_text_quote(&batch->text, ",\"detail\":", &text);
     bigcache_json_text_puts(&batch->text, "}");
 }
 

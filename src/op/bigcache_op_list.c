@@ -163,40 +163,23 @@ static void
 bigcache_op_list_row(bigcache_op_t *op, bigcache_json_text_t *text,
     const bigcache_list_row_t *row)
 {
-    bigcache_json_text_puts(text, "{\"key\":");
-    bigcache_json_text_quote(text, &row->key);
-    bigcache_json_text_puts(text, (row->kind == BIGCACHE_KIND_JSON)
-                                  ? ",\"kind\":\"json\",\"size\":"
-                                  : ",\"kind\":\"raw\",\"size\":");
-    bigcache_json_text_number(text, row->size);
-    bigcache_json_text_puts(text, ",\"type\":");
-
-    if (row->type.len) {
-        bigcache_json_text_quote(text, &row->type);
-
-    } else {
-        bigcache_json_text_puts(text, "null");
-    }
+    bigcache_json_text_quote(text, "{\"key\":", &row->key);
+    bigcache_json_text_number(text, (row->kind == BIGCACHE_KIND_JSON)
+                                    ? ",\"kind\":\"json\",\"size\":"
+                                    : ",\"kind\":\"raw\",\"size\":",
+                              row->size);
+    bigcache_json_text_quote(text, ",\"type\":",
+                             row->type.len ? &row->type : NULL);
 
     /* a version is a time in microseconds */
 
-    bigcache_json_text_puts(text, ",\"stored\":");
-    bigcache_json_text_time(text, (int64_t) (row->version / 1000));
-    bigcache_json_text_puts(text, ",\"expire\":");
-
-    if (row->expire == BIGCACHE_NEVER) {
-        bigcache_json_text_puts(text, "null");
-
-    } else {
-        bigcache_json_text_time(text, row->expire);
-    }
-
+    bigcache_json_text_time(text, ",\"stored\":",
+                            (int64_t) (row->version / 1000));
+    bigcache_json_text_time(text, ",\"expire\":", row->expire);
     bigcache_op_tags_text(text, &row->tags);
 
     if (op->cursors) {
-        bigcache_json_text_puts(text, ",\"cursor\":\"");
-        bigcache_json_text_escape(text, &row->key);
-        bigcache_json_text_puts(text, "\"");
+        bigcache_json_text_escape(text, ",\"cursor\":", &row->key);
     }
 
     bigcache_json_text_puts(text, "}");
@@ -218,7 +201,6 @@ bigcache_op_list_next(bigcache_json_text_t *text,
 
     next = bigcache_str(list->next, list->next_len);
 
-    bigcache_json_text_puts(text, "],\"next\":\"");
-    bigcache_json_text_escape(text, &next);
-    bigcache_json_text_puts(text, "\"}");
+    bigcache_json_text_escape(text, "],\"next\":", &next);
+    bigcache_json_text_puts(text, "}");
 }

@@ -106,8 +106,6 @@ static void bigcache_op_page_headers(bigcache_json_text_t *text,
 static void bigcache_op_page_vary(bigcache_op_page_t *ctx);
 static int bigcache_op_page_head(bigcache_head_t *head,
     const bigcache_list_row_t *row);
-static void bigcache_op_page_text(bigcache_json_text_t *text,
-    const char *before, const bigcache_str_t *s);
 
 
 void
@@ -144,7 +142,7 @@ bigcache_op_page(bigcache_op_t *op)
 
     url = bigcache_str(op->site.data + 1, op->site.len - 1);
 
-    bigcache_op_page_text(&ctx->text, "{\"url\":", &url);
+    bigcache_json_text_quote(&ctx->text, "{\"url\":", &url);
 
     rc = bigcache_op_page_variants(ctx);
 
@@ -274,9 +272,8 @@ bigcache_op_page_next(bigcache_op_page_t *ctx, size_t skip)
 
     next = bigcache_str(ctx->list.next + skip, ctx->list.next_len - skip);
 
-    bigcache_json_text_puts(&ctx->text, "],\"next\":\"");
-    bigcache_json_text_escape(&ctx->text, &next);
-    bigcache_json_text_puts(&ctx->text, "\"}");
+    bigcache_json_text_escape(&ctx->text, "],\"next\":", &next);
+    bigcache_json_text_puts(&ctx->text, "}");
 }
 
 
@@ -301,14 +298,13 @@ bigcache_op_page_row(bigcache_op_page_t *ctx, const bigcache_list_row_t *row)
 
     text = &ctx->text;
 
-    bigcache_op_page_text(text, ctx->n ? ",{\"url\":" : "{\"url\":",
-                          &parts.url);
+    bigcache_json_text_quote(text, ctx->n ? ",{\"url\":" : "{\"url\":",
+                             &parts.url);
     bigcache_json_text_puts(text, ",");
     bigcache_op_page_which(text, &parts);
 
     if (known) {
-        bigcache_json_text_puts(text, ",\"status\":");
-        bigcache_json_text_number(text, head.status);
+        bigcache_json_text_number(text, ",\"status\":", head.status);
 
     } else {
         bigcache_json_text_puts(text, ",\"status\":null");
@@ -318,9 +314,8 @@ bigcache_op_page_row(bigcache_op_page_t *ctx, const bigcache_list_row_t *row)
         type.data = NULL;
     }
 
-    bigcache_op_page_text(text, ",\"type\":", &type);
-    bigcache_json_text_puts(text, ",\"size\":");
-    bigcache_json_text_number(text, row->size);
+    bigcache_json_text_quote(text, ",\"type\":", &type);
+    bigcache_json_text_number(text, ",\"size\":", row->size);
     bigcache_op_page_times(text, row, known ? &head : NULL);
     bigcache_op_tags_text(text, &row->tags);
 
@@ -330,9 +325,7 @@ bigcache_op_page_row(bigcache_op_page_t *ctx, const bigcache_list_row_t *row)
 
         cursor = bigcache_str(row->key.data + 1, row->key.len - 1);
 
-        bigcache_json_text_puts(text, ",\"cursor\":\"");
-        bigcache_json_text_escape(text, &cursor);
-        bigcache_json_text_puts(text, "\"");
+        bigcache_json_text_escape(text, ",\"cursor\":", &cursor);
     }
 
     bigcache_json_text_puts(text, "}");
@@ -494,8 +487,7 @@ bigcache_op_page_facts(bigcache_op_page_t *ctx,
     bigcache_op_page_which(text, &parts);
 
     if (known) {
-        bigcache_json_text_puts(text, ",\"status\":");
-        bigcache_json_text_number(text, head.status);
+        bigcache_json_text_number(text, ",\"status\":", head.status);
 
     } else {
         bigcache_json_text_puts(text, ",\"status\":null");
@@ -503,10 +495,8 @@ bigcache_op_page_facts(bigcache_op_page_t *ctx,
 
     bigcache_op_page_state(ctx, row, known ? &head : NULL, page);
 
-    bigcache_json_text_puts(text, ",\"length\":");
-    bigcache_json_text_number(text, page->length);
-    bigcache_json_text_puts(text, ",\"size\":");
-    bigcache_json_text_number(text, row->size);
+    bigcache_json_text_number(text, ",\"length\":", page->length);
+    bigcache_json_text_number(text, ",\"size\":", row->size);
 
     if (page->packed) {
         encoding = gzip;
@@ -517,7 +507,7 @@ bigcache_op_page_facts(bigcache_op_page_t *ctx,
         encoding.data = NULL;
     }
 
-    bigcache_op_page_text(text, ",\"encoding\":", &encoding);
+    bigcache_json_text_quote(text, ",\"encoding\":", &encoding);
     bigcache_op_tags_text(text, &row->tags);
     bigcache_json_text_puts(text, ",\"headers\":[");
 
@@ -540,6 +530,7 @@ bigcache_op_page_state(bigcache_op_page_t *ctx,
     const bigcache_list_row_t *row, const bigcache_head_t *head,
     const bigcache_page_t *page)
 {
+    int                    fresh;
     int64_t                age;
     unsigned               stale;
     bigcache_json_text_t  *text;
@@ -548,18 +539,17 @@ bigcache_op_page_state(bigcache_op_page_t *ctx,
 
     if (head) {
         age = (head->born < ctx->now) ? (ctx->now - head->born) / 1000 : 0;
+        fresh = (head->fresh_until > ctx->now && page->stale == 0);
         stale = !(head->flags & BIGCACHE_HEAD_REVALIDATE);
 
-        bigcache_json_text_puts(text, (head->fresh_until > ctx->now
-                                       && page->stale == 0)
-                                      ? ",\"state\":\"fresh\",\"age\":"
-                                      : ",\"state\":\"stale\",\"age\":");
-        bigcache_json_text_number(text, (uint64_t) age);
-        bigcache_json_text_puts(text, ",\"stale_while_revalidate\":");
-        bigcache_json_text_number(text, stale ? head->stale_while_revalidate
-                                              : 0);
-        bigcache_json_text_puts(text, ",\"stale_if_error\":");
-        bigcache_json_text_number(text, stale ? head->stale_if_error : 0);
+        bigcache_json_text_number(text,
+                                  fresh ? ",\"state\":\"fresh\",\"age\":"
+                                        : ",\"state\":\"stale\",\"age\":",
+                                  (uint64_t) age);
+        bigcache_json_text_number(text, ",\"stale_while_revalidate\":",
+                                  stale ? head->stale_while_revalidate : 0);
+        bigcache_json_text_number(text, ",\"stale_if_error\":",
+                                  stale ? head->stale_if_error : 0);
 
     } else {
         bigcache_json_text_puts(text, ",\"state\":null,\"age\":null,"
@@ -577,12 +567,13 @@ static void
 bigcache_op_page_names(bigcache_op_page_t *ctx, const bigcache_str_t *base)
 {
     bigcache_rc_t        rc;
+    bigcache_str_t       known;
     bigcache_head_t      head;
     bigcache_list_row_t  row;
 
-    if (ctx->base_len == base->len
-        && memcmp(ctx->base, base->data, base->len) == 0)
-    {
+    known = bigcache_str(ctx->base, ctx->base_len);
+
+    if (bigcache_str_equal(&known, base)) {
         return;
     }
 
@@ -655,17 +646,15 @@ bigcache_op_page_which(bigcache_json_text_t *text, const bigcache_url_t *parts)
     unsigned         n;
     bigcache_str_t   name, value;
 
-    bigcache_json_text_puts(text, "\"variant\":\"");
-    bigcache_json_text_escape(text, &parts->variant);
-    bigcache_op_page_text(text, "\",\"uri\":", &parts->uri);
+    bigcache_json_text_escape(text, "\"variant\":", &parts->variant);
+    bigcache_json_text_quote(text, ",\"uri\":", &parts->uri);
 
     n = 0;
 
     for (at = 0; bigcache_url_field(parts, &at, &name, &value); n++) {
 
-        bigcache_json_text_puts(text, n ? "," : ",\"vary\":{");
-        bigcache_json_text_quote(text, &name);
-        bigcache_op_page_text(text, ":", &value);
+        bigcache_json_text_quote(text, n ? "," : ",\"vary\":{", &name);
+        bigcache_json_text_quote(text, ":", &value);
     }
 
     bigcache_json_text_puts(text, n ? "}" : ",\"vary\":null");
@@ -678,25 +667,11 @@ bigcache_op_page_times(bigcache_json_text_t *text,
 {
     /* a version is a time in microseconds */
 
-    bigcache_json_text_puts(text, ",\"stored\":");
-    bigcache_json_text_time(text, (int64_t) (row->version / 1000));
-    bigcache_json_text_puts(text, ",\"fresh_until\":");
-
-    if (head) {
-        bigcache_json_text_time(text, head->fresh_until);
-
-    } else {
-        bigcache_json_text_puts(text, "null");
-    }
-
-    bigcache_json_text_puts(text, ",\"expire\":");
-
-    if (row->expire == BIGCACHE_NEVER) {
-        bigcache_json_text_puts(text, "null");
-
-    } else {
-        bigcache_json_text_time(text, row->expire);
-    }
+    bigcache_json_text_time(text, ",\"stored\":",
+                            (int64_t) (row->version / 1000));
+    bigcache_json_text_time(text, ",\"fresh_until\":",
+                            head ? head->fresh_until : BIGCACHE_NEVER);
+    bigcache_json_text_time(text, ",\"expire\":", row->expire);
 }
 
 
@@ -712,9 +687,8 @@ bigcache_op_page_headers(bigcache_json_text_t *text,
 
     for (at = 0; bigcache_head_next(head, &at, &name, &value); n++) {
 
-        bigcache_json_text_puts(text, n ? ",[" : "[");
-        bigcache_json_text_quote(text, &name);
-        bigcache_op_page_text(text, ",", &value);
+        bigcache_json_text_quote(text, n ? ",[" : "[", &name);
+        bigcache_json_text_quote(text, ",", &value);
         bigcache_json_text_puts(text, "]");
     }
 }
@@ -742,7 +716,7 @@ bigcache_op_page_vary(bigcache_op_page_t *ctx)
     bigcache_json_text_puts(&ctx->text, ",\"vary\":[");
 
     for (at = 0; bigcache_head_next(&head, &at, &name, &value); n++) {
-        bigcache_op_page_text(&ctx->text, n ? "," : "", &name);
+        bigcache_json_text_quote(&ctx->text, n ? "," : "", &name);
     }
 
     bigcache_json_text_puts(&ctx->text, "]");
@@ -756,21 +730,4 @@ bigcache_op_page_head(bigcache_head_t *head, const bigcache_list_row_t *row)
 {
     return row->kind == BIGCACHE_KIND_PAGE
            && bigcache_head_decode(head, row->type.data, row->type.len) == 0;
-}
-
-
-/* adds a string, or null if it has no data */
-
-static void
-bigcache_op_page_text(bigcache_json_text_t *text, const char *before,
-    const bigcache_str_t *s)
-{
-    bigcache_json_text_puts(text, before);
-
-    if (s->data) {
-        bigcache_json_text_quote(text, s);
-
-    } else {
-        bigcache_json_text_puts(text, "null");
-    }
 }

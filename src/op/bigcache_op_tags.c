@@ -114,9 +114,7 @@ bigcache_op_tags_text(bigcache_json_text_t *text, const bigcache_str_t *tags)
     before = ",\"tags\":[";
 
     while (bigcache_tags_next(tags, &at, &tag)) {
-        bigcache_json_text_puts(text, before);
-        bigcache_json_text_quote(text, &tag);
-
+        bigcache_json_text_quote(text, before, &tag);
         before = ",";
     }
 

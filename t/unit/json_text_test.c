@@ -246,24 +246,36 @@ test_text(void)
     quoted = str("a\"\n\xff");
 
     bigcache_json_text_puts(&text, "x");
-    bigcache_json_text_quote(&text, &quoted);
-    bigcache_json_text_number(&text, UINT64_MAX);
-    bigcache_json_text_time(&text, 1500);
+    bigcache_json_text_quote(&text, "=", &quoted);
+    bigcache_json_text_number(&text, ",", UINT64_MAX);
+    bigcache_json_text_time(&text, ",", 1500);
+    bigcache_json_text_escape(&text, ",", &quoted);
     bigcache_json_text_add(&text, (const u_char *) "", 0);
 
     is_mem(text.data, text.len,
-           "x\"a\\\"\\n\xef\xbf\xbd\"184467440737095516151.5", 34, "parts");
+           "x=\"a\\\"\\n\xef\xbf\xbd\",18446744073709551615,1.5,"
+           "\"a%22%0A%FF\"", 50, "parts");
+
+    text.len = 0;
+
+    quoted = bigcache_str(NULL, 0);
+
+    bigcache_json_text_quote(&text, "", NULL);
+    bigcache_json_text_quote(&text, ",", &quoted);
+    bigcache_json_text_time(&text, ",", INT64_MAX);
+
+    is_mem(text.data, text.len, "null,null,null", 14, "values that are not");
 
     for (i = 0; i < 100000; i++) {
         bigcache_json_text_puts(&text, "0123456789");
     }
 
-    is_int(text.len, 1000034, "it grows");
-    ok(memcmp(text.data + 1000024, "0123456789", 10) == 0, "to its end");
+    is_int(text.len, 1000014, "it grows");
+    ok(memcmp(text.data + 1000004, "0123456789", 10) == 0, "to its end");
 
     text.failed = 1;
     bigcache_json_text_puts(&text, "more");
-    is_int(text.len, 1000034, "without memory it stays");
+    is_int(text.len, 1000014, "without memory it stays");
 
     free(text.data);
 }
