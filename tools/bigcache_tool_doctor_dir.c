@@ -84,7 +84,7 @@ static int bigcache_tool_doctor_dir_open(int at, const char *newest);
 int
 bigcache_tool_doctor_dir(bigcache_tool_doctor_dir_t *dir, const char *path)
 {
-    int                          fd, err;
+    int                          fd;
     struct stat                  st;
     bigcache_tool_doctor_walk_t  walk;
 
@@ -103,10 +103,7 @@ bigcache_tool_doctor_dir(bigcache_tool_doctor_dir_t *dir, const char *path)
     }
 
     if (fstat(fd, &st) == -1) {
-        err = errno;
-        (void) close(fd);
-        errno = err;
-
+        bigcache_plain_close(fd);
         return -1;
     }
 

@@ -14,6 +14,9 @@
 #define _BIGCACHE_RC_H_INCLUDED_
 
 
+#include <errno.h>
+
+
 #define BIGCACHE_ERROR_LEN  256
 
 
@@ -58,6 +61,15 @@ typedef enum {
     /* of the operations: */
     BIGCACHE_TOO_LARGE = 20     /* the answer has no room for it */
 } bigcache_rc_t;
+
+
+/* returns the code of a system call that has failed with that errno */
+
+static inline bigcache_rc_t
+bigcache_rc_errno(int err)
+{
+    return (err == ENOSPC || err == EDQUOT) ? BIGCACHE_FULL : BIGCACHE_ERROR;
+}
 
 
 #endif /* _BIGCACHE_RC_H_INCLUDED_ */

@@ -734,9 +734,8 @@ bigcache_body_unwritten(bigcache_bodies_t *bodies, bigcache_draft_t *draft)
     bigcache_body_done(bodies, draft);
 
     return bigcache_log_failed(&bodies->conf->log, bodies->conf->path,
-                               (err == ENOSPC || err == EDQUOT)
-                               ? BIGCACHE_FULL : BIGCACHE_ERROR,
-                               "write a page", strerror(err));
+                               bigcache_rc_errno(err), "write a page",
+                               strerror(err));
 }
 
 

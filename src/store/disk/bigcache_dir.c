@@ -8,7 +8,7 @@
 
 
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE     /* fallocate(), the strerror_r() of a string */
+#define _GNU_SOURCE     /* fallocate() */
 #endif
 
 #include <errno.h>
@@ -69,8 +69,6 @@ static bigcache_rc_t bigcache_dir_inside(const char *path, char *error);
 static int bigcache_dir_known(const char *name);
 static bigcache_rc_t bigcache_dir_rename(const char *from, int dir,
     const char *to, char *error);
-static bigcache_rc_t bigcache_dir_failed(const char *what, const char *name,
-    char *error);
 static int bigcache_dir_remove_at(int parent, const char *name,
     _Atomic int *stop);
 static bigcache_rc_t bigcache_dir_remove_entry(void *data, int dir,
@@ -108,7 +106,7 @@ bigcache_dir_lock(const char *path, int *fd, char *error)
         rc = BIGCACHE_UNAVAILABLE;
 
     } else {
-        rc = bigcache_dir_failed("lock", BIGCACHE_LAYOUT_LOCK, error);
+        rc = bigcache_plain_cannot("lock", NULL, BIGCACHE_LAYOUT_LOCK, error);
     }
 
     (void) close(*fd);
@@ -129,7 +127,7 @@ bigcache_dir_discard(const char *path, const char *name, uint64_t stamp,
     (void) snprintf(to, PATH_MAX, "%s/" BIGCACHE_LAYOUT_TRASH, path);
 
     if (mkdir(to, 0700) == -1 && errno != EEXIST) {
-        return bigcache_dir_failed("make", to, error);
+        return bigcache_plain_cannot("make", NULL, to, error);
     }
 
     dir = bigcache_plain_dir(to, 0, error);
@@ -179,8 +177,7 @@ bigcache_dir_ballast(const char *path, uint64_t size, char *error)
                            error);
 
     if (fd == -1) {
-        return (errno == ENOSPC || errno == EDQUOT) ? BIGCACHE_FULL
-                                                    : BIGCACHE_ERROR;
+        return bigcache_rc_errno(errno);
     }
 
     /* nothing is written to it: only its blocks matter */
@@ -383,7 +380,7 @@ bigcache_dir_empty_trash(const char *path, _Atomic int *stop)
 static int
 bigcache_dir_open(const char *path, const char *name, int flags, char *error)
 {
-    int  dir, fd, err;
+    int  dir, fd;
 
     dir = bigcache_plain_dir(path, 1, error);
     if (dir == -1) {
@@ -392,9 +389,7 @@ bigcache_dir_open(const char *path, const char *name, int flags, char *error)
 
     fd = bigcache_plain_open(dir, name, flags, 1, error);
 
-    err = errno;
-    (void) close(dir);
-    errno = err;
+    bigcache_plain_close(dir);
 
     return fd;
 }
@@ -414,7 +409,7 @@ bigcache_dir_check(const char *path, char *error)
                              &check);
 
     if (rc == BIGCACHE_UNAVAILABLE) {
-        return bigcache_dir_failed("read", path, error);
+        return bigcache_plain_cannot("read", NULL, path, error);
     }
 
     if (rc == BIGCACHE_MISS || check.other[0] == '\0') {
@@ -489,12 +484,12 @@ bigcache_dir_inside(const char *path, char *error)
     (void) snprintf(name, PATH_MAX, "%s/../" BIGCACHE_LAYOUT_INDEX, path);
 
     if (stat(path, &here) == -1) {
-        return bigcache_dir_failed("open", path, error);
+        return bigcache_plain_cannot("open", NULL, path, error);
     }
 
     if (stat(name, &index) == -1) {
         return (errno == ENOENT || errno == ENOTDIR)
-               ? BIGCACHE_OK : bigcache_dir_failed("open", name, error);
+               ? BIGCACHE_OK : bigcache_plain_cannot("open", NULL, name, error);
     }
 
     if (here.st_ino != index.st_ino || here.st_dev != index.st_dev) {
@@ -505,7 +500,7 @@ bigcache_dir_inside(const char *path, char *error)
 
     if (stat(name, &pages) == -1) {
         return (errno == ENOENT || errno == ENOTDIR)
-               ? BIGCACHE_OK : bigcache_dir_failed("open", name, error);
+               ? BIGCACHE_OK : bigcache_plain_cannot("open", NULL, name, error);
     }
 
     (void) snprintf(error, BIGCACHE_ERROR_LEN,
@@ -557,20 +552,7 @@ bigcache_dir_rename(const char *from, int dir, const char *to, char *error)
         return BIGCACHE_OK;
     }
 
-    return bigcache_dir_failed("rename", from, error);
-}
-
-
-static bigcache_rc_t
-bigcache_dir_failed(const char *what, const char *name, char *error)
-{
-    char  text[128];
-
-    (void) snprintf(error, BIGCACHE_ERROR_LEN, "cannot %s \"%.150s\": %s",
-                    what, name, strerror_r(errno, text, sizeof(text)));
-
-    return (errno == ENOSPC || errno == EDQUOT) ? BIGCACHE_FULL
-                                                : BIGCACHE_ERROR;
+    return bigcache_plain_cannot("rename", NULL, from, error);
 }
 
 

@@ -374,7 +374,7 @@ bigcache_files_name(char *name, const char *path, uint64_t id)
 static bigcache_file_t *
 bigcache_files_open(bigcache_files_t *files, uint64_t id, bigcache_rc_t *rc)
 {
-    int               fd, dir, err;
+    int               fd, dir;
     char              name[PATH_MAX];
     u_char            header[BIGCACHE_SEGMENT_HEADER];
     ssize_t           n;
@@ -392,9 +392,7 @@ bigcache_files_open(bigcache_files_t *files, uint64_t id, bigcache_rc_t *rc)
 
     fd = bigcache_plain_open(dir, name, O_RDWR, 0, NULL);
 
-    err = errno;
-    (void) close(dir);
-    errno = err;
+    bigcache_plain_close(dir);
 
     if (fd == -1) {
         *rc = bigcache_files_unopened(files);
@@ -404,9 +402,7 @@ bigcache_files_open(bigcache_files_t *files, uint64_t id, bigcache_rc_t *rc)
     n = pread(fd, header, sizeof(header), 0);
 
     if (n == -1) {
-        err = errno;
-        (void) close(fd);
-        errno = err;
+        bigcache_plain_close(fd);
         *rc = BIGCACHE_ERROR;
 
         return NULL;

@@ -7,13 +7,8 @@
 /* Syncs files, directories and the logs of LevelDB. */
 
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE     /* the strerror_r() that returns a string */
-#endif
-
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -39,8 +34,6 @@ static bigcache_rc_t bigcache_fsync_end(int fd, int failed, const char *path,
 static bigcache_rc_t bigcache_fsync_entry(void *data, int dir,
     const char *name);
 static bigcache_rc_t bigcache_fsync_unopened(const char *path, char *error);
-static bigcache_rc_t bigcache_fsync_failed(int err, const char *what,
-    const char *path, char *error);
 
 
 bigcache_rc_t
@@ -68,7 +61,7 @@ bigcache_fsync_dir(const char *path, char *error)
     fd = open(path, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
 
     if (fd == -1) {
-        return bigcache_fsync_failed(errno, "open", path, error);
+        return bigcache_plain_cannot("open", NULL, path, error);
     }
 
     return bigcache_fsync_end(fd, bigcache_fsync_names(fd), path, &lost,
@@ -122,7 +115,7 @@ bigcache_fsync_all(const char *path, const char *suffix, int *lost,
     rc = bigcache_plain_each(fd, ".", 0, bigcache_fsync_entry, &all);
 
     if (rc == BIGCACHE_UNAVAILABLE) {
-        rc = bigcache_fsync_failed(errno, "read", path, error);
+        rc = bigcache_plain_cannot("read", NULL, path, error);
     }
 
     if (rc != BIGCACHE_OK) {
@@ -166,7 +159,7 @@ bigcache_fsync_entry(void *data, int dir, const char *name)
 
         return (errno == ENOENT || errno == ELOOP)
                ? BIGCACHE_OK
-               : bigcache_fsync_failed(errno, "open", name, all->error);
+               : bigcache_plain_cannot("open", NULL, name, all->error);
     }
 
     return bigcache_fsync_end(fd, fdatasync(fd), name, all->lost, all->error);
@@ -186,14 +179,10 @@ static bigcache_rc_t
 bigcache_fsync_end(int fd, int failed, const char *path, int *lost,
     char *error)
 {
-    int  err;
-
-    err = errno;
     *lost = (failed != 0);
+    bigcache_plain_close(fd);
 
-    (void) close(fd);
-
-    return failed ? bigcache_fsync_failed(err, "sync", path, error)
+    return failed ? bigcache_plain_cannot("sync", NULL, path, error)
                   : BIGCACHE_OK;
 }
 
@@ -206,24 +195,11 @@ bigcache_fsync_end(int fd, int failed, const char *path, int *lost,
 static bigcache_rc_t
 bigcache_fsync_unopened(const char *path, char *error)
 {
-    int            err;
     bigcache_rc_t  rc;
 
-    err = errno;
-    rc = bigcache_fsync_failed(err, "open", path, error);
+    rc = bigcache_plain_cannot("open", NULL, path, error);
 
-    return (err == ENOENT) ? BIGCACHE_MISS : rc;
+    return (errno == ENOENT) ? BIGCACHE_MISS : rc;
 }
 
 
-static bigcache_rc_t
-bigcache_fsync_failed(int err, const char *what, const char *path,
-    char *error)
-{
-    char  text[128];
-
-    (void) snprintf(error, BIGCACHE_ERROR_LEN, "cannot %s \"%.150s\": %s",
-                    what, path, strerror_r(err, text, sizeof(text)));
-
-    return (err == ENOSPC || err == EDQUOT) ? BIGCACHE_FULL : BIGCACHE_ERROR;
-}

@@ -70,8 +70,7 @@ bigcache_generation_next(int fd, char *error)
                     "cannot write to \"" BIGCACHE_LAYOUT_LOCK "\": %s",
                     n == -1 ? strerror(errno) : "no more than a part");
 
-    return (n != -1 || errno == ENOSPC || errno == EDQUOT) ? BIGCACHE_FULL
-                                                           : BIGCACHE_ERROR;
+    return (n != -1) ? BIGCACHE_FULL : bigcache_rc_errno(errno);
 }
 
 

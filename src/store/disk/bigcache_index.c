@@ -576,8 +576,7 @@ bigcache_index_files(const char *path, int *fresh, char *error)
     rc = bigcache_plain_each(AT_FDCWD, path, 0, bigcache_index_found, &found);
 
     if (rc != BIGCACHE_OK && errno != ENOENT) {
-        (void) snprintf(error, BIGCACHE_ERROR_LEN,
-                        "cannot read \"%.150s\": %s", path, strerror(errno));
+        (void) bigcache_plain_cannot("read", NULL, path, error);
         return BIGCACHE_ERROR;
     }
 

@@ -85,7 +85,7 @@ int
 bigcache_plain_open(int dir, const char *name, int flags, int single,
     char *error)
 {
-    int          fd, err;
+    int          fd;
     struct stat  st;
 
     /* before the open, since opening a device may already do something */
@@ -113,9 +113,7 @@ bigcache_plain_open(int dir, const char *name, int flags, int single,
         return fd;
     }
 
-    err = errno;
-    (void) close(fd);
-    errno = err;
+    bigcache_plain_close(fd);
 
     return -1;
 }
@@ -163,10 +161,7 @@ bigcache_plain_each(int at, const char *path, int flags,
     dir = fdopendir(fd);
 
     if (dir == NULL) {
-        err = errno;
-        (void) close(fd);
-        errno = err;
-
+        bigcache_plain_close(fd);
         return BIGCACHE_UNAVAILABLE;
     }
 
@@ -319,17 +314,46 @@ bigcache_plain_refused(int err, const char *name, const char *why,
 static int
 bigcache_plain_failed(const char *name, char *error)
 {
-    int   err;
-    char  text[128];
+    if (error) {
+        (void) bigcache_plain_cannot("open", NULL, name, error);
+    }
+
+    return -1;
+}
+
+
+void
+bigcache_plain_close(int fd)
+{
+    int  err;
 
     err = errno;
+    (void) close(fd);
+    errno = err;
+}
 
-    if (error) {
-        (void) snprintf(error, BIGCACHE_ERROR_LEN, "cannot open \"%.150s\": "
-                        "%s", name, strerror_r(err, text, sizeof(text)));
+
+bigcache_rc_t
+bigcache_plain_cannot(const char *what, const char *path, const char *name,
+    char *error)
+{
+    int          err;
+    char         text[128];
+    const char  *why;
+
+    err = errno;
+    why = strerror_r(err, text, sizeof(text));
+
+    if (path) {
+        (void) snprintf(error, BIGCACHE_ERROR_LEN,
+                        "cannot %s \"%.120s/%.40s\": %s", what, path, name,
+                        why);
+    } else {
+        (void) snprintf(error, BIGCACHE_ERROR_LEN,
+                        "cannot %s \"%.150s\": %s", what, name, why);
     }
 
     errno = err;
 
-    return -1;
+    return bigcache_rc_errno(err);
 }

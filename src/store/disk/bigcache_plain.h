@@ -70,5 +70,17 @@ bigcache_rc_t bigcache_plain_files(const char *path, char *error);
 bigcache_rc_t bigcache_plain_each(int at, const char *path, int flags,
     bigcache_plain_pt handler, void *data);
 
+/* closes a descriptor, and leaves errno as it was */
+
+void bigcache_plain_close(int fd);
+
+/*
+ * Writes to error that WHAT could not be done with a file, and why errno says
+ * so; path is the directory of name, or NULL if name is all of it.  Returns
+ * BIGCACHE_FULL or BIGCACHE_ERROR; errno stays as it was.
+ */
+bigcache_rc_t bigcache_plain_cannot(const char *what, const char *path,
+    const char *name, char *error);
+
 
 #endif /* _BIGCACHE_PLAIN_H_INCLUDED_ */

@@ -7,10 +7,6 @@
 /* Opens a database with its files kept under second names until it succeeds. */
 
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE     /* the strerror_r() that returns a string */
-#endif
-
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -453,12 +449,5 @@ static bigcache_rc_t
 bigcache_recover_failed(const bigcache_recover_t *recover, const char *what,
     char *error)
 {
-    char  text[128];
-
-    (void) snprintf(error, BIGCACHE_ERROR_LEN, "cannot %s \"%.120s/%.40s\": "
-                    "%s", what, recover->path, recover->name,
-                    strerror_r(errno, text, sizeof(text)));
-
-    return (errno == ENOSPC || errno == EDQUOT) ? BIGCACHE_FULL
-                                                : BIGCACHE_ERROR;
+    return bigcache_plain_cannot(what, recover->path, recover->name, error);
 }

@@ -19,6 +19,7 @@
 #include "bigcache_data.h"
 #include "bigcache_hash.h"
 #include "bigcache_index.h"
+#include "bigcache_plain.h"
 #include "bigcache_recover_log.h"
 
 
@@ -162,9 +163,7 @@ bigcache_recover_log_text(const char *dir)
         }
     }
 
-    err = errno;
-    (void) close(fd);
-    errno = err;
+    bigcache_plain_close(fd);
 
     return text;
 }

@@ -7,10 +7,6 @@
 /* Finds the segments that are in a directory. */
 
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE     /* the strerror_r() of a string */
-#endif
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -102,7 +98,7 @@ bigcache_segments_scan(bigcache_segments_t *segments, char *error)
     rc = bigcache_plain_each(fd, ".", 0, bigcache_segments_found, &scan);
 
     if (rc == BIGCACHE_UNAVAILABLE) {
-        rc = bigcache_segments_unknown(segments, "", -1, error);
+        rc = bigcache_segments_unknown(segments, NULL, -1, error);
     }
 
     (void) close(fd);
@@ -228,12 +224,8 @@ static bigcache_rc_t
 bigcache_segments_unknown(bigcache_segments_t *segments, const char *name,
     int fd, char *error)
 {
-    char  text[128];
-
-    (void) snprintf(error, BIGCACHE_ERROR_LEN,
-                    "cannot read \"%.120s%s%.40s\": %s", segments->path,
-                    *name ? "/" : "", name,
-                    strerror_r(errno, text, sizeof(text)));
+    (void) bigcache_plain_cannot("read", name ? segments->path : NULL,
+                                 name ? name : segments->path, error);
 
     if (fd != -1) {
         (void) close(fd);

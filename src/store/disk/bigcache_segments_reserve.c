@@ -50,8 +50,7 @@ bigcache_segments_reserve(bigcache_segments_t *segments, uint64_t size,
         (void) pthread_mutex_unlock(&segments->writer);
         errno = err;
 
-        return (err == ENOSPC || err == EDQUOT) ? BIGCACHE_FULL
-                                                : BIGCACHE_ERROR;
+        return bigcache_rc_errno(err);
     }
 
     (void) pthread_mutex_lock(&segments->mutex);

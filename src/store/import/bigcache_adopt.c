@@ -7,15 +7,10 @@
 /* Makes import/ of links to the original's files, and removes it again. */
 
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE     /* the strerror_r() that returns a string */
-#endif
-
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 #include <sys/stat.h>
 
@@ -50,8 +45,6 @@ static bigcache_rc_t bigcache_adopt_link(void *data, int dir,
     const char *name);
 static bigcache_rc_t bigcache_adopt_discard(void *data, int dir,
     const char *name);
-static bigcache_rc_t bigcache_adopt_failed(const char *what,
-    const char *path, const char *name, char *error);
 
 
 bigcache_rc_t
@@ -81,7 +74,7 @@ bigcache_adopt(const char *path, char *error)
     (void) snprintf(to, PATH_MAX, "%s/" BIGCACHE_LAYOUT_IMPORT, path);
 
     if (mkdir(from, 0700) == -1) {
-        return bigcache_adopt_failed("make", path, BIGCACHE_ADOPT_NEW, error);
+        return bigcache_plain_cannot("make", path, BIGCACHE_ADOPT_NEW, error);
     }
 
     rc = bigcache_adopt_files(path, bigcache_adopt_link, 0, error);
@@ -95,7 +88,7 @@ bigcache_adopt(const char *path, char *error)
     }
 
     if (rc == BIGCACHE_OK && rename(from, to) == -1) {
-        rc = bigcache_adopt_failed("rename", path, BIGCACHE_ADOPT_NEW, error);
+        rc = bigcache_plain_cannot("rename", path, BIGCACHE_ADOPT_NEW, error);
     }
 
     if (rc != BIGCACHE_OK) {
@@ -257,7 +250,7 @@ bigcache_adopt_exists(const char *path, const char *name, char *error)
 
     return (errno == ENOENT)
            ? BIGCACHE_MISS
-           : bigcache_adopt_failed("look at", path, name, error);
+           : bigcache_plain_cannot("look at", path, name, error);
 }
 
 
@@ -321,7 +314,7 @@ bigcache_adopt_files(const char *path, bigcache_plain_pt handler,
     rc = bigcache_plain_each(AT_FDCWD, path, 0, handler, &adopt);
 
     return (rc == BIGCACHE_UNAVAILABLE)
-           ? bigcache_adopt_failed("read", path, ".", error) : rc;
+           ? bigcache_plain_cannot("read", path, ".", error) : rc;
 }
 
 
@@ -347,7 +340,7 @@ bigcache_adopt_link(void *data, int dir, const char *name)
 
     return (symlink(target, from) == 0)
            ? BIGCACHE_OK
-           : bigcache_adopt_failed("link", adopt->path, name, adopt->error);
+           : bigcache_plain_cannot("link", adopt->path, name, adopt->error);
 }
 
 
@@ -369,16 +362,3 @@ bigcache_adopt_discard(void *data, int dir, const char *name)
 }
 
 
-static bigcache_rc_t
-bigcache_adopt_failed(const char *what, const char *path, const char *name,
-    char *error)
-{
-    char  text[128];
-
-    (void) snprintf(error, BIGCACHE_ERROR_LEN, "cannot %s \"%.120s/%.40s\": "
-                    "%s", what, path, name,
-                    strerror_r(errno, text, sizeof(text)));
-
-    return (errno == ENOSPC || errno == EDQUOT) ? BIGCACHE_FULL
-                                                : BIGCACHE_ERROR;
-}

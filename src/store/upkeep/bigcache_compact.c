@@ -404,7 +404,7 @@ failed:
 
     errno = err;
 
-    return (err == ENOSPC || err == EDQUOT) ? BIGCACHE_FULL : BIGCACHE_ERROR;
+    return bigcache_rc_errno(err);
 }
 
 

@@ -20,6 +20,7 @@
 #include "bigcache_layout.h"
 #include "bigcache_names.h"
 #include "bigcache_open.h"
+#include "bigcache_plain.h"
 #include "bigcache_recover.h"
 #include "bigcache_segments_open.h"
 #include "bigcache_time.h"
@@ -248,11 +249,7 @@ bigcache_open_segments(const bigcache_store_conf_t *conf,
     (void) snprintf(name, PATH_MAX, "%s/" BIGCACHE_LAYOUT_PAGES, conf->path);
 
     if (mkdir(name, 0700) == -1 && errno != EEXIST) {
-        (void) snprintf(error, BIGCACHE_ERROR_LEN,
-                        "cannot make \"%.150s\": %s", name, strerror(errno));
-
-        return (errno == ENOSPC || errno == EDQUOT) ? BIGCACHE_FULL
-                                                    : BIGCACHE_ERROR;
+        return bigcache_plain_cannot("make", NULL, name, error);
     }
 
     return bigcache_segments_open(&open->segments, name,
