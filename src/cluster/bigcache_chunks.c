@@ -36,6 +36,8 @@
 
 #define BIGCACHE_CHUNKS_BATCH   16
 
+#define BIGCACHE_CHUNKS_KEY     (BIGCACHE_BUCKET_TAG + 1 + BIGCACHE_CHUNKS_ROOM)
+
 
 typedef struct {
     const bigcache_data_t  *data;
@@ -55,11 +57,13 @@ static bigcache_rc_t bigcache_chunks_unlink(bigcache_cluster_t *cluster,
     bigcache_call_t *call, const bigcache_bucket_t *bucket,
     const u_char *nonce, uint64_t n);
 static bigcache_rc_t bigcache_chunks_write_one(bigcache_cluster_t *cluster,
-    const bigcache_bucket_t *bucket, const bigcache_str_t *name,
-    const bigcache_str_t *chunk);
+    const bigcache_bucket_t *bucket, const bigcache_value_t *value, uint64_t i,
+    const u_char *data, size_t len);
 static bigcache_rc_t bigcache_chunks_read_one(bigcache_cluster_t *cluster,
-    const bigcache_bucket_t *bucket, const bigcache_str_t *name, int fd,
-    off_t offset, size_t len, uint32_t *crc);
+    const bigcache_bucket_t *bucket, const bigcache_value_t *value, uint64_t i,
+    int fd, uint32_t *crc);
+static bigcache_str_t bigcache_chunks_key(u_char *dst,
+    const bigcache_bucket_t *bucket, const u_char *nonce, uint64_t i);
 static bigcache_str_t bigcache_chunks_rest(u_char *dst, const u_char *nonce,
     uint64_t i);
 static int bigcache_chunks_next(bigcache_chunks_source_t *source, u_char *dst,
@@ -84,12 +88,10 @@ bigcache_chunks_write(bigcache_cluster_t *cluster,
     int fd, bigcache_value_t *value)
 {
     u_char                     *buf;
-    u_char                      rest[BIGCACHE_CHUNKS_ROOM];
     size_t                      len;
     uint32_t                    crc, sum;
     uint64_t                    i;
     bigcache_rc_t               rc;
-    bigcache_str_t              chunk, name;
     bigcache_data_t             piece;
     bigcache_chunks_source_t    source;
 
@@ -131,11 +133,8 @@ bigcache_chunks_write(bigcache_cluster_t *cluster,
         sum = htole32(bigcache_crc(0, buf + BIGCACHE_CHUNKS_SUM, len));
         memcpy(buf, &sum, BIGCACHE_CHUNKS_SUM);
 
-        chunk.data = buf;
-        chunk.len = len + BIGCACHE_CHUNKS_SUM;
-        name = bigcache_chunks_rest(rest, value->nonce, i);
-
-        rc = bigcache_chunks_write_one(cluster, bucket, &name, &chunk);
+        rc = bigcache_chunks_write_one(cluster, bucket, value, i, buf,
+                                       BIGCACHE_CHUNKS_SUM + len);
     }
 
     value->crc = crc;
@@ -150,21 +149,15 @@ bigcache_rc_t
 bigcache_chunks_read(bigcache_cluster_t *cluster,
     const bigcache_bucket_t *bucket, const bigcache_value_t *value, int fd)
 {
-    u_char          rest[BIGCACHE_CHUNKS_ROOM];
-    uint32_t        crc;
-    uint64_t        i;
-    bigcache_rc_t   rc;
-    bigcache_str_t  name;
+    uint32_t       crc;
+    uint64_t       i;
+    bigcache_rc_t  rc;
 
     crc = 0;
 
     for (i = 0; i < value->chunks; i++) {
 
-        name = bigcache_chunks_rest(rest, value->nonce, i);
-
-        rc = bigcache_chunks_read_one(cluster, bucket, &name, fd,
-                                      (off_t) (i * BIGCACHE_PAGE_LARGE),
-                                      bigcache_chunks_len(value, i), &crc);
+        rc = bigcache_chunks_read_one(cluster, bucket, value, i, fd, &crc);
 
         if (rc != BIGCACHE_OK) {
             return rc;
@@ -228,12 +221,11 @@ bigcache_chunks_due(bigcache_cluster_t *cluster, bigcache_call_t *call,
         }
     }
 
-    bigcache_units_command(&command, "ZREM");
-    bigcache_units_part(&command, &bucket->names[BIGCACHE_BUCKET_ORPHANS]);
-    bigcache_units_part(&command, name);
+    bigcache_units_command(&command, "ZREM",
+                           bucket->names[BIGCACHE_BUCKET_ORPHANS], NULL);
+    bigcache_units_part(&command, *name);
 
-    bigcache_units_init(&unit, bucket->slot);
-    bigcache_units_add(&unit, &command);
+    bigcache_units_init(&unit, bucket->slot, &command, 1);
 
     rc = bigcache_space_run(cluster, call, &unit, 1);
 
@@ -307,20 +299,16 @@ bigcache_chunks_script(bigcache_cluster_t *cluster, bigcache_call_t *call,
 {
     u_char              digits[BIGCACHE_VALUE_DIGITS];
     bigcache_rc_t       rc;
-    bigcache_str_t      part;
     bigcache_unit_t     unit;
     bigcache_command_t  command;
 
     bigcache_units_script(&command, BIGCACHE_SCRIPT_CHUNKS,
                           &bucket->names[BIGCACHE_BUCKET_ORPHANS], 1);
-    bigcache_units_part(&command, name);
+    bigcache_units_part(&command, *name);
     bigcache_units_text(&command, how);
+    bigcache_units_part(&command, bigcache_value_digits(digits, seconds));
 
-    part = bigcache_value_digits(digits, seconds);
-    bigcache_units_part(&command, &part);
-
-    bigcache_units_init(&unit, bucket->slot);
-    bigcache_units_add(&unit, &command);
+    bigcache_units_init(&unit, bucket->slot, &command, 1);
 
     rc = bigcache_space_run(cluster, call, &unit, 1);
 
@@ -339,12 +327,9 @@ static bigcache_rc_t
 bigcache_chunks_unlink(bigcache_cluster_t *cluster, bigcache_call_t *call,
     const bigcache_bucket_t *bucket, const u_char *nonce, uint64_t n)
 {
-    u_char              memory[BIGCACHE_CHUNKS_BATCH]
-                              [BIGCACHE_BUCKET_TAG + BIGCACHE_CHUNKS_ROOM];
-    u_char              rest[BIGCACHE_CHUNKS_ROOM];
+    u_char              memory[BIGCACHE_CHUNKS_BATCH][BIGCACHE_CHUNKS_KEY];
     uint64_t            i, j;
     bigcache_rc_t       rc;
-    bigcache_str_t      part, chunk;
     bigcache_unit_t     unit;
     bigcache_command_t  command;
 
@@ -358,16 +343,17 @@ bigcache_chunks_unlink(bigcache_cluster_t *cluster, bigcache_call_t *call,
             return BIGCACHE_UNAVAILABLE;
         }
 
-        bigcache_units_command(&command, "UNLINK");
+        bigcache_units_command(&command, "UNLINK",
+                               bigcache_chunks_key(memory[0], bucket, nonce,
+                                                   i), NULL);
 
-        for (j = 0; j < BIGCACHE_CHUNKS_BATCH && i + j < n; j++) {
-            part = bigcache_chunks_rest(rest, nonce, i + j);
-            chunk = bigcache_bucket_name(memory[j], bucket, 'c', &part);
-            bigcache_units_part(&command, &chunk);
+        for (j = 1; j < BIGCACHE_CHUNKS_BATCH && i + j < n; j++) {
+            bigcache_units_part(&command,
+                                bigcache_chunks_key(memory[j], bucket, nonce,
+                                                    i + j));
         }
 
-        bigcache_units_init(&unit, bucket->slot);
-        bigcache_units_add(&unit, &command);
+        bigcache_units_init(&unit, bucket->slot, &command, 1);
 
         rc = bigcache_space_run(cluster, call, &unit, 1);
 
@@ -380,13 +366,11 @@ bigcache_chunks_unlink(bigcache_cluster_t *cluster, bigcache_call_t *call,
 
 static bigcache_rc_t
 bigcache_chunks_write_one(bigcache_cluster_t *cluster,
-    const bigcache_bucket_t *bucket, const bigcache_str_t *name,
-    const bigcache_str_t *chunk)
+    const bigcache_bucket_t *bucket, const bigcache_value_t *value, uint64_t i,
+    const u_char *data, size_t len)
 {
-    u_char              memory[BIGCACHE_BUCKET_TAG + BIGCACHE_CHUNKS_NAME
-                               + 32];
+    u_char              memory[BIGCACHE_CHUNKS_KEY];
     bigcache_rc_t       rc;
-    bigcache_str_t      full;
     bigcache_call_t     call;
     bigcache_unit_t     unit;
     bigcache_command_t  command;
@@ -397,14 +381,12 @@ bigcache_chunks_write_one(bigcache_cluster_t *cluster,
         return rc;
     }
 
-    full = bigcache_bucket_name(memory, bucket, 'c', name);
+    bigcache_units_command(&command, "SET",
+                           bigcache_chunks_key(memory, bucket, value->nonce,
+                                               i), NULL);
+    bigcache_units_bytes(&command, data, len);
 
-    bigcache_units_command(&command, "SET");
-    bigcache_units_part(&command, &full);
-    bigcache_units_part(&command, chunk);
-
-    bigcache_units_init(&unit, bucket->slot);
-    bigcache_units_add(&unit, &command);
+    bigcache_units_init(&unit, bucket->slot, &command, 1);
 
     rc = bigcache_space_run(cluster, &call, &unit, 1);
 
@@ -416,14 +398,14 @@ bigcache_chunks_write_one(bigcache_cluster_t *cluster,
 
 static bigcache_rc_t
 bigcache_chunks_read_one(bigcache_cluster_t *cluster,
-    const bigcache_bucket_t *bucket, const bigcache_str_t *name, int fd,
-    off_t offset, size_t len, uint32_t *crc)
+    const bigcache_bucket_t *bucket, const bigcache_value_t *value, uint64_t i,
+    int fd, uint32_t *crc)
 {
-    u_char              memory[BIGCACHE_BUCKET_TAG + BIGCACHE_CHUNKS_NAME
-                               + 32];
+    u_char              memory[BIGCACHE_CHUNKS_KEY];
+    size_t              len;
     uint32_t            sum;
     bigcache_rc_t       rc;
-    bigcache_str_t      full, text;
+    bigcache_str_t      text;
     bigcache_call_t     call;
     bigcache_unit_t     unit;
     bigcache_data_t     piece;
@@ -435,13 +417,13 @@ bigcache_chunks_read_one(bigcache_cluster_t *cluster,
         return rc;
     }
 
-    full = bigcache_bucket_name(memory, bucket, 'c', name);
+    len = bigcache_chunks_len(value, i);
 
-    bigcache_units_command(&command, "GET");
-    bigcache_units_part(&command, &full);
+    bigcache_units_command(&command, "GET",
+                           bigcache_chunks_key(memory, bucket, value->nonce,
+                                               i), NULL);
 
-    bigcache_units_init(&unit, bucket->slot);
-    bigcache_units_add(&unit, &command);
+    bigcache_units_init(&unit, bucket->slot, &command, 1);
 
     rc = bigcache_space_run(cluster, &call, &unit, 1);
 
@@ -463,7 +445,9 @@ bigcache_chunks_read_one(bigcache_cluster_t *cluster,
             if (bigcache_crc(0, piece.bytes.data, len) != le32toh(sum)) {
                 rc = BIGCACHE_DAMAGED;
 
-            } else if (bigcache_data_write(fd, offset, &piece, 1, NULL) == -1)
+            } else if (bigcache_data_write(fd,
+                                           (off_t) (i * BIGCACHE_PAGE_LARGE),
+                                           &piece, 1, NULL) == -1)
             {
                 rc = bigcache_chunks_failed(cluster,
                                             "write a temporary file");
@@ -476,6 +460,21 @@ bigcache_chunks_read_one(bigcache_cluster_t *cluster,
     bigcache_units_free(&unit, 1);
 
     return rc;
+}
+
+
+/* the name of a chunk on the servers, in BIGCACHE_CHUNKS_KEY bytes */
+
+static bigcache_str_t
+bigcache_chunks_key(u_char *dst, const bigcache_bucket_t *bucket,
+    const u_char *nonce, uint64_t i)
+{
+    u_char          memory[BIGCACHE_CHUNKS_ROOM];
+    bigcache_str_t  rest;
+
+    rest = bigcache_chunks_rest(memory, nonce, i);
+
+    return bigcache_bucket_name(dst, bucket, 'c', &rest);
 }
 
 

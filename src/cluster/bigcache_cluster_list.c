@@ -201,12 +201,10 @@ bigcache_cluster_list_count(bigcache_cache_t *cache, unsigned wait,
         for (i = 0; i < n; i++) {
             bigcache_bucket_init(&buckets[i], &cluster->conf.name, i);
 
-            bigcache_units_command(&commands[i], "ZCARD");
-            bigcache_units_part(&commands[i],
-                                &buckets[i].names[BIGCACHE_BUCKET_INDEX]);
-
-            bigcache_units_init(&units[i], buckets[i].slot);
-            bigcache_units_add(&units[i], &commands[i]);
+            bigcache_units_command(&commands[i], "ZCARD",
+                                   buckets[i].names[BIGCACHE_BUCKET_INDEX],
+                                   NULL);
+            bigcache_units_init(&units[i], buckets[i].slot, &commands[i], 1);
         }
 
         rc = bigcache_space_run(cluster, &call, units, n);
@@ -403,44 +401,31 @@ static void
 bigcache_cluster_list_commands(bigcache_cluster_list_t *ctx,
     bigcache_cluster_source_t *source, bigcache_unit_t *unit)
 {
-    bigcache_str_t       from;
+    bigcache_str_t      *names;
     bigcache_command_t  *commands;
 
+    names = source->bucket.names;
     commands = source->commands;
-
-    bigcache_units_init(unit, source->bucket.slot);
 
     (void) snprintf(source->limit, sizeof(source->limit), "%u",
                     source->asked);
 
-    from.data = source->from;
-    from.len = source->from_len;
-
-    bigcache_units_command(&commands[0], "ZRANGEBYLEX");
-    bigcache_units_part(&commands[0],
-                        &source->bucket.names[ctx->tag->data
-                                              ? BIGCACHE_BUCKET_TAGS
-                                              : BIGCACHE_BUCKET_INDEX]);
-    bigcache_units_part(&commands[0], &from);
+    bigcache_units_command(&commands[0], "ZRANGEBYLEX",
+                           names[ctx->tag->data ? BIGCACHE_BUCKET_TAGS
+                                                : BIGCACHE_BUCKET_INDEX],
+                           NULL);
+    bigcache_units_bytes(&commands[0], source->from, source->from_len);
     bigcache_units_text(&commands[0], "+");
     bigcache_units_text(&commands[0], "LIMIT");
     bigcache_units_text(&commands[0], "0");
     bigcache_units_text(&commands[0], source->limit);
 
-    bigcache_units_add(unit, &commands[0]);
+    bigcache_units_command(&commands[1], "ZRANGE",
+                           names[BIGCACHE_BUCKET_PURGES], "0", "-1",
+                           "WITHSCORES", NULL);
 
-    if (source->purges) {
-        return;
-    }
-
-    bigcache_units_command(&commands[1], "ZRANGE");
-    bigcache_units_part(&commands[1],
-                        &source->bucket.names[BIGCACHE_BUCKET_PURGES]);
-    bigcache_units_text(&commands[1], "0");
-    bigcache_units_text(&commands[1], "-1");
-    bigcache_units_text(&commands[1], "WITHSCORES");
-
-    bigcache_units_add(unit, &commands[1]);
+    bigcache_units_init(unit, source->bucket.slot, commands,
+                        source->purges ? 1 : 2);
 }
 
 
@@ -584,13 +569,10 @@ bigcache_cluster_list_rows(bigcache_cluster_list_t *ctx, unsigned n, int *more)
     for (i = 0; i < n; i++) {
         row = &ctx->rows[i];
 
-        bigcache_units_command(&row->command, "GETRANGE");
-        bigcache_units_part(&row->command, &row->name);
-        bigcache_units_text(&row->command, "0");
-        bigcache_units_text(&row->command, "1023");
-
-        bigcache_units_init(&ctx->units[i], row->bucket->slot);
-        bigcache_units_add(&ctx->units[i], &row->command);
+        bigcache_units_command(&row->command, "GETRANGE", row->name, "0",
+                               "1023", NULL);
+        bigcache_units_init(&ctx->units[i], row->bucket->slot, &row->command,
+                            1);
     }
 
     rc = bigcache_space_run(ctx->cluster, &ctx->call, ctx->units, n);

@@ -51,8 +51,7 @@ typedef struct {
 /* the two commands that store it, and what they point to */
 
 typedef struct {
-    bigcache_command_t      set;
-    bigcache_command_t      script;
+    bigcache_command_t      commands[2];
     bigcache_str_t          keys[BIGCACHE_CLUSTER_PAGE_KEYS];
     u_char                  page[BIGCACHE_BUCKET_TAG + 1 + BIGCACHE_KEY_MAX];
     u_char                  draft[BIGCACHE_BUCKET_TAG + 1
@@ -70,7 +69,7 @@ static bigcache_rc_t bigcache_cluster_page_read(bigcache_cluster_t *cluster,
     const bigcache_bucket_t *bucket, const bigcache_str_t *key, int body,
     bigcache_page_t *page);
 static void bigcache_cluster_page_commands(bigcache_command_t *commands,
-    const bigcache_bucket_t *bucket, const bigcache_str_t *name, int body);
+    const bigcache_bucket_t *bucket, bigcache_str_t name, int body);
 static bigcache_rc_t bigcache_cluster_page_found(bigcache_cluster_t *cluster,
     bigcache_call_t *call, const bigcache_bucket_t *bucket,
     const bigcache_str_t *key, const bigcache_str_t *name, int body,
@@ -93,8 +92,6 @@ static bigcache_rc_t bigcache_cluster_page_store(bigcache_cluster_page_t *p);
 static bigcache_rc_t bigcache_cluster_page_commit(bigcache_cluster_page_t *p,
     bigcache_call_t *call);
 static void bigcache_cluster_page_set(bigcache_cluster_page_t *p,
-    bigcache_cluster_commit_t *commit);
-static void bigcache_cluster_page_conditions(bigcache_cluster_page_t *p,
     bigcache_cluster_commit_t *commit);
 static void bigcache_cluster_page_arguments(bigcache_cluster_page_t *p,
     bigcache_cluster_commit_t *commit);
@@ -243,7 +240,6 @@ bigcache_cluster_page_read(bigcache_cluster_t *cluster,
     bigcache_page_t *page)
 {
     u_char              memory[BIGCACHE_BUCKET_TAG + 1 + BIGCACHE_KEY_MAX];
-    unsigned            i;
     bigcache_rc_t       rc;
     bigcache_str_t      name;
     bigcache_call_t     call;
@@ -258,13 +254,9 @@ bigcache_cluster_page_read(bigcache_cluster_t *cluster,
 
     name = bigcache_bucket_name(memory, bucket, 'k', key);
 
-    bigcache_cluster_page_commands(commands, bucket, &name, body);
+    bigcache_cluster_page_commands(commands, bucket, name, body);
 
-    bigcache_units_init(&unit, bucket->slot);
-
-    for (i = 0; i < 3; i++) {
-        bigcache_units_add(&unit, &commands[i]);
-    }
+    bigcache_units_init(&unit, bucket->slot, commands, 3);
 
     rc = bigcache_space_run(cluster, &call, &unit, 1);
 
@@ -291,29 +283,22 @@ bigcache_cluster_page_read(bigcache_cluster_t *cluster,
 
 static void
 bigcache_cluster_page_commands(bigcache_command_t *commands,
-    const bigcache_bucket_t *bucket, const bigcache_str_t *name, int body)
+    const bigcache_bucket_t *bucket, bigcache_str_t name, int body)
 {
-    bigcache_units_command(&commands[0], "HGET");
-    bigcache_units_part(&commands[0], &bucket->names[BIGCACHE_BUCKET_NUMBERS]);
-    bigcache_units_text(&commands[0], "clock");
-
-    bigcache_units_command(&commands[1], "ZRANGE");
-    bigcache_units_part(&commands[1], &bucket->names[BIGCACHE_BUCKET_PURGES]);
-    bigcache_units_text(&commands[1], "0");
-    bigcache_units_text(&commands[1], "-1");
-    bigcache_units_text(&commands[1], "WITHSCORES");
+    bigcache_units_command(&commands[0], "HGET",
+                           bucket->names[BIGCACHE_BUCKET_NUMBERS], "clock",
+                           NULL);
+    bigcache_units_command(&commands[1], "ZRANGE",
+                           bucket->names[BIGCACHE_BUCKET_PURGES], "0", "-1",
+                           "WITHSCORES", NULL);
 
     if (body != BIGCACHE_BODY_NONE) {
-        bigcache_units_command(&commands[2], "GET");
-        bigcache_units_part(&commands[2], name);
+        bigcache_units_command(&commands[2], "GET", name, NULL);
 
-        return;
+    } else {
+        bigcache_units_command(&commands[2], "GETRANGE", name, "0", "1023",
+                               NULL);
     }
-
-    bigcache_units_command(&commands[2], "GETRANGE");
-    bigcache_units_part(&commands[2], name);
-    bigcache_units_text(&commands[2], "0");
-    bigcache_units_text(&commands[2], "1023");
 }
 
 
@@ -697,14 +682,11 @@ bigcache_cluster_page_commit(bigcache_cluster_page_t *p, bigcache_call_t *call)
 
     bigcache_cluster_page_set(p, &commit);
 
-    bigcache_units_script(&commit.script, BIGCACHE_SCRIPT_COMMIT, commit.keys,
-                          BIGCACHE_CLUSTER_PAGE_KEYS);
-    bigcache_cluster_page_conditions(p, &commit);
+    bigcache_units_script(&commit.commands[1], BIGCACHE_SCRIPT_COMMIT,
+                          commit.keys, BIGCACHE_CLUSTER_PAGE_KEYS);
     bigcache_cluster_page_arguments(p, &commit);
 
-    bigcache_units_init(&unit, p->bucket.slot);
-    bigcache_units_add(&unit, &commit.set);
-    bigcache_units_add(&unit, &commit.script);
+    bigcache_units_init(&unit, p->bucket.slot, commit.commands, 2);
 
     rc = bigcache_space_run(p->cluster, call, &unit, 1);
 
@@ -724,9 +706,10 @@ static void
 bigcache_cluster_page_set(bigcache_cluster_page_t *p,
     bigcache_cluster_commit_t *commit)
 {
-    unsigned            i;
-    bigcache_str_t      part;
-    bigcache_bucket_t  *bucket;
+    unsigned             i;
+    bigcache_str_t       nonce;
+    bigcache_bucket_t   *bucket;
+    bigcache_command_t  *set;
 
     static const bigcache_bucket_e  sets[] = {
         BIGCACHE_BUCKET_INDEX, BIGCACHE_BUCKET_EXPIRES, BIGCACHE_BUCKET_TAGS,
@@ -737,69 +720,25 @@ bigcache_cluster_page_set(bigcache_cluster_page_t *p,
 
     bucket = &p->bucket;
 
-    part.data = p->value.nonce;
-    part.len = BIGCACHE_BUCKET_NONCE;
+    nonce.data = p->value.nonce;
+    nonce.len = BIGCACHE_BUCKET_NONCE;
 
     commit->keys[0] = bigcache_bucket_name(commit->page, bucket, 'k',
                                            &p->put->key);
-    commit->keys[1] = bigcache_bucket_name(commit->draft, bucket, 'd', &part);
+    commit->keys[1] = bigcache_bucket_name(commit->draft, bucket, 'd', &nonce);
 
     for (i = 2; i < BIGCACHE_CLUSTER_PAGE_KEYS; i++) {
         commit->keys[i] = bucket->names[sets[i - 2]];
     }
 
-    part.data = p->draft;
-    part.len = p->len;
+    set = &commit->commands[0];
 
-    bigcache_units_command(&commit->set, "SET");
-    bigcache_units_part(&commit->set, &commit->keys[1]);
-    bigcache_units_part(&commit->set, &part);
-    bigcache_units_text(&commit->set, "PX");
-    bigcache_units_text(&commit->set, BIGCACHE_CLUSTER_PAGE_DRAFT);
+    bigcache_units_command(set, "SET", commit->keys[1], NULL);
+    bigcache_units_bytes(set, p->draft, p->len);
+    bigcache_units_text(set, "PX");
+    bigcache_units_text(set, BIGCACHE_CLUSTER_PAGE_DRAFT);
 }
 
-
-/* the arguments up to what the caller has seen of the purges */
-
-static void
-bigcache_cluster_page_conditions(bigcache_cluster_page_t *p,
-    bigcache_cluster_commit_t *commit)
-{
-    bigcache_str_t         part;
-    bigcache_command_t    *script;
-    const bigcache_put_t  *put;
-
-    put = p->put;
-    script = &commit->script;
-
-    bigcache_units_part(script, &put->key);
-
-    part.data = p->value.nonce;
-    part.len = BIGCACHE_BUCKET_NONCE;
-    bigcache_units_part(script, &part);
-
-    if (put->expect == BIGCACHE_EXPECT_ANY) {
-        bigcache_units_text(script, "");
-
-    } else if (put->expect == BIGCACHE_EXPECT_NONE) {
-        bigcache_units_text(script, "none");
-
-    } else {
-        part = bigcache_value_digits(commit->expect, put->expect);
-        bigcache_units_part(script, &part);
-    }
-
-    part = bigcache_value_digits(commit->origin, put->origin);
-    part.len = (put->origin || put->fetched) ? part.len : 0;
-
-    bigcache_units_part(script, &part);
-    bigcache_units_text(script, put->fetched ? "1" : "");
-    bigcache_units_part(script, &p->look.purges);
-    bigcache_units_part(script, &p->look.dead);
-}
-
-
-/* the others */
 
 static void
 bigcache_cluster_page_arguments(bigcache_cluster_page_t *p,
@@ -810,23 +749,44 @@ bigcache_cluster_page_arguments(bigcache_cluster_page_t *p,
     const bigcache_put_t  *put;
 
     put = p->put;
-    script = &commit->script;
+    script = &commit->commands[1];
+
+    bigcache_units_part(script, put->key);
+    bigcache_units_bytes(script, p->value.nonce, BIGCACHE_BUCKET_NONCE);
+
+    if (put->expect == BIGCACHE_EXPECT_ANY) {
+        bigcache_units_text(script, "");
+
+    } else if (put->expect == BIGCACHE_EXPECT_NONE) {
+        bigcache_units_text(script, "none");
+
+    } else {
+        bigcache_units_part(script, bigcache_value_digits(commit->expect,
+                                                          put->expect));
+    }
+
+    part = bigcache_value_digits(commit->origin, put->origin);
+    part.len = (put->origin || put->fetched) ? part.len : 0;
+
+    bigcache_units_part(script, part);
+    bigcache_units_text(script, put->fetched ? "1" : "");
+    bigcache_units_part(script, p->look.purges);
+    bigcache_units_part(script, p->look.dead);
 
     part = bigcache_value_digits(commit->expire,
                                  put->expire > 0 ? (uint64_t) put->expire : 0);
-    bigcache_units_part(script, &part);
-    bigcache_units_part(script, &put->tags);
-
-    part = bigcache_bucket_group(commit->group, &put->key);
-    bigcache_units_part(script, &part);
+    bigcache_units_part(script, part);
+    bigcache_units_part(script, put->tags);
+    bigcache_units_part(script, bigcache_bucket_group(commit->group,
+                                                      &put->key));
 
     part = bigcache_chunks_name(commit->chunks, &p->value);
     part.len = p->value.chunks ? part.len : 0;
-    bigcache_units_part(script, &part);
 
-    part = bigcache_value_digits(commit->now,
-                                 (uint64_t) bigcache_time_now());
-    bigcache_units_part(script, &part);
+    bigcache_units_part(script, part);
+    bigcache_units_part(script,
+                        bigcache_value_digits(commit->now, (uint64_t)
+                                                      bigcache_time_now()));
 }
 
 

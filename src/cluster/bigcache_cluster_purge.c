@@ -256,8 +256,8 @@ bigcache_cluster_purge_mark_some(bigcache_cluster_marks_t *marks,
                              *next - 1);
         bigcache_cluster_purge_command(mark);
 
-        bigcache_units_init(&marks->units[n], mark->bucket.slot);
-        bigcache_units_add(&marks->units[n++], &mark->command);
+        bigcache_units_init(&marks->units[n++], mark->bucket.slot,
+                            &mark->command, 1);
     }
 
     rc = bigcache_space_enter(marks->cluster, &call, 1);
@@ -297,7 +297,7 @@ static void
 bigcache_cluster_purge_command(bigcache_cluster_mark_t *mark)
 {
     unsigned        i;
-    bigcache_str_t  keys[6], part;
+    bigcache_str_t  keys[6];
 
     static const bigcache_bucket_e  sets[] = {
         BIGCACHE_BUCKET_INDEX, BIGCACHE_BUCKET_TAGS, BIGCACHE_BUCKET_PURGES,
@@ -311,14 +311,8 @@ bigcache_cluster_purge_command(bigcache_cluster_mark_t *mark)
     bigcache_space_nonce(mark->nonce);
 
     bigcache_units_script(&mark->command, BIGCACHE_SCRIPT_MARK, keys, 6);
-
-    part.data = mark->nonce;
-    part.len = BIGCACHE_BUCKET_NONCE;
-    bigcache_units_part(&mark->command, &part);
-
-    part.data = mark->list;
-    part.len = mark->len;
-    bigcache_units_part(&mark->command, &part);
+    bigcache_units_bytes(&mark->command, mark->nonce, BIGCACHE_BUCKET_NONCE);
+    bigcache_units_bytes(&mark->command, mark->list, mark->len);
 }
 
 

@@ -14,7 +14,7 @@
 
 
 static void bigcache_look_commands(bigcache_command_t *commands,
-    const bigcache_bucket_t *bucket, const bigcache_str_t *name);
+    const bigcache_bucket_t *bucket, bigcache_str_t name);
 static void bigcache_look_count(const bigcache_reply_t *reply,
     bigcache_look_t *look);
 static bigcache_rc_t bigcache_look_page(bigcache_cluster_t *cluster,
@@ -38,7 +38,7 @@ bigcache_look(bigcache_cluster_t *cluster, bigcache_call_t *call,
     const bigcache_bucket_t *bucket, const bigcache_str_t *key,
     const bigcache_str_t *tags, uint64_t origin, bigcache_look_t *look)
 {
-    unsigned             i, replicas;
+    unsigned             replicas;
     u_char               memory[BIGCACHE_BUCKET_TAG + 1 + BIGCACHE_KEY_MAX];
     bigcache_rc_t        rc;
     bigcache_str_t       name;
@@ -49,13 +49,9 @@ bigcache_look(bigcache_cluster_t *cluster, bigcache_call_t *call,
 
     name = bigcache_bucket_name(memory, bucket, 'k', key);
 
-    bigcache_look_commands(commands, bucket, &name);
+    bigcache_look_commands(commands, bucket, name);
 
-    bigcache_units_init(&unit, bucket->slot);
-
-    for (i = 0; i < 4; i++) {
-        bigcache_units_add(&unit, &commands[i]);
-    }
+    bigcache_units_init(&unit, bucket->slot, commands, 4);
 
     replicas = call->replicas;
     call->replicas = 0;
@@ -95,13 +91,9 @@ bigcache_look_front(bigcache_cluster_t *cluster, bigcache_call_t *call,
 
     /* BIGCACHE_VALUE_FRONT bytes */
 
-    bigcache_units_command(&command, "GETRANGE");
-    bigcache_units_part(&command, name);
-    bigcache_units_text(&command, "0");
-    bigcache_units_text(&command, "32983");
+    bigcache_units_command(&command, "GETRANGE", *name, "0", "32983", NULL);
 
-    bigcache_units_init(&unit, bucket->slot);
-    bigcache_units_add(&unit, &command);
+    bigcache_units_init(&unit, bucket->slot, &command, 1);
 
     rc = bigcache_space_run(cluster, call, &unit, 1);
 
@@ -135,30 +127,18 @@ bigcache_look_front(bigcache_cluster_t *cluster, bigcache_call_t *call,
 
 static void
 bigcache_look_commands(bigcache_command_t *commands,
-    const bigcache_bucket_t *bucket, const bigcache_str_t *name)
+    const bigcache_bucket_t *bucket, bigcache_str_t name)
 {
-    unsigned  i;
-
-    static const bigcache_bucket_e  sets[] = {
-        BIGCACHE_BUCKET_PURGES, BIGCACHE_BUCKET_DONE
-    };
-
-    bigcache_units_command(&commands[0], "HGET");
-    bigcache_units_part(&commands[0], &bucket->names[BIGCACHE_BUCKET_NUMBERS]);
-    bigcache_units_text(&commands[0], "purges");
-
-    for (i = 0; i < 2; i++) {
-        bigcache_units_command(&commands[1 + i], "ZRANGE");
-        bigcache_units_part(&commands[1 + i], &bucket->names[sets[i]]);
-        bigcache_units_text(&commands[1 + i], "0");
-        bigcache_units_text(&commands[1 + i], "-1");
-        bigcache_units_text(&commands[1 + i], "WITHSCORES");
-    }
-
-    bigcache_units_command(&commands[3], "GETRANGE");
-    bigcache_units_part(&commands[3], name);
-    bigcache_units_text(&commands[3], "0");
-    bigcache_units_text(&commands[3], "1023");
+    bigcache_units_command(&commands[0], "HGET",
+                           bucket->names[BIGCACHE_BUCKET_NUMBERS], "purges",
+                           NULL);
+    bigcache_units_command(&commands[1], "ZRANGE",
+                           bucket->names[BIGCACHE_BUCKET_PURGES], "0", "-1",
+                           "WITHSCORES", NULL);
+    bigcache_units_command(&commands[2], "ZRANGE",
+                           bucket->names[BIGCACHE_BUCKET_DONE], "0", "-1",
+                           "WITHSCORES", NULL);
+    bigcache_units_command(&commands[3], "GETRANGE", name, "0", "1023", NULL);
 }
 
 

@@ -34,14 +34,14 @@ bigcache_remove_command(bigcache_command_t *command,
     }
 
     bigcache_units_script(command, BIGCACHE_SCRIPT_REMOVE, keys, 9);
-    bigcache_units_part(command, &removal->key);
-    bigcache_units_part(command, &removal->nonce);
-    bigcache_units_part(command, &removal->expect);
+    bigcache_units_part(command, removal->key);
+    bigcache_units_part(command, removal->nonce);
+    bigcache_units_part(command, removal->expect);
     bigcache_units_text(command, removal->how);
-    bigcache_units_part(command, &removal->look->purges);
-    bigcache_units_part(command, &removal->look->dead);
-    bigcache_units_part(command, &removal->group);
-    bigcache_units_part(command, &removal->now);
+    bigcache_units_part(command, removal->look->purges);
+    bigcache_units_part(command, removal->look->dead);
+    bigcache_units_part(command, removal->group);
+    bigcache_units_part(command, removal->now);
 }
 
 
@@ -113,8 +113,7 @@ bigcache_remove(bigcache_cluster_t *cluster, bigcache_call_t *call,
 
     bigcache_remove_command(&command, &removal);
 
-    bigcache_units_init(&unit, bucket->slot);
-    bigcache_units_add(&unit, &command);
+    bigcache_units_init(&unit, bucket->slot, &command, 1);
 
     rc = bigcache_space_run(cluster, call, &unit, 1);
 

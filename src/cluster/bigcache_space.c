@@ -172,7 +172,7 @@ bigcache_space_verify(bigcache_cluster_t *cluster, bigcache_call_t *call)
     bigcache_rc_t       rc;
     bigcache_str_t      name, found;
     bigcache_unit_t     unit;
-    bigcache_command_t  set, get;
+    bigcache_command_t  commands[2];
 
     (void) snprintf(ours, sizeof(ours), "%d %u", BIGCACHE_SPACE_FORMAT,
                     cluster->conf.buckets);
@@ -182,25 +182,15 @@ bigcache_space_verify(bigcache_cluster_t *cluster, bigcache_call_t *call)
                                  (int) cluster->conf.name.len,
                                  (const char *) cluster->conf.name.data);
 
-    bigcache_units_command(&set, "SET");
-    bigcache_units_part(&set, &name);
-    bigcache_units_text(&set, ours);
-    bigcache_units_text(&set, "NX");
-
-    bigcache_units_command(&get, "GET");
-    bigcache_units_part(&get, &name);
+    bigcache_units_command(&commands[0], "SET", name, ours, "NX", NULL);
+    bigcache_units_command(&commands[1], "GET", name, NULL);
 
     /* a server without memory refuses to set even what is there already */
 
     for (made = 0; made < 2; made++) {
 
-        bigcache_units_init(&unit, bigcache_bucket_slot(&name));
-
-        if (made) {
-            bigcache_units_add(&unit, &set);
-        }
-
-        bigcache_units_add(&unit, &get);
+        bigcache_units_init(&unit, bigcache_bucket_slot(&name),
+                            &commands[1 - made], 1 + made);
 
         rc = bigcache_space_run(cluster, call, &unit, 1);
 

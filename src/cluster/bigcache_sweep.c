@@ -315,21 +315,16 @@ bigcache_sweep_purges(bigcache_sweep_t *sweep,
 {
     unsigned                  i;
     bigcache_rc_t             rc;
-    bigcache_command_t       *command;
     const bigcache_bucket_t  *bucket;
 
     for (i = 0; i < n; i++) {
         bucket = buckets[i].bucket;
-        command = &sweep->commands[i];
 
-        bigcache_units_command(command, "ZRANGE");
-        bigcache_units_part(command, &bucket->names[BIGCACHE_BUCKET_PURGES]);
-        bigcache_units_text(command, "0");
-        bigcache_units_text(command, "-1");
-        bigcache_units_text(command, "WITHSCORES");
-
-        bigcache_units_init(&sweep->purges[i], bucket->slot);
-        bigcache_units_add(&sweep->purges[i], command);
+        bigcache_units_command(&sweep->commands[i], "ZRANGE",
+                               bucket->names[BIGCACHE_BUCKET_PURGES], "0",
+                               "-1", "WITHSCORES", NULL);
+        bigcache_units_init(&sweep->purges[i], bucket->slot,
+                            &sweep->commands[i], 1);
     }
 
     sweep->npurges = n;
@@ -551,9 +546,8 @@ bigcache_sweep_list(bigcache_sweep_t *sweep, unsigned first, unsigned n)
 
             bigcache_sweep_list_commands(sweep, walk, claims);
 
-            bigcache_units_init(&sweep->lists[asked], walk->bucket->slot);
-            bigcache_units_add(&sweep->lists[asked], &walk->commands[0]);
-            bigcache_units_add(&sweep->lists[asked++], &walk->commands[1]);
+            bigcache_units_init(&sweep->lists[asked++], walk->bucket->slot,
+                                walk->commands, 2);
         }
 
         rc = bigcache_space_run(sweep->cluster, &sweep->call, sweep->lists,
@@ -572,32 +566,28 @@ static void
 bigcache_sweep_list_commands(bigcache_sweep_t *sweep,
     bigcache_sweep_walk_t *walk, int claims)
 {
-    bigcache_str_t       part;
-    bigcache_command_t  *list, *claim;
+    bigcache_str_t         name;
+    bigcache_command_t    *list, *claim;
+    const bigcache_str_t  *names;
 
     static const bigcache_str_t  none = bigcache_string("");
 
+    names = walk->bucket->names;
     list = &walk->commands[0];
     claim = &walk->commands[1];
 
-    part.data = walk->from;
-    part.len = walk->from_len;
-
     if (walk->version) {
-        bigcache_units_command(list, "ZRANGEBYLEX");
-        bigcache_units_part(list,
-                            &walk->bucket->names[walk->tags
-                                                 ? BIGCACHE_BUCKET_TAGS
-                                                 : BIGCACHE_BUCKET_INDEX]);
-        bigcache_units_part(list, &part);
+        bigcache_units_command(list, "ZRANGEBYLEX",
+                               names[walk->tags ? BIGCACHE_BUCKET_TAGS
+                                                : BIGCACHE_BUCKET_INDEX],
+                               NULL);
+        bigcache_units_bytes(list, walk->from, walk->from_len);
         bigcache_units_text(list, "+");
 
     } else {
-        bigcache_units_command(list, "ZRANGEBYSCORE");
-        bigcache_units_part(list,
-                            &walk->bucket->names[BIGCACHE_BUCKET_EXPIRES]);
-        bigcache_units_text(list, "-inf");
-        bigcache_units_text(list, sweep->until);
+        bigcache_units_command(list, "ZRANGEBYSCORE",
+                               names[BIGCACHE_BUCKET_EXPIRES], "-inf",
+                               sweep->until, NULL);
     }
 
     bigcache_units_text(list, "LIMIT");
@@ -606,15 +596,14 @@ bigcache_sweep_list_commands(bigcache_sweep_t *sweep,
 
     /* says to others that this process is at work */
 
-    part = bigcache_bucket_name(walk->claim, walk->bucket, 'w', &none);
-
-    bigcache_units_command(claim, claims ? "SET" : "EXISTS");
-    bigcache_units_part(claim, &part);
+    name = bigcache_bucket_name(walk->claim, walk->bucket, 'w', &none);
 
     if (claims) {
-        bigcache_units_text(claim, "1");
-        bigcache_units_text(claim, "PX");
-        bigcache_units_text(claim, BIGCACHE_SWEEP_CLAIM);
+        bigcache_units_command(claim, "SET", name, "1", "PX",
+                               BIGCACHE_SWEEP_CLAIM, NULL);
+
+    } else {
+        bigcache_units_command(claim, "EXISTS", name, NULL);
     }
 }
 
@@ -773,13 +762,10 @@ bigcache_sweep_read(bigcache_sweep_t *sweep)
     for (i = 0; i < sweep->n; i++) {
         page = &sweep->pages[i];
 
-        bigcache_units_command(&page->command, "GETRANGE");
-        bigcache_units_part(&page->command, &page->name);
-        bigcache_units_text(&page->command, "0");
-        bigcache_units_text(&page->command, "1023");
-
-        bigcache_units_init(&sweep->units[i], page->walk->bucket->slot);
-        bigcache_units_add(&sweep->units[i], &page->command);
+        bigcache_units_command(&page->command, "GETRANGE", page->name, "0",
+                               "1023", NULL);
+        bigcache_units_init(&sweep->units[i], page->walk->bucket->slot,
+                            &page->command, 1);
     }
 
     rc = bigcache_space_run(sweep->cluster, &sweep->call, sweep->units,
@@ -893,8 +879,8 @@ bigcache_sweep_change(bigcache_sweep_t *sweep)
         if (page->chosen) {
             bigcache_sweep_command(sweep, page);
 
-            bigcache_units_init(&sweep->units[n], page->walk->bucket->slot);
-            bigcache_units_add(&sweep->units[n++], &page->command);
+            bigcache_units_init(&sweep->units[n++], page->walk->bucket->slot,
+                                &page->command, 1);
         }
     }
 
@@ -953,7 +939,6 @@ static void
 bigcache_sweep_command(bigcache_sweep_t *sweep, bigcache_sweep_page_t *page)
 {
     uint64_t                ms;
-    bigcache_str_t          part;
     bigcache_remove_t       removal;
     bigcache_sweep_walk_t  *walk;
 
@@ -964,12 +949,13 @@ bigcache_sweep_command(bigcache_sweep_t *sweep, bigcache_sweep_page_t *page)
         bigcache_units_script(&page->command, BIGCACHE_SCRIPT_SOFTEN,
                               &page->name, 1);
 
-        part = bigcache_value_digits(page->version, page->value.version);
-        bigcache_units_part(&page->command, &part);
+        bigcache_units_part(&page->command,
+                            bigcache_value_digits(page->version,
+                                                  page->value.version));
 
         ms = walk->version / 1000;
-        part = bigcache_value_digits(page->stale, ms ? ms : 1);
-        bigcache_units_part(&page->command, &part);
+        bigcache_units_part(&page->command,
+                            bigcache_value_digits(page->stale, ms ? ms : 1));
 
         return;
     }
@@ -1029,7 +1015,7 @@ bigcache_sweep_done(bigcache_sweep_t *sweep,
     unsigned                  i;
     uint64_t                  version;
     bigcache_rc_t             rc;
-    bigcache_str_t            keys[3], bytes, part;
+    bigcache_str_t            keys[3], bytes;
     bigcache_unit_t           unit;
     bigcache_command_t        command;
     bigcache_selector_t       selector;
@@ -1056,13 +1042,11 @@ bigcache_sweep_done(bigcache_sweep_t *sweep,
             keys[2] = bucket->names[BIGCACHE_BUCKET_NUMBERS];
 
             bigcache_units_script(&command, BIGCACHE_SCRIPT_DONE, keys, 3);
-            bigcache_units_part(&command, &bytes);
+            bigcache_units_part(&command, bytes);
+            bigcache_units_part(&command,
+                                bigcache_value_digits(digits, version));
 
-            part = bigcache_value_digits(digits, version);
-            bigcache_units_part(&command, &part);
-
-            bigcache_units_init(&unit, bucket->slot);
-            bigcache_units_add(&unit, &command);
+            bigcache_units_init(&unit, bucket->slot, &command, 1);
 
             rc = bigcache_space_run(sweep->cluster, &sweep->call, &unit, 1);
 

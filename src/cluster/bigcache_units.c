@@ -7,6 +7,7 @@
 /* sends units to the servers of their slots until they are done */
 
 
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,30 +138,39 @@ bigcache_units_begin(bigcache_call_t *call, bigcache_nodes_t *nodes,
 
 
 void
-bigcache_units_init(bigcache_unit_t *unit, unsigned slot)
+bigcache_units_init(bigcache_unit_t *unit, unsigned slot,
+    bigcache_command_t *commands, unsigned n)
 {
     memset(unit, 0, sizeof(bigcache_unit_t));
 
     unit->slot = slot;
+    unit->commands = commands;
+    unit->n = n;
     unit->node = BIGCACHE_NODES_NONE;
     unit->rc = BIGCACHE_UNAVAILABLE;
 }
 
 
 void
-bigcache_units_add(bigcache_unit_t *unit, bigcache_command_t *command)
+bigcache_units_command(bigcache_command_t *command, const char *name,
+    bigcache_str_t key, ...)
 {
-    unit->commands[unit->n++] = command;
-}
+    va_list      args;
+    const char  *text;
 
-
-void
-bigcache_units_command(bigcache_command_t *command, const char *name)
-{
     command->script = BIGCACHE_SCRIPTS;
     command->n = 0;
 
     bigcache_units_text(command, name);
+    bigcache_units_part(command, key);
+
+    va_start(args, key);
+
+    while ((text = va_arg(args, const char *)) != NULL) {
+        bigcache_units_text(command, text);
+    }
+
+    va_end(args);
 }
 
 
@@ -180,33 +190,37 @@ bigcache_units_script(bigcache_command_t *command, bigcache_script_e script,
     bigcache_units_text(command, numbers[n]);
 
     for (i = 0; i < n; i++) {
-        bigcache_units_part(command, &keys[i]);
+        bigcache_units_part(command, keys[i]);
     }
 }
 
 
 void
-bigcache_units_part(bigcache_command_t *command, const bigcache_str_t *part)
+bigcache_units_part(bigcache_command_t *command, bigcache_str_t part)
 {
-    bigcache_str_t  *to;
-
     static const bigcache_str_t  empty = bigcache_string("");
 
-    to = &command->parts[command->n++];
+    command->parts[command->n++] = part.data ? part : empty;
+}
 
-    *to = part->data ? *part : empty;
+
+void
+bigcache_units_bytes(bigcache_command_t *command, const u_char *data,
+    size_t len)
+{
+    bigcache_str_t  part;
+
+    part.data = data;
+    part.len = len;
+
+    bigcache_units_part(command, part);
 }
 
 
 void
 bigcache_units_text(bigcache_command_t *command, const char *text)
 {
-    bigcache_str_t  part;
-
-    part.data = (const u_char *) text;
-    part.len = strlen(text);
-
-    bigcache_units_part(command, &part);
+    bigcache_units_bytes(command, (const u_char *) text, strlen(text));
 }
 
 
@@ -446,7 +460,7 @@ bigcache_units_append(bigcache_units_try_t *try, bigcache_units_link_t *to)
                  && bigcache_link_append(to->link, &bigcache_units_asking, 1)
                     == -1)
                 || bigcache_units_append_one(try, to->link, unit,
-                                             unit->commands[j]) == -1)
+                                             &unit->commands[j]) == -1)
             {
                 (void) snprintf(try->call->error, BIGCACHE_ERROR_LEN,
                                 "out of memory");
@@ -692,7 +706,7 @@ bigcache_units_classify(bigcache_units_try_t *try, bigcache_unit_t *unit)
 
         if (strncmp(reply->str, "OOM", 3) == 0
             && j + 1 < bigcache_units_last(unit)
-            && unit->commands[bigcache_units_last(unit) - 1]->script
+            && unit->commands[bigcache_units_last(unit) - 1].script
                != BIGCACHE_SCRIPTS)
         {
             continue;

@@ -44,7 +44,7 @@ typedef struct {
 typedef struct {
     unsigned             slot;
     unsigned             n;
-    bigcache_command_t  *commands[BIGCACHE_UNIT_COMMANDS];
+    bigcache_command_t  *commands;  /* the caller's */
     bigcache_reply_t    *replies[BIGCACHE_UNIT_COMMANDS];
 
     /*
@@ -79,18 +79,24 @@ typedef struct {
 void bigcache_units_begin(bigcache_call_t *call, bigcache_nodes_t *nodes,
     unsigned wait, unsigned replicas, const _Atomic int *stopping);
 
-/* makes an empty unit, and adds a command to one */
+/* makes a unit of n commands, BIGCACHE_UNIT_COMMANDS at most */
 
-void bigcache_units_init(bigcache_unit_t *unit, unsigned slot);
-void bigcache_units_add(bigcache_unit_t *unit, bigcache_command_t *command);
+void bigcache_units_init(bigcache_unit_t *unit, unsigned slot,
+    bigcache_command_t *commands, unsigned n);
 
-/* begin a command, and append a part */
+/* begins a command with its name, a key, and texts, the last of them NULL */
 
-void bigcache_units_command(bigcache_command_t *command, const char *name);
+void bigcache_units_command(bigcache_command_t *command, const char *name,
+    bigcache_str_t key, ...) __attribute__((sentinel));
+
 void bigcache_units_script(bigcache_command_t *command,
     bigcache_script_e script, const bigcache_str_t *keys, unsigned n);
-void bigcache_units_part(bigcache_command_t *command,
-    const bigcache_str_t *part);
+
+/* append a part */
+
+void bigcache_units_part(bigcache_command_t *command, bigcache_str_t part);
+void bigcache_units_bytes(bigcache_command_t *command, const u_char *data,
+    size_t len);
 void bigcache_units_text(bigcache_command_t *command, const char *text);
 
 /*

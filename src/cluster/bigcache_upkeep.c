@@ -246,7 +246,7 @@ bigcache_upkeep_lease(bigcache_upkeep_t *upkeep)
 {
     int                 ours;
     u_char              memory[BIGCACHE_BUCKET_SPACE + 16];
-    bigcache_str_t      name, nonce, text;
+    bigcache_str_t      name, text;
     bigcache_call_t     call;
     bigcache_unit_t     unit;
     bigcache_command_t  commands[3];
@@ -258,26 +258,18 @@ bigcache_upkeep_lease(bigcache_upkeep_t *upkeep)
     name.len = (size_t) snprintf((char *) memory, sizeof(memory),
                                  "{%.*s}upkeep", (int) cluster->conf.name.len,
                                  (const char *) cluster->conf.name.data);
-    nonce.data = upkeep->nonce;
-    nonce.len = BIGCACHE_BUCKET_NONCE;
 
-    bigcache_units_command(&commands[0], "SET");
-    bigcache_units_part(&commands[0], &name);
-    bigcache_units_part(&commands[0], &nonce);
+    bigcache_units_command(&commands[0], "SET", name, NULL);
+    bigcache_units_bytes(&commands[0], upkeep->nonce, BIGCACHE_BUCKET_NONCE);
     bigcache_units_text(&commands[0], "NX");
     bigcache_units_text(&commands[0], "PX");
     bigcache_units_text(&commands[0], BIGCACHE_UPKEEP_LEASE);
 
-    bigcache_units_command(&commands[1], "GET");
-    bigcache_units_part(&commands[1], &name);
+    bigcache_units_command(&commands[1], "GET", name, NULL);
+    bigcache_units_command(&commands[2], "PEXPIRE", name,
+                           BIGCACHE_UPKEEP_LEASE, NULL);
 
-    bigcache_units_command(&commands[2], "PEXPIRE");
-    bigcache_units_part(&commands[2], &name);
-    bigcache_units_text(&commands[2], BIGCACHE_UPKEEP_LEASE);
-
-    bigcache_units_init(&unit, bigcache_bucket_slot(&name));
-    bigcache_units_add(&unit, &commands[0]);
-    bigcache_units_add(&unit, &commands[1]);
+    bigcache_units_init(&unit, bigcache_bucket_slot(&name), commands, 2);
 
     ours = 0;
 
@@ -287,15 +279,15 @@ bigcache_upkeep_lease(bigcache_upkeep_t *upkeep)
     {
         text = bigcache_link_text(unit.replies[1]);
 
-        ours = (text.len == nonce.len
-                && memcmp(text.data, nonce.data, nonce.len) == 0);
+        ours = (text.len == BIGCACHE_BUCKET_NONCE
+                && memcmp(text.data, upkeep->nonce, text.len) == 0);
     }
 
     bigcache_units_free(&unit, 1);
 
     if (ours) {
-        bigcache_units_init(&unit, bigcache_bucket_slot(&name));
-        bigcache_units_add(&unit, &commands[2]);
+        bigcache_units_init(&unit, bigcache_bucket_slot(&name), &commands[2],
+                            1);
         (void) bigcache_units_run(&call, &unit, 1);
         bigcache_units_free(&unit, 1);
     }
@@ -338,7 +330,7 @@ bigcache_upkeep_round(bigcache_upkeep_t *upkeep)
 static bigcache_rc_t
 bigcache_upkeep_step(bigcache_upkeep_t *upkeep, unsigned first, unsigned n)
 {
-    unsigned             i, j;
+    unsigned             i;
     bigcache_rc_t        rc;
     bigcache_call_t      call;
     bigcache_cluster_t  *cluster;
@@ -353,12 +345,8 @@ bigcache_upkeep_step(bigcache_upkeep_t *upkeep, unsigned first, unsigned n)
         bigcache_upkeep_commands(upkeep, &upkeep->buckets[i]);
 
         bigcache_units_init(&upkeep->units[i],
-                            upkeep->buckets[i].bucket.slot);
-
-        for (j = 0; j < 4; j++) {
-            bigcache_units_add(&upkeep->units[i],
-                               &upkeep->buckets[i].commands[j]);
-        }
+                            upkeep->buckets[i].bucket.slot,
+                            upkeep->buckets[i].commands, 4);
     }
 
     rc = bigcache_space_begin(cluster, &call, cluster->conf.nodes.wait, 0);
@@ -416,38 +404,25 @@ static void
 bigcache_upkeep_commands(bigcache_upkeep_t *upkeep,
     bigcache_upkeep_bucket_t *b)
 {
-    bigcache_str_t        claim;
-    bigcache_command_t   *commands;
+    const bigcache_str_t  *names;
 
     static const bigcache_str_t  none = bigcache_string("");
 
-    commands = b->commands;
+    names = b->bucket.names;
 
-    bigcache_units_command(&commands[0], "ZCOUNT");
-    bigcache_units_part(&commands[0],
-                        &b->bucket.names[BIGCACHE_BUCKET_EXPIRES]);
-    bigcache_units_text(&commands[0], "-inf");
-    bigcache_units_text(&commands[0], upkeep->now_ms);
-
-    bigcache_units_command(&commands[1], "ZCOUNT");
-    bigcache_units_part(&commands[1],
-                        &b->bucket.names[BIGCACHE_BUCKET_PURGES]);
-    bigcache_units_text(&commands[1], "-inf");
-    bigcache_units_text(&commands[1], upkeep->purged);
-
-    claim = bigcache_bucket_name(b->claim, &b->bucket, 'w', &none);
-
-    bigcache_units_command(&commands[2], "EXISTS");
-    bigcache_units_part(&commands[2], &claim);
-
-    bigcache_units_command(&commands[3], "ZRANGEBYSCORE");
-    bigcache_units_part(&commands[3],
-                        &b->bucket.names[BIGCACHE_BUCKET_ORPHANS]);
-    bigcache_units_text(&commands[3], "-inf");
-    bigcache_units_text(&commands[3], upkeep->now_us);
-    bigcache_units_text(&commands[3], "LIMIT");
-    bigcache_units_text(&commands[3], "0");
-    bigcache_units_text(&commands[3], BIGCACHE_UPKEEP_ORPHANS);
+    bigcache_units_command(&b->commands[0], "ZCOUNT",
+                           names[BIGCACHE_BUCKET_EXPIRES], "-inf",
+                           upkeep->now_ms, NULL);
+    bigcache_units_command(&b->commands[1], "ZCOUNT",
+                           names[BIGCACHE_BUCKET_PURGES], "-inf",
+                           upkeep->purged, NULL);
+    bigcache_units_command(&b->commands[2], "EXISTS",
+                           bigcache_bucket_name(b->claim, &b->bucket, 'w',
+                                                &none), NULL);
+    bigcache_units_command(&b->commands[3], "ZRANGEBYSCORE",
+                           names[BIGCACHE_BUCKET_ORPHANS], "-inf",
+                           upkeep->now_us, "LIMIT", "0",
+                           BIGCACHE_UPKEEP_ORPHANS, NULL);
 }
 
 
