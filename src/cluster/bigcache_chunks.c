@@ -197,7 +197,6 @@ bigcache_chunks_due(bigcache_cluster_t *cluster, bigcache_call_t *call,
     int                 due;
     uint64_t            n;
     bigcache_rc_t       rc;
-    bigcache_unit_t     unit;
     bigcache_command_t  command;
 
     rc = bigcache_chunks_script(cluster, call, bucket, name, "due", 0, &due);
@@ -225,13 +224,7 @@ bigcache_chunks_due(bigcache_cluster_t *cluster, bigcache_call_t *call,
                            bucket->names[BIGCACHE_BUCKET_ORPHANS], NULL);
     bigcache_units_part(&command, *name);
 
-    bigcache_units_init(&unit, bucket->slot, &command, 1);
-
-    rc = bigcache_space_run(cluster, call, &unit, 1);
-
-    bigcache_units_free(&unit, 1);
-
-    return rc;
+    return bigcache_space_command(cluster, call, bucket, &command, NULL);
 }
 
 
@@ -299,7 +292,7 @@ bigcache_chunks_script(bigcache_cluster_t *cluster, bigcache_call_t *call,
 {
     u_char              digits[BIGCACHE_VALUE_DIGITS];
     bigcache_rc_t       rc;
-    bigcache_unit_t     unit;
+    bigcache_reply_t   *reply;
     bigcache_command_t  command;
 
     bigcache_units_script(&command, BIGCACHE_SCRIPT_CHUNKS,
@@ -308,14 +301,11 @@ bigcache_chunks_script(bigcache_cluster_t *cluster, bigcache_call_t *call,
     bigcache_units_text(&command, how);
     bigcache_units_part(&command, bigcache_value_digits(digits, seconds));
 
-    bigcache_units_init(&unit, bucket->slot, &command, 1);
+    rc = bigcache_space_command(cluster, call, bucket, &command, &reply);
 
-    rc = bigcache_space_run(cluster, call, &unit, 1);
+    *answer = (rc == BIGCACHE_OK && bigcache_link_number(reply) != 0);
 
-    *answer = (rc == BIGCACHE_OK
-               && bigcache_link_number(unit.replies[0]) != 0);
-
-    bigcache_units_free(&unit, 1);
+    bigcache_link_free(reply);
 
     return rc;
 }
@@ -330,7 +320,6 @@ bigcache_chunks_unlink(bigcache_cluster_t *cluster, bigcache_call_t *call,
     u_char              memory[BIGCACHE_CHUNKS_BATCH][BIGCACHE_CHUNKS_KEY];
     uint64_t            i, j;
     bigcache_rc_t       rc;
-    bigcache_unit_t     unit;
     bigcache_command_t  command;
 
     rc = BIGCACHE_OK;
@@ -353,11 +342,7 @@ bigcache_chunks_unlink(bigcache_cluster_t *cluster, bigcache_call_t *call,
                                                     i + j));
         }
 
-        bigcache_units_init(&unit, bucket->slot, &command, 1);
-
-        rc = bigcache_space_run(cluster, call, &unit, 1);
-
-        bigcache_units_free(&unit, 1);
+        rc = bigcache_space_command(cluster, call, bucket, &command, NULL);
     }
 
     return rc;
@@ -372,7 +357,6 @@ bigcache_chunks_write_one(bigcache_cluster_t *cluster,
     u_char              memory[BIGCACHE_CHUNKS_KEY];
     bigcache_rc_t       rc;
     bigcache_call_t     call;
-    bigcache_unit_t     unit;
     bigcache_command_t  command;
 
     rc = bigcache_space_enter(cluster, &call, 0);
@@ -386,13 +370,7 @@ bigcache_chunks_write_one(bigcache_cluster_t *cluster,
                                                i), NULL);
     bigcache_units_bytes(&command, data, len);
 
-    bigcache_units_init(&unit, bucket->slot, &command, 1);
-
-    rc = bigcache_space_run(cluster, &call, &unit, 1);
-
-    bigcache_units_free(&unit, 1);
-
-    return rc;
+    return bigcache_space_command(cluster, &call, bucket, &command, NULL);
 }
 
 
@@ -407,8 +385,8 @@ bigcache_chunks_read_one(bigcache_cluster_t *cluster,
     bigcache_rc_t       rc;
     bigcache_str_t      text;
     bigcache_call_t     call;
-    bigcache_unit_t     unit;
     bigcache_data_t     piece;
+    bigcache_reply_t   *reply;
     bigcache_command_t  command;
 
     rc = bigcache_space_enter(cluster, &call, 0);
@@ -423,13 +401,11 @@ bigcache_chunks_read_one(bigcache_cluster_t *cluster,
                            bigcache_chunks_key(memory, bucket, value->nonce,
                                                i), NULL);
 
-    bigcache_units_init(&unit, bucket->slot, &command, 1);
-
-    rc = bigcache_space_run(cluster, &call, &unit, 1);
+    rc = bigcache_space_command(cluster, &call, bucket, &command, &reply);
 
     if (rc == BIGCACHE_OK) {
 
-        text = bigcache_link_text(unit.replies[0]);
+        text = bigcache_link_text(reply);
 
         if (text.data == NULL) {
             rc = BIGCACHE_MISS;
@@ -457,7 +433,7 @@ bigcache_chunks_read_one(bigcache_cluster_t *cluster,
         }
     }
 
-    bigcache_units_free(&unit, 1);
+    bigcache_link_free(reply);
 
     return rc;
 }

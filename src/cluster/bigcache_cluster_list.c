@@ -617,35 +617,17 @@ static bigcache_rc_t
 bigcache_cluster_list_front(bigcache_cluster_list_t *ctx,
     bigcache_cluster_row_t *row, const bigcache_reply_t *reply)
 {
-    size_t              front;
-    bigcache_rc_t       rc;
-    bigcache_str_t      text;
-    bigcache_value_e    decoded;
-    bigcache_marked_t   marked;
+    bigcache_rc_t      rc;
+    bigcache_marked_t  marked;
 
-    text = bigcache_link_text(reply);
+    rc = bigcache_look_value(ctx->cluster, &ctx->call, row->bucket, &row->name,
+                             reply, &row->memory, &row->value);
 
-    decoded = bigcache_value_decode(&row->value, text.data, text.len, 0,
-                                    &front);
-
-    if (decoded == BIGCACHE_VALUE_SHORT) {
-
-        row->memory = malloc(BIGCACHE_VALUE_FRONT);
-        if (row->memory == NULL) {
-            return BIGCACHE_NOMEM;
-        }
-
-        rc = bigcache_look_front(ctx->cluster, &ctx->call, row->bucket,
-                                 &row->name, row->memory, &row->value);
-        if (rc != BIGCACHE_OK) {
-            return rc;
-        }
-
-        decoded = BIGCACHE_VALUE_OK;
+    if (rc != BIGCACHE_OK) {
+        return rc;
     }
 
-    if (decoded != BIGCACHE_VALUE_OK
-        || row->value.expire <= bigcache_time_now()
+    if (row->value.expire <= bigcache_time_now()
         || (ctx->tag->data
             && !bigcache_tags_has(&row->value.tags, ctx->tag)))
     {

@@ -326,12 +326,7 @@ bigcache_cluster_page_found(bigcache_cluster_t *cluster, bigcache_call_t *call,
 
         free(page->memory);
 
-        page->memory = malloc(BIGCACHE_VALUE_FRONT);
-        if (page->memory == NULL) {
-            return BIGCACHE_NOMEM;
-        }
-
-        rc = bigcache_look_front(cluster, call, bucket, name, page->memory,
+        rc = bigcache_look_front(cluster, call, bucket, name, &page->memory,
                                  &value);
         if (rc != BIGCACHE_OK) {
             return rc;

@@ -79,41 +79,54 @@ bigcache_look(bigcache_cluster_t *cluster, bigcache_call_t *call,
 
 
 bigcache_rc_t
+bigcache_look_value(bigcache_cluster_t *cluster, bigcache_call_t *call,
+    const bigcache_bucket_t *bucket, const bigcache_str_t *name,
+    const bigcache_reply_t *reply, u_char **memory, bigcache_value_t *value)
+{
+    size_t            front;
+    bigcache_str_t    text;
+    bigcache_value_e  decoded;
+
+    *memory = NULL;
+
+    text = bigcache_link_text(reply);
+    decoded = bigcache_value_decode(value, text.data, text.len, 0, &front);
+
+    if (decoded == BIGCACHE_VALUE_SHORT) {
+        return bigcache_look_front(cluster, call, bucket, name, memory, value);
+    }
+
+    return (decoded == BIGCACHE_VALUE_OK) ? BIGCACHE_OK : BIGCACHE_MISS;
+}
+
+
+bigcache_rc_t
 bigcache_look_front(bigcache_cluster_t *cluster, bigcache_call_t *call,
     const bigcache_bucket_t *bucket, const bigcache_str_t *name,
-    u_char *memory, bigcache_value_t *value)
+    u_char **memory, bigcache_value_t *value)
 {
-    size_t              front;
+    size_t              len, front;
     bigcache_rc_t       rc;
-    bigcache_str_t      text;
-    bigcache_unit_t     unit;
+    bigcache_reply_t   *reply;
     bigcache_command_t  command;
 
-    /* BIGCACHE_VALUE_FRONT bytes */
+    _Static_assert(BIGCACHE_VALUE_FRONT == 32984, "the last byte is 32983");
 
     bigcache_units_command(&command, "GETRANGE", *name, "0", "32983", NULL);
 
-    bigcache_units_init(&unit, bucket->slot, &command, 1);
+    rc = bigcache_space_command(cluster, call, bucket, &command, &reply);
 
-    rc = bigcache_space_run(cluster, call, &unit, 1);
+    len = 0;
+    *memory = (rc == BIGCACHE_OK) ? bigcache_link_steal(reply, &len) : NULL;
 
-    if (rc == BIGCACHE_OK) {
-
-        text = bigcache_link_text(unit.replies[0]);
-
-        if (text.len == 0 || text.len > BIGCACHE_VALUE_FRONT) {
-            rc = BIGCACHE_MISS;
-
-        } else {
-            memcpy(memory, text.data, text.len);
-
-            rc = (bigcache_value_decode(value, memory, text.len, 0, &front)
-                  == BIGCACHE_VALUE_OK)
-                 ? BIGCACHE_OK : BIGCACHE_MISS;
-        }
+    if (rc == BIGCACHE_OK
+        && bigcache_value_decode(value, *memory, len, 0, &front)
+           != BIGCACHE_VALUE_OK)
+    {
+        rc = BIGCACHE_MISS;
     }
 
-    bigcache_units_free(&unit, 1);
+    bigcache_link_free(reply);
 
     return rc;
 }
@@ -170,39 +183,15 @@ bigcache_look_page(bigcache_cluster_t *cluster, bigcache_call_t *call,
     const bigcache_str_t *name, const bigcache_unit_t *unit,
     bigcache_look_t *look)
 {
-    size_t              front;
     u_char             *memory;
     bigcache_rc_t       rc;
-    bigcache_str_t      text;
     bigcache_value_t    value;
-    bigcache_value_e    decoded;
     bigcache_marked_t   marked;
 
-    text = bigcache_link_text(unit->replies[3]);
+    rc = bigcache_look_value(cluster, call, bucket, name, unit->replies[3],
+                             &memory, &value);
 
-    if (text.len == 0) {
-        return BIGCACHE_OK;
-    }
-
-    memory = NULL;
-    rc = BIGCACHE_OK;
-
-    decoded = bigcache_value_decode(&value, text.data, text.len, 0, &front);
-
-    if (decoded == BIGCACHE_VALUE_SHORT) {
-
-        memory = malloc(BIGCACHE_VALUE_FRONT);
-        if (memory == NULL) {
-            return BIGCACHE_NOMEM;
-        }
-
-        rc = bigcache_look_front(cluster, call, bucket, name, memory, &value);
-        decoded = (rc == BIGCACHE_OK) ? BIGCACHE_VALUE_OK
-                                      : BIGCACHE_VALUE_WRONG;
-        rc = (rc == BIGCACHE_MISS) ? BIGCACHE_OK : rc;
-    }
-
-    if (decoded == BIGCACHE_VALUE_OK) {
+    if (rc == BIGCACHE_OK) {
 
         marked = bigcache_markers_look(unit->replies[1], key, &value.tags,
                                        value.origin);
@@ -215,7 +204,7 @@ bigcache_look_page(bigcache_cluster_t *cluster, bigcache_call_t *call,
 
     free(memory);
 
-    return rc;
+    return (rc == BIGCACHE_MISS) ? BIGCACHE_OK : rc;
 }
 
 

@@ -53,14 +53,22 @@ bigcache_rc_t bigcache_look(bigcache_cluster_t *cluster,
     bigcache_look_t *look);
 
 /*
- * Reads the front of a page again that the first BIGCACHE_LOOK_FRONT bytes did
- * not hold, into memory of the caller, of BIGCACHE_VALUE_FRONT bytes.  Returns
- * BIGCACHE_OK and *value; BIGCACHE_MISS if it is not there, or is none; or what
- * bigcache_space_run() returns.
+ * Decodes a page of which reply has the first BIGCACHE_LOOK_FRONT bytes, and
+ * reads its front again if that is longer.  Returns BIGCACHE_OK and *value,
+ * which points into the reply or into *memory; BIGCACHE_MISS if it is not
+ * there, or is none; or what bigcache_space_run() returns.  Whatever it
+ * returns, the caller must free *memory.
  */
+bigcache_rc_t bigcache_look_value(bigcache_cluster_t *cluster,
+    bigcache_call_t *call, const bigcache_bucket_t *bucket,
+    const bigcache_str_t *name, const bigcache_reply_t *reply,
+    u_char **memory, bigcache_value_t *value);
+
+/* the same for a front that the first bytes did not hold */
+
 bigcache_rc_t bigcache_look_front(bigcache_cluster_t *cluster,
     bigcache_call_t *call, const bigcache_bucket_t *bucket,
-    const bigcache_str_t *name, u_char *memory, bigcache_value_t *value);
+    const bigcache_str_t *name, u_char **memory, bigcache_value_t *value);
 
 
 #endif /* _BIGCACHE_LOOK_H_INCLUDED_ */

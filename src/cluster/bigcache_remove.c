@@ -88,7 +88,7 @@ bigcache_remove(bigcache_cluster_t *cluster, bigcache_call_t *call,
     u_char              digits[BIGCACHE_VALUE_DIGITS];
     u_char              now[BIGCACHE_VALUE_DIGITS];
     bigcache_rc_t       rc;
-    bigcache_unit_t     unit;
+    bigcache_reply_t   *reply;
     bigcache_remove_t   removal;
     bigcache_command_t  command;
 
@@ -113,12 +113,10 @@ bigcache_remove(bigcache_cluster_t *cluster, bigcache_call_t *call,
 
     bigcache_remove_command(&command, &removal);
 
-    bigcache_units_init(&unit, bucket->slot, &command, 1);
-
-    rc = bigcache_space_run(cluster, call, &unit, 1);
+    rc = bigcache_space_command(cluster, call, bucket, &command, &reply);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_remove_answer(unit.replies[0]);
+        rc = bigcache_remove_answer(reply);
 
         if (rc == BIGCACHE_ERROR) {
             (void) bigcache_cache_failed(&cluster->cache, "remove a page",
@@ -126,7 +124,7 @@ bigcache_remove(bigcache_cluster_t *cluster, bigcache_call_t *call,
         }
     }
 
-    bigcache_units_free(&unit, 1);
+    bigcache_link_free(reply);
 
     return rc;
 }

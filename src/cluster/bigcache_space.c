@@ -126,6 +126,29 @@ bigcache_space_run(bigcache_cluster_t *cluster, bigcache_call_t *call,
 }
 
 
+bigcache_rc_t
+bigcache_space_command(bigcache_cluster_t *cluster, bigcache_call_t *call,
+    const bigcache_bucket_t *bucket, bigcache_command_t *command,
+    bigcache_reply_t **reply)
+{
+    bigcache_rc_t    rc;
+    bigcache_unit_t  unit;
+
+    bigcache_units_init(&unit, bucket->slot, command, 1);
+
+    rc = bigcache_space_run(cluster, call, &unit, 1);
+
+    if (reply) {
+        *reply = unit.replies[0];
+        unit.replies[0] = NULL;
+    }
+
+    bigcache_units_free(&unit, 1);
+
+    return rc;
+}
+
+
 void
 bigcache_space_bucket(const bigcache_cluster_t *cluster,
     const bigcache_str_t *key, bigcache_bucket_t *bucket)

@@ -97,6 +97,14 @@ void bigcache_space_again(bigcache_cluster_t *cluster);
 bigcache_rc_t bigcache_space_run(bigcache_cluster_t *cluster,
     bigcache_call_t *call, bigcache_unit_t *units, unsigned n);
 
+/*
+ * Runs one command for a bucket, and returns the same.  *reply is the answer,
+ * which the caller must free whatever this returns; or reply is NULL.
+ */
+bigcache_rc_t bigcache_space_command(bigcache_cluster_t *cluster,
+    bigcache_call_t *call, const bigcache_bucket_t *bucket,
+    bigcache_command_t *command, bigcache_reply_t **reply);
+
 /* makes the names of the bucket of a key */
 
 void bigcache_space_bucket(const bigcache_cluster_t *cluster,

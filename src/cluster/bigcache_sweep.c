@@ -786,16 +786,11 @@ static bigcache_rc_t
 bigcache_sweep_front(bigcache_sweep_t *sweep, bigcache_sweep_page_t *page,
     const bigcache_reply_t *reply)
 {
-    size_t            front;
-    bigcache_rc_t     rc;
-    bigcache_str_t    text;
-    bigcache_value_e  decoded;
-
-    text = bigcache_link_text(reply);
+    bigcache_rc_t  rc;
 
     /* a page that somebody has removed by hand is in the sets still */
 
-    if (text.len == 0) {
+    if (bigcache_link_text(reply).len == 0) {
         page->chosen = 1;
         page->live = 0;
 
@@ -804,26 +799,10 @@ bigcache_sweep_front(bigcache_sweep_t *sweep, bigcache_sweep_page_t *page,
         return BIGCACHE_OK;
     }
 
-    decoded = bigcache_value_decode(&page->value, text.data, text.len, 0,
-                                    &front);
-
     /* the tags point into an answer that is freed when all are read */
 
-    if (decoded != BIGCACHE_VALUE_SHORT) {
-        page->chosen = (decoded == BIGCACHE_VALUE_OK
-                        && bigcache_sweep_selected(sweep, page));
-        page->live = (page->value.expire > sweep->now);
-
-        return BIGCACHE_OK;
-    }
-
-    page->memory = malloc(BIGCACHE_VALUE_FRONT);
-    if (page->memory == NULL) {
-        return BIGCACHE_NOMEM;
-    }
-
-    rc = bigcache_look_front(sweep->cluster, &sweep->call, page->walk->bucket,
-                             &page->name, page->memory, &page->value);
+    rc = bigcache_look_value(sweep->cluster, &sweep->call, page->walk->bucket,
+                             &page->name, reply, &page->memory, &page->value);
 
     if (rc == BIGCACHE_MISS) {
         return BIGCACHE_OK;
@@ -1016,7 +995,6 @@ bigcache_sweep_done(bigcache_sweep_t *sweep,
     uint64_t                  version;
     bigcache_rc_t             rc;
     bigcache_str_t            keys[3], bytes;
-    bigcache_unit_t           unit;
     bigcache_command_t        command;
     bigcache_selector_t       selector;
     const bigcache_bucket_t  *bucket;
@@ -1046,11 +1024,8 @@ bigcache_sweep_done(bigcache_sweep_t *sweep,
             bigcache_units_part(&command,
                                 bigcache_value_digits(digits, version));
 
-            bigcache_units_init(&unit, bucket->slot, &command, 1);
-
-            rc = bigcache_space_run(sweep->cluster, &sweep->call, &unit, 1);
-
-            bigcache_units_free(&unit, 1);
+            rc = bigcache_space_command(sweep->cluster, &sweep->call, bucket,
+                                        &command, NULL);
         }
     }
 
