@@ -99,6 +99,8 @@ static bigcache_rc_t bigcache_cluster_page_answer(bigcache_cluster_page_t *p,
     const bigcache_reply_t *reply);
 static void bigcache_cluster_page_stored(bigcache_cluster_page_t *p,
     bigcache_page_t *page);
+static void bigcache_cluster_page_fields(const bigcache_value_t *value,
+    bigcache_page_t *page);
 static void bigcache_cluster_page_abandon(bigcache_cluster_page_t *p);
 static int bigcache_cluster_page_is(const bigcache_reply_t *reply,
     const char *word);
@@ -202,7 +204,6 @@ bigcache_cluster_page_delete(bigcache_cache_t *cache,
 {
     bigcache_cluster_t *cluster = (bigcache_cluster_t *) cache;
 
-    u_char             nonce[BIGCACHE_BUCKET_NONCE];
     unsigned           i;
     bigcache_rc_t      rc;
     bigcache_call_t    call;
@@ -210,15 +211,14 @@ bigcache_cluster_page_delete(bigcache_cache_t *cache,
     bigcache_bucket_t  bucket;
 
     bigcache_space_bucket(cluster, key, &bucket);
-    bigcache_space_nonce(nonce);
     bigcache_look_none(&look);
 
     rc = bigcache_space_enter(cluster, &call, 1);
 
     for (i = 0; rc == BIGCACHE_OK && i < BIGCACHE_CLUSTER_PAGE_TRIES; i++) {
 
-        rc = bigcache_remove(cluster, &call, &bucket, key, nonce, "delete",
-                             expect, &look);
+        rc = bigcache_remove(cluster, &call, &bucket, key, "delete", expect,
+                             &look);
 
         if (rc != BIGCACHE_AGAIN) {
             return rc;
@@ -359,10 +359,7 @@ bigcache_cluster_page_fill(bigcache_cluster_t *cluster, bigcache_call_t *call,
     const bigcache_reply_t *purges, const bigcache_value_t *value,
     bigcache_page_t *page)
 {
-    u_char             nonce[BIGCACHE_BUCKET_NONCE];
-    int64_t            stale;
     bigcache_rc_t      rc;
-    bigcache_look_t    look;
     bigcache_marked_t  marked;
 
     marked = bigcache_markers_look(purges, key, &value->tags, value->origin);
@@ -372,32 +369,18 @@ bigcache_cluster_page_fill(bigcache_cluster_t *cluster, bigcache_call_t *call,
     }
 
     if (value->expire <= bigcache_time_now()) {
-
-        bigcache_space_nonce(nonce);
-        bigcache_look_none(&look);
-
-        rc = bigcache_remove(cluster, call, bucket, key, nonce, "expire",
-                             value->version, &look);
+        rc = bigcache_remove(cluster, call, bucket, key, "expire",
+                             value->version, NULL);
 
         return (rc == BIGCACHE_OK) ? BIGCACHE_EXPIRED : rc;
     }
 
-    stale = (int64_t) (marked.stale / 1000);
+    bigcache_cluster_page_fields(value, page);
 
-    page->kind = value->kind;
-    page->packed = value->packed;
-    page->head = value->head;
-    page->version = value->version;
-    page->origin = value->origin;
-    page->expire = value->expire;
-    page->fresh = value->fresh;
-    page->stale = value->stale ? value->stale : stale;
-    page->length = value->length;
-    page->unpacked = value->unpacked;
     page->tags = value->tags;
 
-    if (page->latest < value->version) {
-        page->latest = value->version;
+    if (page->stale == 0) {
+        page->stale = (int64_t) (marked.stale / 1000);
     }
 
     if (body == BIGCACHE_BODY_NONE
@@ -459,8 +442,6 @@ bigcache_cluster_page_damaged(bigcache_cluster_t *cluster,
     const bigcache_bucket_t *bucket, const bigcache_str_t *key,
     uint64_t version)
 {
-    u_char           nonce[BIGCACHE_BUCKET_NONCE];
-    bigcache_look_t  look;
     bigcache_call_t  call;
 
     bigcache_log(&cluster->conf.log, BIGCACHE_LOG_ERR,
@@ -468,12 +449,8 @@ bigcache_cluster_page_damaged(bigcache_cluster_t *cluster,
                  cluster->conf.label);
 
     if (version && bigcache_space_enter(cluster, &call, 0) == BIGCACHE_OK) {
-
-        bigcache_space_nonce(nonce);
-        bigcache_look_none(&look);
-
-        (void) bigcache_remove(cluster, &call, bucket, key, nonce, "purge",
-                               version, &look);
+        (void) bigcache_remove(cluster, &call, bucket, key, "purge", version,
+                               NULL);
     }
 
     return BIGCACHE_MISS;
@@ -832,25 +809,36 @@ bigcache_cluster_page_answer(bigcache_cluster_page_t *p,
 static void
 bigcache_cluster_page_stored(bigcache_cluster_page_t *p, bigcache_page_t *page)
 {
-    bigcache_value_t  *value;
+    bigcache_cluster_page_fields(&p->value, page);
 
-    value = &p->value;
+    if (page->origin == 0) {
+        page->origin = page->version;
+    }
 
+    if (p->fd != -1) {
+        page->body = bigcache_data_range(p->fd, 0, page->length);
+        p->fd = -1;
+    }
+}
+
+
+static void
+bigcache_cluster_page_fields(const bigcache_value_t *value,
+    bigcache_page_t *page)
+{
     page->kind = value->kind;
     page->packed = value->packed;
     page->head = value->head;
     page->version = value->version;
-    page->origin = value->origin ? value->origin : value->version;
-    page->latest = value->version;
+    page->origin = value->origin;
     page->expire = value->expire;
     page->fresh = value->fresh;
     page->stale = value->stale;
     page->length = value->length;
     page->unpacked = value->unpacked;
 
-    if (p->fd != -1) {
-        page->body = bigcache_data_range(p->fd, 0, value->length);
-        p->fd = -1;
+    if (page->latest < value->version) {
+        page->latest = value->version;
     }
 }
 

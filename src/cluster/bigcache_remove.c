@@ -15,10 +15,13 @@
 
 void
 bigcache_remove_command(bigcache_command_t *command,
-    const bigcache_remove_t *removal)
+    bigcache_remove_t *removal)
 {
-    unsigned        i;
-    bigcache_str_t  keys[9];
+    unsigned                i;
+    bigcache_str_t          keys[9];
+    const bigcache_look_t  *look;
+
+    static const bigcache_look_t  none;
 
     static const bigcache_bucket_e  sets[] = {
         BIGCACHE_BUCKET_INDEX, BIGCACHE_BUCKET_EXPIRES, BIGCACHE_BUCKET_TAGS,
@@ -33,13 +36,17 @@ bigcache_remove_command(bigcache_command_t *command,
         keys[1 + i] = removal->bucket->names[sets[i]];
     }
 
+    bigcache_space_nonce(removal->nonce);
+
+    look = removal->look ? removal->look : &none;
+
     bigcache_units_script(command, BIGCACHE_SCRIPT_REMOVE, keys, 9);
     bigcache_units_part(command, removal->key);
-    bigcache_units_part(command, removal->nonce);
+    bigcache_units_bytes(command, removal->nonce, BIGCACHE_BUCKET_NONCE);
     bigcache_units_part(command, removal->expect);
     bigcache_units_text(command, removal->how);
-    bigcache_units_part(command, removal->look->purges);
-    bigcache_units_part(command, removal->look->dead);
+    bigcache_units_part(command, look->purges);
+    bigcache_units_part(command, look->dead);
     bigcache_units_part(command, removal->group);
     bigcache_units_part(command, removal->now);
 }
@@ -80,8 +87,7 @@ bigcache_remove_answer(const bigcache_reply_t *reply)
 bigcache_rc_t
 bigcache_remove(bigcache_cluster_t *cluster, bigcache_call_t *call,
     const bigcache_bucket_t *bucket, const bigcache_str_t *key,
-    const u_char *nonce, const char *how, uint64_t expect,
-    const bigcache_look_t *look)
+    const char *how, uint64_t expect, const bigcache_look_t *look)
 {
     u_char              name[BIGCACHE_BUCKET_TAG + 1 + BIGCACHE_KEY_MAX];
     u_char              group[BIGCACHE_KEY_MAX];
@@ -95,8 +101,6 @@ bigcache_remove(bigcache_cluster_t *cluster, bigcache_call_t *call,
     removal.bucket = bucket;
     removal.key = *key;
     removal.name = bigcache_bucket_name(name, bucket, 'k', key);
-    removal.nonce.data = nonce;
-    removal.nonce.len = BIGCACHE_BUCKET_NONCE;
     removal.expect = bigcache_value_digits(digits, expect);
     removal.how = how;
     removal.group = bigcache_bucket_group(group, key);

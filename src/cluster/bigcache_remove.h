@@ -23,19 +23,19 @@ typedef struct {
     const bigcache_bucket_t  *bucket;
     bigcache_str_t            key;
     bigcache_str_t            name;     /* of the page, on the servers */
-    bigcache_str_t            nonce;
+    u_char                    nonce[BIGCACHE_BUCKET_NONCE];
     bigcache_str_t            expect;   /* version in digits, or "" */
     const char               *how;      /* "delete", "expire", "purge" */
     bigcache_str_t            group;    /* for "delete" */
     bigcache_str_t            now;      /* likewise, in digits */
-    const bigcache_look_t    *look;
+    const bigcache_look_t    *look;     /* for "delete" */
 } bigcache_remove_t;
 
 
-/* makes the command */
+/* makes the command, and the nonce */
 
 void bigcache_remove_command(bigcache_command_t *command,
-    const bigcache_remove_t *removal);
+    bigcache_remove_t *removal);
 
 /*
  * Reads its answer.  Returns BIGCACHE_OK, BIGCACHE_MISS, BIGCACHE_EXPIRED or
@@ -46,12 +46,13 @@ bigcache_rc_t bigcache_remove_answer(const bigcache_reply_t *reply);
 
 /*
  * Removes a page, with all memory that this needs.  expect: a version, or
- * BIGCACHE_EXPECT_ANY.  Returns the same, or what bigcache_space_run() returns.
+ * BIGCACHE_EXPECT_ANY; look: NULL unless how is "delete".  Returns the same, or
+ * what bigcache_space_run() returns.
  */
 bigcache_rc_t bigcache_remove(bigcache_cluster_t *cluster,
     bigcache_call_t *call, const bigcache_bucket_t *bucket,
-    const bigcache_str_t *key, const u_char *nonce, const char *how,
-    uint64_t expect, const bigcache_look_t *look);
+    const bigcache_str_t *key, const char *how, uint64_t expect,
+    const bigcache_look_t *look);
 
 
 #endif /* _BIGCACHE_REMOVE_H_INCLUDED_ */

@@ -43,16 +43,14 @@ bigcache_space_enter(bigcache_cluster_t *cluster, bigcache_call_t *call,
         return BIGCACHE_CLOSED;
     }
 
-    return bigcache_space_begin(cluster, call, cluster->conf.nodes.wait,
-                                writes);
+    return bigcache_space_begin(cluster, call, writes);
 }
 
 
 bigcache_rc_t
 bigcache_space_begin(bigcache_cluster_t *cluster, bigcache_call_t *call,
-    unsigned wait, int writes)
+    int writes)
 {
-    unsigned       replicas;
     bigcache_rc_t  rc;
 
     if (atomic_load(&cluster->stopping)) {
@@ -60,18 +58,12 @@ bigcache_space_begin(bigcache_cluster_t *cluster, bigcache_call_t *call,
         return BIGCACHE_UNAVAILABLE;
     }
 
-    bigcache_units_begin(call, cluster->nodes, wait, 0, &cluster->stopping);
+    bigcache_units_begin(call, cluster->nodes, &cluster->stopping);
 
-    replicas = writes ? cluster->conf.replicas : 0;
+    rc = atomic_load(&cluster->verified)
+         ? BIGCACHE_OK : bigcache_space_verify(cluster, call);
 
-    if (atomic_load(&cluster->verified)) {
-        call->replicas = replicas;
-        return BIGCACHE_OK;
-    }
-
-    rc = bigcache_space_verify(cluster, call);
-
-    call->replicas = replicas;
+    call->replicas = writes ? cluster->conf.replicas : 0;
 
     return rc;
 }
@@ -83,8 +75,7 @@ bigcache_space_again(bigcache_cluster_t *cluster)
     bigcache_call_t  call;
 
     if (atomic_load(&cluster->verified)
-        && bigcache_space_begin(cluster, &call, cluster->conf.nodes.wait, 0)
-           == BIGCACHE_OK)
+        && bigcache_space_begin(cluster, &call, 0) == BIGCACHE_OK)
     {
         (void) bigcache_space_verify(cluster, &call);
     }

@@ -76,12 +76,10 @@ typedef struct {
 bigcache_rc_t bigcache_space_enter(bigcache_cluster_t *cluster,
     bigcache_call_t *call, int writes);
 
-/*
- * The same without a look at whether the cache is closed, and for wait
- * milliseconds.
- */
+/* the same without a look at whether the cache is closed */
+
 bigcache_rc_t bigcache_space_begin(bigcache_cluster_t *cluster,
-    bigcache_call_t *call, unsigned wait, int writes);
+    bigcache_call_t *call, int writes);
 
 /*
  * Finds that out again, as upkeep does now and then: the servers may have been

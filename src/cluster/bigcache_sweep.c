@@ -51,7 +51,7 @@ typedef struct {
     u_char                    *memory;      /* of its front, if that is long */
     bigcache_value_t           value;
     bigcache_command_t         command;
-    u_char                     nonce[BIGCACHE_BUCKET_NONCE];
+    bigcache_remove_t          removal;
     u_char                     version[BIGCACHE_VALUE_DIGITS];
     u_char                     stale[BIGCACHE_VALUE_DIGITS];
     unsigned                   chosen:1;
@@ -63,7 +63,6 @@ typedef struct {
     bigcache_cluster_t        *cluster;
     bigcache_call_t            call;
     int64_t                    now;
-    bigcache_look_t            look;        /* none */
     char                       until[24];   /* now, in digits */
 
     bigcache_unit_t           *purges;      /* the answers with the purges */
@@ -80,8 +79,21 @@ typedef struct {
     unsigned                   n;           /* pages */
     u_char                    *names;       /* memory of pages[i].name */
 
-    bigcache_sweep_sum_t           swept;
+    bigcache_sweep_ranges_t    ranges;      /* of the purge at hand */
+    bigcache_sweep_sum_t       swept;
 } bigcache_sweep_t;
+
+/* a purge that is to be ended */
+
+typedef struct {
+    const bigcache_bucket_t   *bucket;
+    bigcache_selector_t        selector;
+    bigcache_str_t             bytes;       /* of the selector */
+    uint64_t                   version;
+} bigcache_sweep_purge_t;
+
+typedef bigcache_rc_t (*bigcache_sweep_pt)(bigcache_sweep_t *sweep,
+    const bigcache_sweep_purge_t *purge);
 
 
 static bigcache_sweep_t *bigcache_sweep_create(bigcache_cluster_t *cluster,
@@ -89,11 +101,11 @@ static bigcache_sweep_t *bigcache_sweep_create(bigcache_cluster_t *cluster,
 static void bigcache_sweep_destroy(bigcache_sweep_t *sweep);
 static bigcache_rc_t bigcache_sweep_purges(bigcache_sweep_t *sweep,
     const bigcache_sweep_bucket_t *buckets, unsigned n);
+static bigcache_rc_t bigcache_sweep_each(bigcache_sweep_t *sweep,
+    const bigcache_sweep_bucket_t *buckets, unsigned n,
+    bigcache_sweep_pt handler);
 static bigcache_rc_t bigcache_sweep_walks(bigcache_sweep_t *sweep,
-    const bigcache_sweep_bucket_t *buckets, unsigned n);
-static bigcache_rc_t bigcache_sweep_walks_of(bigcache_sweep_t *sweep,
-    const bigcache_bucket_t *bucket, const bigcache_selector_t *selector,
-    uint64_t version, bigcache_sweep_ranges_t *ranges);
+    const bigcache_sweep_purge_t *purge);
 static bigcache_sweep_walk_t *bigcache_sweep_walk(bigcache_sweep_t *sweep,
     const bigcache_bucket_t *bucket, const u_char *begin, size_t len);
 static bigcache_rc_t bigcache_sweep_all(bigcache_sweep_t *sweep);
@@ -116,12 +128,11 @@ static int bigcache_sweep_selected(const bigcache_sweep_t *sweep,
     const bigcache_sweep_page_t *page);
 static bigcache_rc_t bigcache_sweep_change(bigcache_sweep_t *sweep);
 static void bigcache_sweep_keep(bigcache_sweep_t *sweep);
-static void bigcache_sweep_command(bigcache_sweep_t *sweep,
-    bigcache_sweep_page_t *page);
+static void bigcache_sweep_command(bigcache_sweep_page_t *page);
 static void bigcache_sweep_account(bigcache_sweep_t *sweep,
     bigcache_sweep_page_t *page, const bigcache_unit_t *unit);
 static bigcache_rc_t bigcache_sweep_done(bigcache_sweep_t *sweep,
-    const bigcache_sweep_bucket_t *buckets, unsigned n);
+    const bigcache_sweep_purge_t *purge);
 static void bigcache_sweep_forget(bigcache_sweep_t *sweep);
 
 
@@ -185,7 +196,7 @@ bigcache_sweep(bigcache_cluster_t *cluster,
     rc = bigcache_sweep_purges(sweep, buckets, n);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_sweep_walks(sweep, buckets, n);
+        rc = bigcache_sweep_each(sweep, buckets, n, bigcache_sweep_walks);
     }
 
     if (rc == BIGCACHE_OK) {
@@ -193,7 +204,11 @@ bigcache_sweep(bigcache_cluster_t *cluster,
     }
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_sweep_done(sweep, buckets, n);
+        rc = bigcache_space_begin(cluster, &sweep->call, 1);
+    }
+
+    if (rc == BIGCACHE_OK) {
+        rc = bigcache_sweep_each(sweep, buckets, n, bigcache_sweep_done);
     }
 
     swept->removed += sweep->swept.removed;
@@ -258,8 +273,6 @@ bigcache_sweep_create(bigcache_cluster_t *cluster, unsigned n)
     (void) snprintf(sweep->until, sizeof(sweep->until), "%lld",
                     (long long) sweep->now);
 
-    bigcache_look_none(&sweep->look);
-
     most = n * BIGCACHE_SWEEP_STEP;
 
     sweep->purges = calloc(n, sizeof(bigcache_unit_t));
@@ -285,13 +298,8 @@ bigcache_sweep_destroy(bigcache_sweep_t *sweep)
 {
     unsigned  i;
 
-    if (sweep->pages) {
-        bigcache_sweep_forget(sweep);
-    }
-
-    if (sweep->purges) {
-        bigcache_units_free(sweep->purges, sweep->npurges);
-    }
+    bigcache_sweep_forget(sweep);
+    bigcache_units_free(sweep->purges, sweep->npurges);
 
     for (i = 0; i < sweep->nwalks; i++) {
         free(sweep->walks[i].begin);
@@ -329,8 +337,7 @@ bigcache_sweep_purges(bigcache_sweep_t *sweep,
 
     sweep->npurges = n;
 
-    rc = bigcache_space_begin(sweep->cluster, &sweep->call,
-                              sweep->cluster->conf.nodes.wait, 0);
+    rc = bigcache_space_begin(sweep->cluster, &sweep->call, 0);
 
     return (rc == BIGCACHE_OK)
            ? bigcache_space_run(sweep->cluster, &sweep->call, sweep->purges, n)
@@ -338,68 +345,66 @@ bigcache_sweep_purges(bigcache_sweep_t *sweep,
 }
 
 
-/* makes a walk of each range of each purge that is to be ended */
+/* calls the handler for each purge that is to be ended */
 
 static bigcache_rc_t
-bigcache_sweep_walks(bigcache_sweep_t *sweep,
-    const bigcache_sweep_bucket_t *buckets, unsigned n)
+bigcache_sweep_each(bigcache_sweep_t *sweep,
+    const bigcache_sweep_bucket_t *buckets, unsigned n,
+    bigcache_sweep_pt handler)
 {
-    size_t                    at;
-    unsigned                  i;
-    uint64_t                  version;
-    bigcache_rc_t             rc;
-    bigcache_str_t            bytes;
-    bigcache_selector_t       selector;
-    bigcache_sweep_ranges_t  *ranges;
-
-    ranges = malloc(sizeof(bigcache_sweep_ranges_t));
-    if (ranges == NULL) {
-        return BIGCACHE_NOMEM;
-    }
+    size_t                  at;
+    unsigned                i;
+    bigcache_rc_t           rc;
+    bigcache_sweep_purge_t  purge;
 
     rc = BIGCACHE_OK;
 
     for (i = 0; rc == BIGCACHE_OK && i < n; i++) {
 
+        purge.bucket = buckets[i].bucket;
         at = 0;
 
         while (rc == BIGCACHE_OK
                && bigcache_markers_next(sweep->purges[i].replies[0], &at,
-                                        &selector, &bytes, &version))
+                                        &purge.selector, &purge.bytes,
+                                        &purge.version))
         {
-            if (buckets[i].version == 0 || buckets[i].version == version) {
-                rc = bigcache_sweep_walks_of(sweep, buckets[i].bucket,
-                                             &selector, version, ranges);
+            if (buckets[i].version == 0
+                || buckets[i].version == purge.version)
+            {
+                rc = handler(sweep, &purge);
             }
         }
     }
-
-    free(ranges);
 
     return rc;
 }
 
 
-static bigcache_rc_t
-bigcache_sweep_walks_of(bigcache_sweep_t *sweep,
-    const bigcache_bucket_t *bucket, const bigcache_selector_t *selector,
-    uint64_t version, bigcache_sweep_ranges_t *ranges)
-{
-    unsigned                i;
-    bigcache_sweep_walk_t  *walk;
+/* makes a walk of each range of a purge */
 
-    bigcache_sweep_ranges(selector, ranges);
+static bigcache_rc_t
+bigcache_sweep_walks(bigcache_sweep_t *sweep,
+    const bigcache_sweep_purge_t *purge)
+{
+    unsigned                  i;
+    bigcache_sweep_walk_t    *walk;
+    bigcache_sweep_ranges_t  *ranges;
+
+    ranges = &sweep->ranges;
+
+    bigcache_sweep_ranges(&purge->selector, ranges);
 
     for (i = 0; i < ranges->n; i++) {
 
-        walk = bigcache_sweep_walk(sweep, bucket, ranges->begins[i],
+        walk = bigcache_sweep_walk(sweep, purge->bucket, ranges->begins[i],
                                    ranges->len);
         if (walk == NULL) {
             return BIGCACHE_NOMEM;
         }
 
-        walk->selector = *selector;
-        walk->version = version;
+        walk->selector = purge->selector;
+        walk->version = purge->version;
         walk->tags = ranges->tags;
     }
 
@@ -493,8 +498,7 @@ bigcache_sweep_some(bigcache_sweep_t *sweep, unsigned first, unsigned n)
 
     bigcache_sweep_forget(sweep);
 
-    rc = bigcache_space_begin(sweep->cluster, &sweep->call,
-                              sweep->cluster->conf.nodes.wait, 0);
+    rc = bigcache_space_begin(sweep->cluster, &sweep->call, 0);
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_sweep_list(sweep, first, n);
@@ -856,7 +860,7 @@ bigcache_sweep_change(bigcache_sweep_t *sweep)
         page->again = 0;
 
         if (page->chosen) {
-            bigcache_sweep_command(sweep, page);
+            bigcache_sweep_command(page);
 
             bigcache_units_init(&sweep->units[n++], page->walk->bucket->slot,
                                 &page->command, 1);
@@ -915,10 +919,10 @@ bigcache_sweep_keep(bigcache_sweep_t *sweep)
 
 
 static void
-bigcache_sweep_command(bigcache_sweep_t *sweep, bigcache_sweep_page_t *page)
+bigcache_sweep_command(bigcache_sweep_page_t *page)
 {
     uint64_t                ms;
-    bigcache_remove_t       removal;
+    bigcache_remove_t      *removal;
     bigcache_sweep_walk_t  *walk;
 
     walk = page->walk;
@@ -939,21 +943,18 @@ bigcache_sweep_command(bigcache_sweep_t *sweep, bigcache_sweep_page_t *page)
         return;
     }
 
-    bigcache_space_nonce(page->nonce);
+    removal = &page->removal;
 
-    removal.bucket = walk->bucket;
-    removal.key = page->key;
-    removal.name = page->name;
-    removal.nonce.data = page->nonce;
-    removal.nonce.len = BIGCACHE_BUCKET_NONCE;
-    removal.expect = bigcache_value_digits(page->version,
-                                           page->value.version);
-    removal.how = walk->version ? "purge" : "expire";
-    removal.group.data = NULL;
-    removal.now.data = NULL;
-    removal.look = &sweep->look;
+    memset(removal, 0, sizeof(bigcache_remove_t));
 
-    bigcache_remove_command(&page->command, &removal);
+    removal->bucket = walk->bucket;
+    removal->key = page->key;
+    removal->name = page->name;
+    removal->expect = bigcache_value_digits(page->version,
+                                            page->value.version);
+    removal->how = walk->version ? "purge" : "expire";
+
+    bigcache_remove_command(&page->command, removal);
 }
 
 
@@ -983,53 +984,30 @@ bigcache_sweep_account(bigcache_sweep_t *sweep, bigcache_sweep_page_t *page,
 }
 
 
-/* takes the purges of all buckets out of effect: nothing is left of them */
+/* takes a purge out of effect: nothing is left of what it selects */
 
 static bigcache_rc_t
 bigcache_sweep_done(bigcache_sweep_t *sweep,
-    const bigcache_sweep_bucket_t *buckets, unsigned n)
+    const bigcache_sweep_purge_t *purge)
 {
-    size_t                    at;
-    u_char                    digits[BIGCACHE_VALUE_DIGITS];
-    unsigned                  i;
-    uint64_t                  version;
-    bigcache_rc_t             rc;
-    bigcache_str_t            keys[3], bytes;
-    bigcache_command_t        command;
-    bigcache_selector_t       selector;
-    const bigcache_bucket_t  *bucket;
+    u_char                 digits[BIGCACHE_VALUE_DIGITS];
+    bigcache_str_t         keys[3];
+    bigcache_command_t     command;
+    const bigcache_str_t  *names;
 
-    rc = bigcache_space_begin(sweep->cluster, &sweep->call,
-                              sweep->cluster->conf.nodes.wait, 1);
+    names = purge->bucket->names;
 
-    for (i = 0; rc == BIGCACHE_OK && i < n; i++) {
+    keys[0] = names[BIGCACHE_BUCKET_PURGES];
+    keys[1] = names[BIGCACHE_BUCKET_DONE];
+    keys[2] = names[BIGCACHE_BUCKET_NUMBERS];
 
-        bucket = buckets[i].bucket;
-        at = 0;
+    bigcache_units_script(&command, BIGCACHE_SCRIPT_DONE, keys, 3);
+    bigcache_units_part(&command, purge->bytes);
+    bigcache_units_part(&command,
+                        bigcache_value_digits(digits, purge->version));
 
-        while (rc == BIGCACHE_OK
-               && bigcache_markers_next(sweep->purges[i].replies[0], &at,
-                                        &selector, &bytes, &version))
-        {
-            if (buckets[i].version && buckets[i].version != version) {
-                continue;
-            }
-
-            keys[0] = bucket->names[BIGCACHE_BUCKET_PURGES];
-            keys[1] = bucket->names[BIGCACHE_BUCKET_DONE];
-            keys[2] = bucket->names[BIGCACHE_BUCKET_NUMBERS];
-
-            bigcache_units_script(&command, BIGCACHE_SCRIPT_DONE, keys, 3);
-            bigcache_units_part(&command, bytes);
-            bigcache_units_part(&command,
-                                bigcache_value_digits(digits, version));
-
-            rc = bigcache_space_command(sweep->cluster, &sweep->call, bucket,
-                                        &command, NULL);
-        }
-    }
-
-    return rc;
+    return bigcache_space_command(sweep->cluster, &sweep->call, purge->bucket,
+                                  &command, NULL);
 }
 
 

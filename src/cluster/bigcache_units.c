@@ -127,12 +127,13 @@ static const bigcache_units_error_t  bigcache_units_errors[] = {
 
 void
 bigcache_units_begin(bigcache_call_t *call, bigcache_nodes_t *nodes,
-    unsigned wait, unsigned replicas, const _Atomic int *stopping)
+    const _Atomic int *stopping)
 {
     call->nodes = nodes;
     call->stopping = stopping;
-    call->deadline = bigcache_time_monotonic() + wait;
-    call->replicas = replicas;
+    call->deadline = bigcache_time_monotonic()
+                     + bigcache_nodes_conf(nodes)->wait;
+    call->replicas = 0;
     call->error[0] = '\0';
 }
 

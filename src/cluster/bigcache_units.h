@@ -74,10 +74,10 @@ typedef struct {
 } bigcache_call_t;
 
 
-/* begins a call of wait milliseconds */
+/* begins a call, which needs no replicas, and lasts as long as nodes say */
 
 void bigcache_units_begin(bigcache_call_t *call, bigcache_nodes_t *nodes,
-    unsigned wait, unsigned replicas, const _Atomic int *stopping);
+    const _Atomic int *stopping);
 
 /* makes a unit of n commands, BIGCACHE_UNIT_COMMANDS at most */
 

@@ -273,8 +273,7 @@ bigcache_upkeep_lease(bigcache_upkeep_t *upkeep)
 
     ours = 0;
 
-    if (bigcache_space_begin(cluster, &call, cluster->conf.nodes.wait, 0)
-        == BIGCACHE_OK
+    if (bigcache_space_begin(cluster, &call, 0) == BIGCACHE_OK
         && bigcache_units_run(&call, &unit, 1) == BIGCACHE_OK)
     {
         text = bigcache_link_text(unit.replies[1]);
@@ -349,7 +348,7 @@ bigcache_upkeep_step(bigcache_upkeep_t *upkeep, unsigned first, unsigned n)
                             upkeep->buckets[i].commands, 4);
     }
 
-    rc = bigcache_space_begin(cluster, &call, cluster->conf.nodes.wait, 0);
+    rc = bigcache_space_begin(cluster, &call, 0);
 
     if (rc == BIGCACHE_OK) {
         rc = bigcache_units_run(&call, upkeep->units, n);
@@ -492,7 +491,7 @@ bigcache_upkeep_orphans(bigcache_upkeep_t *upkeep,
             return BIGCACHE_OK;
         }
 
-        rc = bigcache_space_begin(cluster, &call, cluster->conf.nodes.wait, 0);
+        rc = bigcache_space_begin(cluster, &call, 0);
 
         if (rc == BIGCACHE_OK) {
             rc = bigcache_chunks_due(cluster, &call, bucket, &name);

@@ -320,7 +320,7 @@ call_upkeep(bigcache_cluster_t *cluster, unsigned what)
     } else if (what & 4) {
         (void) bigcache_sweep(cluster, buckets, 1, &swept);
 
-    } else if (bigcache_space_begin(cluster, &one, 1000, 1) == BIGCACHE_OK) {
+    } else if (bigcache_space_begin(cluster, &one, 1) == BIGCACHE_OK) {
         (void) bigcache_chunks_due(cluster, &one, &bucket, &name);
     }
 }
