@@ -295,8 +295,7 @@ bigcache_chunks_script(bigcache_cluster_t *cluster, bigcache_call_t *call,
     bigcache_reply_t   *reply;
     bigcache_command_t  command;
 
-    bigcache_units_script(&command, BIGCACHE_SCRIPT_CHUNKS,
-                          &bucket->names[BIGCACHE_BUCKET_ORPHANS], 1);
+    bigcache_units_script(&command, BIGCACHE_SCRIPT_CHUNKS, bucket, NULL, 0);
     bigcache_units_part(&command, *name);
     bigcache_units_text(&command, how);
     bigcache_units_part(&command, bigcache_value_digits(digits, seconds));

@@ -28,10 +28,6 @@
 
 #define BIGCACHE_CLUSTER_PAGE_DRAFT  "60000"
 
-/* keys of the script that makes a page */
-
-#define BIGCACHE_CLUSTER_PAGE_KEYS   10
-
 
 /* a page on its way */
 
@@ -52,7 +48,7 @@ typedef struct {
 
 typedef struct {
     bigcache_command_t      commands[2];
-    bigcache_str_t          keys[BIGCACHE_CLUSTER_PAGE_KEYS];
+    bigcache_str_t          keys[2];    /* page and draft */
     u_char                  page[BIGCACHE_BUCKET_TAG + 1 + BIGCACHE_KEY_MAX];
     u_char                  draft[BIGCACHE_BUCKET_TAG + 1
                                   + BIGCACHE_BUCKET_NONCE];
@@ -655,7 +651,7 @@ bigcache_cluster_page_commit(bigcache_cluster_page_t *p, bigcache_call_t *call)
     bigcache_cluster_page_set(p, &commit);
 
     bigcache_units_script(&commit.commands[1], BIGCACHE_SCRIPT_COMMIT,
-                          commit.keys, BIGCACHE_CLUSTER_PAGE_KEYS);
+                          &p->bucket, commit.keys, 2);
     bigcache_cluster_page_arguments(p, &commit);
 
     bigcache_units_init(&unit, p->bucket.slot, commit.commands, 2);
@@ -678,17 +674,9 @@ static void
 bigcache_cluster_page_set(bigcache_cluster_page_t *p,
     bigcache_cluster_commit_t *commit)
 {
-    unsigned             i;
     bigcache_str_t       nonce;
     bigcache_bucket_t   *bucket;
     bigcache_command_t  *set;
-
-    static const bigcache_bucket_e  sets[] = {
-        BIGCACHE_BUCKET_INDEX, BIGCACHE_BUCKET_EXPIRES, BIGCACHE_BUCKET_TAGS,
-        BIGCACHE_BUCKET_PURGES, BIGCACHE_BUCKET_REMOVED,
-        BIGCACHE_BUCKET_NONCES, BIGCACHE_BUCKET_ORPHANS,
-        BIGCACHE_BUCKET_NUMBERS
-    };
 
     bucket = &p->bucket;
 
@@ -698,10 +686,6 @@ bigcache_cluster_page_set(bigcache_cluster_page_t *p,
     commit->keys[0] = bigcache_bucket_name(commit->page, bucket, 'k',
                                            &p->put->key);
     commit->keys[1] = bigcache_bucket_name(commit->draft, bucket, 'd', &nonce);
-
-    for (i = 2; i < BIGCACHE_CLUSTER_PAGE_KEYS; i++) {
-        commit->keys[i] = bucket->names[sets[i - 2]];
-    }
 
     set = &commit->commands[0];
 

@@ -296,21 +296,10 @@ bigcache_cluster_purge_mark_some(bigcache_cluster_marks_t *marks,
 static void
 bigcache_cluster_purge_command(bigcache_cluster_mark_t *mark)
 {
-    unsigned        i;
-    bigcache_str_t  keys[6];
-
-    static const bigcache_bucket_e  sets[] = {
-        BIGCACHE_BUCKET_INDEX, BIGCACHE_BUCKET_TAGS, BIGCACHE_BUCKET_PURGES,
-        BIGCACHE_BUCKET_DONE, BIGCACHE_BUCKET_NONCES, BIGCACHE_BUCKET_NUMBERS
-    };
-
-    for (i = 0; i < 6; i++) {
-        keys[i] = mark->bucket.names[sets[i]];
-    }
-
     bigcache_space_nonce(mark->nonce);
 
-    bigcache_units_script(&mark->command, BIGCACHE_SCRIPT_MARK, keys, 6);
+    bigcache_units_script(&mark->command, BIGCACHE_SCRIPT_MARK, &mark->bucket,
+                          NULL, 0);
     bigcache_units_bytes(&mark->command, mark->nonce, BIGCACHE_BUCKET_NONCE);
     bigcache_units_bytes(&mark->command, mark->list, mark->len);
 }

@@ -749,7 +749,7 @@ bigcache_nodes_load(bigcache_nodes_t *nodes, bigcache_link_t *link,
 
     for (i = 0; i < BIGCACHE_SCRIPTS; i++) {
 
-        parts[2] = *bigcache_script((bigcache_script_e) i);
+        parts[2] = bigcache_script((bigcache_script_e) i)->text;
 
         if (bigcache_link_append(link, parts, 3) == -1) {
             (void) snprintf(error, BIGCACHE_ERROR_LEN, "out of memory");

@@ -17,30 +17,16 @@ void
 bigcache_remove_command(bigcache_command_t *command,
     bigcache_remove_t *removal)
 {
-    unsigned                i;
-    bigcache_str_t          keys[9];
     const bigcache_look_t  *look;
 
     static const bigcache_look_t  none;
-
-    static const bigcache_bucket_e  sets[] = {
-        BIGCACHE_BUCKET_INDEX, BIGCACHE_BUCKET_EXPIRES, BIGCACHE_BUCKET_TAGS,
-        BIGCACHE_BUCKET_PURGES, BIGCACHE_BUCKET_REMOVED,
-        BIGCACHE_BUCKET_NONCES, BIGCACHE_BUCKET_ORPHANS,
-        BIGCACHE_BUCKET_NUMBERS
-    };
-
-    keys[0] = removal->name;
-
-    for (i = 0; i < 8; i++) {
-        keys[1 + i] = removal->bucket->names[sets[i]];
-    }
 
     bigcache_space_nonce(removal->nonce);
 
     look = removal->look ? removal->look : &none;
 
-    bigcache_units_script(command, BIGCACHE_SCRIPT_REMOVE, keys, 9);
+    bigcache_units_script(command, BIGCACHE_SCRIPT_REMOVE, removal->bucket,
+                          &removal->name, 1);
     bigcache_units_part(command, removal->key);
     bigcache_units_bytes(command, removal->nonce, BIGCACHE_BUCKET_NONCE);
     bigcache_units_part(command, removal->expect);

@@ -304,17 +304,31 @@
     "return how == 'end' and 1 or 0\n"
 
 
-static const bigcache_str_t  bigcache_scripts[BIGCACHE_SCRIPTS] = {
-    bigcache_string(BIGCACHE_SCRIPT_TEXT_COMMIT),
-    bigcache_string(BIGCACHE_SCRIPT_TEXT_REMOVE),
-    bigcache_string(BIGCACHE_SCRIPT_TEXT_MARK),
-    bigcache_string(BIGCACHE_SCRIPT_TEXT_SOFTEN),
-    bigcache_string(BIGCACHE_SCRIPT_TEXT_DONE),
-    bigcache_string(BIGCACHE_SCRIPT_TEXT_CHUNKS)
+static const bigcache_script_t  bigcache_scripts[BIGCACHE_SCRIPTS] = {
+    { bigcache_string(BIGCACHE_SCRIPT_TEXT_COMMIT), 8,
+      { BIGCACHE_BUCKET_INDEX, BIGCACHE_BUCKET_EXPIRES, BIGCACHE_BUCKET_TAGS,
+        BIGCACHE_BUCKET_PURGES, BIGCACHE_BUCKET_REMOVED,
+        BIGCACHE_BUCKET_NONCES, BIGCACHE_BUCKET_ORPHANS,
+        BIGCACHE_BUCKET_NUMBERS } },
+    { bigcache_string(BIGCACHE_SCRIPT_TEXT_REMOVE), 8,
+      { BIGCACHE_BUCKET_INDEX, BIGCACHE_BUCKET_EXPIRES, BIGCACHE_BUCKET_TAGS,
+        BIGCACHE_BUCKET_PURGES, BIGCACHE_BUCKET_REMOVED,
+        BIGCACHE_BUCKET_NONCES, BIGCACHE_BUCKET_ORPHANS,
+        BIGCACHE_BUCKET_NUMBERS } },
+    { bigcache_string(BIGCACHE_SCRIPT_TEXT_MARK), 6,
+      { BIGCACHE_BUCKET_INDEX, BIGCACHE_BUCKET_TAGS, BIGCACHE_BUCKET_PURGES,
+        BIGCACHE_BUCKET_DONE, BIGCACHE_BUCKET_NONCES,
+        BIGCACHE_BUCKET_NUMBERS } },
+    { bigcache_string(BIGCACHE_SCRIPT_TEXT_SOFTEN), 0, { 0 } },
+    { bigcache_string(BIGCACHE_SCRIPT_TEXT_DONE), 3,
+      { BIGCACHE_BUCKET_PURGES, BIGCACHE_BUCKET_DONE,
+        BIGCACHE_BUCKET_NUMBERS } },
+    { bigcache_string(BIGCACHE_SCRIPT_TEXT_CHUNKS), 1,
+      { BIGCACHE_BUCKET_ORPHANS } }
 };
 
 
-const bigcache_str_t *
+const bigcache_script_t *
 bigcache_script(bigcache_script_e script)
 {
     return &bigcache_scripts[script];

@@ -27,7 +27,7 @@
 #define _BIGCACHE_SCRIPT_H_INCLUDED_
 
 
-#include "bigcache_str.h"
+#include "bigcache_bucket.h"
 
 
 #define BIGCACHE_SCRIPT_SHA  40     /* bytes of a digest, in hexadecimal */
@@ -91,9 +91,14 @@ typedef enum {
 } bigcache_script_e;
 
 
-/* returns the text of a script */
+typedef struct {
+    bigcache_str_t     text;
+    unsigned           n;           /* keys behind page and draft: */
+    bigcache_bucket_e  names[8];    /* those names of the bucket */
+} bigcache_script_t;
 
-const bigcache_str_t *bigcache_script(bigcache_script_e script);
+
+const bigcache_script_t *bigcache_script(bigcache_script_e script);
 
 
 #endif /* _BIGCACHE_SCRIPT_H_INCLUDED_ */

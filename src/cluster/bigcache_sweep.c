@@ -930,7 +930,7 @@ bigcache_sweep_command(bigcache_sweep_page_t *page)
     if (walk->selector.flags & BIGCACHE_SELECTOR_SOFT) {
 
         bigcache_units_script(&page->command, BIGCACHE_SCRIPT_SOFTEN,
-                              &page->name, 1);
+                              walk->bucket, &page->name, 1);
 
         bigcache_units_part(&page->command,
                             bigcache_value_digits(page->version,
@@ -990,18 +990,11 @@ static bigcache_rc_t
 bigcache_sweep_done(bigcache_sweep_t *sweep,
     const bigcache_sweep_purge_t *purge)
 {
-    u_char                 digits[BIGCACHE_VALUE_DIGITS];
-    bigcache_str_t         keys[3];
-    bigcache_command_t     command;
-    const bigcache_str_t  *names;
+    u_char              digits[BIGCACHE_VALUE_DIGITS];
+    bigcache_command_t  command;
 
-    names = purge->bucket->names;
-
-    keys[0] = names[BIGCACHE_BUCKET_PURGES];
-    keys[1] = names[BIGCACHE_BUCKET_DONE];
-    keys[2] = names[BIGCACHE_BUCKET_NUMBERS];
-
-    bigcache_units_script(&command, BIGCACHE_SCRIPT_DONE, keys, 3);
+    bigcache_units_script(&command, BIGCACHE_SCRIPT_DONE, purge->bucket, NULL,
+                          0);
     bigcache_units_part(&command, purge->bytes);
     bigcache_units_part(&command,
                         bigcache_value_digits(digits, purge->version));

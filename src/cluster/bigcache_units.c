@@ -177,21 +177,28 @@ bigcache_units_command(bigcache_command_t *command, const char *name,
 
 void
 bigcache_units_script(bigcache_command_t *command, bigcache_script_e script,
-    const bigcache_str_t *keys, unsigned n)
+    const bigcache_bucket_t *bucket, const bigcache_str_t *keys, unsigned n)
 {
-    unsigned  i;
+    unsigned                  i;
+    const bigcache_script_t  *what;
 
     static const char *const  numbers[] = {
         "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10"
     };
 
+    what = bigcache_script(script);
+
     command->script = script;
     command->n = 0;
 
-    bigcache_units_text(command, numbers[n]);
+    bigcache_units_text(command, numbers[n + what->n]);
 
     for (i = 0; i < n; i++) {
         bigcache_units_part(command, keys[i]);
+    }
+
+    for (i = 0; i < what->n; i++) {
+        bigcache_units_part(command, bucket->names[what->names[i]]);
     }
 }
 
@@ -508,7 +515,7 @@ bigcache_units_append_one(bigcache_units_try_t *try, bigcache_link_t *link,
         || !bigcache_nodes_script(try->call->nodes, command->script, sha))
     {
         parts[0] = bigcache_units_eval;
-        parts[1] = *bigcache_script(command->script);
+        parts[1] = bigcache_script(command->script)->text;
 
     } else {
         parts[0] = bigcache_units_evalsha;

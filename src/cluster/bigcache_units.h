@@ -89,8 +89,11 @@ void bigcache_units_init(bigcache_unit_t *unit, unsigned slot,
 void bigcache_units_command(bigcache_command_t *command, const char *name,
     bigcache_str_t key, ...) __attribute__((sentinel));
 
+/* begins one with n keys, of a page and a draft, and those of the bucket */
+
 void bigcache_units_script(bigcache_command_t *command,
-    bigcache_script_e script, const bigcache_str_t *keys, unsigned n);
+    bigcache_script_e script, const bigcache_bucket_t *bucket,
+    const bigcache_str_t *keys, unsigned n);
 
 /* append a part */
 
