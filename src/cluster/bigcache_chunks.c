@@ -11,7 +11,6 @@
 #define _GNU_SOURCE     /* O_TMPFILE */
 #endif
 
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -20,6 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bigcache_bytes.h"
 #include "bigcache_chunks.h"
 #include "bigcache_crc.h"
 
@@ -89,7 +89,7 @@ bigcache_chunks_write(bigcache_cluster_t *cluster,
 {
     u_char                     *buf;
     size_t                      len;
-    uint32_t                    crc, sum;
+    uint32_t                    crc;
     uint64_t                    i;
     bigcache_rc_t               rc;
     bigcache_data_t             piece;
@@ -130,8 +130,8 @@ bigcache_chunks_write(bigcache_cluster_t *cluster,
         }
 
         crc = bigcache_crc(crc, buf + BIGCACHE_CHUNKS_SUM, len);
-        sum = htole32(bigcache_crc(0, buf + BIGCACHE_CHUNKS_SUM, len));
-        memcpy(buf, &sum, BIGCACHE_CHUNKS_SUM);
+        (void) bigcache_put32(buf, bigcache_crc(0, buf + BIGCACHE_CHUNKS_SUM,
+                                                len));
 
         rc = bigcache_chunks_write_one(cluster, bucket, value, i, buf,
                                        BIGCACHE_CHUNKS_SUM + len);
@@ -380,7 +380,6 @@ bigcache_chunks_read_one(bigcache_cluster_t *cluster,
 {
     u_char              memory[BIGCACHE_CHUNKS_KEY];
     size_t              len;
-    uint32_t            sum;
     bigcache_rc_t       rc;
     bigcache_str_t      text;
     bigcache_call_t     call;
@@ -413,11 +412,11 @@ bigcache_chunks_read_one(bigcache_cluster_t *cluster,
             rc = BIGCACHE_DAMAGED;
 
         } else {
-            memcpy(&sum, text.data, BIGCACHE_CHUNKS_SUM);
-
             piece = bigcache_data_bytes(text.data + BIGCACHE_CHUNKS_SUM, len);
 
-            if (bigcache_crc(0, piece.bytes.data, len) != le32toh(sum)) {
+            if (bigcache_crc(0, piece.bytes.data, len)
+                != bigcache_get32(text.data))
+            {
                 rc = BIGCACHE_DAMAGED;
 
             } else if (bigcache_data_write(fd,

@@ -98,8 +98,6 @@ static void bigcache_cluster_page_stored(bigcache_cluster_page_t *p,
 static void bigcache_cluster_page_fields(const bigcache_value_t *value,
     bigcache_page_t *page);
 static void bigcache_cluster_page_abandon(bigcache_cluster_page_t *p);
-static int bigcache_cluster_page_is(const bigcache_reply_t *reply,
-    const char *word);
 
 
 bigcache_rc_t
@@ -754,27 +752,27 @@ bigcache_cluster_page_answer(bigcache_cluster_page_t *p,
 
     answer = bigcache_link_part(reply, 0);
 
-    if (bigcache_cluster_page_is(answer, "ok")) {
+    if (bigcache_link_is(answer, "ok")) {
         p->value.version = bigcache_link_number(bigcache_link_part(reply, 1));
         return BIGCACHE_OK;
     }
 
-    if (bigcache_cluster_page_is(answer, "purges")) {
+    if (bigcache_link_is(answer, "purges")) {
         return BIGCACHE_AGAIN;
     }
 
-    if (bigcache_cluster_page_is(answer, "mismatch")
-        || bigcache_cluster_page_is(answer, "removed"))
+    if (bigcache_link_is(answer, "mismatch")
+        || bigcache_link_is(answer, "removed"))
     {
         return BIGCACHE_MISMATCH;
     }
 
-    if (bigcache_cluster_page_is(answer, "late")) {
+    if (bigcache_link_is(answer, "late")) {
         return bigcache_cache_failed(&p->cluster->cache, "store a page",
                                      "its body took too long");
     }
 
-    if (bigcache_cluster_page_is(answer, "draft")) {
+    if (bigcache_link_is(answer, "draft")) {
 
         /* the server has not stored it; or its policy is one of volatile-* */
 
@@ -838,15 +836,4 @@ bigcache_cluster_page_abandon(bigcache_cluster_page_t *p)
         (void) bigcache_chunks_abandon(p->cluster, &call, &p->bucket,
                                        &p->value);
     }
-}
-
-
-static int
-bigcache_cluster_page_is(const bigcache_reply_t *reply, const char *word)
-{
-    bigcache_str_t  text;
-
-    text = bigcache_link_text(reply);
-
-    return text.len == strlen(word) && memcmp(text.data, word, text.len) == 0;
 }

@@ -71,7 +71,7 @@ static int bigcache_link_options(int fd);
 static int bigcache_link_encrypt(bigcache_link_t *link,
     const bigcache_tls_t *tls, const char *host, int64_t deadline,
     int *wrong, char *error);
-static int bigcache_link_reader(bigcache_link_t *link);
+static bigcache_link_t *bigcache_link_create(void);
 static void *bigcache_link_array(const redisReadTask *task,
     bigcache_link_elements_t n);
 static u_char *bigcache_link_room(bigcache_link_t *link, size_t len);
@@ -96,17 +96,9 @@ bigcache_link_open(const bigcache_address_t *address,
         return NULL;
     }
 
-    link = calloc(1, sizeof(bigcache_link_t));
+    link = bigcache_link_create();
     if (link == NULL) {
         (void) snprintf(error, BIGCACHE_ERROR_LEN, "out of memory");
-        return NULL;
-    }
-
-    link->fd = -1;
-
-    if (bigcache_link_reader(link) == -1) {
-        (void) snprintf(error, BIGCACHE_ERROR_LEN, "out of memory");
-        bigcache_link_close(link);
         return NULL;
     }
 
@@ -133,9 +125,7 @@ bigcache_link_close(bigcache_link_t *link)
         (void) close(link->fd);
     }
 
-    if (link->reader) {
-        redisReaderFree(link->reader);
-    }
+    redisReaderFree(link->reader);
 
     free(link->out);
     free(link);
@@ -276,13 +266,22 @@ bigcache_link_encrypt(bigcache_link_t *link, const bigcache_tls_t *tls,
 }
 
 
-static int
-bigcache_link_reader(bigcache_link_t *link)
+static bigcache_link_t *
+bigcache_link_create(void)
 {
+    bigcache_link_t  *link;
+
+    link = calloc(1, sizeof(bigcache_link_t));
+    if (link == NULL) {
+        return NULL;
+    }
+
+    link->fd = -1;
     link->reader = redisReaderCreate();
 
     if (link->reader == NULL) {
-        return -1;
+        free(link);
+        return NULL;
     }
 
     link->functions = *link->reader->fn;
@@ -292,7 +291,7 @@ bigcache_link_reader(bigcache_link_t *link)
     link->reader->fn = &link->functions;
     link->reader->privdata = link;
 
-    return 0;
+    return link;
 }
 
 
@@ -326,7 +325,7 @@ bigcache_link_array(const redisReadTask *task, bigcache_link_elements_t n)
 
 int
 bigcache_link_append(bigcache_link_t *link, const bigcache_str_t *parts,
-    unsigned n)
+    unsigned n, char *error)
 {
     u_char    *p;
     size_t     len;
@@ -340,6 +339,7 @@ bigcache_link_append(bigcache_link_t *link, const bigcache_str_t *parts,
 
     p = bigcache_link_room(link, len);
     if (p == NULL) {
+        (void) snprintf(error, BIGCACHE_ERROR_LEN, "out of memory");
         return -1;
     }
 
@@ -489,16 +489,11 @@ bigcache_link_receive(bigcache_link_t *link, int64_t deadline, char *error)
 
         n = bigcache_link_read(link, buf, &events, error);
 
-        if (n == 0) {
-
-            if (bigcache_link_wait(link->fd, events, deadline, error) == -1) {
-                return NULL;
-            }
-
-            continue;
-        }
-
-        if (n == -1) {
+        if (n == -1
+            || (n == 0
+                && bigcache_link_wait(link->fd, events, deadline, error)
+                   == -1))
+        {
             return NULL;
         }
 
@@ -556,12 +551,9 @@ bigcache_reply_t *
 bigcache_link_ask(bigcache_link_t *link, const bigcache_str_t *parts,
     unsigned n, int64_t deadline, char *error)
 {
-    if (bigcache_link_append(link, parts, n) == -1) {
-        (void) snprintf(error, BIGCACHE_ERROR_LEN, "out of memory");
-        return NULL;
-    }
-
-    if (bigcache_link_flush(link, deadline, error) == -1) {
+    if (bigcache_link_append(link, parts, n, error) == -1
+        || bigcache_link_flush(link, deadline, error) == -1)
+    {
         return NULL;
     }
 
@@ -604,6 +596,17 @@ bigcache_link_text(const bigcache_reply_t *reply)
     }
 
     return text;
+}
+
+
+int
+bigcache_link_is(const bigcache_reply_t *reply, const char *word)
+{
+    bigcache_str_t  text;
+
+    text = bigcache_link_text(reply);
+
+    return text.len == strlen(word) && memcmp(text.data, word, text.len) == 0;
 }
 
 

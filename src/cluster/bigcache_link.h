@@ -64,10 +64,10 @@ void bigcache_link_close(bigcache_link_t *link);
 
 /*
  * Appends a command of n parts to what will be sent.  Returns 0, or -1 if out
- * of memory.
+ * of memory, and error says so.
  */
 int bigcache_link_append(bigcache_link_t *link, const bigcache_str_t *parts,
-    unsigned n);
+    unsigned n, char *error);
 
 /* sends all of it; returns 0, or -1, and error says why */
 
@@ -94,6 +94,10 @@ int bigcache_link_gone(bigcache_link_t *link);
 /* returns the bytes of a string or of a status; otherwise data is NULL */
 
 bigcache_str_t bigcache_link_text(const bigcache_reply_t *reply);
+
+/* returns 1 if the reply is that word, or 0 */
+
+int bigcache_link_is(const bigcache_reply_t *reply, const char *word);
 
 /*
  * Takes the bytes of a string out of a reply: they are the caller's from now

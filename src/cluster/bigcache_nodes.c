@@ -70,10 +70,10 @@ static bigcache_rc_t bigcache_nodes_turn(bigcache_nodes_t *nodes,
     unsigned generation, int64_t deadline, char *error);
 static int bigcache_nodes_at_locked(bigcache_nodes_t *nodes,
     const bigcache_address_t *address);
+static void bigcache_nodes_free_node(bigcache_node_t *node);
 static int bigcache_nodes_free_locked(const bigcache_nodes_t *nodes);
-static void bigcache_nodes_seed(bigcache_nodes_t *nodes,
-    const bigcache_address_t *address);
-static void bigcache_nodes_untaken(bigcache_nodes_t *nodes, int node);
+static int bigcache_nodes_seeds(bigcache_nodes_t *nodes);
+static int bigcache_nodes_failing(bigcache_nodes_t *nodes, int node);
 static bigcache_link_t *bigcache_nodes_open(bigcache_nodes_t *nodes,
     const bigcache_address_t *address, int64_t deadline, int *refused,
     char *error);
@@ -122,17 +122,10 @@ bigcache_nodes_create(const bigcache_nodes_conf_t *conf,
 void
 bigcache_nodes_destroy(bigcache_nodes_t *nodes)
 {
-    int               i;
-    bigcache_node_t  *node;
+    int  i;
 
     for (i = 0; i < nodes->n; i++) {
-        node = nodes->nodes[i];
-
-        while (node->nidle) {
-            bigcache_link_close(node->idle[--node->nidle]);
-        }
-
-        free(node);
+        bigcache_nodes_free_node(nodes->nodes[i]);
     }
 
     (void) pthread_mutex_destroy(&nodes->mutex);
@@ -210,23 +203,11 @@ bigcache_nodes_at_locked(bigcache_nodes_t *nodes,
     }
 
     if (nodes->n == BIGCACHE_NODES_MAX) {
-
         i = bigcache_nodes_free_locked(nodes);
 
         if (i == BIGCACHE_NODES_NONE) {
             return i;
         }
-
-        node = nodes->nodes[i];
-
-        while (node->nidle) {
-            bigcache_link_close(node->idle[--node->nidle]);
-        }
-
-        memset(node, 0, sizeof(bigcache_node_t));
-        node->address = *address;
-
-        return i;
     }
 
     node = calloc(1, sizeof(bigcache_node_t));
@@ -235,9 +216,28 @@ bigcache_nodes_at_locked(bigcache_nodes_t *nodes,
     }
 
     node->address = *address;
-    nodes->nodes[nodes->n] = node;
 
-    return nodes->n++;
+    if (i == nodes->n) {
+        nodes->n++;
+
+    } else {
+        bigcache_nodes_free_node(nodes->nodes[i]);
+    }
+
+    nodes->nodes[i] = node;
+
+    return i;
+}
+
+
+static void
+bigcache_nodes_free_node(bigcache_node_t *node)
+{
+    while (node->nidle) {
+        bigcache_link_close(node->idle[--node->nidle]);
+    }
+
+    free(node);
 }
 
 
@@ -272,20 +272,42 @@ bigcache_nodes_free_locked(const bigcache_nodes_t *nodes)
 }
 
 
-static void
-bigcache_nodes_seed(bigcache_nodes_t *nodes, const bigcache_address_t *address)
+/* makes those known that the user has named; returns how many are known */
+
+static int
+bigcache_nodes_seeds(bigcache_nodes_t *nodes)
 {
-    int  node;
+    int       n, node;
+    unsigned  i;
 
     (void) pthread_mutex_lock(&nodes->mutex);
 
-    node = bigcache_nodes_at_locked(nodes, address);
+    for (i = 0; i < nodes->conf->nseeds; i++) {
+        node = bigcache_nodes_at_locked(nodes, &nodes->conf->seeds[i]);
 
-    if (node != BIGCACHE_NODES_NONE) {
-        nodes->nodes[node]->seed = 1;
+        if (node != BIGCACHE_NODES_NONE) {
+            nodes->nodes[node]->seed = 1;
+        }
     }
 
+    n = nodes->n;
+
     (void) pthread_mutex_unlock(&nodes->mutex);
+
+    return n;
+}
+
+
+static int
+bigcache_nodes_failing(bigcache_nodes_t *nodes, int node)
+{
+    int  failing;
+
+    (void) pthread_mutex_lock(&nodes->mutex);
+    failing = (nodes->nodes[node]->failing != 0);
+    (void) pthread_mutex_unlock(&nodes->mutex);
+
+    return failing;
 }
 
 
@@ -317,7 +339,6 @@ bigcache_nodes_refresh(bigcache_nodes_t *nodes, unsigned generation,
 {
     int            i, n, away, refused, hopeless;
     int64_t        until;
-    unsigned       seed;
     bigcache_rc_t  rc;
 
     rc = bigcache_nodes_turn(nodes, generation, deadline, error);
@@ -326,13 +347,7 @@ bigcache_nodes_refresh(bigcache_nodes_t *nodes, unsigned generation,
         return rc;
     }
 
-    for (seed = 0; seed < nodes->conf->nseeds; seed++) {
-        bigcache_nodes_seed(nodes, &nodes->conf->seeds[seed]);
-    }
-
-    (void) pthread_mutex_lock(&nodes->mutex);
-    n = nodes->n;
-    (void) pthread_mutex_unlock(&nodes->mutex);
+    n = bigcache_nodes_seeds(nodes);
 
     (void) snprintf(error, BIGCACHE_ERROR_LEN, "no server is known");
 
@@ -344,19 +359,12 @@ bigcache_nodes_refresh(bigcache_nodes_t *nodes, unsigned generation,
 
         for (i = 0; i < n; i++) {
 
-            (void) pthread_mutex_lock(&nodes->mutex);
-            until = nodes->nodes[i]->failing;
-            (void) pthread_mutex_unlock(&nodes->mutex);
-
-            if ((until != 0) != away) {
+            if (bigcache_nodes_failing(nodes, i) != away) {
                 continue;
             }
 
             until = bigcache_time_monotonic() + BIGCACHE_NODES_ASK;
-
-            if (until > deadline) {
-                until = deadline;
-            }
+            until = (until < deadline) ? until : deadline;
 
             if (bigcache_nodes_learn(nodes, i, until, &refused, error) == 0) {
                 atomic_fetch_add(&nodes->counters->refreshes, 1);
@@ -481,7 +489,6 @@ bigcache_nodes_take(bigcache_nodes_t *nodes, int node, int64_t deadline,
     }
 
     bigcache_nodes_failed(nodes, node);
-    bigcache_nodes_untaken(nodes, node);
 
     return BIGCACHE_UNAVAILABLE;
 }
@@ -496,7 +503,6 @@ bigcache_nodes_give(bigcache_nodes_t *nodes, int node, bigcache_link_t *link,
     if (!ok) {
         bigcache_link_close(link);
         bigcache_nodes_failed(nodes, node);
-        bigcache_nodes_untaken(nodes, node);
 
         return;
     }
@@ -517,15 +523,6 @@ bigcache_nodes_give(bigcache_nodes_t *nodes, int node, bigcache_link_t *link,
     if (link) {
         bigcache_link_close(link);
     }
-}
-
-
-static void
-bigcache_nodes_untaken(bigcache_nodes_t *nodes, int node)
-{
-    (void) pthread_mutex_lock(&nodes->mutex);
-    nodes->nodes[node]->taken--;
-    (void) pthread_mutex_unlock(&nodes->mutex);
 }
 
 
@@ -696,7 +693,6 @@ static int
 bigcache_nodes_check(bigcache_link_t *link, int64_t deadline, int *refused,
     char *error)
 {
-    int                rc;
     bigcache_str_t     text;
     bigcache_reply_t  *reply;
 
@@ -710,20 +706,14 @@ bigcache_nodes_check(bigcache_link_t *link, int64_t deadline, int *refused,
 
     text = bigcache_link_text(reply);
 
-    if (text.data) {
-        rc = 0;
-
-        if (memmem(text.data, text.len, bad.data, bad.len)) {
-            (void) snprintf(error, BIGCACHE_ERROR_LEN, "its maxmemory-policy "
-                            "removes any key when memory is full; set it to "
-                            "noeviction");
-            *refused = 1;
-            rc = -1;
-        }
-
+    if (text.data && memmem(text.data, text.len, bad.data, bad.len)) {
+        (void) snprintf(error, BIGCACHE_ERROR_LEN, "its maxmemory-policy "
+                        "removes any key when memory is full; set it to "
+                        "noeviction");
+        *refused = 1;
         bigcache_link_free(reply);
 
-        return rc;
+        return -1;
     }
 
     return bigcache_nodes_answered(reply, refused, error);
@@ -734,25 +724,19 @@ static int
 bigcache_nodes_load(bigcache_nodes_t *nodes, bigcache_link_t *link,
     int64_t deadline, int *refused, char *error)
 {
-    int                rc;
     u_char             shas[BIGCACHE_SCRIPTS][BIGCACHE_SCRIPT_SHA];
     unsigned           i;
-    bigcache_str_t     parts[3], text;
+    bigcache_str_t     text;
     bigcache_reply_t  *reply;
-
-    static const bigcache_str_t  load[] = {
-        bigcache_string("SCRIPT"), bigcache_string("LOAD")
+    bigcache_str_t     parts[] = {
+        bigcache_string("SCRIPT"), bigcache_string("LOAD"), { 0, NULL }
     };
-
-    parts[0] = load[0];
-    parts[1] = load[1];
 
     for (i = 0; i < BIGCACHE_SCRIPTS; i++) {
 
         parts[2] = bigcache_script((bigcache_script_e) i)->text;
 
-        if (bigcache_link_append(link, parts, 3) == -1) {
-            (void) snprintf(error, BIGCACHE_ERROR_LEN, "out of memory");
+        if (bigcache_link_append(link, parts, 3, error) == -1) {
             return -1;
         }
     }
@@ -767,21 +751,13 @@ bigcache_nodes_load(bigcache_nodes_t *nodes, bigcache_link_t *link,
 
         text = bigcache_link_text(reply);
 
-        if (text.data == NULL) {
-            rc = bigcache_nodes_answered(reply, refused, error);
+        if (text.len != BIGCACHE_SCRIPT_SHA) {
 
-            if (rc == 0) {
+            if (bigcache_nodes_answered(reply, refused, error) == 0) {
                 (void) snprintf(error, BIGCACHE_ERROR_LEN,
                                 "the answer to SCRIPT LOAD is wrong");
             }
 
-            return -1;
-        }
-
-        if (text.len != BIGCACHE_SCRIPT_SHA) {
-            bigcache_link_free(reply);
-            (void) snprintf(error, BIGCACHE_ERROR_LEN,
-                            "the answer to SCRIPT LOAD is wrong");
             return -1;
         }
 
@@ -850,7 +826,10 @@ bigcache_nodes_passing(const char *text)
 }
 
 
-/* closes the idle links, too: whatever has ended one will have ended them */
+/*
+ * A link that was taken, or a try to make one.  Closes the idle links, too:
+ * whatever has ended one will have ended them.
+ */
 
 static void
 bigcache_nodes_failed(bigcache_nodes_t *nodes, int node)
@@ -871,6 +850,7 @@ bigcache_nodes_failed(bigcache_nodes_t *nodes, int node)
     }
 
     one->tried = now;
+    one->taken--;
 
     while (one->nidle) {
         bigcache_link_close(one->idle[--one->nidle]);

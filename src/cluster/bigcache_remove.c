@@ -41,8 +41,7 @@ bigcache_remove_command(bigcache_command_t *command,
 bigcache_rc_t
 bigcache_remove_answer(const bigcache_reply_t *reply)
 {
-    unsigned        i;
-    bigcache_str_t  text;
+    unsigned  i;
 
     static const struct {
         const char     *word;
@@ -55,13 +54,9 @@ bigcache_remove_answer(const bigcache_reply_t *reply)
         { "purges", BIGCACHE_AGAIN }
     };
 
-    text = bigcache_link_text(bigcache_link_part(reply, 0));
-
     for (i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
 
-        if (text.len == strlen(answers[i].word)
-            && memcmp(text.data, answers[i].word, text.len) == 0)
-        {
+        if (bigcache_link_is(bigcache_link_part(reply, 0), answers[i].word)) {
             return answers[i].rc;
         }
     }

@@ -60,7 +60,7 @@ typedef struct {
 
 typedef struct {
     int                 node;
-    unsigned            away:1;     /* and is not to be tried now */
+    int                 away;       /* and is not to be tried now */
     bigcache_link_t    *link;
 } bigcache_units_link_t;
 
@@ -68,8 +68,6 @@ typedef struct {
 static void bigcache_units_try(bigcache_units_try_t *try);
 static unsigned bigcache_units_servers(bigcache_units_try_t *try,
     bigcache_units_link_t *links);
-static void bigcache_units_away(bigcache_units_try_t *try,
-    bigcache_unit_t *unit);
 static void bigcache_units_send(bigcache_units_try_t *try,
     bigcache_units_link_t *to);
 static int bigcache_units_append(bigcache_units_try_t *try,
@@ -395,25 +393,17 @@ bigcache_units_servers(bigcache_units_try_t *try, bigcache_units_link_t *links)
         if (j == n) {
             links[n].node = unit->node;
             links[n].link = NULL;
-            links[n].away = (bigcache_nodes_away(try->call->nodes, unit->node)
-                             != 0);
+            links[n].away = bigcache_nodes_away(try->call->nodes, unit->node);
             n++;
         }
 
         if (links[j].away) {
-            bigcache_units_away(try, unit);
+            bigcache_units_say(try, unit->node, "it is away");
+            bigcache_units_end(try, unit, BIGCACHE_UNITS_REFUSED);
         }
     }
 
     return n;
-}
-
-
-static void
-bigcache_units_away(bigcache_units_try_t *try, bigcache_unit_t *unit)
-{
-    bigcache_units_say(try, unit->node, "it is away");
-    bigcache_units_end(try, unit, BIGCACHE_UNITS_REFUSED);
 }
 
 
@@ -465,13 +455,11 @@ bigcache_units_append(bigcache_units_try_t *try, bigcache_units_link_t *to)
         for (j = unit->at; j < bigcache_units_last(unit); j++) {
 
             if ((unit->asking
-                 && bigcache_link_append(to->link, &bigcache_units_asking, 1)
-                    == -1)
+                 && bigcache_link_append(to->link, &bigcache_units_asking, 1,
+                                         try->call->error) == -1)
                 || bigcache_units_append_one(try, to->link, unit,
                                              &unit->commands[j]) == -1)
             {
-                (void) snprintf(try->call->error, BIGCACHE_ERROR_LEN,
-                                "out of memory");
                 return -1;
             }
         }
@@ -492,7 +480,7 @@ bigcache_units_append(bigcache_units_try_t *try, bigcache_units_link_t *to)
                                      (long long) (left > 10 ? left * 9 / 10
                                                             : 1));
 
-    return bigcache_link_append(to->link, parts, 3);
+    return bigcache_link_append(to->link, parts, 3, try->call->error);
 }
 
 
@@ -506,7 +494,8 @@ bigcache_units_append_one(bigcache_units_try_t *try, bigcache_link_t *link,
     atomic_fetch_add(&bigcache_nodes_counters(try->call->nodes)->commands, 1);
 
     if (command->script == BIGCACHE_SCRIPTS) {
-        return bigcache_link_append(link, command->parts, command->n);
+        return bigcache_link_append(link, command->parts, command->n,
+                                    try->call->error);
     }
 
     /* opening a link has made the digests known */
@@ -525,7 +514,8 @@ bigcache_units_append_one(bigcache_units_try_t *try, bigcache_link_t *link,
 
     memcpy(&parts[2], command->parts, command->n * sizeof(bigcache_str_t));
 
-    return bigcache_link_append(link, parts, command->n + 2);
+    return bigcache_link_append(link, parts, command->n + 2,
+                                try->call->error);
 }
 
 

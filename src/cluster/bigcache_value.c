@@ -7,9 +7,9 @@
 /* encodes and decodes what the servers keep of a page */
 
 
-#include <endian.h>
 #include <string.h>
 
+#include "bigcache_bytes.h"
 #include "bigcache_crc.h"
 #include "bigcache_value.h"
 
@@ -43,10 +43,6 @@ static uint32_t bigcache_value_sum(const u_char *data, size_t front);
 static int bigcache_value_fields(bigcache_value_t *value, const u_char *data,
     uint64_t *tags, uint64_t *type);
 static int bigcache_value_possible(const bigcache_value_t *value);
-static void bigcache_value_put32(u_char *dst, uint32_t n);
-static void bigcache_value_put64(u_char *dst, uint64_t n);
-static uint32_t bigcache_value_get32(const u_char *data);
-static uint64_t bigcache_value_get64(const u_char *data);
 
 
 size_t
@@ -86,12 +82,11 @@ bigcache_value_encode(u_char *dst, const bigcache_value_t *value)
     dst[BIGCACHE_VALUE_AT_FORMAT + 1] = (u_char) value->kind;
     dst[BIGCACHE_VALUE_AT_FORMAT + 2] = value->packed;
 
-    bigcache_value_put32(dst + BIGCACHE_VALUE_AT_HEAD, value->head);
-    bigcache_value_put64(dst + BIGCACHE_VALUE_AT_FRESH,
-                         (uint64_t) value->fresh);
-    bigcache_value_put64(dst + BIGCACHE_VALUE_AT_LENGTH, value->length);
-    bigcache_value_put64(dst + BIGCACHE_VALUE_AT_UNPACKED, value->unpacked);
-    bigcache_value_put32(dst + BIGCACHE_VALUE_AT_CRC, value->crc);
+    p = bigcache_put32(dst + BIGCACHE_VALUE_AT_HEAD, value->head);
+    p = bigcache_put64(p, (uint64_t) value->fresh);
+    p = bigcache_put64(p, value->length);
+    p = bigcache_put64(p, value->unpacked);
+    (void) bigcache_put32(p, value->crc);
 
     p = dst + BIGCACHE_VALUE_HEADER;
 
@@ -104,8 +99,9 @@ bigcache_value_encode(u_char *dst, const bigcache_value_t *value)
         memcpy(p, value->type.data, value->type.len);
     }
 
-    bigcache_value_put32(dst + BIGCACHE_VALUE_AT_SUM,
-                         bigcache_value_sum(dst, bigcache_value_front(value)));
+    (void) bigcache_put32(dst + BIGCACHE_VALUE_AT_SUM,
+                          bigcache_value_sum(dst,
+                                             bigcache_value_front(value)));
 }
 
 
@@ -134,7 +130,7 @@ bigcache_value_decode(bigcache_value_t *value, const u_char *data, size_t len,
     value->type.data = value->tags.data + tags;
     value->type.len = (size_t) type;
 
-    if (bigcache_value_get32(data + BIGCACHE_VALUE_AT_SUM)
+    if (bigcache_get32(data + BIGCACHE_VALUE_AT_SUM)
             != bigcache_value_sum(data, *front)
         || !bigcache_value_possible(value))
     {
@@ -256,12 +252,11 @@ bigcache_value_fields(bigcache_value_t *value, const u_char *data,
     value->kind = data[BIGCACHE_VALUE_AT_FORMAT + 1];
     value->packed = (data[BIGCACHE_VALUE_AT_FORMAT + 2] != 0);
 
-    value->head = bigcache_value_get32(data + BIGCACHE_VALUE_AT_HEAD);
-    value->fresh = (int64_t)
-                   bigcache_value_get64(data + BIGCACHE_VALUE_AT_FRESH);
-    value->length = bigcache_value_get64(data + BIGCACHE_VALUE_AT_LENGTH);
-    value->unpacked = bigcache_value_get64(data + BIGCACHE_VALUE_AT_UNPACKED);
-    value->crc = bigcache_value_get32(data + BIGCACHE_VALUE_AT_CRC);
+    value->head = bigcache_get32(data + BIGCACHE_VALUE_AT_HEAD);
+    value->fresh = (int64_t) bigcache_get64(data + BIGCACHE_VALUE_AT_FRESH);
+    value->length = bigcache_get64(data + BIGCACHE_VALUE_AT_LENGTH);
+    value->unpacked = bigcache_get64(data + BIGCACHE_VALUE_AT_UNPACKED);
+    value->crc = bigcache_get32(data + BIGCACHE_VALUE_AT_CRC);
 
     return 0;
 }
@@ -285,42 +280,4 @@ bigcache_value_possible(const bigcache_value_t *value)
                                    / BIGCACHE_PAGE_LARGE)
            && value->unpacked / BIGCACHE_VALUE_RATIO <= value->length
            && bigcache_tags_check(&value->tags) == 0;
-}
-
-
-static void
-bigcache_value_put32(u_char *dst, uint32_t n)
-{
-    n = htole32(n);
-    memcpy(dst, &n, sizeof(n));
-}
-
-
-static void
-bigcache_value_put64(u_char *dst, uint64_t n)
-{
-    n = htole64(n);
-    memcpy(dst, &n, sizeof(n));
-}
-
-
-static uint32_t
-bigcache_value_get32(const u_char *data)
-{
-    uint32_t  n;
-
-    memcpy(&n, data, sizeof(n));
-
-    return le32toh(n);
-}
-
-
-static uint64_t
-bigcache_value_get64(const u_char *data)
-{
-    uint64_t  n;
-
-    memcpy(&n, data, sizeof(n));
-
-    return le64toh(n);
 }

@@ -22,6 +22,7 @@
 #include <time.h>
 
 #include "bigcache_time.h"
+#include "bigcache_value.h"
 #include "bigcache_watch.h"
 
 
@@ -525,7 +526,7 @@ bigcache_watch_ask(bigcache_watch_t *watch)
 
         deadline = bigcache_time_monotonic() + wait;
 
-        if (bigcache_link_append(one->link, &info, 1) == -1
+        if (bigcache_link_append(one->link, &info, 1, error) == -1
             || bigcache_link_flush(one->link, deadline, error) == -1)
         {
             bigcache_watch_failed(one, BIGCACHE_SERVER_AWAY, "it has failed");
@@ -816,26 +817,14 @@ bigcache_watch_line(const bigcache_str_t *info, const char *name,
 static uint64_t
 bigcache_watch_number(const bigcache_str_t *info, const char *name)
 {
-    size_t          i;
     uint64_t        n;
     bigcache_str_t  value;
 
-    n = 0;
-
-    if (!bigcache_watch_line(info, name, &value)) {
-        return 0;
-    }
-
-    for (i = 0; i < value.len && i < 18; i++) {
-
-        if (value.data[i] < '0' || value.data[i] > '9') {
-            return 0;
-        }
-
-        n = n * 10 + (uint64_t) (value.data[i] - '0');
-    }
-
-    return n;
+    return (bigcache_watch_line(info, name, &value)
+            && bigcache_value_number(value.data,
+                                     value.len < 18 ? value.len : 18, &n)
+               == 0)
+           ? n : 0;
 }
 
 

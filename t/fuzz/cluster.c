@@ -48,7 +48,7 @@ bigcache_link_t *__wrap_bigcache_link_open(const bigcache_address_t *address,
     const bigcache_tls_t *tls, int64_t deadline, int *wrong, char *error);
 void __wrap_bigcache_link_close(bigcache_link_t *link);
 int __wrap_bigcache_link_append(bigcache_link_t *link,
-    const bigcache_str_t *parts, unsigned n);
+    const bigcache_str_t *parts, unsigned n, char *error);
 int __wrap_bigcache_link_flush(bigcache_link_t *link, int64_t deadline,
     char *error);
 bigcache_reply_t *__wrap_bigcache_link_receive(bigcache_link_t *link,
@@ -351,7 +351,7 @@ __wrap_bigcache_link_close(bigcache_link_t *link)
 
 int
 __wrap_bigcache_link_append(bigcache_link_t *link, const bigcache_str_t *parts,
-    unsigned n)
+    unsigned n, char *error)
 {
     char      kind;
     unsigned  i;
@@ -380,6 +380,7 @@ __wrap_bigcache_link_append(bigcache_link_t *link, const bigcache_str_t *parts,
     }
 
     if (link->sent == COMMANDS) {
+        (void) snprintf(error, BIGCACHE_ERROR_LEN, "out of memory");
         return -1;
     }
 
@@ -448,7 +449,7 @@ bigcache_reply_t *
 __wrap_bigcache_link_ask(bigcache_link_t *link, const bigcache_str_t *parts,
     unsigned n, int64_t deadline, char *error)
 {
-    (void) __wrap_bigcache_link_append(link, parts, n);
+    (void) __wrap_bigcache_link_append(link, parts, n, error);
 
     return __wrap_bigcache_link_receive(link, deadline, error);
 }
