@@ -126,7 +126,7 @@ bigcache_cluster_stop(bigcache_cache_t *cache)
 {
     bigcache_cluster_t *cluster = (bigcache_cluster_t *) cache;
 
-    atomic_store(&cluster->stopping, 1);
+    bigcache_space_wake(cluster, &cluster->stopping);
 
     bigcache_upkeep_stop(cluster);
     bigcache_watch_stop(cluster);

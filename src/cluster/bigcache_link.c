@@ -643,6 +643,34 @@ bigcache_link_part(const bigcache_reply_t *reply, size_t i)
 }
 
 
+int
+bigcache_link_address(const bigcache_reply_t *reply,
+    bigcache_address_t *address)
+{
+    uint64_t        port;
+    bigcache_str_t  host;
+
+    host = bigcache_link_text(bigcache_link_part(reply, 0));
+    port = bigcache_link_number(bigcache_link_part(reply, 1));
+
+    if (host.len >= BIGCACHE_LINK_HOST || port == 0 || port > 65535) {
+        return -1;
+    }
+
+    memset(address, 0, sizeof(bigcache_address_t));
+
+    /* an empty name, or "?", is that of the server that answers */
+
+    if (host.len && !(host.len == 1 && host.data[0] == '?')) {
+        memcpy(address->host, host.data, host.len);
+    }
+
+    address->port = (unsigned) port;
+
+    return 0;
+}
+
+
 uint64_t
 bigcache_link_number(const bigcache_reply_t *reply)
 {

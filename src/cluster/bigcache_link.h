@@ -111,6 +111,13 @@ const bigcache_reply_t *bigcache_link_part(const bigcache_reply_t *reply,
     size_t i);
 
 /*
+ * Reads the host and port of a server, as it is named in CLUSTER SLOTS.  The
+ * host is "" if it is that of the server that answers.  Returns 0, or -1.
+ */
+int bigcache_link_address(const bigcache_reply_t *reply,
+    bigcache_address_t *address);
+
+/*
  * Returns a number: an integer, or the decimal digits of a string, 19 of them
  * at most.  Returns 0 for anything else.
  */

@@ -984,29 +984,8 @@ static int
 bigcache_nodes_owner(bigcache_nodes_t *nodes, int node,
     const bigcache_reply_t *range)
 {
-    uint64_t                 port;
-    bigcache_str_t           host;
-    bigcache_address_t       address;
-    const bigcache_reply_t  *master;
+    bigcache_address_t  address;
 
-    master = bigcache_link_part(range, 2);
-
-    host = bigcache_link_text(bigcache_link_part(master, 0));
-    port = bigcache_link_number(bigcache_link_part(master, 1));
-
-    if (host.len >= BIGCACHE_LINK_HOST || port == 0 || port > 65535) {
-        return BIGCACHE_NODES_NONE;
-    }
-
-    memset(&address, 0, sizeof(bigcache_address_t));
-
-    /* an empty name, or "?", is that of the server that answers */
-
-    if (host.len && !(host.len == 1 && host.data[0] == '?')) {
-        memcpy(address.host, host.data, host.len);
-    }
-
-    address.port = (unsigned) port;
-
-    return bigcache_nodes_at(nodes, &address, node);
+    return (bigcache_link_address(bigcache_link_part(range, 2), &address) == 0)
+           ? bigcache_nodes_at(nodes, &address, node) : BIGCACHE_NODES_NONE;
 }

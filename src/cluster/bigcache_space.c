@@ -8,8 +8,10 @@
 
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <sys/random.h>
 
 #include "bigcache_hash.h"
@@ -137,6 +139,60 @@ bigcache_space_command(bigcache_cluster_t *cluster, bigcache_call_t *call,
     bigcache_units_free(&unit, 1);
 
     return rc;
+}
+
+
+int
+bigcache_space_thread(pthread_t *thread, void *(*run)(void *data), void *data)
+{
+    int       err;
+    sigset_t  all, old;
+
+    (void) sigfillset(&all);
+    (void) pthread_sigmask(SIG_BLOCK, &all, &old);
+
+    err = pthread_create(thread, NULL, run, data);
+
+    (void) pthread_sigmask(SIG_SETMASK, &old, NULL);
+
+    errno = err;
+
+    return err ? -1 : 0;
+}
+
+
+void
+bigcache_space_sleep(bigcache_cluster_t *cluster, unsigned seconds,
+    const _Atomic int *woken)
+{
+    int              rc;
+    struct timespec  until;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &until);
+
+    until.tv_sec += seconds;
+    rc = 0;
+
+    (void) pthread_mutex_lock(&cluster->mutex);
+
+    while (rc == 0
+           && !atomic_load(&cluster->stopping)
+           && !(woken && atomic_load(woken)))
+    {
+        rc = pthread_cond_timedwait(&cluster->cond, &cluster->mutex, &until);
+    }
+
+    (void) pthread_mutex_unlock(&cluster->mutex);
+}
+
+
+void
+bigcache_space_wake(bigcache_cluster_t *cluster, _Atomic int *flag)
+{
+    (void) pthread_mutex_lock(&cluster->mutex);
+    atomic_store(flag, 1);
+    (void) pthread_cond_broadcast(&cluster->cond);
+    (void) pthread_mutex_unlock(&cluster->mutex);
 }
 
 

@@ -63,7 +63,7 @@ typedef struct {
     bigcache_keylock_t           locks;
 
     pthread_mutex_t               mutex;
-    pthread_cond_t                cond;       /* upkeep waits for it */
+    pthread_cond_t                cond;       /* its threads wait for it */
     char                          reason[BIGCACHE_ERROR_LEN];
 } bigcache_cluster_t;
 
@@ -102,6 +102,22 @@ bigcache_rc_t bigcache_space_run(bigcache_cluster_t *cluster,
 bigcache_rc_t bigcache_space_command(bigcache_cluster_t *cluster,
     bigcache_call_t *call, const bigcache_bucket_t *bucket,
     bigcache_command_t *command, bigcache_reply_t **reply);
+
+/*
+ * For the threads of a name space, which end when cluster->stopping is set.
+ * Starts one, without signals; returns 0, or -1 and errno.
+ */
+int bigcache_space_thread(pthread_t *thread, void *(*run)(void *data),
+    void *data);
+
+/* sleeps for some seconds, or until it must stop, or *woken, or NULL, is set */
+
+void bigcache_space_sleep(bigcache_cluster_t *cluster, unsigned seconds,
+    const _Atomic int *woken);
+
+/* sets one of these, and wakes them */
+
+void bigcache_space_wake(bigcache_cluster_t *cluster, _Atomic int *flag);
 
 /* makes the names of the bucket of a key */
 

@@ -11,12 +11,9 @@
 #define _GNU_SOURCE     /* pthread_setname_np() */
 #endif
 
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "bigcache_chunks.h"
 #include "bigcache_cluster_list.h"
@@ -64,7 +61,6 @@ typedef struct {
 
 
 static void *bigcache_upkeep_thread(void *data);
-static void bigcache_upkeep_sleep(bigcache_cluster_t *cluster);
 static void bigcache_upkeep_count(bigcache_cluster_t *cluster);
 static int bigcache_upkeep_lease(bigcache_upkeep_t *upkeep);
 static void bigcache_upkeep_round(bigcache_upkeep_t *upkeep);
@@ -82,52 +78,30 @@ static bigcache_rc_t bigcache_upkeep_orphans(bigcache_upkeep_t *upkeep,
 int
 bigcache_upkeep_start(bigcache_cluster_t *cluster)
 {
-    int       rc;
-    sigset_t  all, old;
+    int  rc;
 
-    (void) sigfillset(&all);
-    (void) pthread_sigmask(SIG_BLOCK, &all, &old);
+    rc = bigcache_space_thread(&cluster->upkeep, bigcache_upkeep_thread,
+                               cluster);
+    cluster->started = (rc == 0);
 
-    rc = pthread_create(&cluster->upkeep, NULL, bigcache_upkeep_thread,
-                        cluster);
-
-    (void) pthread_sigmask(SIG_SETMASK, &old, NULL);
-
-    if (rc != 0) {
-        errno = rc;
-        return -1;
-    }
-
-    cluster->started = 1;
-
-    return 0;
+    return rc;
 }
 
 
 void
 bigcache_upkeep_stop(bigcache_cluster_t *cluster)
 {
-    if (!cluster->started) {
-        return;
+    if (cluster->started) {
+        (void) pthread_join(cluster->upkeep, NULL);
+        cluster->started = 0;
     }
-
-    (void) pthread_mutex_lock(&cluster->mutex);
-    (void) pthread_cond_signal(&cluster->cond);
-    (void) pthread_mutex_unlock(&cluster->mutex);
-
-    (void) pthread_join(cluster->upkeep, NULL);
-
-    cluster->started = 0;
 }
 
 
 void
 bigcache_upkeep_wake(bigcache_cluster_t *cluster)
 {
-    (void) pthread_mutex_lock(&cluster->mutex);
-    atomic_store(&cluster->woken, 1);
-    (void) pthread_cond_signal(&cluster->cond);
-    (void) pthread_mutex_unlock(&cluster->mutex);
+    bigcache_space_wake(cluster, &cluster->woken);
 }
 
 
@@ -151,7 +125,7 @@ bigcache_upkeep_thread(void *data)
 
     while (!atomic_load(&cluster->stopping)) {
 
-        bigcache_upkeep_sleep(cluster);
+        bigcache_space_sleep(cluster, BIGCACHE_UPKEEP_ROUND, &cluster->woken);
 
         upkeep.own = (atomic_exchange(&cluster->woken, 0) != 0);
 
@@ -176,26 +150,6 @@ bigcache_upkeep_thread(void *data)
     free(upkeep.units);
 
     return NULL;
-}
-
-
-static void
-bigcache_upkeep_sleep(bigcache_cluster_t *cluster)
-{
-    struct timespec  until;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &until);
-
-    until.tv_sec += BIGCACHE_UPKEEP_ROUND;
-
-    (void) pthread_mutex_lock(&cluster->mutex);
-
-    if (!atomic_load(&cluster->woken) && !atomic_load(&cluster->stopping)) {
-        (void) pthread_cond_timedwait(&cluster->cond, &cluster->mutex,
-                                      &until);
-    }
-
-    (void) pthread_mutex_unlock(&cluster->mutex);
 }
 
 

@@ -23,7 +23,7 @@
 
 int bigcache_upkeep_start(bigcache_cluster_t *cluster);
 
-/* ends it, and waits for its end; cluster->stopping must be set */
+/* waits for its end; cluster->stopping must be set */
 
 void bigcache_upkeep_stop(bigcache_cluster_t *cluster);
 

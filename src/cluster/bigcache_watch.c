@@ -15,11 +15,9 @@
 #define _GNU_SOURCE     /* memmem(), pthread_setname_np() */
 #endif
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "bigcache_time.h"
 #include "bigcache_value.h"
@@ -54,8 +52,6 @@ typedef struct {
 typedef struct {
     bigcache_cluster_t        *cluster;
     pthread_t                  thread;
-    pthread_mutex_t            mutex;
-    pthread_cond_t             cond;
     unsigned                   n;
     bigcache_watch_one_t       ones[BIGCACHE_SERVERS_MAX];
     bigcache_server_t          list[BIGCACHE_SERVERS_MAX];
@@ -63,7 +59,6 @@ typedef struct {
 
 
 static void *bigcache_watch_thread(void *data);
-static void bigcache_watch_sleep(bigcache_watch_t *watch);
 static void bigcache_watch_round(bigcache_watch_t *watch);
 static bigcache_watch_one_t *bigcache_watch_add(bigcache_watch_t *watch,
     const bigcache_address_t *address);
@@ -100,10 +95,7 @@ static void bigcache_watch_text(char *dst, size_t size, const char *text,
 int
 bigcache_watch_start(bigcache_cluster_t *cluster)
 {
-    int                  rc;
-    sigset_t             all, old;
-    bigcache_watch_t    *watch;
-    pthread_condattr_t   attr;
+    bigcache_watch_t  *watch;
 
     watch = calloc(1, sizeof(bigcache_watch_t));
     if (watch == NULL) {
@@ -112,23 +104,9 @@ bigcache_watch_start(bigcache_cluster_t *cluster)
 
     watch->cluster = cluster;
 
-    (void) pthread_mutex_init(&watch->mutex, NULL);
-
-    (void) pthread_condattr_init(&attr);
-    (void) pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void) pthread_cond_init(&watch->cond, &attr);
-    (void) pthread_condattr_destroy(&attr);
-
-    (void) sigfillset(&all);
-    (void) pthread_sigmask(SIG_BLOCK, &all, &old);
-
-    rc = pthread_create(&watch->thread, NULL, bigcache_watch_thread, watch);
-
-    (void) pthread_sigmask(SIG_SETMASK, &old, NULL);
-
-    if (rc != 0) {
-        (void) pthread_cond_destroy(&watch->cond);
-        (void) pthread_mutex_destroy(&watch->mutex);
+    if (bigcache_space_thread(&watch->thread, bigcache_watch_thread, watch)
+        == -1)
+    {
         free(watch);
         return -1;
     }
@@ -150,14 +128,7 @@ bigcache_watch_stop(bigcache_cluster_t *cluster)
         return;
     }
 
-    (void) pthread_mutex_lock(&watch->mutex);
-    (void) pthread_cond_signal(&watch->cond);
-    (void) pthread_mutex_unlock(&watch->mutex);
-
     (void) pthread_join(watch->thread, NULL);
-
-    (void) pthread_cond_destroy(&watch->cond);
-    (void) pthread_mutex_destroy(&watch->mutex);
 
     cluster->watch = NULL;
     free(watch);
@@ -188,31 +159,12 @@ bigcache_watch_thread(void *data)
             bigcache_watch_round(watch);
         }
 
-        bigcache_watch_sleep(watch);
+        bigcache_space_sleep(cluster, BIGCACHE_WATCH_ROUND, NULL);
     }
 
     bigcache_watch_leave(watch);
 
     return NULL;
-}
-
-
-static void
-bigcache_watch_sleep(bigcache_watch_t *watch)
-{
-    struct timespec  until;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &until);
-
-    until.tv_sec += BIGCACHE_WATCH_ROUND;
-
-    (void) pthread_mutex_lock(&watch->mutex);
-
-    if (!atomic_load(&watch->cluster->stopping)) {
-        (void) pthread_cond_timedwait(&watch->cond, &watch->mutex, &until);
-    }
-
-    (void) pthread_mutex_unlock(&watch->mutex);
 }
 
 
@@ -465,34 +417,20 @@ bigcache_watch_range(bigcache_watch_t *watch, unsigned near,
 }
 
 
-/* an empty name, or "?", is that of the server that answers */
-
 static bigcache_watch_one_t *
 bigcache_watch_member(bigcache_watch_t *watch, unsigned near,
     const bigcache_reply_t *member)
 {
-    uint64_t            port;
-    bigcache_str_t      host;
     bigcache_address_t  address;
 
-    host = bigcache_link_text(bigcache_link_part(member, 0));
-    port = bigcache_link_number(bigcache_link_part(member, 1));
-
-    if (host.len >= BIGCACHE_LINK_HOST || port == 0 || port > 65535) {
+    if (bigcache_link_address(member, &address) == -1) {
         return NULL;
     }
 
-    memset(&address, 0, sizeof(bigcache_address_t));
-
-    if (host.len == 0 || (host.len == 1 && host.data[0] == '?')) {
+    if (address.host[0] == '\0') {
         memcpy(address.host, watch->ones[near].address.host,
                BIGCACHE_LINK_HOST);
-
-    } else {
-        memcpy(address.host, host.data, host.len);
     }
-
-    address.port = (unsigned) port;
 
     return bigcache_watch_add(watch, &address);
 }

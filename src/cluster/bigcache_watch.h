@@ -26,7 +26,7 @@
 
 int bigcache_watch_start(bigcache_cluster_t *cluster);
 
-/* ends it, and waits for its end; cluster->stopping must be set */
+/* waits for its end; cluster->stopping must be set */
 
 void bigcache_watch_stop(bigcache_cluster_t *cluster);
 
