@@ -30,10 +30,6 @@ struct bigcache_tls_s {
     const char  *name;
 };
 
-struct bigcache_tls_link_s {
-    SSL  *ssl;
-};
-
 
 static int bigcache_tls_files(SSL_CTX *ctx, const bigcache_tls_conf_t *conf,
     char *error);
@@ -97,26 +93,20 @@ bigcache_tls_open(const bigcache_tls_t *tls, int fd, const char *host,
 {
     bigcache_tls_link_t  *link;
 
-    link = malloc(sizeof(bigcache_tls_link_t));
-    if (link == NULL) {
-        (void) snprintf(error, BIGCACHE_ERROR_LEN, "out of memory");
-        return NULL;
-    }
-
     ERR_clear_error();
 
-    link->ssl = SSL_new(tls->ctx);
+    link = SSL_new(tls->ctx);
 
-    if (link->ssl == NULL
-        || SSL_set_fd(link->ssl, fd) != 1
-        || bigcache_tls_expect(link->ssl, tls->name ? tls->name : host) != 1)
+    if (link == NULL
+        || SSL_set_fd(link, fd) != 1
+        || bigcache_tls_expect(link, tls->name ? tls->name : host) != 1)
     {
         bigcache_tls_reason(error, "TLS does not start");
         bigcache_tls_close(link);
         return NULL;
     }
 
-    SSL_set_connect_state(link->ssl);
+    SSL_set_connect_state(link);
 
     return link;
 }
@@ -127,8 +117,7 @@ bigcache_tls_open(const bigcache_tls_t *tls, int fd, const char *host,
 void
 bigcache_tls_close(bigcache_tls_link_t *link)
 {
-    SSL_free(link->ssl);
-    free(link);
+    SSL_free(link);
 }
 
 
@@ -139,7 +128,7 @@ bigcache_tls_connect(bigcache_tls_link_t *link, short *events, char *error)
 
     ERR_clear_error();
 
-    rc = SSL_do_handshake(link->ssl);
+    rc = SSL_do_handshake(link);
 
     if (rc == 1) {
         return 1;
@@ -147,7 +136,7 @@ bigcache_tls_connect(bigcache_tls_link_t *link, short *events, char *error)
 
     rc = bigcache_tls_again(link, rc, events, error);
 
-    return (rc == -1 && SSL_get_verify_result(link->ssl) != X509_V_OK)
+    return (rc == -1 && SSL_get_verify_result(link) != X509_V_OK)
            ? BIGCACHE_TLS_WRONG : rc;
 }
 
@@ -161,7 +150,7 @@ bigcache_tls_send(bigcache_tls_link_t *link, const void *data, size_t len,
 
     ERR_clear_error();
 
-    rc = SSL_write_ex(link->ssl, data, len, &n);
+    rc = SSL_write_ex(link, data, len, &n);
 
     return (rc == 1) ? (ssize_t) n
                      : bigcache_tls_again(link, rc, events, error);
@@ -177,7 +166,7 @@ bigcache_tls_receive(bigcache_tls_link_t *link, void *buf, size_t size,
 
     ERR_clear_error();
 
-    rc = SSL_read_ex(link->ssl, buf, size, &n);
+    rc = SSL_read_ex(link, buf, size, &n);
 
     return (rc == 1) ? (ssize_t) n
                      : bigcache_tls_again(link, rc, events, error);
@@ -258,7 +247,7 @@ bigcache_tls_again(const bigcache_tls_link_t *link, int rc, short *events,
 
     failed = errno;
 
-    switch (SSL_get_error(link->ssl, rc)) {
+    switch (SSL_get_error(link, rc)) {
 
     case SSL_ERROR_WANT_READ:
         *events = POLLIN;
@@ -280,7 +269,7 @@ bigcache_tls_again(const bigcache_tls_link_t *link, int rc, short *events,
         return -1;
     }
 
-    verified = SSL_get_verify_result(link->ssl);
+    verified = SSL_get_verify_result(link);
 
     if (verified != X509_V_OK) {
         (void) snprintf(error, BIGCACHE_ERROR_LEN,

@@ -33,8 +33,8 @@ typedef struct {
     const char  *name;      /* that certificates must be for, NULL: the host */
 } bigcache_tls_conf_t;
 
-typedef struct bigcache_tls_s       bigcache_tls_t;
-typedef struct bigcache_tls_link_s  bigcache_tls_link_t;
+typedef struct bigcache_tls_s  bigcache_tls_t;
+typedef struct ssl_st          bigcache_tls_link_t;     /* OpenSSL's */
 
 
 /*

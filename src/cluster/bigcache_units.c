@@ -888,18 +888,10 @@ bigcache_units_end(bigcache_units_try_t *try, bigcache_unit_t *unit,
         unit->steps = 0;
         break;
 
-    case BIGCACHE_UNITS_FULL:
-        unit->rc = BIGCACHE_FULL;
-        unit->done = 1;
-        break;
-
-    case BIGCACHE_UNITS_REFUSED:
-        unit->rc = BIGCACHE_UNAVAILABLE;
-        unit->done = 1;
-        break;
-
-    default: /* BIGCACHE_UNITS_FAILED */
-        unit->rc = BIGCACHE_ERROR;
+    default: /* BIGCACHE_UNITS_FULL, _REFUSED, _FAILED */
+        unit->rc = (means == BIGCACHE_UNITS_FULL) ? BIGCACHE_FULL
+                   : (means == BIGCACHE_UNITS_REFUSED) ? BIGCACHE_UNAVAILABLE
+                   : BIGCACHE_ERROR;
         unit->done = 1;
     }
 
