@@ -44,15 +44,12 @@ static bigcache_rc_t bigcache_serve_delete(bigcache_serve_t *s);
 static bigcache_rc_t bigcache_serve_purge(bigcache_serve_t *s);
 static bigcache_rc_t bigcache_serve_run(bigcache_serve_t *s);
 static bigcache_rc_t bigcache_serve_stat(bigcache_serve_t *s);
-static bigcache_rc_t bigcache_serve_clear(bigcache_serve_t *s);
-static bigcache_rc_t bigcache_serve_close(bigcache_serve_t *s);
-static bigcache_rc_t bigcache_serve_open(bigcache_serve_t *s);
+static bigcache_rc_t bigcache_serve_all(bigcache_serve_t *s);
 static bigcache_rc_t bigcache_serve_damaged(bigcache_serve_t *s);
 static bigcache_rc_t bigcache_serve_lend(bigcache_serve_t *s);
 static bigcache_rc_t bigcache_serve_back(bigcache_serve_t *s);
 static bigcache_rc_t bigcache_serve_full(bigcache_serve_t *s);
 static bigcache_rc_t bigcache_serve_list(bigcache_serve_t *s);
-static bigcache_rc_t bigcache_serve_sync(bigcache_serve_t *s);
 
 
 #define BIGCACHE_SERVE_KEY   0x01
@@ -71,25 +68,26 @@ _Static_assert(BIGCACHE_LIST_MEMORY <= BIGCACHE_MESSAGE_DATA_MAX,
 static const struct {
     bigcache_serve_pt   handler;
     unsigned            takes;
+    bigcache_rc_t     (*all)(bigcache_store_t *store);
 } bigcache_serve_calls[] = {
-    { NULL, 0 },
-    { NULL, 0 },
-    { bigcache_serve_get, BIGCACHE_SERVE_KEY },
-    { bigcache_serve_put, BIGCACHE_SERVE_KEY|BIGCACHE_SERVE_DATA },
-    { bigcache_serve_delete, BIGCACHE_SERVE_KEY },
-    { bigcache_serve_purge, BIGCACHE_SERVE_DATA },
-    { bigcache_serve_run, 0 },
-    { bigcache_serve_stat, 0 },
-    { bigcache_serve_clear, 0 },
-    { bigcache_serve_close, 0 },
-    { bigcache_serve_open, 0 },
-    { bigcache_serve_damaged, BIGCACHE_SERVE_KEY },
-    { bigcache_serve_lend, 0 },
-    { bigcache_serve_back, 0 },
-    { bigcache_serve_full, 0 },
-    { NULL, 0 },
-    { bigcache_serve_list, BIGCACHE_SERVE_KEY|BIGCACHE_SERVE_DATA },
-    { bigcache_serve_sync, 0 }
+    { NULL, 0, NULL },
+    { NULL, 0, NULL },
+    { bigcache_serve_get, BIGCACHE_SERVE_KEY, NULL },
+    { bigcache_serve_put, BIGCACHE_SERVE_KEY|BIGCACHE_SERVE_DATA, NULL },
+    { bigcache_serve_delete, BIGCACHE_SERVE_KEY, NULL },
+    { bigcache_serve_purge, BIGCACHE_SERVE_DATA, NULL },
+    { bigcache_serve_run, 0, NULL },
+    { bigcache_serve_stat, 0, NULL },
+    { bigcache_serve_all, 0, bigcache_close_clear },
+    { bigcache_serve_all, 0, bigcache_close },
+    { bigcache_serve_all, 0, bigcache_store_open },
+    { bigcache_serve_damaged, BIGCACHE_SERVE_KEY, NULL },
+    { bigcache_serve_lend, 0, NULL },
+    { bigcache_serve_back, 0, NULL },
+    { bigcache_serve_full, 0, NULL },
+    { NULL, 0, NULL },
+    { bigcache_serve_list, BIGCACHE_SERVE_KEY|BIGCACHE_SERVE_DATA, NULL },
+    { bigcache_serve_all, 0, bigcache_store_sync }
 };
 
 
@@ -281,24 +279,12 @@ bigcache_serve_stat(bigcache_serve_t *s)
 }
 
 
-static bigcache_rc_t
-bigcache_serve_clear(bigcache_serve_t *s)
-{
-    return bigcache_close_clear(s->store);
-}
-
+/* for the whole store */
 
 static bigcache_rc_t
-bigcache_serve_close(bigcache_serve_t *s)
+bigcache_serve_all(bigcache_serve_t *s)
 {
-    return bigcache_close(s->store);
-}
-
-
-static bigcache_rc_t
-bigcache_serve_open(bigcache_serve_t *s)
-{
-    return bigcache_store_open(s->store);
+    return bigcache_serve_calls[s->in->call].all(s->store);
 }
 
 
@@ -402,11 +388,4 @@ bigcache_serve_list(bigcache_serve_t *s)
     }
 
     return rc;
-}
-
-
-static bigcache_rc_t
-bigcache_serve_sync(bigcache_serve_t *s)
-{
-    return bigcache_store_sync(s->store);
 }
