@@ -142,9 +142,9 @@ bigcache_cache_lock(bigcache_cache_t *cache, const bigcache_str_t *key,
 
 
 void
-bigcache_cache_unlock(bigcache_cache_t *cache, bigcache_lock_t *lock)
+bigcache_cache_unlock(bigcache_lock_t *lock)
 {
-    cache->engine->unlock(lock);
+    bigcache_keylock_give(lock);
 }
 
 

@@ -33,6 +33,7 @@
 #define _BIGCACHE_CACHE_H_INCLUDED_
 
 
+#include "bigcache_keylock.h"
 #include "bigcache_list.h"
 #include "bigcache_log.h"
 #include "bigcache_page.h"
@@ -43,9 +44,9 @@
 
 typedef struct bigcache_cache_s  bigcache_cache_t;
 
-/* what bigcache_cache_lock() has locked; the engine's */
+/* what bigcache_cache_lock() has locked */
 
-typedef struct bigcache_lock_s   bigcache_lock_t;
+typedef pthread_mutex_t  bigcache_lock_t;
 
 /* one function for each of those below; each gets the engine's own cache */
 
@@ -83,7 +84,6 @@ typedef struct {
 
     bigcache_lock_t  *(*lock)(bigcache_cache_t *cache,
                           const bigcache_str_t *key, int brief);
-    void              (*unlock)(bigcache_lock_t *lock);
     void              (*reason)(bigcache_cache_t *cache, char *text);
 } bigcache_engine_t;
 
@@ -220,7 +220,7 @@ bigcache_rc_t bigcache_cache_open(bigcache_cache_t *cache);
  */
 bigcache_lock_t *bigcache_cache_lock(bigcache_cache_t *cache,
     const bigcache_str_t *key, int brief);
-void bigcache_cache_unlock(bigcache_cache_t *cache, bigcache_lock_t *lock);
+void bigcache_cache_unlock(bigcache_lock_t *lock);
 
 /*
  * Copies why the last call returned BIGCACHE_UNAVAILABLE, a sentence, to text,

@@ -30,7 +30,6 @@ static bigcache_rc_t bigcache_cluster_close(bigcache_cache_t *cache);
 static bigcache_rc_t bigcache_cluster_open(bigcache_cache_t *cache);
 static bigcache_lock_t *bigcache_cluster_lock(bigcache_cache_t *cache,
     const bigcache_str_t *key, int brief);
-static void bigcache_cluster_unlock(bigcache_lock_t *lock);
 static void bigcache_cluster_reason(bigcache_cache_t *cache, char *text);
 
 
@@ -52,7 +51,6 @@ static const bigcache_engine_t  bigcache_cluster_engine = {
     bigcache_cluster_close,
     bigcache_cluster_open,
     bigcache_cluster_lock,
-    bigcache_cluster_unlock,
     bigcache_cluster_reason
 };
 
@@ -214,15 +212,7 @@ bigcache_cluster_lock(bigcache_cache_t *cache, const bigcache_str_t *key,
 {
     bigcache_cluster_t *cluster = (bigcache_cluster_t *) cache;
 
-    return (bigcache_lock_t *) bigcache_keylock_take(&cluster->locks, key,
-                                                     brief);
-}
-
-
-static void
-bigcache_cluster_unlock(bigcache_lock_t *lock)
-{
-    bigcache_keylock_give((pthread_mutex_t *) lock);
+    return bigcache_keylock_take(&cluster->locks, key, brief);
 }
 
 

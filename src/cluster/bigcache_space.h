@@ -22,7 +22,6 @@
 
 #include "bigcache_bucket.h"
 #include "bigcache_cache.h"
-#include "bigcache_keylock.h"
 #include "bigcache_shared.h"
 #include "bigcache_units.h"
 

@@ -25,7 +25,6 @@
 #include "bigcache_cache.h"
 #include "bigcache_client.h"
 #include "bigcache_extent.h"
-#include "bigcache_keylock.h"
 #include "bigcache_server.h"
 #include "bigcache_store.h"
 

@@ -38,7 +38,6 @@ static void bigcache_local_stop(bigcache_cache_t *cache);
 static void bigcache_local_destroy(bigcache_cache_t *cache);
 static bigcache_lock_t *bigcache_local_lock(bigcache_cache_t *cache,
     const bigcache_str_t *key, int brief);
-static void bigcache_local_unlock(bigcache_lock_t *lock);
 static bigcache_rc_t bigcache_local_opened(void *data, char *error);
 static void bigcache_local_closing(void *data);
 static bigcache_rc_t bigcache_local_held(void *data, char *error);
@@ -65,7 +64,6 @@ static const bigcache_engine_t  bigcache_local_engine = {
     bigcache_ask_close,
     bigcache_ask_open,
     bigcache_local_lock,
-    bigcache_local_unlock,
     bigcache_ask_reason
 };
 
@@ -229,15 +227,7 @@ bigcache_local_lock(bigcache_cache_t *cache, const bigcache_str_t *key,
 {
     bigcache_local_t *local = (bigcache_local_t *) cache;
 
-    return (bigcache_lock_t *) bigcache_keylock_take(&local->locks, key,
-                                                     brief);
-}
-
-
-static void
-bigcache_local_unlock(bigcache_lock_t *lock)
-{
-    bigcache_keylock_give((pthread_mutex_t *) lock);
+    return bigcache_keylock_take(&local->locks, key, brief);
 }
 
 

@@ -156,7 +156,7 @@ bigcache_op_rewrite(bigcache_op_rewrite_t *rw)
     }
 
     if (lock) {
-        bigcache_cache_unlock(op->cache, lock);
+        bigcache_cache_unlock(lock);
     }
 
     if (rc == BIGCACHE_MISMATCH && again) {

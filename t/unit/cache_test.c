@@ -199,8 +199,8 @@ locks(void)
     ok(bigcache_cache_lock(cache, &key, 0) == NULL, "the first is taken");
     ok(bigcache_cache_lock(cache, &key, 1) == NULL, "and the second");
 
-    bigcache_cache_unlock(cache, large);
-    bigcache_cache_unlock(cache, brief);
+    bigcache_cache_unlock(large);
+    bigcache_cache_unlock(brief);
     bigcache_cache_destroy(cache);
     cache = NULL;
 }

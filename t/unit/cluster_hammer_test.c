@@ -404,7 +404,7 @@ count(worker_t *w, unsigned n)
     }
 
     if (lock) {
-        bigcache_cache_unlock(cache, lock);
+        bigcache_cache_unlock(lock);
 
     } else if (rc == BIGCACHE_MISMATCH) {
         rc = BIGCACHE_OK;
