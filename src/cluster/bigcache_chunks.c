@@ -401,33 +401,26 @@ bigcache_chunks_read_one(bigcache_cluster_t *cluster,
 
     rc = bigcache_space_command(cluster, &call, bucket, &command, &reply);
 
+    text = bigcache_link_text(reply);
+
+    if (rc == BIGCACHE_OK && text.data == NULL) {
+        rc = BIGCACHE_MISS;
+
+    } else if (rc == BIGCACHE_OK
+               && (text.len != BIGCACHE_CHUNKS_SUM + len
+                   || bigcache_crc(0, text.data + BIGCACHE_CHUNKS_SUM, len)
+                      != bigcache_get32(text.data)))
+    {
+        rc = BIGCACHE_DAMAGED;
+    }
+
     if (rc == BIGCACHE_OK) {
+        piece = bigcache_data_bytes(text.data + BIGCACHE_CHUNKS_SUM, len);
 
-        text = bigcache_link_text(reply);
-
-        if (text.data == NULL) {
-            rc = BIGCACHE_MISS;
-
-        } else if (text.len != len + BIGCACHE_CHUNKS_SUM) {
-            rc = BIGCACHE_DAMAGED;
-
-        } else {
-            piece = bigcache_data_bytes(text.data + BIGCACHE_CHUNKS_SUM, len);
-
-            if (bigcache_crc(0, piece.bytes.data, len)
-                != bigcache_get32(text.data))
-            {
-                rc = BIGCACHE_DAMAGED;
-
-            } else if (bigcache_data_write(fd,
-                                           (off_t) (i * BIGCACHE_PAGE_LARGE),
-                                           &piece, 1, NULL) == -1)
-            {
-                rc = bigcache_chunks_failed(cluster,
-                                            "write a temporary file");
-            }
-
-            *crc = bigcache_crc(*crc, piece.bytes.data, len);
+        if (bigcache_data_write(fd, (off_t) (i * BIGCACHE_PAGE_LARGE), &piece,
+                                1, crc) == -1)
+        {
+            rc = bigcache_chunks_failed(cluster, "write a temporary file");
         }
     }
 

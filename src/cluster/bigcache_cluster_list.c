@@ -72,7 +72,7 @@ typedef struct {
     unsigned                    n;          /* in the heap */
 
     bigcache_unit_t            *units;
-    bigcache_cluster_row_t     *rows;
+    bigcache_cluster_row_t      rows[BIGCACHE_CLUSTER_LIST_STEP];
     u_char                     *names;
     unsigned                    seen;
     int64_t                     deadline;
@@ -88,8 +88,6 @@ static void bigcache_cluster_list_prefix(bigcache_cluster_list_t *ctx,
 static bigcache_rc_t bigcache_cluster_list_from(bigcache_cluster_list_t *ctx,
     bigcache_cluster_source_t *source, const bigcache_str_t *prefix,
     const bigcache_str_t *after);
-static int bigcache_cluster_list_behind(const bigcache_str_t *key,
-    const bigcache_str_t *prefix);
 static bigcache_rc_t bigcache_cluster_list_ask(bigcache_cluster_list_t *ctx,
     unsigned first, unsigned n);
 static void bigcache_cluster_list_commands(bigcache_cluster_list_t *ctx,
@@ -142,10 +140,8 @@ bigcache_cluster_list(bigcache_cache_t *cache, const bigcache_str_t *prefix,
     ctx->units = calloc(cluster->conf.buckets > BIGCACHE_CLUSTER_LIST_STEP
                         ? cluster->conf.buckets : BIGCACHE_CLUSTER_LIST_STEP,
                         sizeof(bigcache_unit_t));
-    ctx->rows = calloc(BIGCACHE_CLUSTER_LIST_STEP,
-                       sizeof(bigcache_cluster_row_t));
 
-    rc = (ctx->sources && ctx->heap && ctx->units && ctx->rows)
+    rc = (ctx->sources && ctx->heap && ctx->units)
          ? bigcache_space_enter(cluster, &ctx->call, 0) : BIGCACHE_NOMEM;
 
     if (rc == BIGCACHE_OK) {
@@ -318,7 +314,7 @@ bigcache_cluster_list_from(bigcache_cluster_list_t *ctx,
         return BIGCACHE_NOMEM;
     }
 
-    if (after->data && bigcache_cluster_list_behind(after, prefix)) {
+    if (after->data && bigcache_str_compare(after, prefix) >= 0) {
         source->from[0] = '(';
         memcpy(source->from + 1, ctx->memory, ctx->skip);
         memcpy(source->from + 1 + ctx->skip, after->data, after->len);
@@ -331,22 +327,6 @@ bigcache_cluster_list_from(bigcache_cluster_list_t *ctx,
     }
 
     return BIGCACHE_OK;
-}
-
-
-/* returns 1 if key is the prefix, or behind it in the order, or 0 */
-
-static int
-bigcache_cluster_list_behind(const bigcache_str_t *key,
-    const bigcache_str_t *prefix)
-{
-    int     rc;
-    size_t  len;
-
-    len = (key->len < prefix->len) ? key->len : prefix->len;
-    rc = len ? memcmp(key->data, prefix->data, len) : 0;
-
-    return rc ? rc > 0 : key->len >= prefix->len;
 }
 
 
@@ -709,15 +689,8 @@ static int
 bigcache_cluster_list_less(const bigcache_cluster_list_t *ctx, unsigned one,
     unsigned two)
 {
-    int                    rc;
-    const bigcache_str_t  *a, *b;
-
-    a = &ctx->sources[one].key;
-    b = &ctx->sources[two].key;
-
-    rc = memcmp(a->data, b->data, a->len < b->len ? a->len : b->len);
-
-    return rc ? rc < 0 : a->len < b->len;
+    return bigcache_str_compare(&ctx->sources[one].key,
+                                &ctx->sources[two].key) < 0;
 }
 
 
@@ -735,7 +708,6 @@ bigcache_cluster_list_free(bigcache_cluster_list_t *ctx)
     free(ctx->sources);
     free(ctx->heap);
     free(ctx->units);
-    free(ctx->rows);
     free(ctx->names);
     free(ctx);
 }

@@ -163,7 +163,6 @@ bigcache_cluster_page_put(bigcache_cache_t *cache, const bigcache_put_t *put,
     p.fd = -1;
 
     bigcache_space_bucket(cluster, &put->key, &p.bucket);
-    bigcache_look_none(&p.look);
 
     bigcache_cluster_page_value(&p);
 
@@ -205,7 +204,7 @@ bigcache_cluster_page_delete(bigcache_cache_t *cache,
     bigcache_bucket_t  bucket;
 
     bigcache_space_bucket(cluster, key, &bucket);
-    bigcache_look_none(&look);
+    memset(&look, 0, sizeof(bigcache_look_t));
 
     rc = bigcache_space_enter(cluster, &call, 1);
 

@@ -40,8 +40,9 @@ typedef struct {
 typedef struct {
     bigcache_cluster_t       *cluster;
     bigcache_cluster_mark_t  *marks;    /* of all buckets */
-    bigcache_unit_t          *units;
     unsigned                  n;
+    bigcache_unit_t          *units;    /* of a step, and its marks */
+    bigcache_cluster_mark_t  *step[BIGCACHE_CLUSTER_PURGE_STEP];
 } bigcache_cluster_marks_t;
 
 
@@ -236,14 +237,13 @@ static bigcache_rc_t
 bigcache_cluster_purge_mark_some(bigcache_cluster_marks_t *marks,
     unsigned *next)
 {
-    unsigned                  i, n, first;
+    unsigned                  i, n;
     bigcache_rc_t             rc;
     bigcache_call_t           call;
-    bigcache_unit_t          *unit;
     bigcache_cluster_mark_t  *mark;
+    const bigcache_reply_t   *reply;
 
     n = 0;
-    first = *next;
 
     while (*next < marks->n && n < BIGCACHE_CLUSTER_PURGE_STEP) {
         mark = &marks->marks[(*next)++];
@@ -256,8 +256,9 @@ bigcache_cluster_purge_mark_some(bigcache_cluster_marks_t *marks,
                              *next - 1);
         bigcache_cluster_purge_command(mark);
 
-        bigcache_units_init(&marks->units[n++], mark->bucket.slot,
+        bigcache_units_init(&marks->units[n], mark->bucket.slot,
                             &mark->command, 1);
+        marks->step[n++] = mark;
     }
 
     rc = bigcache_space_enter(marks->cluster, &call, 1);
@@ -268,23 +269,15 @@ bigcache_cluster_purge_mark_some(bigcache_cluster_marks_t *marks,
 
     rc = bigcache_space_run(marks->cluster, &call, marks->units, n);
 
-    unit = marks->units;
+    for (i = 0; i < n; i++) {
+        reply = marks->units[i].replies[0];
 
-    for (i = first; i < *next; i++) {
-        mark = &marks->marks[i];
-
-        if (mark->len == 0) {
-            continue;
-        }
-
-        if (unit->rc == BIGCACHE_OK
-            && bigcache_link_number(bigcache_link_part(unit->replies[0], 1)))
+        if (marks->units[i].rc == BIGCACHE_OK
+            && bigcache_link_number(bigcache_link_part(reply, 1)))
         {
-            mark->version = bigcache_link_number(
-                                bigcache_link_part(unit->replies[0], 0));
+            marks->step[i]->version = bigcache_link_number(
+                                          bigcache_link_part(reply, 0));
         }
-
-        unit++;
     }
 
     bigcache_units_free(marks->units, n);

@@ -20,6 +20,7 @@
 #include "bigcache_link.h"
 #include "bigcache_lookup.h"
 #include "bigcache_time.h"
+#include "bigcache_value.h"
 
 
 /* decimal digits of a number */
@@ -117,6 +118,10 @@ bigcache_link_open(const bigcache_address_t *address,
 void
 bigcache_link_close(bigcache_link_t *link)
 {
+    if (link == NULL) {
+        return;
+    }
+
     if (link->tls) {
         bigcache_tls_close(link->tls);
     }
@@ -674,7 +679,6 @@ bigcache_link_address(const bigcache_reply_t *reply,
 uint64_t
 bigcache_link_number(const bigcache_reply_t *reply)
 {
-    size_t          i;
     uint64_t        n;
     bigcache_str_t  text;
 
@@ -684,22 +688,9 @@ bigcache_link_number(const bigcache_reply_t *reply)
 
     text = bigcache_link_text(reply);
 
-    if (text.len > BIGCACHE_LINK_DIGITS) {
-        return 0;
-    }
-
-    n = 0;
-
-    for (i = 0; i < text.len; i++) {
-
-        if (text.data[i] < '0' || text.data[i] > '9') {
-            return 0;
-        }
-
-        n = n * 10 + (uint64_t) (text.data[i] - '0');
-    }
-
-    return n;
+    return (text.len <= BIGCACHE_LINK_DIGITS
+            && bigcache_value_number(text.data, text.len, &n) == 0)
+           ? n : 0;
 }
 
 

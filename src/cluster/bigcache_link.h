@@ -60,6 +60,9 @@ typedef struct {
  */
 bigcache_link_t *bigcache_link_open(const bigcache_address_t *address,
     const bigcache_tls_t *tls, int64_t deadline, int *wrong, char *error);
+
+/* link may be NULL */
+
 void bigcache_link_close(bigcache_link_t *link);
 
 /*

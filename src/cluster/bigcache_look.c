@@ -26,13 +26,6 @@ static void bigcache_look_fetched(const bigcache_reply_t *purges,
     bigcache_look_t *look);
 
 
-void
-bigcache_look_none(bigcache_look_t *look)
-{
-    memset(look, 0, sizeof(bigcache_look_t));
-}
-
-
 bigcache_rc_t
 bigcache_look(bigcache_cluster_t *cluster, bigcache_call_t *call,
     const bigcache_bucket_t *bucket, const bigcache_str_t *key,
@@ -45,7 +38,7 @@ bigcache_look(bigcache_cluster_t *cluster, bigcache_call_t *call,
     bigcache_unit_t      unit;
     bigcache_command_t   commands[4];
 
-    bigcache_look_none(look);
+    memset(look, 0, sizeof(bigcache_look_t));
 
     name = bigcache_bucket_name(memory, bucket, 'k', key);
 

@@ -36,12 +36,8 @@ typedef struct {
     unsigned         removed:1; /* one has removed what was fetched */
     int64_t          stale;     /* a soft one did, at that time, ms */
     u_char           memory[BIGCACHE_LOOK_COUNT + BIGCACHE_VALUE_DIGITS];
-} bigcache_look_t;
+} bigcache_look_t;  /* all zeroes: not looked */
 
-
-/* makes an empty one */
-
-void bigcache_look_none(bigcache_look_t *look);
 
 /*
  * Looks.  tags and origin are those of a page that was fetched, or tags is

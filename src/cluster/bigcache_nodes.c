@@ -520,9 +520,7 @@ bigcache_nodes_give(bigcache_nodes_t *nodes, int node, bigcache_link_t *link,
 
     (void) pthread_mutex_unlock(&nodes->mutex);
 
-    if (link) {
-        bigcache_link_close(link);
-    }
+    bigcache_link_close(link);
 }
 
 

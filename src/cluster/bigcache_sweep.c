@@ -65,15 +65,15 @@ typedef struct {
     int64_t                    now;
     char                       until[24];   /* now, in digits */
 
-    bigcache_unit_t           *purges;      /* the answers with the purges */
-    bigcache_command_t        *commands;
-    unsigned                   npurges;
+    bigcache_unit_t            purges[BIGCACHE_SWEEP_BUCKETS];
+    bigcache_command_t         commands[BIGCACHE_SWEEP_BUCKETS];
+    unsigned                   npurges;     /* answers with purges */
 
     bigcache_sweep_walk_t     *walks;
     unsigned                   nwalks;
     unsigned                   room;        /* for walks */
 
-    bigcache_unit_t           *lists;       /* the names of a step */
+    bigcache_unit_t            lists[BIGCACHE_SWEEP_BUCKETS];  /* names */
     bigcache_sweep_page_t     *pages;
     bigcache_unit_t           *units;
     unsigned                   n;           /* pages */
@@ -275,16 +275,10 @@ bigcache_sweep_create(bigcache_cluster_t *cluster, unsigned n)
 
     most = n * BIGCACHE_SWEEP_STEP;
 
-    sweep->purges = calloc(n, sizeof(bigcache_unit_t));
-    sweep->commands = calloc(n, sizeof(bigcache_command_t));
-    sweep->lists = calloc(n, sizeof(bigcache_unit_t));
     sweep->pages = calloc(most, sizeof(bigcache_sweep_page_t));
     sweep->units = calloc(most, sizeof(bigcache_unit_t));
 
-    if (sweep->purges == NULL || sweep->commands == NULL
-        || sweep->lists == NULL || sweep->pages == NULL
-        || sweep->units == NULL)
-    {
+    if (sweep->pages == NULL || sweep->units == NULL) {
         bigcache_sweep_destroy(sweep);
         return NULL;
     }
@@ -306,9 +300,6 @@ bigcache_sweep_destroy(bigcache_sweep_t *sweep)
     }
 
     free(sweep->walks);
-    free(sweep->purges);
-    free(sweep->commands);
-    free(sweep->lists);
     free(sweep->pages);
     free(sweep->units);
     free(sweep);
@@ -689,7 +680,6 @@ static size_t
 bigcache_sweep_names(const bigcache_sweep_walk_t *walk,
     const bigcache_reply_t *names, size_t *size)
 {
-    int             rc;
     size_t          i, skip;
     bigcache_str_t  name, last;
 
@@ -711,13 +701,10 @@ bigcache_sweep_names(const bigcache_sweep_walk_t *walk,
             break;
         }
 
-        if (walk->version && last.len) {
-            rc = memcmp(name.data, last.data,
-                        name.len < last.len ? name.len : last.len);
-
-            if (rc < 0 || (rc == 0 && name.len <= last.len)) {
-                break;
-            }
+        if (walk->version && last.len
+            && bigcache_str_compare(&name, &last) <= 0)
+        {
+            break;
         }
 
         *size += walk->bucket->len + 1 + name.len;

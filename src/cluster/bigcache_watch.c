@@ -249,10 +249,7 @@ bigcache_watch_connect(bigcache_watch_t *watch, bigcache_watch_one_t *one)
         return 0;
     }
 
-    if (one->link) {
-        bigcache_link_close(one->link);
-    }
-
+    bigcache_link_close(one->link);
     refused = 0;
 
     one->link = bigcache_nodes_connect(watch->cluster->nodes, &one->address,
@@ -529,11 +526,9 @@ bigcache_watch_failed(bigcache_watch_one_t *one,
 {
     bigcache_server_t  *seen;
 
-    if (one->link) {
-        bigcache_link_close(one->link);
-        one->link = NULL;
-    }
+    bigcache_link_close(one->link);
 
+    one->link = NULL;
     one->failed = 1;
     seen = &one->seen;
 
@@ -560,20 +555,12 @@ bigcache_watch_forget(bigcache_watch_t *watch)
     for (i = 0; i < watch->n; i++) {
         one = &watch->ones[i];
 
-        if (!one->seed && !one->mapped) {
+        if (one->seed || one->mapped) {
+            watch->ones[n++] = *one;
 
-            if (one->link) {
-                bigcache_link_close(one->link);
-            }
-
-            continue;
+        } else {
+            bigcache_link_close(one->link);
         }
-
-        if (i != n) {
-            watch->ones[n] = *one;
-        }
-
-        n++;
     }
 
     watch->n = n;
@@ -633,10 +620,7 @@ bigcache_watch_leave(bigcache_watch_t *watch)
     unsigned  i;
 
     for (i = 0; i < watch->n; i++) {
-
-        if (watch->ones[i].link) {
-            bigcache_link_close(watch->ones[i].link);
-        }
+        bigcache_link_close(watch->ones[i].link);
     }
 
     watch->n = 0;
