@@ -45,7 +45,8 @@ static int bigcache_dict_display(bigcache_dict_text_t *text);
 static int bigcache_dict_bytes(bigcache_dict_text_t *text);
 static int bigcache_dict_token(bigcache_dict_text_t *text);
 static void bigcache_dict_skip(bigcache_dict_text_t *text,
-    const char *blanks);
+    const char *chars);
+static int bigcache_dict_take(bigcache_dict_text_t *text, const char *chars);
 static int bigcache_dict_is(const bigcache_dict_text_t *text,
     const char *chars);
 
@@ -103,7 +104,7 @@ bigcache_dict_read(const bigcache_str_t *value, size_t *at, int keys,
 
     if (text.p < text.last) {
 
-        if (*text.p++ != ',') {
+        if (!bigcache_dict_take(&text, ",")) {
             return -1;
         }
 
@@ -129,11 +130,7 @@ bigcache_dict_key(bigcache_dict_text_t *text, bigcache_str_t *key)
         return 0;
     }
 
-    while (bigcache_dict_is(text,
-                            "abcdefghijklmnopqrstuvwxyz0123456789_-.*"))
-    {
-        text->p++;
-    }
+    bigcache_dict_skip(text, "abcdefghijklmnopqrstuvwxyz0123456789_-.*");
 
     key->len = (size_t) (text->p - key->data);
 
@@ -147,9 +144,7 @@ static int
 bigcache_dict_value(bigcache_dict_text_t *text,
     bigcache_dict_member_t *member)
 {
-    if (bigcache_dict_is(text, "=")) {
-        text->p++;
-
+    if (bigcache_dict_take(text, "=")) {
         return bigcache_dict_member(text, member);
     }
 
@@ -166,7 +161,7 @@ static int
 bigcache_dict_member(bigcache_dict_text_t *text,
     bigcache_dict_member_t *member)
 {
-    if (bigcache_dict_is(text, "(")) {
+    if (bigcache_dict_take(text, "(")) {
         member->type = BIGCACHE_DICT_OTHER;
 
         return bigcache_dict_list(text) && bigcache_dict_parameters(text);
@@ -181,13 +176,10 @@ bigcache_dict_list(bigcache_dict_text_t *text)
 {
     bigcache_dict_member_t  item;
 
-    text->p++;
-
     for ( ;; ) {
         bigcache_dict_skip(text, " ");
 
-        if (bigcache_dict_is(text, ")")) {
-            text->p++;
+        if (bigcache_dict_take(text, ")")) {
             return 1;
         }
 
@@ -206,22 +198,18 @@ bigcache_dict_parameters(bigcache_dict_text_t *text)
 {
     bigcache_dict_member_t  item;
 
-    while (bigcache_dict_is(text, ";")) {
+    while (bigcache_dict_take(text, ";")) {
 
-        text->p++;
         bigcache_dict_skip(text, " ");
 
         if (!bigcache_dict_key(text, &item.key)) {
             return 0;
         }
 
-        if (bigcache_dict_is(text, "=")) {
-
-            text->p++;
-
-            if (!bigcache_dict_item(text, &item)) {
-                return 0;
-            }
+        if (bigcache_dict_take(text, "=")
+            && !bigcache_dict_item(text, &item))
+        {
+            return 0;
         }
     }
 
@@ -331,9 +319,7 @@ bigcache_dict_number(bigcache_dict_text_t *text,
     member->type = BIGCACHE_DICT_OTHER;
     begin = ++text->p;
 
-    while (bigcache_dict_is(text, "0123456789")) {
-        text->p++;
-    }
+    bigcache_dict_skip(text, "0123456789");
 
     return text->p > begin && text->p - begin <= BIGCACHE_DICT_FRACTION;
 }
@@ -380,11 +366,11 @@ bigcache_dict_display(bigcache_dict_text_t *text)
 
     text->p++;
 
-    if (!bigcache_dict_is(text, "\"")) {
+    if (!bigcache_dict_take(text, "\"")) {
         return 0;
     }
 
-    for (text->p++; text->p < text->last; text->p++) {
+    for ( /* void */ ; text->p < text->last; text->p++) {
 
         if (*text->p == '"') {
             text->p++;
@@ -413,19 +399,10 @@ bigcache_dict_bytes(bigcache_dict_text_t *text)
 {
     text->p++;
 
-    while (bigcache_dict_is(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                  "abcdefghijklmnopqrstuvwxyz0123456789+/="))
-    {
-        text->p++;
-    }
+    bigcache_dict_skip(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                             "abcdefghijklmnopqrstuvwxyz0123456789+/=");
 
-    if (!bigcache_dict_is(text, ":")) {
-        return 0;
-    }
-
-    text->p++;
-
-    return 1;
+    return bigcache_dict_take(text, ":");
 }
 
 
@@ -451,11 +428,23 @@ bigcache_dict_token(bigcache_dict_text_t *text)
 
 
 static void
-bigcache_dict_skip(bigcache_dict_text_t *text, const char *blanks)
+bigcache_dict_skip(bigcache_dict_text_t *text, const char *chars)
 {
-    while (bigcache_dict_is(text, blanks)) {
-        text->p++;
-    }
+    while (bigcache_dict_take(text, chars)) { /* void */ }
+}
+
+
+/* moves behind the next byte, and returns 1, if it is one of these, or 0 */
+
+static int
+bigcache_dict_take(bigcache_dict_text_t *text, const char *chars)
+{
+    int  is;
+
+    is = bigcache_dict_is(text, chars);
+    text->p += is;
+
+    return is;
 }
 
 
