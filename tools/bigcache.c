@@ -301,8 +301,7 @@ bigcache_tool_option(bigcache_tool_t *tool,
             return -1;
         }
 
-        tool->tag.data = (const u_char *) value;
-        tool->tag.len = strlen(value);
+        tool->tag = bigcache_str_text(value);
 
         return 2;
     }

@@ -219,15 +219,7 @@ bigcache_tool_expire(char *text, int64_t ms)
 bigcache_str_t
 bigcache_tool_argument(const bigcache_tool_t *tool, int i)
 {
-    const char      *text;
-    bigcache_str_t   s;
-
-    text = (i < tool->argc) ? tool->argv[i] : "";
-
-    s.data = (const u_char *) text;
-    s.len = strlen(text);
-
-    return s;
+    return bigcache_str_text((i < tool->argc) ? tool->argv[i] : "");
 }
 
 
@@ -409,8 +401,7 @@ bigcache_tool_head(const bigcache_str_t *key, const bigcache_record_t *record,
         return -1;
     }
 
-    if (entry.key.len != key->len
-        || memcmp(entry.key.data, key->data, key->len) != 0
+    if (!bigcache_str_equal(&entry.key, key)
         || entry.record.type.len != record->type.len
         || entry.record.length != record->length
         || entry.record.unpacked != record->unpacked)
@@ -474,8 +465,7 @@ bigcache_tool_body(bigcache_tool_page_t *page, uint32_t crc)
     page->memory = memory;
 
     record->type.data = memory;
-    record->body.data = memory + head;
-    record->body.len = len;
+    record->body = bigcache_str(memory + head, len);
 
     if (bigcache_data_read(memory + head, &data, 1) == -1) {
         page->problem = "its body cannot be read";
@@ -530,8 +520,7 @@ bigcache_tool_unpack(bigcache_tool_page_t *page)
     page->memory = memory;
 
     record->type.data = memory;
-    record->body.data = memory + head;
-    record->body.len = size;
+    record->body = bigcache_str(memory + head, size);
 
     return 0;
 }

@@ -179,8 +179,7 @@ bigcache_tool_doctor_stat(bigcache_tool_doctor_server_t *server,
     }
 
     if (rc == -1 && answer.location[0]) {
-        location.data = (const u_char *) answer.location;
-        location.len = strlen(answer.location);
+        location = bigcache_str_text(answer.location);
 
         (void) fputs("bigcache: it leads to ", stderr);
         bigcache_tool_print_to(stderr, &location);

@@ -83,8 +83,7 @@ bigcache_tool_doctor_answer(bigcache_tool_doctor_answer_t *answer,
                         (value.len < 200) ? (int) value.len : 200, value.data);
     }
 
-    answer->body.data = data + head;
-    answer->body.len = len - head;
+    answer->body = bigcache_str(data + head, len - head);
 
     if (answer->body.len > most) {
         *error = "the answer is too large";
@@ -216,8 +215,7 @@ bigcache_tool_doctor_answer_field(const u_char *head, size_t len,
             last--;
         }
 
-        value->data = p;
-        value->len = (size_t) (last - p);
+        *value = bigcache_str(p, (size_t) (last - p));
 
         return 1;
     }

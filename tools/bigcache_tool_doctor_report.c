@@ -170,8 +170,7 @@ bigcache_tool_doctor_report_line(FILE *file, const char *label,
 {
     bigcache_str_t  s;
 
-    s.data = (const u_char *) text;
-    s.len = strlen(text);
+    s = bigcache_str_text(text);
 
     (void) fputs(label, file);
     bigcache_tool_print_to(file, &s);
@@ -297,8 +296,7 @@ bigcache_tool_doctor_report_member(FILE *file, const char *before,
     u_char          *p, *end;
     bigcache_str_t   s;
 
-    s.data = (const u_char *) text;
-    s.len = strlen(text);
+    s = bigcache_str_text(text);
 
     (void) fputs(before, file);
 

@@ -300,8 +300,7 @@ bigcache_tool_get_variants(bigcache_tool_t *tool, const bigcache_str_t *key)
     memcpy(data, key->data, key->len);
     data[key->len] = '\0';
 
-    prefix.data = data;
-    prefix.len = key->len + 1;
+    prefix = bigcache_str(data, key->len + 1);
 
     status = bigcache_tool_walk(tool, &prefix, bigcache_tool_get_variants_key,
                                 tool);

@@ -41,8 +41,7 @@ bigcache_data_bytes(const u_char *data, size_t len)
     piece.fd = -1;
     piece.offset = 0;
     piece.length = 0;
-    piece.bytes.data = data;
-    piece.bytes.len = len;
+    piece.bytes = bigcache_str(data, len);
 
     return piece;
 }
@@ -56,8 +55,7 @@ bigcache_data_range(int fd, off_t offset, uint64_t length)
     piece.fd = fd;
     piece.offset = offset;
     piece.length = length;
-    piece.bytes.data = NULL;
-    piece.bytes.len = 0;
+    piece.bytes = bigcache_str(NULL, 0);
 
     return piece;
 }

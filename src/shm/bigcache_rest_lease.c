@@ -424,8 +424,7 @@ bigcache_rest_lease_purge(bigcache_rest_lease_shm_t *shm,
             continue;
         }
 
-        begin.data = slot->key;
-        begin.len = slot->key_len;
+        begin = bigcache_str(slot->key, slot->key_len);
 
         if (begin.len > BIGCACHE_REST_LEASE_KEY) {
             begin.len = BIGCACHE_REST_LEASE_KEY;

@@ -224,8 +224,7 @@ bigcache_purge_walk_ports(bigcache_purge_walk_t *ctx)
     bigcache_str_t  after;
 
     base = ctx->len;
-    after.data = NULL;
-    after.len = 0;
+    after = bigcache_str(NULL, 0);
 
     for ( ;; ) {
         ctx->len = base;
@@ -285,8 +284,7 @@ bigcache_purge_walk_behind(bigcache_purge_walk_t *ctx, size_t base, size_t end,
         ctx->next[end] = '/' + 1;
     }
 
-    after->data = ctx->next;
-    after->len = end + 1;
+    *after = bigcache_str(ctx->next, end + 1);
 
     return 1;
 }
@@ -350,15 +348,13 @@ bigcache_purge_walk_root(bigcache_purge_walk_t *ctx)
     bigcache_purge_walk_append(ctx, ctx->selector->prefix.data,
                                ctx->selector->prefix.len);
 
-    name.data = ctx->name;
-    name.len = ctx->len;
+    name = bigcache_str(ctx->name, ctx->len);
 
     rc = BIGCACHE_OK;
 
     if (ctx->selector->flags & BIGCACHE_SELECTOR_EXACT) {
 
-        key.data = ctx->name + ctx->lead;
-        key.len = ctx->len - ctx->lead;
+        key = bigcache_str(ctx->name + ctx->lead, ctx->len - ctx->lead);
 
         if (key.len <= BIGCACHE_KEY_MAX) {
             rc = bigcache_purge_walk_add(ctx, &key, NULL);
@@ -400,8 +396,7 @@ bigcache_purge_walk_names(bigcache_purge_walk_t *ctx,
     }
 
     ctx->prefix = *prefix;
-    ctx->last.data = NULL;
-    ctx->last.len = 0;
+    ctx->last = bigcache_str(NULL, 0);
     ctx->looked = 0;
 
     rc = bigcache_purge_walk_slice(ctx, BIGCACHE_PURGE_WALK_FIRST);
@@ -477,15 +472,13 @@ bigcache_purge_walk_key(void *data, const bigcache_str_t *name,
     }
 
     memcpy(ctx->memory, name->data, name->len);
-    ctx->last.data = ctx->memory;
-    ctx->last.len = name->len;
+    ctx->last = bigcache_str(ctx->memory, name->len);
 
     if (name->len < ctx->lead) {
         return BIGCACHE_OK;
     }
 
-    key.data = name->data + ctx->lead;
-    key.len = name->len - ctx->lead;
+    key = bigcache_str(name->data + ctx->lead, name->len - ctx->lead);
 
     return bigcache_purge_walk_add(ctx, &key, ctx->looked ? value : NULL);
 }

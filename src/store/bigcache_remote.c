@@ -124,8 +124,7 @@ bigcache_remote_commit(bigcache_store_t *store, uint64_t caller,
     }
 
     draft.memory = commit->value;
-    draft.value.data = commit->value;
-    draft.value.len = commit->len;
+    draft.value = bigcache_str(commit->value, commit->len);
     draft.fetched = (commit->fetched != 0);
 
     rc = bigcache_core_enter(store);

@@ -376,8 +376,7 @@ bigcache_body_entry(const bigcache_str_t *key, size_t len, size_t size,
 
     head = bigcache_segment_entry_header(entry.key.len, &entry.record);
 
-    if (entry.key.len != key->len
-        || memcmp(entry.key.data, key->data, key->len) != 0
+    if (!bigcache_str_equal(&entry.key, key)
         || head > size
         || entry.record.length != size - head)
     {
@@ -770,8 +769,7 @@ bigcache_body_load(bigcache_bodies_t *bodies, const bigcache_str_t *key,
     }
 
     if (bigcache_segment_decode(&entry, page->memory, size) != 0
-        || entry.key.len != key->len
-        || memcmp(entry.key.data, key->data, key->len) != 0
+        || !bigcache_str_equal(&entry.key, key)
         || entry.record.type.len != record->type.len
         || entry.record.tags.len != record->tags.len
         || entry.record.fresh != record->fresh
@@ -788,8 +786,7 @@ bigcache_body_load(bigcache_bodies_t *bodies, const bigcache_str_t *key,
 
     if (size > head || record->length == 0) {
 
-        record->body.data = page->memory + head;
-        record->body.len = size - head;
+        record->body = bigcache_str(page->memory + head, size - head);
 
         if (bigcache_crc(0, record->body.data, record->body.len) != *crc) {
             return BIGCACHE_DAMAGED;

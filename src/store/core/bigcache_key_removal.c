@@ -111,9 +111,7 @@ bigcache_key_removal_add(bigcache_key_removal_t *removal,
     for (i = 0; i < removal->n; i++) {
         write = &removal->writes[i];
 
-        if (write->key.len == key->len
-            && memcmp(write->key.data, key->data, key->len) == 0)
-        {
+        if (bigcache_str_equal(&write->key, key)) {
             return 1;
         }
     }
@@ -136,8 +134,7 @@ bigcache_key_removal_add(bigcache_key_removal_t *removal,
     /* the name of an expiry time is the time, then the key */
 
     write->was = removal->memory + removal->len;
-    write->key.data = write->was + sizeof(int64_t);
-    write->key.len = key->len;
+    write->key = bigcache_str(write->was + sizeof(int64_t), key->len);
     write->record = NULL;
     write->value = NULL;
 
@@ -146,8 +143,8 @@ bigcache_key_removal_add(bigcache_key_removal_t *removal,
     removal->walked[i].data = NULL;
 
     if (value) {
-        removal->walked[i].data = write->key.data + key->len;
-        removal->walked[i].len = value->len;
+        removal->walked[i] = bigcache_str(write->key.data + key->len,
+                                          value->len);
 
         memcpy((u_char *) removal->walked[i].data, value->data, value->len);
     }

@@ -187,8 +187,7 @@ bigcache_removed_prefixes_locked(bigcache_removed_t *removed,
             break;
         }
 
-        bytes.data = entry->data;
-        bytes.len = entry->data ? entry->len : 0;
+        bytes = bigcache_str(entry->data, entry->data ? entry->len : 0);
 
         if (bigcache_selector_decode(&selector, &bytes) == 0
             && bigcache_selector_key(&selector, key))
@@ -210,8 +209,7 @@ bigcache_removed_key_slot(bigcache_removed_t *removed,
     bigcache_str_t  host, rest;
 
     if (!bigcache_selector_split(key, &host, &rest)) {
-        host.data = NULL;
-        host.len = 0;
+        host = bigcache_str(NULL, 0);
         rest = *key;
     }
 

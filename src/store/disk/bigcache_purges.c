@@ -271,8 +271,7 @@ bigcache_purges_create(const bigcache_selector_t *selector, uint64_t version,
     purge->version = version;
     purge->claimed_at = claimed ? bigcache_time_monotonic() : 0;
     purge->slot = -1;
-    purge->bytes.data = purge->data;
-    purge->bytes.len = size;
+    purge->bytes = bigcache_str(purge->data, size);
 
     (void) bigcache_selector_decode(&purge->selector, &purge->bytes);
 

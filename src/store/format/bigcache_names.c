@@ -55,8 +55,6 @@ bigcache_str_t
 bigcache_names_purge(u_char *dst, const bigcache_str_t *rest,
     uint64_t version)
 {
-    bigcache_str_t  name;
-
     version = htobe64(version);
 
     memcpy(dst, &version, sizeof(version));
@@ -65,10 +63,7 @@ bigcache_names_purge(u_char *dst, const bigcache_str_t *rest,
         memcpy(dst + sizeof(version), rest->data, rest->len);
     }
 
-    name.data = dst;
-    name.len = sizeof(version) + rest->len;
-
-    return name;
+    return bigcache_str(dst, sizeof(version) + rest->len);
 }
 
 
@@ -85,8 +80,7 @@ bigcache_names_parse(const bigcache_str_t *name, uint64_t *number,
     memcpy(&n, name->data, sizeof(n));
     *number = be64toh(n);
 
-    rest->data = name->data + sizeof(n);
-    rest->len = name->len - sizeof(n);
+    *rest = bigcache_str(name->data + sizeof(n), name->len - sizeof(n));
 
     return 0;
 }

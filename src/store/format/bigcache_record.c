@@ -201,8 +201,8 @@ bigcache_record_decode(bigcache_record_t *record, const u_char *data,
     }
 
     record->type.data = data;
-    record->body.data = data + record->type.len;
-    record->body.len = (size_t) record->length;
+    record->body = bigcache_str(data + record->type.len,
+                                (size_t) record->length);
 
     return 0;
 }
@@ -300,8 +300,7 @@ bigcache_record_decode_previous(bigcache_record_t *record,
         return -1;
     }
 
-    record->previous.data = *data;
-    record->previous.len = size;
+    record->previous = bigcache_str(*data, size);
 
     *data += size;
     *len -= size;

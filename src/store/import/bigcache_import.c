@@ -60,8 +60,8 @@ bigcache_import_close(bigcache_store_t *store)
         import->index = NULL;
     }
 
-    free(import->last.data);
-    free(import->kept.data);
+    free((void *) import->last.key.data);
+    free((void *) import->kept.key.data);
 
     memset(&import->last, 0, sizeof(bigcache_import_key_t));
     memset(&import->kept, 0, sizeof(bigcache_import_key_t));

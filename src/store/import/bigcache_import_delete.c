@@ -148,8 +148,7 @@ bigcache_import_delete_prefix(bigcache_store_t *store,
 
         memcpy(last, purge.last, purge.len);
 
-        from.data = last;
-        from.len = purge.len;
+        from = bigcache_str(last, purge.len);
 
         if (rc == BIGCACHE_OK && atomic_load(&store->draining)) {
             rc = BIGCACHE_UNAVAILABLE;
@@ -272,9 +271,7 @@ bigcache_import_delete_key_locked(void *data, const bigcache_str_t *key,
 
     (void) value;
 
-    if (key->len < purge->prefix->len
-        || memcmp(key->data, purge->prefix->data, purge->prefix->len) != 0)
-    {
+    if (!bigcache_str_begins(key, purge->prefix)) {
         return BIGCACHE_MISS;
     }
 

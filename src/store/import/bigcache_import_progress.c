@@ -37,8 +37,7 @@ bigcache_import_progress_load(bigcache_store_t *store, u_char *stage,
     if (value.len) {
         *stage = value.data[0];
 
-        key.data = value.data + 1;
-        key.len = value.len - 1;
+        key = bigcache_str(value.data + 1, value.len - 1);
 
         rc = bigcache_import_progress_set(last, &key);
 
@@ -68,18 +67,18 @@ bigcache_import_progress_write(bigcache_store_t *store, u_char stage,
         return rc;
     }
 
-    buf = malloc(1 + last->len);
+    buf = malloc(1 + last->key.len);
     if (buf == NULL) {
         return BIGCACHE_NOMEM;
     }
 
     buf[0] = stage;
 
-    if (last->len) {
-        memcpy(buf + 1, last->data, last->len);
+    if (last->key.len) {
+        memcpy(buf + 1, last->key.data, last->key.len);
     }
 
-    value = bigcache_str(buf, 1 + last->len);
+    value = bigcache_str(buf, 1 + last->key.len);
 
     rc = bigcache_index_set(store->index, BIGCACHE_NAMES_META,
                             &bigcache_names_import, &value, error);
@@ -100,17 +99,7 @@ int
 bigcache_import_progress_passed(const bigcache_import_key_t *last,
     const bigcache_str_t *key)
 {
-    int     order;
-    size_t  len;
-
-    if (!last->set) {
-        return 0;
-    }
-
-    len = (key->len < last->len) ? key->len : last->len;
-    order = len ? memcmp(key->data, last->data, len) : 0;
-
-    return order < 0 || (order == 0 && key->len <= last->len);
+    return last->set && bigcache_str_compare(key, &last->key) <= 0;
 }
 
 
@@ -120,22 +109,23 @@ bigcache_import_progress_set(bigcache_import_key_t *last,
 {
     u_char  *data;
 
-    if (last->data == NULL || key->len > last->alloc) {
+    data = (u_char *) last->key.data;
 
-        data = realloc(last->data, key->len + 1);
+    if (data == NULL || key->len > last->alloc) {
+
+        data = realloc(data, key->len + 1);
         if (data == NULL) {
             return BIGCACHE_NOMEM;
         }
 
-        last->data = data;
         last->alloc = key->len + 1;
     }
 
     if (key->len) {
-        memcpy(last->data, key->data, key->len);
+        memcpy(data, key->data, key->len);
     }
 
-    last->len = key->len;
+    last->key = bigcache_str(data, key->len);
     last->set = 1;
 
     return BIGCACHE_OK;

@@ -33,8 +33,7 @@
 /* a key: it and all before it are imported */
 
 typedef struct {
-    u_char              *data;
-    size_t               len;
+    bigcache_str_t       key;        /* data is to be freed */
     size_t               alloc;
     unsigned             set:1;      /* there is one */
 } bigcache_import_key_t;

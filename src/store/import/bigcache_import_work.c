@@ -141,7 +141,6 @@ bigcache_import_work_keep(bigcache_store_t *store)
 {
     int64_t             now;
     bigcache_rc_t       rc;
-    bigcache_str_t      key;
     bigcache_import_t  *import;
 
     import = store->import;
@@ -174,10 +173,7 @@ bigcache_import_work_keep(bigcache_store_t *store)
     if (rc == BIGCACHE_OK && import->last.set) {
         (void) pthread_mutex_lock(&import->mutex);
 
-        key.data = import->last.data;
-        key.len = import->last.len;
-
-        rc = bigcache_import_progress_set(&import->kept, &key);
+        rc = bigcache_import_progress_set(&import->kept, &import->last.key);
 
         (void) pthread_mutex_unlock(&import->mutex);
     }
@@ -240,7 +236,7 @@ bigcache_import_work_slice(bigcache_store_t *store)
 
     (void) pthread_mutex_unlock(&import->mutex);
 
-    free(slice.first.data);
+    free((void *) slice.first.key.data);
 
     return rc;
 }
@@ -255,7 +251,6 @@ static bigcache_rc_t
 bigcache_import_work_begin(bigcache_import_slice_t *slice)
 {
     bigcache_rc_t       rc;
-    bigcache_str_t      last;
     bigcache_import_t  *import;
 
     import = slice->store->import;
@@ -272,10 +267,7 @@ bigcache_import_work_begin(bigcache_import_slice_t *slice)
         rc = BIGCACHE_UNAVAILABLE;
 
     } else if (import->last.set) {
-        last.data = import->last.data;
-        last.len = import->last.len;
-
-        rc = bigcache_import_progress_set(&slice->first, &last);
+        rc = bigcache_import_progress_set(&slice->first, &import->last.key);
     }
 
     import->slicing = (rc == BIGCACHE_OK);
@@ -291,13 +283,9 @@ bigcache_import_work_walk(void *data)
 {
     bigcache_import_slice_t *slice = data;
 
-    bigcache_str_t  first;
-
-    first.data = slice->first.data;
-    first.len = slice->first.len;
-
     return bigcache_index_walk_behind(slice->store->import->index,
-                                      slice->first.set ? &first : NULL,
+                                      slice->first.set ? &slice->first.key
+                                                       : NULL,
                                       bigcache_import_work_entry, slice,
                                       slice->error);
 }
@@ -524,8 +512,9 @@ bigcache_import_work_json_locked(bigcache_store_t *store, bigcache_put_t *put,
     }
 
     if (put->expire != BIGCACHE_NEVER) {
-        answer.expire.data = time;
-        answer.expire.len = bigcache_lifetime_print(time, put->expire);
+        answer.expire = bigcache_str(time,
+                                     bigcache_lifetime_print(time,
+                                                             put->expire));
     }
 
     if (bigcache_answer(&answer) == -1) {

@@ -550,8 +550,7 @@ bigcache_compact_lost_key(void *data, const bigcache_str_t *key,
 
     if (n > 0
         && bigcache_segment_decode(&entry, head, (size_t) n) == 0
-        && entry.key.len == key->len
-        && memcmp(entry.key.data, key->data, key->len) == 0
+        && bigcache_str_equal(&entry.key, key)
         && entry.record.type.len == record.type.len
         && entry.record.tags.len == record.tags.len
         && entry.record.length == record.length)

@@ -155,8 +155,7 @@ bigcache_expire_from(bigcache_expire_t *ctx)
 
     late = atomic_exchange(&swept->late, INT64_MAX);
 
-    name.data = swept->name;
-    name.len = swept->len;
+    name = bigcache_str(swept->name, swept->len);
 
     if (bigcache_names_parse(&name, &at, &rest) == -1
         || late > (int64_t) at)
