@@ -39,9 +39,7 @@ bigcache_bucket_init(bigcache_bucket_t *bucket, const bigcache_str_t *space,
                                     "{%.*s:%u}", (int) space->len,
                                     (const char *) space->data, number);
 
-    tag.data = bucket->tag;
-    tag.len = bucket->len;
-
+    tag = bigcache_str(bucket->tag, bucket->len);
     bucket->slot = bigcache_bucket_slot(&tag);
 
     p = bucket->memory;
@@ -86,7 +84,7 @@ bigcache_str_t
 bigcache_bucket_group(u_char *dst, const bigcache_str_t *key)
 {
     size_t          len;
-    bigcache_str_t  host, rest, group;
+    bigcache_str_t  host, rest;
 
     bigcache_bucket_parts(key, &host, &rest);
 
@@ -100,10 +98,7 @@ bigcache_bucket_group(u_char *dst, const bigcache_str_t *key)
         memcpy(dst + host.len, rest.data, len);
     }
 
-    group.data = dst;
-    group.len = host.len + len;
-
-    return group;
+    return bigcache_str(dst, host.len + len);
 }
 
 
@@ -111,8 +106,6 @@ bigcache_str_t
 bigcache_bucket_name(u_char *dst, const bigcache_bucket_t *bucket, char letter,
     const bigcache_str_t *rest)
 {
-    bigcache_str_t  name;
-
     memcpy(dst, bucket->tag, bucket->len);
     dst[bucket->len] = (u_char) letter;
 
@@ -120,10 +113,7 @@ bigcache_bucket_name(u_char *dst, const bigcache_bucket_t *bucket, char letter,
         memcpy(dst + bucket->len + 1, rest->data, rest->len);
     }
 
-    name.data = dst;
-    name.len = bucket->len + 1 + rest->len;
-
-    return name;
+    return bigcache_str(dst, bucket->len + 1 + rest->len);
 }
 
 

@@ -367,7 +367,7 @@ bigcache_chunks_write_one(bigcache_cluster_t *cluster,
     bigcache_units_command(&command, "SET",
                            bigcache_chunks_key(memory, bucket, value->nonce,
                                                i), NULL);
-    bigcache_units_bytes(&command, data, len);
+    bigcache_units_part(&command, bigcache_str(data, len));
 
     return bigcache_space_command(cluster, &call, bucket, &command, NULL);
 }
@@ -450,16 +450,12 @@ bigcache_chunks_key(u_char *dst, const bigcache_bucket_t *bucket,
 static bigcache_str_t
 bigcache_chunks_rest(u_char *dst, const u_char *nonce, uint64_t i)
 {
-    bigcache_str_t  rest;
+    int  n;
 
     memcpy(dst, nonce, BIGCACHE_VALUE_NONCE);
+    n = snprintf((char *) dst + BIGCACHE_VALUE_NONCE, 16, ":%u", (unsigned) i);
 
-    rest.data = dst;
-    rest.len = BIGCACHE_VALUE_NONCE
-               + (size_t) snprintf((char *) dst + BIGCACHE_VALUE_NONCE, 16,
-                                   ":%u", (unsigned) i);
-
-    return rest;
+    return bigcache_str(dst, BIGCACHE_VALUE_NONCE + (size_t) n);
 }
 
 

@@ -291,8 +291,7 @@ bigcache_cluster_list_prefix(bigcache_cluster_list_t *ctx,
         p += prefix->len;
     }
 
-    ctx->begin.data = ctx->memory;
-    ctx->begin.len = (size_t) (p - ctx->memory);
+    ctx->begin = bigcache_str(ctx->memory, (size_t) (p - ctx->memory));
 }
 
 
@@ -394,7 +393,8 @@ bigcache_cluster_list_commands(bigcache_cluster_list_t *ctx,
                            names[ctx->tag->data ? BIGCACHE_BUCKET_TAGS
                                                 : BIGCACHE_BUCKET_INDEX],
                            NULL);
-    bigcache_units_bytes(&commands[0], source->from, source->from_len);
+    bigcache_units_part(&commands[0],
+                        bigcache_str(source->from, source->from_len));
     bigcache_units_text(&commands[0], "+");
     bigcache_units_text(&commands[0], "LIMIT");
     bigcache_units_text(&commands[0], "0");
@@ -423,16 +423,14 @@ bigcache_cluster_list_key(bigcache_cluster_list_t *ctx,
     name = bigcache_link_text(bigcache_link_part(source->names, source->i));
 
     if (name.data == NULL
-        || name.len < ctx->begin.len
         || name.len > skip + BIGCACHE_KEY_MAX
-        || memcmp(name.data, ctx->begin.data, ctx->begin.len) != 0)
+        || !bigcache_str_begins(&name, &ctx->begin))
     {
         source->key.data = NULL;
         return;
     }
 
-    source->key.data = name.data + skip;
-    source->key.len = name.len - skip;
+    source->key = bigcache_str(name.data + skip, name.len - skip);
 
     source->from[0] = '(';
     memcpy(source->from + 1, name.data, name.len);
@@ -511,8 +509,8 @@ bigcache_cluster_list_merge(bigcache_cluster_list_t *ctx)
             row->bucket = &source->bucket;
             row->name = bigcache_bucket_name(p, &source->bucket, 'k',
                                              &source->key);
-            row->key.data = p + source->bucket.len + 1;
-            row->key.len = source->key.len;
+            row->key = bigcache_str(p + source->bucket.len + 1,
+                                    source->key.len);
 
             p += row->name.len;
 

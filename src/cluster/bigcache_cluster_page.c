@@ -677,8 +677,7 @@ bigcache_cluster_page_set(bigcache_cluster_page_t *p,
 
     bucket = &p->bucket;
 
-    nonce.data = p->value.nonce;
-    nonce.len = BIGCACHE_BUCKET_NONCE;
+    nonce = bigcache_str(p->value.nonce, BIGCACHE_BUCKET_NONCE);
 
     commit->keys[0] = bigcache_bucket_name(commit->page, bucket, 'k',
                                            &p->put->key);
@@ -687,7 +686,7 @@ bigcache_cluster_page_set(bigcache_cluster_page_t *p,
     set = &commit->commands[0];
 
     bigcache_units_command(set, "SET", commit->keys[1], NULL);
-    bigcache_units_bytes(set, p->draft, p->len);
+    bigcache_units_part(set, bigcache_str(p->draft, p->len));
     bigcache_units_text(set, "PX");
     bigcache_units_text(set, BIGCACHE_CLUSTER_PAGE_DRAFT);
 }
@@ -705,7 +704,8 @@ bigcache_cluster_page_arguments(bigcache_cluster_page_t *p,
     script = &commit->commands[1];
 
     bigcache_units_part(script, put->key);
-    bigcache_units_bytes(script, p->value.nonce, BIGCACHE_BUCKET_NONCE);
+    bigcache_units_part(script,
+                        bigcache_str(p->value.nonce, BIGCACHE_BUCKET_NONCE));
 
     if (put->expect == BIGCACHE_EXPECT_ANY) {
         bigcache_units_text(script, "");

@@ -293,8 +293,9 @@ bigcache_cluster_purge_command(bigcache_cluster_mark_t *mark)
 
     bigcache_units_script(&mark->command, BIGCACHE_SCRIPT_MARK, &mark->bucket,
                           NULL, 0);
-    bigcache_units_bytes(&mark->command, mark->nonce, BIGCACHE_BUCKET_NONCE);
-    bigcache_units_bytes(&mark->command, mark->list, mark->len);
+    bigcache_units_part(&mark->command,
+                        bigcache_str(mark->nonce, BIGCACHE_BUCKET_NONCE));
+    bigcache_units_part(&mark->command, bigcache_str(mark->list, mark->len));
 }
 
 

@@ -588,19 +588,10 @@ bigcache_link_gone(bigcache_link_t *link)
 bigcache_str_t
 bigcache_link_text(const bigcache_reply_t *reply)
 {
-    bigcache_str_t  text;
-
-    text.data = NULL;
-    text.len = 0;
-
-    if (reply && (reply->type == REDIS_REPLY_STRING
-                  || reply->type == REDIS_REPLY_STATUS))
-    {
-        text.data = (u_char *) reply->str;
-        text.len = (size_t) reply->len;
-    }
-
-    return text;
+    return (reply && (reply->type == REDIS_REPLY_STRING
+                      || reply->type == REDIS_REPLY_STATUS))
+           ? bigcache_str(reply->str, (size_t) reply->len)
+           : bigcache_str(NULL, 0);
 }
 
 
@@ -611,7 +602,7 @@ bigcache_link_is(const bigcache_reply_t *reply, const char *word)
 
     text = bigcache_link_text(reply);
 
-    return text.len == strlen(word) && memcmp(text.data, word, text.len) == 0;
+    return bigcache_str_is(&text, word);
 }
 
 

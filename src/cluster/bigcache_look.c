@@ -155,16 +155,12 @@ bigcache_look_count(const bigcache_reply_t *reply, bigcache_look_t *look)
 
     text = bigcache_link_text(reply);
 
-    if (text.data && text.len && text.len < BIGCACHE_LOOK_COUNT) {
-        memcpy(look->memory, text.data, text.len);
-        look->purges.len = text.len;
-
-    } else {
-        look->memory[0] = '0';
-        look->purges.len = 1;
+    if (text.len == 0 || text.len >= BIGCACHE_LOOK_COUNT) {
+        text = bigcache_str_text("0");
     }
 
-    look->purges.data = look->memory;
+    memcpy(look->memory, text.data, text.len);
+    look->purges = bigcache_str(look->memory, text.len);
 }
 
 

@@ -647,24 +647,18 @@ bigcache_nodes_login(bigcache_nodes_t *nodes, bigcache_link_t *link,
     bigcache_str_t     parts[3];
     bigcache_reply_t  *reply;
 
-    static const bigcache_str_t  auth = bigcache_string("AUTH");
-
     if (nodes->conf->password == NULL) {
         return 0;
     }
 
     n = 0;
-    parts[n++] = auth;
+    parts[n++] = bigcache_str_text("AUTH");
 
     if (nodes->conf->user) {
-        parts[n].data = (const u_char *) nodes->conf->user;
-        parts[n].len = strlen(nodes->conf->user);
-        n++;
+        parts[n++] = bigcache_str_text(nodes->conf->user);
     }
 
-    parts[n].data = (const u_char *) nodes->conf->password;
-    parts[n].len = strlen(nodes->conf->password);
-    n++;
+    parts[n++] = bigcache_str_text(nodes->conf->password);
 
     reply = bigcache_link_ask(link, parts, n, deadline, error);
 

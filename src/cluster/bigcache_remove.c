@@ -28,7 +28,8 @@ bigcache_remove_command(bigcache_command_t *command,
     bigcache_units_script(command, BIGCACHE_SCRIPT_REMOVE, removal->bucket,
                           &removal->name, 1);
     bigcache_units_part(command, removal->key);
-    bigcache_units_bytes(command, removal->nonce, BIGCACHE_BUCKET_NONCE);
+    bigcache_units_part(command,
+                        bigcache_str(removal->nonce, BIGCACHE_BUCKET_NONCE));
     bigcache_units_part(command, removal->expect);
     bigcache_units_text(command, removal->how);
     bigcache_units_part(command, look->purges);

@@ -288,9 +288,7 @@ bigcache_space_compare(bigcache_cluster_t *cluster,
 {
     char  reason[BIGCACHE_ERROR_LEN];
 
-    if (found->len == strlen(ours)
-        && memcmp(found->data, ours, found->len) == 0)
-    {
+    if (bigcache_str_is(found, ours)) {
         atomic_store(&cluster->verified, 1);
         return BIGCACHE_OK;
     }

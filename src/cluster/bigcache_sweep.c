@@ -34,9 +34,9 @@ typedef struct {
     uint64_t                   version;     /* 0: keys whose time has come */
     unsigned                   tags:1;      /* over names of tags */
     unsigned                   done:1;
-    size_t                     begin_len;
     size_t                     from_len;
-    u_char                    *begin;       /* of all names */
+    bigcache_str_t             begin;       /* of all names */
+    u_char                    *memory;
     u_char                    *from;        /* where the next part begins */
     bigcache_command_t         commands[2];
     u_char                     claim[BIGCACHE_BUCKET_TAG + 1];
@@ -296,7 +296,7 @@ bigcache_sweep_destroy(bigcache_sweep_t *sweep)
     bigcache_units_free(sweep->purges, sweep->npurges);
 
     for (i = 0; i < sweep->nwalks; i++) {
-        free(sweep->walks[i].begin);
+        free(sweep->walks[i].memory);
     }
 
     free(sweep->walks);
@@ -427,21 +427,21 @@ bigcache_sweep_walk(bigcache_sweep_t *sweep, const bigcache_bucket_t *bucket,
 
     memset(walk, 0, sizeof(bigcache_sweep_walk_t));
 
-    walk->begin = malloc(len + 1 + 1 + BIGCACHE_TAG_MAX + BIGCACHE_KEY_MAX);
-    if (walk->begin == NULL) {
+    walk->memory = malloc(len + 1 + 1 + BIGCACHE_TAG_MAX + BIGCACHE_KEY_MAX);
+    if (walk->memory == NULL) {
         return NULL;
     }
 
     sweep->nwalks++;
 
     walk->bucket = bucket;
-    walk->begin_len = len;
-    walk->from = walk->begin + len;
+    walk->begin = bigcache_str(walk->memory, len);
+    walk->from = walk->memory + len;
     walk->from[0] = '[';
     walk->from_len = 1 + len;
 
     if (len) {
-        memcpy(walk->begin, begin, len);
+        memcpy(walk->memory, begin, len);
         memcpy(walk->from + 1, begin, len);
     }
 
@@ -576,7 +576,7 @@ bigcache_sweep_list_commands(bigcache_sweep_t *sweep,
                                names[walk->tags ? BIGCACHE_BUCKET_TAGS
                                                 : BIGCACHE_BUCKET_INDEX],
                                NULL);
-        bigcache_units_bytes(list, walk->from, walk->from_len);
+        bigcache_units_part(list, bigcache_str(walk->from, walk->from_len));
         bigcache_units_text(list, "+");
 
     } else {
@@ -685,18 +685,16 @@ bigcache_sweep_names(const bigcache_sweep_walk_t *walk,
 
     skip = walk->tags ? 1 + walk->selector.tag.len : 0;
 
-    last.data = walk->from + 1;
-    last.len = (walk->from[0] == '(') ? walk->from_len - 1 : 0;
+    last = bigcache_str(walk->from + 1,
+                        walk->from[0] == '(' ? walk->from_len - 1 : 0);
 
     for (i = 0; i < BIGCACHE_SWEEP_STEP; i++) {
         name = bigcache_link_text(bigcache_link_part(names, i));
 
         if (name.data == NULL
             || name.len > BIGCACHE_KEY_MAX + skip
-            || name.len < walk->begin_len
             || name.len < skip
-            || (walk->begin_len
-                && memcmp(name.data, walk->begin, walk->begin_len) != 0))
+            || !bigcache_str_begins(&name, &walk->begin))
         {
             break;
         }
@@ -725,15 +723,13 @@ bigcache_sweep_page(bigcache_sweep_t *sweep, bigcache_sweep_walk_t *walk,
 
     skip = walk->tags ? 1 + walk->selector.tag.len : 0;
 
-    key.data = name->data + skip;
-    key.len = name->len - skip;
+    key = bigcache_str(name->data + skip, name->len - skip);
 
     page = &sweep->pages[sweep->n++];
 
     page->walk = walk;
     page->name = bigcache_bucket_name(*memory, walk->bucket, 'k', &key);
-    page->key.data = page->name.data + walk->bucket->len + 1;
-    page->key.len = key.len;
+    page->key = bigcache_str(*memory + walk->bucket->len + 1, key.len);
     page->memory = NULL;
     page->chosen = 0;
 

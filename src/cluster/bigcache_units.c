@@ -101,9 +101,6 @@ static int bigcache_units_ours(const bigcache_unit_t *unit, int node);
 
 
 static const bigcache_str_t  bigcache_units_asking = bigcache_string("ASKING");
-static const bigcache_str_t  bigcache_units_eval = bigcache_string("EVAL");
-static const bigcache_str_t  bigcache_units_evalsha =
-    bigcache_string("EVALSHA");
 
 static const bigcache_units_error_t  bigcache_units_errors[] = {
     { "NOSCRIPT",    BIGCACHE_UNITS_HOP },
@@ -211,22 +208,9 @@ bigcache_units_part(bigcache_command_t *command, bigcache_str_t part)
 
 
 void
-bigcache_units_bytes(bigcache_command_t *command, const u_char *data,
-    size_t len)
-{
-    bigcache_str_t  part;
-
-    part.data = data;
-    part.len = len;
-
-    bigcache_units_part(command, part);
-}
-
-
-void
 bigcache_units_text(bigcache_command_t *command, const char *text)
 {
-    bigcache_units_bytes(command, (const u_char *) text, strlen(text));
+    bigcache_units_part(command, bigcache_str_text(text));
 }
 
 
@@ -443,8 +427,6 @@ bigcache_units_append(bigcache_units_try_t *try, bigcache_units_link_t *to)
     bigcache_str_t    parts[3];
     bigcache_unit_t  *unit;
 
-    static const bigcache_str_t  wait = bigcache_string("WAIT");
-
     for (i = 0; i < try->n; i++) {
         unit = &try->units[i];
 
@@ -470,15 +452,14 @@ bigcache_units_append(bigcache_units_try_t *try, bigcache_units_link_t *to)
     }
 
     left = bigcache_units_until(try->call) - bigcache_time_monotonic();
+    left = (left > 10) ? left * 9 / 10 : 1;
 
-    parts[0] = wait;
-    parts[1].data = (u_char *) replicas;
-    parts[1].len = (size_t) snprintf(replicas, sizeof(replicas), "%u",
-                                     try->call->replicas);
-    parts[2].data = (u_char *) ms;
-    parts[2].len = (size_t) snprintf(ms, sizeof(ms), "%lld",
-                                     (long long) (left > 10 ? left * 9 / 10
-                                                            : 1));
+    (void) snprintf(replicas, sizeof(replicas), "%u", try->call->replicas);
+    (void) snprintf(ms, sizeof(ms), "%lld", (long long) left);
+
+    parts[0] = bigcache_str_text("WAIT");
+    parts[1] = bigcache_str_text(replicas);
+    parts[2] = bigcache_str_text(ms);
 
     return bigcache_link_append(to->link, parts, 3, try->call->error);
 }
@@ -503,13 +484,12 @@ bigcache_units_append_one(bigcache_units_try_t *try, bigcache_link_t *link,
     if (unit->source
         || !bigcache_nodes_script(try->call->nodes, command->script, sha))
     {
-        parts[0] = bigcache_units_eval;
+        parts[0] = bigcache_str_text("EVAL");
         parts[1] = bigcache_script(command->script)->text;
 
     } else {
-        parts[0] = bigcache_units_evalsha;
-        parts[1].data = sha;
-        parts[1].len = BIGCACHE_SCRIPT_SHA;
+        parts[0] = bigcache_str_text("EVALSHA");
+        parts[1] = bigcache_str(sha, BIGCACHE_SCRIPT_SHA);
     }
 
     memcpy(&parts[2], command->parts, command->n * sizeof(bigcache_str_t));

@@ -98,8 +98,6 @@ void bigcache_units_script(bigcache_command_t *command,
 /* append a part */
 
 void bigcache_units_part(bigcache_command_t *command, bigcache_str_t part);
-void bigcache_units_bytes(bigcache_command_t *command, const u_char *data,
-    size_t len);
 void bigcache_units_text(bigcache_command_t *command, const char *text);
 
 /*

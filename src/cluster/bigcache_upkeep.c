@@ -214,7 +214,8 @@ bigcache_upkeep_lease(bigcache_upkeep_t *upkeep)
                                  (const char *) cluster->conf.name.data);
 
     bigcache_units_command(&commands[0], "SET", name, NULL);
-    bigcache_units_bytes(&commands[0], upkeep->nonce, BIGCACHE_BUCKET_NONCE);
+    bigcache_units_part(&commands[0],
+                        bigcache_str(upkeep->nonce, BIGCACHE_BUCKET_NONCE));
     bigcache_units_text(&commands[0], "NX");
     bigcache_units_text(&commands[0], "PX");
     bigcache_units_text(&commands[0], BIGCACHE_UPKEEP_LEASE);

@@ -125,10 +125,8 @@ bigcache_value_decode(bigcache_value_t *value, const u_char *data, size_t len,
         return BIGCACHE_VALUE_SHORT;
     }
 
-    value->tags.data = data + BIGCACHE_VALUE_HEADER;
-    value->tags.len = (size_t) tags;
-    value->type.data = value->tags.data + tags;
-    value->type.len = (size_t) type;
+    value->tags = bigcache_str(data + BIGCACHE_VALUE_HEADER, (size_t) tags);
+    value->type = bigcache_str(value->tags.data + tags, (size_t) type);
 
     if (bigcache_get32(data + BIGCACHE_VALUE_AT_SUM)
             != bigcache_value_sum(data, *front)
@@ -145,8 +143,7 @@ bigcache_value_decode(bigcache_value_t *value, const u_char *data, size_t len,
         return BIGCACHE_VALUE_OK;
     }
 
-    value->body.data = data + *front;
-    value->body.len = (size_t) value->length;
+    value->body = bigcache_str(data + *front, (size_t) value->length);
 
     return (len - *front == value->length
             && (!check
@@ -159,15 +156,10 @@ bigcache_value_decode(bigcache_value_t *value, const u_char *data, size_t len,
 bigcache_str_t
 bigcache_value_digits(u_char *dst, uint64_t n)
 {
-    bigcache_str_t  text;
-
     bigcache_value_print(dst, BIGCACHE_VALUE_DIGITS,
                          n < BIGCACHE_VALUE_MOST ? n : BIGCACHE_VALUE_MOST);
 
-    text.data = dst;
-    text.len = BIGCACHE_VALUE_DIGITS;
-
-    return text;
+    return bigcache_str(dst, BIGCACHE_VALUE_DIGITS);
 }
 
 

@@ -655,7 +655,7 @@ bigcache_watch_info(bigcache_server_t *server, char *id,
     }
 
     if (bigcache_watch_line(info, "role", &value)) {
-        server->role = (value.len == 6 && memcmp(value.data, "master", 6) == 0)
+        server->role = bigcache_str_is(&value, "master")
                        ? BIGCACHE_SERVER_MASTER : BIGCACHE_SERVER_REPLICA;
     }
 

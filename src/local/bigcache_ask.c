@@ -406,8 +406,7 @@ bigcache_ask_purge_begin(bigcache_ask_t *ask,
 
     ask->call.n[0] = bigcache_ask_retry_floor(ask);
     ask->call.n[1] = (async != 0);
-    ask->call.data.data = selectors->data;
-    ask->call.data.len = selectors->len;
+    ask->call.data = bigcache_str(selectors->data, selectors->len);
 
     rc = bigcache_ask(ask, BIGCACHE_CALL_PURGE, NULL, 0);
 
@@ -494,8 +493,7 @@ bigcache_ask_list_owner(bigcache_ask_t *ask, const bigcache_str_t *prefix,
     ask->call.n[1] = (after->data != NULL);
     ask->call.n[2] = tag->data ? tag->len : 0;
 
-    ask->call.data.data = data;
-    ask->call.data.len = len + (size_t) ask->call.n[2];
+    ask->call.data = bigcache_str(data, len + (size_t) ask->call.n[2]);
 
     rc = bigcache_ask(ask, BIGCACHE_CALL_LIST, prefix, 0);
 

@@ -401,8 +401,7 @@ bigcache_peek_purging(bigcache_hot_t *hot, const bigcache_str_t *key,
 
     while ((rc = bigcache_purging_next(shm, &at, &purge)) == 1) {
 
-        bytes.data = purge.data;
-        bytes.len = purge.len;
+        bytes = bigcache_str(purge.data, purge.len);
 
         if ((purge.tag == 0 || bigcache_peek_tagged(tags, purge.tag))
             && (bigcache_selector_decode(&selector, &bytes) == -1

@@ -89,10 +89,9 @@ bigcache_message_decode(bigcache_message_t *message, const u_char *data,
 
     memcpy(message->n, header.n, sizeof(header.n));
 
-    message->key.data = data + sizeof(header);
-    message->key.len = header.key_len;
-    message->data.data = data + sizeof(header) + header.key_len;
-    message->data.len = header.data_len;
+    message->key = bigcache_str(data + sizeof(header), header.key_len);
+    message->data = bigcache_str(message->key.data + header.key_len,
+                                 header.data_len);
 
     return NULL;
 }

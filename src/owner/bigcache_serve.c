@@ -136,8 +136,7 @@ bigcache_serve(bigcache_store_t *store, uint64_t caller, bigcache_message_t *in,
     if (out->rc == BIGCACHE_UNAVAILABLE) {
         bigcache_store_reason(store, served->reason);
 
-        out->data.data = (u_char *) served->reason;
-        out->data.len = strlen(served->reason);
+        out->data = bigcache_str_text(served->reason);
     }
 
     return NULL;
@@ -360,12 +359,11 @@ bigcache_serve_list(bigcache_serve_t *s)
     after = s->in->data;
     after.len -= (size_t) s->n[2];
 
-    tag.data = s->n[2] ? after.data + after.len : NULL;
-    tag.len = (size_t) s->n[2];
+    tag = bigcache_str(s->n[2] ? after.data + after.len : NULL,
+                       (size_t) s->n[2]);
 
     if (s->n[1] == 0) {
-        after.data = NULL;
-        after.len = 0;
+        after = bigcache_str(NULL, 0);
     }
 
     list = malloc(sizeof(bigcache_list_t));
@@ -379,10 +377,8 @@ bigcache_serve_list(bigcache_serve_t *s)
                              list);
 
     if (rc == BIGCACHE_OK) {
-        s->out->key.data = list->next;
-        s->out->key.len = list->next_len;
-        s->out->data.data = list->rows;
-        s->out->data.len = list->len;
+        s->out->key = bigcache_str(list->next, list->next_len);
+        s->out->data = bigcache_str(list->rows, list->len);
         s->out->n[0] = list->n;
         s->out->n[1] = list->more;
     }
