@@ -29,6 +29,19 @@
 #define BIGCACHE_CLUSTER_PAGE_DRAFT  "60000"
 
 
+/* a page that is read, in one try or more */
+
+typedef struct {
+    bigcache_cluster_t     *cluster;
+    bigcache_call_t         call;       /* of the last try */
+    bigcache_bucket_t       bucket;
+    const bigcache_str_t   *key;
+    bigcache_str_t          name;       /* on the servers */
+    u_char                  memory[BIGCACHE_BUCKET_TAG + 1 + BIGCACHE_KEY_MAX];
+    int                     body;
+    bigcache_page_t        *page;
+} bigcache_cluster_read_t;
+
 /* a page on its way */
 
 typedef struct {
@@ -61,25 +74,17 @@ typedef struct {
 } bigcache_cluster_commit_t;
 
 
-static bigcache_rc_t bigcache_cluster_page_read(bigcache_cluster_t *cluster,
-    const bigcache_bucket_t *bucket, const bigcache_str_t *key, int body,
-    bigcache_page_t *page);
-static void bigcache_cluster_page_commands(bigcache_command_t *commands,
-    const bigcache_bucket_t *bucket, bigcache_str_t name, int body);
-static bigcache_rc_t bigcache_cluster_page_found(bigcache_cluster_t *cluster,
-    bigcache_call_t *call, const bigcache_bucket_t *bucket,
-    const bigcache_str_t *key, const bigcache_str_t *name, int body,
-    bigcache_unit_t *unit, bigcache_page_t *page);
-static bigcache_rc_t bigcache_cluster_page_fill(bigcache_cluster_t *cluster,
-    bigcache_call_t *call, const bigcache_bucket_t *bucket,
-    const bigcache_str_t *key, int body, const bigcache_reply_t *purges,
-    const bigcache_value_t *value, bigcache_page_t *page);
-static bigcache_rc_t bigcache_cluster_page_body(bigcache_cluster_t *cluster,
-    const bigcache_bucket_t *bucket, const bigcache_str_t *key,
-    const bigcache_value_t *value, bigcache_page_t *page);
-static bigcache_rc_t bigcache_cluster_page_damaged(
-    bigcache_cluster_t *cluster, const bigcache_bucket_t *bucket,
-    const bigcache_str_t *key, uint64_t version);
+static bigcache_rc_t bigcache_cluster_page_read(bigcache_cluster_read_t *r);
+static void bigcache_cluster_page_commands(const bigcache_cluster_read_t *r,
+    bigcache_command_t *commands);
+static bigcache_rc_t bigcache_cluster_page_found(bigcache_cluster_read_t *r,
+    const bigcache_unit_t *unit);
+static bigcache_rc_t bigcache_cluster_page_fill(bigcache_cluster_read_t *r,
+    const bigcache_reply_t *purges, const bigcache_value_t *value);
+static bigcache_rc_t bigcache_cluster_page_body(bigcache_cluster_read_t *r,
+    const bigcache_value_t *value);
+static bigcache_rc_t bigcache_cluster_page_damaged(bigcache_cluster_read_t *r,
+    uint64_t version);
 static void bigcache_cluster_page_value(bigcache_cluster_page_t *p);
 static bigcache_rc_t bigcache_cluster_page_pack(bigcache_cluster_page_t *p);
 static bigcache_rc_t bigcache_cluster_page_large(bigcache_cluster_page_t *p);
@@ -106,12 +111,18 @@ bigcache_cluster_page_get(bigcache_cache_t *cache, const bigcache_str_t *key,
 {
     bigcache_cluster_t *cluster = (bigcache_cluster_t *) cache;
 
-    unsigned           i;
-    uint64_t           missed;
-    bigcache_rc_t      rc;
-    bigcache_bucket_t  bucket;
+    unsigned                 i;
+    uint64_t                 missed;
+    bigcache_rc_t            rc;
+    bigcache_cluster_read_t  r;
 
-    bigcache_space_bucket(cluster, key, &bucket);
+    r.cluster = cluster;
+    r.key = key;
+    r.body = body & ~BIGCACHE_BODY_PEEK;
+    r.page = page;
+
+    bigcache_space_bucket(cluster, key, &r.bucket);
+    r.name = bigcache_bucket_name(r.memory, &r.bucket, 'k', key);
 
     rc = BIGCACHE_MISMATCH;
     missed = 0;
@@ -124,11 +135,10 @@ bigcache_cluster_page_get(bigcache_cache_t *cache, const bigcache_str_t *key,
     {
         bigcache_page_clear(page);
 
-        rc = bigcache_cluster_page_read(cluster, &bucket, key,
-                                        body & ~BIGCACHE_BODY_PEEK, page);
+        rc = bigcache_cluster_page_read(&r);
 
         if (rc == BIGCACHE_MISMATCH && page->version == missed) {
-            rc = bigcache_cluster_page_damaged(cluster, &bucket, key, missed);
+            rc = bigcache_cluster_page_damaged(&r, missed);
         }
 
         missed = page->version;
@@ -228,39 +238,31 @@ bigcache_cluster_page_delete(bigcache_cache_t *cache,
 
 
 static bigcache_rc_t
-bigcache_cluster_page_read(bigcache_cluster_t *cluster,
-    const bigcache_bucket_t *bucket, const bigcache_str_t *key, int body,
-    bigcache_page_t *page)
+bigcache_cluster_page_read(bigcache_cluster_read_t *r)
 {
-    u_char              memory[BIGCACHE_BUCKET_TAG + 1 + BIGCACHE_KEY_MAX];
     bigcache_rc_t       rc;
-    bigcache_str_t      name;
-    bigcache_call_t     call;
     bigcache_unit_t     unit;
     bigcache_command_t  commands[3];
 
-    rc = bigcache_space_enter(cluster, &call, 0);
+    rc = bigcache_space_enter(r->cluster, &r->call, 0);
 
     if (rc != BIGCACHE_OK) {
         return rc;
     }
 
-    name = bigcache_bucket_name(memory, bucket, 'k', key);
+    bigcache_cluster_page_commands(r, commands);
 
-    bigcache_cluster_page_commands(commands, bucket, name, body);
+    bigcache_units_init(&unit, r->bucket.slot, commands, 3);
 
-    bigcache_units_init(&unit, bucket->slot, commands, 3);
-
-    rc = bigcache_space_run(cluster, &call, &unit, 1);
+    rc = bigcache_space_run(r->cluster, &r->call, &unit, 1);
 
     if (rc == BIGCACHE_OK) {
         /* a bucket that was never written to has no clock */
 
-        page->latest = bigcache_link_number(unit.replies[0]);
-        page->latest = page->latest ? page->latest : 1;
+        r->page->latest = bigcache_link_number(unit.replies[0]);
+        r->page->latest = r->page->latest ? r->page->latest : 1;
 
-        rc = bigcache_cluster_page_found(cluster, &call, bucket, key, &name,
-                                         body, &unit, page);
+        rc = bigcache_cluster_page_found(r, &unit);
     }
 
     bigcache_units_free(&unit, 1);
@@ -275,37 +277,40 @@ bigcache_cluster_page_read(bigcache_cluster_t *cluster,
  */
 
 static void
-bigcache_cluster_page_commands(bigcache_command_t *commands,
-    const bigcache_bucket_t *bucket, bigcache_str_t name, int body)
+bigcache_cluster_page_commands(const bigcache_cluster_read_t *r,
+    bigcache_command_t *commands)
 {
+    const bigcache_str_t  *names;
+
+    names = r->bucket.names;
+
     bigcache_units_command(&commands[0], "HGET",
-                           bucket->names[BIGCACHE_BUCKET_NUMBERS], "clock",
-                           NULL);
+                           names[BIGCACHE_BUCKET_NUMBERS], "clock", NULL);
     bigcache_units_command(&commands[1], "ZRANGE",
-                           bucket->names[BIGCACHE_BUCKET_PURGES], "0", "-1",
+                           names[BIGCACHE_BUCKET_PURGES], "0", "-1",
                            "WITHSCORES", NULL);
 
-    if (body != BIGCACHE_BODY_NONE) {
-        bigcache_units_command(&commands[2], "GET", name, NULL);
+    if (r->body != BIGCACHE_BODY_NONE) {
+        bigcache_units_command(&commands[2], "GET", r->name, NULL);
 
     } else {
-        bigcache_units_command(&commands[2], "GETRANGE", name, "0", "1023",
+        bigcache_units_command(&commands[2], "GETRANGE", r->name, "0", "1023",
                                NULL);
     }
 }
 
 
 static bigcache_rc_t
-bigcache_cluster_page_found(bigcache_cluster_t *cluster, bigcache_call_t *call,
-    const bigcache_bucket_t *bucket, const bigcache_str_t *key,
-    const bigcache_str_t *name, int body, bigcache_unit_t *unit,
-    bigcache_page_t *page)
+bigcache_cluster_page_found(bigcache_cluster_read_t *r,
+    const bigcache_unit_t *unit)
 {
     size_t             len, front;
     bigcache_rc_t      rc;
+    bigcache_page_t   *page;
     bigcache_value_t   value;
     bigcache_value_e   decoded;
 
+    page = r->page;
     len = 0;
     page->memory = bigcache_link_steal(unit->replies[2], &len);
 
@@ -315,12 +320,12 @@ bigcache_cluster_page_found(bigcache_cluster_t *cluster, bigcache_call_t *call,
 
     decoded = bigcache_value_decode(&value, page->memory, len, 1, &front);
 
-    if (decoded == BIGCACHE_VALUE_SHORT && body == BIGCACHE_BODY_NONE) {
+    if (decoded == BIGCACHE_VALUE_SHORT && r->body == BIGCACHE_BODY_NONE) {
 
         free(page->memory);
 
-        rc = bigcache_look_front(cluster, call, bucket, name, &page->memory,
-                                 &value);
+        rc = bigcache_look_front(r->cluster, &r->call, &r->bucket, &r->name,
+                                 &page->memory, &value);
         if (rc != BIGCACHE_OK) {
             return rc;
         }
@@ -329,41 +334,41 @@ bigcache_cluster_page_found(bigcache_cluster_t *cluster, bigcache_call_t *call,
     }
 
     if (decoded != BIGCACHE_VALUE_OK
-        || (body != BIGCACHE_BODY_NONE && value.chunks == 0 && value.length
+        || (r->body != BIGCACHE_BODY_NONE && value.chunks == 0 && value.length
             && value.body.data == NULL))
     {
         /* a script goes by what is in front: that must be right */
 
         decoded = bigcache_value_decode(&value, page->memory, len, 0, &front);
 
-        return bigcache_cluster_page_damaged(cluster, bucket, key,
-                                             decoded == BIGCACHE_VALUE_OK
-                                             ? value.version : 0);
+        return bigcache_cluster_page_damaged(r, decoded == BIGCACHE_VALUE_OK
+                                                ? value.version : 0);
     }
 
-    return bigcache_cluster_page_fill(cluster, call, bucket, key, body,
-                                      unit->replies[1], &value, page);
+    return bigcache_cluster_page_fill(r, unit->replies[1], &value);
 }
 
 
 static bigcache_rc_t
-bigcache_cluster_page_fill(bigcache_cluster_t *cluster, bigcache_call_t *call,
-    const bigcache_bucket_t *bucket, const bigcache_str_t *key, int body,
-    const bigcache_reply_t *purges, const bigcache_value_t *value,
-    bigcache_page_t *page)
+bigcache_cluster_page_fill(bigcache_cluster_read_t *r,
+    const bigcache_reply_t *purges, const bigcache_value_t *value)
 {
-    bigcache_rc_t      rc;
-    bigcache_marked_t  marked;
+    bigcache_rc_t       rc;
+    bigcache_page_t    *page;
+    bigcache_marked_t   marked;
 
-    marked = bigcache_markers_look(purges, key, &value->tags, value->origin);
+    page = r->page;
+
+    marked = bigcache_markers_look(purges, r->key, &value->tags,
+                                   value->origin);
 
     if (marked.removed) {
         return BIGCACHE_MISS;
     }
 
     if (value->expire <= bigcache_time_now()) {
-        rc = bigcache_remove(cluster, call, bucket, key, "expire",
-                             value->version, NULL);
+        rc = bigcache_remove(r->cluster, &r->call, &r->bucket, r->key,
+                             "expire", value->version, NULL);
 
         return (rc == BIGCACHE_OK) ? BIGCACHE_EXPIRED : rc;
     }
@@ -376,8 +381,8 @@ bigcache_cluster_page_fill(bigcache_cluster_t *cluster, bigcache_call_t *call,
         page->stale = (int64_t) (marked.stale / 1000);
     }
 
-    if (body == BIGCACHE_BODY_NONE
-        || (body == BIGCACHE_BODY_SMALL && value->chunks))
+    if (r->body == BIGCACHE_BODY_NONE
+        || (r->body == BIGCACHE_BODY_SMALL && value->chunks))
     {
         return BIGCACHE_OK;
     }
@@ -389,39 +394,36 @@ bigcache_cluster_page_fill(bigcache_cluster_t *cluster, bigcache_call_t *call,
         return BIGCACHE_OK;
     }
 
-    return (body == BIGCACHE_BODY_KNOWN)
-           ? BIGCACHE_AGAIN
-           : bigcache_cluster_page_body(cluster, bucket, key, value, page);
+    return (r->body == BIGCACHE_BODY_KNOWN)
+           ? BIGCACHE_AGAIN : bigcache_cluster_page_body(r, value);
 }
 
 
 static bigcache_rc_t
-bigcache_cluster_page_body(bigcache_cluster_t *cluster,
-    const bigcache_bucket_t *bucket, const bigcache_str_t *key,
-    const bigcache_value_t *value, bigcache_page_t *page)
+bigcache_cluster_page_body(bigcache_cluster_read_t *r,
+    const bigcache_value_t *value)
 {
     int            fd;
     bigcache_rc_t  rc;
 
-    fd = bigcache_chunks_file(cluster);
+    fd = bigcache_chunks_file(r->cluster);
 
     if (fd == -1) {
-        return bigcache_cache_failed(&cluster->cache, "make a temporary file",
-                                     strerror(errno));
+        return bigcache_cache_failed(&r->cluster->cache,
+                                     "make a temporary file", strerror(errno));
     }
 
-    rc = bigcache_chunks_read(cluster, bucket, value, fd);
+    rc = bigcache_chunks_read(r->cluster, &r->bucket, value, fd);
 
     if (rc == BIGCACHE_OK) {
-        page->body = bigcache_data_range(fd, 0, value->length);
+        r->page->body = bigcache_data_range(fd, 0, value->length);
         return BIGCACHE_OK;
     }
 
     (void) close(fd);
 
     if (rc == BIGCACHE_DAMAGED) {
-        return bigcache_cluster_page_damaged(cluster, bucket, key,
-                                             value->version);
+        return bigcache_cluster_page_damaged(r, value->version);
     }
 
     return (rc == BIGCACHE_MISS) ? BIGCACHE_MISMATCH : rc;
@@ -431,19 +433,17 @@ bigcache_cluster_page_body(bigcache_cluster_t *cluster,
 /* removes the page, if its version is known: conditions would never be true */
 
 static bigcache_rc_t
-bigcache_cluster_page_damaged(bigcache_cluster_t *cluster,
-    const bigcache_bucket_t *bucket, const bigcache_str_t *key,
-    uint64_t version)
+bigcache_cluster_page_damaged(bigcache_cluster_read_t *r, uint64_t version)
 {
-    bigcache_call_t  call;
-
-    bigcache_log(&cluster->conf.log, BIGCACHE_LOG_ERR,
+    bigcache_log(&r->cluster->conf.log, BIGCACHE_LOG_ERR,
                  "cluster \"%s\": a page fails its checks, and is a miss",
-                 cluster->conf.label);
+                 r->cluster->conf.label);
 
-    if (version && bigcache_space_enter(cluster, &call, 0) == BIGCACHE_OK) {
-        (void) bigcache_remove(cluster, &call, bucket, key, "purge", version,
-                               NULL);
+    if (version
+        && bigcache_space_enter(r->cluster, &r->call, 0) == BIGCACHE_OK)
+    {
+        (void) bigcache_remove(r->cluster, &r->call, &r->bucket, r->key,
+                               "purge", version, NULL);
     }
 
     return BIGCACHE_MISS;
