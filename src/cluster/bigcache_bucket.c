@@ -34,7 +34,6 @@ bigcache_bucket_init(bigcache_bucket_t *bucket, const bigcache_str_t *space,
 
     static const bigcache_str_t  none = bigcache_string("");
 
-    bucket->number = number;
     bucket->len = (size_t) snprintf((char *) bucket->tag, sizeof(bucket->tag),
                                     "{%.*s:%u}", (int) space->len,
                                     (const char *) space->data, number);

@@ -38,8 +38,6 @@
 #define _BIGCACHE_BUCKET_H_INCLUDED_
 
 
-#include <stdint.h>
-
 #include "bigcache_selector.h"
 
 
@@ -68,7 +66,6 @@ typedef enum {
 } bigcache_bucket_e;
 
 typedef struct {
-    unsigned         number;
     unsigned         slot;
     size_t           len;       /* of the tag */
     u_char           tag[BIGCACHE_BUCKET_TAG + 1];

@@ -47,8 +47,10 @@ typedef struct {
 } bigcache_chunks_source_t;
 
 
-static bigcache_rc_t bigcache_chunks_register(bigcache_cluster_t *cluster,
-    const bigcache_bucket_t *bucket, const bigcache_value_t *value);
+static bigcache_rc_t bigcache_chunks_state(bigcache_cluster_t *cluster,
+    bigcache_call_t *call, const bigcache_bucket_t *bucket,
+    const bigcache_value_t *value, const char *how, uint64_t seconds,
+    int *answer);
 static bigcache_rc_t bigcache_chunks_script(bigcache_cluster_t *cluster,
     bigcache_call_t *call, const bigcache_bucket_t *bucket,
     const bigcache_str_t *name, const char *how, uint64_t seconds,
@@ -57,8 +59,8 @@ static bigcache_rc_t bigcache_chunks_unlink(bigcache_cluster_t *cluster,
     bigcache_call_t *call, const bigcache_bucket_t *bucket,
     const u_char *nonce, uint64_t n);
 static bigcache_rc_t bigcache_chunks_write_one(bigcache_cluster_t *cluster,
-    const bigcache_bucket_t *bucket, const bigcache_value_t *value, uint64_t i,
-    const u_char *data, size_t len);
+    const bigcache_bucket_t *bucket, bigcache_chunks_source_t *source, int fd,
+    bigcache_value_t *value, uint64_t i, u_char *buf);
 static bigcache_rc_t bigcache_chunks_read_one(bigcache_cluster_t *cluster,
     const bigcache_bucket_t *bucket, const bigcache_value_t *value, uint64_t i,
     int fd, uint32_t *crc);
@@ -87,13 +89,12 @@ bigcache_chunks_write(bigcache_cluster_t *cluster,
     const bigcache_bucket_t *bucket, const bigcache_data_t *data, unsigned n,
     int fd, bigcache_value_t *value)
 {
-    u_char                     *buf;
-    size_t                      len;
-    uint32_t                    crc;
-    uint64_t                    i;
-    bigcache_rc_t               rc;
-    bigcache_data_t             piece;
-    bigcache_chunks_source_t    source;
+    int                        begun;
+    u_char                    *buf;
+    uint64_t                   i;
+    bigcache_rc_t              rc;
+    bigcache_call_t            call;
+    bigcache_chunks_source_t   source;
 
     buf = malloc(BIGCACHE_CHUNKS_SUM + BIGCACHE_PAGE_LARGE);
     if (buf == NULL) {
@@ -104,40 +105,17 @@ bigcache_chunks_write(bigcache_cluster_t *cluster,
     source.data = data;
     source.n = n;
 
-    crc = 0;
+    value->crc = 0;
 
-    rc = bigcache_chunks_register(cluster, bucket, value);
+    /* a process that dies leaves no chunk behind for ever */
+
+    rc = bigcache_chunks_state(cluster, &call, bucket, value, "begin",
+                               BIGCACHE_CHUNKS_DRAFT + value->chunks, &begun);
 
     for (i = 0; rc == BIGCACHE_OK && i < value->chunks; i++) {
-
-        len = bigcache_chunks_len(value, i);
-
-        if (bigcache_chunks_next(&source, buf + BIGCACHE_CHUNKS_SUM, len)
-            == -1)
-        {
-            rc = bigcache_chunks_failed(cluster, "read a body");
-            break;
-        }
-
-        piece = bigcache_data_bytes(buf + BIGCACHE_CHUNKS_SUM, len);
-
-        if (fd != -1
-            && bigcache_data_write(fd, (off_t) (i * BIGCACHE_PAGE_LARGE),
-                                   &piece, 1, NULL) == -1)
-        {
-            rc = bigcache_chunks_failed(cluster, "write a temporary file");
-            break;
-        }
-
-        crc = bigcache_crc(crc, buf + BIGCACHE_CHUNKS_SUM, len);
-        (void) bigcache_put32(buf, bigcache_crc(0, buf + BIGCACHE_CHUNKS_SUM,
-                                                len));
-
-        rc = bigcache_chunks_write_one(cluster, bucket, value, i, buf,
-                                       BIGCACHE_CHUNKS_SUM + len);
+        rc = bigcache_chunks_write_one(cluster, bucket, &source, fd, value, i,
+                                       buf);
     }
-
-    value->crc = crc;
 
     free(buf);
 
@@ -168,25 +146,22 @@ bigcache_chunks_read(bigcache_cluster_t *cluster,
 }
 
 
-bigcache_rc_t
-bigcache_chunks_abandon(bigcache_cluster_t *cluster, bigcache_call_t *call,
+void
+bigcache_chunks_abandon(bigcache_cluster_t *cluster,
     const bigcache_bucket_t *bucket, const bigcache_value_t *value)
 {
-    int             end;
-    u_char          memory[BIGCACHE_CHUNKS_ROOM];
-    bigcache_rc_t   rc;
-    bigcache_str_t  name;
-
-    name = bigcache_chunks_name(memory, value);
-
-    rc = bigcache_chunks_script(cluster, call, bucket, &name, "end", 0, &end);
+    int              end;
+    bigcache_call_t  call;
 
     /* upkeep does it again: a command on its way may store one more */
 
-    return (rc == BIGCACHE_OK && end)
-           ? bigcache_chunks_unlink(cluster, call, bucket, value->nonce,
-                                    value->chunks)
-           : rc;
+    if (bigcache_chunks_state(cluster, &call, bucket, value, "end", 0, &end)
+        == BIGCACHE_OK
+        && end)
+    {
+        (void) bigcache_chunks_unlink(cluster, &call, bucket, value->nonce,
+                                      value->chunks);
+    }
 }
 
 
@@ -259,19 +234,18 @@ bigcache_chunks_file(const bigcache_cluster_t *cluster)
 }
 
 
-/* before the first chunk: a process that dies leaves none behind for ever */
+/* runs the script for the chunks of a page, in a new call */
 
 static bigcache_rc_t
-bigcache_chunks_register(bigcache_cluster_t *cluster,
-    const bigcache_bucket_t *bucket, const bigcache_value_t *value)
+bigcache_chunks_state(bigcache_cluster_t *cluster, bigcache_call_t *call,
+    const bigcache_bucket_t *bucket, const bigcache_value_t *value,
+    const char *how, uint64_t seconds, int *answer)
 {
-    int              begun;
-    u_char           memory[BIGCACHE_CHUNKS_ROOM];
-    bigcache_rc_t    rc;
-    bigcache_str_t   name;
-    bigcache_call_t  call;
+    u_char          memory[BIGCACHE_CHUNKS_ROOM];
+    bigcache_rc_t   rc;
+    bigcache_str_t  name;
 
-    rc = bigcache_space_enter(cluster, &call, 0);
+    rc = bigcache_space_enter(cluster, call, 0);
 
     if (rc != BIGCACHE_OK) {
         return rc;
@@ -279,9 +253,8 @@ bigcache_chunks_register(bigcache_cluster_t *cluster,
 
     name = bigcache_chunks_name(memory, value);
 
-    return bigcache_chunks_script(cluster, &call, bucket, &name, "begin",
-                                  BIGCACHE_CHUNKS_DRAFT + value->chunks,
-                                  &begun);
+    return bigcache_chunks_script(cluster, call, bucket, &name, how, seconds,
+                                  answer);
 }
 
 
@@ -350,13 +323,36 @@ bigcache_chunks_unlink(bigcache_cluster_t *cluster, bigcache_call_t *call,
 
 static bigcache_rc_t
 bigcache_chunks_write_one(bigcache_cluster_t *cluster,
-    const bigcache_bucket_t *bucket, const bigcache_value_t *value, uint64_t i,
-    const u_char *data, size_t len)
+    const bigcache_bucket_t *bucket, bigcache_chunks_source_t *source, int fd,
+    bigcache_value_t *value, uint64_t i, u_char *buf)
 {
     u_char              memory[BIGCACHE_CHUNKS_KEY];
     bigcache_rc_t       rc;
+    bigcache_str_t      name;
     bigcache_call_t     call;
+    bigcache_data_t     piece;
     bigcache_command_t  command;
+
+    piece = bigcache_data_bytes(buf + BIGCACHE_CHUNKS_SUM,
+                                bigcache_chunks_len(value, i));
+
+    if (bigcache_chunks_next(source, buf + BIGCACHE_CHUNKS_SUM,
+                             piece.bytes.len)
+        == -1)
+    {
+        return bigcache_chunks_failed(cluster, "read a body");
+    }
+
+    if (fd != -1
+        && bigcache_data_write(fd, (off_t) (i * BIGCACHE_PAGE_LARGE), &piece,
+                               1, NULL) == -1)
+    {
+        return bigcache_chunks_failed(cluster, "write a temporary file");
+    }
+
+    value->crc = bigcache_crc(value->crc, piece.bytes.data, piece.bytes.len);
+    (void) bigcache_put32(buf, bigcache_crc(0, piece.bytes.data,
+                                            piece.bytes.len));
 
     rc = bigcache_space_enter(cluster, &call, 0);
 
@@ -364,10 +360,11 @@ bigcache_chunks_write_one(bigcache_cluster_t *cluster,
         return rc;
     }
 
-    bigcache_units_command(&command, "SET",
-                           bigcache_chunks_key(memory, bucket, value->nonce,
-                                               i), NULL);
-    bigcache_units_part(&command, bigcache_str(data, len));
+    name = bigcache_chunks_key(memory, bucket, value->nonce, i);
+
+    bigcache_units_command(&command, "SET", name, NULL);
+    bigcache_units_part(&command, bigcache_str(buf, BIGCACHE_CHUNKS_SUM
+                                                    + piece.bytes.len));
 
     return bigcache_space_command(cluster, &call, bucket, &command, NULL);
 }

@@ -62,15 +62,16 @@ bigcache_rc_t bigcache_chunks_read(bigcache_cluster_t *cluster,
 
 /*
  * Removes the chunks of a put that has failed, unless a page has them all the
- * same: it is not always known whether a script has run.  Returns what
- * bigcache_space_run() returns.
+ * same: it is not always known whether a script has run.  Upkeep will do it if
+ * this fails.
  */
-bigcache_rc_t bigcache_chunks_abandon(bigcache_cluster_t *cluster,
-    bigcache_call_t *call, const bigcache_bucket_t *bucket,
-    const bigcache_value_t *value);
+void bigcache_chunks_abandon(bigcache_cluster_t *cluster,
+    const bigcache_bucket_t *bucket, const bigcache_value_t *value);
 
-/* removes orphans, of a name in their set, if their time has come; likewise */
-
+/*
+ * Removes orphans, of a name in their set, if their time has come.  Returns
+ * what bigcache_space_run() returns.
+ */
 bigcache_rc_t bigcache_chunks_due(bigcache_cluster_t *cluster,
     bigcache_call_t *call, const bigcache_bucket_t *bucket,
     const bigcache_str_t *name);

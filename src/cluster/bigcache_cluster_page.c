@@ -102,7 +102,6 @@ static void bigcache_cluster_page_stored(bigcache_cluster_page_t *p,
     bigcache_page_t *page);
 static void bigcache_cluster_page_fields(const bigcache_value_t *value,
     bigcache_page_t *page);
-static void bigcache_cluster_page_abandon(bigcache_cluster_page_t *p);
 
 
 bigcache_rc_t
@@ -187,7 +186,7 @@ bigcache_cluster_page_put(bigcache_cache_t *cache, const bigcache_put_t *put,
         bigcache_cluster_page_stored(&p, page);
 
     } else if (p.value.chunks) {
-        bigcache_cluster_page_abandon(&p);
+        bigcache_chunks_abandon(cluster, &p.bucket, &p.value);
     }
 
     if (p.fd != -1) {
@@ -820,19 +819,5 @@ bigcache_cluster_page_fields(const bigcache_value_t *value,
 
     if (page->latest < value->version) {
         page->latest = value->version;
-    }
-}
-
-
-/* upkeep will do it if this fails */
-
-static void
-bigcache_cluster_page_abandon(bigcache_cluster_page_t *p)
-{
-    bigcache_call_t  call;
-
-    if (bigcache_space_enter(p->cluster, &call, 0) == BIGCACHE_OK) {
-        (void) bigcache_chunks_abandon(p->cluster, &call, &p->bucket,
-                                       &p->value);
     }
 }

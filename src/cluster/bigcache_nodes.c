@@ -89,6 +89,8 @@ static int bigcache_nodes_passing(const char *text);
 static void bigcache_nodes_failed(bigcache_nodes_t *nodes, int node);
 static int bigcache_nodes_learn(bigcache_nodes_t *nodes, int node,
     int64_t deadline, int *refused, char *error);
+static void bigcache_nodes_assign(bigcache_nodes_t *nodes, uint64_t slot,
+    uint64_t last, int node);
 static int bigcache_nodes_owner(bigcache_nodes_t *nodes, int node,
     const bigcache_reply_t *range);
 
@@ -314,9 +316,7 @@ bigcache_nodes_failing(bigcache_nodes_t *nodes, int node)
 void
 bigcache_nodes_moved(bigcache_nodes_t *nodes, unsigned slot, int node)
 {
-    (void) pthread_mutex_lock(&nodes->mutex);
-    nodes->slots[slot] = (int16_t) node;
-    (void) pthread_mutex_unlock(&nodes->mutex);
+    bigcache_nodes_assign(nodes, slot, slot, node);
 }
 
 
@@ -858,8 +858,7 @@ static int
 bigcache_nodes_learn(bigcache_nodes_t *nodes, int node, int64_t deadline,
     int *refused, char *error)
 {
-    int                rc, alone;
-    unsigned           i;
+    int                rc;
     bigcache_link_t   *link;
     bigcache_reply_t  *reply;
 
@@ -880,30 +879,23 @@ bigcache_nodes_learn(bigcache_nodes_t *nodes, int node, int64_t deadline,
         return -1;
     }
 
-    alone = (reply->type == REDIS_REPLY_ERROR
-             && strstr(reply->str, "cluster support disabled") != NULL);
+    if (reply->type != REDIS_REPLY_ERROR) {
+        rc = bigcache_nodes_map(nodes, node, reply, error);
+        bigcache_link_free(reply);
 
-    if (alone) {
-
-        (void) pthread_mutex_lock(&nodes->mutex);
-
-        for (i = 0; i < BIGCACHE_BUCKET_SLOTS; i++) {
-            nodes->slots[i] = (int16_t) node;
-        }
-
-        nodes->generation++;
-
-        (void) pthread_mutex_unlock(&nodes->mutex);
-
+    } else if (strstr(reply->str, "cluster support disabled")) {
+        bigcache_nodes_assign(nodes, 0, BIGCACHE_BUCKET_SLOTS - 1, node);
         bigcache_link_free(reply);
         rc = 0;
 
-    } else if (reply->type == REDIS_REPLY_ERROR) {
-        rc = bigcache_nodes_answered(reply, refused, error);
-
     } else {
-        rc = bigcache_nodes_map(nodes, node, reply, error);
-        bigcache_link_free(reply);
+        rc = bigcache_nodes_answered(reply, refused, error);
+    }
+
+    if (rc == 0) {
+        (void) pthread_mutex_lock(&nodes->mutex);
+        nodes->generation++;
+        (void) pthread_mutex_unlock(&nodes->mutex);
     }
 
     bigcache_nodes_give(nodes, node, link, 1);
@@ -929,13 +921,7 @@ bigcache_nodes_map(bigcache_nodes_t *nodes, int node,
 
     total = 0;
 
-    for (i = 0; ; i++) {
-
-        range = bigcache_link_part(reply, i);
-
-        if (range == NULL) {
-            break;
-        }
+    for (i = 0; (range = bigcache_link_part(reply, i)) != NULL; i++) {
 
         slot = bigcache_link_number(bigcache_link_part(range, 0));
         last = bigcache_link_number(bigcache_link_part(range, 1));
@@ -953,20 +939,24 @@ bigcache_nodes_map(bigcache_nodes_t *nodes, int node,
             return -1;
         }
 
-        (void) pthread_mutex_lock(&nodes->mutex);
-
-        for ( /* void */ ; slot <= last; slot++) {
-            nodes->slots[slot] = (int16_t) owner;
-        }
-
-        (void) pthread_mutex_unlock(&nodes->mutex);
+        bigcache_nodes_assign(nodes, slot, last, owner);
     }
 
-    (void) pthread_mutex_lock(&nodes->mutex);
-    nodes->generation++;
-    (void) pthread_mutex_unlock(&nodes->mutex);
-
     return 0;
+}
+
+
+static void
+bigcache_nodes_assign(bigcache_nodes_t *nodes, uint64_t slot, uint64_t last,
+    int node)
+{
+    (void) pthread_mutex_lock(&nodes->mutex);
+
+    for ( /* void */ ; slot <= last; slot++) {
+        nodes->slots[slot] = (int16_t) node;
+    }
+
+    (void) pthread_mutex_unlock(&nodes->mutex);
 }
 
 

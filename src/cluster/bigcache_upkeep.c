@@ -69,9 +69,9 @@ static bigcache_rc_t bigcache_upkeep_step(bigcache_upkeep_t *upkeep,
 static void bigcache_upkeep_times(bigcache_upkeep_t *upkeep);
 static void bigcache_upkeep_commands(bigcache_upkeep_t *upkeep,
     bigcache_upkeep_bucket_t *b);
-static bigcache_rc_t bigcache_upkeep_bucket(bigcache_upkeep_t *upkeep,
+static void bigcache_upkeep_bucket(bigcache_upkeep_t *upkeep,
     const bigcache_bucket_t *bucket, const bigcache_unit_t *unit);
-static bigcache_rc_t bigcache_upkeep_orphans(bigcache_upkeep_t *upkeep,
+static void bigcache_upkeep_orphans(bigcache_upkeep_t *upkeep,
     const bigcache_bucket_t *bucket, const bigcache_reply_t *names);
 
 
@@ -314,8 +314,8 @@ bigcache_upkeep_step(bigcache_upkeep_t *upkeep, unsigned first, unsigned n)
     for (i = 0; i < n; i++) {
 
         if (upkeep->units[i].rc == BIGCACHE_OK) {
-            (void) bigcache_upkeep_bucket(upkeep, &upkeep->buckets[i].bucket,
-                                          &upkeep->units[i]);
+            bigcache_upkeep_bucket(upkeep, &upkeep->buckets[i].bucket,
+                                   &upkeep->units[i]);
         }
     }
 
@@ -380,7 +380,7 @@ bigcache_upkeep_commands(bigcache_upkeep_t *upkeep,
 }
 
 
-static bigcache_rc_t
+static void
 bigcache_upkeep_bucket(bigcache_upkeep_t *upkeep,
     const bigcache_bucket_t *bucket, const bigcache_unit_t *unit)
 {
@@ -421,20 +421,20 @@ bigcache_upkeep_bucket(bigcache_upkeep_t *upkeep,
                               swept.removed);
     }
 
-    return (rc == BIGCACHE_OK)
-           ? bigcache_upkeep_orphans(upkeep, bucket, unit->replies[3]) : rc;
+    if (rc == BIGCACHE_OK) {
+        bigcache_upkeep_orphans(upkeep, bucket, unit->replies[3]);
+    }
 }
 
 
-static bigcache_rc_t
+static void
 bigcache_upkeep_orphans(bigcache_upkeep_t *upkeep,
     const bigcache_bucket_t *bucket, const bigcache_reply_t *names)
 {
-    size_t                i;
-    bigcache_rc_t         rc;
-    bigcache_str_t        name;
-    bigcache_call_t       call;
-    bigcache_cluster_t   *cluster;
+    size_t               i;
+    bigcache_str_t       name;
+    bigcache_call_t      call;
+    bigcache_cluster_t  *cluster;
 
     cluster = upkeep->cluster;
 
@@ -442,18 +442,12 @@ bigcache_upkeep_orphans(bigcache_upkeep_t *upkeep,
 
         name = bigcache_link_text(bigcache_link_part(names, i));
 
-        if (name.data == NULL) {
-            return BIGCACHE_OK;
-        }
-
-        rc = bigcache_space_begin(cluster, &call, 0);
-
-        if (rc == BIGCACHE_OK) {
-            rc = bigcache_chunks_due(cluster, &call, bucket, &name);
-        }
-
-        if (rc != BIGCACHE_OK) {
-            return rc;
+        if (name.data == NULL
+            || bigcache_space_begin(cluster, &call, 0) != BIGCACHE_OK
+            || bigcache_chunks_due(cluster, &call, bucket, &name)
+               != BIGCACHE_OK)
+        {
+            return;
         }
     }
 }

@@ -360,13 +360,7 @@ bigcache_watch_slots(bigcache_watch_t *watch, unsigned near,
         watch->ones[n].seen.slots = 0;
     }
 
-    for (i = 0; ; i++) {
-        range = bigcache_link_part(reply, i);
-
-        if (range == NULL) {
-            return;
-        }
-
+    for (i = 0; (range = bigcache_link_part(reply, i)) != NULL; i++) {
         bigcache_watch_range(watch, near, range);
     }
 }
@@ -390,13 +384,7 @@ bigcache_watch_range(bigcache_watch_t *watch, unsigned near,
         return;
     }
 
-    for (i = 2; ; i++) {
-        member = bigcache_link_part(range, i);
-
-        if (member == NULL) {
-            return;
-        }
-
+    for (i = 2; (member = bigcache_link_part(range, i)) != NULL; i++) {
         one = bigcache_watch_member(watch, near, member);
 
         if (one == NULL) {

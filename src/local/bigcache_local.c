@@ -334,7 +334,7 @@ bigcache_local_watch(bigcache_local_t *local, int fd)
             continue;
         }
 
-        (void) bigcache_extent_idle(&local->extents);
+        bigcache_extent_idle(&local->extents);
         bigcache_files_sweep(files);
     }
 }

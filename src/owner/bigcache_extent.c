@@ -88,7 +88,7 @@ bigcache_extent_end(bigcache_extents_t *extents)
 }
 
 
-int
+void
 bigcache_extent_idle(bigcache_extents_t *extents)
 {
     int  used;
@@ -103,8 +103,6 @@ bigcache_extent_idle(bigcache_extents_t *extents)
     if (!used) {
         bigcache_extent_end(extents);
     }
-
-    return used;
 }
 
 

@@ -53,9 +53,8 @@ void bigcache_extent_end(bigcache_extents_t *extents);
 /*
  * Gives the current extent back if it was not used since the last call of this
  * function: an extent prevents the compaction and the removal of its segment.
- * Returns 1 if there still is a current extent, or 0.
  */
-int bigcache_extent_idle(bigcache_extents_t *extents);
+void bigcache_extent_idle(bigcache_extents_t *extents);
 
 /*
  * For bigcache_bodies_t; data is the extents.  Cuts size bytes off the current
