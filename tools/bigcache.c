@@ -27,7 +27,6 @@
 #include <isa-l.h>
 #endif
 
-#include "bigcache_data.h"
 #include "bigcache_dir.h"
 #include "bigcache_head.h"
 #include "bigcache_layout.h"

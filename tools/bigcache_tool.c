@@ -20,14 +20,12 @@
 #include <sys/stat.h>
 
 #include "bigcache_bytes.h"
-#include "bigcache_crc.h"
 #include "bigcache_data.h"
 #include "bigcache_dir.h"
 #include "bigcache_gzip.h"
 #include "bigcache_layout.h"
 #include "bigcache_names.h"
 #include "bigcache_segments_open.h"
-#include "bigcache_store.h"
 #include "bigcache_tool.h"
 #include "bigcache_utf8.h"
 
@@ -292,7 +290,7 @@ void
 bigcache_tool_page_free(bigcache_tool_t *tool, bigcache_tool_page_t *page)
 {
     if (page->file) {
-        bigcache_segments_release(tool->segments, page->file);
+        bigcache_files_release(tool->files, page->file);
         page->file = NULL;
     }
 

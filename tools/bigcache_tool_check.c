@@ -18,7 +18,6 @@
 #include <string.h>
 
 #include "bigcache_bytes.h"
-#include "bigcache_data.h"
 #include "bigcache_names.h"
 #include "bigcache_scan.h"
 #include "bigcache_tool.h"
@@ -232,7 +231,7 @@ bigcache_tool_check_scan(bigcache_tool_check_t *check,
     if (rc == BIGCACHE_OK) {
         rc = bigcache_scan(check->fd, usage->size, bigcache_tool_check_entry,
                            check, NULL);
-        bigcache_segments_release(check->tool->segments, file);
+        bigcache_files_release(check->tool->files, file);
     }
 
     if (rc == BIGCACHE_MISS) {

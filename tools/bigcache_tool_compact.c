@@ -14,7 +14,6 @@
 #include <string.h>
 
 #include "bigcache_layout.h"
-#include "bigcache_store.h"
 #include "bigcache_store_compact.h"
 #include "bigcache_tool.h"
 

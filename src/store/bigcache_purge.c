@@ -288,7 +288,7 @@ bigcache_purge_begin(bigcache_store_t *store,
      * import sees the purge
      */
 
-    bigcache_import_lock(store);
+    (void) pthread_mutex_lock(&store->import->mutex);
 
     (void) atomic_fetch_add(&store->purges.beginning, 1);
 
@@ -318,7 +318,7 @@ bigcache_purge_begin(bigcache_store_t *store,
 
     (void) atomic_fetch_sub(&store->purges.beginning, 1);
 
-    bigcache_import_unlock(store);
+    (void) pthread_mutex_unlock(&store->import->mutex);
 
     return rc;
 }
@@ -510,11 +510,11 @@ bigcache_purge_write(bigcache_store_t *store, const bigcache_purge_t *purge,
     n = 1;
 
     if (selector->flags == 0 && selector->host.len + selector->tag.len == 0) {
-        key = bigcache_names_purge(name, &selector->prefix, purge->version);
+        key = bigcache_names_make(name, &selector->prefix, purge->version);
         changes[0] = bigcache_index_change(BIGCACHE_NAMES_PURGE, key, value);
 
     } else {
-        key = bigcache_names_purge(name, &purge->bytes, purge->version);
+        key = bigcache_names_make(name, &purge->bytes, purge->version);
         changes[0] = bigcache_index_change(BIGCACHE_NAMES_SELECT, key, value);
 
         if (!atomic_load(&store->newest_format)) {
@@ -559,7 +559,7 @@ bigcache_purge_stop(bigcache_store_t *store,
 
     static const bigcache_str_t  empty = bigcache_string("");
 
-    key = bigcache_names_tag(name, &empty, bigcache_tags_hash(&selector->tag));
+    key = bigcache_names_make(name, &empty, bigcache_tags_hash(&selector->tag));
 
     rc = bigcache_index_set(store->index, BIGCACHE_NAMES_TAG, &key, &empty,
                             error);

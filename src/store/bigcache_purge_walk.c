@@ -490,7 +490,7 @@ bigcache_purge_walk_add(bigcache_purge_walk_t *ctx, const bigcache_str_t *key,
 {
     bigcache_rc_t  rc;
 
-    if (bigcache_key_removal_add(ctx->removal, key, value)) {
+    if (bigcache_key_removal_add(ctx->removal, key, value, 0)) {
         return BIGCACHE_OK;
     }
 
@@ -501,7 +501,7 @@ bigcache_purge_walk_add(bigcache_purge_walk_t *ctx, const bigcache_str_t *key,
     }
 
     if (rc == BIGCACHE_OK) {
-        (void) bigcache_key_removal_add(ctx->removal, key, value);
+        (void) bigcache_key_removal_add(ctx->removal, key, value, 0);
     }
 
     return rc;

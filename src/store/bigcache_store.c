@@ -13,7 +13,6 @@
 
 #include "bigcache_core.h"
 #include "bigcache_damaged.h"
-#include "bigcache_dir.h"
 #include "bigcache_fault.h"
 #include "bigcache_import.h"
 #include "bigcache_import_delete.h"

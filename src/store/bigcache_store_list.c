@@ -9,7 +9,6 @@
 
 #include "bigcache_core.h"
 #include "bigcache_fault.h"
-#include "bigcache_key.h"
 #include "bigcache_store_list.h"
 #include "bigcache_time.h"
 
@@ -117,11 +116,11 @@ bigcache_store_list_tagged(bigcache_store_list_t *ctx,
     bigcache_str_t  name, last;
 
     hash = bigcache_tags_hash(ctx->tag);
-    name = bigcache_names_tag(from, prefix, hash);
+    name = bigcache_names_make(from, prefix, hash);
     last = bigcache_str(NULL, 0);
 
     if (after->data) {
-        last = bigcache_names_tag(behind, after, hash);
+        last = bigcache_names_make(behind, after, hash);
     }
 
     return bigcache_index_each(ctx->store->index, BIGCACHE_NAMES_TAG, &name,

@@ -377,7 +377,7 @@ scenario_close(void)
     (void) bigcache_store_open(store);
     disarm();
 
-    if (bigcache_core_closed(store)) {
+    if (atomic_load(&store->shared->closed)) {
         (void) bigcache_store_open(store);
     }
 
@@ -2186,7 +2186,7 @@ verify_record(void *data, const bigcache_str_t *key,
 
     while (bigcache_tags_next(&record.tags, &at, &tag)) {
 
-        name = bigcache_names_tag(buf, key, bigcache_tags_hash(&tag));
+        name = bigcache_names_make(buf, key, bigcache_tags_hash(&tag));
 
         if (bigcache_index_get(index, BIGCACHE_NAMES_TAG, &name, &found, error)
             != BIGCACHE_OK)

@@ -1066,7 +1066,7 @@ test_walked(void)
 static bigcache_rc_t
 take(void *data, const bigcache_str_t *key, const bigcache_str_t *value)
 {
-    (void) bigcache_key_removal_add(data, key, value);
+    (void) bigcache_key_removal_add(data, key, value, 0);
 
     return BIGCACHE_OK;
 }

@@ -137,7 +137,7 @@ bigcache_core_await_locked(bigcache_store_t *store)
         {
             /* another process may have closed or opened it */
 
-            if (bigcache_core_closed(store)) {
+            if (atomic_load(&store->shared->closed)) {
                 return BIGCACHE_CLOSED;
             }
 
@@ -299,20 +299,6 @@ bigcache_core_drain_locked(bigcache_store_t *store)
 }
 
 
-int
-bigcache_core_closed(bigcache_store_t *store)
-{
-    return atomic_load(&store->shared->closed) != 0;
-}
-
-
-void
-bigcache_core_wake_held(bigcache_store_t *store)
-{
-    if (store->conf.hooks.wake) {
-        store->conf.hooks.wake(store->conf.hooks.data);
-    }
-}
 
 
 void

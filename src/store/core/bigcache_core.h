@@ -225,10 +225,6 @@ int bigcache_core_try_enter(bigcache_store_t *store);
 bigcache_rc_t bigcache_core_wait_counted(bigcache_store_t *store,
     unsigned wait);
 
-/* returns 1 if the store was closed on demand, by any process, or 0 */
-
-int bigcache_core_closed(bigcache_store_t *store);
-
 /* changes the state, and wakes all threads that wait for a change */
 
 void bigcache_core_set_state_locked(bigcache_store_t *store,
@@ -245,10 +241,6 @@ int bigcache_core_wait_locked(bigcache_store_t *store, int64_t deadline);
  * BIGCACHE_OK, or the code of bigcache_core_enter(): then nothing has changed.
  */
 bigcache_rc_t bigcache_core_drain_locked(bigcache_store_t *store);
-
-/* ends the wait of hooks.held */
-
-void bigcache_core_wake_held(bigcache_store_t *store);
 
 /* makes the keeper look for work at once */
 

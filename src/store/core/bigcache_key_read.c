@@ -38,21 +38,6 @@ bigcache_key_read(bigcache_store_t *store, const bigcache_str_t *key,
 
 
 bigcache_rc_t
-bigcache_key_read_locked(bigcache_store_t *store, const bigcache_str_t *key,
-    bigcache_old_t *old)
-{
-    bigcache_rc_t   rc;
-    bigcache_str_t  value;
-
-    rc = bigcache_key_read_value_locked(store, key, old, &value);
-
-    bigcache_index_free(&value);
-
-    return rc;
-}
-
-
-bigcache_rc_t
 bigcache_key_read_begin(bigcache_store_t *store, const bigcache_str_t *key,
     bigcache_key_read_t *read)
 {

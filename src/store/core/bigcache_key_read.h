@@ -66,8 +66,6 @@ unsigned bigcache_key_read_slot(const bigcache_str_t *key);
  */
 bigcache_rc_t bigcache_key_read(bigcache_store_t *store,
     const bigcache_str_t *key, bigcache_old_t *old);
-bigcache_rc_t bigcache_key_read_locked(bigcache_store_t *store,
-    const bigcache_str_t *key, bigcache_old_t *old);
 
 /*
  * Locks the key and reads what is there.  Returns the same.  The caller must
@@ -78,8 +76,8 @@ bigcache_rc_t bigcache_key_read_begin(bigcache_store_t *store,
 void bigcache_key_read_end(bigcache_key_read_t *read);
 
 /*
- * As bigcache_key_read_locked(), and sets *value to the bytes of the record.
- * If value->data is set, the caller must pass *value to bigcache_index_free().
+ * The same with the lock held.  Sets *value to the bytes of the record, which
+ * the caller must pass to bigcache_index_free().
  */
 bigcache_rc_t bigcache_key_read_value_locked(bigcache_store_t *store,
     const bigcache_str_t *key, bigcache_old_t *old, bigcache_str_t *value);

@@ -100,7 +100,7 @@ bigcache_key_removal_look(bigcache_store_t *store,
 
 int
 bigcache_key_removal_add(bigcache_key_removal_t *removal,
-    const bigcache_str_t *key, const bigcache_str_t *value)
+    const bigcache_str_t *key, const bigcache_str_t *value, int64_t expire)
 {
     size_t                 len;
     unsigned               i;
@@ -140,6 +140,7 @@ bigcache_key_removal_add(bigcache_key_removal_t *removal,
 
     memcpy(write->was + sizeof(int64_t), key->data, key->len);
 
+    removal->expires[i] = expire;
     removal->walked[i].data = NULL;
 
     if (value) {
@@ -150,26 +151,6 @@ bigcache_key_removal_add(bigcache_key_removal_t *removal,
     }
 
     removal->len += len;
-
-    return 1;
-}
-
-
-int
-bigcache_key_removal_add_expired(bigcache_key_removal_t *removal,
-    const bigcache_str_t *key, const bigcache_str_t *value, int64_t expire)
-{
-    unsigned  n;
-
-    n = removal->n;
-
-    if (!bigcache_key_removal_add(removal, key, value)) {
-        return 0;
-    }
-
-    if (removal->n != n) {
-        removal->expires[n] = expire;
-    }
 
     return 1;
 }
@@ -394,7 +375,7 @@ bigcache_key_removal_leave_locked(bigcache_store_t *store,
         return rc;
     }
 
-    gone = bigcache_names_tag(name, &write->key, hash);
+    gone = bigcache_names_make(name, &write->key, hash);
     rc = bigcache_index_set(store->index, BIGCACHE_NAMES_TAG, &gone, NULL,
                             error);
 

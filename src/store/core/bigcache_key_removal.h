@@ -38,16 +38,10 @@ void bigcache_key_removal_look(bigcache_store_t *store,
  * the removal is full.  value is the record of the key, read after
  * bigcache_key_removal_look(), or in a walk that began after that and finds
  * each key once; or NULL.  It spares a read with the locks held, if nothing was
- * written under the lock of the key since.
+ * written under the lock of the key since.  expire is the expiry time that has
+ * led to the key: with match->expired, no record with another time matches.
  */
 int bigcache_key_removal_add(bigcache_key_removal_t *removal,
-    const bigcache_str_t *key, const bigcache_str_t *value);
-
-/*
- * The same for a key that has led there by an expiry time: with match->expired,
- * no record with another time matches.
- */
-int bigcache_key_removal_add_expired(bigcache_key_removal_t *removal,
     const bigcache_str_t *key, const bigcache_str_t *value, int64_t expire);
 
 /*

@@ -193,7 +193,7 @@ bigcache_key_tags_differ(bigcache_change_t *changes, u_char **names,
             continue;
         }
 
-        name = bigcache_names_tag(*names, key, tags->hashes[i]);
+        name = bigcache_names_make(*names, key, tags->hashes[i]);
         changes[n++] = bigcache_index_change(BIGCACHE_NAMES_TAG, name, value);
         *names += name.len;
     }

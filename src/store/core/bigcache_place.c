@@ -33,7 +33,7 @@ bigcache_place_limit(bigcache_store_t *store)
     int64_t  deadline;
 
     if (store->conf.max_size == 0
-        || bigcache_segments_size(store->segments) < store->conf.max_size)
+        || atomic_load(&store->segments->size) < store->conf.max_size)
     {
         return;
     }
@@ -44,7 +44,7 @@ bigcache_place_limit(bigcache_store_t *store)
         bigcache_core_wake(store);
         (void) usleep(BIGCACHE_PLACE_PAUSE * 1000);
 
-    } while (bigcache_segments_size(store->segments) >= store->conf.max_size
+    } while (atomic_load(&store->segments->size) >= store->conf.max_size
              && bigcache_time_monotonic() < deadline
              && !atomic_load(&store->draining));
 }

@@ -25,7 +25,6 @@
 
 #include "bigcache_bytes.h"
 #include "bigcache_core.h"
-#include "bigcache_dir.h"
 #include "bigcache_fault.h"
 #include "bigcache_fsync.h"
 #include "bigcache_layout.h"

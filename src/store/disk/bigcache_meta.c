@@ -279,12 +279,6 @@ bigcache_meta_unnamed(bigcache_meta_t *meta, bigcache_index_t *index,
 }
 
 
-bigcache_rc_t
-bigcache_meta_named(bigcache_index_t *index, char *error)
-{
-    return bigcache_index_set(index, BIGCACHE_NAMES_META,
-                              &bigcache_names_unnamed, NULL, error);
-}
 
 
 static bigcache_rc_t

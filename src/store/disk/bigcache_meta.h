@@ -36,15 +36,11 @@ typedef struct {
  * Writes the format if the index is new or has the one before, and removes the
  * count, which is wrong as soon as something changes: both are durable then.
  * *meta must be zeroed, but recount may be set, and unnamed if the index was
- * repaired: later openings set it again, until bigcache_meta_named().  Returns
- * BIGCACHE_OK; or another code and the reason in error.
+ * repaired: later openings set it again, until bigcache_names_unnamed is gone.
+ * Returns BIGCACHE_OK; or another code and the reason in error.
  */
 bigcache_rc_t bigcache_meta_read(bigcache_meta_t *meta, bigcache_index_t *index,
     bigcache_segments_t *segments, const char *name, char *error);
-
-/* tells later openings that each tag has its name */
-
-bigcache_rc_t bigcache_meta_named(bigcache_index_t *index, char *error);
 
 /*
  * Writes all that bigcache_meta_read() reads, or nothing: count and version of

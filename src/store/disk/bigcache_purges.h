@@ -111,7 +111,7 @@ void bigcache_purges_mark(bigcache_record_t *record, uint64_t version);
 /*
  * The same for a caller that already has a version: waits for purges that may
  * have an earlier version but are not on the list yet.  The caller must not
- * hold bigcache_import_lock().
+ * hold the mutex of the import.
  */
 int bigcache_purges_begun(bigcache_purges_t *purges,
     const bigcache_str_t *key, const bigcache_record_t *record);

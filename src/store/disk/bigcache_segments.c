@@ -149,14 +149,6 @@ bigcache_segments_acquire(bigcache_segments_t *segments, uint64_t id,
 }
 
 
-void
-bigcache_segments_release(bigcache_segments_t *segments,
-    bigcache_file_t *file)
-{
-    bigcache_files_release(segments->files, file);
-}
-
-
 size_t
 bigcache_segments_unsynced(bigcache_segments_t *segments, uint64_t *ids,
     size_t n)
@@ -331,13 +323,6 @@ bigcache_segments_usage(bigcache_segments_t *segments,
     (void) pthread_mutex_unlock(&segments->mutex);
 
     return i;
-}
-
-
-uint64_t
-bigcache_segments_size(bigcache_segments_t *segments)
-{
-    return atomic_load(&segments->size);
 }
 
 

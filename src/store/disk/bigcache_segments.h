@@ -128,14 +128,12 @@ int bigcache_segments_add_live(bigcache_segments_t *segments, uint64_t id,
 
 /*
  * Acquires the file of a segment.  Returns BIGCACHE_OK, and the caller must
- * call bigcache_segments_release(); BIGCACHE_MISS if there is no such segment;
+ * call bigcache_files_release(); BIGCACHE_MISS if there is no such segment;
  * BIGCACHE_STALE and errno if the directory of segments is not there, so that
  * the segment may exist; BIGCACHE_ERROR and errno.
  */
 bigcache_rc_t bigcache_segments_acquire(bigcache_segments_t *segments,
     uint64_t id, bigcache_file_t **file, int *fd);
-void bigcache_segments_release(bigcache_segments_t *segments,
-    bigcache_file_t *file);
 
 /*
  * copies the ids of up to n segments that could not be synced; returns how
@@ -176,10 +174,6 @@ int bigcache_segments_remove(bigcache_segments_t *segments, uint64_t id);
 
 size_t bigcache_segments_usage(bigcache_segments_t *segments,
     bigcache_usage_t *usage, size_t n);
-
-/* returns the bytes of all segments; never blocks */
-
-uint64_t bigcache_segments_size(bigcache_segments_t *segments);
 
 void bigcache_segments_total(bigcache_segments_t *segments,
     bigcache_total_t *total);

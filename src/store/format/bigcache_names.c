@@ -33,7 +33,7 @@ const bigcache_str_t  bigcache_names_bare_format = bigcache_string("mformat");
 bigcache_str_t
 bigcache_names_expire(u_char *dst, const bigcache_str_t *key, int64_t expire)
 {
-    return bigcache_names_purge(dst, key, expire > 0 ? (uint64_t) expire : 0);
+    return bigcache_names_make(dst, key, expire > 0 ? (uint64_t) expire : 0);
 }
 
 
@@ -45,25 +45,17 @@ bigcache_names_is_time(int64_t expire, int64_t time)
 
 
 bigcache_str_t
-bigcache_names_tag(u_char *dst, const bigcache_str_t *key, uint64_t hash)
+bigcache_names_make(u_char *dst, const bigcache_str_t *rest, uint64_t number)
 {
-    return bigcache_names_purge(dst, key, hash);
-}
+    number = htobe64(number);
 
-
-bigcache_str_t
-bigcache_names_purge(u_char *dst, const bigcache_str_t *rest,
-    uint64_t version)
-{
-    version = htobe64(version);
-
-    memcpy(dst, &version, sizeof(version));
+    memcpy(dst, &number, sizeof(number));
 
     if (rest->len) {
-        memcpy(dst + sizeof(version), rest->data, rest->len);
+        memcpy(dst + sizeof(number), rest->data, rest->len);
     }
 
-    return bigcache_str(dst, sizeof(version) + rest->len);
+    return bigcache_str(dst, sizeof(number) + rest->len);
 }
 
 

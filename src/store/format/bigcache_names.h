@@ -95,16 +95,17 @@ extern const bigcache_str_t  bigcache_names_bare_format;
 
 
 /*
- * Make the name of an expiry time, of a tag by its hash, and of a purge, in the
- * BIGCACHE_NAMES_MAX bytes at dst, and return it.  All times before 1970 have
- * the same name.  rest: the prefix, or the encoded selector.
+ * Makes the name of a tag, of its hash and the key; or of a purge, of its
+ * version and the prefix, or the encoded selector: in the BIGCACHE_NAMES_MAX
+ * bytes at dst.  Returns it.
  */
+bigcache_str_t bigcache_names_make(u_char *dst, const bigcache_str_t *rest,
+    uint64_t number);
+
+/* the same of an expiry time; all times before 1970 have the same name */
+
 bigcache_str_t bigcache_names_expire(u_char *dst, const bigcache_str_t *key,
     int64_t expire);
-bigcache_str_t bigcache_names_tag(u_char *dst, const bigcache_str_t *key,
-    uint64_t hash);
-bigcache_str_t bigcache_names_purge(u_char *dst, const bigcache_str_t *rest,
-    uint64_t version);
 
 /* tells whether the name of an expiry time has the number time */
 

@@ -80,20 +80,6 @@ bigcache_import_close(bigcache_store_t *store)
 }
 
 
-void
-bigcache_import_lock(bigcache_store_t *store)
-{
-    (void) pthread_mutex_lock(&store->import->mutex);
-}
-
-
-void
-bigcache_import_unlock(bigcache_store_t *store)
-{
-    (void) pthread_mutex_unlock(&store->import->mutex);
-}
-
-
 bigcache_rc_t
 bigcache_import_clear(bigcache_store_t *store, char *error)
 {

@@ -68,11 +68,6 @@ void bigcache_import_destroy(bigcache_import_t *import);
 
 void bigcache_import_close(bigcache_store_t *store);
 
-/* while a thread holds this lock, no entry is imported and no purge begins */
-
-void bigcache_import_lock(bigcache_store_t *store);
-void bigcache_import_unlock(bigcache_store_t *store);
-
 /*
  * Ends the import of a store that is being cleared and is closed.  Returns
  * BIGCACHE_OK, or BIGCACHE_ERROR and the reason.

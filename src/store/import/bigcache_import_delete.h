@@ -39,7 +39,7 @@ void bigcache_import_delete_replaced(bigcache_store_t *store,
 
 /*
  * Deletes the entries whose keys begin with prefix, for a purge that was put
- * on the list under bigcache_import_lock().  Returns BIGCACHE_OK and in *n how
+ * on the list under the mutex of the import.  Returns BIGCACHE_OK and in *n how
  * many had not been imported; BIGCACHE_UNAVAILABLE if the store is drained, or
  * the database cannot be opened now.
  */

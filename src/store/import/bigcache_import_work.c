@@ -20,7 +20,6 @@
 #include "bigcache_key.h"
 #include "bigcache_lifetime.h"
 #include "bigcache_original.h"
-#include "bigcache_place.h"
 #include "bigcache_sync.h"
 #include "bigcache_time.h"
 

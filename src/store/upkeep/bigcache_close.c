@@ -182,7 +182,7 @@ bigcache_close_hot(bigcache_store_t *store, int unlock)
 
     if (unlock
         && atomic_load(&store->broken) == BIGCACHE_OK
-        && !bigcache_core_closed(store))
+        && !atomic_load(&store->shared->closed))
     {
         bigcache_hot_hand_over(store->conf.hot, store->generation.own);
 

@@ -21,7 +21,6 @@
 #include "bigcache_dir.h"
 #include "bigcache_fault.h"
 #include "bigcache_key.h"
-#include "bigcache_key_write.h"
 #include "bigcache_place.h"
 #include "bigcache_previous.h"
 #include "bigcache_segments_pick.h"
@@ -237,7 +236,7 @@ bigcache_compact(bigcache_store_t *store, const bigcache_usage_t *usage,
     }
 
     if (file) {
-        bigcache_segments_release(store->segments, file);
+        bigcache_files_release(store->files, file);
     }
 
     return rc;
@@ -315,7 +314,7 @@ static int
 bigcache_compact_due(bigcache_store_t *store)
 {
     return store->conf.max_size
-           && bigcache_segments_size(store->segments)
+           && atomic_load(&store->segments->size)
               + store->conf.segment_size > store->conf.max_size;
 }
 

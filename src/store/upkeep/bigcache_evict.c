@@ -7,15 +7,12 @@
 /* Removes the oldest segments while a store is over its limits. */
 
 
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 
 #include "bigcache_compact.h"
 #include "bigcache_core.h"
 #include "bigcache_dir.h"
 #include "bigcache_evict.h"
 #include "bigcache_key.h"
-#include "bigcache_place.h"
 #include "bigcache_segments_pick.h"
 #include "bigcache_sync.h"
 #include "bigcache_time.h"
@@ -108,22 +105,19 @@ bigcache_evict_entry(void *data, const bigcache_entry_t *entry,
 static int
 bigcache_evict_over(bigcache_store_t *store)
 {
-    struct statvfs          fs;
     bigcache_store_conf_t  *conf;
 
     conf = &store->conf;
 
     if (conf->max_size
-        && bigcache_segments_size(store->segments)
+        && atomic_load(&store->segments->size)
            + bigcache_evict_index_size(store) + conf->segment_size
            > conf->max_size)
     {
         return 1;
     }
 
-    return conf->min_free
-           && statvfs(conf->path, &fs) == 0
-           && (uint64_t) fs.f_bavail * fs.f_frsize < conf->min_free;
+    return conf->min_free && bigcache_dir_free(conf->path) < conf->min_free;
 }
 
 

@@ -314,10 +314,9 @@ bigcache_expire_add(bigcache_expire_t *ctx, const bigcache_str_t *name,
         return 1;
     }
 
-    added = bigcache_key_removal_add_expired(ctx->removal, key,
-                                             (rc == BIGCACHE_OK) ? &value
-                                                                 : NULL,
-                                             expire);
+    added = bigcache_key_removal_add(ctx->removal, key,
+                                     (rc == BIGCACHE_OK) ? &value : NULL,
+                                     expire);
     bigcache_index_free(&value);
 
     if (!added) {

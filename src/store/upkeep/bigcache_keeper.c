@@ -116,7 +116,9 @@ bigcache_keeper_stop(bigcache_store_t *store)
                     "this worker process is shutting down");
 
     bigcache_core_set_state_locked(store, BIGCACHE_STATE_STOPPED);
-    bigcache_core_wake_held(store);
+    if (store->conf.hooks.wake) {
+        store->conf.hooks.wake(store->conf.hooks.data);
+    }
 
     while (store->calls || store->waiting) {
         (void) bigcache_core_wait_locked(store, INT64_MAX);
@@ -155,7 +157,7 @@ bigcache_keeper(void *data)
         case BIGCACHE_STATE_OPENING:
         case BIGCACHE_STATE_FAILED:
 
-            if (bigcache_core_closed(store)) {
+            if (atomic_load(&store->shared->closed)) {
                 bigcache_core_set_state_locked(store, BIGCACHE_STATE_CLOSED);
                 continue;
             }
@@ -177,7 +179,7 @@ bigcache_keeper(void *data)
 
             /* a call in another process may have opened the store */
 
-            if (!bigcache_core_closed(store)) {
+            if (!atomic_load(&store->shared->closed)) {
                 bigcache_core_set_state_locked(store, BIGCACHE_STATE_OPENING);
                 continue;
             }

@@ -14,8 +14,6 @@
 #include "bigcache_damaged.h"
 #include "bigcache_fault.h"
 #include "bigcache_key.h"
-#include "bigcache_key_write.h"
-#include "bigcache_meta.h"
 #include "bigcache_previous.h"
 #include "bigcache_recount.h"
 #include "bigcache_version.h"
@@ -146,7 +144,8 @@ bigcache_recount_named(bigcache_recount_t *ctx)
         return;
     }
 
-    rc = bigcache_meta_named(store->index, error);
+    rc = bigcache_index_set(store->index, BIGCACHE_NAMES_META,
+                            &bigcache_names_unnamed, NULL, error);
 
     if (rc != BIGCACHE_OK) {
         (void) bigcache_fault_write_failed(store, rc, error);
