@@ -166,14 +166,6 @@ ngx_int_t ngx_http_bigcache_location(ngx_http_request_t *r, ngx_uint_t raw,
 const char *ngx_http_bigcache_headers(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 
-/*
- * Returns the next header line of a request, or NULL after the last one.
- * Before the first call the caller must set *part to the first part of the
- * list, and *i to 0.
- */
-ngx_table_elt_t *ngx_http_bigcache_headers_next(ngx_list_part_t **part,
-    ngx_uint_t *i);
-
 
 /* lease: the bigcache_lease directive */
 

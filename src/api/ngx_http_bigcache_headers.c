@@ -114,10 +114,9 @@ static const ngx_http_bigcache_header_t  ngx_http_bigcache_headers_in[] = {
 const char *
 ngx_http_bigcache_headers(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 {
-    ngx_uint_t                         i;
     const char                        *err;
-    ngx_list_part_t                   *part;
     ngx_table_elt_t                   *h;
+    ngx_http_bigcache_fields_t         fields;
     const ngx_http_bigcache_header_t  *header;
 
 #if (NGX_HTTP_GZIP)
@@ -148,15 +147,9 @@ ngx_http_bigcache_headers(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
         ctx->op.file = (ngx_http_bigcache_send_by_file(r) != 0);
     }
 
-    i = 0;
-    part = &r->headers_in.headers.part;
+    ngx_http_bigcache_fields(&fields, &r->headers_in.headers);
 
-    for ( ;; ) {
-        h = ngx_http_bigcache_headers_next(&part, &i);
-
-        if (h == NULL) {
-            return NULL;
-        }
+    while ((h = ngx_http_bigcache_fields_next(&fields))) {
 
         for (header = ngx_http_bigcache_headers_in;
              header->handler;
@@ -177,6 +170,8 @@ ngx_http_bigcache_headers(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
             }
         }
     }
+
+    return NULL;
 }
 
 
@@ -594,25 +589,4 @@ ngx_http_bigcache_etag(u_char *tag)
     }
 
     return version;
-}
-
-
-ngx_table_elt_t *
-ngx_http_bigcache_headers_next(ngx_list_part_t **part, ngx_uint_t *i)
-{
-    ngx_table_elt_t  *h;
-
-    while (*i >= (*part)->nelts) {
-
-        if ((*part)->next == NULL) {
-            return NULL;
-        }
-
-        *part = (*part)->next;
-        *i = 0;
-    }
-
-    h = (*part)->elts;
-
-    return &h[(*i)++];
 }

@@ -75,12 +75,12 @@ ngx_http_bigcache_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 const char *
 ngx_http_bigcache_origin_refused(ngx_http_request_t *r)
 {
-    ngx_uint_t                     i, tls;
+    ngx_uint_t                     tls;
     ngx_array_t                   *origins;
     bigcache_str_t                 name, value;
-    ngx_list_part_t               *part;
     ngx_table_elt_t               *h;
     bigcache_browser_t             browser;
+    ngx_http_bigcache_fields_t     fields;
     ngx_http_bigcache_loc_conf_t  *blcf;
 
     tls = 0;
@@ -95,16 +95,9 @@ ngx_http_bigcache_origin_refused(ngx_http_request_t *r)
                            (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) != 0,
                            tls, &value);
 
-    i = 0;
-    part = &r->headers_in.headers.part;
+    ngx_http_bigcache_fields(&fields, &r->headers_in.headers);
 
-    for ( ;; ) {
-        h = ngx_http_bigcache_headers_next(&part, &i);
-
-        if (h == NULL) {
-            break;
-        }
-
+    while ((h = ngx_http_bigcache_fields_next(&fields))) {
         name = bigcache_str(h->lowcase_key, h->key.len);
         value.data = h->value.data;
         value.len = h->value.len;

@@ -291,6 +291,55 @@ ngx_http_bigcache_ctx_t *ngx_http_bigcache_ctx_create(ngx_http_request_t *r);
 ngx_http_bigcache_ctx_t *ngx_http_bigcache_ctx_find(ngx_http_request_t *r);
 
 
+/* fields: the lines of a header that are not read yet; short, so inline */
+
+typedef struct {
+    ngx_list_part_t                  *part;
+    ngx_uint_t                        i;
+} ngx_http_bigcache_fields_t;
+
+
+/* begins with the first line */
+
+static ngx_inline void
+ngx_http_bigcache_fields(ngx_http_bigcache_fields_t *fields, ngx_list_t *lines)
+{
+    fields->part = &lines->part;
+    fields->i = 0;
+}
+
+/* returns the next line, also one that nginx has dropped, or NULL */
+
+static ngx_inline ngx_table_elt_t *
+ngx_http_bigcache_fields_next(ngx_http_bigcache_fields_t *fields)
+{
+    ngx_table_elt_t  *h;
+
+    while (fields->i >= fields->part->nelts) {
+
+        if (fields->part->next == NULL) {
+            return NULL;
+        }
+
+        fields->part = fields->part->next;
+        fields->i = 0;
+    }
+
+    h = fields->part->elts;
+
+    return &h[fields->i++];
+}
+
+/* returns 1 if the field has that name, in any case, or 0 */
+
+static ngx_inline ngx_uint_t
+ngx_http_bigcache_fields_is(const ngx_table_elt_t *h, const char *name)
+{
+    return h->key.len == ngx_strlen(name)
+           && ngx_strncasecmp(h->key.data, (u_char *) name, h->key.len) == 0;
+}
+
+
 /* buffer */
 
 /* what nginx takes for a client_body_buffer_size that nobody has set */

@@ -296,9 +296,8 @@ ngx_http_bigcache_page_answer_read(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx,
     ngx_http_bigcache_page_answer_t *answer)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_table_elt_t             *h;
+    ngx_http_bigcache_fields_t   fields;
 
     bigcache_fresh_init(&answer->fresh);
     bigcache_vary_init(answer->vary);
@@ -308,14 +307,11 @@ ngx_http_bigcache_page_answer_read(ngx_http_request_t *r,
     answer->fresh.delay = (bigcache_time_monotonic_us() - ctx->asked) / 1000000;
     answer->fresh.authorized = ctx->authorized;
 
-    for (part = &r->upstream->headers_in.headers.part; part; part = part->next)
-    {
-        h = part->elts;
+    ngx_http_bigcache_fields(&fields, &r->upstream->headers_in.headers);
 
-        for (i = 0; i < part->nelts; i++) {
-            if (h[i].hash) {
-                ngx_http_bigcache_page_answer_field(ctx, answer, &h[i]);
-            }
+    while ((h = ngx_http_bigcache_fields_next(&fields))) {
+        if (h->hash) {
+            ngx_http_bigcache_page_answer_field(ctx, answer, h);
         }
     }
 
@@ -366,23 +362,18 @@ static ngx_uint_t
 ngx_http_bigcache_page_answer_has(ngx_http_request_t *r,
     const bigcache_str_t *name)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_table_elt_t             *h;
+    ngx_http_bigcache_fields_t   fields;
 
-    for (part = &r->upstream->headers_in.headers.part; part; part = part->next)
-    {
-        h = part->elts;
+    ngx_http_bigcache_fields(&fields, &r->upstream->headers_in.headers);
 
-        for (i = 0; i < part->nelts; i++) {
-            if (h[i].hash
-                && h[i].key.len == name->len
-                && ngx_strncasecmp(h[i].key.data, (u_char *) name->data,
-                                   name->len)
-                   == 0)
-            {
-                return 1;
-            }
+    while ((h = ngx_http_bigcache_fields_next(&fields))) {
+        if (h->hash
+            && h->key.len == name->len
+            && ngx_strncasecmp(h->key.data, (u_char *) name->data, name->len)
+               == 0)
+        {
+            return 1;
         }
     }
 
@@ -916,10 +907,9 @@ static void
 ngx_http_bigcache_page_answer_fields(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx, ngx_uint_t again)
 {
-    ngx_uint_t        i;
-    bigcache_str_t    name, value;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    bigcache_str_t               name, value;
+    ngx_table_elt_t             *h;
+    ngx_http_bigcache_fields_t   fields;
 
     h = r->upstream->headers_in.content_type;
 
@@ -932,23 +922,21 @@ ngx_http_bigcache_page_answer_fields(ngx_http_request_t *r,
         bigcache_head_add(&ctx->writer, &name, &value);
     }
 
-    for (part = &r->headers_out.headers.part; part; part = part->next) {
-        h = part->elts;
+    ngx_http_bigcache_fields(&fields, &r->headers_out.headers);
 
-        for (i = 0; i < part->nelts; i++) {
-            name.data = h[i].key.data;
-            name.len = h[i].key.len;
-            value.data = h[i].value.data;
-            value.len = h[i].value.len;
+    while ((h = ngx_http_bigcache_fields_next(&fields))) {
+        name.data = h->key.data;
+        name.len = h->key.len;
+        value.data = h->value.data;
+        value.len = h->value.len;
 
-            if (h[i].hash
-                && &h[i] != ctx->cache_status
-                && !(again && ngx_http_bigcache_page_answer_of_body(&name))
-                && !(ctx->packed && &h[i] == r->headers_out.content_encoding)
-                && !ngx_http_bigcache_page_answer_hop(r, &name))
-            {
-                bigcache_head_add(&ctx->writer, &name, &value);
-            }
+        if (h->hash
+            && h != ctx->cache_status
+            && !(again && ngx_http_bigcache_page_answer_of_body(&name))
+            && !(ctx->packed && h == r->headers_out.content_encoding)
+            && !ngx_http_bigcache_page_answer_hop(r, &name))
+        {
+            bigcache_head_add(&ctx->writer, &name, &value);
         }
     }
 }
@@ -1013,10 +1001,10 @@ ngx_http_bigcache_page_answer_former(ngx_http_request_t *r,
 static ngx_uint_t
 ngx_http_bigcache_page_answer_hop(ngx_http_request_t *r, bigcache_str_t *name)
 {
-    ngx_uint_t        i;
-    bigcache_str_t    value;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_uint_t                   i;
+    bigcache_str_t               value;
+    ngx_table_elt_t             *h;
+    ngx_http_bigcache_fields_t   fields;
 
     static const char  *names[] = {
         "connection", "keep-alive", "te", "trailer", "transfer-encoding",
@@ -1031,31 +1019,18 @@ ngx_http_bigcache_page_answer_hop(ngx_http_request_t *r, bigcache_str_t *name)
         }
     }
 
-    for (part = &r->upstream->headers_in.headers.part; part; part = part->next)
-    {
-        h = part->elts;
+    ngx_http_bigcache_fields(&fields, &r->upstream->headers_in.headers);
 
-        for (i = 0; i < part->nelts; i++) {
-            value.data = h[i].value.data;
-            value.len = h[i].value.len;
+    while ((h = ngx_http_bigcache_fields_next(&fields))) {
+        value.data = h->value.data;
+        value.len = h->value.len;
 
-            if (h[i].key.len == sizeof("Connection") - 1
-                && ngx_strncasecmp(h[i].key.data, (u_char *) "Connection",
-                                   h[i].key.len)
-                   == 0
-                && bigcache_field_lists(&value, name))
-            {
-                return 1;
-            }
-
-            if (h[i].key.len == sizeof("Cache-Control") - 1
-                && ngx_strncasecmp(h[i].key.data, (u_char *) "Cache-Control",
-                                   h[i].key.len)
-                   == 0
-                && bigcache_control_withholds(&value, name))
-            {
-                return 1;
-            }
+        if ((ngx_http_bigcache_fields_is(h, "connection")
+             && bigcache_field_lists(&value, name))
+            || (ngx_http_bigcache_fields_is(h, "cache-control")
+                && bigcache_control_withholds(&value, name)))
+        {
+            return 1;
         }
     }
 

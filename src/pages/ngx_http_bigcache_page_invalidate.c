@@ -121,23 +121,14 @@ ngx_http_bigcache_page_invalidate_fields(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx, const char *name,
     ngx_http_bigcache_page_invalidate_pt handler)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_table_elt_t             *h;
+    ngx_http_bigcache_fields_t   fields;
 
-    for (part = &r->upstream->headers_in.headers.part; part; part = part->next)
-    {
-        h = part->elts;
+    ngx_http_bigcache_fields(&fields, &r->upstream->headers_in.headers);
 
-        for (i = 0; i < part->nelts; i++) {
-
-            if (h[i].key.len == ngx_strlen(name)
-                && ngx_strncasecmp(h[i].key.data, (u_char *) name,
-                                   h[i].key.len)
-                   == 0)
-            {
-                handler(r, ctx, &h[i].value);
-            }
+    while ((h = ngx_http_bigcache_fields_next(&fields))) {
+        if (ngx_http_bigcache_fields_is(h, name)) {
+            handler(r, ctx, &h->value);
         }
     }
 }

@@ -41,8 +41,8 @@ static u_char *ngx_http_bigcache_page_key_args(
 static size_t ngx_http_bigcache_page_key_end(ngx_str_t *text, u_char c);
 static u_char *ngx_http_bigcache_page_key_value(ngx_http_request_t *r,
     u_char *p, const bigcache_str_t *name);
-static ngx_table_elt_t *ngx_http_bigcache_page_key_next(ngx_list_part_t **part,
-    ngx_uint_t *i, const bigcache_str_t *name);
+static ngx_table_elt_t *ngx_http_bigcache_page_key_next(
+    ngx_http_bigcache_fields_t *fields, const bigcache_str_t *name);
 
 
 ngx_int_t
@@ -92,21 +92,20 @@ ngx_http_bigcache_page_key_variant(ngx_http_request_t *r,
     const ngx_str_t *url, const bigcache_str_t *names, ngx_uint_t n,
     ngx_str_t *key)
 {
-    u_char           *p;
-    size_t            len;
-    ngx_uint_t        i, j;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    u_char                      *p;
+    size_t                       len;
+    ngx_uint_t                   i;
+    ngx_table_elt_t             *h;
+    ngx_http_bigcache_fields_t   fields;
 
     len = url->len;
 
     for (i = 0; i < n; i++) {
         len += names[i].len + sizeof("N~:") - 1;
 
-        part = &r->headers_in.headers.part;
-        j = 0;
+        ngx_http_bigcache_fields(&fields, &r->headers_in.headers);
 
-        while ((h = ngx_http_bigcache_page_key_next(&part, &j, &names[i]))) {
+        while ((h = ngx_http_bigcache_page_key_next(&fields, &names[i]))) {
             len += h->value.len + 1;
         }
     }
@@ -475,17 +474,16 @@ static u_char *
 ngx_http_bigcache_page_key_value(ngx_http_request_t *r, u_char *p,
     const bigcache_str_t *name)
 {
-    u_char            c;
-    ngx_uint_t        i;
-    bigcache_str_t    value;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    u_char                       c;
+    bigcache_str_t               value;
+    ngx_table_elt_t             *h;
+    ngx_http_bigcache_fields_t   fields;
 
     c = ':';
-    i = 0;
-    part = &r->headers_in.headers.part;
 
-    while ((h = ngx_http_bigcache_page_key_next(&part, &i, name))) {
+    ngx_http_bigcache_fields(&fields, &r->headers_in.headers);
+
+    while ((h = ngx_http_bigcache_page_key_next(&fields, name))) {
         value.data = h->value.data;
         value.len = h->value.len;
 
@@ -499,28 +497,19 @@ ngx_http_bigcache_page_key_value(ngx_http_request_t *r, u_char *p,
 
 
 static ngx_table_elt_t *
-ngx_http_bigcache_page_key_next(ngx_list_part_t **part, ngx_uint_t *i,
+ngx_http_bigcache_page_key_next(ngx_http_bigcache_fields_t *fields,
     const bigcache_str_t *name)
 {
     ngx_table_elt_t  *h;
 
-    while (*part) {
-
-        while (*i < (*part)->nelts) {
-            h = (ngx_table_elt_t *) (*part)->elts + (*i)++;
-
-            if (h->hash
-                && h->key.len == name->len
-                && ngx_strncasecmp(h->key.data, (u_char *) name->data,
-                                   name->len)
-                   == 0)
-            {
-                return h;
-            }
+    while ((h = ngx_http_bigcache_fields_next(fields))) {
+        if (h->hash
+            && h->key.len == name->len
+            && ngx_strncasecmp(h->key.data, (u_char *) name->data, name->len)
+               == 0)
+        {
+            return h;
         }
-
-        *part = (*part)->next;
-        *i = 0;
     }
 
     return NULL;

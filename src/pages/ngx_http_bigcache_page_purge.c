@@ -195,23 +195,16 @@ ngx_http_bigcache_page_purge_is_long(
 static ngx_uint_t
 ngx_http_bigcache_page_purge_async(ngx_http_request_t *r)
 {
-    ngx_uint_t        i;
-    bigcache_str_t    name;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_table_elt_t             *h;
+    ngx_http_bigcache_fields_t   fields;
 
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
+    ngx_http_bigcache_fields(&fields, &r->headers_in.headers);
 
-        for (i = 0; i < part->nelts; i++) {
-            name.data = h[i].key.data;
-            name.len = h[i].key.len;
-
-            if (bigcache_field_is(&name, "prefer")
-                && ngx_http_bigcache_page_purge_prefers(&h[i].value))
-            {
-                return 1;
-            }
+    while ((h = ngx_http_bigcache_fields_next(&fields))) {
+        if (ngx_http_bigcache_fields_is(h, "prefer")
+            && ngx_http_bigcache_page_purge_prefers(&h->value))
+        {
+            return 1;
         }
     }
 

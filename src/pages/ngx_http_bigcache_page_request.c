@@ -364,11 +364,11 @@ ngx_http_bigcache_page_request_harmless(ngx_http_bigcache_page_conf_t *conf,
 static ngx_uint_t
 ngx_http_bigcache_page_request_no_cache(ngx_http_request_t *r)
 {
-    ngx_uint_t           i, given, pragma;
-    bigcache_str_t       line;
-    ngx_list_part_t     *part;
-    ngx_table_elt_t     *h;
-    bigcache_control_t   control;
+    ngx_uint_t                   given, pragma;
+    bigcache_str_t               line;
+    ngx_table_elt_t             *h;
+    bigcache_control_t           control;
+    ngx_http_bigcache_fields_t   fields;
 
     static const bigcache_str_t  no_cache = bigcache_string("no-cache");
 
@@ -376,29 +376,18 @@ ngx_http_bigcache_page_request_no_cache(ngx_http_request_t *r)
     pragma = 0;
     bigcache_control_init(&control);
 
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
+    ngx_http_bigcache_fields(&fields, &r->headers_in.headers);
 
-        for (i = 0; i < part->nelts; i++) {
-            line.data = h[i].value.data;
-            line.len = h[i].value.len;
+    while ((h = ngx_http_bigcache_fields_next(&fields))) {
+        line.data = h->value.data;
+        line.len = h->value.len;
 
-            if (h[i].key.len == sizeof("Cache-Control") - 1
-                && ngx_strncasecmp(h[i].key.data, (u_char *) "Cache-Control",
-                                   h[i].key.len)
-                   == 0)
-            {
-                bigcache_control_add(&control, &line);
-                given = 1;
-            }
+        if (ngx_http_bigcache_fields_is(h, "cache-control")) {
+            bigcache_control_add(&control, &line);
+            given = 1;
 
-            if (h[i].key.len == sizeof("Pragma") - 1
-                && ngx_strncasecmp(h[i].key.data, (u_char *) "Pragma",
-                                   h[i].key.len)
-                   == 0)
-            {
-                pragma |= bigcache_field_lists(&line, &no_cache);
-            }
+        } else if (ngx_http_bigcache_fields_is(h, "pragma")) {
+            pragma |= bigcache_field_lists(&line, &no_cache);
         }
     }
 

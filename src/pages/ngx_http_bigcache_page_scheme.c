@@ -139,32 +139,17 @@ ngx_http_bigcache_page_scheme_trusted(ngx_http_request_t *r,
 static ngx_str_t *
 ngx_http_bigcache_page_scheme_said(ngx_http_request_t *r)
 {
-    ngx_str_t        *said;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    static ngx_str_t  name = ngx_string("x-forwarded-proto");
+    ngx_str_t                   *said;
+    ngx_table_elt_t             *h;
+    ngx_http_bigcache_fields_t   fields;
 
     said = NULL;
-    part = &r->headers_in.headers.part;
 
-    for (i = 0; /* void */ ; i++) {
+    ngx_http_bigcache_fields(&fields, &r->headers_in.headers);
 
-        while (part && i >= part->nelts) {
-            part = part->next;
-            i = 0;
-        }
+    while ((h = ngx_http_bigcache_fields_next(&fields))) {
 
-        if (part == NULL) {
-            return said;
-        }
-
-        h = (ngx_table_elt_t *) part->elts + i;
-
-        if (h->key.len != name.len
-            || ngx_strncmp(h->lowcase_key, name.data, name.len) != 0)
-        {
+        if (!ngx_http_bigcache_fields_is(h, "x-forwarded-proto")) {
             continue;
         }
 
@@ -186,6 +171,8 @@ ngx_http_bigcache_page_scheme_said(ngx_http_request_t *r)
             return NULL;
         }
     }
+
+    return said;
 }
 
 

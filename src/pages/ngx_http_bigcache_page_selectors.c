@@ -20,13 +20,12 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include "bigcache_field.h"
 #include "bigcache_tag_field.h"
 #include "ngx_http_bigcache_pages.h"
 
 
 typedef struct {
-    ngx_str_t    name;      /* lower case */
+    const char  *name;      /* lower case */
     unsigned     style;
     unsigned     flags;     /* of its selectors */
 } ngx_http_bigcache_page_selectors_field_t;
@@ -66,17 +65,15 @@ const char  ngx_http_bigcache_page_selectors_memory[] = "out of memory";
 static const ngx_http_bigcache_page_selectors_field_t
     ngx_http_bigcache_page_selectors_fields[] = {
 
-    { ngx_string("surrogate-key"), BIGCACHE_TAG_FIELD_SPACES, 0 },
-    { ngx_string("cache-tag"), BIGCACHE_TAG_FIELD_COMMAS, 0 },
-    { ngx_string("xkey"), BIGCACHE_TAG_FIELD_XKEY, 0 },
-    { ngx_string("xkey-purge"), BIGCACHE_TAG_FIELD_XKEY, 0 },
-    { ngx_string("xkey-softpurge"), BIGCACHE_TAG_FIELD_XKEY,
-      BIGCACHE_SELECTOR_SOFT },
-    { ngx_string("bigcache-soft"), NGX_HTTP_BIGCACHE_PAGE_SELECTORS_SOFT, 0 },
-    { ngx_string("fastly-soft-purge"), NGX_HTTP_BIGCACHE_PAGE_SELECTORS_SOFT,
-      0 },
+    { "surrogate-key", BIGCACHE_TAG_FIELD_SPACES, 0 },
+    { "cache-tag", BIGCACHE_TAG_FIELD_COMMAS, 0 },
+    { "xkey", BIGCACHE_TAG_FIELD_XKEY, 0 },
+    { "xkey-purge", BIGCACHE_TAG_FIELD_XKEY, 0 },
+    { "xkey-softpurge", BIGCACHE_TAG_FIELD_XKEY, BIGCACHE_SELECTOR_SOFT },
+    { "bigcache-soft", NGX_HTTP_BIGCACHE_PAGE_SELECTORS_SOFT, 0 },
+    { "fastly-soft-purge", NGX_HTTP_BIGCACHE_PAGE_SELECTORS_SOFT, 0 },
 
-    { ngx_null_string, 0, 0 }
+    { NULL, 0, 0 }
 };
 
 
@@ -148,34 +145,31 @@ ngx_http_bigcache_page_selectors_tags(ngx_http_request_t *r,
     bigcache_selector_t *selector, ngx_http_bigcache_page_selectors_t **first,
     ngx_uint_t *given)
 {
-    ngx_uint_t                                       i;
     const char                                      *wrong;
-    ngx_list_part_t                                 *part;
     ngx_table_elt_t                                 *h;
+    ngx_http_bigcache_fields_t                       fields;
     const ngx_http_bigcache_page_selectors_field_t  *field;
 
     *given = 0;
 
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
+    ngx_http_bigcache_fields(&fields, &r->headers_in.headers);
 
-        for (i = 0; i < part->nelts; i++) {
+    while ((h = ngx_http_bigcache_fields_next(&fields))) {
 
-            field = ngx_http_bigcache_page_selectors_field(&h[i]);
+        field = ngx_http_bigcache_page_selectors_field(h);
 
-            if (field == NULL
-                || field->style == NGX_HTTP_BIGCACHE_PAGE_SELECTORS_SOFT)
-            {
-                continue;
-            }
+        if (field == NULL
+            || field->style == NGX_HTTP_BIGCACHE_PAGE_SELECTORS_SOFT)
+        {
+            continue;
+        }
 
-            *given = 1;
+        *given = 1;
 
-            wrong = ngx_http_bigcache_page_selectors_line(r, selector, field,
-                                                          &h[i].value, first);
-            if (wrong) {
-                return wrong;
-            }
+        wrong = ngx_http_bigcache_page_selectors_line(r, selector, field,
+                                                      &h->value, first);
+        if (wrong) {
+            return wrong;
         }
     }
 
@@ -343,17 +337,13 @@ ngx_http_bigcache_page_selectors_add(ngx_http_request_t *r,
 static const ngx_http_bigcache_page_selectors_field_t *
 ngx_http_bigcache_page_selectors_field(ngx_table_elt_t *h)
 {
-    bigcache_str_t                                   name;
     const ngx_http_bigcache_page_selectors_field_t  *field;
 
-    name.data = h->key.data;
-    name.len = h->key.len;
-
     for (field = ngx_http_bigcache_page_selectors_fields;
-         field->name.len;
+         field->name;
          field++)
     {
-        if (bigcache_field_is(&name, (const char *) field->name.data)) {
+        if (ngx_http_bigcache_fields_is(h, field->name)) {
             return field;
         }
     }
@@ -365,25 +355,22 @@ ngx_http_bigcache_page_selectors_field(ngx_table_elt_t *h)
 static ngx_uint_t
 ngx_http_bigcache_page_selectors_soft(ngx_http_request_t *r)
 {
-    ngx_uint_t                                       i;
-    ngx_list_part_t                                 *part;
     ngx_table_elt_t                                 *h;
+    ngx_http_bigcache_fields_t                       fields;
     const ngx_http_bigcache_page_selectors_field_t  *field;
 
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
+    ngx_http_bigcache_fields(&fields, &r->headers_in.headers);
 
-        for (i = 0; i < part->nelts; i++) {
+    while ((h = ngx_http_bigcache_fields_next(&fields))) {
 
-            field = ngx_http_bigcache_page_selectors_field(&h[i]);
+        field = ngx_http_bigcache_page_selectors_field(h);
 
-            if (field
-                && field->style == NGX_HTTP_BIGCACHE_PAGE_SELECTORS_SOFT
-                && h[i].value.len
-                && !(h[i].value.len == 1 && h[i].value.data[0] == '0'))
-            {
-                return 1;
-            }
+        if (field
+            && field->style == NGX_HTTP_BIGCACHE_PAGE_SELECTORS_SOFT
+            && h->value.len
+            && !(h->value.len == 1 && h->value.data[0] == '0'))
+        {
+            return 1;
         }
     }
 

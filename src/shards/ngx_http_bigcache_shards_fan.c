@@ -162,11 +162,11 @@ ngx_http_bigcache_shards_fan_ask(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_bigcache_shards_fan_headers(ngx_http_request_t *sr)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t   first, *part;
-    ngx_table_elt_t  *h, *copy;
+    ngx_list_t                   lines;
+    ngx_table_elt_t             *h, *copy;
+    ngx_http_bigcache_fields_t   fields;
 
-    first = sr->headers_in.headers.part;
+    lines = sr->headers_in.headers;
 
     if (ngx_list_init(&sr->headers_in.headers, sr->pool, 20,
                       sizeof(ngx_table_elt_t))
@@ -175,10 +175,9 @@ ngx_http_bigcache_shards_fan_headers(ngx_http_request_t *sr)
         return NGX_ERROR;
     }
 
-    part = &first;
-    i = 0;
+    ngx_http_bigcache_fields(&fields, &lines);
 
-    while ((h = ngx_http_bigcache_headers_next(&part, &i))) {
+    while ((h = ngx_http_bigcache_fields_next(&fields))) {
 
         if (ngx_http_bigcache_shards_fan_left_out(h)) {
             continue;
