@@ -32,14 +32,35 @@ static ngx_uint_t ngx_http_bigcache_page_request_harmless(
     ngx_http_bigcache_page_conf_t *conf, ngx_table_elt_t *h);
 static ngx_uint_t ngx_http_bigcache_page_request_no_cache(
     ngx_http_request_t *r);
-static void ngx_http_bigcache_page_request_clear(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_bigcache_page_request_withheld(
-    ngx_http_request_t *r, ngx_table_elt_t *h);
-static ngx_int_t ngx_http_bigcache_page_request_add(ngx_list_t *list,
+static void ngx_http_bigcache_page_request_swap(ngx_http_request_t *r,
+    ngx_http_bigcache_page_saved_t *saved);
+static ngx_uint_t ngx_http_bigcache_page_request_withheld(ngx_table_elt_t *h);
+static ngx_int_t ngx_http_bigcache_page_request_add(ngx_http_request_t *r,
     char *name, ngx_str_t *value, ngx_table_elt_t **h);
 static ngx_int_t ngx_http_bigcache_page_request_validators(
-    ngx_http_request_t *r, ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_list_t *list);
+    ngx_http_request_t *r, ngx_http_bigcache_page_ctx_t *ctx);
+
+
+/* fields by which the answer would not be the whole page */
+
+static const struct {
+    const char  *name;
+    size_t       offset;    /* in r->headers_in; 0: it is only a line */
+} ngx_http_bigcache_page_withheld[NGX_HTTP_BIGCACHE_PAGE_WITHHELD] = {
+    { "if-none-match", offsetof(ngx_http_headers_in_t, if_none_match) },
+    { "if-modified-since",
+      offsetof(ngx_http_headers_in_t, if_modified_since) },
+    { "if-match", offsetof(ngx_http_headers_in_t, if_match) },
+    { "if-unmodified-since",
+      offsetof(ngx_http_headers_in_t, if_unmodified_since) },
+    { "range", offsetof(ngx_http_headers_in_t, range) },
+    { "if-range", offsetof(ngx_http_headers_in_t, if_range) },
+#if (NGX_HTTP_GZIP)
+    { "accept-encoding", offsetof(ngx_http_headers_in_t, accept_encoding) }
+#else
+    { "accept-encoding", 0 }
+#endif
+};
 
 
 ngx_int_t
@@ -84,91 +105,36 @@ ngx_int_t
 ngx_http_bigcache_page_request_prepare(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx)
 {
-    ngx_uint_t                       i;
-    ngx_list_t                       list;
-    ngx_list_part_t                 *part;
-    ngx_table_elt_t                 *h, *copy;
-    ngx_http_bigcache_page_saved_t  *saved;
+#if (NGX_HTTP_GZIP)
+    ngx_uint_t  packed;
 
     static ngx_str_t  gzip = ngx_string("gzip");
 
-    saved = &ctx->saved;
+    /* a range is one of the page, and not of a gzip file */
 
-    saved->headers = r->headers_in.headers;
-    saved->if_none_match = r->headers_in.if_none_match;
-    saved->if_modified_since = r->headers_in.if_modified_since;
-    saved->if_match = r->headers_in.if_match;
-    saved->if_unmodified_since = r->headers_in.if_unmodified_since;
-    saved->range = r->headers_in.range;
-    saved->if_range = r->headers_in.if_range;
-#if (NGX_HTTP_GZIP)
-    saved->accept_encoding = r->headers_in.accept_encoding;
+    packed = (ctx->gzip && r->headers_in.range == NULL);
 #endif
 
-    if (ngx_list_init(&list, r->pool, 16, sizeof(ngx_table_elt_t)) != NGX_OK) {
+    ctx->prepared = 1;
+    ctx->saved.headers = r->headers_in.headers;
+    ngx_http_bigcache_page_request_swap(r, &ctx->saved);
+
+    if (ngx_http_bigcache_page_request_withhold(r) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    part = &r->headers_in.headers.part;
-
-    for (i = 0; /* void */; i++) {
-
-        while (part && i >= part->nelts) {
-            part = part->next;
-            i = 0;
-        }
-
-        if (part == NULL) {
-            break;
-        }
-
-        h = (ngx_table_elt_t *) part->elts + i;
-
-        if (ngx_http_bigcache_page_request_withheld(r, h)) {
-            continue;
-        }
-
-        copy = ngx_list_push(&list);
-        if (copy == NULL) {
-            return NGX_ERROR;
-        }
-
-        *copy = *h;
-    }
-
-    ngx_http_bigcache_page_request_clear(r);
-
-    /* a range is one of the page, and not of a gzip file */
-
-    if (ctx->gzip && saved->range == NULL) {
 #if (NGX_HTTP_GZIP)
-        if (ngx_http_bigcache_page_request_add(&list, "Accept-Encoding", &gzip,
-                                               &r->headers_in.accept_encoding)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-#endif
-    }
-
-    if (ctx->found
-        && ngx_http_bigcache_page_request_validators(r, ctx, &list) != NGX_OK)
+    if (packed
+        && ngx_http_bigcache_page_request_add(r, "Accept-Encoding", &gzip,
+                                              &r->headers_in.accept_encoding)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
+#endif
 
-    r->headers_in.headers = list;
-
-    if (list.last == &list.part) {
-
-        /* the list was a local variable */
-
-        r->headers_in.headers.last = &r->headers_in.headers.part;
-    }
-
-    ctx->prepared = 1;
-
-    return NGX_OK;
+    return ctx->found ? ngx_http_bigcache_page_request_validators(r, ctx)
+                      : NGX_OK;
 }
 
 
@@ -176,30 +142,55 @@ void
 ngx_http_bigcache_page_request_restore(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx)
 {
-    ngx_http_bigcache_page_saved_t  *saved;
-
     if (!ctx->prepared) {
         return;
     }
 
     ctx->prepared = 0;
-    saved = &ctx->saved;
-
-    r->headers_in.headers = saved->headers;
+    r->headers_in.headers = ctx->saved.headers;
 
     if (r->headers_in.headers.part.next == NULL) {
         r->headers_in.headers.last = &r->headers_in.headers.part;
     }
 
-    r->headers_in.if_none_match = saved->if_none_match;
-    r->headers_in.if_modified_since = saved->if_modified_since;
-    r->headers_in.if_match = saved->if_match;
-    r->headers_in.if_unmodified_since = saved->if_unmodified_since;
-    r->headers_in.range = saved->range;
-    r->headers_in.if_range = saved->if_range;
-#if (NGX_HTTP_GZIP)
-    r->headers_in.accept_encoding = saved->accept_encoding;
-#endif
+    ngx_http_bigcache_page_request_swap(r, &ctx->saved);
+    ngx_memzero(&ctx->saved, sizeof(ngx_http_bigcache_page_saved_t));
+}
+
+
+ngx_int_t
+ngx_http_bigcache_page_request_withhold(ngx_http_request_t *r)
+{
+    ngx_list_t                   lines;
+    ngx_table_elt_t             *h, *copy;
+    ngx_http_bigcache_fields_t   fields;
+
+    lines = r->headers_in.headers;
+
+    if (ngx_list_init(&r->headers_in.headers, r->pool, 20,
+                      sizeof(ngx_table_elt_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_http_bigcache_fields(&fields, &lines);
+
+    while ((h = ngx_http_bigcache_fields_next(&fields))) {
+
+        if (ngx_http_bigcache_page_request_withheld(h)) {
+            continue;
+        }
+
+        copy = ngx_list_push(&r->headers_in.headers);
+        if (copy == NULL) {
+            return NGX_ERROR;
+        }
+
+        *copy = *h;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -397,43 +388,37 @@ ngx_http_bigcache_page_request_no_cache(ngx_http_request_t *r)
 }
 
 
+/* exchanges nginx's pointers to the fields with those that are saved, or not */
+
 static void
-ngx_http_bigcache_page_request_clear(ngx_http_request_t *r)
+ngx_http_bigcache_page_request_swap(ngx_http_request_t *r,
+    ngx_http_bigcache_page_saved_t *saved)
 {
-    r->headers_in.if_none_match = NULL;
-    r->headers_in.if_modified_since = NULL;
-    r->headers_in.if_match = NULL;
-    r->headers_in.if_unmodified_since = NULL;
-    r->headers_in.range = NULL;
-    r->headers_in.if_range = NULL;
-#if (NGX_HTTP_GZIP)
-    r->headers_in.accept_encoding = NULL;
-#endif
+    size_t            offset;
+    ngx_uint_t        i;
+    ngx_table_elt_t  *h, **field;
+
+    for (i = 0; i < NGX_HTTP_BIGCACHE_PAGE_WITHHELD; i++) {
+        offset = ngx_http_bigcache_page_withheld[i].offset;
+
+        if (offset) {
+            field = (ngx_table_elt_t **) ((char *) &r->headers_in + offset);
+            h = *field;
+            *field = saved->fields[i];
+            saved->fields[i] = h;
+        }
+    }
 }
 
 
-/* returns 1 for fields by which the answer would not be the whole page */
-
 static ngx_uint_t
-ngx_http_bigcache_page_request_withheld(ngx_http_request_t *r,
-    ngx_table_elt_t *h)
+ngx_http_bigcache_page_request_withheld(ngx_table_elt_t *h)
 {
     ngx_uint_t  i;
 
-    static ngx_str_t  names[] = {
-        ngx_string("if-none-match"),
-        ngx_string("if-modified-since"),
-        ngx_string("if-match"),
-        ngx_string("if-unmodified-since"),
-        ngx_string("range"),
-        ngx_string("if-range"),
-        ngx_string("accept-encoding"),
-        ngx_null_string
-    };
-
-    for (i = 0; names[i].len; i++) {
-        if (h->key.len == names[i].len
-            && ngx_strncasecmp(h->key.data, names[i].data, names[i].len) == 0)
+    for (i = 0; i < NGX_HTTP_BIGCACHE_PAGE_WITHHELD; i++) {
+        if (ngx_http_bigcache_fields_is(h,
+                                     ngx_http_bigcache_page_withheld[i].name))
         {
             return 1;
         }
@@ -444,12 +429,12 @@ ngx_http_bigcache_page_request_withheld(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_bigcache_page_request_add(ngx_list_t *list, char *name,
+ngx_http_bigcache_page_request_add(ngx_http_request_t *r, char *name,
     ngx_str_t *value, ngx_table_elt_t **h)
 {
     ngx_table_elt_t  *elt;
 
-    elt = ngx_list_push(list);
+    elt = ngx_list_push(&r->headers_in.headers);
     if (elt == NULL) {
         return NGX_ERROR;
     }
@@ -458,7 +443,7 @@ ngx_http_bigcache_page_request_add(ngx_list_t *list, char *name,
     elt->key.len = ngx_strlen(name);
     elt->value = *value;
 
-    elt->lowcase_key = ngx_pnalloc(list->pool, elt->key.len);
+    elt->lowcase_key = ngx_pnalloc(r->pool, elt->key.len);
     if (elt->lowcase_key == NULL) {
         return NGX_ERROR;
     }
@@ -479,7 +464,7 @@ ngx_http_bigcache_page_request_add(ngx_list_t *list, char *name,
 
 static ngx_int_t
 ngx_http_bigcache_page_request_validators(ngx_http_request_t *r,
-    ngx_http_bigcache_page_ctx_t *ctx, ngx_list_t *list)
+    ngx_http_bigcache_page_ctx_t *ctx)
 {
     ngx_str_t       text;
     bigcache_str_t  value;
@@ -489,7 +474,7 @@ ngx_http_bigcache_page_request_validators(ngx_http_request_t *r,
         text.len = value.len;
         ctx->conditional = 1;
 
-        if (ngx_http_bigcache_page_request_add(list, "If-None-Match", &text,
+        if (ngx_http_bigcache_page_request_add(r, "If-None-Match", &text,
                                                &r->headers_in.if_none_match)
             != NGX_OK)
         {
@@ -502,7 +487,7 @@ ngx_http_bigcache_page_request_validators(ngx_http_request_t *r,
         text.len = value.len;
         ctx->conditional = 1;
 
-        return ngx_http_bigcache_page_request_add(list, "If-Modified-Since",
+        return ngx_http_bigcache_page_request_add(r, "If-Modified-Since",
                                             &text,
                                             &r->headers_in.if_modified_since);
     }

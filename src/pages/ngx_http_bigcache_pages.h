@@ -168,17 +168,11 @@ typedef struct ngx_http_bigcache_page_lookup_s
 
 /* the fields of the request that the upstream does not get, put back later */
 
+#define NGX_HTTP_BIGCACHE_PAGE_WITHHELD  7
+
 typedef struct {
     ngx_list_t                        headers;
-    ngx_table_elt_t                  *if_none_match;
-    ngx_table_elt_t                  *if_modified_since;
-    ngx_table_elt_t                  *if_match;
-    ngx_table_elt_t                  *if_unmodified_since;
-    ngx_table_elt_t                  *range;
-    ngx_table_elt_t                  *if_range;
-#if (NGX_HTTP_GZIP)
-    ngx_table_elt_t                  *accept_encoding;
-#endif
+    ngx_table_elt_t                  *fields[NGX_HTTP_BIGCACHE_PAGE_WITHHELD];
 } ngx_http_bigcache_page_saved_t;
 
 struct ngx_http_bigcache_page_ctx_s {
@@ -361,6 +355,12 @@ ngx_int_t ngx_http_bigcache_page_request_prepare(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
 void ngx_http_bigcache_page_request_restore(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
+
+/*
+ * Makes the header of a request anew, without the fields by which the answer
+ * would not be the whole page as it is.  Returns NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_http_bigcache_page_request_withhold(ngx_http_request_t *r);
 
 /*
  * Returns 0 if the client asks for ranges none of which is in a page of that

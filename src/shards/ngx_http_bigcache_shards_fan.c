@@ -12,6 +12,7 @@
  */
 
 
+#include "ngx_http_bigcache_pages.h"
 #include "ngx_http_bigcache_shards.h"
 
 
@@ -27,8 +28,6 @@
 static void ngx_http_bigcache_shards_fan_start(ngx_http_request_t *r);
 static ngx_int_t ngx_http_bigcache_shards_fan_ask(ngx_http_request_t *r,
     ngx_http_bigcache_shards_answer_t *answer);
-static ngx_int_t ngx_http_bigcache_shards_fan_headers(ngx_http_request_t *sr);
-static ngx_uint_t ngx_http_bigcache_shards_fan_left_out(ngx_table_elt_t *h);
 static ngx_int_t ngx_http_bigcache_shards_fan_done(ngx_http_request_t *r,
     void *data, ngx_int_t rc);
 static void ngx_http_bigcache_shards_fan_resume(ngx_http_request_t *r);
@@ -153,73 +152,9 @@ ngx_http_bigcache_shards_fan_ask(ngx_http_request_t *r,
         sr->method_name = ngx_http_core_get_method;
     }
 
-    return ngx_http_bigcache_shards_fan_headers(sr);
-}
+    /* the answer of a server must be whole, and as it is */
 
-
-/* the answer of a server must be whole, and as it is */
-
-static ngx_int_t
-ngx_http_bigcache_shards_fan_headers(ngx_http_request_t *sr)
-{
-    ngx_list_t                   lines;
-    ngx_table_elt_t             *h, *copy;
-    ngx_http_bigcache_fields_t   fields;
-
-    lines = sr->headers_in.headers;
-
-    if (ngx_list_init(&sr->headers_in.headers, sr->pool, 20,
-                      sizeof(ngx_table_elt_t))
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    ngx_http_bigcache_fields(&fields, &lines);
-
-    while ((h = ngx_http_bigcache_fields_next(&fields))) {
-
-        if (ngx_http_bigcache_shards_fan_left_out(h)) {
-            continue;
-        }
-
-        copy = ngx_list_push(&sr->headers_in.headers);
-        if (copy == NULL) {
-            return NGX_ERROR;
-        }
-
-        *copy = *h;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_uint_t
-ngx_http_bigcache_shards_fan_left_out(ngx_table_elt_t *h)
-{
-    ngx_uint_t         i;
-
-    static ngx_str_t   names[] = {
-        ngx_string("accept-encoding"),
-        ngx_string("range"),
-        ngx_string("if-range"),
-        ngx_string("if-match"),
-        ngx_string("if-none-match"),
-        ngx_string("if-modified-since"),
-        ngx_string("if-unmodified-since"),
-        ngx_null_string
-    };
-
-    for (i = 0; names[i].len; i++) {
-        if (h->key.len == names[i].len
-            && ngx_strncasecmp(h->key.data, names[i].data, h->key.len) == 0)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
+    return ngx_http_bigcache_page_request_withhold(sr);
 }
 
 
