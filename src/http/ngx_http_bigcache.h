@@ -291,6 +291,17 @@ ngx_http_bigcache_ctx_t *ngx_http_bigcache_ctx_create(ngx_http_request_t *r);
 ngx_http_bigcache_ctx_t *ngx_http_bigcache_ctx_find(ngx_http_request_t *r);
 
 
+/* a string of nginx as one of what is below; it does not own the memory */
+
+static ngx_inline bigcache_str_t
+ngx_http_bigcache_str(const ngx_str_t *text)
+{
+    bigcache_str_t  str = { text->len, text->data };
+
+    return str;
+}
+
+
 /* fields: the lines of a header that are not read yet; short, so inline */
 
 typedef struct {

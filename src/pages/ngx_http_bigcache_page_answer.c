@@ -40,117 +40,96 @@
 /* what is read of the fields of an answer */
 
 typedef struct {
-    bigcache_fresh_answer_t   fresh;
-    bigcache_vary_t          *vary;
-    ngx_str_t                 targeted[2];
-    u_char                    joined[2][NGX_HTTP_BIGCACHE_PAGE_TARGETED];
-    ngx_str_t                 date;
-    ngx_str_t                 encoding;
-    bigcache_tags_writer_t    tags;           /* data is NULL: there is no
+    ngx_http_bigcache_page_ctx_t  *ctx;
+    bigcache_fresh_answer_t        fresh;
+    bigcache_vary_t               *vary;
+    bigcache_str_t                 targeted[2];
+    u_char                         joined[2][NGX_HTTP_BIGCACHE_PAGE_TARGETED];
+    bigcache_str_t                 date;
+    bigcache_str_t                 encoding;
+    bigcache_tags_writer_t         tags;      /* data is NULL: there is no
                                                  field for tags */
-    const char               *wrong;          /* with the tags, or NULL */
-    unsigned                  aged:1;         /* there is an Age */
-    unsigned                  accept:1;       /* Vary: Accept-Encoding */
+    const char                    *wrong;     /* with the tags, or NULL */
+    unsigned                       aged:1;    /* there is an Age */
+    unsigned                       accept:1;  /* Vary: Accept-Encoding */
 } ngx_http_bigcache_page_answer_t;
 
 typedef void (*ngx_http_bigcache_page_answer_pt)(
-    ngx_http_bigcache_page_ctx_t *ctx, ngx_http_bigcache_page_answer_t *answer,
-    bigcache_str_t *value);
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value,
+    ngx_uint_t data);
 
 typedef struct {
-    ngx_str_t                         name;         /* lower case */
+    const char                       *name;         /* lower case */
     ngx_http_bigcache_page_answer_pt  handler;
+    ngx_uint_t                        data;         /* for the handler */
     ngx_uint_t                        ignored;      /* by such a bit */
 } ngx_http_bigcache_page_reader_t;
 
 
 static void ngx_http_bigcache_page_answer_read(ngx_http_request_t *r,
-    ngx_http_bigcache_page_ctx_t *ctx,
     ngx_http_bigcache_page_answer_t *answer);
 static void ngx_http_bigcache_page_answer_stored(ngx_http_request_t *r,
-    ngx_http_bigcache_page_ctx_t *ctx,
     ngx_http_bigcache_page_answer_t *answer);
 static ngx_uint_t ngx_http_bigcache_page_answer_has(ngx_http_request_t *r,
     const bigcache_str_t *name);
 static void ngx_http_bigcache_page_answer_field(
-    ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, ngx_table_elt_t *h);
+    ngx_http_bigcache_page_answer_t *answer, const bigcache_str_t *name,
+    bigcache_str_t *value);
 static void ngx_http_bigcache_page_answer_control(
-    ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value);
-static void ngx_http_bigcache_page_answer_own(
-    ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value);
-static void ngx_http_bigcache_page_answer_cdn(
-    ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value);
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value,
+    ngx_uint_t data);
 static void ngx_http_bigcache_page_answer_join(
-    ngx_http_bigcache_page_answer_t *answer, ngx_uint_t i,
-    bigcache_str_t *value);
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value,
+    ngx_uint_t data);
 static void ngx_http_bigcache_page_answer_accel(
-    ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value);
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value,
+    ngx_uint_t data);
 static void ngx_http_bigcache_page_answer_expires(
-    ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value);
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value,
+    ngx_uint_t data);
 static void ngx_http_bigcache_page_answer_date(
-    ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value);
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value,
+    ngx_uint_t data);
 static void ngx_http_bigcache_page_answer_age(
-    ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value);
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value,
+    ngx_uint_t data);
 static void ngx_http_bigcache_page_answer_set_cookie(
-    ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value);
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value,
+    ngx_uint_t data);
 static void ngx_http_bigcache_page_answer_vary(
-    ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value);
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value,
+    ngx_uint_t data);
 static void ngx_http_bigcache_page_answer_validator(
-    ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value);
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value,
+    ngx_uint_t data);
 static void ngx_http_bigcache_page_answer_encoding(
-    ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value);
-static void ngx_http_bigcache_page_answer_surrogate_key(
-    ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value);
-static void ngx_http_bigcache_page_answer_cache_tag(
-    ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value);
-static void ngx_http_bigcache_page_answer_xkey(
-    ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value);
-static void ngx_http_bigcache_page_answer_cache_groups(
-    ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value);
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value,
+    ngx_uint_t data);
 static void ngx_http_bigcache_page_answer_tag(
-    ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, ngx_uint_t style,
-    bigcache_str_t *value);
-static ngx_int_t ngx_http_bigcache_page_answer_tags(ngx_http_request_t *r,
-    ngx_http_bigcache_page_ctx_t *ctx,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value,
+    ngx_uint_t data);
+static ngx_int_t ngx_http_bigcache_page_answer_tags(
     ngx_http_bigcache_page_answer_t *answer, ngx_uint_t kept);
 static void ngx_http_bigcache_page_answer_targeted(
     ngx_http_bigcache_page_answer_t *answer);
 static void ngx_http_bigcache_page_answer_conf(
-    ngx_http_bigcache_page_ctx_t *ctx,
     ngx_http_bigcache_page_answer_t *answer);
 static ngx_uint_t ngx_http_bigcache_page_answer_cookies(
-    ngx_http_bigcache_page_ctx_t *ctx,
     ngx_http_bigcache_page_answer_t *answer, bigcache_fresh_t *fresh,
     bigcache_head_t *head);
 static void ngx_http_bigcache_page_answer_times(
     ngx_http_bigcache_page_ctx_t *ctx, bigcache_fresh_t *fresh,
     ngx_uint_t validator, bigcache_head_t *head);
 static ngx_int_t ngx_http_bigcache_page_answer_head(ngx_http_request_t *r,
-    ngx_http_bigcache_page_ctx_t *ctx,
     ngx_http_bigcache_page_answer_t *answer, bigcache_head_t *head,
     ngx_uint_t again);
+static void ngx_http_bigcache_page_answer_form(ngx_http_request_t *r,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_head_t *head);
 static void ngx_http_bigcache_page_answer_fields(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx, ngx_uint_t again);
 static ngx_uint_t ngx_http_bigcache_page_answer_of_body(
     const bigcache_str_t *name);
-static void ngx_http_bigcache_page_answer_former(ngx_http_request_t *r,
+static void ngx_http_bigcache_page_answer_former(
     ngx_http_bigcache_page_ctx_t *ctx);
 static ngx_uint_t ngx_http_bigcache_page_answer_hop(ngx_http_request_t *r,
     bigcache_str_t *name);
@@ -160,35 +139,34 @@ static ngx_uint_t ngx_http_bigcache_page_answer_text(ngx_http_request_t *r);
 static const ngx_http_bigcache_page_reader_t
     ngx_http_bigcache_page_readers[] = {
 
-    { ngx_string("cache-control"), ngx_http_bigcache_page_answer_control,
+    { "cache-control", ngx_http_bigcache_page_answer_control, 0,
       NGX_HTTP_BIGCACHE_PAGE_IGN_CONTROL },
-    { ngx_string("bigcache-cache-control"), ngx_http_bigcache_page_answer_own,
+    { "bigcache-cache-control", ngx_http_bigcache_page_answer_join, 0,
       NGX_HTTP_BIGCACHE_PAGE_IGN_CONTROL },
-    { ngx_string("cdn-cache-control"), ngx_http_bigcache_page_answer_cdn,
+    { "cdn-cache-control", ngx_http_bigcache_page_answer_join, 1,
       NGX_HTTP_BIGCACHE_PAGE_IGN_CONTROL },
-    { ngx_string("x-accel-expires"), ngx_http_bigcache_page_answer_accel,
+    { "x-accel-expires", ngx_http_bigcache_page_answer_accel, 0,
       NGX_HTTP_BIGCACHE_PAGE_IGN_ACCEL },
-    { ngx_string("expires"), ngx_http_bigcache_page_answer_expires,
+    { "expires", ngx_http_bigcache_page_answer_expires, 0,
       NGX_HTTP_BIGCACHE_PAGE_IGN_EXPIRES },
-    { ngx_string("date"), ngx_http_bigcache_page_answer_date, 0 },
-    { ngx_string("age"), ngx_http_bigcache_page_answer_age, 0 },
-    { ngx_string("set-cookie"), ngx_http_bigcache_page_answer_set_cookie,
+    { "date", ngx_http_bigcache_page_answer_date, 0, 0 },
+    { "age", ngx_http_bigcache_page_answer_age, 0, 0 },
+    { "set-cookie", ngx_http_bigcache_page_answer_set_cookie, 0,
       NGX_HTTP_BIGCACHE_PAGE_IGN_COOKIE },
-    { ngx_string("vary"), ngx_http_bigcache_page_answer_vary,
+    { "vary", ngx_http_bigcache_page_answer_vary, 0,
       NGX_HTTP_BIGCACHE_PAGE_IGN_VARY },
-    { ngx_string("etag"), ngx_http_bigcache_page_answer_validator, 0 },
-    { ngx_string("last-modified"), ngx_http_bigcache_page_answer_validator,
-      0 },
-    { ngx_string("content-encoding"), ngx_http_bigcache_page_answer_encoding,
-      0 },
-    { ngx_string("surrogate-key"), ngx_http_bigcache_page_answer_surrogate_key,
-      0 },
-    { ngx_string("cache-tag"), ngx_http_bigcache_page_answer_cache_tag, 0 },
-    { ngx_string("xkey"), ngx_http_bigcache_page_answer_xkey, 0 },
-    { ngx_string("cache-groups"), ngx_http_bigcache_page_answer_cache_groups,
-      0 },
+    { "etag", ngx_http_bigcache_page_answer_validator, 0, 0 },
+    { "last-modified", ngx_http_bigcache_page_answer_validator, 0, 0 },
+    { "content-encoding", ngx_http_bigcache_page_answer_encoding, 0, 0 },
+    { "surrogate-key", ngx_http_bigcache_page_answer_tag,
+      BIGCACHE_TAG_FIELD_SPACES, 0 },
+    { "cache-tag", ngx_http_bigcache_page_answer_tag,
+      BIGCACHE_TAG_FIELD_COMMAS, 0 },
+    { "xkey", ngx_http_bigcache_page_answer_tag, BIGCACHE_TAG_FIELD_XKEY, 0 },
+    { "cache-groups", ngx_http_bigcache_page_answer_tag,
+      BIGCACHE_TAG_FIELD_GROUPS, 0 },
 
-    { ngx_null_string, NULL, 0 }
+    { NULL, NULL, 0, 0 }
 };
 
 
@@ -212,18 +190,19 @@ ngx_http_bigcache_page_answer(ngx_http_request_t *r,
         return BIGCACHE_FRESH_UNKNOWN;
     }
 
-    ngx_http_bigcache_page_answer_read(r, ctx, answer);
+    answer->ctx = ctx;
+    ngx_http_bigcache_page_answer_read(r, answer);
 
     /* a 304 that names no tags leaves the page those that it has */
 
     kept = (again && answer->tags.data == NULL);
 
     if (again) {
-        ngx_http_bigcache_page_answer_stored(r, ctx, answer);
+        ngx_http_bigcache_page_answer_stored(r, answer);
     }
 
     ngx_http_bigcache_page_answer_targeted(answer);
-    ngx_http_bigcache_page_answer_conf(ctx, answer);
+    ngx_http_bigcache_page_answer_conf(answer);
 
     why = bigcache_fresh(&answer->fresh, &fresh);
 
@@ -231,7 +210,7 @@ ngx_http_bigcache_page_answer(ngx_http_request_t *r,
         return why;
     }
 
-    if (ngx_http_bigcache_page_answer_tags(r, ctx, answer, kept) != NGX_OK) {
+    if (ngx_http_bigcache_page_answer_tags(answer, kept) != NGX_OK) {
         return BIGCACHE_FRESH_UNKNOWN;
     }
 
@@ -241,7 +220,7 @@ ngx_http_bigcache_page_answer(ngx_http_request_t *r,
     head.took = (uint32_t) ((bigcache_time_monotonic_us() - ctx->asked)
                             / 1000);
 
-    if (!ngx_http_bigcache_page_answer_cookies(ctx, answer, &fresh, &head)) {
+    if (!ngx_http_bigcache_page_answer_cookies(answer, &fresh, &head)) {
         return BIGCACHE_FRESH_AUTHORIZED;
     }
 
@@ -250,7 +229,7 @@ ngx_http_bigcache_page_answer(ngx_http_request_t *r,
 
     ctx->vary = answer->vary;
 
-    return (ngx_http_bigcache_page_answer_head(r, ctx, answer, &head, again)
+    return (ngx_http_bigcache_page_answer_head(r, answer, &head, again)
             == NGX_OK)
            ? BIGCACHE_FRESH_OK : BIGCACHE_FRESH_UNKNOWN;
 }
@@ -293,9 +272,9 @@ ngx_http_bigcache_page_answer_failed(ngx_http_bigcache_page_conf_t *conf,
 
 static void
 ngx_http_bigcache_page_answer_read(ngx_http_request_t *r,
-    ngx_http_bigcache_page_ctx_t *ctx,
     ngx_http_bigcache_page_answer_t *answer)
 {
+    bigcache_str_t               name, value;
     ngx_table_elt_t             *h;
     ngx_http_bigcache_fields_t   fields;
 
@@ -304,14 +283,17 @@ ngx_http_bigcache_page_answer_read(ngx_http_request_t *r,
 
     answer->fresh.status = (unsigned) r->headers_out.status;
     answer->fresh.now = bigcache_time_now() / 1000;
-    answer->fresh.delay = (bigcache_time_monotonic_us() - ctx->asked) / 1000000;
-    answer->fresh.authorized = ctx->authorized;
+    answer->fresh.delay = (bigcache_time_monotonic_us() - answer->ctx->asked)
+                          / 1000000;
+    answer->fresh.authorized = answer->ctx->authorized;
 
     ngx_http_bigcache_fields(&fields, &r->upstream->headers_in.headers);
 
     while ((h = ngx_http_bigcache_fields_next(&fields))) {
         if (h->hash) {
-            ngx_http_bigcache_page_answer_field(ctx, answer, h);
+            name = ngx_http_bigcache_str(&h->key);
+            value = ngx_http_bigcache_str(&h->value);
+            ngx_http_bigcache_page_answer_field(answer, &name, &value);
         }
     }
 
@@ -323,34 +305,24 @@ ngx_http_bigcache_page_answer_read(ngx_http_request_t *r,
 
 static void
 ngx_http_bigcache_page_answer_stored(ngx_http_request_t *r,
-    ngx_http_bigcache_page_ctx_t *ctx,
     ngx_http_bigcache_page_answer_t *answer)
 {
-    size_t           at;
-    bigcache_str_t   name, value;
-    ngx_table_elt_t  h;
+    size_t            at;
+    bigcache_str_t    name, value;
+    bigcache_head_t  *head;
 
-    ngx_memzero(&h, sizeof(ngx_table_elt_t));
-
+    head = &answer->ctx->head;
     at = 0;
 
-    while (bigcache_head_next(&ctx->head, &at, &name, &value)) {
-
-        if (bigcache_field_is(&name, "date")
-            || ngx_http_bigcache_page_answer_has(r, &name))
+    while (bigcache_head_next(head, &at, &name, &value)) {
+        if (!bigcache_field_is(&name, "date")
+            && !ngx_http_bigcache_page_answer_has(r, &name))
         {
-            continue;
+            ngx_http_bigcache_page_answer_field(answer, &name, &value);
         }
-
-        h.key.data = (u_char *) name.data;
-        h.key.len = name.len;
-        h.value.data = (u_char *) value.data;
-        h.value.len = value.len;
-
-        ngx_http_bigcache_page_answer_field(ctx, answer, &h);
     }
 
-    answer->fresh.status = ctx->head.status;
+    answer->fresh.status = head->status;
     answer->fresh.validator = 1;
     answer->fresh.vary_any = answer->vary->any;
 }
@@ -362,17 +334,16 @@ static ngx_uint_t
 ngx_http_bigcache_page_answer_has(ngx_http_request_t *r,
     const bigcache_str_t *name)
 {
+    bigcache_str_t               one;
     ngx_table_elt_t             *h;
     ngx_http_bigcache_fields_t   fields;
 
     ngx_http_bigcache_fields(&fields, &r->upstream->headers_in.headers);
 
     while ((h = ngx_http_bigcache_fields_next(&fields))) {
-        if (h->hash
-            && h->key.len == name->len
-            && ngx_strncasecmp(h->key.data, (u_char *) name->data, name->len)
-               == 0)
-        {
+        one = ngx_http_bigcache_str(&h->key);
+
+        if (h->hash && bigcache_field_same(&one, name)) {
             return 1;
         }
     }
@@ -382,23 +353,17 @@ ngx_http_bigcache_page_answer_has(ngx_http_request_t *r,
 
 
 static void
-ngx_http_bigcache_page_answer_field(ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, ngx_table_elt_t *h)
+ngx_http_bigcache_page_answer_field(ngx_http_bigcache_page_answer_t *answer,
+    const bigcache_str_t *name, bigcache_str_t *value)
 {
-    bigcache_str_t                          value;
     const ngx_http_bigcache_page_reader_t  *reader;
 
-    for (reader = ngx_http_bigcache_page_readers; reader->name.len; reader++) {
+    for (reader = ngx_http_bigcache_page_readers; reader->name; reader++) {
 
-        if (reader->name.len == h->key.len
-            && ngx_strncasecmp(reader->name.data, h->key.data, h->key.len)
-               == 0)
-        {
-            if (!(reader->ignored & ctx->conf->ignore_headers)) {
-                value.data = h->value.data;
-                value.len = h->value.len;
+        if (bigcache_field_is(name, reader->name)) {
 
-                reader->handler(ctx, answer, &value);
+            if (!(reader->ignored & answer->ctx->conf->ignore_headers)) {
+                reader->handler(answer, value, reader->data);
             }
 
             return;
@@ -408,26 +373,10 @@ ngx_http_bigcache_page_answer_field(ngx_http_bigcache_page_ctx_t *ctx,
 
 
 static void
-ngx_http_bigcache_page_answer_control(ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value)
+ngx_http_bigcache_page_answer_control(ngx_http_bigcache_page_answer_t *answer,
+    bigcache_str_t *value, ngx_uint_t data)
 {
     bigcache_control_add(&answer->fresh.control, value);
-}
-
-
-static void
-ngx_http_bigcache_page_answer_own(ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value)
-{
-    ngx_http_bigcache_page_answer_join(answer, 0, value);
-}
-
-
-static void
-ngx_http_bigcache_page_answer_cdn(ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value)
-{
-    ngx_http_bigcache_page_answer_join(answer, 1, value);
 }
 
 
@@ -435,22 +384,23 @@ ngx_http_bigcache_page_answer_cdn(ngx_http_bigcache_page_ctx_t *ctx,
 
 static void
 ngx_http_bigcache_page_answer_join(ngx_http_bigcache_page_answer_t *answer,
-    ngx_uint_t i, bigcache_str_t *value)
+    bigcache_str_t *value, ngx_uint_t data)
 {
-    u_char     *p;
-    ngx_str_t  *all;
+    u_char          *p, *joined;
+    bigcache_str_t  *all;
 
-    all = &answer->targeted[i];
+    all = &answer->targeted[data];
+    joined = answer->joined[data];
 
     if (all->len + 2 + value->len > NGX_HTTP_BIGCACHE_PAGE_TARGETED) {
-        all->data = answer->joined[i];
+        joined[0] = '!';
+        all->data = joined;
         all->len = 1;
-        all->data[0] = '!';
 
         return;
     }
 
-    p = answer->joined[i] + all->len;
+    p = joined + all->len;
 
     if (all->data) {
         *p++ = ',';
@@ -458,16 +408,16 @@ ngx_http_bigcache_page_answer_join(ngx_http_bigcache_page_answer_t *answer,
 
     p = ngx_cpymem(p, value->data, value->len);
 
-    all->data = answer->joined[i];
-    all->len = p - all->data;
+    all->data = joined;
+    all->len = p - joined;
 }
 
 
 /* a number of seconds, "@" and the time of the epoch, or "off" */
 
 static void
-ngx_http_bigcache_page_answer_accel(ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value)
+ngx_http_bigcache_page_answer_accel(ngx_http_bigcache_page_answer_t *answer,
+    bigcache_str_t *value, ngx_uint_t data)
 {
     ngx_int_t       at;
     int64_t         seconds;
@@ -493,8 +443,8 @@ ngx_http_bigcache_page_answer_accel(ngx_http_bigcache_page_ctx_t *ctx,
 
 
 static void
-ngx_http_bigcache_page_answer_expires(ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value)
+ngx_http_bigcache_page_answer_expires(ngx_http_bigcache_page_answer_t *answer,
+    bigcache_str_t *value, ngx_uint_t data)
 {
     /* several lines are no date */
 
@@ -511,8 +461,8 @@ ngx_http_bigcache_page_answer_expires(ngx_http_bigcache_page_ctx_t *ctx,
 
 
 static void
-ngx_http_bigcache_page_answer_date(ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value)
+ngx_http_bigcache_page_answer_date(ngx_http_bigcache_page_answer_t *answer,
+    bigcache_str_t *value, ngx_uint_t data)
 {
     if (bigcache_date_parse(value, answer->fresh.now, &answer->fresh.date)
         == -1)
@@ -521,16 +471,15 @@ ngx_http_bigcache_page_answer_date(ngx_http_bigcache_page_ctx_t *ctx,
         return;
     }
 
-    answer->date.data = (u_char *) value->data;
-    answer->date.len = value->len;
+    answer->date = *value;
 }
 
 
 /* the first member counts, RFC 9111, section 5.1, without its parameters */
 
 static void
-ngx_http_bigcache_page_answer_age(ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value)
+ngx_http_bigcache_page_answer_age(ngx_http_bigcache_page_answer_t *answer,
+    bigcache_str_t *value, ngx_uint_t data)
 {
     size_t          at;
     int64_t         age;
@@ -558,13 +507,14 @@ ngx_http_bigcache_page_answer_age(ngx_http_bigcache_page_ctx_t *ctx,
 
 
 static void
-ngx_http_bigcache_page_answer_set_cookie(ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value)
+ngx_http_bigcache_page_answer_set_cookie(
+    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value,
+    ngx_uint_t data)
 {
     ngx_array_t     *strip;
     bigcache_str_t   name;
 
-    strip = ctx->conf->strip_cookies;
+    strip = answer->ctx->conf->strip_cookies;
     name = bigcache_pattern_cookie(value);
 
     if (strip == NULL
@@ -577,8 +527,8 @@ ngx_http_bigcache_page_answer_set_cookie(ngx_http_bigcache_page_ctx_t *ctx,
 
 
 static void
-ngx_http_bigcache_page_answer_vary(ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value)
+ngx_http_bigcache_page_answer_vary(ngx_http_bigcache_page_answer_t *answer,
+    bigcache_str_t *value, ngx_uint_t data)
 {
     static const bigcache_str_t  accept = bigcache_string("Accept-Encoding");
 
@@ -589,78 +539,40 @@ ngx_http_bigcache_page_answer_vary(ngx_http_bigcache_page_ctx_t *ctx,
 
 
 static void
-ngx_http_bigcache_page_answer_validator(ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value)
+ngx_http_bigcache_page_answer_validator(ngx_http_bigcache_page_answer_t *answer,
+    bigcache_str_t *value, ngx_uint_t data)
 {
     answer->fresh.validator = 1;
 }
 
 
 static void
-ngx_http_bigcache_page_answer_encoding(ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value)
+ngx_http_bigcache_page_answer_encoding(ngx_http_bigcache_page_answer_t *answer,
+    bigcache_str_t *value, ngx_uint_t data)
 {
-    answer->encoding.data = (u_char *) value->data;
-    answer->encoding.len = value->len;
+    answer->encoding = *value;
 }
 
 
 static void
-ngx_http_bigcache_page_answer_surrogate_key(ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value)
+ngx_http_bigcache_page_answer_tag(ngx_http_bigcache_page_answer_t *answer,
+    bigcache_str_t *value, ngx_uint_t data)
 {
-    ngx_http_bigcache_page_answer_tag(ctx, answer, BIGCACHE_TAG_FIELD_SPACES,
-                                      value);
-}
-
-
-static void
-ngx_http_bigcache_page_answer_cache_tag(ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value)
-{
-    ngx_http_bigcache_page_answer_tag(ctx, answer, BIGCACHE_TAG_FIELD_COMMAS,
-                                      value);
-}
-
-
-static void
-ngx_http_bigcache_page_answer_xkey(ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value)
-{
-    ngx_http_bigcache_page_answer_tag(ctx, answer, BIGCACHE_TAG_FIELD_XKEY,
-                                      value);
-}
-
-
-static void
-ngx_http_bigcache_page_answer_cache_groups(ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, bigcache_str_t *value)
-{
-    ngx_http_bigcache_page_answer_tag(ctx, answer, BIGCACHE_TAG_FIELD_GROUPS,
-                                      value);
-}
-
-
-static void
-ngx_http_bigcache_page_answer_tag(ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, ngx_uint_t style,
-    bigcache_str_t *value)
-{
-    u_char      *data;
+    u_char      *tags;
     const char  *wrong;
 
     if (answer->tags.data == NULL) {
-        data = ngx_palloc(ctx->request->pool, BIGCACHE_TAGS_BYTES);
+        tags = ngx_palloc(answer->ctx->request->pool, BIGCACHE_TAGS_BYTES);
 
-        if (data == NULL) {
+        if (tags == NULL) {
             answer->wrong = "out of memory";
             return;
         }
 
-        bigcache_tags_begin(&answer->tags, data);
+        bigcache_tags_begin(&answer->tags, tags);
     }
 
-    wrong = bigcache_tag_field_add(&answer->tags, (unsigned) style, value);
+    wrong = bigcache_tag_field_add(&answer->tags, (unsigned) data, value);
 
     if (wrong) {
         answer->wrong = wrong;
@@ -674,11 +586,14 @@ ngx_http_bigcache_page_answer_tag(ngx_http_bigcache_page_ctx_t *ctx,
  */
 
 static ngx_int_t
-ngx_http_bigcache_page_answer_tags(ngx_http_request_t *r,
-    ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, ngx_uint_t kept)
+ngx_http_bigcache_page_answer_tags(ngx_http_bigcache_page_answer_t *answer,
+    ngx_uint_t kept)
 {
+    ngx_http_bigcache_page_ctx_t  *ctx;
+
     static time_t  logged;
+
+    ctx = answer->ctx;
 
     if (kept) {
         ctx->tags = ctx->page.tags;
@@ -695,7 +610,7 @@ ngx_http_bigcache_page_answer_tags(ngx_http_request_t *r,
     if (ngx_time() - logged >= NGX_HTTP_BIGCACHE_PAGE_TAGS_LOG) {
         logged = ngx_time();
 
-        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+        ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
                       "bigcache: a page is not stored, %s: a purge by a tag "
                       "would miss it", answer->wrong);
     }
@@ -710,19 +625,13 @@ static void
 ngx_http_bigcache_page_answer_targeted(ngx_http_bigcache_page_answer_t *answer)
 {
     ngx_uint_t          i;
-    bigcache_str_t      value;
     bigcache_control_t  control;
 
     for (i = 0; i < 2; i++) {
 
-        if (answer->targeted[i].data == NULL) {
-            continue;
-        }
-
-        value.data = answer->targeted[i].data;
-        value.len = answer->targeted[i].len;
-
-        if (bigcache_control_targeted(&control, &value) == 0) {
+        if (answer->targeted[i].data
+            && bigcache_control_targeted(&control, &answer->targeted[i]) == 0)
+        {
             answer->fresh.control = control;
             answer->fresh.targeted = 1;
 
@@ -735,14 +644,13 @@ ngx_http_bigcache_page_answer_targeted(ngx_http_bigcache_page_answer_t *answer)
 /* what the configuration says where the answer says nothing */
 
 static void
-ngx_http_bigcache_page_answer_conf(ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer)
+ngx_http_bigcache_page_answer_conf(ngx_http_bigcache_page_answer_t *answer)
 {
     ngx_uint_t                      i;
     ngx_http_bigcache_page_ttl_t   *ttl;
     ngx_http_bigcache_page_conf_t  *conf;
 
-    conf = ctx->conf;
+    conf = answer->ctx->conf;
 
     answer->fresh.stale_while_revalidate = conf->stale_while_revalidate;
     answer->fresh.stale_if_error = conf->stale_if_error;
@@ -769,9 +677,8 @@ ngx_http_bigcache_page_answer_conf(ngx_http_bigcache_page_ctx_t *ctx,
  */
 
 static ngx_uint_t
-ngx_http_bigcache_page_answer_cookies(ngx_http_bigcache_page_ctx_t *ctx,
-    ngx_http_bigcache_page_answer_t *answer, bigcache_fresh_t *fresh,
-    bigcache_head_t *head)
+ngx_http_bigcache_page_answer_cookies(ngx_http_bigcache_page_answer_t *answer,
+    bigcache_fresh_t *fresh, bigcache_head_t *head)
 {
     ngx_uint_t        i, n;
     bigcache_vary_t  *vary;
@@ -803,9 +710,9 @@ ngx_http_bigcache_page_answer_cookies(ngx_http_bigcache_page_ctx_t *ctx,
         head->flags |= BIGCACHE_HEAD_ACCEPT;
     }
 
-    return !(ctx->cookies && (head->flags & (BIGCACHE_HEAD_COOKIES
-                                             | BIGCACHE_HEAD_TTL)))
-           && !(ctx->authorized && fresh->by_ttl);
+    /* whether this client could have it from the store, too */
+
+    return ngx_http_bigcache_page_request_usable(answer->ctx, head);
 }
 
 
@@ -832,13 +739,17 @@ ngx_http_bigcache_page_answer_times(ngx_http_bigcache_page_ctx_t *ctx,
 
 static ngx_int_t
 ngx_http_bigcache_page_answer_head(ngx_http_request_t *r,
-    ngx_http_bigcache_page_ctx_t *ctx,
     ngx_http_bigcache_page_answer_t *answer, bigcache_head_t *head,
     ngx_uint_t again)
 {
-    u_char          *data;
-    bigcache_str_t   name, value;
-    u_char           date[BIGCACHE_DATE_LEN];
+    u_char                        *data;
+    u_char                         date[BIGCACHE_DATE_LEN];
+    bigcache_str_t                 value;
+    ngx_http_bigcache_page_ctx_t  *ctx;
+
+    static const bigcache_str_t  name = bigcache_string("Date");
+
+    ctx = answer->ctx;
 
     data = ngx_palloc(r->pool, BIGCACHE_HEAD_MAX);
     if (data == NULL) {
@@ -853,35 +764,15 @@ ngx_http_bigcache_page_answer_head(ngx_http_request_t *r,
                        & (BIGCACHE_HEAD_GZIP|BIGCACHE_HEAD_ENCODED
                           |BIGCACHE_HEAD_ACCEPT);
 
-    } else if (answer->encoding.len == 0) {
-        ctx->plain = (answer->fresh.control.flags
-                      & BIGCACHE_CONTROL_NO_TRANSFORM)
-                     || !ngx_http_bigcache_page_answer_text(r);
-
-    } else if (answer->encoding.len == 4
-               && !(answer->fresh.control.flags
-                    & BIGCACHE_CONTROL_NO_TRANSFORM)
-               && ngx_strncasecmp(answer->encoding.data, (u_char *) "gzip", 4)
-                  == 0)
-    {
-        ctx->packed = 1;
-        head->flags |= BIGCACHE_HEAD_GZIP;
-
-    } else if (ctx->gzip) {
-
-        /* not what was asked for, but maybe because of that */
-
-        head->flags |= BIGCACHE_HEAD_ENCODED;
+    } else {
+        ngx_http_bigcache_page_answer_form(r, answer, head);
     }
 
     bigcache_head_begin(&ctx->writer, data, head);
 
     /* nginx hides the Date of the upstream, but the page has that age */
 
-    name.data = (u_char *) "Date";
-    name.len = sizeof("Date") - 1;
-    value.data = answer->date.data;
-    value.len = answer->date.len;
+    value = answer->date;
 
     if (value.len == 0) {
         (void) bigcache_date_format(date, answer->fresh.now);
@@ -894,10 +785,38 @@ ngx_http_bigcache_page_answer_head(ngx_http_request_t *r,
     ngx_http_bigcache_page_answer_fields(r, ctx, again);
 
     if (again) {
-        ngx_http_bigcache_page_answer_former(r, ctx);
+        ngx_http_bigcache_page_answer_former(ctx);
     }
 
     return ctx->writer.full ? NGX_DECLINED : NGX_OK;
+}
+
+
+/* whether the body is packed, or worth it */
+
+static void
+ngx_http_bigcache_page_answer_form(ngx_http_request_t *r,
+    ngx_http_bigcache_page_answer_t *answer, bigcache_head_t *head)
+{
+    ngx_uint_t                     fixed;
+    ngx_http_bigcache_page_ctx_t  *ctx;
+
+    ctx = answer->ctx;
+    fixed = answer->fresh.control.flags & BIGCACHE_CONTROL_NO_TRANSFORM;
+
+    if (answer->encoding.len == 0) {
+        ctx->plain = fixed || !ngx_http_bigcache_page_answer_text(r);
+
+    } else if (!fixed && bigcache_field_is(&answer->encoding, "gzip")) {
+        ctx->packed = 1;
+        head->flags |= BIGCACHE_HEAD_GZIP;
+
+    } else if (ctx->gzip) {
+
+        /* not what was asked for, but maybe because of that */
+
+        head->flags |= BIGCACHE_HEAD_ENCODED;
+    }
 }
 
 
@@ -911,24 +830,20 @@ ngx_http_bigcache_page_answer_fields(ngx_http_request_t *r,
     ngx_table_elt_t             *h;
     ngx_http_bigcache_fields_t   fields;
 
+    static const bigcache_str_t  type = bigcache_string("Content-Type");
+
     h = r->upstream->headers_in.content_type;
 
     if (h && r->headers_out.content_type.len) {
-        name.data = (u_char *) "Content-Type";
-        name.len = sizeof("Content-Type") - 1;
-        value.data = h->value.data;
-        value.len = h->value.len;
-
-        bigcache_head_add(&ctx->writer, &name, &value);
+        value = ngx_http_bigcache_str(&h->value);
+        bigcache_head_add(&ctx->writer, &type, &value);
     }
 
     ngx_http_bigcache_fields(&fields, &r->headers_out.headers);
 
     while ((h = ngx_http_bigcache_fields_next(&fields))) {
-        name.data = h->key.data;
-        name.len = h->key.len;
-        value.data = h->value.data;
-        value.len = h->value.len;
+        name = ngx_http_bigcache_str(&h->key);
+        value = ngx_http_bigcache_str(&h->value);
 
         if (h->hash
             && h != ctx->cache_status
@@ -960,8 +875,7 @@ ngx_http_bigcache_page_answer_of_body(const bigcache_str_t *name)
  */
 
 static void
-ngx_http_bigcache_page_answer_former(ngx_http_request_t *r,
-    ngx_http_bigcache_page_ctx_t *ctx)
+ngx_http_bigcache_page_answer_former(ngx_http_bigcache_page_ctx_t *ctx)
 {
     size_t           at, seen;
     ngx_uint_t       there;
@@ -983,10 +897,7 @@ ngx_http_bigcache_page_answer_former(ngx_http_request_t *r,
 
         while (!there && bigcache_head_next(&written, &seen, &newer, &ignored))
         {
-            there = (newer.len == name.len
-                     && ngx_strncasecmp((u_char *) newer.data,
-                                        (u_char *) name.data, name.len)
-                        == 0);
+            there = bigcache_field_same(&newer, &name);
         }
 
         if (!there) {
@@ -1022,8 +933,7 @@ ngx_http_bigcache_page_answer_hop(ngx_http_request_t *r, bigcache_str_t *name)
     ngx_http_bigcache_fields(&fields, &r->upstream->headers_in.headers);
 
     while ((h = ngx_http_bigcache_fields_next(&fields))) {
-        value.data = h->value.data;
-        value.len = h->value.len;
+        value = ngx_http_bigcache_str(&h->value);
 
         if ((ngx_http_bigcache_fields_is(h, "connection")
              && bigcache_field_lists(&value, name))

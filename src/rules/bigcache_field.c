@@ -161,6 +161,16 @@ bigcache_field_is(const bigcache_str_t *text, const char *name)
 
 
 int
+bigcache_field_same(const bigcache_str_t *one, const bigcache_str_t *two)
+{
+    return one->len == two->len
+           && strncasecmp((const char *) one->data, (const char *) two->data,
+                          one->len)
+              == 0;
+}
+
+
+int
 bigcache_field_lists(const bigcache_str_t *value,
     const bigcache_str_t *member)
 {
@@ -168,12 +178,7 @@ bigcache_field_lists(const bigcache_str_t *value,
     bigcache_str_t  one;
 
     for (at = 0; bigcache_field_next(value, &at, &one); /* void */ ) {
-
-        if (one.len == member->len
-            && strncasecmp((const char *) one.data,
-                           (const char *) member->data, one.len)
-               == 0)
-        {
+        if (bigcache_field_same(&one, member)) {
             return 1;
         }
     }

@@ -66,6 +66,10 @@ int bigcache_field_seconds(const bigcache_str_t *text, int64_t *seconds);
 
 int bigcache_field_is(const bigcache_str_t *text, const char *name);
 
+/* returns 1 if both texts are the same, in any case, or 0 */
+
+int bigcache_field_same(const bigcache_str_t *one, const bigcache_str_t *two);
+
 /* returns 1 if a list has that member, in any case, or 0 */
 
 int bigcache_field_lists(const bigcache_str_t *value,
