@@ -387,8 +387,7 @@ ngx_http_bigcache_page_handler_rare(ngx_http_bigcache_page_ctx_t *ctx)
     }
 
     if (ctx->uses == 0) {
-        key.data = ctx->key.data;
-        key.len = ctx->key.len;
+        key = ngx_http_bigcache_str(&ctx->key);
 
         ctx->uses = bigcache_uses_add(uses, &key, bigcache_time_monotonic());
     }
@@ -417,8 +416,7 @@ ngx_http_bigcache_page_handler_lease(ngx_http_bigcache_page_ctx_t *ctx)
         return;
     }
 
-    key.data = ctx->key.data;
-    key.len = ctx->key.len;
+    key = ngx_http_bigcache_str(&ctx->key);
 
     ctx->lease_state = bigcache_lease_take(shm->lease, &key,
                                            bigcache_time_monotonic(),

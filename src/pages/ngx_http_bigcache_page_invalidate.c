@@ -164,8 +164,7 @@ ngx_http_bigcache_page_invalidate_groups(ngx_http_request_t *r,
 
     bigcache_tags_begin(&writer, tags);
 
-    line.data = value->data;
-    line.len = value->len;
+    line = ngx_http_bigcache_str(value);
     at = 0;
 
     while (bigcache_tag_field_next(BIGCACHE_TAG_FIELD_GROUPS, &line, &at, data,

@@ -442,8 +442,7 @@ ngx_http_bigcache_page_key_args(ngx_http_bigcache_page_conf_t *conf, u_char *p,
         return ngx_cpymem(p + 1, args->data, args->len);
     }
 
-    text.data = args->data;
-    text.len = args->len;
+    text = ngx_http_bigcache_str(args);
 
     len = bigcache_pattern_args(p + 1, &text, conf->ignore_args->elts,
                                 conf->ignore_args->nelts);
@@ -484,8 +483,7 @@ ngx_http_bigcache_page_key_value(ngx_http_request_t *r, u_char *p,
     ngx_http_bigcache_fields(&fields, &r->headers_in.headers);
 
     while ((h = ngx_http_bigcache_page_key_next(&fields, name))) {
-        value.data = h->value.data;
-        value.len = h->value.len;
+        value = ngx_http_bigcache_str(&h->value);
 
         *p++ = c;
         p += bigcache_vary_normalize(p, name, &value);

@@ -84,8 +84,7 @@ ngx_http_bigcache_page_lookup(ngx_http_request_t *r,
         return ngx_http_bigcache_page_lookup_post(r, ctx);
     }
 
-    key.data = ctx->key.data;
-    key.len = ctx->key.len;
+    key = ngx_http_bigcache_str(&ctx->key);
 
     rc = bigcache_cache_peek(ctx->conf->zone->cache, &key,
                              ngx_http_bigcache_page_lookup_file(r, ctx), &page);
@@ -142,8 +141,7 @@ ngx_http_bigcache_page_lookup_same(ngx_http_bigcache_page_ctx_t *ctx)
         return 0;
     }
 
-    key.data = ctx->key.data;
-    key.len = ctx->key.len;
+    key = ngx_http_bigcache_str(&ctx->key);
 
     rc = bigcache_cache_peek(ctx->conf->zone->cache, &key,
                              BIGCACHE_PEEK_PLAIN|BIGCACHE_PEEK_PACKED, &page);

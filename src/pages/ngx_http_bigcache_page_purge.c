@@ -218,8 +218,7 @@ ngx_http_bigcache_page_purge_prefers(ngx_str_t *line)
     size_t          at, begin;
     bigcache_str_t  value, member, preference;
 
-    value.data = line->data;
-    value.len = line->len;
+    value = ngx_http_bigcache_str(line);
     at = 0;
 
     while (bigcache_field_next(&value, &at, &member)) {

@@ -340,8 +340,7 @@ ngx_http_bigcache_page_request_harmless(ngx_http_bigcache_page_conf_t *conf,
 {
     bigcache_str_t  line;
 
-    line.data = h->value.data;
-    line.len = h->value.len;
+    line = ngx_http_bigcache_str(&h->value);
 
     return bigcache_pattern_cookies(&line, conf->ignore_cookies
                                            ? conf->ignore_cookies->elts : NULL,
@@ -370,8 +369,7 @@ ngx_http_bigcache_page_request_no_cache(ngx_http_request_t *r)
     ngx_http_bigcache_fields(&fields, &r->headers_in.headers);
 
     while ((h = ngx_http_bigcache_fields_next(&fields))) {
-        line.data = h->value.data;
-        line.len = h->value.len;
+        line = ngx_http_bigcache_str(&h->value);
 
         if (ngx_http_bigcache_fields_is(h, "cache-control")) {
             bigcache_control_add(&control, &line);

@@ -98,8 +98,7 @@ ngx_http_bigcache_page_selectors(ngx_http_request_t *r,
         return "the request must name one host, that of the pages";
     }
 
-    selector.host.data = r->headers_in.server.data;
-    selector.host.len = r->headers_in.server.len;
+    selector.host = ngx_http_bigcache_str(&r->headers_in.server);
 
     if (selector.host.len > BIGCACHE_SELECTOR_HOST) {
         return "the name of the host is too long";
@@ -189,8 +188,7 @@ ngx_http_bigcache_page_selectors_line(ngx_http_request_t *r,
     bigcache_str_t        value;
     bigcache_selector_t   one;
 
-    value.data = line->data;
-    value.len = line->len;
+    value = ngx_http_bigcache_str(line);
     at = 0;
 
     one = *selector;
@@ -261,8 +259,7 @@ ngx_http_bigcache_page_selectors_url(ngx_http_request_t *r,
         return "the URL is longer than that of any page";
     }
 
-    selector->prefix.data = text.data;
-    selector->prefix.len = text.len;
+    selector->prefix = ngx_http_bigcache_str(&text);
 
     return ngx_http_bigcache_page_selectors_add(r, selector, first);
 }
@@ -298,8 +295,7 @@ ngx_http_bigcache_page_selectors_key(ngx_http_request_t *r,
 
     selector->flags |= BIGCACHE_SELECTOR_EXACT;
     selector->host.len = 0;
-    selector->prefix.data = key.data;
-    selector->prefix.len = key.len;
+    selector->prefix = ngx_http_bigcache_str(&key);
 
     return ngx_http_bigcache_page_selectors_add(r, selector, first);
 }

@@ -99,8 +99,7 @@ ngx_http_bigcache_shards_away_shard(ngx_http_bigcache_shards_ctx_t *ctx)
 {
     bigcache_str_t  key;
 
-    key.data = ctx->key.data;
-    key.len = ctx->key.len;
+    key = ngx_http_bigcache_str(&ctx->key);
 
     return &ctx->conf->shards[bigcache_ring_find(ctx->conf->ring, &key)];
 }

@@ -451,8 +451,7 @@ ngx_http_bigcache_shards_conf_server(ngx_conf_t *cf,
                       &server->name, &us->host, us->file_name, us->line);
     }
 
-    ring->name.data = server->name.data;
-    ring->name.len = server->name.len;
+    ring->name = ngx_http_bigcache_str(&server->name);
     ring->weight = (unsigned) server->weight;
 
     return NGX_OK;

@@ -283,8 +283,7 @@ ngx_http_bigcache_shards_list_row(ngx_http_request_t *r,
             return NGX_ERROR;
         }
 
-        key.data = rows->key.data;
-        key.len = rows->key.len;
+        key = ngx_http_bigcache_str(&rows->key);
 
     } while (!ctx->op.site.len
              && bigcache_ring_find(ctx->conf->ring, &key) != rows->server);
