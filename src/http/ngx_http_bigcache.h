@@ -483,6 +483,30 @@ ngx_int_t ngx_http_bigcache_send_json(ngx_http_request_t *r,
     ngx_uint_t status, ngx_str_t *body);
 
 /*
+ * Sends bytes, which must stay, for a front end without a context: neither an
+ * error_page nor the error filter answers instead.
+ */
+ngx_int_t ngx_http_bigcache_send_bytes(ngx_http_request_t *r,
+    ngx_uint_t status, ngx_str_t *type, ngx_str_t *body);
+
+/* the type of a document */
+
+extern ngx_str_t  ngx_http_bigcache_send_json_text;
+
+/*
+ * Adds Content-Encoding if the body is packed, and Vary if there is another
+ * form of it for other clients, and clients get packed pages here at all.
+ * Returns NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_http_bigcache_send_encoding(ngx_http_request_t *r,
+    ngx_uint_t packed, ngx_uint_t varies);
+
+/* returns a buffer with a piece of a body, which must stay, or NULL */
+
+ngx_buf_t *ngx_http_bigcache_send_buf(ngx_http_request_t *r,
+    bigcache_data_t *data);
+
+/*
  * Returns 1 if a body that is in a file in the page cache is better sent from
  * there than from memory, or 0.
  */

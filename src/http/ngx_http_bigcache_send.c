@@ -26,10 +26,9 @@ static u_char *ngx_http_bigcache_charset(ngx_http_request_t *r, u_char *p,
     u_char *last);
 static ngx_int_t ngx_http_bigcache_version(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
-static ngx_int_t ngx_http_bigcache_encoding(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx);
-static ngx_buf_t *ngx_http_bigcache_buf(ngx_http_request_t *r,
-    bigcache_data_t *data);
+
+
+ngx_str_t  ngx_http_bigcache_send_json_text = ngx_string("application/json");
 
 
 ngx_int_t
@@ -37,7 +36,8 @@ ngx_http_bigcache_send_page(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx)
 {
     if (ngx_http_bigcache_version(r, ctx) != NGX_OK
-        || ngx_http_bigcache_encoding(r, ctx) != NGX_OK)
+        || ngx_http_bigcache_send_encoding(r, ctx->op.packed, ctx->op.varies)
+           != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -74,7 +74,7 @@ ngx_http_bigcache_send_reply(ngx_http_request_t *r,
 
     for (i = 0; i < n; i++) {
 
-        b = ngx_http_bigcache_buf(r, &ctx->op.reply[i]);
+        b = ngx_http_bigcache_send_buf(r, &ctx->op.reply[i]);
         if (b == NULL) {
             return NGX_ERROR;
         }
@@ -165,6 +165,42 @@ ngx_http_bigcache_send_json(ngx_http_request_t *r, ngx_uint_t status,
 }
 
 
+ngx_int_t
+ngx_http_bigcache_send_bytes(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *type, ngx_str_t *body)
+{
+    ngx_int_t         rc;
+    ngx_chain_t       out;
+    bigcache_data_t   data;
+
+    ngx_http_bigcache_send_forget(r);
+    ngx_http_bigcache_send_type(r, type);
+
+    r->headers_out.status = status;
+    r->headers_out.content_length_n = body->len;
+    r->disable_not_modified = 1;
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    data = bigcache_data_bytes(body->data, body->len);
+
+    out.next = NULL;
+    out.buf = ngx_http_bigcache_send_buf(r, &data);
+    if (out.buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    out.buf->last_buf = (r == r->main) ? 1 : 0;
+    out.buf->last_in_chain = 1;
+
+    return ngx_http_output_filter(r, &out);
+}
+
+
 ngx_table_elt_t *
 ngx_http_bigcache_send_add_header(ngx_http_request_t *r, const char *name,
     ngx_str_t *value)
@@ -247,9 +283,7 @@ ngx_http_bigcache_send_type(ngx_http_request_t *r, ngx_str_t *type)
 void
 ngx_http_bigcache_send_json_type(ngx_http_request_t *r)
 {
-    static ngx_str_t  json = ngx_string("application/json");
-
-    ngx_http_bigcache_send_type(r, &json);
+    ngx_http_bigcache_send_type(r, &ngx_http_bigcache_send_json_text);
 }
 
 
@@ -354,9 +388,9 @@ ngx_http_bigcache_version(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 }
 
 
-static ngx_int_t
-ngx_http_bigcache_encoding(ngx_http_request_t *r,
-    ngx_http_bigcache_ctx_t *ctx)
+ngx_int_t
+ngx_http_bigcache_send_encoding(ngx_http_request_t *r, ngx_uint_t packed,
+    ngx_uint_t varies)
 {
     ngx_http_bigcache_loc_conf_t  *blcf;
 
@@ -367,13 +401,13 @@ ngx_http_bigcache_encoding(ngx_http_request_t *r,
 
     /* if all clients get unpacked pages here, the answer does not vary */
 
-    if (ctx->op.varies && blcf->send_gzip
+    if (varies && blcf->send_gzip
         && ngx_http_bigcache_send_add_header(r, "Vary", &accept) == NULL)
     {
         return NGX_ERROR;
     }
 
-    if (ctx->op.packed) {
+    if (packed) {
         r->headers_out.content_encoding =
               ngx_http_bigcache_send_add_header(r, "Content-Encoding", &gzip);
 
@@ -386,8 +420,8 @@ ngx_http_bigcache_encoding(ngx_http_request_t *r,
 }
 
 
-static ngx_buf_t *
-ngx_http_bigcache_buf(ngx_http_request_t *r, bigcache_data_t *data)
+ngx_buf_t *
+ngx_http_bigcache_send_buf(ngx_http_request_t *r, bigcache_data_t *data)
 {
     ngx_buf_t  *b;
 

@@ -171,11 +171,6 @@ ngx_http_bigcache_page_send_body(ngx_http_request_t *r,
     ngx_buf_t        *b;
     bigcache_data_t   data;
 
-    b = ngx_calloc_buf(r->pool);
-    if (b == NULL) {
-        return NGX_ERROR;
-    }
-
     data = ctx->page.body;
 
     if (ctx->page.packed && !ngx_http_bigcache_page_send_packed(r, ctx)
@@ -184,30 +179,9 @@ ngx_http_bigcache_page_send_body(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (data.fd == -1) {
-        b->pos = (u_char *) data.bytes.data;
-        b->last = b->pos + data.bytes.len;
-
-        /* nginx accepts an empty buffer only as a special one */
-
-        b->memory = (data.bytes.len != 0);
-        b->sync = !b->memory;
-
-    } else {
-        b->file = ngx_pcalloc(r->pool, sizeof(ngx_file_t));
-        if (b->file == NULL) {
-            return NGX_ERROR;
-        }
-
-        /* nginx logs the name if it cannot read */
-
-        ngx_str_set(&b->file->name, "bigcache page");
-
-        b->file->fd = data.fd;
-        b->file->log = r->connection->log;
-        b->file_pos = data.offset;
-        b->file_last = data.offset + (off_t) data.length;
-        b->in_file = 1;
+    b = ngx_http_bigcache_send_buf(r, &data);
+    if (b == NULL) {
+        return NGX_ERROR;
     }
 
     b->last_buf = (r == r->main) ? 1 : 0;
@@ -329,40 +303,33 @@ ngx_http_bigcache_page_send_link(ngx_http_request_t *r, ngx_table_elt_t *h)
         return;
     }
 
+    if (h->key.len != sizeof("Cache-Control") - 1
+        || ngx_strncasecmp(h->key.data, (u_char *) "Cache-Control", h->key.len)
+           != 0)
+    {
+        return;
+    }
+
 #if (nginx_version >= 1023000)
 
-    if (h->key.len == sizeof("Cache-Control") - 1
-        && ngx_strncasecmp(h->key.data, (u_char *) "Cache-Control", h->key.len)
-           == 0)
-    {
-        p = &r->headers_out.cache_control;
+    for (p = &r->headers_out.cache_control; *p; p = &(*p)->next) { /* void */ }
 
-        while (*p) {
-            p = &(*p)->next;
-        }
-
-        *p = h;
-    }
+    *p = h;
 
 #else
 
-    if (h->key.len == sizeof("Cache-Control") - 1
-        && ngx_strncasecmp(h->key.data, (u_char *) "Cache-Control", h->key.len)
-           == 0)
+    if (r->headers_out.cache_control.elts == NULL
+        && ngx_array_init(&r->headers_out.cache_control, r->pool, 1,
+                          sizeof(ngx_table_elt_t *))
+           != NGX_OK)
     {
-        if (r->headers_out.cache_control.elts == NULL
-            && ngx_array_init(&r->headers_out.cache_control, r->pool, 1,
-                              sizeof(ngx_table_elt_t *))
-               != NGX_OK)
-        {
-            return;
-        }
+        return;
+    }
 
-        p = ngx_array_push(&r->headers_out.cache_control);
+    p = ngx_array_push(&r->headers_out.cache_control);
 
-        if (p) {
-            *p = h;
-        }
+    if (p) {
+        *p = h;
     }
 
 #endif
@@ -378,32 +345,18 @@ static ngx_int_t
 ngx_http_bigcache_page_send_encoding(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx)
 {
-    ngx_uint_t                     packed;
-    ngx_http_bigcache_loc_conf_t  *blcf;
-
-    static ngx_str_t  gzip = ngx_string("gzip");
-    static ngx_str_t  accept = ngx_string("Accept-Encoding");
+    ngx_uint_t  packed;
 
     if (!ctx->page.packed) {
         return NGX_OK;
     }
 
-    blcf = ngx_http_get_module_loc_conf(r, ngx_http_bigcache_module);
-
     packed = ngx_http_bigcache_page_send_packed(r, ctx);
 
-    if (packed) {
-        r->headers_out.content_encoding =
-              ngx_http_bigcache_send_add_header(r, "Content-Encoding", &gzip);
-
-        if (r->headers_out.content_encoding == NULL) {
-            return NGX_ERROR;
-        }
-    }
-
-    if (blcf->send_gzip
-        && !(ctx->head.flags & BIGCACHE_HEAD_ACCEPT)
-        && ngx_http_bigcache_send_add_header(r, "Vary", &accept) == NULL)
+    if (ngx_http_bigcache_send_encoding(r, packed,
+                                        !(ctx->head.flags
+                                          & BIGCACHE_HEAD_ACCEPT))
+        != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -193,12 +193,6 @@ ngx_int_t ngx_http_bigcache_shards_merge_stat(ngx_http_request_t *r,
     ngx_http_bigcache_shards_ctx_t *ctx);
 
 
-/* sends bytes, which must stay */
-
-ngx_int_t ngx_http_bigcache_shards_merge_send(ngx_http_request_t *r,
-    ngx_str_t *type, u_char *data, size_t len);
-
-
 /* writes ,"shards":[...] with the status of each; of that size at most */
 
 size_t ngx_http_bigcache_shards_merge_servers_len(

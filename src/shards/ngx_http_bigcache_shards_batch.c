@@ -476,15 +476,15 @@ ngx_int_t
 ngx_http_bigcache_shards_batch(ngx_http_request_t *r,
     ngx_http_bigcache_shards_ctx_t *ctx)
 {
-    u_char                              *p, *q, *text, *bytes, *from;
+    u_char                              *p, *q, *bytes, *from;
     size_t                               len;
+    ngx_str_t                            body;
     ngx_uint_t                           i, framed;
     ngx_http_bigcache_shards_op_t        result;
     ngx_http_bigcache_shards_batch_t    *batch;
     ngx_http_bigcache_shards_answer_t   *answer;
     ngx_http_bigcache_shards_results_t  *results, *one;
 
-    static ngx_str_t  json = ngx_string("application/json");
     static ngx_str_t  frames = ngx_string(NGX_HTTP_BIGCACHE_BATCH);
 
     batch = ctx->data;
@@ -518,14 +518,14 @@ ngx_http_bigcache_shards_batch(ngx_http_request_t *r,
           + batch->nops * (sizeof(NGX_HTTP_BIGCACHE_SHARDS_REFUSED)
                            + NGX_INT_T_LEN);
 
-    text = ngx_pnalloc(r->pool, len);
-    bytes = framed ? ngx_pnalloc(r->pool, ctx->held + 1) : text;
+    body.data = ngx_pnalloc(r->pool, len);
+    bytes = framed ? ngx_pnalloc(r->pool, ctx->held + 1) : body.data;
 
-    if (text == NULL || bytes == NULL) {
+    if (body.data == NULL || bytes == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    p = ngx_sprintf(text, "{\"results\":[");
+    p = ngx_sprintf(body.data, "{\"results\":[");
     q = bytes;
 
     for (i = 0; i < batch->nops; i++) {
@@ -559,8 +559,13 @@ ngx_http_bigcache_shards_batch(ngx_http_request_t *r,
         p = ngx_cpymem(p, bytes, q - bytes);
     }
 
-    return ngx_http_bigcache_shards_merge_send(r, framed ? &frames : &json,
-                                               text, p - text);
+    body.len = p - body.data;
+
+    return ngx_http_bigcache_send_bytes(r, NGX_HTTP_OK,
+                                        framed
+                                        ? &frames
+                                        : &ngx_http_bigcache_send_json_text,
+                                        &body);
 }
 
 

@@ -36,7 +36,7 @@ ngx_http_bigcache_shards_history(ngx_http_request_t *r,
     u_char                   *p;
     int64_t                   now;
     ngx_int_t                 rc;
-    ngx_str_t                 body, type;
+    ngx_str_t                 body;
     ngx_uint_t                i;
     bigcache_history_view_t  *views;
 
@@ -78,9 +78,9 @@ ngx_http_bigcache_shards_history(ngx_http_request_t *r,
 
     body.len = p - body.data;
 
-    ngx_str_set(&type, "application/json");
-
-    return ngx_http_bigcache_shards_merge_send(r, &type, body.data, body.len);
+    return ngx_http_bigcache_send_bytes(r, NGX_HTTP_OK,
+                                        &ngx_http_bigcache_send_json_text,
+                                        &body);
 }
 
 

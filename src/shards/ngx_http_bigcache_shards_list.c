@@ -122,12 +122,10 @@ ngx_http_bigcache_shards_list(ngx_http_request_t *r,
 {
     u_char                           *p, *text;
     ngx_int_t                         rc;
-    ngx_str_t                         key;
+    ngx_str_t                         key, body;
     ngx_uint_t                        n;
     bigcache_str_t                    next, bound;
     ngx_http_bigcache_shards_rows_t  *rows, *least;
-
-    static ngx_str_t  json = ngx_string("application/json");
 
     rc = ngx_http_bigcache_shards_merge_failed(r, ctx);
 
@@ -196,7 +194,12 @@ ngx_http_bigcache_shards_list(ngx_http_request_t *r,
 
     *p++ = '}';
 
-    return ngx_http_bigcache_shards_merge_send(r, &json, text, p - text);
+    body.data = text;
+    body.len = p - text;
+
+    return ngx_http_bigcache_send_bytes(r, NGX_HTTP_OK,
+                                        &ngx_http_bigcache_send_json_text,
+                                        &body);
 }
 
 
@@ -402,13 +405,5 @@ static ngx_int_t
 ngx_http_bigcache_shards_list_compare(const ngx_str_t *one,
     const ngx_str_t *two)
 {
-    ngx_int_t  rc;
-
-    rc = ngx_memcmp(one->data, two->data, ngx_min(one->len, two->len));
-
-    if (rc) {
-        return rc;
-    }
-
-    return (one->len < two->len) ? -1 : (one->len > two->len);
+    return ngx_memn2cmp(one->data, two->data, one->len, two->len);
 }

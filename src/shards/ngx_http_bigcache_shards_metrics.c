@@ -46,8 +46,9 @@ ngx_int_t
 ngx_http_bigcache_shards_metrics(ngx_http_request_t *r,
     ngx_http_bigcache_shards_ctx_t *ctx)
 {
-    u_char                             *p, *text, *at;
+    u_char                             *p, *at;
     ngx_int_t                           rc;
+    ngx_str_t                           body;
     ngx_uint_t                          i, j;
     ngx_http_bigcache_shards_answer_t  *answers;
     ngx_http_bigcache_shards_metric_t   metric, other;
@@ -65,13 +66,13 @@ ngx_http_bigcache_shards_metrics(ngx_http_request_t *r,
         return NGX_HTTP_BAD_GATEWAY;
     }
 
-    text = ngx_pnalloc(r->pool, ngx_http_bigcache_shards_metrics_size(ctx));
-    if (text == NULL) {
+    p = ngx_pnalloc(r->pool, ngx_http_bigcache_shards_metrics_size(ctx));
+    if (p == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     answers = ctx->answers;
-    p = text;
+    body.data = p;
 
     for (i = 0; i < ctx->nanswers; i++) {
         at = answers[i].data;
@@ -109,7 +110,9 @@ ngx_http_bigcache_shards_metrics(ngx_http_request_t *r,
         }
     }
 
-    return ngx_http_bigcache_shards_merge_send(r, &type, text, p - text);
+    body.len = p - body.data;
+
+    return ngx_http_bigcache_send_bytes(r, NGX_HTTP_OK, &type, &body);
 }
 
 
