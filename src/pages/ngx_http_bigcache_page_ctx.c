@@ -141,23 +141,22 @@ ngx_http_bigcache_page_ctx_cleanup(void *data)
 static void
 ngx_http_bigcache_page_ctx_count(ngx_http_bigcache_page_ctx_t *ctx)
 {
-    bigcache_page_metrics_t  *metrics;
+    ngx_http_bigcache_zone_t  *zone;
 
     if (ctx->status == NGX_HTTP_BIGCACHE_PAGE_NONE || ctx->refresh) {
         return;
     }
 
-    metrics = &ctx->conf->zone->shm->pages;
+    zone = ctx->conf->zone;
 
-    bigcache_page_metrics_add(metrics, (unsigned) ngx_worker,
-                              ctx->status == NGX_HTTP_BIGCACHE_PAGE_PASS
-                              ? ctx->why
-                              : ngx_http_bigcache_page_metrics[ctx->status]);
+    ngx_http_bigcache_page_count(zone,
+                                 ctx->status == NGX_HTTP_BIGCACHE_PAGE_PASS
+                                 ? ctx->why
+                                 : ngx_http_bigcache_page_metrics[ctx->status]);
 
     if (ctx->collapsed
         || (ctx->waited && ctx->status == NGX_HTTP_BIGCACHE_PAGE_HIT))
     {
-        bigcache_page_metrics_add(metrics, (unsigned) ngx_worker,
-                                  BIGCACHE_PAGE_METRIC_COLLAPSED);
+        ngx_http_bigcache_page_count(zone, BIGCACHE_PAGE_METRIC_COLLAPSED);
     }
 }

@@ -248,9 +248,7 @@ ngx_http_bigcache_page_fetch_failed(ngx_http_request_t *r,
                                      NGX_HTTP_BIGCACHE_PAGE_FETCH_PAUSE,
                                      NGX_HTTP_BIGCACHE_PAGE_FETCH_MOST);
 
-    bigcache_page_metrics_add(&ctx->conf->zone->shm->pages,
-                              (unsigned) ngx_worker,
-                              BIGCACHE_PAGE_METRIC_FAILED);
+    ngx_http_bigcache_page_count(ctx->conf->zone, BIGCACHE_PAGE_METRIC_FAILED);
 
     if (!ctx->refresh
         && ngx_http_bigcache_page_fetch_may_be_stale(ctx)

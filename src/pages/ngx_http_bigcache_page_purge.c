@@ -47,8 +47,6 @@ static ngx_int_t ngx_http_bigcache_page_purge_failed(ngx_http_request_t *r,
     ngx_uint_t status, const char *detail);
 static ngx_int_t ngx_http_bigcache_page_purge_send(ngx_http_request_t *r,
     ngx_uint_t status, ngx_str_t *body);
-static void ngx_http_bigcache_page_purge_count(
-    ngx_http_bigcache_zone_t *zone, bigcache_page_metric_e metric);
 
 
 ngx_int_t
@@ -57,7 +55,9 @@ ngx_http_bigcache_page_purge(ngx_http_request_t *r,
 {
     ngx_http_bigcache_page_purger_t  *purger;
 
-    if (ngx_http_bigcache_page_purger_find(r, conf, &purger) == NGX_DECLINED) {
+    if (ngx_http_bigcache_page_purger_find(r, conf, 0, &purger)
+        == NGX_DECLINED)
+    {
         return NGX_DECLINED;
     }
 
@@ -85,7 +85,7 @@ ngx_http_bigcache_page_purge_content(ngx_http_request_t *r)
         return rc;
     }
 
-    rc = ngx_http_bigcache_page_purger_find(r, conf, &purger);
+    rc = ngx_http_bigcache_page_purger_find(r, conf, 0, &purger);
 
     if (rc == NGX_DECLINED) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -99,8 +99,7 @@ ngx_http_bigcache_page_purge_content(ngx_http_request_t *r)
                       "bigcache: a purge is refused, \"bigcache_purge\" does "
                       "not name the address of the client");
 
-        ngx_http_bigcache_page_purge_count(zone,
-                                          BIGCACHE_PAGE_METRIC_PURGE_REFUSED);
+        ngx_http_bigcache_page_count(zone, BIGCACHE_PAGE_METRIC_PURGE_REFUSED);
 
         return ngx_http_bigcache_page_purge_failed(r, NGX_HTTP_FORBIDDEN,
                                       "this address may not purge anything");
@@ -338,8 +337,7 @@ ngx_http_bigcache_page_purge_result(ngx_http_request_t *r,
         return ngx_http_bigcache_page_purge_failed(r, status, detail);
     }
 
-    ngx_http_bigcache_page_purge_count(purge->job.zone,
-                                       BIGCACHE_PAGE_METRIC_PURGES);
+    ngx_http_bigcache_page_count(purge->job.zone, BIGCACHE_PAGE_METRIC_PURGES);
 
     if (purge->op.async) {
         return ngx_http_bigcache_page_purge_send(r, NGX_HTTP_ACCEPTED,
@@ -393,19 +391,8 @@ static ngx_int_t
 ngx_http_bigcache_page_purge_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *body)
 {
-    ngx_int_t     rc;
-    ngx_buf_t    *b;
-    ngx_chain_t   out;
-
     static ngx_str_t  no_store = ngx_string("no-store");
     static ngx_str_t  second = ngx_string("1");
-
-    ngx_http_bigcache_send_forget(r);
-    ngx_http_bigcache_send_json_type(r);
-
-    r->headers_out.status = status;
-    r->headers_out.content_length_n = body->len;
-    r->disable_not_modified = 1;
 
     if (ngx_http_bigcache_send_add_header(r, "Cache-Control", &no_store)
         == NULL
@@ -416,34 +403,7 @@ ngx_http_bigcache_page_purge_send(ngx_http_request_t *r, ngx_uint_t status,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    rc = ngx_http_send_header(r);
-
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-
-    b = ngx_calloc_buf(r->pool);
-    if (b == NULL) {
-        return NGX_ERROR;
-    }
-
-    b->pos = body->data;
-    b->last = body->data + body->len;
-    b->memory = 1;
-    b->last_buf = 1;
-    b->last_in_chain = 1;
-
-    out.buf = b;
-    out.next = NULL;
-
-    return ngx_http_output_filter(r, &out);
-}
-
-
-static void
-ngx_http_bigcache_page_purge_count(ngx_http_bigcache_zone_t *zone,
-    bigcache_page_metric_e metric)
-{
-    bigcache_page_metrics_add(&zone->shm->pages, (unsigned) ngx_worker,
-                              metric);
+    return ngx_http_bigcache_send_bytes(r, status,
+                                        &ngx_http_bigcache_send_json_text,
+                                        body);
 }

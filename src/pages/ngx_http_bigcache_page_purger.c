@@ -35,7 +35,6 @@ ngx_http_bigcache_page_purger(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_bigcache_page_conf_t *pcf = conf;
 
-    ngx_int_t                         rc;
     ngx_str_t                        *value;
     ngx_uint_t                        i, n, from;
     ngx_http_bigcache_page_purger_t   given;
@@ -73,18 +72,9 @@ ngx_http_bigcache_page_purger(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ngx_memzero(&given, sizeof(ngx_http_bigcache_page_purger_t));
 
-    given.addresses = ngx_array_create(cf->pool, 4, sizeof(ngx_cidr_t));
+    given.addresses = ngx_http_bigcache_page_scheme_addresses(cf, from + 1);
     if (given.addresses == NULL) {
         return NGX_CONF_ERROR;
-    }
-
-    for (i = from + 1; i < cf->args->nelts; i++) {
-        if (ngx_http_bigcache_page_scheme_address(cf, &value[0], &value[i],
-                                                  given.addresses)
-            != NGX_OK)
-        {
-            return NGX_CONF_ERROR;
-        }
     }
 
     /* the parameters first: what stands there are methods or parameters */
@@ -105,8 +95,9 @@ ngx_http_bigcache_page_purger(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             continue;
         }
 
-        rc = ngx_http_bigcache_page_purger_method(cf, pcf, &value[i], &given);
-        if (rc != NGX_OK) {
+        if (ngx_http_bigcache_page_purger_method(cf, pcf, &value[i], &given)
+            != NGX_OK)
+        {
             return NGX_CONF_ERROR;
         }
 
@@ -146,7 +137,7 @@ ngx_http_bigcache_page_purger_check(ngx_conf_t *cf,
 
 ngx_int_t
 ngx_http_bigcache_page_purger_find(ngx_http_request_t *r,
-    ngx_http_bigcache_page_conf_t *conf,
+    ngx_http_bigcache_page_conf_t *conf, ngx_uint_t front,
     ngx_http_bigcache_page_purger_t **purger)
 {
     ngx_int_t                         rc, one;
@@ -162,7 +153,7 @@ ngx_http_bigcache_page_purger_find(ngx_http_request_t *r,
 
     for (i = 0; i < conf->purgers->nelts; i++, p++) {
 
-        if (ngx_http_bigcache_page_purger_zone(conf, p) == NULL) {
+        if (!front && ngx_http_bigcache_page_purger_zone(conf, p) == NULL) {
             continue;
         }
 
@@ -178,30 +169,6 @@ ngx_http_bigcache_page_purger_find(ngx_http_request_t *r,
         if (rc == NGX_OK) {
             break;
         }
-    }
-
-    return rc;
-}
-
-
-ngx_int_t
-ngx_http_bigcache_page_purger_permits(ngx_http_request_t *r,
-    ngx_http_bigcache_page_conf_t *conf)
-{
-    ngx_int_t                         rc, one;
-    ngx_uint_t                        i;
-    ngx_http_bigcache_page_purger_t  *p;
-
-    if (conf->purgers == NULL || r != r->main) {
-        return NGX_DECLINED;
-    }
-
-    rc = NGX_DECLINED;
-    p = conf->purgers->elts;
-
-    for (i = 0; i < conf->purgers->nelts && rc != NGX_OK; i++, p++) {
-        one = ngx_http_bigcache_page_purger_match(r, p);
-        rc = (one == NGX_DECLINED) ? rc : one;
     }
 
     return rc;

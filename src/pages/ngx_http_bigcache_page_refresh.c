@@ -66,9 +66,8 @@ ngx_http_bigcache_page_refresh(ngx_http_request_t *r,
     ctx->led = 0;
     ctx->refreshed = 1;
 
-    bigcache_page_metrics_add(&ctx->conf->zone->shm->pages,
-                              (unsigned) ngx_worker,
-                              BIGCACHE_PAGE_METRIC_REFRESHED);
+    ngx_http_bigcache_page_count(ctx->conf->zone,
+                                 BIGCACHE_PAGE_METRIC_REFRESHED);
 
     if (r->http_version < NGX_HTTP_VERSION_20) {
 

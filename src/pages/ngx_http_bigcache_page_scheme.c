@@ -20,6 +20,8 @@
 static ngx_uint_t ngx_http_bigcache_page_scheme_trusted(ngx_http_request_t *r,
     ngx_array_t *addresses);
 static ngx_str_t *ngx_http_bigcache_page_scheme_said(ngx_http_request_t *r);
+static ngx_int_t ngx_http_bigcache_page_scheme_address(ngx_conf_t *cf,
+    ngx_str_t *value, ngx_array_t *addresses);
 
 
 static ngx_str_t  ngx_http_bigcache_page_scheme_http = ngx_string("http");
@@ -34,8 +36,7 @@ ngx_http_bigcache_page_scheme_from(ngx_conf_t *cf, ngx_command_t *cmd,
 {
     ngx_http_bigcache_page_conf_t *pcf = conf;
 
-    ngx_str_t   *value;
-    ngx_uint_t   i;
+    ngx_str_t  *value;
 
     if (pcf->schemes != NGX_CONF_UNSET_PTR) {
         return "is duplicate";
@@ -48,21 +49,9 @@ ngx_http_bigcache_page_scheme_from(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_OK;
     }
 
-    pcf->schemes = ngx_array_create(cf->pool, 4, sizeof(ngx_cidr_t));
-    if (pcf->schemes == NULL) {
-        return NGX_CONF_ERROR;
-    }
+    pcf->schemes = ngx_http_bigcache_page_scheme_addresses(cf, 1);
 
-    for (i = 1; i < cf->args->nelts; i++) {
-        if (ngx_http_bigcache_page_scheme_address(cf, &value[0], &value[i],
-                                                  pcf->schemes)
-            != NGX_OK)
-        {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    return NGX_CONF_OK;
+    return pcf->schemes ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
@@ -103,7 +92,6 @@ ngx_http_bigcache_page_scheme_trusted(ngx_http_request_t *r,
     ngx_array_t *addresses)
 {
     ngx_addr_t                  addr;
-    ngx_str_t                   name;
     ngx_http_variable_value_t  *v;
 
     static ngx_str_t  original = ngx_string("realip_remote_addr");
@@ -115,21 +103,15 @@ ngx_http_bigcache_page_scheme_trusted(ngx_http_request_t *r,
 
     v = ngx_http_get_variable(r, &original, key);
 
-    if (v == NULL || v->not_found || v->len == 0) {
+    /* nginx may be built without realip */
 
-        /* nginx is built without realip */
-
+    if (v == NULL || v->not_found || v->len == 0
+        || (v->len == 5 && ngx_strncmp(v->data, "unix:", 5) == 0))
+    {
         return ngx_cidr_match(r->connection->sockaddr, addresses) == NGX_OK;
     }
 
-    name.data = v->data;
-    name.len = v->len;
-
-    if (name.len == 5 && ngx_strncmp(name.data, "unix:", 5) == 0) {
-        return ngx_cidr_match(r->connection->sockaddr, addresses) == NGX_OK;
-    }
-
-    return ngx_parse_addr(r->pool, &addr, name.data, name.len) == NGX_OK
+    return ngx_parse_addr(r->pool, &addr, v->data, v->len) == NGX_OK
            && ngx_cidr_match(addr.sockaddr, addresses) == NGX_OK;
 }
 
@@ -176,11 +158,40 @@ ngx_http_bigcache_page_scheme_said(ngx_http_request_t *r)
 }
 
 
-ngx_int_t
-ngx_http_bigcache_page_scheme_address(ngx_conf_t *cf, ngx_str_t *name,
-    ngx_str_t *value, ngx_array_t *addresses)
+ngx_array_t *
+ngx_http_bigcache_page_scheme_addresses(ngx_conf_t *cf, ngx_uint_t from)
 {
+    ngx_str_t    *value;
+    ngx_uint_t    i;
+    ngx_array_t  *addresses;
+
+    value = cf->args->elts;
+
+    addresses = ngx_array_create(cf->pool, 4, sizeof(ngx_cidr_t));
+    if (addresses == NULL) {
+        return NULL;
+    }
+
+    for (i = from; i < cf->args->nelts; i++) {
+        if (ngx_http_bigcache_page_scheme_address(cf, &value[i], addresses)
+            != NGX_OK)
+        {
+            return NULL;
+        }
+    }
+
+    return addresses;
+}
+
+
+static ngx_int_t
+ngx_http_bigcache_page_scheme_address(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_array_t *addresses)
+{
+    ngx_str_t   *name;
     ngx_cidr_t  *cidr;
+
+    name = cf->args->elts;
 
     cidr = ngx_array_push(addresses);
     if (cidr == NULL) {

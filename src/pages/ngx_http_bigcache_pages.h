@@ -265,6 +265,17 @@ struct ngx_http_bigcache_page_ctx_s {
 extern ngx_module_t  ngx_http_bigcache_pages_module;
 
 
+/* counts what became of a request, or of a page */
+
+static ngx_inline void
+ngx_http_bigcache_page_count(ngx_http_bigcache_zone_t *zone,
+    bigcache_page_metric_e metric)
+{
+    bigcache_page_metrics_add(&zone->shm->pages, (unsigned) ngx_worker,
+                              metric);
+}
+
+
 /* conf: see the module for the directives; nginx's functions of a module */
 
 void *ngx_http_bigcache_page_conf_create(ngx_conf_t *cf);
@@ -637,11 +648,11 @@ char *ngx_http_bigcache_page_scheme_from(ngx_conf_t *cf, ngx_command_t *cmd,
 ngx_str_t *ngx_http_bigcache_page_scheme(ngx_http_request_t *r);
 
 /*
- * Adds an address of the directive name to an array of ngx_cidr_t.  Returns
- * NGX_OK; or NGX_ERROR, and logs what is wrong with it.
+ * Makes an array of ngx_cidr_t of the arguments of a directive, from that one
+ * on.  Returns NULL, and logs what is wrong with an address.
  */
-ngx_int_t ngx_http_bigcache_page_scheme_address(ngx_conf_t *cf,
-    ngx_str_t *name, ngx_str_t *value, ngx_array_t *addresses);
+ngx_array_t *ngx_http_bigcache_page_scheme_addresses(ngx_conf_t *cf,
+    ngx_uint_t from);
 
 
 /* purger: bigcache_purge */
@@ -657,16 +668,12 @@ ngx_int_t ngx_http_bigcache_page_purger_check(ngx_conf_t *cf,
 /*
  * Returns NGX_OK if the request may purge, and *purger by which;
  * NGX_HTTP_FORBIDDEN, and *purger by which not; or NGX_DECLINED if its method
- * is none that purges here.
+ * is none that purges here.  front: servers behind this one purge, so that it
+ * needs no zone.
  */
 ngx_int_t ngx_http_bigcache_page_purger_find(ngx_http_request_t *r,
-    ngx_http_bigcache_page_conf_t *conf,
+    ngx_http_bigcache_page_conf_t *conf, ngx_uint_t front,
     ngx_http_bigcache_page_purger_t **purger);
-
-/* the same for a front whose servers purge: whatever the zone */
-
-ngx_int_t ngx_http_bigcache_page_purger_permits(ngx_http_request_t *r,
-    ngx_http_bigcache_page_conf_t *conf);
 
 /* returns the zone whose pages it purges, or NULL */
 

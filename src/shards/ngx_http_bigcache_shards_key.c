@@ -85,9 +85,10 @@ ngx_http_bigcache_shards_key_page(ngx_http_request_t *r, ngx_str_t *key)
 ngx_int_t
 ngx_http_bigcache_shards_key_purges(ngx_http_request_t *r)
 {
-    ngx_http_bigcache_page_conf_t  *conf;
+    ngx_http_bigcache_page_conf_t    *conf;
+    ngx_http_bigcache_page_purger_t  *purger;
 
     conf = ngx_http_get_module_loc_conf(r, ngx_http_bigcache_pages_module);
 
-    return ngx_http_bigcache_page_purger_permits(r, conf);
+    return ngx_http_bigcache_page_purger_find(r, conf, 1, &purger);
 }
