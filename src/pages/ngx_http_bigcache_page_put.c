@@ -74,13 +74,14 @@ static bigcache_rc_t ngx_http_bigcache_page_put_page(
     ngx_http_bigcache_page_put_t *put);
 static bigcache_rc_t ngx_http_bigcache_page_put_varies(
     ngx_http_bigcache_page_put_t *put);
+static bigcache_rc_t ngx_http_bigcache_page_put_store(
+    ngx_http_bigcache_page_put_t *put, bigcache_put_t *p);
 static void ngx_http_bigcache_page_put_gzip(ngx_http_bigcache_page_put_t *put);
 static int ngx_http_bigcache_page_put_verify(
     ngx_http_bigcache_page_put_t *put);
 static void ngx_http_bigcache_page_put_end(ngx_http_bigcache_page_put_t *put,
     bigcache_rc_t rc);
 static void ngx_http_bigcache_page_put_done(ngx_http_bigcache_job_t *job);
-static void ngx_http_bigcache_page_put_free(ngx_http_bigcache_page_put_t *put);
 
 
 void
@@ -109,8 +110,7 @@ ngx_http_bigcache_page_put(ngx_http_request_t *r,
             ngx_log_error(NGX_LOG_ERR, r->connection->log, ngx_errno,
                           "bigcache: a page is not stored, its file cannot be "
                           "duplicated");
-            ngx_http_bigcache_page_put_end(put, BIGCACHE_ERROR);
-            ngx_http_bigcache_page_put_free(put);
+            ngx_http_bigcache_page_put_done(&put->job);
             return;
         }
     }
@@ -151,8 +151,7 @@ ngx_http_bigcache_page_put_again(ngx_http_request_t *r,
     }
 
     if (put->body.fd == -1 && put->memory == NULL) {
-        ngx_http_bigcache_page_put_end(put, BIGCACHE_NOMEM);
-        ngx_http_bigcache_page_put_free(put);
+        ngx_http_bigcache_page_put_done(&put->job);
         return;
     }
 
@@ -257,9 +256,7 @@ ngx_http_bigcache_page_put_post(ngx_http_request_t *r,
     if (put->job.zone->cache == NULL
         || ngx_http_bigcache_job_post(&put->job) != NGX_OK)
     {
-        ngx_http_bigcache_page_put_end(put, BIGCACHE_BUSY);
-        ngx_http_bigcache_page_put_free(put);
-        ngx_http_bigcache_page_wait_wake();
+        ngx_http_bigcache_page_put_done(&put->job);
         return;
     }
 
@@ -341,7 +338,6 @@ static void
 ngx_http_bigcache_page_put_run(ngx_http_bigcache_job_t *job)
 {
     bigcache_rc_t                  rc;
-    bigcache_page_t                page;
     ngx_http_bigcache_page_put_t  *put;
 
     put = (ngx_http_bigcache_page_put_t *) job;
@@ -356,15 +352,6 @@ ngx_http_bigcache_page_put_run(ngx_http_bigcache_job_t *job)
         rc = ngx_http_bigcache_page_put_varies(put);
     }
 
-    if (rc == BIGCACHE_OK) {
-
-        /* the first reader finds it in the hot index */
-
-        (void) bigcache_cache_get(job->zone->cache, &put->key,
-                                  BIGCACHE_BODY_NONE, &page);
-        bigcache_page_free(&page);
-    }
-
     put->stored = (rc == BIGCACHE_OK);
 
     ngx_http_bigcache_page_put_end(put, rc);
@@ -374,31 +361,21 @@ ngx_http_bigcache_page_put_run(ngx_http_bigcache_job_t *job)
 static bigcache_rc_t
 ngx_http_bigcache_page_put_page(ngx_http_bigcache_page_put_t *put)
 {
-    bigcache_rc_t    rc;
-    bigcache_put_t   p;
-    bigcache_page_t  page;
+    bigcache_put_t  p;
 
     ngx_memzero(&p, sizeof(bigcache_put_t));
 
     p.key = put->key;
-    p.kind = BIGCACHE_KIND_PAGE;
     p.type.data = put->head;
     p.type.len = put->head_len;
     p.tags = put->tags;
     p.expire = put->expire;
     p.expect = put->expect;
-    p.origin = put->origin;
-    p.fetched = 1;
     p.data = &put->body;
-    p.n = 1;
     p.unpacked = put->unpacked;
     p.plain = put->plain;
 
-    rc = bigcache_cache_put(put->job.zone->cache, &p, &page);
-
-    bigcache_page_free(&page);
-
-    return rc;
+    return ngx_http_bigcache_page_put_store(put, &p);
 }
 
 
@@ -433,22 +410,41 @@ ngx_http_bigcache_page_put_varies(ngx_http_bigcache_page_put_t *put)
     ngx_memzero(&p, sizeof(bigcache_put_t));
 
     p.key = put->url;
-    p.kind = BIGCACHE_KIND_PAGE;
     p.type.data = put->names;
     p.type.len = put->names_len;
     p.expire = put->expire + NGX_HTTP_BIGCACHE_PAGE_PUT_NAMES;
-    p.origin = put->origin;
-    p.fetched = 1;
     p.data = &none;
-    p.n = 1;
     p.plain = 1;
 
-    rc = bigcache_cache_put(put->job.zone->cache, &p, &page);
+    return ngx_http_bigcache_page_put_store(put, &p);
+}
+
+
+/* stores what both have in common, too */
+
+static bigcache_rc_t
+ngx_http_bigcache_page_put_store(ngx_http_bigcache_page_put_t *put,
+    bigcache_put_t *p)
+{
+    bigcache_rc_t      rc;
+    bigcache_page_t    page;
+    bigcache_cache_t  *cache;
+
+    cache = put->job.zone->cache;
+
+    p->kind = BIGCACHE_KIND_PAGE;
+    p->origin = put->origin;
+    p->fetched = 1;
+    p->n = 1;
+
+    rc = bigcache_cache_put(cache, p, &page);
     bigcache_page_free(&page);
 
     if (rc == BIGCACHE_OK) {
-        (void) bigcache_cache_get(put->job.zone->cache, &put->url,
-                                  BIGCACHE_BODY_NONE, &page);
+
+        /* the first reader finds it in the hot index */
+
+        (void) bigcache_cache_get(cache, &p->key, BIGCACHE_BODY_NONE, &page);
         bigcache_page_free(&page);
     }
 
@@ -577,6 +573,8 @@ ngx_http_bigcache_page_put_end(ngx_http_bigcache_page_put_t *put,
 }
 
 
+/* frees the page, also if there was no thread for it */
+
 static void
 ngx_http_bigcache_page_put_done(ngx_http_bigcache_job_t *job)
 {
@@ -585,18 +583,11 @@ ngx_http_bigcache_page_put_done(ngx_http_bigcache_job_t *job)
     put = (ngx_http_bigcache_page_put_t *) job;
 
     ngx_http_bigcache_page_put_end(put, BIGCACHE_BUSY);
-    ngx_http_bigcache_page_put_free(put);
-
     ngx_http_bigcache_page_wait_wake();
-}
 
-
-static void
-ngx_http_bigcache_page_put_free(ngx_http_bigcache_page_put_t *put)
-{
-    bigcache_page_metrics_add(&put->job.zone->shm->pages, (unsigned) ngx_worker,
-                              put->stored ? BIGCACHE_PAGE_METRIC_STORED
-                                          : BIGCACHE_PAGE_METRIC_NOT_STORED);
+    ngx_http_bigcache_page_count(put->job.zone,
+                                 put->stored ? BIGCACHE_PAGE_METRIC_STORED
+                                             : BIGCACHE_PAGE_METRIC_NOT_STORED);
 
     if (put->late.timer_set) {
         ngx_del_timer(&put->late);
