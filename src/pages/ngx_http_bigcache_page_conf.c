@@ -24,6 +24,10 @@
      |NGX_HTTP_BIGCACHE_PAGE_503|NGX_HTTP_BIGCACHE_PAGE_504)
 
 
+static ngx_int_t ngx_http_bigcache_page_conf_status(ngx_conf_t *cf,
+    ngx_str_t *value);
+static void *ngx_http_bigcache_page_conf_push(ngx_conf_t *cf,
+    ngx_array_t **array, size_t size);
 static char *ngx_http_bigcache_page_conf_zone(ngx_conf_t *cf,
     ngx_http_bigcache_page_conf_t *conf);
 static ngx_int_t ngx_http_bigcache_page_conf_window(ngx_conf_t *cf,
@@ -33,19 +37,19 @@ static ngx_int_t ngx_http_bigcache_page_conf_failure(ngx_conf_t *cf,
 
 
 static const struct {
-    ngx_str_t   name;
-    ngx_uint_t  bit;
+    const char  *name;
+    ngx_uint_t   bit;
 } ngx_http_bigcache_page_failures[] = {
-    { ngx_string("error"), NGX_HTTP_BIGCACHE_PAGE_ERROR },
-    { ngx_string("timeout"), NGX_HTTP_BIGCACHE_PAGE_TIMEOUT },
-    { ngx_string("http_500"), NGX_HTTP_BIGCACHE_PAGE_500 },
-    { ngx_string("http_502"), NGX_HTTP_BIGCACHE_PAGE_502 },
-    { ngx_string("http_503"), NGX_HTTP_BIGCACHE_PAGE_503 },
-    { ngx_string("http_504"), NGX_HTTP_BIGCACHE_PAGE_504 },
-    { ngx_string("http_403"), NGX_HTTP_BIGCACHE_PAGE_403 },
-    { ngx_string("http_404"), NGX_HTTP_BIGCACHE_PAGE_404 },
-    { ngx_string("http_429"), NGX_HTTP_BIGCACHE_PAGE_429 },
-    { ngx_null_string, 0 }
+    { "error", NGX_HTTP_BIGCACHE_PAGE_ERROR },
+    { "timeout", NGX_HTTP_BIGCACHE_PAGE_TIMEOUT },
+    { "http_500", NGX_HTTP_BIGCACHE_PAGE_500 },
+    { "http_502", NGX_HTTP_BIGCACHE_PAGE_502 },
+    { "http_503", NGX_HTTP_BIGCACHE_PAGE_503 },
+    { "http_504", NGX_HTTP_BIGCACHE_PAGE_504 },
+    { "http_403", NGX_HTTP_BIGCACHE_PAGE_403 },
+    { "http_404", NGX_HTTP_BIGCACHE_PAGE_404 },
+    { "http_429", NGX_HTTP_BIGCACHE_PAGE_429 },
+    { NULL, 0 }
 };
 
 
@@ -165,7 +169,7 @@ ngx_http_bigcache_page_conf_pages(ngx_conf_t *cf, ngx_command_t *cmd,
         return "needs the name of a zone, or \"off\"";
     }
 
-    if (value[1].len == 3 && ngx_strncmp(value[1].data, "off", 3) == 0) {
+    if (ngx_strcmp(value[1].data, "off") == 0) {
         pcf->shm_zone = NULL;
         return NGX_CONF_OK;
     }
@@ -193,13 +197,6 @@ ngx_http_bigcache_page_conf_names(ngx_conf_t *cf, ngx_command_t *cmd,
 
     names = (ngx_array_t **) (p + cmd->offset);
 
-    if (*names == NGX_CONF_UNSET_PTR) {
-        *names = ngx_array_create(cf->pool, 4, sizeof(bigcache_str_t));
-        if (*names == NULL) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
     value = cf->args->elts;
 
     for (i = 1; i < cf->args->nelts; i++) {
@@ -216,13 +213,13 @@ ngx_http_bigcache_page_conf_names(ngx_conf_t *cf, ngx_command_t *cmd,
             return NGX_CONF_ERROR;
         }
 
-        name = ngx_array_push(*names);
+        name = ngx_http_bigcache_page_conf_push(cf, names,
+                                                sizeof(bigcache_str_t));
         if (name == NULL) {
             return NGX_CONF_ERROR;
         }
 
-        name->data = value[i].data;
-        name->len = value[i].len;
+        *name = ngx_http_bigcache_str(&value[i]);
     }
 
     return NGX_CONF_OK;
@@ -243,18 +240,13 @@ ngx_http_bigcache_page_conf_ttl(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_uint_t                     i, n;
     ngx_http_bigcache_page_ttl_t  *ttl;
 
-    static const ngx_uint_t  statuses[] = { 200, 301, 302 };
-
-    if (pcf->ttl == NGX_CONF_UNSET_PTR) {
-        pcf->ttl = ngx_array_create(cf->pool, 4,
-                                    sizeof(ngx_http_bigcache_page_ttl_t));
-        if (pcf->ttl == NULL) {
-            return NGX_CONF_ERROR;
-        }
-    }
+    static ngx_str_t  usual[] = {
+        ngx_string("200"), ngx_string("301"), ngx_string("302")
+    };
 
     value = cf->args->elts;
-    n = cf->args->nelts - 1;
+    value++;
+    n = cf->args->nelts - 2;
 
     time = ngx_parse_time(&value[n], 1);
 
@@ -264,43 +256,20 @@ ngx_http_bigcache_page_conf_ttl(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
-    if (n == 1) {
-        for (i = 0; i < 3; i++) {
-            ttl = ngx_array_push(pcf->ttl);
-            if (ttl == NULL) {
-                return NGX_CONF_ERROR;
-            }
-
-            ttl->status = statuses[i];
-            ttl->time = time;
-        }
-
-        return NGX_CONF_OK;
+    if (n == 0) {
+        value = usual;
+        n = 3;
     }
 
-    for (i = 1; i < n; i++) {
+    for (i = 0; i < n; i++) {
 
-        if (value[i].len == 3 && ngx_strncmp(value[i].data, "any", 3) == 0) {
-            status = 0;
-
-        } else {
-            status = ngx_atoi(value[i].data, value[i].len);
-
-            if (status < 200 || status > 599) {
-                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                                   "invalid status \"%V\"", &value[i]);
-                return NGX_CONF_ERROR;
-            }
-
-            if (status == 206 || status == 304) {
-                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                                   "answers of status \"%V\" are not stored",
-                                   &value[i]);
-                return NGX_CONF_ERROR;
-            }
+        status = ngx_http_bigcache_page_conf_status(cf, &value[i]);
+        if (status == NGX_ERROR) {
+            return NGX_CONF_ERROR;
         }
 
-        ttl = ngx_array_push(pcf->ttl);
+        ttl = ngx_http_bigcache_page_conf_push(cf, &pcf->ttl,
+                                        sizeof(ngx_http_bigcache_page_ttl_t));
         if (ttl == NULL) {
             return NGX_CONF_ERROR;
         }
@@ -310,6 +279,52 @@ ngx_http_bigcache_page_conf_ttl(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* returns the status, 0 for any, or NGX_ERROR */
+
+static ngx_int_t
+ngx_http_bigcache_page_conf_status(ngx_conf_t *cf, ngx_str_t *value)
+{
+    ngx_int_t  status;
+
+    if (ngx_strcmp(value->data, "any") == 0) {
+        return 0;
+    }
+
+    status = ngx_atoi(value->data, value->len);
+
+    if (status < 200 || status > 599) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid status \"%V\"",
+                           value);
+        return NGX_ERROR;
+    }
+
+    if (status == 206 || status == 304) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "answers of status \"%V\" are not stored", value);
+        return NGX_ERROR;
+    }
+
+    return status;
+}
+
+
+/* adds an element, to a new array if the directive was not given before */
+
+static void *
+ngx_http_bigcache_page_conf_push(ngx_conf_t *cf, ngx_array_t **array,
+    size_t size)
+{
+    if (*array == NGX_CONF_UNSET_PTR) {
+        *array = ngx_array_create(cf->pool, 4, size);
+        if (*array == NULL) {
+            return NULL;
+        }
+    }
+
+    return ngx_array_push(*array);
 }
 
 
@@ -329,9 +344,7 @@ ngx_http_bigcache_page_conf_stale(ngx_conf_t *cf, ngx_command_t *cmd,
 
     value = cf->args->elts;
 
-    if (cf->args->nelts == 2 && value[1].len == 3
-        && ngx_strncmp(value[1].data, "off", 3) == 0)
-    {
+    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
         pcf->stale_while_revalidate = 0;
         pcf->stale_if_error = 0;
         pcf->stale = NGX_HTTP_BIGCACHE_PAGE_CONF_STALE;
@@ -384,11 +397,10 @@ ngx_http_bigcache_page_conf_lock(ngx_conf_t *cf, ngx_command_t *cmd,
 
     value = cf->args->elts;
 
-    if (value[1].len == 2 && ngx_strncmp(value[1].data, "on", 2) == 0) {
+    if (ngx_strcmp(value[1].data, "on") == 0) {
         pcf->lock = 1;
 
-    } else if (value[1].len == 3 && ngx_strncmp(value[1].data, "off", 3) == 0)
-    {
+    } else if (ngx_strcmp(value[1].data, "off") == 0) {
         pcf->lock = 0;
 
     } else {
@@ -541,13 +553,10 @@ ngx_http_bigcache_page_conf_failure(ngx_conf_t *cf, ngx_str_t *value,
 {
     ngx_uint_t  i;
 
-    for (i = 0; ngx_http_bigcache_page_failures[i].name.len; i++) {
+    for (i = 0; ngx_http_bigcache_page_failures[i].name; i++) {
 
-        if (value->len == ngx_http_bigcache_page_failures[i].name.len
-            && ngx_strncmp(value->data,
-                           ngx_http_bigcache_page_failures[i].name.data,
-                           value->len)
-               == 0)
+        if (ngx_strcmp(value->data, ngx_http_bigcache_page_failures[i].name)
+            == 0)
         {
             *bits |= ngx_http_bigcache_page_failures[i].bit;
             return NGX_OK;
