@@ -166,6 +166,12 @@ ngx_int_t ngx_http_bigcache_location(ngx_http_request_t *r, ngx_uint_t raw,
 const char *ngx_http_bigcache_headers(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx);
 
+/*
+ * Returns 1 if a content type is that of a batch with bytes behind its line, or
+ * 0.
+ */
+ngx_uint_t ngx_http_bigcache_headers_framed(ngx_str_t *type);
+
 
 /* lease: the bigcache_lease directive */
 

@@ -199,22 +199,29 @@ ngx_http_bigcache_content_type(ngx_http_request_t *r,
 }
 
 
-/* the name of the type, which parameters may follow */
-
 static const char *
 ngx_http_bigcache_batch_type(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value, size_t offset)
 {
+    ctx->op.framed = ngx_http_bigcache_headers_framed(value);
+
+    return NULL;
+}
+
+
+/* the name of the type, which parameters may follow */
+
+ngx_uint_t
+ngx_http_bigcache_headers_framed(ngx_str_t *type)
+{
     size_t          at;
     bigcache_str_t  line, name;
 
-    line = bigcache_str(value->data, value->len);
+    line = bigcache_str(type->data, type->len);
     at = 0;
 
-    ctx->op.framed = (bigcache_field_next_parameter(&line, &at, &name)
-                      && bigcache_field_is(&name, NGX_HTTP_BIGCACHE_BATCH));
-
-    return NULL;
+    return bigcache_field_next_parameter(&line, &at, &name)
+           && bigcache_field_is(&name, NGX_HTTP_BIGCACHE_BATCH);
 }
 
 

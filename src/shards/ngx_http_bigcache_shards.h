@@ -193,6 +193,12 @@ ngx_int_t ngx_http_bigcache_shards_merge_stat(ngx_http_request_t *r,
     ngx_http_bigcache_shards_ctx_t *ctx);
 
 
+/* finds an array among the members of a text; returns 1, or 0 */
+
+ngx_uint_t ngx_http_bigcache_shards_merge_array(const u_char *data, size_t len,
+    const char *name, bigcache_str_t *array);
+
+
 /* writes ,"shards":[...] with the status of each; of that size at most */
 
 size_t ngx_http_bigcache_shards_merge_servers_len(

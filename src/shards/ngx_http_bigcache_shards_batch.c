@@ -45,23 +45,24 @@ typedef struct {
     ngx_http_bigcache_shards_op_t  *ops;
     ngx_uint_t                      nops;
     u_char                         *bytes;      /* behind the line */
-    u_char                         *last;
     ngx_uint_t                      framed;     /* there may be some */
 } ngx_http_bigcache_shards_batch_t;
 
-/* the results of a server, while they are read */
+/* a batch, or the results of a server, while they are read */
 
 typedef struct {
     bigcache_str_t   rows;
     size_t           at;
-    u_char          *bytes;
+    u_char          *bytes;     /* behind the line */
     u_char          *last;
 } ngx_http_bigcache_shards_results_t;
 
 
 static ngx_int_t ngx_http_bigcache_shards_batch_body(ngx_http_request_t *r,
     ngx_str_t *body);
-static ngx_uint_t ngx_http_bigcache_shards_batch_framed(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_bigcache_shards_batch_open(
+    ngx_http_bigcache_shards_results_t *rows, u_char *data, size_t len,
+    ngx_uint_t framed, const char *name);
 static ngx_int_t ngx_http_bigcache_shards_batch_read(ngx_http_request_t *r,
     ngx_http_bigcache_shards_ctx_t *ctx, ngx_str_t *body,
     ngx_http_bigcache_shards_batch_t *batch);
@@ -71,15 +72,10 @@ static ngx_int_t ngx_http_bigcache_shards_batch_op(ngx_http_request_t *r,
 static ngx_int_t ngx_http_bigcache_shards_batch_part(ngx_http_request_t *r,
     ngx_http_bigcache_shards_batch_t *batch, ngx_uint_t server,
     ngx_http_bigcache_shards_answer_t *answer);
-static void ngx_http_bigcache_shards_batch_one(
-    ngx_http_bigcache_shards_ctx_t *ctx);
 static ngx_int_t ngx_http_bigcache_shards_batch_refused(ngx_http_request_t *r,
     ngx_http_bigcache_shards_ctx_t *ctx);
 static u_char *ngx_http_bigcache_shards_batch_away(u_char *p,
     ngx_http_bigcache_shards_answer_t *answer);
-static ngx_int_t ngx_http_bigcache_shards_batch_results(
-    ngx_http_bigcache_shards_answer_t *answer,
-    ngx_http_bigcache_shards_results_t *results);
 static ngx_int_t ngx_http_bigcache_shards_batch_result(
     ngx_http_bigcache_shards_results_t *results,
     ngx_http_bigcache_shards_op_t *result, u_char **bytes);
@@ -112,7 +108,12 @@ ngx_http_bigcache_shards_batch_cut(ngx_http_request_t *r,
     }
 
     if (rc == NGX_DECLINED || batch->nops == 0) {
-        ngx_http_bigcache_shards_batch_one(ctx);
+
+        /* the first server gets all of it */
+
+        ctx->nanswers = 1;
+        ctx->merge = ngx_http_bigcache_shards_batch_refused;
+
         return NGX_OK;
     }
 
@@ -127,16 +128,6 @@ ngx_http_bigcache_shards_batch_cut(ngx_http_request_t *r,
     ctx->data = batch;
 
     return NGX_OK;
-}
-
-
-/* the first server gets all of it */
-
-static void
-ngx_http_bigcache_shards_batch_one(ngx_http_bigcache_shards_ctx_t *ctx)
-{
-    ctx->nanswers = 1;
-    ctx->merge = ngx_http_bigcache_shards_batch_refused;
 }
 
 
@@ -222,23 +213,31 @@ ngx_http_bigcache_shards_batch_body(ngx_http_request_t *r, ngx_str_t *body)
 }
 
 
+/* finds the array, and the bytes behind its line; returns 1, or 0 */
+
 static ngx_uint_t
-ngx_http_bigcache_shards_batch_framed(ngx_http_request_t *r)
+ngx_http_bigcache_shards_batch_open(ngx_http_bigcache_shards_results_t *rows,
+    u_char *data, size_t len, ngx_uint_t framed, const char *name)
 {
-    size_t      len;
-    ngx_str_t  *type;
+    u_char  *end;
 
-    len = sizeof(NGX_HTTP_BIGCACHE_BATCH) - 1;
-    type = r->headers_in.content_type ? &r->headers_in.content_type->value
-                                      : NULL;
+    end = data + len;
+    rows->at = 0;
+    rows->bytes = end;
+    rows->last = end;
 
-    return type
-           && type->len >= len
-           && ngx_strncasecmp(type->data, (u_char *) NGX_HTTP_BIGCACHE_BATCH,
-                              len)
-              == 0
-           && (type->len == len || type->data[len] == ';'
-               || type->data[len] == ' ' || type->data[len] == '\t');
+    if (framed) {
+        end = ngx_strlchr(data, end, '\n');
+
+        if (end == NULL) {
+            return 0;
+        }
+
+        rows->bytes = end + 1;
+    }
+
+    return ngx_http_bigcache_shards_merge_array(data, end - data, name,
+                                                &rows->rows);
 }
 
 
@@ -249,37 +248,23 @@ ngx_http_bigcache_shards_batch_read(ngx_http_request_t *r,
     ngx_http_bigcache_shards_ctx_t *ctx, ngx_str_t *body,
     ngx_http_bigcache_shards_batch_t *batch)
 {
-    u_char                 *end;
-    size_t                  at;
-    ngx_int_t               rc;
-    uint64_t                sum;
-    ngx_uint_t              i;
-    bigcache_str_t          item;
-    bigcache_json_error_t   err;
-    bigcache_json_named_t   named = { "operations", { 0, NULL } };
+    ngx_int_t                            rc;
+    uint64_t                             sum;
+    ngx_uint_t                           i;
+    bigcache_str_t                       item;
+    ngx_table_elt_t                     *type;
+    ngx_http_bigcache_shards_results_t   rows;
 
-    batch->framed = ngx_http_bigcache_shards_batch_framed(r);
-    batch->last = body->data + body->len;
-    batch->bytes = batch->last;
-    end = batch->last;
+    type = r->headers_in.content_type;
+    batch->framed = (type && ngx_http_bigcache_headers_framed(&type->value));
 
-    if (batch->framed) {
-        end = ngx_strlchr(body->data, batch->last, '\n');
-
-        if (end == NULL) {
-            return NGX_DECLINED;
-        }
-
-        batch->bytes = end + 1;
-    }
-
-    if (bigcache_json_scan_members(body->data, end - body->data, &named, 1,
-                                   &err)
-        != BIGCACHE_JSON_OK
-        || named.extent.data == NULL || named.extent.data[0] != '[')
+    if (!ngx_http_bigcache_shards_batch_open(&rows, body->data, body->len,
+                                             batch->framed, "operations"))
     {
         return NGX_DECLINED;
     }
+
+    batch->bytes = rows.bytes;
 
     batch->ops = ngx_palloc(r->pool, NGX_HTTP_BIGCACHE_SHARDS_OPS
                                      * sizeof(ngx_http_bigcache_shards_op_t));
@@ -287,9 +272,7 @@ ngx_http_bigcache_shards_batch_read(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    at = 0;
-
-    while (bigcache_json_scan_item(&named.extent, &at, &item)) {
+    while (bigcache_json_scan_item(&rows.rows, &rows.at, &item)) {
 
         rc = ngx_http_bigcache_shards_batch_op(r, ctx, batch, &item);
 
@@ -309,8 +292,8 @@ ngx_http_bigcache_shards_batch_read(ngx_http_request_t *r,
         sum += batch->ops[i].nbytes;
     }
 
-    return (sum == (uint64_t) (batch->last - batch->bytes)) ? NGX_OK
-                                                            : NGX_DECLINED;
+    return (sum == (uint64_t) (rows.last - rows.bytes)) ? NGX_OK
+                                                        : NGX_DECLINED;
 }
 
 
@@ -499,18 +482,13 @@ ngx_http_bigcache_shards_batch(ngx_http_request_t *r,
     for (i = 0; i < ctx->nanswers; i++) {
         answer = &ctx->answers[i];
 
-        if (answer->idle) {
-            continue;
-        }
+        /* without an array, it has no results */
 
         if (answer->status == NGX_HTTP_OK) {
             framed |= answer->framed;
-        }
-
-        if (ngx_http_bigcache_shards_batch_results(answer, &results[i])
-            != NGX_OK)
-        {
-            results[i].rows.data = NULL;
+            (void) ngx_http_bigcache_shards_batch_open(&results[i],
+                                                  answer->data, answer->len,
+                                                  answer->framed, "results");
         }
     }
 
@@ -582,47 +560,6 @@ ngx_http_bigcache_shards_batch_away(u_char *p,
 
     return ngx_cpymem(p, NGX_HTTP_BIGCACHE_SHARDS_AWAY,
                       sizeof(NGX_HTTP_BIGCACHE_SHARDS_AWAY) - 1);
-}
-
-
-static ngx_int_t
-ngx_http_bigcache_shards_batch_results(
-    ngx_http_bigcache_shards_answer_t *answer,
-    ngx_http_bigcache_shards_results_t *results)
-{
-    u_char                 *end;
-    bigcache_json_error_t   err;
-    bigcache_json_named_t   named = { "results", { 0, NULL } };
-
-    if (answer->status != NGX_HTTP_OK) {
-        return NGX_ERROR;
-    }
-
-    end = answer->data + answer->len;
-    results->last = end;
-    results->bytes = end;
-
-    if (answer->framed) {
-        end = ngx_strlchr(answer->data, end, '\n');
-
-        if (end == NULL) {
-            return NGX_ERROR;
-        }
-
-        results->bytes = end + 1;
-    }
-
-    if (bigcache_json_scan_members(answer->data, end - answer->data, &named, 1,
-                                   &err)
-        != BIGCACHE_JSON_OK
-        || named.extent.data == NULL || named.extent.data[0] != '[')
-    {
-        return NGX_ERROR;
-    }
-
-    results->rows = named.extent;
-
-    return NGX_OK;
 }
 
 

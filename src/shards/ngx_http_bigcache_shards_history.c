@@ -11,6 +11,7 @@
  */
 
 
+#include "bigcache_json.h"
 #include "bigcache_json_scan.h"
 #include "bigcache_time.h"
 #include "ngx_http_bigcache_shards.h"
@@ -26,7 +27,7 @@ static void ngx_http_bigcache_shards_history_field(const bigcache_str_t *array,
     bigcache_history_field_e field, int64_t start,
     bigcache_history_view_t *view);
 static ngx_uint_t ngx_http_bigcache_shards_history_number(
-    const bigcache_str_t *text, uint64_t *n);
+    const bigcache_str_t *text, int64_t *n);
 
 
 ngx_int_t
@@ -111,23 +112,18 @@ static void
 ngx_http_bigcache_shards_history_add(ngx_http_bigcache_shards_answer_t *answer,
     bigcache_history_view_t *views)
 {
-    size_t                  at;
-    bigcache_str_t          item;
-    bigcache_json_error_t   err;
-    bigcache_json_named_t   series;
+    size_t          at;
+    bigcache_str_t  series, item;
 
-    series.name = "series";
-
-    if (bigcache_json_scan_members(answer->data, answer->len, &series, 1, &err)
-        != BIGCACHE_JSON_OK
-        || series.extent.data == NULL || series.extent.data[0] != '[')
+    if (!ngx_http_bigcache_shards_merge_array(answer->data, answer->len,
+                                              "series", &series))
     {
         return;
     }
 
     at = 0;
 
-    while (bigcache_json_scan_item(&series.extent, &at, &item)) {
+    while (bigcache_json_scan_item(&series, &at, &item)) {
         ngx_http_bigcache_shards_history_series(&item, views);
     }
 }
@@ -139,7 +135,7 @@ static void
 ngx_http_bigcache_shards_history_series(const bigcache_str_t *series,
     bigcache_history_view_t *views)
 {
-    uint64_t                step, start;
+    int64_t                 step, start;
     ngx_uint_t              i, view;
     bigcache_json_error_t   err;
     bigcache_json_named_t   named[2 + BIGCACHE_HISTORY_FIELDS];
@@ -162,14 +158,13 @@ ngx_http_bigcache_shards_history_series(const bigcache_str_t *series,
 
     for (view = 0; view < BIGCACHE_HISTORY_SERIES; view++) {
 
-        if (views[view].step != step) {
+        if ((int64_t) views[view].step != step) {
             continue;
         }
 
         for (i = 0; i < BIGCACHE_HISTORY_FIELDS; i++) {
             ngx_http_bigcache_shards_history_field(&named[2 + i].extent, i,
-                                                   (int64_t) start,
-                                                   &views[view]);
+                                                   start, &views[view]);
         }
     }
 }
@@ -181,7 +176,7 @@ ngx_http_bigcache_shards_history_field(const bigcache_str_t *array,
     bigcache_history_view_t *view)
 {
     size_t          at;
-    uint64_t        value;
+    int64_t         value;
     bigcache_str_t  item;
 
     if (array->data == NULL || array->data[0] != '[') {
@@ -193,7 +188,7 @@ ngx_http_bigcache_shards_history_field(const bigcache_str_t *array,
          start += view->step)
     {
         if (ngx_http_bigcache_shards_history_number(&item, &value)) {
-            bigcache_history_add(view, field, start, value);
+            bigcache_history_add(view, field, start, (uint64_t) value);
         }
     }
 }
@@ -203,21 +198,7 @@ ngx_http_bigcache_shards_history_field(const bigcache_str_t *array,
 
 static ngx_uint_t
 ngx_http_bigcache_shards_history_number(const bigcache_str_t *text,
-    uint64_t *n)
+    int64_t *n)
 {
-    size_t  i;
-
-    *n = 0;
-
-    for (i = 0; i < text->len; i++) {
-
-        if (text->data[i] < '0' || text->data[i] > '9' || *n > UINT64_MAX / 100)
-        {
-            return 0;
-        }
-
-        *n = *n * 10 + (text->data[i] - '0');
-    }
-
-    return text->len != 0;
+    return bigcache_json_integer(text, n) == BIGCACHE_JSON_OK && *n >= 0;
 }

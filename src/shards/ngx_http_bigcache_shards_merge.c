@@ -399,3 +399,23 @@ ngx_http_bigcache_shards_merge_numbers(
         }
     }
 }
+
+
+ngx_uint_t
+ngx_http_bigcache_shards_merge_array(const u_char *data, size_t len,
+    const char *name, bigcache_str_t *array)
+{
+    bigcache_json_error_t   err;
+    bigcache_json_named_t   named = { name, { 0, NULL } };
+
+    if (bigcache_json_scan_members(data, len, &named, 1, &err)
+        != BIGCACHE_JSON_OK
+        || named.extent.data == NULL || named.extent.data[0] != '[')
+    {
+        return 0;
+    }
+
+    *array = named.extent;
+
+    return 1;
+}
