@@ -291,8 +291,8 @@ ngx_http_bigcache_page_answer_read(ngx_http_request_t *r,
 
     while ((h = ngx_http_bigcache_fields_next(&fields))) {
         if (h->hash) {
-            name = ngx_http_bigcache_str(&h->key);
-            value = ngx_http_bigcache_str(&h->value);
+            name = bigcache_str(h->key.data, h->key.len);
+            value = bigcache_str(h->value.data, h->value.len);
             ngx_http_bigcache_page_answer_field(answer, &name, &value);
         }
     }
@@ -341,7 +341,7 @@ ngx_http_bigcache_page_answer_has(ngx_http_request_t *r,
     ngx_http_bigcache_fields(&fields, &r->upstream->headers_in.headers);
 
     while ((h = ngx_http_bigcache_fields_next(&fields))) {
-        one = ngx_http_bigcache_str(&h->key);
+        one = bigcache_str(h->key.data, h->key.len);
 
         if (h->hash && bigcache_field_same(&one, name)) {
             return 1;
@@ -394,8 +394,7 @@ ngx_http_bigcache_page_answer_join(ngx_http_bigcache_page_answer_t *answer,
 
     if (all->len + 2 + value->len > NGX_HTTP_BIGCACHE_PAGE_TARGETED) {
         joined[0] = '!';
-        all->data = joined;
-        all->len = 1;
+        *all = bigcache_str(joined, 1);
 
         return;
     }
@@ -408,8 +407,7 @@ ngx_http_bigcache_page_answer_join(ngx_http_bigcache_page_answer_t *answer,
 
     p = ngx_cpymem(p, value->data, value->len);
 
-    all->data = joined;
-    all->len = p - joined;
+    *all = bigcache_str(joined, p - joined);
 }
 
 
@@ -600,8 +598,7 @@ ngx_http_bigcache_page_answer_tags(ngx_http_bigcache_page_answer_t *answer,
         return NGX_OK;
     }
 
-    ctx->tags.data = answer->tags.data;
-    ctx->tags.len = answer->tags.len;
+    ctx->tags = bigcache_str(answer->tags.data, answer->tags.len);
 
     if (answer->wrong == NULL) {
         return NGX_OK;
@@ -776,8 +773,7 @@ ngx_http_bigcache_page_answer_head(ngx_http_request_t *r,
 
     if (value.len == 0) {
         (void) bigcache_date_format(date, answer->fresh.now);
-        value.data = date;
-        value.len = BIGCACHE_DATE_LEN;
+        value = bigcache_str(date, BIGCACHE_DATE_LEN);
     }
 
     bigcache_head_add(&ctx->writer, &name, &value);
@@ -835,15 +831,15 @@ ngx_http_bigcache_page_answer_fields(ngx_http_request_t *r,
     h = r->upstream->headers_in.content_type;
 
     if (h && r->headers_out.content_type.len) {
-        value = ngx_http_bigcache_str(&h->value);
+        value = bigcache_str(h->value.data, h->value.len);
         bigcache_head_add(&ctx->writer, &type, &value);
     }
 
     ngx_http_bigcache_fields(&fields, &r->headers_out.headers);
 
     while ((h = ngx_http_bigcache_fields_next(&fields))) {
-        name = ngx_http_bigcache_str(&h->key);
-        value = ngx_http_bigcache_str(&h->value);
+        name = bigcache_str(h->key.data, h->key.len);
+        value = bigcache_str(h->value.data, h->value.len);
 
         if (h->hash
             && h != ctx->cache_status
@@ -933,7 +929,7 @@ ngx_http_bigcache_page_answer_hop(ngx_http_request_t *r, bigcache_str_t *name)
     ngx_http_bigcache_fields(&fields, &r->upstream->headers_in.headers);
 
     while ((h = ngx_http_bigcache_fields_next(&fields))) {
-        value = ngx_http_bigcache_str(&h->value);
+        value = bigcache_str(h->value.data, h->value.len);
 
         if ((ngx_http_bigcache_fields_is(h, "connection")
              && bigcache_field_lists(&value, name))

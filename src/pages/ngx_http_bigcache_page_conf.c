@@ -219,7 +219,7 @@ ngx_http_bigcache_page_conf_names(ngx_conf_t *cf, ngx_command_t *cmd,
             return NGX_CONF_ERROR;
         }
 
-        *name = ngx_http_bigcache_str(&value[i]);
+        *name = bigcache_str(value[i].data, value[i].len);
     }
 
     return NGX_CONF_OK;

@@ -217,7 +217,7 @@ ngx_http_bigcache_page_purge_prefers(ngx_str_t *line)
     size_t          at, begin;
     bigcache_str_t  value, member, preference;
 
-    value = ngx_http_bigcache_str(line);
+    value = bigcache_str(line->data, line->len);
     at = 0;
 
     while (bigcache_field_next(&value, &at, &member)) {
@@ -364,8 +364,7 @@ ngx_http_bigcache_page_purge_failed(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t        body;
     bigcache_str_t   text;
 
-    text.data = (const u_char *) detail;
-    text.len = ngx_strlen(detail);
+    text = bigcache_str_text(detail);
 
     p = ngx_pnalloc(r->pool, sizeof("{\"detail\":\"\"}")
                              + bigcache_json_string_len(&text));

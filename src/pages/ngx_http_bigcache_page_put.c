@@ -195,17 +195,14 @@ ngx_http_bigcache_page_put_create(ngx_http_request_t *r,
 
     p = put->data;
 
-    put->url.data = p;
-    put->url.len = ctx->url.len;
+    put->url = bigcache_str(p, ctx->url.len);
     p = ngx_cpymem(p, ctx->url.data, ctx->url.len);
 
-    put->key.data = p;
-    put->key.len = key.len;
+    put->key = bigcache_str(p, key.len);
     p = ngx_cpymem(p, key.data, key.len);
 
     if (ctx->tags.len) {
-        put->tags.data = p;
-        put->tags.len = ctx->tags.len;
+        put->tags = bigcache_str(p, ctx->tags.len);
         p = ngx_cpymem(p, ctx->tags.data, ctx->tags.len);
     }
 
@@ -366,8 +363,7 @@ ngx_http_bigcache_page_put_page(ngx_http_bigcache_page_put_t *put)
     ngx_memzero(&p, sizeof(bigcache_put_t));
 
     p.key = put->key;
-    p.type.data = put->head;
-    p.type.len = put->head_len;
+    p.type = bigcache_str(put->head, put->head_len);
     p.tags = put->tags;
     p.expire = put->expire;
     p.expect = put->expect;
@@ -410,8 +406,7 @@ ngx_http_bigcache_page_put_varies(ngx_http_bigcache_page_put_t *put)
     ngx_memzero(&p, sizeof(bigcache_put_t));
 
     p.key = put->url;
-    p.type.data = put->names;
-    p.type.len = put->names_len;
+    p.type = bigcache_str(put->names, put->names_len);
     p.expire = put->expire + NGX_HTTP_BIGCACHE_PAGE_PUT_NAMES;
     p.data = &none;
     p.plain = 1;

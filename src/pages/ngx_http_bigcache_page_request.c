@@ -36,7 +36,7 @@ static void ngx_http_bigcache_page_request_swap(ngx_http_request_t *r,
     ngx_http_bigcache_page_saved_t *saved);
 static ngx_uint_t ngx_http_bigcache_page_request_withheld(ngx_table_elt_t *h);
 static ngx_int_t ngx_http_bigcache_page_request_add(ngx_http_request_t *r,
-    char *name, ngx_str_t *value, ngx_table_elt_t **h);
+    char *name, const bigcache_str_t *value, ngx_table_elt_t **h);
 static ngx_int_t ngx_http_bigcache_page_request_validators(
     ngx_http_request_t *r, ngx_http_bigcache_page_ctx_t *ctx);
 
@@ -108,7 +108,7 @@ ngx_http_bigcache_page_request_prepare(ngx_http_request_t *r,
 #if (NGX_HTTP_GZIP)
     ngx_uint_t  packed;
 
-    static ngx_str_t  gzip = ngx_string("gzip");
+    static const bigcache_str_t  gzip = bigcache_string("gzip");
 
     /* a range is one of the page, and not of a gzip file */
 
@@ -340,7 +340,7 @@ ngx_http_bigcache_page_request_harmless(ngx_http_bigcache_page_conf_t *conf,
 {
     bigcache_str_t  line;
 
-    line = ngx_http_bigcache_str(&h->value);
+    line = bigcache_str(h->value.data, h->value.len);
 
     return bigcache_pattern_cookies(&line, conf->ignore_cookies
                                            ? conf->ignore_cookies->elts : NULL,
@@ -369,7 +369,7 @@ ngx_http_bigcache_page_request_no_cache(ngx_http_request_t *r)
     ngx_http_bigcache_fields(&fields, &r->headers_in.headers);
 
     while ((h = ngx_http_bigcache_fields_next(&fields))) {
-        line = ngx_http_bigcache_str(&h->value);
+        line = bigcache_str(h->value.data, h->value.len);
 
         if (ngx_http_bigcache_fields_is(h, "cache-control")) {
             bigcache_control_add(&control, &line);
@@ -428,7 +428,7 @@ ngx_http_bigcache_page_request_withheld(ngx_table_elt_t *h)
 
 static ngx_int_t
 ngx_http_bigcache_page_request_add(ngx_http_request_t *r, char *name,
-    ngx_str_t *value, ngx_table_elt_t **h)
+    const bigcache_str_t *value, ngx_table_elt_t **h)
 {
     ngx_table_elt_t  *elt;
 
@@ -439,7 +439,8 @@ ngx_http_bigcache_page_request_add(ngx_http_request_t *r, char *name,
 
     elt->key.data = (u_char *) name;
     elt->key.len = ngx_strlen(name);
-    elt->value = *value;
+    elt->value.data = (u_char *) value->data;
+    elt->value.len = value->len;
 
     elt->lowcase_key = ngx_pnalloc(r->pool, elt->key.len);
     if (elt->lowcase_key == NULL) {
@@ -464,15 +465,12 @@ static ngx_int_t
 ngx_http_bigcache_page_request_validators(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx)
 {
-    ngx_str_t       text;
     bigcache_str_t  value;
 
     if (bigcache_head_find(&ctx->head, "etag", &value)) {
-        text.data = (u_char *) value.data;
-        text.len = value.len;
         ctx->conditional = 1;
 
-        if (ngx_http_bigcache_page_request_add(r, "If-None-Match", &text,
+        if (ngx_http_bigcache_page_request_add(r, "If-None-Match", &value,
                                                &r->headers_in.if_none_match)
             != NGX_OK)
         {
@@ -481,12 +479,10 @@ ngx_http_bigcache_page_request_validators(ngx_http_request_t *r,
     }
 
     if (bigcache_head_find(&ctx->head, "last-modified", &value)) {
-        text.data = (u_char *) value.data;
-        text.len = value.len;
         ctx->conditional = 1;
 
         return ngx_http_bigcache_page_request_add(r, "If-Modified-Since",
-                                            &text,
+                                            &value,
                                             &r->headers_in.if_modified_since);
     }
 

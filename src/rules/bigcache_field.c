@@ -45,8 +45,7 @@ bigcache_field_part(const bigcache_str_t *value, size_t *at, u_char separator,
     while (*at < value->len) {
 
         end = bigcache_field_end(value, *at, separator);
-        part.data = value->data + *at;
-        part.len = end - *at;
+        part = bigcache_str(value->data + *at, end - *at);
 
         *member = bigcache_field_trim(&part);
         *at = end + 1;
@@ -104,8 +103,7 @@ bigcache_field_split(const bigcache_str_t *member,
         return;
     }
 
-    split->name.data = member->data;
-    split->name.len = (size_t) (p - member->data);
+    split->name = bigcache_str(member->data, (size_t) (p - member->data));
 
     if (p == last) {
         return;
@@ -119,8 +117,7 @@ bigcache_field_split(const bigcache_str_t *member,
         last--;
     }
 
-    split->value.data = p;
-    split->value.len = (size_t) (last - p);
+    split->value = bigcache_str(p, (size_t) (last - p));
 }
 
 

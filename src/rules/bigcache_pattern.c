@@ -142,8 +142,7 @@ bigcache_pattern_next(const bigcache_str_t *text, u_char separator, size_t *at,
         return 0;
     }
 
-    part->data = text->data + *at;
-    part->len = text->len - *at;
+    *part = bigcache_str(text->data + *at, text->len - *at);
 
     end = memchr(part->data, separator, part->len);
 

@@ -86,8 +86,7 @@ bigcache_tag_field_part(const char *separators, const bigcache_str_t *value,
             }
         }
 
-        part.data = value->data + begin;
-        part.len = *at - begin;
+        part = bigcache_str(value->data + begin, *at - begin);
 
         *tag = bigcache_field_trim(&part);
         (*at)++;

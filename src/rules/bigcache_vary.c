@@ -16,8 +16,6 @@
 static int bigcache_vary_is_name(const bigcache_str_t *member);
 static void bigcache_vary_insert(bigcache_vary_t *vary,
     const bigcache_str_t *name);
-static int bigcache_vary_compare(const bigcache_str_t *one,
-    const bigcache_str_t *two);
 
 
 void
@@ -57,9 +55,7 @@ bigcache_vary_add(bigcache_vary_t *vary, const bigcache_str_t *line)
             }
         }
 
-        name.data = dst;
-        name.len = member.len;
-
+        name = bigcache_str(dst, member.len);
         bigcache_vary_insert(vary, &name);
     }
 }
@@ -128,7 +124,7 @@ bigcache_vary_insert(bigcache_vary_t *vary, const bigcache_str_t *name)
 
     for (i = 0; i < vary->n; i++) {
 
-        order = bigcache_vary_compare(&vary->names[i], name);
+        order = bigcache_str_compare(&vary->names[i], name);
 
         if (order == 0) {
             return;
@@ -150,21 +146,4 @@ bigcache_vary_insert(bigcache_vary_t *vary, const bigcache_str_t *name)
     vary->names[i] = *name;
     vary->len += name->len;
     vary->n++;
-}
-
-
-static int
-bigcache_vary_compare(const bigcache_str_t *one, const bigcache_str_t *two)
-{
-    int     order;
-    size_t  len;
-
-    len = (one->len < two->len) ? one->len : two->len;
-    order = memcmp(one->data, two->data, len);
-
-    if (order) {
-        return order;
-    }
-
-    return (one->len > two->len) - (one->len < two->len);
 }

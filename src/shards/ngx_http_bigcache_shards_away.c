@@ -99,7 +99,7 @@ ngx_http_bigcache_shards_away_shard(ngx_http_bigcache_shards_ctx_t *ctx)
 {
     bigcache_str_t  key;
 
-    key = ngx_http_bigcache_str(&ctx->key);
+    key = bigcache_str(ctx->key.data, ctx->key.len);
 
     return &ctx->conf->shards[bigcache_ring_find(ctx->conf->ring, &key)];
 }

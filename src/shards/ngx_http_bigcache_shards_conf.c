@@ -451,7 +451,7 @@ ngx_http_bigcache_shards_conf_server(ngx_conf_t *cf,
                       &server->name, &us->host, us->file_name, us->line);
     }
 
-    ring->name = ngx_http_bigcache_str(&server->name);
+    ring->name = bigcache_str(server->name.data, server->name.len);
     ring->weight = (unsigned) server->weight;
 
     return NGX_OK;

@@ -276,9 +276,8 @@ ngx_http_bigcache_shards_list_row(ngx_http_request_t *r,
         }
 
         rows->cursor = named.extent;
-        rows->row.data = row.data;
-        rows->row.len = named.extent.data - row.data
-                        - (sizeof(",\"cursor\":") - 1);
+        rows->row = bigcache_str(row.data, named.extent.data - row.data
+                                           - (sizeof(",\"cursor\":") - 1));
 
         if (ngx_http_bigcache_shards_list_key(r, &rows->cursor, &rows->key)
             != NGX_OK)
@@ -286,7 +285,7 @@ ngx_http_bigcache_shards_list_row(ngx_http_request_t *r,
             return NGX_ERROR;
         }
 
-        key = ngx_http_bigcache_str(&rows->key);
+        key = bigcache_str(rows->key.data, rows->key.len);
 
     } while (!ctx->op.site.len
              && bigcache_ring_find(ctx->conf->ring, &key) != rows->server);
@@ -356,8 +355,7 @@ ngx_http_bigcache_shards_list_bound(ngx_http_request_t *r,
     ngx_str_t   one, after;
     ngx_uint_t  i;
 
-    bound->data = NULL;
-    bound->len = 0;
+    *bound = bigcache_str(NULL, 0);
 
     for (i = 0; i < ctx->nanswers; i++) {
 
