@@ -291,17 +291,6 @@ ngx_http_bigcache_ctx_t *ngx_http_bigcache_ctx_create(ngx_http_request_t *r);
 ngx_http_bigcache_ctx_t *ngx_http_bigcache_ctx_find(ngx_http_request_t *r);
 
 
-/* a string of nginx as one of what is below; it does not own the memory */
-
-static ngx_inline bigcache_str_t
-ngx_http_bigcache_str(const ngx_str_t *text)
-{
-    bigcache_str_t  str = { text->len, text->data };
-
-    return str;
-}
-
-
 /* fields: the lines of a header that are not read yet; short, so inline */
 
 typedef struct {
@@ -669,7 +658,7 @@ const char *ngx_http_bigcache_zone_sized(ngx_http_bigcache_zone_t *zone);
 /* returns where the removals of a key are noted */
 
 ngx_http_bigcache_removing_t *ngx_http_bigcache_zone_removing(
-    ngx_http_bigcache_zone_t *zone, const u_char *data, size_t len);
+    ngx_http_bigcache_zone_t *zone, const ngx_str_t *key);
 
 /* the same for the removals of a tag's pages, whose keys begin with site */
 
@@ -682,7 +671,7 @@ ngx_http_bigcache_removing_t *ngx_http_bigcache_zone_removing_group(
  * removed since.
  */
 uint64_t ngx_http_bigcache_zone_removals(ngx_http_bigcache_zone_t *zone,
-    const u_char *data, size_t len);
+    const ngx_str_t *key);
 
 
 /* notes that pages were purged, any of which may be fetched just now */

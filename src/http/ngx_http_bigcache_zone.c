@@ -307,18 +307,21 @@ ngx_http_bigcache_zone_sized(ngx_http_bigcache_zone_t *zone)
 
 ngx_http_bigcache_removing_t *
 ngx_http_bigcache_zone_removing(ngx_http_bigcache_zone_t *zone,
-    const u_char *data, size_t len)
+    const ngx_str_t *key)
 {
+    size_t         len;
     const u_char  *end;
+
+    len = key->len;
 
     /* a variant of a page is removed with its URL, see ../pages */
 
-    if (len && data[0] == BIGCACHE_PAGE_KEY) {
-        end = memchr(data + 1, '\0', len - 1);
-        len = end ? (size_t) (end - data) : len;
+    if (len && key->data[0] == BIGCACHE_PAGE_KEY) {
+        end = memchr(key->data + 1, '\0', len - 1);
+        len = end ? (size_t) (end - key->data) : len;
     }
 
-    return &zone->shm->removing[bigcache_hash(0, data, len)
+    return &zone->shm->removing[bigcache_hash(0, key->data, len)
                                 % zone->shm->nremoving];
 }
 
@@ -338,11 +341,11 @@ ngx_http_bigcache_zone_removing_group(ngx_http_bigcache_zone_t *zone,
 
 uint64_t
 ngx_http_bigcache_zone_removals(ngx_http_bigcache_zone_t *zone,
-    const u_char *data, size_t len)
+    const ngx_str_t *key)
 {
     ngx_http_bigcache_removing_t  *removing;
 
-    removing = ngx_http_bigcache_zone_removing(zone, data, len);
+    removing = ngx_http_bigcache_zone_removing(zone, key);
 
     return atomic_load(&removing->removals)
            + atomic_load(&zone->shm->purges)

@@ -95,9 +95,7 @@ ngx_http_bigcache_page_capture(ngx_http_request_t *r,
     ctx->filter_init = u->input_filter_init;
     u->input_filter_init = ngx_http_bigcache_page_capture_init;
 
-    if (ngx_http_bigcache_page_capture_watch(r, ctx) != NGX_OK) {
-        return NGX_DECLINED;
-    }
+    ngx_http_bigcache_page_capture_watch(r, ctx);
 
     ctx->armed = 1;
     ctx->upstream_status = u->headers_in.status_n;
@@ -117,7 +115,7 @@ ngx_http_bigcache_page_capture(ngx_http_request_t *r,
 }
 
 
-ngx_int_t
+void
 ngx_http_bigcache_page_capture_watch(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx)
 {
@@ -130,8 +128,6 @@ ngx_http_bigcache_page_capture_watch(ngx_http_request_t *r,
         ctx->finalize = u->finalize_request;
         u->finalize_request = ngx_http_bigcache_page_capture_finalize;
     }
-
-    return NGX_OK;
 }
 
 

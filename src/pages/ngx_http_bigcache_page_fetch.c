@@ -69,21 +69,20 @@ ngx_http_bigcache_page_fetch_init(void)
 }
 
 
-ngx_int_t
+void
 ngx_http_bigcache_page_fetch(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx)
 {
     ctx->fetching = 1;
     ctx->asked = bigcache_time_monotonic_us();
     ctx->removals = ngx_http_bigcache_zone_removals(ctx->conf->zone,
-                                                    ctx->url.data,
-                                                    ctx->url.len);
+                                                    &ctx->url);
 
     if (r->content_handler == NULL) {
 
         /* a try_files, for example, leads to another location */
 
-        return NGX_OK;
+        return;
     }
 
     ctx->content = r->content_handler;
@@ -96,8 +95,6 @@ ngx_http_bigcache_page_fetch(ngx_http_request_t *r,
         r->error_page = 1;
         ctx->error_page = 1;
     }
-
-    return NGX_OK;
 }
 
 
@@ -145,7 +142,7 @@ ngx_http_bigcache_page_fetch_content(ngx_http_request_t *r)
         return rc;
     }
 
-    (void) ngx_http_bigcache_page_capture_watch(r, ctx);
+    ngx_http_bigcache_page_capture_watch(r, ctx);
 
     if (ctx->led || ctx->latest) {
 

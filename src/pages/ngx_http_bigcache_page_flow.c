@@ -162,8 +162,7 @@ ngx_http_bigcache_page_flow_find(ngx_http_bigcache_page_ctx_t *ctx)
 
         if (flow->failed
             || flow->removals
-               != ngx_http_bigcache_zone_removals(flow->zone, ctx->url.data,
-                                                  ctx->url.len)
+               != ngx_http_bigcache_zone_removals(flow->zone, &ctx->url)
             || bigcache_head_decode(&head, flow->head, flow->head_len) == -1
             || !ngx_http_bigcache_page_request_usable(ctx, &head))
         {

@@ -32,7 +32,7 @@ static ngx_int_t ngx_http_bigcache_page_handler_bypass(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
 static ngx_int_t ngx_http_bigcache_page_handler_run(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
-static ngx_int_t ngx_http_bigcache_page_handler_lookup(ngx_http_request_t *r,
+static void ngx_http_bigcache_page_handler_lookup(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
 static ngx_int_t ngx_http_bigcache_page_handler_decide(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
@@ -42,7 +42,7 @@ static ngx_uint_t ngx_http_bigcache_page_handler_rare(
     ngx_http_bigcache_page_ctx_t *ctx);
 static void ngx_http_bigcache_page_handler_lease(
     ngx_http_bigcache_page_ctx_t *ctx);
-static ngx_int_t ngx_http_bigcache_page_handler_leased(ngx_http_request_t *r,
+static void ngx_http_bigcache_page_handler_leased(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
 static void ngx_http_bigcache_page_handler_wait(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
@@ -50,7 +50,7 @@ static void ngx_http_bigcache_page_handler_lead(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx, ngx_uint_t stale);
 static ngx_uint_t ngx_http_bigcache_page_handler_stale(
     ngx_http_bigcache_page_ctx_t *ctx, uint32_t window);
-static ngx_int_t ngx_http_bigcache_page_handler_fetch(ngx_http_request_t *r,
+static void ngx_http_bigcache_page_handler_fetch(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
 
 
@@ -181,24 +181,20 @@ static ngx_int_t
 ngx_http_bigcache_page_handler_bypass(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx)
 {
-    switch (ngx_http_test_predicates(r, ctx->conf->bypass)) {
+    ngx_int_t  rc;
 
-    case NGX_ERROR:
-        return NGX_ERROR;
+    rc = ngx_http_test_predicates(r, ctx->conf->bypass);
 
-    case NGX_DECLINED:
+    if (rc == NGX_DECLINED) {
 
         /* the page is not read, but the answer is stored */
 
         ctx->bypass = 1;
         ctx->thread = 1;
-        break;
-
-    default:
-        break;
+        rc = NGX_OK;
     }
 
-    return NGX_OK;
+    return rc;
 }
 
 
@@ -208,16 +204,12 @@ static ngx_int_t
 ngx_http_bigcache_page_handler_run(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx)
 {
-    ngx_int_t  rc;
-
     for ( ;; ) {
-
-        rc = NGX_OK;
 
         switch (ctx->step) {
 
         case NGX_HTTP_BIGCACHE_PAGE_LOOKUP:
-            rc = ngx_http_bigcache_page_handler_lookup(r, ctx);
+            ngx_http_bigcache_page_handler_lookup(r, ctx);
             break;
 
         case NGX_HTTP_BIGCACHE_PAGE_LOOKING:
@@ -225,7 +217,10 @@ ngx_http_bigcache_page_handler_run(ngx_http_request_t *r,
             return NGX_AGAIN;
 
         case NGX_HTTP_BIGCACHE_PAGE_DECIDE:
-            rc = ngx_http_bigcache_page_handler_decide(r, ctx);
+            if (ngx_http_bigcache_page_handler_decide(r, ctx) != NGX_OK) {
+                return NGX_ERROR;
+            }
+
             break;
 
         case NGX_HTTP_BIGCACHE_PAGE_LEASE:
@@ -233,11 +228,11 @@ ngx_http_bigcache_page_handler_run(ngx_http_request_t *r,
             break;
 
         case NGX_HTTP_BIGCACHE_PAGE_LEASED:
-            rc = ngx_http_bigcache_page_handler_leased(r, ctx);
+            ngx_http_bigcache_page_handler_leased(r, ctx);
             break;
 
         case NGX_HTTP_BIGCACHE_PAGE_FETCH:
-            rc = ngx_http_bigcache_page_handler_fetch(r, ctx);
+            ngx_http_bigcache_page_handler_fetch(r, ctx);
             break;
 
         case NGX_HTTP_BIGCACHE_PAGE_SEND:
@@ -253,15 +248,11 @@ ngx_http_bigcache_page_handler_run(ngx_http_request_t *r,
         default: /* NGX_HTTP_BIGCACHE_PAGE_DONE */
             return NGX_DECLINED;
         }
-
-        if (rc == NGX_ERROR) {
-            return NGX_ERROR;
-        }
     }
 }
 
 
-static ngx_int_t
+static void
 ngx_http_bigcache_page_handler_lookup(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx)
 {
@@ -278,8 +269,6 @@ ngx_http_bigcache_page_handler_lookup(ngx_http_request_t *r,
     default: /* NGX_BUSY */
         ngx_http_bigcache_page_pass(ctx, BIGCACHE_PAGE_METRIC_UNAVAILABLE);
     }
-
-    return NGX_OK;
 }
 
 
@@ -387,7 +376,7 @@ ngx_http_bigcache_page_handler_rare(ngx_http_bigcache_page_ctx_t *ctx)
     }
 
     if (ctx->uses == 0) {
-        key = ngx_http_bigcache_str(&ctx->key);
+        key = bigcache_str(ctx->key.data, ctx->key.len);
 
         ctx->uses = bigcache_uses_add(uses, &key, bigcache_time_monotonic());
     }
@@ -416,7 +405,7 @@ ngx_http_bigcache_page_handler_lease(ngx_http_bigcache_page_ctx_t *ctx)
         return;
     }
 
-    key = ngx_http_bigcache_str(&ctx->key);
+    key = bigcache_str(ctx->key.data, ctx->key.len);
 
     ctx->lease_state = bigcache_lease_take(shm->lease, &key,
                                            bigcache_time_monotonic(),
@@ -427,7 +416,7 @@ ngx_http_bigcache_page_handler_lease(ngx_http_bigcache_page_ctx_t *ctx)
 }
 
 
-static ngx_int_t
+static void
 ngx_http_bigcache_page_handler_leased(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx)
 {
@@ -499,8 +488,6 @@ ngx_http_bigcache_page_handler_leased(ngx_http_request_t *r,
     default: /* BIGCACHE_LEASE_NONE */
         break;
     }
-
-    return NGX_OK;
 }
 
 
@@ -571,7 +558,7 @@ ngx_http_bigcache_page_handler_stale(ngx_http_bigcache_page_ctx_t *ctx,
 }
 
 
-static ngx_int_t
+static void
 ngx_http_bigcache_page_handler_fetch(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx)
 {
@@ -584,7 +571,7 @@ ngx_http_bigcache_page_handler_fetch(ngx_http_request_t *r,
         ctx->thread = 1;
         ctx->step = NGX_HTTP_BIGCACHE_PAGE_LOOKUP;
 
-        return NGX_OK;
+        return;
     }
 
     ctx->step = NGX_HTTP_BIGCACHE_PAGE_DONE;
@@ -593,5 +580,5 @@ ngx_http_bigcache_page_handler_fetch(ngx_http_request_t *r,
                   : ctx->found ? NGX_HTTP_BIGCACHE_PAGE_EXPIRED
                   : NGX_HTTP_BIGCACHE_PAGE_MISS;
 
-    return ngx_http_bigcache_page_fetch(r, ctx);
+    ngx_http_bigcache_page_fetch(r, ctx);
 }

@@ -164,7 +164,7 @@ ngx_http_bigcache_page_invalidate_groups(ngx_http_request_t *r,
 
     bigcache_tags_begin(&writer, tags);
 
-    line = ngx_http_bigcache_str(value);
+    line = bigcache_str(value->data, value->len);
     at = 0;
 
     while (bigcache_tag_field_next(BIGCACHE_TAG_FIELD_GROUPS, &line, &at, data,
@@ -233,8 +233,7 @@ ngx_http_bigcache_page_invalidate_key(ngx_http_request_t *r,
     invalidate->expect = expect;
 
     if (expect == BIGCACHE_EXPECT_ANY) {
-        invalidate->removing = ngx_http_bigcache_zone_removing(conf->zone,
-                                                        key->data, key->len);
+        invalidate->removing = ngx_http_bigcache_zone_removing(conf->zone, key);
 
         ngx_http_bigcache_page_invalidate_begin(invalidate->removing);
     }
@@ -264,13 +263,11 @@ ngx_http_bigcache_page_invalidate_create(ngx_http_request_t *r,
 
     p = invalidate->data;
 
-    invalidate->key.data = p;
-    invalidate->key.len = key->len;
+    invalidate->key = bigcache_str(p, key->len);
     p = ngx_cpymem(p, key->data, key->len);
 
     if (len) {
-        invalidate->groups.data = p;
-        invalidate->groups.len = len;
+        invalidate->groups = bigcache_str(p, len);
         ngx_memcpy(p, groups, len);
     }
 

@@ -28,8 +28,6 @@
 
 static ngx_int_t ngx_http_bigcache_page_key_custom(ngx_http_request_t *r,
     ngx_http_bigcache_page_conf_t *conf, ngx_str_t *key);
-static ngx_int_t ngx_http_bigcache_page_key_host(ngx_http_request_t *r,
-    ngx_str_t *port);
 static ngx_uint_t ngx_http_bigcache_page_key_named(ngx_http_request_t *r,
     ngx_str_t *host);
 static u_char *ngx_http_bigcache_page_key_origin(ngx_http_request_t *r,
@@ -219,15 +217,6 @@ ngx_http_bigcache_page_key_of_uri(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_bigcache_page_key_has_host(ngx_http_request_t *r)
-{
-    ngx_str_t  port;
-
-    return ngx_http_bigcache_page_key_host(r, &port);
-}
-
-
-ngx_int_t
 ngx_http_bigcache_page_key_site(ngx_http_bigcache_page_conf_t *conf,
     ngx_str_t *url, ngx_str_t *site)
 {
@@ -290,13 +279,7 @@ ngx_http_bigcache_page_key_custom(ngx_http_request_t *r,
 }
 
 
-/*
- * Finds the port that the client has named, empty if there is none or it is the
- * scheme's own.  Returns NGX_DECLINED if it is not sure which host the client
- * means: then the page of one host could be stored under another.
- */
-
-static ngx_int_t
+ngx_int_t
 ngx_http_bigcache_page_key_host(ngx_http_request_t *r, ngx_str_t *port)
 {
     u_char  *p, *last;
@@ -442,7 +425,7 @@ ngx_http_bigcache_page_key_args(ngx_http_bigcache_page_conf_t *conf, u_char *p,
         return ngx_cpymem(p + 1, args->data, args->len);
     }
 
-    text = ngx_http_bigcache_str(args);
+    text = bigcache_str(args->data, args->len);
 
     len = bigcache_pattern_args(p + 1, &text, conf->ignore_args->elts,
                                 conf->ignore_args->nelts);
@@ -483,7 +466,7 @@ ngx_http_bigcache_page_key_value(ngx_http_request_t *r, u_char *p,
     ngx_http_bigcache_fields(&fields, &r->headers_in.headers);
 
     while ((h = ngx_http_bigcache_page_key_next(&fields, name))) {
-        value = ngx_http_bigcache_str(&h->value);
+        value = bigcache_str(h->value.data, h->value.len);
 
         *p++ = c;
         p += bigcache_vary_normalize(p, name, &value);

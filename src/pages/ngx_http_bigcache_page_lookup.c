@@ -35,6 +35,8 @@ struct ngx_http_bigcache_page_lookup_s {
 };
 
 
+static ngx_uint_t ngx_http_bigcache_page_lookup_closed(
+    ngx_http_bigcache_page_ctx_t *ctx);
 static unsigned ngx_http_bigcache_page_lookup_file(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
 static ngx_int_t ngx_http_bigcache_page_lookup_post(ngx_http_request_t *r,
@@ -74,9 +76,7 @@ ngx_http_bigcache_page_lookup(ngx_http_request_t *r,
     ctx->found = 0;
     ctx->since = bigcache_time_monotonic();
 
-    if (ctx->conf->zone->cache == NULL
-        || ngx_http_bigcache_page_lookup_removing(ctx->conf->zone, &ctx->url))
-    {
+    if (ngx_http_bigcache_page_lookup_closed(ctx)) {
         return NGX_BUSY;
     }
 
@@ -84,7 +84,7 @@ ngx_http_bigcache_page_lookup(ngx_http_request_t *r,
         return ngx_http_bigcache_page_lookup_post(r, ctx);
     }
 
-    key = ngx_http_bigcache_str(&ctx->key);
+    key = bigcache_str(ctx->key.data, ctx->key.len);
 
     rc = bigcache_cache_peek(ctx->conf->zone->cache, &key,
                              ngx_http_bigcache_page_lookup_file(r, ctx), &page);
@@ -135,13 +135,11 @@ ngx_http_bigcache_page_lookup_same(ngx_http_bigcache_page_ctx_t *ctx)
     bigcache_str_t   key;
     bigcache_page_t  page;
 
-    if (ctx->conf->zone->cache == NULL
-        || ngx_http_bigcache_page_lookup_removing(ctx->conf->zone, &ctx->url))
-    {
+    if (ngx_http_bigcache_page_lookup_closed(ctx)) {
         return 0;
     }
 
-    key = ngx_http_bigcache_str(&ctx->key);
+    key = bigcache_str(ctx->key.data, ctx->key.len);
 
     rc = bigcache_cache_peek(ctx->conf->zone->cache, &key,
                              BIGCACHE_PEEK_PLAIN|BIGCACHE_PEEK_PACKED, &page);
@@ -153,24 +151,28 @@ ngx_http_bigcache_page_lookup_same(ngx_http_bigcache_page_ctx_t *ctx)
         /* it is not known: the page may be one of those that were purged */
 
         return ctx->removals
-               == ngx_http_bigcache_zone_removals(ctx->conf->zone,
-                                                  ctx->url.data,
-                                                  ctx->url.len);
+               == ngx_http_bigcache_zone_removals(ctx->conf->zone, &ctx->url);
     }
 
     return rc == BIGCACHE_OK && page.version == ctx->page.version;
 }
 
 
-ngx_uint_t
-ngx_http_bigcache_page_lookup_removing(ngx_http_bigcache_zone_t *zone,
-    ngx_str_t *key)
+/*
+ * returns 1 if there is no cache, or a removal of the key was asked for and may
+ * not be done, or 0
+ */
+
+static ngx_uint_t
+ngx_http_bigcache_page_lookup_closed(ngx_http_bigcache_page_ctx_t *ctx)
 {
-    ngx_http_bigcache_removing_t  *removing;
+    ngx_http_bigcache_zone_t  *zone;
 
-    removing = ngx_http_bigcache_zone_removing(zone, key->data, key->len);
+    zone = ctx->conf->zone;
 
-    return ngx_http_bigcache_page_lookup_under_way(removing);
+    return zone->cache == NULL
+           || ngx_http_bigcache_page_lookup_under_way(
+                             ngx_http_bigcache_zone_removing(zone, &ctx->url));
 }
 
 
@@ -214,8 +216,7 @@ ngx_http_bigcache_page_lookup_post(ngx_http_request_t *r,
 
     lookup->body = ctx->thread ? BIGCACHE_BODY
                    : BIGCACHE_BODY|BIGCACHE_BODY_PEEK;
-    lookup->key.data = lookup->data;
-    lookup->key.len = ctx->key.len;
+    lookup->key = bigcache_str(lookup->data, ctx->key.len);
 
     ngx_memcpy(lookup->data, ctx->key.data, ctx->key.len);
 

@@ -82,6 +82,7 @@ ngx_http_bigcache_page_selectors(ngx_http_request_t *r,
     ngx_http_bigcache_page_conf_t *conf, ngx_str_t *strip,
     ngx_http_bigcache_page_selectors_t **first)
 {
+    ngx_str_t             port;
     ngx_uint_t            given;
     const char           *wrong;
     bigcache_selector_t   selector;
@@ -94,11 +95,12 @@ ngx_http_bigcache_page_selectors(ngx_http_request_t *r,
         selector.flags = BIGCACHE_SELECTOR_SOFT;
     }
 
-    if (ngx_http_bigcache_page_key_has_host(r) != NGX_OK) {
+    if (ngx_http_bigcache_page_key_host(r, &port) != NGX_OK) {
         return "the request must name one host, that of the pages";
     }
 
-    selector.host = ngx_http_bigcache_str(&r->headers_in.server);
+    selector.host = bigcache_str(r->headers_in.server.data,
+                                 r->headers_in.server.len);
 
     if (selector.host.len > BIGCACHE_SELECTOR_HOST) {
         return "the name of the host is too long";
@@ -188,7 +190,7 @@ ngx_http_bigcache_page_selectors_line(ngx_http_request_t *r,
     bigcache_str_t        value;
     bigcache_selector_t   one;
 
-    value = ngx_http_bigcache_str(line);
+    value = bigcache_str(line->data, line->len);
     at = 0;
 
     one = *selector;
@@ -259,7 +261,7 @@ ngx_http_bigcache_page_selectors_url(ngx_http_request_t *r,
         return "the URL is longer than that of any page";
     }
 
-    selector->prefix = ngx_http_bigcache_str(&text);
+    selector->prefix = bigcache_str(text.data, text.len);
 
     return ngx_http_bigcache_page_selectors_add(r, selector, first);
 }
@@ -295,7 +297,7 @@ ngx_http_bigcache_page_selectors_key(ngx_http_request_t *r,
 
     selector->flags |= BIGCACHE_SELECTOR_EXACT;
     selector->host.len = 0;
-    selector->prefix = ngx_http_bigcache_str(&key);
+    selector->prefix = bigcache_str(key.data, key.len);
 
     return ngx_http_bigcache_page_selectors_add(r, selector, first);
 }

@@ -24,7 +24,7 @@
 #define NGX_HTTP_BIGCACHE_PAGE_WAIT_LOOK  4
 
 
-static ngx_int_t ngx_http_bigcache_page_wait_watch(ngx_http_request_t *r);
+static void ngx_http_bigcache_page_wait_watch(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_bigcache_page_wait_over(
     ngx_http_bigcache_page_ctx_t *ctx, int64_t now,
     ngx_http_bigcache_page_ctx_t **last);
@@ -53,13 +53,7 @@ ngx_http_bigcache_page_wait(ngx_http_request_t *r,
 
     ngx_queue_insert_tail(&ngx_http_bigcache_page_waiting, &ctx->queue);
 
-    if (ngx_http_bigcache_page_wait_watch(r) != NGX_OK) {
-
-        /* it does not see that the client leaves, but waits all the same */
-
-        r->read_event_handler = ngx_http_block_reading;
-    }
-
+    ngx_http_bigcache_page_wait_watch(r);
     ngx_http_bigcache_page_wait_timer();
 }
 
@@ -135,19 +129,23 @@ ngx_http_bigcache_page_wait_handler(ngx_event_t *ev)
 
 /* a client that leaves is seen as by nginx's own modules that delay requests */
 
-static ngx_int_t
+static void
 ngx_http_bigcache_page_wait_watch(ngx_http_request_t *r)
 {
     ngx_event_t  *rev;
 
     if (r != r->main) {
-        return NGX_OK;
+        return;
     }
 
     rev = r->connection->read;
 
     if (ngx_handle_read_event(rev, 0) != NGX_OK) {
-        return NGX_ERROR;
+
+        /* it does not see that the client leaves, but waits all the same */
+
+        r->read_event_handler = ngx_http_block_reading;
+        return;
     }
 
     r->read_event_handler = ngx_http_test_reading;
@@ -155,8 +153,6 @@ ngx_http_bigcache_page_wait_watch(ngx_http_request_t *r)
     if (rev->ready) {
         ngx_post_event(rev, &ngx_posted_events);
     }
-
-    return NGX_OK;
 }
 
 

@@ -437,9 +437,13 @@ ngx_int_t ngx_http_bigcache_page_key_other(ngx_http_request_t *r,
 ngx_int_t ngx_http_bigcache_page_key_of_uri(ngx_http_request_t *r,
     ngx_http_bigcache_page_conf_t *conf, ngx_str_t *uri, ngx_str_t *text);
 
-/* returns NGX_OK if it is sure which host the client means, or NGX_DECLINED */
-
-ngx_int_t ngx_http_bigcache_page_key_has_host(ngx_http_request_t *r);
+/*
+ * Finds the port that the client has named, empty if there is none or it is the
+ * scheme's own.  Returns NGX_OK; or NGX_DECLINED if it is not sure which host
+ * the client means: then the page of one host could be stored under another.
+ */
+ngx_int_t ngx_http_bigcache_page_key_host(ngx_http_request_t *r,
+    ngx_str_t *port);
 
 /*
  * Finds in the key of a URL how all keys of its origin begin, up to the slash
@@ -469,11 +473,6 @@ void ngx_http_bigcache_page_lookup_cancel(ngx_http_bigcache_page_ctx_t *ctx);
  */
 ngx_uint_t ngx_http_bigcache_page_lookup_same(
     ngx_http_bigcache_page_ctx_t *ctx);
-
-/* returns 1 if a removal of the key was asked for and may not be done, or 0 */
-
-ngx_uint_t ngx_http_bigcache_page_lookup_removing(
-    ngx_http_bigcache_zone_t *zone, ngx_str_t *key);
 
 /* wait */
 
@@ -571,9 +570,9 @@ ngx_int_t ngx_http_bigcache_page_refresh_nothing(ngx_http_request_t *r);
 
 /* fetch */
 
-/* the request is going to the upstream; returns NGX_OK or NGX_ERROR */
+/* the request is going to the upstream */
 
-ngx_int_t ngx_http_bigcache_page_fetch(ngx_http_request_t *r,
+void ngx_http_bigcache_page_fetch(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
 
 /* installs the filters */
@@ -610,7 +609,7 @@ ngx_int_t ngx_http_bigcache_page_capture(ngx_http_request_t *r,
 
 /* sees the end of the upstream, captured or not */
 
-ngx_int_t ngx_http_bigcache_page_capture_watch(ngx_http_request_t *r,
+void ngx_http_bigcache_page_capture_watch(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx);
 
 /* put */
