@@ -42,13 +42,7 @@ typedef struct {
     u_char                         data[];
 } ngx_http_bigcache_page_invalidate_t;
 
-typedef void (*ngx_http_bigcache_page_invalidate_pt)(ngx_http_request_t *r,
-    ngx_http_bigcache_page_ctx_t *ctx, ngx_str_t *value);
 
-
-static void ngx_http_bigcache_page_invalidate_fields(ngx_http_request_t *r,
-    ngx_http_bigcache_page_ctx_t *ctx, const char *name,
-    ngx_http_bigcache_page_invalidate_pt handler);
 static void ngx_http_bigcache_page_invalidate_location(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx, ngx_str_t *value);
 static void ngx_http_bigcache_page_invalidate_groups(ngx_http_request_t *r,
@@ -83,6 +77,9 @@ void
 ngx_http_bigcache_page_invalidate(ngx_http_request_t *r,
     ngx_http_bigcache_page_ctx_t *ctx)
 {
+    ngx_table_elt_t             *h;
+    ngx_http_bigcache_fields_t   fields;
+
     if (!ctx->conf->invalidate
         || r->headers_out.status < 200
         || r->headers_out.status > 399)
@@ -97,13 +94,20 @@ ngx_http_bigcache_page_invalidate(ngx_http_request_t *r,
         return;
     }
 
-    ngx_http_bigcache_page_invalidate_fields(r, ctx, "Location",
-                                   ngx_http_bigcache_page_invalidate_location);
-    ngx_http_bigcache_page_invalidate_fields(r, ctx, "Content-Location",
-                                   ngx_http_bigcache_page_invalidate_location);
-    ngx_http_bigcache_page_invalidate_fields(r, ctx,
-                                   "Cache-Group-Invalidation",
-                                   ngx_http_bigcache_page_invalidate_groups);
+    ngx_http_bigcache_fields(&fields, &r->upstream->headers_in.headers);
+
+    while ((h = ngx_http_bigcache_fields_next(&fields))) {
+
+        if (ngx_http_bigcache_fields_is(h, "location")
+            || ngx_http_bigcache_fields_is(h, "content-location"))
+        {
+            ngx_http_bigcache_page_invalidate_location(r, ctx, &h->value);
+
+        } else if (ngx_http_bigcache_fields_is(h, "cache-group-invalidation"))
+        {
+            ngx_http_bigcache_page_invalidate_groups(r, ctx, &h->value);
+        }
+    }
 }
 
 
@@ -113,24 +117,6 @@ ngx_http_bigcache_page_invalidate_stored(ngx_http_request_t *r,
 {
     ngx_http_bigcache_page_invalidate_key(r, ctx->conf, &ctx->key,
                                           ctx->page.version);
-}
-
-
-static void
-ngx_http_bigcache_page_invalidate_fields(ngx_http_request_t *r,
-    ngx_http_bigcache_page_ctx_t *ctx, const char *name,
-    ngx_http_bigcache_page_invalidate_pt handler)
-{
-    ngx_table_elt_t             *h;
-    ngx_http_bigcache_fields_t   fields;
-
-    ngx_http_bigcache_fields(&fields, &r->upstream->headers_in.headers);
-
-    while ((h = ngx_http_bigcache_fields_next(&fields))) {
-        if (ngx_http_bigcache_fields_is(h, name)) {
-            handler(r, ctx, &h->value);
-        }
-    }
 }
 
 
