@@ -212,7 +212,6 @@ ngx_http_bigcache_page_handler_run(ngx_http_request_t *r,
             ngx_http_bigcache_page_handler_lookup(r, ctx);
             break;
 
-        case NGX_HTTP_BIGCACHE_PAGE_LOOKING:
         case NGX_HTTP_BIGCACHE_PAGE_WAITING:
             return NGX_AGAIN;
 
@@ -263,7 +262,7 @@ ngx_http_bigcache_page_handler_lookup(ngx_http_request_t *r,
         break;
 
     case NGX_AGAIN:
-        ctx->step = NGX_HTTP_BIGCACHE_PAGE_LOOKING;
+        ctx->step = NGX_HTTP_BIGCACHE_PAGE_WAITING;
         break;
 
     default: /* NGX_BUSY */

@@ -150,10 +150,10 @@ typedef enum {
 
 typedef enum {
     NGX_HTTP_BIGCACHE_PAGE_LOOKUP = 0,
-    NGX_HTTP_BIGCACHE_PAGE_LOOKING,         /* a thread does */
     NGX_HTTP_BIGCACHE_PAGE_DECIDE,
     NGX_HTTP_BIGCACHE_PAGE_LEASE,
-    NGX_HTTP_BIGCACHE_PAGE_WAITING,         /* for a lease */
+    NGX_HTTP_BIGCACHE_PAGE_WAITING,         /* for a lease, or a thread that
+                                               looks for the page */
     NGX_HTTP_BIGCACHE_PAGE_LEASED,          /* lease_state says what came */
     NGX_HTTP_BIGCACHE_PAGE_FETCH,
     NGX_HTTP_BIGCACHE_PAGE_SEND,
