@@ -45,7 +45,12 @@ ngx_http_bigcache_body(ngx_http_request_t *r, bigcache_data_t *body)
                                     b->file_last - b->file_pos);
 
         ctx = ngx_http_get_module_ctx(r, ngx_http_bigcache_module);
-        atomic_fetch_add(&ctx->zone->shm->bodies, 1);
+
+        /* a front end may have no store */
+
+        if (ctx->zone) {
+            atomic_fetch_add(&ctx->zone->shm->bodies, 1);
+        }
 
     } else {
         *body = bigcache_data_bytes(b->pos, b->last - b->pos);

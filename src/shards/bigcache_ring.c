@@ -13,6 +13,7 @@
 
 #include <libdeflate.h>
 
+#include "bigcache_bytes.h"
 #include "bigcache_ring.h"
 
 
@@ -62,11 +63,7 @@ bigcache_ring_make(bigcache_ring_t *ring,
 
         for (j = 0; j < (size_t) servers[i].weight * BIGCACHE_RING_POINTS; j++)
         {
-            previous[0] = (unsigned char) hash;
-            previous[1] = (unsigned char) (hash >> 8);
-            previous[2] = (unsigned char) (hash >> 16);
-            previous[3] = (unsigned char) (hash >> 24);
-
+            bigcache_put32(previous, hash);
             hash = libdeflate_crc32(base, previous, sizeof(previous));
 
             point = &ring->points[ring->n++];

@@ -14,9 +14,10 @@
  */
 
 
+#include "ngx_http_bigcache_shards.h"
+
 #include "bigcache_json.h"
 #include "bigcache_json_scan.h"
-#include "ngx_http_bigcache_shards.h"
 
 
 #define NGX_HTTP_BIGCACHE_SHARDS_OPS   1000
@@ -164,52 +165,23 @@ ngx_http_bigcache_shards_batch_refused(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_bigcache_shards_batch_body(ngx_http_request_t *r, ngx_str_t *body)
 {
-    u_char       *p;
-    off_t         len;
-    ssize_t       n;
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl, *bufs;
+    bigcache_data_t  data;
 
-    bufs = r->request_body ? r->request_body->bufs : NULL;
-    len = 0;
-
-    for (cl = bufs; cl; cl = cl->next) {
-        len += ngx_buf_size(cl->buf);
-    }
-
-    if (bufs && bufs->next == NULL && ngx_buf_in_memory(bufs->buf)) {
-        body->data = bufs->buf->pos;
-        body->len = len;
-
-        return NGX_OK;
-    }
-
-    p = ngx_pnalloc(r->pool, len + 1);
-    if (p == NULL) {
+    if (ngx_http_bigcache_body(r, &data) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    body->data = p;
-    body->len = len;
+    body->len = (size_t) bigcache_data_length(&data, 1);
 
-    for (cl = bufs; cl; cl = cl->next) {
-        b = cl->buf;
-
-        if (ngx_buf_in_memory(b)) {
-            p = ngx_cpymem(p, b->pos, b->last - b->pos);
-            continue;
-        }
-
-        n = ngx_read_file(b->file, p, b->file_last - b->file_pos, b->file_pos);
-
-        if (n != b->file_last - b->file_pos) {
-            return NGX_ERROR;
-        }
-
-        p += n;
+    if (data.fd == -1) {
+        body->data = (u_char *) data.bytes.data;
+        return NGX_OK;
     }
 
-    return NGX_OK;
+    body->data = ngx_pnalloc(r->pool, body->len);
+
+    return (body->data && bigcache_data_read(body->data, &data, 1) == 0)
+           ? NGX_OK : NGX_ERROR;
 }
 
 
