@@ -207,6 +207,16 @@ refuses('a folder that does not exist',
     'config lists src/none, which does not exist',
     'config' => sub { s{ src/cache }{ src/cache src/none } });
 
+refuses('another header before those of nginx',
+    'src/cache/ngx_http_page.c: the headers of nginx must come first',
+    'src/cache/ngx_http_page.c' => sub {
+        $_ = source('ngx_http_page', <<'END');
+#include "bigcache_page.h"
+#include <ngx_config.h>
+END
+    },
+    'config' => sub { s{(    src/cache/)}{$1ngx_http_page.c \\\n$1} });
+
 refuses('a file that does not say what it is for',
     'src/cache/bigcache_page.c: no comment above its includes says what it is'
         . ' for',

@@ -11,10 +11,11 @@
  */
 
 
+#include "ngx_http_bigcache_shards.h"
+
 #include "bigcache_json.h"
 #include "bigcache_json_scan.h"
 #include "bigcache_time.h"
-#include "ngx_http_bigcache_shards.h"
 
 
 static ngx_uint_t ngx_http_bigcache_shards_history_answered(

@@ -12,8 +12,9 @@
  */
 
 
-#include "bigcache_json_scan.h"
 #include "ngx_http_bigcache_shards.h"
+
+#include "bigcache_json_scan.h"
 
 
 #define NGX_HTTP_BIGCACHE_SHARDS_CURSORS  "cursors=on"

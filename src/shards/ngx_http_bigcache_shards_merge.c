@@ -11,10 +11,11 @@
  */
 
 
+#include "ngx_http_bigcache_shards.h"
+
 #include "bigcache_json.h"
 #include "bigcache_json_scan.h"
 #include "bigcache_metrics.h"
-#include "ngx_http_bigcache_shards.h"
 
 
 /* the numbers of /stat */
