@@ -33,7 +33,6 @@ static const char *ngx_http_bigcache_arg(ngx_http_request_t *r,
     const char *name, const char *broken, ngx_str_t *value);
 static const char *ngx_http_bigcache_decode(u_char **dst, u_char *src,
     size_t len);
-static ngx_int_t ngx_http_bigcache_hex(u_char ch);
 
 
 const char *
@@ -400,7 +399,7 @@ static const char *
 ngx_http_bigcache_decode(u_char **dst, u_char *src, size_t len)
 {
     u_char     *p, *last;
-    ngx_int_t   high, low;
+    ngx_int_t   ch;
 
     p = *dst;
     last = src + len;
@@ -412,39 +411,17 @@ ngx_http_bigcache_decode(u_char **dst, u_char *src, size_t len)
             continue;
         }
 
-        if (last - src < 3) {
+        ch = (last - src < 3) ? NGX_ERROR : ngx_hextoi(src + 1, 2);
+
+        if (ch == NGX_ERROR) {
             return "the path has a broken escape";
         }
 
-        high = ngx_http_bigcache_hex(src[1]);
-        low = ngx_http_bigcache_hex(src[2]);
-
-        if (high == NGX_ERROR || low == NGX_ERROR) {
-            return "the path has a broken escape";
-        }
-
-        *p++ = (u_char) (high * 16 + low);
+        *p++ = (u_char) ch;
         src += 3;
     }
 
     *dst = p;
 
     return NULL;
-}
-
-
-static ngx_int_t
-ngx_http_bigcache_hex(u_char ch)
-{
-    if (ch >= '0' && ch <= '9') {
-        return ch - '0';
-    }
-
-    ch |= 0x20;
-
-    if (ch >= 'a' && ch <= 'f') {
-        return ch - 'a' + 10;
-    }
-
-    return NGX_ERROR;
 }
