@@ -79,7 +79,8 @@ $t->conf(location => 'bigcache_pages off;', http => 'proxy_http_version 1.1;'
     . ' client_max_body_size 10m;', servers => q{
     server {
         bigcache_lookup_timeout 10s;
-        listen 127.0.0.1:%%PORT_2%% sndbuf=16k;
+        listen 127.0.0.1:%%PORT_2%%;
+        listen 127.0.0.1:%%PORT_3%% sndbuf=16k;
         bigcache_pages main;
         bigcache_store_until_close on;
         add_header X-Status $bigcache_status always;
@@ -99,13 +100,20 @@ $t->conf(location => 'bigcache_pages off;', http => 'proxy_http_version 1.1;'
 
 sub client { return $t->connect(2) }
 
-sub begin {
+sub other {
     my ($uri, @headers) = @_;
     return client()->send_request('GET', $uri, undef, Connection => 'close',
         @headers);
 }
 
-sub ask { return begin(@_)->response('GET') }
+# a client that gets little at once, and may leave before it has a page
+sub begin {
+    my ($uri, @headers) = @_;
+    return $t->connect(3)->send_request('GET', $uri, undef,
+        Connection => 'close', @headers);
+}
+
+sub ask { return other(@_)->response('GET') }
 sub status { return $_[0]->header('X-Status') // '' }
 
 sub hit {
@@ -141,7 +149,7 @@ for my $how (qw(close reset)) {
             my $uri = "/$kind/$size/$gate/before";
             my $c = begin($uri);
             asked($uri);
-            my $other = begin($uri);
+            my $other = other($uri);
             $c->$how;
             gate($gate);
             is_page($other->response('GET'), $size, 1,
@@ -162,7 +170,7 @@ for my $how (qw(close reset)) {
                 $c->read_bytes(100);
             }
 
-            $other = begin($uri);
+            $other = other($uri);
             $c->$how;
             gate($gate);
             is_page($other->response('GET'), $size, 1,
@@ -202,7 +210,7 @@ for my $kind (qw(cut fails)) {
     my $uri = "/$kind/50000/$gate/before";
     my $c = begin($uri);
     asked($uri);
-    my $other = begin($uri);
+    my $other = other($uri);
     $c->close;
     gate($gate);
     is_page($other->response('GET'), 50_000, 2, "$kind: another one tries it");
@@ -228,7 +236,7 @@ for my $kind (qw(length chunked ended)) {
             $r->parse_head($head);
             $c->{in} = "$head$c->{in}";     # it reads that again
 
-            my @others = map { begin($uri) } 1 .. 3;
+            my @others = map { other($uri) } 1 .. 3;
             is_page($_->response('GET'), $size, 1,
                 "$name: another one gets the page meanwhile") for @others;
             is_page(hit($uri), $size, 1, "$name: it is stored meanwhile");
