@@ -150,15 +150,14 @@ ngx_http_bigcache_shards_list(ngx_http_request_t *r,
     p = ngx_sprintf(text, "{\"%s\":[", ctx->op.site.len ? "pages" : "keys");
     next = bound;
 
-    for (n = 0; (least = ngx_http_bigcache_shards_list_least(ctx, rows)); n++) {
+    for (n = 0; n < ctx->op.limit; n++) {
+        least = ngx_http_bigcache_shards_list_least(ctx, rows);
 
-        if (bound.data
-            && ngx_http_bigcache_shards_list_compare(&least->key, &key) > 0)
+        if (least == NULL
+            || (bound.data
+                && ngx_http_bigcache_shards_list_compare(&least->key, &key)
+                   > 0))
         {
-            break;
-        }
-
-        if (n == ctx->op.limit) {
             break;
         }
 
@@ -184,16 +183,11 @@ ngx_http_bigcache_shards_list(ngx_http_request_t *r,
         next.data = NULL;
     }
 
-    p = ngx_sprintf(p, "],\"next\":");
-
-    if (next.data) {
-        p = ngx_cpymem(p, next.data, next.len);
-
-    } else {
-        p = ngx_sprintf(p, "null");
+    if (next.data == NULL) {
+        next = bigcache_str_text("null");
     }
 
-    *p++ = '}';
+    p = ngx_sprintf(p, "],\"next\":%*s}", next.len, next.data);
 
     body.data = text;
     body.len = p - text;

@@ -30,6 +30,8 @@ typedef struct {
 
 static ngx_uint_t ngx_http_bigcache_shards_metrics_next(u_char **at,
     u_char *last, ngx_http_bigcache_shards_metric_t *metric);
+static ngx_uint_t ngx_http_bigcache_shards_metrics_had(
+    ngx_http_bigcache_shards_answer_t *answers, ngx_uint_t n, ngx_str_t *name);
 static ngx_uint_t ngx_http_bigcache_shards_metrics_find(
     ngx_http_bigcache_shards_answer_t *answer, ngx_str_t *name,
     ngx_http_bigcache_shards_metric_t *metric);
@@ -83,15 +85,8 @@ ngx_http_bigcache_shards_metrics(ngx_http_request_t *r,
         {
             /* the first server that has it has brought those of all */
 
-            for (j = 0; j < i; j++) {
-                if (ngx_http_bigcache_shards_metrics_find(&answers[j],
-                                                          &metric.name, &other))
-                {
-                    break;
-                }
-            }
-
-            if (j < i) {
+            if (ngx_http_bigcache_shards_metrics_had(answers, i, &metric.name))
+            {
                 continue;
             }
 
@@ -182,6 +177,26 @@ ngx_http_bigcache_shards_metrics_next(u_char **at, u_char *last,
     *at = p;
 
     return 1;
+}
+
+
+/* returns 1 if one of the first n servers has the metric, or 0 */
+
+static ngx_uint_t
+ngx_http_bigcache_shards_metrics_had(ngx_http_bigcache_shards_answer_t *answers,
+    ngx_uint_t n, ngx_str_t *name)
+{
+    ngx_uint_t                         i;
+    ngx_http_bigcache_shards_metric_t  metric;
+
+    for (i = 0; i < n; i++) {
+        if (ngx_http_bigcache_shards_metrics_find(&answers[i], name, &metric))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
