@@ -229,7 +229,7 @@ parameters('bigcache_path', @parameters);
 my $cluster = source('ngx_http_bigcache_cluster.c');
 
 parameters('bigcache_cluster', sort $cluster =~ /"(\w+)="\),/g,
-    $cluster =~ /ngx_strncmp\(value->data, "(\w+)="/g);
+    $cluster =~ /ngx_strncmp\(value\S*data, "(\w+)="/g);
 
 sub parameters {
     my ($name, @parameters) = @_;
