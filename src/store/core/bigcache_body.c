@@ -25,7 +25,7 @@
 
 
 typedef struct {
-    bigcache_body_stop_pt   handler;    /* NULL: it is read to its end */
+    bigcache_body_stop_pt   handler;
     void                   *data;
 } bigcache_body_stop_t;
 
@@ -196,9 +196,7 @@ bigcache_rc_t
 bigcache_body_read_outside(bigcache_bodies_t *bodies, const bigcache_str_t *key,
     int body, bigcache_stored_t *page)
 {
-    static const bigcache_body_stop_t  never;
-
-    return bigcache_body_fetch(bodies, key, body, &never, page);
+    return bigcache_body_fetch(bodies, key, body, NULL, page);
 }
 
 
@@ -534,18 +532,15 @@ bigcache_body_pack(bigcache_bodies_t *bodies, bigcache_draft_t *draft,
 static bigcache_rc_t
 bigcache_body_empty(bigcache_draft_t *draft)
 {
-    draft->value.len = bigcache_record_size(&draft->record);
+    bigcache_rc_t  rc;
 
-    draft->memory = malloc(draft->value.len);
-    if (draft->memory == NULL) {
-        return BIGCACHE_NOMEM;
+    rc = bigcache_record_bytes(&draft->record, &draft->value);
+
+    if (rc == BIGCACHE_OK) {
+        draft->memory = (u_char *) draft->value.data;
     }
 
-    draft->value.data = draft->memory;
-
-    (void) bigcache_record_encode(draft->memory, &draft->record);
-
-    return BIGCACHE_OK;
+    return rc;
 }
 
 
@@ -865,7 +860,7 @@ bigcache_body_sum(bigcache_bodies_t *bodies, const bigcache_stored_t *page,
 
     for (done = 0; done < page->record.length; done += size) {
 
-        if (stop->handler && stop->handler(stop->data)) {
+        if (stop && stop->handler(stop->data)) {
             return BIGCACHE_UNAVAILABLE;
         }
 

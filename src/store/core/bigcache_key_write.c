@@ -234,7 +234,7 @@ bigcache_key_write_encode_locked(bigcache_store_t *store,
 
     if (!old->live) {
         next.flags &= ~BIGCACHE_FLAG_PREVIOUS;
-        return bigcache_key_write_bytes(&next, bytes);
+        return bigcache_record_bytes(&next, bytes);
     }
 
     rc = bigcache_previous_carry_locked(store, key, old, value, &previous);
@@ -244,7 +244,7 @@ bigcache_key_write_encode_locked(bigcache_store_t *store,
         next.written = written;
         next.previous = previous.record;
 
-        rc = bigcache_key_write_bytes(&next, bytes);
+        rc = bigcache_record_bytes(&next, bytes);
     }
 
     bigcache_previous_free(&previous);
@@ -322,7 +322,7 @@ bigcache_key_write_strip_bytes(const bigcache_str_t *key,
 
     if (bigcache_key_write_replaced(key, &record.previous, match, &first)) {
         record.previous.len = 0;
-        return bigcache_key_write_bytes(&record, bytes);
+        return bigcache_record_bytes(&record, bytes);
     }
 
     if (record.previous.len == 0
@@ -333,11 +333,11 @@ bigcache_key_write_strip_bytes(const bigcache_str_t *key,
 
     first.previous.len = 0;
 
-    rc = bigcache_key_write_bytes(&first, &layer);
+    rc = bigcache_record_bytes(&first, &layer);
 
     if (rc == BIGCACHE_OK) {
         record.previous = layer;
-        rc = bigcache_key_write_bytes(&record, bytes);
+        rc = bigcache_record_bytes(&record, bytes);
         free((void *) layer.data);
     }
 
@@ -378,33 +378,7 @@ bigcache_key_write_mark(const bigcache_str_t *key, const bigcache_old_t *old,
     rc = bigcache_key_write_strip_bytes(key, record, match, bytes);
 
     return (rc == BIGCACHE_OK && bytes->data == NULL)
-           ? bigcache_key_write_bytes(record, bytes) : rc;
-}
-
-
-bigcache_rc_t
-bigcache_key_write_bytes(const bigcache_record_t *record, bigcache_str_t *bytes)
-{
-    u_char  *p, *end;
-
-    bytes->len = bigcache_record_size(record);
-
-    p = malloc(bytes->len);
-    if (p == NULL) {
-        return BIGCACHE_NOMEM;
-    }
-
-    end = bigcache_record_encode(p, record);
-
-    if (!(record->flags & BIGCACHE_FLAG_SEGMENT) && record->body.len) {
-        memcpy(end, record->body.data, record->body.len);
-    }
-
-    bigcache_record_seal(p, bytes->len);
-
-    bytes->data = p;
-
-    return BIGCACHE_OK;
+           ? bigcache_record_bytes(record, bytes) : rc;
 }
 
 

@@ -68,13 +68,6 @@ bigcache_rc_t bigcache_key_write_mark(const bigcache_str_t *key,
     bigcache_record_t *record, bigcache_str_t *bytes);
 
 /*
- * Encodes a record, with its body if that is not in a segment.  Returns
- * BIGCACHE_OK and *bytes, to be freed by free(); or BIGCACHE_NOMEM.
- */
-bigcache_rc_t bigcache_key_write_bytes(const bigcache_record_t *record,
-    bigcache_str_t *bytes);
-
-/*
  * Makes all n writes, 1 to BIGCACHE_KEY_WRITES, or none.  Returns BIGCACHE_OK,
  * BIGCACHE_NOMEM, or bigcache_fault_rc().  A failure is logged.
  */

@@ -118,7 +118,7 @@ static bigcache_rc_t
 bigcache_previous_encode(const bigcache_record_t *record,
     const bigcache_str_t *carried, u_char **memory, bigcache_str_t *bytes)
 {
-    size_t             len;
+    bigcache_rc_t      rc;
     bigcache_record_t  layer;
 
     layer = *record;
@@ -130,20 +130,13 @@ bigcache_previous_encode(const bigcache_record_t *record,
         layer.flags &= ~BIGCACHE_FLAG_PREVIOUS;
     }
 
-    len = bigcache_record_size(&layer);
+    rc = bigcache_record_bytes(&layer, bytes);
 
-    *memory = malloc(len);
-    if (*memory == NULL) {
-        return BIGCACHE_NOMEM;
+    if (rc == BIGCACHE_OK) {
+        *memory = (u_char *) bytes->data;
     }
 
-    (void) bigcache_record_encode(*memory, &layer);
-    bigcache_record_seal(*memory, len);
-
-    bytes->data = *memory;
-    bytes->len = len;
-
-    return BIGCACHE_OK;
+    return rc;
 }
 
 

@@ -7,9 +7,11 @@
 /* Encodes, decodes and checks the records of the index. */
 
 
-#include "bigcache_record.h"
+#include <stdlib.h>
+
 #include "bigcache_bytes.h"
 #include "bigcache_crc.h"
+#include "bigcache_record.h"
 
 
 #define BIGCACHE_RECORD_CRC  12
@@ -124,6 +126,32 @@ bigcache_record_seal(u_char *data, size_t len)
 {
     (void) bigcache_put32(data + BIGCACHE_RECORD_CRC,
                           bigcache_record_crc(data, len));
+}
+
+
+bigcache_rc_t
+bigcache_record_bytes(const bigcache_record_t *record, bigcache_str_t *bytes)
+{
+    u_char  *p, *end;
+
+    bytes->len = bigcache_record_size(record);
+
+    p = malloc(bytes->len);
+    if (p == NULL) {
+        return BIGCACHE_NOMEM;
+    }
+
+    end = bigcache_record_encode(p, record);
+
+    if (!(record->flags & BIGCACHE_FLAG_SEGMENT) && record->body.len) {
+        memcpy(end, record->body.data, record->body.len);
+    }
+
+    bigcache_record_seal(p, bytes->len);
+
+    bytes->data = p;
+
+    return BIGCACHE_OK;
 }
 
 

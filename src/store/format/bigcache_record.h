@@ -56,6 +56,7 @@
 
 
 #include "bigcache_page.h"
+#include "bigcache_rc.h"
 #include "bigcache_tags.h"
 
 
@@ -141,6 +142,13 @@ u_char *bigcache_record_encode(u_char *dst, const bigcache_record_t *record);
  */
 
 void bigcache_record_seal(u_char *data, size_t len);
+
+/*
+ * Does all of it in new memory, with the body if that is not in a segment.
+ * Returns BIGCACHE_OK and *bytes, to be freed by free(); or BIGCACHE_NOMEM.
+ */
+bigcache_rc_t bigcache_record_bytes(const bigcache_record_t *record,
+    bigcache_str_t *bytes);
 
 /*
  * Reads the len bytes at data.  Returns 0, or -1 if they are no record of
