@@ -373,12 +373,21 @@ test_repaired(void)
     unsigned           i;
     bigcache_store_t  *store;
 
+    static const char *const  others[] = { "4", "5", "6", "7" };
+
     fresh();
     store = start();
 
     (void) put(store, "1", "red", 0);
     (void) put(store, "2", "red,blue", 0);
     (void) put(store, "3", "blue", 0);
+
+    /* else compaction may move that page, and write its name anew */
+
+    for (i = 0; i < 4; i++) {
+        (void) put(store, others[i], "", 0);
+    }
+
     stop(store);
 
     unname(1);
