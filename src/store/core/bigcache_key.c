@@ -40,9 +40,6 @@ static bigcache_rc_t bigcache_key_restore(bigcache_store_t *store,
 static bigcache_rc_t bigcache_key_previous_locked(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_old_t *old,
     bigcache_record_t *previous);
-static bigcache_rc_t bigcache_key_put_locked(bigcache_store_t *store,
-    const bigcache_str_t *key, const bigcache_old_t *old,
-    const bigcache_record_t *record, const bigcache_str_t *value);
 
 
 bigcache_rc_t
@@ -133,7 +130,7 @@ bigcache_key_remove(bigcache_store_t *store, const bigcache_str_t *key,
         } else {
             (void) atomic_fetch_add(&store->removals, 1);
 
-            rc = bigcache_key_put_locked(store, key, old, NULL, NULL);
+            rc = bigcache_key_write_one_locked(store, key, old, NULL, NULL);
 
             (void) atomic_fetch_add(&store->removals_done, 1);
         }
@@ -186,8 +183,8 @@ bigcache_key_move(bigcache_store_t *store, const bigcache_str_t *key,
                                               &read.old, &read.value, &bytes);
 
         if (rc == BIGCACHE_OK) {
-            rc = bigcache_key_put_locked(store, key, &read.old, &record,
-                                         &bytes);
+            rc = bigcache_key_write_one_locked(store, key, &read.old, &record,
+                                               &bytes);
             free((void *) bytes.data);
         }
     }
@@ -490,15 +487,16 @@ bigcache_key_store_locked(bigcache_store_t *store, const bigcache_str_t *key,
         (void) bigcache_record_encode(draft->memory, record);
         bigcache_record_seal(draft->memory, draft->value.len);
 
-        return bigcache_key_put_locked(store, key, &read->old, record,
-                                       &draft->value);
+        return bigcache_key_write_one_locked(store, key, &read->old, record,
+                                             &draft->value);
     }
 
     rc = bigcache_key_write_encode_locked(store, key, record, record->version,
                                           &prior, &read->value, &bytes);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_key_put_locked(store, key, &read->old, record, &bytes);
+        rc = bigcache_key_write_one_locked(store, key, &read->old, record,
+                                           &bytes);
         free((void *) bytes.data);
     }
 
@@ -534,8 +532,8 @@ bigcache_key_restore(bigcache_store_t *store, const bigcache_str_t *key,
     }
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_key_put_locked(store, key, &read.old, &previous,
-                                     &read.old.record.previous);
+        rc = bigcache_key_write_one_locked(store, key, &read.old, &previous,
+                                           &read.old.record.previous);
     }
 
     bigcache_key_read_end(&read);
@@ -574,29 +572,4 @@ bigcache_key_previous_locked(bigcache_store_t *store,
     }
 
     return BIGCACHE_OK;
-}
-
-
-/*
- * writes the value, or removes the record if value is NULL, and the expiry
- * times
- */
-
-static bigcache_rc_t
-bigcache_key_put_locked(bigcache_store_t *store, const bigcache_str_t *key,
-    const bigcache_old_t *old, const bigcache_record_t *record,
-    const bigcache_str_t *value)
-{
-    u_char                was[BIGCACHE_NAMES_MAX];
-    u_char                will[BIGCACHE_NAMES_MAX];
-    bigcache_key_write_t  write;
-
-    write.key = *key;
-    write.old = *old;
-    write.record = record;
-    write.value = value;
-    write.was = was;
-    write.will = will;
-
-    return bigcache_key_write_locked(store, &write, 1);
 }

@@ -257,42 +257,49 @@ bigcache_rc_t
 bigcache_key_write_strip_locked(bigcache_store_t *store,
     const bigcache_str_t *key, const bigcache_match_t *match)
 {
-    u_char                was[BIGCACHE_NAMES_MAX];
-    u_char                will[BIGCACHE_NAMES_MAX];
-    bigcache_rc_t         rc;
-    bigcache_str_t        value, bytes;
-    bigcache_key_write_t  write;
+    bigcache_rc_t   rc;
+    bigcache_old_t  old;
+    bigcache_str_t  value, bytes;
 
-    rc = bigcache_key_read_value_locked(store, key, &write.old, &value);
+    rc = bigcache_key_read_value_locked(store, key, &old, &value);
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_key_write_strip_bytes(key, &write.old.record, match,
-                                            &bytes);
+        rc = bigcache_key_write_strip_bytes(key, &old.record, match, &bytes);
     }
 
-    if (rc != BIGCACHE_OK || bytes.data == NULL) {
-        goto done;
+    if (rc == BIGCACHE_OK && bytes.data) {
+
+        (void) atomic_fetch_add(&store->removals, 1);
+        rc = bigcache_key_write_one_locked(store, key, &old, &old.record,
+                                           &bytes);
+        (void) atomic_fetch_add(&store->removals_done, 1);
+
+        free((void *) bytes.data);
     }
-
-    write.key = *key;
-    write.record = &write.old.record;
-    write.value = &bytes;
-    write.was = was;
-    write.will = will;
-
-    (void) atomic_fetch_add(&store->removals, 1);
-
-    rc = bigcache_key_write_locked(store, &write, 1);
-
-    (void) atomic_fetch_add(&store->removals_done, 1);
-
-    free((void *) bytes.data);
-
-done:
 
     bigcache_index_free(&value);
 
     return rc;
+}
+
+
+bigcache_rc_t
+bigcache_key_write_one_locked(bigcache_store_t *store,
+    const bigcache_str_t *key, const bigcache_old_t *old,
+    const bigcache_record_t *record, const bigcache_str_t *value)
+{
+    u_char                was[BIGCACHE_NAMES_MAX];
+    u_char                will[BIGCACHE_NAMES_MAX];
+    bigcache_key_write_t  write;
+
+    write.key = *key;
+    write.old = *old;
+    write.record = record;
+    write.value = value;
+    write.was = was;
+    write.will = will;
+
+    return bigcache_key_write_locked(store, &write, 1);
 }
 
 

@@ -74,5 +74,13 @@ bigcache_rc_t bigcache_key_write_mark(const bigcache_str_t *key,
 bigcache_rc_t bigcache_key_write_locked(bigcache_store_t *store,
     bigcache_key_write_t *writes, unsigned n);
 
+/*
+ * The same for one key: writes the value, or removes the record if value is
+ * NULL, and the expiry times.
+ */
+bigcache_rc_t bigcache_key_write_one_locked(bigcache_store_t *store,
+    const bigcache_str_t *key, const bigcache_old_t *old,
+    const bigcache_record_t *record, const bigcache_str_t *value);
+
 
 #endif /* _BIGCACHE_KEY_WRITE_H_INCLUDED_ */
