@@ -199,9 +199,7 @@ bigcache_tool_doctor_cluster_replicas(const void *facts,
 
     if (!bigcache_tool_doctor_cluster_sum(server, &sum)
         || sum.masters == 0
-        || bigcache_tool_doctor_server_number(server, "in_force", "replicas",
-                                              &asked)
-           != 1)
+        || bigcache_tool_doctor_server_force(server, "replicas", &asked) != 1)
     {
         return;
     }
@@ -372,9 +370,7 @@ bigcache_tool_doctor_cluster_seeds(const void *facts,
     bigcache_tool_doctor_cluster_t  sum;
 
     if (!bigcache_tool_doctor_cluster_sum(server, &sum)
-        || bigcache_tool_doctor_server_number(server, "in_force", "servers",
-                                              &named)
-           != 1)
+        || bigcache_tool_doctor_server_force(server, "servers", &named) != 1)
     {
         return;
     }

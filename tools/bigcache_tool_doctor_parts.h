@@ -288,6 +288,11 @@ int bigcache_tool_doctor_server_number(
     const bigcache_tool_doctor_server_t *server, const char *group,
     const char *name, double *n);
 
+/* the same of what is in force */
+
+int bigcache_tool_doctor_server_force(
+    const bigcache_tool_doctor_server_t *server, const char *name, double *n);
+
 /* returns 1 if the store is in a cluster */
 
 int bigcache_tool_doctor_server_in_cluster(

@@ -480,10 +480,8 @@ bigcache_tool_doctor_running_limits(const void *facts,
     char     text[32];
     double   max_size, min_free, space, bytes;
 
-    max = bigcache_tool_doctor_server_number(server, "in_force", "max_size",
-                                             &max_size);
-    min = bigcache_tool_doctor_server_number(server, "in_force", "min_free",
-                                             &min_free);
+    max = bigcache_tool_doctor_server_force(server, "max_size", &max_size);
+    min = bigcache_tool_doctor_server_force(server, "min_free", &min_free);
 
     if (max == 0 || min == 0) {
         return;
@@ -729,9 +727,7 @@ bigcache_tool_doctor_running_syncs(const void *facts,
 
     /* with sync=off the kernel takes its time */
 
-    if (bigcache_tool_doctor_server_number(server, "in_force", "sync", &sync)
-        != 1)
-    {
+    if (bigcache_tool_doctor_server_force(server, "sync", &sync) != 1) {
         return;
     }
 
@@ -753,9 +749,7 @@ bigcache_tool_doctor_running_sync_off(const void *facts,
 
     double  sync;
 
-    if (bigcache_tool_doctor_server_number(server, "in_force", "sync", &sync)
-        != -1)
-    {
+    if (bigcache_tool_doctor_server_force(server, "sync", &sync) != -1) {
         return;
     }
 
@@ -819,8 +813,7 @@ bigcache_tool_doctor_running_bodies(const void *facts,
     char    text[32];
     double  size, files;
 
-    rc = bigcache_tool_doctor_server_number(server, "in_force", "body_buffer",
-                                            &size);
+    rc = bigcache_tool_doctor_server_force(server, "body_buffer", &size);
 
     if (rc == 0
         || bigcache_tool_doctor_server_number(server, "bodies", "in_files",
@@ -859,10 +852,7 @@ bigcache_tool_doctor_running_max_body(const void *facts,
     char    text[32];
     double  size, large, all;
 
-    if (bigcache_tool_doctor_server_number(server, "in_force", "max_body",
-                                           &size)
-        != 1)
-    {
+    if (bigcache_tool_doctor_server_force(server, "max_body", &size) != 1) {
         return;
     }
 
@@ -912,12 +902,8 @@ bigcache_tool_doctor_running_workers(const void *facts,
 
     double  workers, cores;
 
-    if (bigcache_tool_doctor_server_number(server, "in_force", "workers",
-                                           &workers)
-        != 1
-        || bigcache_tool_doctor_server_number(server, "in_force", "cores",
-                                              &cores)
-           != 1)
+    if (bigcache_tool_doctor_server_force(server, "workers", &workers) != 1
+        || bigcache_tool_doctor_server_force(server, "cores", &cores) != 1)
     {
         return;
     }
@@ -941,15 +927,14 @@ bigcache_tool_doctor_running_open_files(const void *facts,
     int     rc;
     double  files, connections;
 
-    rc = bigcache_tool_doctor_server_number(server, "in_force", "open_files",
-                                            &files);
+    rc = bigcache_tool_doctor_server_force(server, "open_files", &files);
 
     /* with a store in a cluster a worker has few files open */
 
     if (rc == 0
         || bigcache_tool_doctor_server_in_cluster(server)
-        || bigcache_tool_doctor_server_number(server, "in_force",
-                                              "connections", &connections)
+        || bigcache_tool_doctor_server_force(server, "connections",
+                                             &connections)
            != 1)
     {
         return;
@@ -1073,6 +1058,6 @@ bigcache_tool_doctor_running_flag(const bigcache_tool_doctor_server_t *server,
 {
     double  n;
 
-    return bigcache_tool_doctor_server_number(server, "in_force", name, &n) == 1
+    return (bigcache_tool_doctor_server_force(server, name, &n) == 1)
            ? (n != 0) : -1;
 }

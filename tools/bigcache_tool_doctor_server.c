@@ -107,6 +107,14 @@ bigcache_tool_doctor_server_number(const bigcache_tool_doctor_server_t *server,
 
 
 int
+bigcache_tool_doctor_server_force(const bigcache_tool_doctor_server_t *server,
+    const char *name, double *n)
+{
+    return bigcache_tool_doctor_server_number(server, "in_force", name, n);
+}
+
+
+int
 bigcache_tool_doctor_server_in_cluster(
     const bigcache_tool_doctor_server_t *server)
 {
