@@ -18,14 +18,11 @@
 uint64_t
 bigcache_hash(uint64_t hash, const void *data, size_t len)
 {
-    const u_char  *p, *end;
-
-    p = data;
-    end = p + len;
+    const u_char  *p;
 
     hash = hash ? hash : 14695981039346656037u;
 
-    while (p < end) {
+    for (p = data; len; len--) {
         hash = (hash ^ *p++) * 1099511628211u;
     }
 

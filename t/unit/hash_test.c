@@ -39,6 +39,7 @@ main(void)
     parts = bigcache_hash(bigcache_hash(0, "abc", 3), "def", 3);
 
     ok(whole != 0 && parts != 0 && bigcache_hash(0, "", 0) != 0, "never 0");
+    ok(bigcache_hash(0, NULL, 0) == bigcache_hash(0, "", 0), "no bytes");
     ok(whole != bigcache_hash(0, "abcdeg", 6), "another byte");
     ok(parts != bigcache_hash(bigcache_hash(0, "abc", 3), "deg", 3),
        "another byte, in parts");
