@@ -1,7 +1,30 @@
 # ./build.sh test, test-full, sanitize, fuzz and bench: read by build.sh.
 
+# tests mostly wait, so one more than there are processors keeps these busy
+test_jobs=$((jobs + 1))
+
+# those that take longest begin first, so that none is left alone at the end
+slow_tests="model python handover"
+slow_full_tests="cluster_api container cluster_hostile"
+
 make_units() {
     make_part t/Makefile units power
+}
+
+# first_of DIRECTORY NAME ...: sets tests to those of a directory, NAMEs first
+first_of() {
+    local name
+
+    shopt -s nullglob
+    tests=()
+
+    for name in "${@:2}"; do
+        [ ! -f "$1/$name.t" ] || tests+=("$1/$name.t")
+    done
+
+    for name in "$1"/*.t; do
+        [[ " ${tests[*]} " == *" $name "* ]] || tests+=("$name")
+    done
 }
 
 # the filters beside which t/filters.t tries bigcache, in Debian's nginx
@@ -29,7 +52,7 @@ test_strictly() {
     set_paths strict
     note "compiling with clang"
     locked build_strictly
-    [ $# -gt 0 ] || attended prove -j2 "$out"/unit/*_test
+    [ $# -gt 0 ] || attended prove -j$test_jobs "$out"/unit/*_test
 }
 
 build_strictly() {
@@ -72,15 +95,15 @@ run_tests() {
     done
 
     if [ $# -eq 0 ]; then
-        shopt -s nullglob
-        tests=(t/*.t t/unit/*_test.c)
-        tests=("${tests[@]/#t\/unit/$out/unit}")
-        tests=("${tests[@]%.c}")
+        first_of t $slow_tests
+        for file in t/unit/*_test.c; do
+            tests+=("$out/unit/$(basename "$file" .c)")
+        done
     fi
 
     export BIGCACHE_NGINX=$nginx BIGCACHE_MODULE=$module
     export BIGCACHE_TOOL=$top/$out/bigcache BIGCACHE_SRC=$src
-    attended prove -j2 -I t/lib "${tests[@]}"
+    attended prove -j$test_jobs -I t/lib "${tests[@]}"
 }
 
 cmd_test() {
@@ -97,7 +120,12 @@ cmd_test_full() {
     locked need clang man-db prometheus chromium chromium-driver \
         fonts-dejavu-core mypy python3-venv redis-server strace systemd \
         $(release_packages) $(site_packages) $(container_packages)
-    [ $# -gt 0 ] || set -- "$top"/t/full/*.t
+
+    if [ $# -eq 0 ]; then
+        first_of "$top/t/full" $slow_full_tests
+        set -- "${tests[@]}"
+    fi
+
     run_tests "$@"
 }
 
