@@ -53,8 +53,8 @@ struct bigcache_client_s {
 
 static bigcache_client_conn_t *bigcache_client_take(
     bigcache_client_t *client);
-static bigcache_client_conn_t *bigcache_client_open(
-    bigcache_client_t *client, int msec, bigcache_rc_t *rc, char *error);
+static bigcache_rc_t bigcache_client_open(bigcache_client_t *client, int msec,
+    bigcache_client_conn_t **connp, char *error);
 static bigcache_rc_t bigcache_client_hello(bigcache_client_t *client,
     bigcache_client_conn_t *conn, int msec, char *error);
 static void bigcache_client_hear_version(bigcache_client_t *client,
@@ -107,8 +107,8 @@ bigcache_client_watch(bigcache_client_t *client, int quitting, int *fd,
     bigcache_rc_t            rc;
     bigcache_client_conn_t  *conn;
 
-    conn = bigcache_client_open(client, (int) client->wait, &rc, error);
-    if (conn == NULL) {
+    rc = bigcache_client_open(client, (int) client->wait, &conn, error);
+    if (rc != BIGCACHE_OK) {
         return rc;
     }
 
@@ -141,11 +141,11 @@ int
 bigcache_client_probe(bigcache_client_t *client)
 {
     char                     error[BIGCACHE_ERROR_LEN];
-    bigcache_rc_t            rc;
     bigcache_client_conn_t  *conn;
 
-    conn = bigcache_client_open(client, (int) client->wait, &rc, error);
-    if (conn == NULL) {
+    if (bigcache_client_open(client, (int) client->wait, &conn, error)
+        != BIGCACHE_OK)
+    {
         return 0;
     }
 
@@ -184,7 +184,6 @@ bigcache_client_call(bigcache_client_t *client,
 {
     char                     reason[BIGCACHE_ERROR_LEN];
     const char              *error;
-    bigcache_rc_t            rc;
     bigcache_client_conn_t  *conn;
 
     called->conn = NULL;
@@ -192,15 +191,12 @@ bigcache_client_call(bigcache_client_t *client,
 
     conn = bigcache_client_take(client);
 
-    if (conn == NULL) {
-        conn = bigcache_client_open(client,
-                                    msec == BIGCACHE_CLIENT_SLOW
-                                    ? (int) client->wait : msec,
-                                    &rc, reason);
-
-        if (conn == NULL) {
-            return BIGCACHE_NO_ANSWER;
-        }
+    if (conn == NULL
+        && bigcache_client_open(client, msec == BIGCACHE_CLIENT_SLOW
+                                        ? (int) client->wait : msec,
+                                &conn, reason) != BIGCACHE_OK)
+    {
+        return BIGCACHE_NO_ANSWER;
     }
 
     called->epoch = conn->epoch;
@@ -307,19 +303,18 @@ bigcache_client_take(bigcache_client_t *client)
 }
 
 
-static bigcache_client_conn_t *
-bigcache_client_open(bigcache_client_t *client, int msec, bigcache_rc_t *rc,
-    char *error)
+static bigcache_rc_t
+bigcache_client_open(bigcache_client_t *client, int msec,
+    bigcache_client_conn_t **connp, char *error)
 {
+    bigcache_rc_t            rc;
     bigcache_client_conn_t  *conn;
 
     conn = malloc(sizeof(bigcache_client_conn_t));
 
     if (conn == NULL) {
         (void) snprintf(error, BIGCACHE_ERROR_LEN, "out of memory");
-        *rc = BIGCACHE_UNAVAILABLE;
-
-        return NULL;
+        return BIGCACHE_UNAVAILABLE;
     }
 
     conn->epoch = atomic_load(&client->epoch);
@@ -332,19 +327,20 @@ bigcache_client_open(bigcache_client_t *client, int msec, bigcache_rc_t *rc,
                         ? "a process of another user serves owner.sock"
                         : "another process has the store open");
         free(conn);
-        *rc = BIGCACHE_UNAVAILABLE;
 
-        return NULL;
+        return BIGCACHE_UNAVAILABLE;
     }
 
-    *rc = bigcache_client_hello(client, conn, msec, error);
+    rc = bigcache_client_hello(client, conn, msec, error);
 
-    if (*rc != BIGCACHE_OK) {
+    if (rc == BIGCACHE_OK) {
+        *connp = conn;
+
+    } else {
         bigcache_client_close(conn);
-        return NULL;
     }
 
-    return conn;
+    return rc;
 }
 
 
