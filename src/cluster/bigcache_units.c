@@ -403,9 +403,7 @@ bigcache_units_send(bigcache_units_try_t *try, bigcache_units_link_t *to)
                             &to->link, &refused, call->error)
         != BIGCACHE_OK)
     {
-        to->link = NULL;
         bigcache_units_missed(try, to->node, refused);
-
         return;
     }
 
@@ -773,7 +771,6 @@ bigcache_units_redirect(bigcache_units_try_t *try, bigcache_unit_t *unit,
     const bigcache_reply_t *reply)
 {
     int                 node;
-    char               *end;
     size_t              len;
     const char         *text, *colon;
     unsigned long       port;
@@ -791,7 +788,7 @@ bigcache_units_redirect(bigcache_units_try_t *try, bigcache_unit_t *unit,
 
     text++;
     len = (size_t) (colon - text);
-    port = strtoul(colon + 1, &end, 10);
+    port = strtoul(colon + 1, NULL, 10);
 
     if (len >= BIGCACHE_LINK_HOST || port == 0 || port > 65535) {
         return BIGCACHE_UNITS_FAILED;
@@ -812,15 +809,12 @@ bigcache_units_redirect(bigcache_units_try_t *try, bigcache_unit_t *unit,
         unit->asking = 0;
         try->moved = 1;
 
-    } else if (unit->steps || unit->n == 1) {
-        unit->next = node;
-        unit->asking = 1;
-        unit->steps = 1;
-
     } else {
 
-        /* not the first command was meant, or not only that one */
+        /* of several, not the first was meant, or not only that one */
 
+        unit->asking = (unit->steps || unit->n == 1);
+        unit->next = node;
         unit->steps = 1;
     }
 
