@@ -235,6 +235,13 @@ for my $line (sort keys %text) {
         'src/base/bigcache_text.c' => sub { s/return 1;/$line/ });
 }
 
+for (["\n\n\n\n", qr/\n\n\n/], ["\n\n", qr/\n\z/]) {
+    my ($more, $where) = @$_;
+    refuses('blank lines', 'src/base/bigcache_text.c: more than two blank '
+        . 'lines, or one at its end',
+        'src/base/bigcache_text.c' => sub { s/$where/$more/ });
+}
+
 # -- this tree
 
 my $report = qx{'$lint' --report '$FindBin::Bin/..'};

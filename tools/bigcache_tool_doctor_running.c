@@ -10,8 +10,6 @@
  */
 
 
-#include <string.h>
-
 #include "bigcache_release.h"
 #include "bigcache_tool_doctor_parts.h"
 

@@ -502,4 +502,3 @@ ngx_http_bigcache_invalid(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
     return ngx_http_bigcache_send_json(r, NGX_HTTP_BIGCACHE_UNPROCESSABLE,
                                        &body);
 }
-

@@ -7,8 +7,6 @@
 /* The leases of clients, as writes and removals see them. */
 
 
-#include <string.h>
-
 #include "bigcache_op_lease.h"
 #include "bigcache_time.h"
 

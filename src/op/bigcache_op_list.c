@@ -158,7 +158,6 @@ bigcache_op_list_skip(bigcache_list_t *list)
 }
 
 
-
 static void
 bigcache_op_list_row(bigcache_op_t *op, bigcache_json_text_t *text,
     const bigcache_list_row_t *row)

@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "bigcache_answer.h"
-#include "bigcache_json.h"
 #include "bigcache_op_tags.h"
 #include "bigcache_time.h"
 

@@ -8,7 +8,6 @@
 
 
 #include <string.h>
-#include <strings.h>
 
 #include "bigcache_control.h"
 #include "bigcache_dict.h"

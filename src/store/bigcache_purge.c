@@ -9,7 +9,6 @@
 
 #include <endian.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "bigcache_core.h"

@@ -20,7 +20,6 @@
 #include "bigcache_large.h"
 #include "bigcache_layout.h"
 #include "bigcache_place.h"
-#include "bigcache_remote.h"
 #include "bigcache_store.h"
 #include "bigcache_sync.h"
 #include "bigcache_time.h"

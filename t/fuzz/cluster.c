@@ -33,8 +33,6 @@
 #define FEW       1000
 
 
-
-
 struct bigcache_link_s {
     unsigned   sent;
     unsigned   answered;

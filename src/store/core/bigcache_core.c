@@ -299,8 +299,6 @@ bigcache_core_drain_locked(bigcache_store_t *store)
 }
 
 
-
-
 void
 bigcache_core_sweep_again(bigcache_store_t *store, int64_t expire)
 {

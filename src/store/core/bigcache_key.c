@@ -8,7 +8,6 @@
 
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "bigcache_core.h"
 #include "bigcache_fault.h"

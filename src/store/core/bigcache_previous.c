@@ -11,7 +11,6 @@
 
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "bigcache_core.h"
 #include "bigcache_key_read.h"

@@ -201,5 +201,3 @@ bigcache_fsync_unopened(const char *path, char *error)
 
     return (errno == ENOENT) ? BIGCACHE_MISS : rc;
 }
-
-

@@ -279,8 +279,6 @@ bigcache_meta_unnamed(bigcache_meta_t *meta, bigcache_index_t *index,
 }
 
 
-
-
 static bigcache_rc_t
 bigcache_meta_format(bigcache_meta_t *meta, bigcache_index_t *index,
     const char *name, char *error)
@@ -422,5 +420,3 @@ bigcache_meta_get(bigcache_index_t *index, const bigcache_str_t *name,
 
     return rc;
 }
-
-

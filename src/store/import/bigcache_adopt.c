@@ -360,5 +360,3 @@ bigcache_adopt_discard(void *data, int dir, const char *name)
     return bigcache_dir_discard(adopt->path, name, adopt->stamp,
                                 adopt->error);
 }
-
-

@@ -9,8 +9,6 @@
  */
 
 
-#include <string.h>
-
 #include "bigcache_json.h"
 #include "bigcache_lifetime.h"
 #include "bigcache_original.h"

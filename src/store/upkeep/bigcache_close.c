@@ -7,7 +7,6 @@
 /* closes the index, and closes or clears the store on demand */
 
 
-#include <stdio.h>
 #include <string.h>
 
 #include "bigcache_close.h"

@@ -7,7 +7,6 @@
 /* Removes the oldest segments while a store is over its limits. */
 
 
-
 #include "bigcache_compact.h"
 #include "bigcache_core.h"
 #include "bigcache_dir.h"
