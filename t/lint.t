@@ -220,7 +220,7 @@ END
 refuses('a file that does not say what it is for',
     'src/cache/bigcache_page.c: no comment above its includes says what it is'
         . ' for',
-    'src/cache/bigcache_page.c' => sub { s{/\*\n \* What .*?\*/\n}{}s });
+    'src/cache/bigcache_page.c' => sub { s{/\*\n \* What .*?\*/\n\n\n}{}s });
 
 refuses('two files of one name',
     'src/local/bigcache_page.h: another file in src/cache has this name',
