@@ -218,8 +218,7 @@ bigcache_tool_get_unescape(bigcache_str_t *dst, u_char *data,
     d = data;
     last = text->data + text->len;
 
-    dst->data = data;
-    dst->len = 0;
+    *dst = bigcache_str(data, 0);
 
     for (p = text->data; p < last; p++) {
 

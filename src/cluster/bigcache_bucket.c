@@ -170,8 +170,7 @@ bigcache_bucket_parts(const bigcache_str_t *key, bigcache_str_t *host,
     bigcache_str_t *rest)
 {
     if (!bigcache_selector_split(key, host, rest)) {
-        host->data = key->data;
-        host->len = 0;
+        *host = bigcache_str(key->data, 0);
         *rest = *key;
     }
 }

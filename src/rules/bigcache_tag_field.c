@@ -118,8 +118,7 @@ bigcache_tag_field_group(const bigcache_str_t *value, size_t *at,
 
     } while (member.text.len == 0);
 
-    tag->data = data;
-    tag->len = 0;
+    *tag = bigcache_str(data, 0);
 
     for (i = 0; i < member.text.len && tag->len < BIGCACHE_TAG_FIELD_DATA; i++)
     {
