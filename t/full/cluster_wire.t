@@ -176,10 +176,12 @@ SKIP: {
 
     $c = $t->connect;
     $c->request('GET', '/stat');
-    $cluster->ask(0, 'CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
 
     system($prlimit, '--nofile=3:', '--pid', $pid) == 0
         or skip 'no rights for prlimit', 4;
+
+    # now, or a thread would connect again before
+    $cluster->ask(0, 'CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
     $r = $c->request('GET', '/pickle/a');
     is $r->status, 503, 'no descriptor is free';
     system($prlimit, '--nofile=1024:', '--pid', $pid);
@@ -221,7 +223,7 @@ for (['OOM command not allowed', 507], ['NOPERM it may not', 503],
 
     $t = nginx(fake(sub {
         usual(@_) // ($_[1] =~ /^EVAL/ ? "-$quoted$error\r\n" : "+OK\r\n") },
-        'wait=500ms'));
+        $status == 503 ? 'wait=500ms' : 'wait=10s timeout=10s'));
     $t->expect_log(qr/WRONGTYPE/);
     $r = $t->request('POST', '/pickle/a', 'x');
     is $r->status, $status, "$error: $status";
