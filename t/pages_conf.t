@@ -233,4 +233,35 @@ ok hit('/if/a'), 'if: not the case';
 ask('/if/a?off=1') for 1 .. 3;
 is $o->requests('/if/a?off=1'), 3, 'if: off';
 
+# a single place in all of the configuration has requests come to the module,
+# and a reload may take that away, and bring it back
+
+sub only_in {
+    my ($location) = @_;
+
+    return $t->conf(location => 'bigcache_pages off;', servers => qq{
+    server {
+        bigcache_lookup_timeout 10s;
+        listen 127.0.0.1:%%PORT_2%%;
+        add_header X-Status \$bigcache_status always;
+        location /only/ { bigcache_ttl 200 1m; $location proxy_pass http://127.0.0.1:%%PORT_1%%; }
+    }
+});
+}
+
+$t->stop;
+only_in('if ($arg_on) { bigcache_pages main; }')->start;
+ask('/only/a') for 1 .. 3;
+is $o->requests('/only/a'), 3, 'only in an if: not the case';
+ok hit('/only/a?on=1'), 'only in an if: it is';
+
+only_in('')->reload;
+$t->wait_for(sub { (ask('/only/a?on=1')->header('X-Status') // '') ne 'HIT' });
+my $before = $o->requests('/only/a?on=1');
+ask('/only/a?on=1') for 1 .. 3;
+is $o->requests('/only/a?on=1'), $before + 3, 'nowhere, after a reload';
+
+only_in('bigcache_pages main;')->reload;
+ok hit('/only/a?on=1'), 'in a location, after another one';
+
 done_testing;

@@ -188,7 +188,10 @@ ngx_int_t ngx_http_bigcache_lease_prefer(ngx_http_request_t *r,
 const char *ngx_http_bigcache_lease_header(ngx_http_request_t *r,
     ngx_http_bigcache_ctx_t *ctx, ngx_str_t *value);
 
-/* returns 1 if a request is to be answered by ngx_http_bigcache_lease() */
+/*
+ * Returns 1 if a request is to be answered by ngx_http_bigcache_lease(), or 0.
+ * Its headers must have made a ctx->lease.
+ */
 
 ngx_uint_t ngx_http_bigcache_lease_wanted(ngx_http_bigcache_ctx_t *ctx);
 

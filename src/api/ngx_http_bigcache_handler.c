@@ -54,7 +54,7 @@ ngx_http_bigcache_handler(ngx_http_request_t *r)
         return ngx_http_bigcache_handler_read_body(r, ctx);
     }
 
-    if (ngx_http_bigcache_lease_wanted(ctx)) {
+    if (ctx->lease && ngx_http_bigcache_lease_wanted(ctx)) {
         return ngx_http_bigcache_lease(r, ctx);
     }
 

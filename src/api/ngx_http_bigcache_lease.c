@@ -268,7 +268,7 @@ ngx_http_bigcache_lease_header(ngx_http_request_t *r,
 ngx_uint_t
 ngx_http_bigcache_lease_wanted(ngx_http_bigcache_ctx_t *ctx)
 {
-    return ctx->lease && ctx->lease->wait != -1;
+    return ctx->lease->wait != -1;
 }
 
 

@@ -103,6 +103,8 @@ ngx_http_bigcache_page_conf_merge(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_bigcache_page_conf_t *prev = parent;
     ngx_http_bigcache_page_conf_t *conf = child;
 
+    ngx_http_bigcache_page_main_conf_t  *pmcf;
+
     ngx_conf_merge_ptr_value(conf->shm_zone, prev->shm_zone, NULL);
     ngx_conf_merge_ptr_value(conf->ignore_args, prev->ignore_args, NULL);
     ngx_conf_merge_ptr_value(conf->ignore_cookies, prev->ignore_cookies, NULL);
@@ -144,6 +146,12 @@ ngx_http_bigcache_page_conf_merge(ngx_conf_t *cf, void *parent, void *child)
 
     if (ngx_http_bigcache_page_purger_check(cf, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
+    }
+
+    if (conf->shm_zone || conf->purgers) {
+        pmcf = ngx_http_conf_get_module_main_conf(cf,
+                                              ngx_http_bigcache_pages_module);
+        pmcf->used = 1;
     }
 
     return conf->shm_zone ? ngx_http_bigcache_page_conf_zone(cf, conf)

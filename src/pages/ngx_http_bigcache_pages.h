@@ -87,6 +87,11 @@
 
 
 typedef struct {
+    unsigned                          used:1;     /* by a location */
+} ngx_http_bigcache_page_main_conf_t;
+
+
+typedef struct {
     ngx_uint_t                        status;     /* 0: any */
     time_t                            time;
 } ngx_http_bigcache_page_ttl_t;

@@ -18,6 +18,7 @@
 
 
 static ngx_int_t ngx_http_bigcache_pages_init(ngx_conf_t *cf);
+static void *ngx_http_bigcache_pages_create_main_conf(ngx_conf_t *cf);
 
 
 static ngx_conf_bitmask_t  ngx_http_bigcache_pages_ignored[] = {
@@ -192,7 +193,7 @@ static ngx_http_module_t  ngx_http_bigcache_pages_module_ctx = {
     ngx_http_bigcache_page_variables_add,  /* preconfiguration */
     ngx_http_bigcache_pages_init,          /* postconfiguration */
 
-    NULL,                                  /* create main configuration */
+    ngx_http_bigcache_pages_create_main_conf,   /* create main configuration */
     NULL,                                  /* init main configuration */
 
     NULL,                                  /* create server configuration */
@@ -219,11 +220,20 @@ ngx_module_t  ngx_http_bigcache_pages_module = {
 };
 
 
+/* where no location uses page caching, no request comes here */
+
 static ngx_int_t
 ngx_http_bigcache_pages_init(ngx_conf_t *cf)
 {
-    ngx_http_handler_pt        *h;
-    ngx_http_core_main_conf_t  *cmcf;
+    ngx_http_handler_pt                 *h;
+    ngx_http_core_main_conf_t           *cmcf;
+    ngx_http_bigcache_page_main_conf_t  *pmcf;
+
+    pmcf = ngx_http_conf_get_module_main_conf(cf,
+                                              ngx_http_bigcache_pages_module);
+    if (!pmcf->used) {
+        return NGX_OK;
+    }
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
@@ -237,4 +247,11 @@ ngx_http_bigcache_pages_init(ngx_conf_t *cf)
     ngx_http_bigcache_page_fetch_init();
 
     return NGX_OK;
+}
+
+
+static void *
+ngx_http_bigcache_pages_create_main_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ngx_http_bigcache_page_main_conf_t));
 }

@@ -63,11 +63,20 @@ ngx_module_t  ngx_http_bigcache_shards_module = {
 };
 
 
+/* where no location has shards, no request comes here */
+
 static ngx_int_t
 ngx_http_bigcache_shards_init(ngx_conf_t *cf)
 {
+    ngx_array_t                *places;
     ngx_http_handler_pt        *h;
     ngx_http_core_main_conf_t  *cmcf;
+
+    places = ngx_http_conf_get_module_main_conf(cf,
+                                              ngx_http_bigcache_shards_module);
+    if (places->nelts == 0) {
+        return NGX_OK;
+    }
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
