@@ -246,9 +246,10 @@ bigcache_tool_doctor_server_version(
 
     static const char  name[] = "\nbigcache_info{version=\"";
 
-    p = memmem(server->metrics.data, server->metrics.len, name,
-               sizeof(name) - 1);
-
+    p = server->metrics.data ? memmem(server->metrics.data,
+                                      server->metrics.len, name,
+                                      sizeof(name) - 1)
+                             : NULL;
     if (p == NULL) {
         return 0;
     }
