@@ -17,6 +17,7 @@
 
 #include "bigcache_chunks.h"
 #include "bigcache_cluster_list.h"
+#include "bigcache_history.h"
 #include "bigcache_sweep.h"
 #include "bigcache_time.h"
 #include "bigcache_upkeep.h"
@@ -176,6 +177,7 @@ bigcache_upkeep_count(bigcache_cluster_t *cluster)
         == BIGCACHE_OK)
     {
         atomic_store(&shared->entries, stat.keys);
+        atomic_store(&shared->bytes, BIGCACHE_HISTORY_UNKNOWN);
         atomic_store(&shared->counted_at, now);
 
     } else {

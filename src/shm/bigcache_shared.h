@@ -39,7 +39,7 @@ typedef struct {
      * for the history: what the owner has counted, some times a second.  at: of
      * that, monotonic ms; 0 if the store is closed or its keys are not counted.
      * count_begun: when a process last began to, of a store in a cluster, which
-     * all processes may count
+     * all processes may count, and whose bytes are BIGCACHE_HISTORY_UNKNOWN
      */
     _Atomic int64_t         count_begun;
     _Atomic int64_t         counted_at;

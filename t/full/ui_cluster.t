@@ -83,6 +83,10 @@ is $b->js(q{return document.querySelectorAll('#tiles > div').length}), 8,
     'a full row';
 is $b->says('#state', qr/\w/), 'open', 'it is open';
 
+# one sample at least is in the history: what is not known there is not drawn
+ok $t->wait_for(sub { grep { defined }
+    map { @{ $_->{entries} } } @{ $t->get('/stat/history')->json->{series} }
+}), 'entries in the history';
 ok $b->wait(q{return [...document.querySelectorAll('#plots figure')].filter(
     plot => !plot.hidden).length >= 6}), 'plots';
 is $b->js(q{return [...document.querySelectorAll('#plots figure')].filter(
