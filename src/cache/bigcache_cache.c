@@ -88,10 +88,13 @@ bigcache_cache_sync(bigcache_cache_t *cache)
 
 bigcache_rc_t
 bigcache_cache_purge(bigcache_cache_t *cache,
-    const bigcache_selectors_t *selectors, int async, uint64_t *n,
-    uint64_t *expired)
+    const bigcache_selectors_t *selectors, int async,
+    bigcache_purged_t *purged)
 {
-    return cache->engine->purge(cache, selectors, async, n, expired);
+    purged->n = 0;
+    purged->expired = 0;
+
+    return cache->engine->purge(cache, selectors, async, purged);
 }
 
 

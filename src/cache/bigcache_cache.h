@@ -48,6 +48,15 @@ typedef struct bigcache_cache_s  bigcache_cache_t;
 
 typedef pthread_mutex_t  bigcache_lock_t;
 
+/* what a purge tells its caller: n and expired are set whatever it returns */
+
+typedef struct {
+    void                    (*begun)(void *data);   /* or NULL */
+    void                     *data;
+    uint64_t                  n;        /* pages that were live */
+    uint64_t                  expired;  /* pages that were not */
+} bigcache_purged_t;
+
 /* one function for each of those below; each gets the engine's own cache */
 
 typedef struct {
@@ -70,7 +79,7 @@ typedef struct {
     bigcache_rc_t     (*sync)(bigcache_cache_t *cache);
     bigcache_rc_t     (*purge)(bigcache_cache_t *cache,
                           const bigcache_selectors_t *selectors, int async,
-                          uint64_t *n, uint64_t *expired);
+                          bigcache_purged_t *purged);
     bigcache_rc_t     (*list)(bigcache_cache_t *cache,
                           const bigcache_str_t *prefix,
                           const bigcache_str_t *tag,
@@ -171,13 +180,14 @@ bigcache_rc_t bigcache_cache_sync(bigcache_cache_t *cache);
  * before this call: no later call returns them.  A soft selector marks them:
  * each later call that returns one says in page->stale since when it is stale.
  * With async it returns then; otherwise it waits until that is done on the
- * disk.  A put whose origin is earlier than this call is treated alike.  Sets
- * *n to how many pages were live, and *expired to how many were not, whatever
- * it returns: BIGCACHE_OK or BIGCACHE_FULL.
+ * disk.  A put whose origin is earlier than this call is treated alike, and one
+ * whose origin is read once purged->begun() is called, is not: that is before
+ * the purge looks for its pages, and not at all if it fails earlier.  Returns
+ * BIGCACHE_OK or BIGCACHE_FULL, and *purged.
  */
 bigcache_rc_t bigcache_cache_purge(bigcache_cache_t *cache,
-    const bigcache_selectors_t *selectors, int async, uint64_t *n,
-    uint64_t *expired);
+    const bigcache_selectors_t *selectors, int async,
+    bigcache_purged_t *purged);
 
 /*
  * Lists live pages, limit at most, 1 or more, whose keys begin with prefix and

@@ -57,22 +57,19 @@ static bigcache_rc_t bigcache_cluster_purge_mark_some(
     bigcache_cluster_marks_t *marks, unsigned *next);
 static void bigcache_cluster_purge_command(bigcache_cluster_mark_t *mark);
 static bigcache_rc_t bigcache_cluster_purge_sweep(
-    bigcache_cluster_marks_t *marks, uint64_t *n, uint64_t *expired);
+    bigcache_cluster_marks_t *marks, bigcache_purged_t *purged);
 static void bigcache_cluster_purge_free(bigcache_cluster_marks_t *marks);
 
 
 bigcache_rc_t
 bigcache_cluster_purge(bigcache_cache_t *cache,
-    const bigcache_selectors_t *selectors, int async, uint64_t *n,
-    uint64_t *expired)
+    const bigcache_selectors_t *selectors, int async,
+    bigcache_purged_t *purged)
 {
     bigcache_cluster_t *cluster = (bigcache_cluster_t *) cache;
 
     bigcache_rc_t             rc;
     bigcache_cluster_marks_t  marks;
-
-    *n = 0;
-    *expired = 0;
 
     marks.cluster = cluster;
     marks.n = cluster->conf.buckets;
@@ -87,11 +84,15 @@ bigcache_cluster_purge(bigcache_cache_t *cache,
         rc = bigcache_cluster_purge_mark(&marks);
     }
 
+    if (rc == BIGCACHE_OK && purged->begun) {
+        purged->begun(purged->data);
+    }
+
     if (rc == BIGCACHE_OK && async) {
         bigcache_upkeep_wake(cluster);
 
     } else if (rc == BIGCACHE_OK) {
-        rc = bigcache_cluster_purge_sweep(&marks, n, expired);
+        rc = bigcache_cluster_purge_sweep(&marks, purged);
     }
 
     bigcache_cluster_purge_free(&marks);
@@ -103,8 +104,8 @@ bigcache_cluster_purge(bigcache_cache_t *cache,
 bigcache_rc_t
 bigcache_cluster_purge_all(bigcache_cache_t *cache)
 {
-    uint64_t               n, expired;
     bigcache_rc_t          rc;
+    bigcache_purged_t      purged;
     bigcache_selectors_t  *all;
 
     static const bigcache_str_t  empty = bigcache_string("");
@@ -116,7 +117,9 @@ bigcache_cluster_purge_all(bigcache_cache_t *cache)
 
     bigcache_selectors_prefix(all, &empty);
 
-    rc = bigcache_cluster_purge(cache, all, 0, &n, &expired);
+    purged.begun = NULL;
+
+    rc = bigcache_cache_purge(cache, all, 0, &purged);
 
     free(all);
 
@@ -300,8 +303,8 @@ bigcache_cluster_purge_command(bigcache_cluster_mark_t *mark)
 
 
 static bigcache_rc_t
-bigcache_cluster_purge_sweep(bigcache_cluster_marks_t *marks, uint64_t *n,
-    uint64_t *expired)
+bigcache_cluster_purge_sweep(bigcache_cluster_marks_t *marks,
+    bigcache_purged_t *purged)
 {
     unsigned                  i, count;
     bigcache_rc_t             rc;
@@ -328,8 +331,8 @@ bigcache_cluster_purge_sweep(bigcache_cluster_marks_t *marks, uint64_t *n,
         }
     }
 
-    *n += swept.removed + swept.softened;
-    *expired += swept.expired;
+    purged->n = swept.removed + swept.softened;
+    purged->expired = swept.expired;
 
     return rc;
 }

@@ -19,8 +19,8 @@
 
 
 bigcache_rc_t bigcache_cluster_purge(bigcache_cache_t *cache,
-    const bigcache_selectors_t *selectors, int async, uint64_t *n,
-    uint64_t *expired);
+    const bigcache_selectors_t *selectors, int async,
+    bigcache_purged_t *purged);
 
 /* a purge of everything */
 

@@ -43,7 +43,7 @@ static bigcache_rc_t bigcache_ask_all(bigcache_cache_t *cache,
 static bigcache_rc_t bigcache_ask_purge_begin(bigcache_ask_t *ask,
     const bigcache_selectors_t *selectors, int async, uint64_t *version);
 static bigcache_rc_t bigcache_ask_purge_run(bigcache_ask_t *ask,
-    uint64_t version, uint64_t *n, uint64_t *expired);
+    uint64_t version, bigcache_purged_t *purged);
 static bigcache_rc_t bigcache_ask_stat_owner(bigcache_ask_t *ask, int gauges,
     bigcache_stat_t *stat);
 static bigcache_rc_t bigcache_ask_list_owner(bigcache_ask_t *ask,
@@ -87,17 +87,14 @@ bigcache_ask_delete(bigcache_cache_t *cache, const bigcache_str_t *key,
 
 bigcache_rc_t
 bigcache_ask_purge(bigcache_cache_t *cache,
-    const bigcache_selectors_t *selectors, int async, uint64_t *n,
-    uint64_t *expired)
+    const bigcache_selectors_t *selectors, int async,
+    bigcache_purged_t *purged)
 {
     bigcache_local_t *local = (bigcache_local_t *) cache;
 
     uint64_t        version, done;
     bigcache_rc_t   rc;
     bigcache_ask_t  ask;
-
-    *n = 0;
-    *expired = 0;
 
     bigcache_ask_begin(&ask, local);
 
@@ -111,6 +108,10 @@ bigcache_ask_purge(bigcache_cache_t *cache,
 
     } while (bigcache_ask_again(&ask, &rc));
 
+    if (rc == BIGCACHE_OK && purged->begun) {
+        purged->begun(purged->data);
+    }
+
     if (rc != BIGCACHE_OK || async || version == 0) {
         return rc;
     }
@@ -120,15 +121,16 @@ bigcache_ask_purge(bigcache_cache_t *cache,
     bigcache_ask_begin(&ask, local);
 
     do {
-        done = *n + *expired;
+        done = purged->n + purged->expired;
 
-        rc = bigcache_purge_run(local->store, version, n, expired);
+        rc = bigcache_purge_run(local->store, version, &purged->n,
+                                &purged->expired);
 
         if (rc == BIGCACHE_HELD) {
-            rc = bigcache_ask_purge_run(&ask, version, n, expired);
+            rc = bigcache_ask_purge_run(&ask, version, purged);
         }
 
-        if (*n + *expired != done) {
+        if (purged->n + purged->expired != done) {
             bigcache_ask_begin(&ask, local);
         }
 
@@ -423,8 +425,8 @@ bigcache_ask_purge_begin(bigcache_ask_t *ask,
 /* adds the numbers even if the owner has run only a part */
 
 static bigcache_rc_t
-bigcache_ask_purge_run(bigcache_ask_t *ask, uint64_t version, uint64_t *n,
-    uint64_t *expired)
+bigcache_ask_purge_run(bigcache_ask_t *ask, uint64_t version,
+    bigcache_purged_t *purged)
 {
     bigcache_rc_t  rc;
 
@@ -433,8 +435,8 @@ bigcache_ask_purge_run(bigcache_ask_t *ask, uint64_t version, uint64_t *n,
     rc = bigcache_ask(ask, BIGCACHE_CALL_RUN, NULL, 1);
 
     if (ask->called.conn) {
-        *n += ask->called.answer.n[0];
-        *expired += ask->called.answer.n[1];
+        purged->n += ask->called.answer.n[0];
+        purged->expired += ask->called.answer.n[1];
     }
 
     bigcache_ask_end(ask);

@@ -75,8 +75,8 @@ bigcache_rc_t bigcache_ask_delete(bigcache_cache_t *cache,
     const bigcache_str_t *key, uint64_t expect);
 bigcache_rc_t bigcache_ask_sync(bigcache_cache_t *cache);
 bigcache_rc_t bigcache_ask_purge(bigcache_cache_t *cache,
-    const bigcache_selectors_t *selectors, int async, uint64_t *n,
-    uint64_t *expired);
+    const bigcache_selectors_t *selectors, int async,
+    bigcache_purged_t *purged);
 bigcache_rc_t bigcache_ask_list(bigcache_cache_t *cache,
     const bigcache_str_t *prefix, const bigcache_str_t *tag,
     const bigcache_str_t *after, unsigned limit, bigcache_list_t *list);

@@ -71,6 +71,7 @@ typedef struct {
     bigcache_str_t            expire;   /* likewise */
     bigcache_str_t            stale;    /* likewise, how long after that */
     bigcache_rest_lease_shm_t *leases;  /* NULL: there are none */
+    uint64_t                  removal;  /* for which leases are void, or 0 */
     const u_char             *token;    /* of put: of the lease, NULL: none */
     bigcache_tags_writer_t    tags;     /* of put: those of the header, or of a
                                            batch; if "invalid" is set, they are

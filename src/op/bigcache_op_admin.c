@@ -43,9 +43,7 @@ bigcache_op_admin_gauges(bigcache_op_t *op)
 void
 bigcache_op_admin_clear(bigcache_op_t *op)
 {
-    bigcache_op_lease_purged(op, NULL);
-
-    bigcache_op_finish(op, bigcache_cache_clear(op->cache));
+    bigcache_op_finish(op, bigcache_op_lease_clear(op));
 }
 
 

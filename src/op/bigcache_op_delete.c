@@ -25,7 +25,7 @@ bigcache_op_delete(bigcache_op_t *op)
         rc = bigcache_op_write_expect(op, &expect);
 
         if (rc == BIGCACHE_OK) {
-            bigcache_op_lease_removed(op);
+            bigcache_op_lease_remove(op);
         }
 
         if (rc == BIGCACHE_OK && expect == BIGCACHE_EXPECT_NONE) {
@@ -52,6 +52,8 @@ bigcache_op_delete(bigcache_op_t *op)
             break;
         }
     }
+
+    bigcache_op_lease_removed(op);
 
     op->n = (rc == BIGCACHE_OK);
 
@@ -81,8 +83,5 @@ bigcache_op_delete_prefix(bigcache_op_t *op)
 
     bigcache_selectors_prefix(&list, &op->key);
 
-    bigcache_op_lease_purged(op, &list);
-
-    bigcache_op_finish(op, bigcache_cache_purge(op->cache, &list, op->async,
-                                                &op->n, &op->expired));
+    bigcache_op_finish(op, bigcache_op_lease_purge(op, &list));
 }

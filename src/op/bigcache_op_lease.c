@@ -11,6 +11,7 @@
 #include "bigcache_time.h"
 
 
+static void bigcache_op_lease_purged(void *data);
 static int bigcache_op_lease_selected(void *data, const bigcache_str_t *begin,
     int whole);
 
@@ -79,7 +80,7 @@ bigcache_op_lease_end(bigcache_op_t *op, bigcache_rc_t rc,
     if (op->token == NULL) {
 
         if (rc == BIGCACHE_OK) {
-            bigcache_rest_lease_close(op->leases, now, 1, &op->key);
+            bigcache_rest_lease_stored(op->leases, now, &op->key);
         }
 
         return rc;
@@ -119,21 +120,81 @@ bigcache_op_lease_end(bigcache_op_t *op, bigcache_rc_t rc,
 
 
 void
-bigcache_op_lease_removed(bigcache_op_t *op)
+bigcache_op_lease_remove(bigcache_op_t *op)
 {
     if (op->leases) {
-        bigcache_rest_lease_close(op->leases, 0, 0, &op->key);
+        op->removal = bigcache_rest_lease_remove(op->leases, &op->key,
+                                                 op->removal);
     }
 }
 
 
 void
-bigcache_op_lease_purged(bigcache_op_t *op,
+bigcache_op_lease_removed(bigcache_op_t *op)
+{
+    if (op->removal) {
+        bigcache_rest_lease_removed(op->leases, &op->key, op->removal);
+        op->removal = 0;
+    }
+}
+
+
+bigcache_rc_t
+bigcache_op_lease_purge(bigcache_op_t *op,
     const bigcache_selectors_t *selectors)
 {
+    bigcache_rc_t      rc;
+    bigcache_purged_t  purged;
+
     if (op->leases) {
-        bigcache_rest_lease_purge(op->leases, bigcache_op_lease_selected,
-                                  (void *) selectors);
+        op->removal = bigcache_rest_lease_purge(op->leases,
+                                                bigcache_op_lease_selected,
+                                                (void *) selectors);
+    }
+
+    purged.begun = bigcache_op_lease_purged;
+    purged.data = op;
+
+    rc = bigcache_cache_purge(op->cache, selectors, op->async, &purged);
+
+    op->n += purged.n;
+    op->expired += op->soft ? 0 : purged.expired;
+
+    /* it may have failed before it had begun */
+
+    bigcache_op_lease_purged(op);
+
+    return rc;
+}
+
+
+bigcache_rc_t
+bigcache_op_lease_clear(bigcache_op_t *op)
+{
+    bigcache_rc_t  rc;
+
+    if (op->leases) {
+        op->removal = bigcache_rest_lease_purge(op->leases,
+                                                bigcache_op_lease_selected,
+                                                NULL);
+    }
+
+    rc = bigcache_cache_clear(op->cache);
+
+    bigcache_op_lease_purged(op);
+
+    return rc;
+}
+
+
+static void
+bigcache_op_lease_purged(void *data)
+{
+    bigcache_op_t *op = data;
+
+    if (op->removal) {
+        bigcache_rest_lease_removed(op->leases, NULL, op->removal);
+        op->removal = 0;
     }
 }
 

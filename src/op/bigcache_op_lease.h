@@ -45,13 +45,22 @@ bigcache_rc_t bigcache_op_lease_end(bigcache_op_t *op, bigcache_rc_t rc,
     const bigcache_rest_lease_t *lease);
 
 /*
- * Before a removal of op->key, or of what is selected, NULL: all.  Whoever has
- * such a lease can store nothing any more.  Whether a page has a tag only its
- * put shows: then the cache refuses that, or takes it for stale.
+ * Before and after a removal of op->key, whether or not that succeeds.  From
+ * the first one on the client that has the lease can store nothing any more;
+ * at the second one another client gets the lease.
  */
+void bigcache_op_lease_remove(bigcache_op_t *op);
 void bigcache_op_lease_removed(bigcache_op_t *op);
-void bigcache_op_lease_purged(bigcache_op_t *op,
+
+/*
+ * Purges what is selected, as op->async says, or clears the cache.  Leases end
+ * as above, when the purge has begun.  Whether a page has a tag only its put
+ * shows: then the cache refuses that, or takes it for stale.  Adds to op->n and
+ * to op->expired, whatever it returns.
+ */
+bigcache_rc_t bigcache_op_lease_purge(bigcache_op_t *op,
     const bigcache_selectors_t *selectors);
+bigcache_rc_t bigcache_op_lease_clear(bigcache_op_t *op);
 
 
 #endif /* _BIGCACHE_OP_LEASE_H_INCLUDED_ */

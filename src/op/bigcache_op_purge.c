@@ -102,7 +102,6 @@ static bigcache_rc_t bigcache_op_purge_key_prefix(bigcache_op_purge_t *purge,
     const bigcache_str_t *text, bigcache_selector_t *selector);
 static bigcache_rc_t bigcache_op_purge_add(bigcache_op_purge_t *purge,
     bigcache_selector_t *selector);
-static bigcache_rc_t bigcache_op_purge_run(bigcache_op_purge_t *purge);
 
 
 static const bigcache_op_purge_type_t  bigcache_op_purge_types[] = {
@@ -156,7 +155,7 @@ bigcache_op_purge(bigcache_op_t *op)
     }
 
     if (rc == BIGCACHE_OK) {
-        rc = bigcache_op_purge_run(purge);
+        rc = bigcache_op_lease_purge(purge->op, &purge->list);
     }
 
     if (purge) {
@@ -691,33 +690,10 @@ bigcache_op_purge_add(bigcache_op_purge_t *purge,
         return BIGCACHE_OK;
     }
 
-    rc = bigcache_op_purge_run(purge);
+    rc = bigcache_op_lease_purge(purge->op, &purge->list);
 
     bigcache_selectors_init(&purge->list);
     (void) bigcache_selectors_add(&purge->list, selector);
-
-    return rc;
-}
-
-
-static bigcache_rc_t
-bigcache_op_purge_run(bigcache_op_purge_t *purge)
-{
-    uint64_t        n, expired;
-    bigcache_rc_t   rc;
-    bigcache_op_t  *op;
-
-    op = purge->op;
-    n = 0;
-    expired = 0;
-
-    bigcache_op_lease_purged(op, &purge->list);
-
-    rc = bigcache_cache_purge(op->cache, &purge->list, op->async, &n,
-                              &expired);
-
-    op->n += n;
-    op->expired += op->soft ? 0 : expired;
 
     return rc;
 }

@@ -356,14 +356,13 @@ ngx_http_bigcache_page_invalidate_purge(
     bigcache_selectors_t *list)
 {
     size_t                at;
-    uint64_t              n, expired;
     bigcache_rc_t         rc;
     bigcache_cache_t     *cache;
+    bigcache_purged_t     purged;
     bigcache_selector_t   selector;
 
     cache = invalidate->job.zone->cache;
-    n = 0;
-    expired = 0;
+    purged.begun = NULL;
     at = 0;
 
     ngx_memzero(&selector, sizeof(bigcache_selector_t));
@@ -375,7 +374,7 @@ ngx_http_bigcache_page_invalidate_purge(
         selector.flags = BIGCACHE_SELECTOR_EXACT;
         (void) bigcache_selectors_add(list, &selector);
 
-        return bigcache_cache_purge(cache, list, 0, &n, &expired);
+        return bigcache_cache_purge(cache, list, 0, &purged);
     }
 
     while (bigcache_tags_next(&invalidate->groups, &at, &selector.tag)) {
@@ -384,7 +383,7 @@ ngx_http_bigcache_page_invalidate_purge(
             continue;
         }
 
-        rc = bigcache_cache_purge(cache, list, 0, &n, &expired);
+        rc = bigcache_cache_purge(cache, list, 0, &purged);
 
         if (rc != BIGCACHE_OK) {
             return rc;
@@ -394,7 +393,7 @@ ngx_http_bigcache_page_invalidate_purge(
         (void) bigcache_selectors_add(list, &selector);
     }
 
-    return bigcache_cache_purge(cache, list, 0, &n, &expired);
+    return bigcache_cache_purge(cache, list, 0, &purged);
 }
 
 

@@ -239,12 +239,13 @@ ngx_http_bigcache_page_purge_prefers(ngx_str_t *line)
 static void
 ngx_http_bigcache_page_purge_run(ngx_http_bigcache_job_t *job)
 {
-    uint64_t                             n, expired;
     bigcache_rc_t                        rc;
+    bigcache_purged_t                    purged;
     ngx_http_bigcache_page_purge_t      *purge;
     ngx_http_bigcache_page_selectors_t  *selectors;
 
     purge = (ngx_http_bigcache_page_purge_t *) job;
+    purged.begun = NULL;
     rc = BIGCACHE_OK;
 
     for (selectors = purge->selectors;
@@ -252,10 +253,10 @@ ngx_http_bigcache_page_purge_run(ngx_http_bigcache_job_t *job)
          selectors = selectors->next)
     {
         rc = bigcache_cache_purge(purge->op.cache, &selectors->list,
-                                  purge->op.async, &n, &expired);
+                                  purge->op.async, &purged);
 
-        purge->op.n += n;
-        purge->op.expired += expired;
+        purge->op.n += purged.n;
+        purge->op.expired += purged.expired;
     }
 
     bigcache_op_finish(&purge->op, rc);

@@ -45,6 +45,7 @@
 typedef enum {
     BIGCACHE_REST_LEASE_SLOT_FREE = 0,
     BIGCACHE_REST_LEASE_SLOT_HELD,
+    BIGCACHE_REST_LEASE_SLOT_VOID,      /* until its key is removed */
     BIGCACHE_REST_LEASE_SLOT_STORED     /* at the time until */
 } bigcache_rest_lease_slot_e;
 
@@ -55,12 +56,13 @@ typedef enum {
 typedef struct {
     uint64_t                    hash;
     uint64_t                    serial;
-    uint64_t                    version;
+    uint64_t                    version;    /* or, if it is void, the removal
+                                               for which it is */
     _Atomic int64_t             until;      /* read without the lock, too */
     u_char                      token[BIGCACHE_REST_LEASE_TOKEN];
     uint64_t                    key_len;    /* of all of it */
     uint32_t                    pid;        /* that has not told the client
-                                               yet, or 0 */
+                                               yet, or removes the key, or 0 */
     uint16_t                    address;
     _Atomic uint16_t            state;      /* BIGCACHE_REST_LEASE_SLOT_* */
     u_char                      unused[16];
@@ -89,7 +91,8 @@ struct bigcache_rest_lease_shm_s {
     _Atomic uint64_t              late;
 
     _Atomic int64_t               recounted;
-    uint8_t                       pad1[56];
+    _Atomic uint64_t              removal;  /* the last one */
+    uint8_t                       pad1[48];
     _Atomic int32_t               addresses[BIGCACHE_REST_LEASE_ADDRESSES];
 
     bigcache_rest_lease_bucket_t  buckets[];
@@ -103,14 +106,25 @@ static bigcache_rest_lease_e bigcache_rest_lease_taken(
     bigcache_rest_lease_shm_t *shm, bigcache_rest_lease_bucket_t *bucket,
     bigcache_rest_lease_slot_t *slot, uint16_t address,
     const bigcache_rest_lease_ask_t *ask, bigcache_rest_lease_t *lease);
+static bigcache_rest_lease_bucket_t *bigcache_rest_lease_lock_key(
+    bigcache_rest_lease_shm_t *shm, const bigcache_str_t *key,
+    bigcache_rest_lease_slot_t **slot);
+static bigcache_rest_lease_bucket_t *bigcache_rest_lease_lock_slot(
+    bigcache_rest_lease_shm_t *shm, uint64_t i,
+    bigcache_rest_lease_slot_t **slot);
 static bigcache_rest_lease_slot_t *bigcache_rest_lease_room(
     bigcache_rest_lease_shm_t *shm, bigcache_rest_lease_bucket_t *bucket,
     int64_t now);
 static void bigcache_rest_lease_finish(bigcache_rest_lease_shm_t *shm,
-    bigcache_rest_lease_slot_t *slot, int64_t now, int stored,
-    _Atomic uint64_t *n);
+    bigcache_rest_lease_slot_t *slot, int64_t now, int stored);
 static void bigcache_rest_lease_free(bigcache_rest_lease_shm_t *shm,
-    bigcache_rest_lease_slot_t *slot, _Atomic uint64_t *n);
+    bigcache_rest_lease_slot_t *slot);
+static uint64_t bigcache_rest_lease_void(bigcache_rest_lease_shm_t *shm,
+    bigcache_rest_lease_slot_t *slot, uint64_t removal);
+static void bigcache_rest_lease_end_void(bigcache_rest_lease_shm_t *shm,
+    bigcache_rest_lease_bucket_t *bucket, bigcache_rest_lease_slot_t *slot,
+    uint64_t removal);
+static int bigcache_rest_lease_active(const bigcache_rest_lease_slot_t *slot);
 static int bigcache_rest_lease_lost(const bigcache_rest_lease_slot_t *slot,
     int64_t now);
 static void bigcache_rest_lease_lead(bigcache_rest_lease_shm_t *shm,
@@ -118,8 +132,8 @@ static void bigcache_rest_lease_lead(bigcache_rest_lease_shm_t *shm,
     const bigcache_rest_lease_ask_t *ask, bigcache_rest_lease_t *lease);
 static void bigcache_rest_lease_state(bigcache_rest_lease_shm_t *shm,
     bigcache_rest_lease_slot_t *slot, bigcache_rest_lease_slot_e state);
-static int bigcache_rest_lease_held(const bigcache_rest_lease_slot_t *slot,
-    uint64_t serial);
+static int bigcache_rest_lease_is(const bigcache_rest_lease_slot_t *slot,
+    const bigcache_rest_lease_t *lease);
 static int bigcache_rest_lease_equal(const u_char *one, const u_char *two);
 static int bigcache_rest_lease_many(bigcache_rest_lease_shm_t *shm,
     uint16_t address, int64_t now);
@@ -220,7 +234,7 @@ bigcache_rest_lease_taken(bigcache_rest_lease_shm_t *shm,
 
     if (slot) {
 
-        if (slot->state == BIGCACHE_REST_LEASE_SLOT_HELD
+        if (bigcache_rest_lease_active(slot)
             && !bigcache_rest_lease_lost(slot, ask->now))
         {
             lease->serial = slot->serial;
@@ -278,7 +292,7 @@ bigcache_rest_lease_look(bigcache_rest_lease_shm_t *shm, int64_t now,
         return now < lease->until;
     }
 
-    held = bigcache_rest_lease_held(slot, lease->serial)
+    held = bigcache_rest_lease_is(slot, lease)
            && !bigcache_rest_lease_lost(slot, now);
 
     bigcache_pidlock_unlock(&bucket->lock);
@@ -300,7 +314,9 @@ bigcache_rest_lease_told(bigcache_rest_lease_shm_t *shm,
         return;
     }
 
-    if (bigcache_rest_lease_held(slot, lease->serial)) {
+    if (bigcache_rest_lease_is(slot, lease)
+        && slot->state == BIGCACHE_REST_LEASE_SLOT_HELD)
+    {
         slot->pid = 0;
     }
 
@@ -367,10 +383,11 @@ bigcache_rest_lease_end(bigcache_rest_lease_shm_t *shm, int64_t now,
 
     /* if another client has stored an entry, the later one stays */
 
-    rc = (slot && slot->serial == lease->serial);
+    rc = (slot && slot->serial == lease->serial
+          && slot->state != BIGCACHE_REST_LEASE_SLOT_VOID);
 
     if (rc && slot->state == BIGCACHE_REST_LEASE_SLOT_HELD) {
-        bigcache_rest_lease_finish(shm, slot, now, stored, &shm->returned);
+        bigcache_rest_lease_finish(shm, slot, now, stored);
     }
 
     bigcache_pidlock_unlock(&bucket->lock);
@@ -380,47 +397,63 @@ bigcache_rest_lease_end(bigcache_rest_lease_shm_t *shm, int64_t now,
 
 
 void
-bigcache_rest_lease_close(bigcache_rest_lease_shm_t *shm, int64_t now,
-    int stored, const bigcache_str_t *key)
+bigcache_rest_lease_stored(bigcache_rest_lease_shm_t *shm, int64_t now,
+    const bigcache_str_t *key)
 {
-    uint64_t                       hash;
     bigcache_rest_lease_slot_t    *slot;
     bigcache_rest_lease_bucket_t  *bucket;
 
-    hash = bigcache_siphash(shm->seed, key->data, key->len);
-
-    bucket = bigcache_rest_lease_lock(shm, hash, BIGCACHE_REST_LEASE_ENDING,
-                                      &slot);
+    bucket = bigcache_rest_lease_lock_key(shm, key, &slot);
     if (bucket == NULL) {
         return;
     }
 
     if (slot && slot->state == BIGCACHE_REST_LEASE_SLOT_HELD) {
-        bigcache_rest_lease_finish(shm, slot, now, stored, &shm->removed);
+        bigcache_rest_lease_finish(shm, slot, now, 1);
     }
 
     bigcache_pidlock_unlock(&bucket->lock);
 }
 
 
-void
+uint64_t
+bigcache_rest_lease_remove(bigcache_rest_lease_shm_t *shm,
+    const bigcache_str_t *key, uint64_t removal)
+{
+    bigcache_rest_lease_slot_t    *slot;
+    bigcache_rest_lease_bucket_t  *bucket;
+
+    bucket = bigcache_rest_lease_lock_key(shm, key, &slot);
+    if (bucket == NULL) {
+        return removal;
+    }
+
+    if (slot) {
+        removal = bigcache_rest_lease_void(shm, slot, removal);
+    }
+
+    bigcache_pidlock_unlock(&bucket->lock);
+
+    return removal;
+}
+
+
+uint64_t
 bigcache_rest_lease_purge(bigcache_rest_lease_shm_t *shm,
     bigcache_rest_lease_pt handler, void *data)
 {
-    uint64_t                       i;
+    uint64_t                       i, removal;
     bigcache_str_t                 begin;
     bigcache_rest_lease_slot_t    *slot;
     bigcache_rest_lease_bucket_t  *bucket;
 
+    removal = 0;
+
     for (i = 0; i < shm->nbuckets * BIGCACHE_REST_LEASE_SLOTS; i++) {
 
-        bucket = &shm->buckets[i / BIGCACHE_REST_LEASE_SLOTS];
-        slot = &bucket->slots[i % BIGCACHE_REST_LEASE_SLOTS];
+        bucket = bigcache_rest_lease_lock_slot(shm, i, &slot);
 
-        if (atomic_load(&slot->state) != BIGCACHE_REST_LEASE_SLOT_HELD
-            || bigcache_pidlock(&bucket->lock, BIGCACHE_REST_LEASE_ENDING)
-               == BIGCACHE_PIDLOCK_BUSY)
-        {
+        if (bucket == NULL) {
             continue;
         }
 
@@ -430,13 +463,36 @@ bigcache_rest_lease_purge(bigcache_rest_lease_shm_t *shm,
             begin.len = BIGCACHE_REST_LEASE_KEY;
         }
 
-        if (slot->state == BIGCACHE_REST_LEASE_SLOT_HELD
+        if (bigcache_rest_lease_active(slot)
             && handler(data, &begin, begin.len == slot->key_len))
         {
-            bigcache_rest_lease_free(shm, slot, &shm->removed);
+            removal = bigcache_rest_lease_void(shm, slot, removal);
         }
 
         bigcache_pidlock_unlock(&bucket->lock);
+    }
+
+    return removal;
+}
+
+
+void
+bigcache_rest_lease_removed(bigcache_rest_lease_shm_t *shm,
+    const bigcache_str_t *key, uint64_t removal)
+{
+    uint64_t                       i;
+    bigcache_rest_lease_slot_t    *slot;
+    bigcache_rest_lease_bucket_t  *bucket;
+
+    if (key) {
+        bucket = bigcache_rest_lease_lock_key(shm, key, &slot);
+        bigcache_rest_lease_end_void(shm, bucket, slot, removal);
+        return;
+    }
+
+    for (i = 0; i < shm->nbuckets * BIGCACHE_REST_LEASE_SLOTS; i++) {
+        bucket = bigcache_rest_lease_lock_slot(shm, i, &slot);
+        bigcache_rest_lease_end_void(shm, bucket, slot, removal);
     }
 }
 
@@ -528,6 +584,43 @@ bigcache_rest_lease_lock(bigcache_rest_lease_shm_t *shm, uint64_t hash,
 }
 
 
+/* locks the bucket of a key, for a call that ends its lease */
+
+static bigcache_rest_lease_bucket_t *
+bigcache_rest_lease_lock_key(bigcache_rest_lease_shm_t *shm,
+    const bigcache_str_t *key, bigcache_rest_lease_slot_t **slot)
+{
+    uint64_t  hash;
+
+    hash = bigcache_siphash(shm->seed, key->data, key->len);
+
+    return bigcache_rest_lease_lock(shm, hash, BIGCACHE_REST_LEASE_ENDING,
+                                    slot);
+}
+
+
+/* likewise the bucket of a slot of the table; NULL, too, if it has no lease */
+
+static bigcache_rest_lease_bucket_t *
+bigcache_rest_lease_lock_slot(bigcache_rest_lease_shm_t *shm, uint64_t i,
+    bigcache_rest_lease_slot_t **slot)
+{
+    bigcache_rest_lease_bucket_t  *bucket;
+
+    bucket = &shm->buckets[i / BIGCACHE_REST_LEASE_SLOTS];
+    *slot = &bucket->slots[i % BIGCACHE_REST_LEASE_SLOTS];
+
+    if (!bigcache_rest_lease_active(*slot)
+        || bigcache_pidlock(&bucket->lock, BIGCACHE_REST_LEASE_ENDING)
+           == BIGCACHE_PIDLOCK_BUSY)
+    {
+        return NULL;
+    }
+
+    return bucket;
+}
+
+
 /* returns a free slot, or NULL if each has a lease */
 
 static bigcache_rest_lease_slot_t *
@@ -547,13 +640,13 @@ bigcache_rest_lease_room(bigcache_rest_lease_shm_t *shm,
             return slot;
         }
 
-        if (slot->state == BIGCACHE_REST_LEASE_SLOT_HELD) {
+        if (bigcache_rest_lease_active(slot)) {
 
             if (!bigcache_rest_lease_lost(slot, now)) {
                 continue;
             }
 
-            bigcache_rest_lease_free(shm, slot, &shm->timed_out);
+            bigcache_rest_lease_free(shm, slot);
             return slot;
         }
 
@@ -566,12 +659,11 @@ bigcache_rest_lease_room(bigcache_rest_lease_shm_t *shm,
 }
 
 
-/* a lease that is held ends; n counts those that end without an entry */
+/* a lease that is held ends */
 
 static void
 bigcache_rest_lease_finish(bigcache_rest_lease_shm_t *shm,
-    bigcache_rest_lease_slot_t *slot, int64_t now, int stored,
-    _Atomic uint64_t *n)
+    bigcache_rest_lease_slot_t *slot, int64_t now, int stored)
 {
     if (stored) {
         slot->until = now;
@@ -579,22 +671,91 @@ bigcache_rest_lease_finish(bigcache_rest_lease_shm_t *shm,
         return;
     }
 
-    bigcache_rest_lease_free(shm, slot, n);
-}
-
-
-/* a lease that is held ends without an entry, as one of those that n counts */
-
-static void
-bigcache_rest_lease_free(bigcache_rest_lease_shm_t *shm,
-    bigcache_rest_lease_slot_t *slot, _Atomic uint64_t *n)
-{
-    (void) atomic_fetch_add(n, 1);
+    (void) atomic_fetch_add(&shm->returned, 1);
     bigcache_rest_lease_state(shm, slot, BIGCACHE_REST_LEASE_SLOT_FREE);
 }
 
 
-/* returns 1 if its time is over, or its client will not be told of it */
+/* a lease that is lost ends */
+
+static void
+bigcache_rest_lease_free(bigcache_rest_lease_shm_t *shm,
+    bigcache_rest_lease_slot_t *slot)
+{
+    if (slot->state == BIGCACHE_REST_LEASE_SLOT_HELD) {
+        (void) atomic_fetch_add(&shm->timed_out, 1);
+    }
+
+    bigcache_rest_lease_state(shm, slot, BIGCACHE_REST_LEASE_SLOT_FREE);
+}
+
+
+/*
+ * Makes a lease void, if there is one; of two removals the later one will end
+ * it.  Returns removal, or a new number if that is 0.
+ */
+
+static uint64_t
+bigcache_rest_lease_void(bigcache_rest_lease_shm_t *shm,
+    bigcache_rest_lease_slot_t *slot, uint64_t removal)
+{
+    if (!bigcache_rest_lease_active(slot)) {
+        return removal;
+    }
+
+    if (removal == 0) {
+        removal = atomic_fetch_add(&shm->removal, 1) + 1;
+    }
+
+    if (slot->state == BIGCACHE_REST_LEASE_SLOT_HELD) {
+        (void) atomic_fetch_add(&shm->removed, 1);
+    }
+
+    slot->version = removal;
+    slot->pid = (uint32_t) getpid();
+    bigcache_rest_lease_state(shm, slot, BIGCACHE_REST_LEASE_SLOT_VOID);
+
+    return removal;
+}
+
+
+/* ends the lease of a slot if it is void for the removal; unlocks its bucket */
+
+static void
+bigcache_rest_lease_end_void(bigcache_rest_lease_shm_t *shm,
+    bigcache_rest_lease_bucket_t *bucket, bigcache_rest_lease_slot_t *slot,
+    uint64_t removal)
+{
+    if (bucket == NULL) {
+        return;
+    }
+
+    if (slot
+        && slot->state == BIGCACHE_REST_LEASE_SLOT_VOID
+        && slot->version == removal)
+    {
+        bigcache_rest_lease_state(shm, slot, BIGCACHE_REST_LEASE_SLOT_FREE);
+    }
+
+    bigcache_pidlock_unlock(&bucket->lock);
+}
+
+
+/* returns 1 if others wait for what its client, or a removal, does */
+
+static int
+bigcache_rest_lease_active(const bigcache_rest_lease_slot_t *slot)
+{
+    uint16_t  state;
+
+    state = atomic_load(&slot->state);
+
+    return state == BIGCACHE_REST_LEASE_SLOT_HELD
+           || state == BIGCACHE_REST_LEASE_SLOT_VOID;
+}
+
+
+/* returns 1 if its time is over, or its process has ended too early */
 
 static int
 bigcache_rest_lease_lost(const bigcache_rest_lease_slot_t *slot, int64_t now)
@@ -652,12 +813,12 @@ bigcache_rest_lease_state(bigcache_rest_lease_shm_t *shm,
 
 
 static int
-bigcache_rest_lease_held(const bigcache_rest_lease_slot_t *slot,
-    uint64_t serial)
+bigcache_rest_lease_is(const bigcache_rest_lease_slot_t *slot,
+    const bigcache_rest_lease_t *lease)
 {
     return slot
-           && slot->state == BIGCACHE_REST_LEASE_SLOT_HELD
-           && slot->serial == serial;
+           && bigcache_rest_lease_active(slot)
+           && slot->serial == lease->serial;
 }
 
 
@@ -744,7 +905,7 @@ bigcache_rest_lease_recount(bigcache_rest_lease_shm_t *shm, uint16_t address,
                 continue;
             }
 
-            bigcache_rest_lease_free(shm, slot, &shm->timed_out);
+            bigcache_rest_lease_free(shm, slot);
         }
 
         bigcache_pidlock_unlock(&bucket->lock);

@@ -12,9 +12,12 @@
  * gets a token.  The others wait: each process looks at the leases that its
  * requests wait for, every few milliseconds.  A lease ends when an entry is
  * stored under its key, when the key is removed, when the client gives it back,
- * or when its time is over.  It is the client's and not the process's: it
- * outlives the process, unless that dies before the client has been told.
- * bigcache_lease.h has the leases of pages, which belong to processes.
+ * or when its time is over.  While its key is removed, it is void: its token is
+ * worth nothing, but the others still wait.  Else one of them might get a lease
+ * with a version from before the removal, by which its put fails.  A lease is
+ * the client's and not the process's: it outlives the process, unless that dies
+ * before the client has been told.  bigcache_lease.h has the leases of pages,
+ * which belong to processes.
  *
  * A lease carries the version of the cache from before its entry is made, by
  * which a put finds out that the entry was removed meanwhile.
@@ -137,20 +140,36 @@ int bigcache_rest_lease_find(bigcache_rest_lease_shm_t *shm, int64_t now,
 int bigcache_rest_lease_end(bigcache_rest_lease_shm_t *shm, int64_t now,
     int stored, const bigcache_rest_lease_t *lease);
 
-/*
- * An entry was stored under a key, or, if stored is 0, is about to be removed:
- * its lease ends, whoever has it.
- */
-void bigcache_rest_lease_close(bigcache_rest_lease_shm_t *shm, int64_t now,
-    int stored, const bigcache_str_t *key);
+/* an entry was stored under a key: its lease ends, whoever has it */
+
+void bigcache_rest_lease_stored(bigcache_rest_lease_shm_t *shm, int64_t now,
+    const bigcache_str_t *key);
 
 /*
- * Ends the leases for which handler, called with a lock held, returns 1.  It
- * gets how the key begins, and whether that is all of it.  If a lease ends that
- * need not, its client makes the entry in vain, and no more.
+ * The key is about to be removed: makes its lease void.  removal: 0, or what an
+ * earlier call for the same removal has returned.  Returns removal, or, if that
+ * is 0 and there is a lease, a number of the removal that is not 0.  The caller
+ * must give that to bigcache_rest_lease_removed(); if its process ends before,
+ * the lease ends.
  */
-void bigcache_rest_lease_purge(bigcache_rest_lease_shm_t *shm,
+uint64_t bigcache_rest_lease_remove(bigcache_rest_lease_shm_t *shm,
+    const bigcache_str_t *key, uint64_t removal);
+
+/*
+ * Likewise for the leases for which handler, called with a lock held, returns
+ * 1.  It gets how the key begins, and whether that is all of it.  If a lease is
+ * void that need not be, its client makes the entry in vain, and no more.
+ */
+uint64_t bigcache_rest_lease_purge(bigcache_rest_lease_shm_t *shm,
     bigcache_rest_lease_pt handler, void *data);
+
+/*
+ * A read finds nothing any more of what the removal concerns, and has a later
+ * version: ends the leases that are void for it, that of a key, or, if key is
+ * NULL, all.
+ */
+void bigcache_rest_lease_removed(bigcache_rest_lease_shm_t *shm,
+    const bigcache_str_t *key, uint64_t removal);
 
 /* count; never wait */
 

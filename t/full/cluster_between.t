@@ -260,6 +260,12 @@ hook('late', sub { is_script($_[0], COMMIT) }, sub {
     return $forward->();
 });
 
+# a removal is under way for as long as one that waits needs to notice
+
+hook("slow $_->[0]", do { my $keys = $_->[1]; sub { is_script($_[0], $keys) } },
+    sub { sleep 0.3; return $_[1]->() })
+    for [ remove => REMOVE ], [ mark => MARK ];
+
 hook('upkeep', sub { is_script($_[0], MARK) }, sub {
     my ($command, $forward) = @_;
 
@@ -312,6 +318,38 @@ for my $tags ([], [ 'Surrogate-Key' => 'lease' ]) {
     is $three->request('POST', '/pickle/lease', 'old', @$tags,
         'Bigcache-Lease' => $lease)->status, 412, 'what was fetched is refused';
     $three->request('DELETE', '/pickle/lease');
+}
+
+# -- a lease whose key is removed: those that wait get one that is good
+
+for (
+    [ remove => DELETE => '/cache/w/a' ],
+    [ mark => DELETE => '/prefix/w/' ],
+    [ mark => POST => '/purge', '{"type":"key-prefix","selectors":["w/"]}' ],
+    [ mark => POST => '/clear' ]
+) {
+    my ($slow, @removal) = @$_;
+
+    for my $tags ([], [ 'Surrogate-Key' => 'lease' ]) {
+        my $name = "@removal[0, 1] @$tags";
+        my $waited = $one->metric('leases_waited_total');
+        ok $one->get('/cache/w/a', Prefer => 'wait=0')->header('Bigcache-Lease'),
+            "$name: a lease";
+        my $c = $one->connect;
+        $c->send_request('GET', '/cache/w/a', undef, Prefer => 'wait=30');
+        $one->wait_for(sub {
+            $one->metric('leases_waited_total') > $waited
+        }) or die "nobody waits\n";
+        arm("slow $slow");
+        $one->request(@removal);
+        ok !armed("slow $slow"), "$name: is slow";
+        my $lease = $c->response('GET')->header('Bigcache-Lease') // '';
+        is $one->request('POST', '/pickle/w/a', 'new', @$tags,
+            'Bigcache-Lease' => $lease)->status, 200,
+            "$name: what it makes is stored";
+        is $one->get('/pickle/w/a')->status, 200, "$name: and is fresh";
+        $one->request('DELETE', '/pickle/w/a');
+    }
 }
 
 # -- answers that are lost

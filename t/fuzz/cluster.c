@@ -271,8 +271,8 @@ call_list(bigcache_cache_t *cache, unsigned what)
 static void
 call_purge(bigcache_cache_t *cache, unsigned what)
 {
-    uint64_t               n, expired;
     bigcache_str_t         k = bigcache_string("k");
+    bigcache_purged_t      purged;
     bigcache_selector_t    selector;
     bigcache_selectors_t  *selectors;
 
@@ -290,7 +290,9 @@ call_purge(bigcache_cache_t *cache, unsigned what)
         (void) bigcache_selectors_add(selectors, &selector);
     }
 
-    (void) bigcache_cache_purge(cache, selectors, 0, &n, &expired);
+    purged.begun = NULL;
+
+    (void) bigcache_cache_purge(cache, selectors, 0, &purged);
 
     free(selectors);
 }

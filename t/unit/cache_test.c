@@ -388,10 +388,11 @@ purge(worker_t *w)
 {
     char                  text[32];
     slot_t               *slot;
-    uint64_t              n, expired, change[OWNED];
+    uint64_t              change[OWNED];
     unsigned              i, first;
     bigcache_rc_t         rc;
     bigcache_str_t        prefix;
+    bigcache_purged_t     purged;
     bigcache_selectors_t  list;
 
     first = (w->process * THREADS + w->thread) * OWNED;
@@ -406,10 +407,12 @@ purge(worker_t *w)
 
     bigcache_selectors_prefix(&list, &prefix);
 
-    rc = bigcache_cache_purge(cache, &list, 0, &n, &expired);
+    purged.begun = NULL;
 
-    if (rc != BIGCACHE_OK || n > OWNED) {
-        failed("purge", first, rc, n);
+    rc = bigcache_cache_purge(cache, &list, 0, &purged);
+
+    if (rc != BIGCACHE_OK || purged.n > OWNED) {
+        failed("purge", first, rc, purged.n);
         return;
     }
 

@@ -440,9 +440,9 @@ static bigcache_rc_t
 purge(worker_t *w)
 {
     char                   text[16];
-    uint64_t               n, expired;
     bigcache_rc_t          rc;
     bigcache_str_t         prefix;
+    bigcache_purged_t      purged;
     bigcache_selector_t    selector;
     bigcache_selectors_t  *selectors;
 
@@ -463,7 +463,9 @@ purge(worker_t *w)
         (void) bigcache_selectors_add(selectors, &selector);
     }
 
-    rc = bigcache_cache_purge(cache, selectors, 0, &n, &expired);
+    purged.begun = NULL;
+
+    rc = bigcache_cache_purge(cache, selectors, 0, &purged);
 
     free(selectors);
 

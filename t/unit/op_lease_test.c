@@ -33,6 +33,8 @@ static void test_mismatch(void);
 static void test_failed(void);
 static void test_none(void);
 static void test_delete(void);
+static void removing(const char *what, const bigcache_rest_lease_t *lease);
+static void watch(void);
 static void test_purge(void);
 static void test_age(void);
 static void lease_of(const char *key, bigcache_rest_lease_t *lease);
@@ -49,8 +51,8 @@ static bigcache_rc_t engine_put(bigcache_cache_t *cache,
 static bigcache_rc_t engine_delete(bigcache_cache_t *cache,
     const bigcache_str_t *key, uint64_t expect);
 static bigcache_rc_t engine_purge(bigcache_cache_t *cache,
-    const bigcache_selectors_t *selectors, int async, uint64_t *n,
-    uint64_t *expired);
+    const bigcache_selectors_t *selectors, int async,
+    bigcache_purged_t *purged);
 static bigcache_rc_t engine_clear(bigcache_cache_t *cache);
 static bigcache_rc_t engine_sync(bigcache_cache_t *cache);
 static bigcache_str_t str(const char *text);
@@ -77,7 +79,11 @@ static uint64_t                    origins[2];
 static uint64_t                    deleted;     /* version */
 static void                      (*during)(void);   /* a put */
 static const bigcache_rest_lease_t  *watched;
-static int                         was_held;    /* when something is removed */
+static const char                 *watched_key;
+static int                         waited;      /* for it, while something is
+                                                   removed */
+static int                         was_found;   /* by its token, meanwhile */
+static bigcache_rc_t               begins;      /* what a purge returns */
 
 
 int
@@ -237,8 +243,9 @@ test_none(void)
     put(NULL, BIGCACHE_OK, BIGCACHE_OK);
     is_int(op.rc, BIGCACHE_OK, "no leases: all others store");
 
+    bigcache_op_lease_remove(&op);
     bigcache_op_lease_removed(&op);
-    bigcache_op_lease_purged(&op, NULL);
+    is_int(bigcache_op_lease_clear(&op), BIGCACHE_OK, "no leases: a removal");
 
     shm = table;
 }
@@ -252,6 +259,7 @@ test_delete(void)
     lease_of("k", &lease);
     lease_of("other", &other);
     watched = &lease;
+    watched_key = "k";
 
     memset(&op, 0, sizeof(bigcache_op_t));
     op.cache = &cache;
@@ -266,20 +274,61 @@ test_delete(void)
     op.match.sent = 0;
     bigcache_op_delete(&op);
     is_int(op.rc, BIGCACHE_OK, "delete: done");
-    is_int(was_held, 0, "delete: the lease has ended before that");
+    removing("delete", &lease);
     is_int(held(&other), 1, "delete: not that of another key");
 
     op.key = str("oth");
     watched = &other;
+    watched_key = "other";
     bigcache_op_delete_prefix(&op);
     is_int(op.rc, BIGCACHE_OK, "prefix: done");
-    is_int(was_held, 0, "prefix: the lease has ended before that");
+    removing("prefix", &other);
+
+    lease_of("other", &other);
+    begins = BIGCACHE_FULL;
+    bigcache_op_delete_prefix(&op);
+    begins = BIGCACHE_OK;
+    is_int(op.rc, BIGCACHE_FULL, "prefix, the disk is full: failed");
+    removing("prefix, the disk is full", &other);
 
     lease_of("k", &lease);
     watched = &lease;
+    watched_key = "k";
     bigcache_op_admin_clear(&op);
     is_int(op.rc, BIGCACHE_OK, "clear: done");
-    is_int(was_held, 0, "clear: the lease has ended before that");
+    removing("clear", &lease);
+}
+
+
+/* what was seen while something was removed */
+
+static void
+removing(const char *what, const bigcache_rest_lease_t *lease)
+{
+    is_int(was_found, 0, "%s: its token is void before that", what);
+    is_int(waited, 1, "%s: and others still wait", what);
+    is_int(held(lease), 0, "%s: not any more", what);
+
+    was_found = -1;
+    waited = -1;
+}
+
+
+static void
+watch(void)
+{
+    bigcache_str_t         key;
+    bigcache_rest_lease_t  lease;
+
+    if (watched == NULL) {
+        return;
+    }
+
+    key = str(watched_key);
+
+    was_found = bigcache_rest_lease_find(shm, bigcache_time_monotonic(), &key,
+                                         watched->token, &lease);
+    waited = held(watched);
 }
 
 
@@ -413,8 +462,14 @@ purged(const char *key, unsigned flags, const char *host, const char *prefix,
     bigcache_selectors_init(&list);
     (void) bigcache_selectors_add(&list, &selector);
 
+    memset(&op, 0, sizeof(bigcache_op_t));
+    op.cache = &cache;
     op.leases = shm;
-    bigcache_op_lease_purged(&op, &list);
+    watched = NULL;
+
+    if (bigcache_op_lease_purge(&op, &list) != BIGCACHE_OK) {
+        abort();
+    }
 
     ended = !held(&lease);
 
@@ -450,9 +505,11 @@ put(const u_char *token, int rc, int then)
 static void
 remove_it(void)
 {
+    uint64_t        removal;
     bigcache_str_t  key = str("k");
 
-    bigcache_rest_lease_close(shm, 0, 0, &key);
+    removal = bigcache_rest_lease_remove(shm, &key, 0);
+    bigcache_rest_lease_removed(shm, &key, removal);
 }
 
 
@@ -461,7 +518,7 @@ store_it(void)
 {
     bigcache_str_t  key = str("k");
 
-    bigcache_rest_lease_close(shm, bigcache_time_monotonic(), 1, &key);
+    bigcache_rest_lease_stored(shm, bigcache_time_monotonic(), &key);
 }
 
 
@@ -514,7 +571,7 @@ engine_delete(bigcache_cache_t *self, const bigcache_str_t *key,
 
     deletes++;
     deleted = expect;
-    was_held = watched ? held(watched) : 0;
+    watch();
 
     return BIGCACHE_OK;
 }
@@ -522,15 +579,23 @@ engine_delete(bigcache_cache_t *self, const bigcache_str_t *key,
 
 static bigcache_rc_t
 engine_purge(bigcache_cache_t *self, const bigcache_selectors_t *selectors,
-    int async, uint64_t *n, uint64_t *expired)
+    int async, bigcache_purged_t *purged)
 {
     (void) self;
     (void) selectors;
     (void) async;
-    (void) n;
-    (void) expired;
 
-    was_held = held(watched);
+    watch();
+
+    if (begins != BIGCACHE_OK) {
+        return begins;
+    }
+
+    purged->begun(purged->data);
+
+    if (watched && held(watched)) {
+        waited = -1;
+    }
 
     return BIGCACHE_OK;
 }
@@ -541,7 +606,7 @@ engine_clear(bigcache_cache_t *self)
 {
     (void) self;
 
-    was_held = held(watched);
+    watch();
 
     return BIGCACHE_OK;
 }

@@ -48,6 +48,7 @@ static void test_hammer(void);
 static void *hammer(void *data);
 static void child(void (*run)(void));
 static void child_take(void);
+static void child_remove(void);
 static void child_lock(void);
 static int selects(void *data, const bigcache_str_t *begin, int whole);
 static bigcache_rest_lease_shm_t *table(size_t size);
@@ -190,6 +191,7 @@ test_same_millisecond(void)
 static void
 test_ends(void)
 {
+    uint64_t                    removal;
     bigcache_str_t              key;
     bigcache_rest_lease_t       one, other;
     bigcache_rest_lease_stat_t  stat;
@@ -198,16 +200,30 @@ test_ends(void)
     key = str("a");
 
     (void) take("a", 1000, &one);
-    bigcache_rest_lease_close(shm, 1010, 1, &key);
+    bigcache_rest_lease_stored(shm, 1010, &key);
     is_int(find("a", 1011, one.token), 0, "another client has stored: void");
     is_int(bigcache_rest_lease_end(shm, 1011, 1, &one), 1,
            "a later store of its client stays");
 
     (void) take("a", 1012, &one);
-    bigcache_rest_lease_close(shm, 0, 0, &key);
+    removal = bigcache_rest_lease_remove(shm, &key, 0);
+    ok(removal != 0, "removed: there is a lease");
     is_int(find("a", 1013, one.token), 0, "removed: void");
     is_int(bigcache_rest_lease_end(shm, 1013, 1, &one), 0,
            "removed: what was stored since is void, too");
+    bigcache_rest_lease_told(shm, &one);
+    bigcache_rest_lease_stored(shm, 1013, &key);
+    is_int(take("a", 1013, &other), BIGCACHE_REST_LEASE_WAIT,
+           "removed: the next one waits until that is done");
+    is_int(bigcache_rest_lease_look(shm, 1013, &other), 1,
+           "removed: and goes on to wait");
+    is_int(bigcache_rest_lease_remove(shm, &key, removal) == removal, 1,
+           "removed: tried once more");
+    bigcache_rest_lease_removed(shm, &key, removal + 1);
+    is_int(bigcache_rest_lease_look(shm, 1013, &other), 1,
+           "removed: another removal is done");
+    bigcache_rest_lease_removed(shm, &key, removal);
+    is_int(bigcache_rest_lease_look(shm, 1013, &other), 0, "removed: done");
     is_int(take("a", 1013, &other), BIGCACHE_REST_LEASE_LEADER,
            "removed: the next one leads");
     is_int(bigcache_rest_lease_end(shm, 1013, 1, &one), 0,
@@ -216,8 +232,10 @@ test_ends(void)
     /* nothing happens to what is not held */
 
     key = str("none");
-    bigcache_rest_lease_close(shm, 0, 0, &key);
-    bigcache_rest_lease_close(shm, 1014, 1, &key);
+    is_int(bigcache_rest_lease_remove(shm, &key, 0) == 0, 1,
+           "removed: there is no lease");
+    bigcache_rest_lease_removed(shm, &key, 1);
+    bigcache_rest_lease_stored(shm, 1014, &key);
 
     bigcache_rest_lease_stat(shm, 1014, &stat);
     is_int(stat.removed, 1, "one was removed");
@@ -325,6 +343,7 @@ static void
 test_purge(void)
 {
     char                   key[301];
+    uint64_t               removal, later;
     bigcache_rest_lease_t  one, second, large;
 
     shm = table(SIZE);
@@ -336,20 +355,37 @@ test_purge(void)
     (void) take("b", 1000, &second);
     (void) take(key, 1000, &large);
 
-    bigcache_rest_lease_purge(shm, selects, NULL);
+    removal = bigcache_rest_lease_purge(shm, selects, NULL);
 
     is_int(purged, 3, "purge: it was asked of each");
     is_int(purged_parts, 1, "purge: one key is longer than what is kept");
     is_int(find("ab", 1001, one.token), 0, "purge: selected");
     is_int(find("b", 1001, second.token), 1, "purge: not selected");
     is_int(find(key, 1001, large.token), 0, "purge: selected by its beginning");
+
+    (void) take("ab", 1001, &one);
+    is_int(bigcache_rest_lease_look(shm, 1001, &one), 1, "purge: others wait");
+
+    later = bigcache_rest_lease_purge(shm, selects, NULL);
+    ok(later != 0 && later != removal, "purge: another one meanwhile");
+    bigcache_rest_lease_removed(shm, NULL, removal);
+    is_int(bigcache_rest_lease_look(shm, 1001, &one), 1,
+           "purge: they wait until both are done");
+    bigcache_rest_lease_removed(shm, NULL, later);
+    is_int(bigcache_rest_lease_look(shm, 1001, &one), 0, "purge: done");
+    is_int(take("ab", 1001, &one), BIGCACHE_REST_LEASE_LEADER,
+           "purge: the next one leads");
+    is_int(take(key, 1001, &large), BIGCACHE_REST_LEASE_LEADER,
+           "purge: of the other key, too");
+    is_int(find("b", 1001, second.token), 1, "purge: a third one is held");
 }
 
 
 static void
 test_dead(void)
 {
-    bigcache_rest_lease_t  one, other;
+    bigcache_rest_lease_t       one, other;
+    bigcache_rest_lease_stat_t  stat;
 
     shm = table(SIZE);
 
@@ -366,6 +402,17 @@ test_dead(void)
 
     is_int(take("b", 1002, &one), BIGCACHE_REST_LEASE_WAIT,
            "dead: and has it after the process has ended");
+
+    child(child_remove);
+    is_int(bigcache_rest_lease_look(shm, 1002, &one), 0,
+           "dead: the process ended while it removed the key");
+    is_int(take("b", 1002, &one), BIGCACHE_REST_LEASE_LEADER,
+           "dead: the next one leads");
+
+    bigcache_rest_lease_stat(shm, 1002, &stat);
+    is_int(stat.removed, 1, "dead: one was removed");
+    is_int(stat.timed_out, 1, "dead: one has timed out");
+    is_int(stat.held, 2, "dead: two are held");
 }
 
 
@@ -401,10 +448,13 @@ test_stopped(void)
     is_int(find("a", 1001, one.token), 0, "stopped: no token is found");
     is_int(bigcache_rest_lease_end(shm, 1001, 1, &one), 1,
            "stopped: its time will end it");
-    bigcache_rest_lease_close(shm, 0, 0, &key);
-    bigcache_rest_lease_close(shm, 1001, 1, &key);
+    is_int(bigcache_rest_lease_remove(shm, &key, 7) == 7, 1,
+           "stopped: no lease is void");
+    bigcache_rest_lease_removed(shm, &key, 7);
+    bigcache_rest_lease_stored(shm, 1001, &key);
     bigcache_rest_lease_told(shm, &one);
-    bigcache_rest_lease_purge(shm, selects, NULL);
+    is_int(bigcache_rest_lease_purge(shm, selects, NULL) == 0, 1,
+           "stopped: nor by a purge");
 
     *lock = 0;
 
@@ -502,6 +552,17 @@ child_take(void)
 
     (void) take("b", 1000, &lease);
     bigcache_rest_lease_told(shm, &lease);
+}
+
+
+static void
+child_remove(void)
+{
+    bigcache_str_t  key;
+
+    key = str("b");
+
+    (void) bigcache_rest_lease_remove(shm, &key, 0);
 }
 
 

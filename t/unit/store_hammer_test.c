@@ -2310,6 +2310,8 @@ static bigcache_rc_t
 purge(worker_t *w, const char *prefix, int soft, uint64_t *n,
     uint64_t *expired)
 {
+    bigcache_rc_t         rc;
+    bigcache_purged_t     purged;
     bigcache_selector_t   selector;
     bigcache_selectors_t  list;
 
@@ -2328,7 +2330,14 @@ purge(worker_t *w, const char *prefix, int soft, uint64_t *n,
     bigcache_selectors_init(&list);
     (void) bigcache_selectors_add(&list, &selector);
 
-    return bigcache_cache_purge(store, &list, (int) rnd(w, 2), n, expired);
+    purged.begun = NULL;
+
+    rc = bigcache_cache_purge(store, &list, (int) rnd(w, 2), &purged);
+
+    *n = purged.n;
+    *expired = purged.expired;
+
+    return rc;
 }
 
 
