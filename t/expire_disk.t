@@ -56,9 +56,9 @@ sub settled {
 
 my $c = $t->connect;
 
-# in_time(CODE): CODE stores pages that expire at the time that it is given, and
-# does all that must come before; returns that time, and how long it was.  If it
-# was late, on a busy machine, it begins again, and has twice the time.
+# in_time(CODE): CODE stores pages that expire at the time that it is given, so
+# many seconds from now, and does all that must come before; returns that time.
+# If it was late, on a busy machine, it begins again, and has twice the seconds.
 
 sub in_time {
     my ($code) = @_;
@@ -68,7 +68,7 @@ sub in_time {
 
         $code->($soon, $life);
 
-        return ($soon, $life) if time < $soon;
+        return $soon if time < $soon;
     }
 }
 
@@ -188,7 +188,7 @@ settled($before + 300, 'asked');
 
 # deleted, purged and overwritten before: not counted as expired
 
-($soon) = in_time(sub {
+$soon = in_time(sub {
     my ($soon) = @_;
 
     remove(qw(del purge over never));
@@ -272,7 +272,9 @@ for my $round (1 .. 4) {
 # over a start, over a crash: what expired meanwhile goes too
 
 for my $how ('stop', 'kill') {
-    ($soon) = in_time(sub {
+    my $later;
+
+    $soon = in_time(sub {
         my ($soon, $life) = @_;
 
         if (!$t->running) {
@@ -282,7 +284,8 @@ for my $how ('stop', 'kill') {
         }
 
         post($c, "down$_", $_ % 2 ? 300 : 5000, $soon) for 1 .. 200;
-        post($c, "later$_", 5000, $soon + 4 + 4 * $life) for 1 .. 50;
+        $later = $soon + 4 + 4 * $life;
+        post($c, "later$_", 5000, $later) for 1 .. 50;
         post($c, "up$_", 5000, time + 5000) for 1 .. 50;
         $c->close;
         $t->$how;
@@ -294,6 +297,7 @@ for my $how ('stop', 'kill') {
 
     $t->counted(100, "after $how: count");
     settled(200, "after $how");
+    sleep 0.05 while time < $later;
     $t->counted(50, "after $how, later on: count");
     settled(250, "after $how, later on");
     is_deeply [ grep { $c->request('GET', "/pickle/up$_")->status != 200 }
@@ -306,7 +310,7 @@ for my $how ('stop', 'kill') {
 
 my $closes;
 
-($soon) = in_time(sub {
+$soon = in_time(sub {
     my ($soon) = @_;
 
     $t->request('POST', '/open') if $closes;
