@@ -725,6 +725,12 @@ for my $damage (
     my (undef, $third) = place($p, 's3');
     my $entry = substr $p->read_file($file), $third, $next - $at;
 
+    # as soon as the others are gone, what is alive may move
+    $p->stop;
+    $flip ? flip($p, $file, $at + $flip)
+        : poke($p, $file, $at, $junk->($next - $at, $entry));
+    $p->start;
+
     # s3 is stored anew, so its entry here is an old one
     $p->request('POST', '/pickle/s3', $page{s3});
 
@@ -733,11 +739,6 @@ for my $damage (
 
     $p->request('DELETE', "/pickle/$_")
         for grep { my $key = $_; !grep { $_ eq $key } @left } @keys;
-
-    $p->stop;
-    $flip ? flip($p, $file, $at + $flip)
-        : poke($p, $file, $at, $junk->($next - $at, $entry));
-    $p->start;
 
     # seals it
 
