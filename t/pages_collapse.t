@@ -18,6 +18,21 @@ for my $workers (split ' ', $ENV{BIGCACHE_WORKERS} || '1 2 4') {
     my $t = Bigcache::Test->new;
     my $name = "workers $workers";
 
+    # together(URI, N): waits until so many requests for it have come, or for as
+    # long as no request would wait for another one; returns what to say
+    my $together = sub {
+        my ($uri, $n) = @_;
+        my $end = time + 20;
+        my $came;
+
+        do {
+            sleep 0.01;
+            $came = () = $t->read_file('origin.1') =~ m{ \Q$uri\E$}mg;
+        } until $came >= $n || time > $end;
+
+        return $came >= $n ? 'together' : 'alone';
+    };
+
     my $o = Bigcache::Test::Origin->new($t, 1, sub {
         my ($request, $n) = @_;
         my $uri = $request->{uri};
@@ -25,10 +40,12 @@ for my $workers (split ' ', $ENV{BIGCACHE_WORKERS} || '1 2 4') {
         sleep SLOW if $n > 1 || $uri !~ /^.late/;
 
         return (200, ['Set-Cookie' => 'a=b', 'Cache-Control' => 'max-age=60'],
-            "own $n") if $uri =~ /cookie/;
-        return (500, [], "failed $n") if $uri =~ /fail/;
-        return (200, ['Cache-Control' => 'max-age=1', ETag => '"1"'],
-            "page $n") if $uri =~ /expire/;
+            "own $n, " . ($n == 1 ? 'first'
+                : $together->($uri, $n > 20 ? 30 : 20))) if $uri =~ /cookie/;
+        return (500, [], "failed $n, " . ($n == 1 ? 'first'
+            : $together->($uri, 10))) if $uri =~ /fail/;
+        return (200, ['Cache-Control' => 'max-age=' . ($n == 1 ? 1 : 60),
+            ETag => '"1"'], "page $n") if $uri =~ /expire/;
 
         if ($uri =~ /short/ && $n == 1) {
             syswrite $request->{socket}, "HTTP/1.1 200 OK\r\n"
@@ -44,8 +61,9 @@ for my $workers (split ' ', $ENV{BIGCACHE_WORKERS} || '1 2 4') {
         location => 'bigcache_pages off;', servers => q{
         server {
             bigcache_lookup_timeout 10s;
-        listen 127.0.0.1:%%PORT_2%% reuseport;
+            listen 127.0.0.1:%%PORT_2%% reuseport;
             bigcache_pages main;
+            bigcache_lock on timeout=60s;
             location / {
                 add_header X-Status $bigcache_status always;
                 proxy_pass http://127.0.0.1:%%PORT_1%%;
@@ -68,11 +86,10 @@ for my $workers (split ' ', $ENV{BIGCACHE_WORKERS} || '1 2 4') {
             $uri, undef, Connection => 'close', @headers);
     };
 
-    # all(N, URI): N requests at once; how long the last took, and the answers
+    # all(N, URI): N requests at once; how often each body came, and the answers
     my $all = sub {
         my ($n, $uri, @headers) = @_;
         my @c = map { Bigcache::Test::Connection->new($t->port(2)) } 1 .. $n;
-        my $begin = time;
 
         $_->send_request('GET', $uri, undef, Connection => 'close', @headers)
             for @c;
@@ -80,13 +97,13 @@ for my $workers (split ' ', $ENV{BIGCACHE_WORKERS} || '1 2 4') {
         my %bodies;
         $bodies{$_->body}++ for @r;
 
-        return (time - $begin, \%bodies, @r);
+        return (\%bodies, @r);
     };
 
     $one->('/warm');        # the store is open then
 
     for my $n (8, 50) {
-        my ($took, $bodies) = $all->($n, "/miss$n");
+        my ($bodies) = $all->($n, "/miss$n");
 
         is_deeply $bodies, { 'page 1' => $n }, "$name, $n: all get the page";
         is $o->requests("/miss$n"), 1, "$name, $n: fetched once";
@@ -95,24 +112,26 @@ for my $workers (split ' ', $ENV{BIGCACHE_WORKERS} || '1 2 4') {
     # a page that has expired
     $one->('/expire');
     sleep 1.1;
-    my ($took, $bodies, @r) = $all->(20, '/expire');
+    my ($bodies, @r) = $all->(20, '/expire');
     is_deeply $bodies, { 'page 2' => 20 }, "$name, expired: all get the new one";
     is $o->requests('/expire'), 2, "$name, expired: fetched once more";
 
     # what cannot be stored
-    ($took, $bodies) = $all->(20, '/cookie');
+    ($bodies) = $all->(20, '/cookie');
     is scalar keys %$bodies, 20, "$name, uncacheable: each gets its own";
-    cmp_ok $took, '<', 20 * SLOW / 2, "$name, uncacheable: they do not queue";
-    ($took) = $all->(10, '/cookie');
-    cmp_ok $took, '<', 10 * SLOW / 2, "$name, uncacheable: it is remembered";
+    is_deeply [grep { /alone/ } keys %$bodies], [],
+        "$name, uncacheable: they do not queue";
+    ($bodies) = $all->(10, '/cookie');
+    is scalar(grep { /together/ } keys %$bodies), 10,
+        "$name, uncacheable: it is remembered";
 
     # a leader that fails
-    ($took, $bodies) = $all->(10, '/fail');
+    ($bodies) = $all->(10, '/fail');
     is scalar keys %$bodies, 10, "$name, failed: the others try it, too";
-    cmp_ok $took, '<', 10 * SLOW / 2, "$name, failed: at once";
+    is_deeply [grep { /alone/ } keys %$bodies], [], "$name, failed: at once";
 
     # a leader whose answer is cut off
-    ($took, $bodies) = $all->(10, '/short');
+    ($bodies) = $all->(10, '/short');
     is $o->requests('/short'), 2, "$name, cut off: one other request tries it";
     is $bodies->{'page 2'}, 9, "$name, cut off: and all others get the page";
 
@@ -121,7 +140,7 @@ for my $workers (split ' ', $ENV{BIGCACHE_WORKERS} || '1 2 4') {
     $c->send_request('GET', '/left', undef);
     $t->wait_for(sub { $o->requests('/left') });
     $c->close;
-    ($took, $bodies) = $all->(5, '/left');
+    ($bodies) = $all->(5, '/left');
     is $o->requests('/left'), 1, "$name, the client left: it goes on";
     is_deeply $bodies, { 'page 1' => 5 }, "$name, the client left: for the others";
 
@@ -154,14 +173,14 @@ for my $workers (split ' ', $ENV{BIGCACHE_WORKERS} || '1 2 4') {
     }
 
     # who waits for too long goes on alone, or need not wait at all
-    ($took, $bodies) = $all->(6, '/off/a');
+    ($bodies) = $all->(6, '/off/a');
     cmp_ok $o->requests('/off/a'), '>', 1, "$name: the lock is off";
 
-    ($took, $bodies) = $all->(6, '/brief/a');
+    ($bodies) = $all->(6, '/brief/a');
     cmp_ok $o->requests('/brief/a'), '>', 1, "$name: a short timeout";
 
     # those with credentials are never collapsed
-    ($took, $bodies) = $all->(4, '/auth', Authorization => 'Basic eDp5');
+    ($bodies) = $all->(4, '/auth', Authorization => 'Basic eDp5');
     is $o->requests('/auth'), 4, "$name: credentials are not collapsed";
 }
 
