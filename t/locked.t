@@ -14,21 +14,27 @@ my $first = Bigcache::Test->new;
 my $second = Bigcache::Test->new;
 my $store = $first->dir . '/store';
 
-my $conf = Bigcache::Test->default_conf(
-    store => $store,
-    path => 'wait=1s',
-    server => q{
-        location /site {
-            return 200 "site";
-        }
-    });
+# conf(WAIT): the second may have to wait in vain
 
-$first->conf($conf)->start;
+sub conf {
+    my ($wait) = @_;
+
+    return Bigcache::Test->default_conf(
+        store => $store,
+        path => "wait=$wait",
+        server => q{
+            location /site {
+                return 200 "site";
+            }
+        });
+}
+
+$first->conf(conf('5s'))->start;
 
 is $first->request('POST', "/cache/$_", "{\"value\":$_}")->status, 200,
     "stores $_" for 1 .. 3;
 
-$second->conf($conf)->start;
+$second->conf(conf('1s'))->start;
 
 # the second
 
