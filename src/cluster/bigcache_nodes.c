@@ -42,6 +42,7 @@ typedef struct {
     unsigned                    nidle;
     int64_t                     failing;    /* since then, monotonic ms, or 0 */
     int64_t                     tried;      /* at that time, while it fails */
+    char                        why[BIGCACHE_ERROR_LEN];    /* then */
     unsigned                    taken;      /* links, or tries to make one */
     unsigned                    seed:1;     /* the user has named it */
 } bigcache_node_t;
@@ -86,7 +87,8 @@ static int bigcache_nodes_load(bigcache_nodes_t *nodes, bigcache_link_t *link,
 static int bigcache_nodes_answered(bigcache_reply_t *reply, int *refused,
     char *error);
 static int bigcache_nodes_passing(const char *text);
-static void bigcache_nodes_failed(bigcache_nodes_t *nodes, int node);
+static void bigcache_nodes_failed(bigcache_nodes_t *nodes, int node,
+    const char *why);
 static int bigcache_nodes_learn(bigcache_nodes_t *nodes, int node,
     int64_t deadline, int *refused, char *error);
 static void bigcache_nodes_assign(bigcache_nodes_t *nodes, uint64_t slot,
@@ -453,6 +455,7 @@ bigcache_rc_t
 bigcache_nodes_take(bigcache_nodes_t *nodes, int node, int64_t deadline,
     bigcache_link_t **link, int *refused, char *error)
 {
+    char                 why[BIGCACHE_ERROR_LEN];
     bigcache_node_t     *one;
     bigcache_address_t   address;
 
@@ -482,13 +485,16 @@ bigcache_nodes_take(bigcache_nodes_t *nodes, int node, int64_t deadline,
         return BIGCACHE_OK;
     }
 
-    *link = bigcache_nodes_open(nodes, &address, deadline, refused, error);
+    *link = bigcache_nodes_open(nodes, &address, deadline, refused, why);
 
     if (*link) {
         return BIGCACHE_OK;
     }
 
-    bigcache_nodes_failed(nodes, node);
+    bigcache_nodes_failed(nodes, node, why);
+
+    (void) snprintf(error, BIGCACHE_ERROR_LEN, "server %.80s:%u: %.150s",
+                    address.host, address.port, why);
 
     return BIGCACHE_UNAVAILABLE;
 }
@@ -496,13 +502,13 @@ bigcache_nodes_take(bigcache_nodes_t *nodes, int node, int64_t deadline,
 
 void
 bigcache_nodes_give(bigcache_nodes_t *nodes, int node, bigcache_link_t *link,
-    int ok)
+    const char *failed)
 {
     bigcache_node_t  *one;
 
-    if (!ok) {
+    if (failed) {
         bigcache_link_close(link);
-        bigcache_nodes_failed(nodes, node);
+        bigcache_nodes_failed(nodes, node, failed);
 
         return;
     }
@@ -525,7 +531,7 @@ bigcache_nodes_give(bigcache_nodes_t *nodes, int node, bigcache_link_t *link,
 
 
 int
-bigcache_nodes_away(bigcache_nodes_t *nodes, int node)
+bigcache_nodes_away(bigcache_nodes_t *nodes, int node, char *error)
 {
     int               away;
     int64_t           now;
@@ -542,6 +548,8 @@ bigcache_nodes_away(bigcache_nodes_t *nodes, int node)
 
         if (now - one->tried < BIGCACHE_NODES_PROBE) {
             away = 1;
+            (void) snprintf(error, BIGCACHE_ERROR_LEN, "it is away: %.200s",
+                            one->why);
 
         } else {
             one->tried = now;
@@ -592,22 +600,17 @@ static bigcache_link_t *
 bigcache_nodes_open(bigcache_nodes_t *nodes, const bigcache_address_t *address,
     int64_t deadline, int *refused, char *error)
 {
-    char              why[BIGCACHE_ERROR_LEN];
     bigcache_link_t  *link;
 
-    link = bigcache_nodes_connect(nodes, address, deadline, refused, why);
+    link = bigcache_nodes_connect(nodes, address, deadline, refused, error);
 
     if (link
-        && (bigcache_nodes_check(link, deadline, refused, why) == -1
-            || bigcache_nodes_load(nodes, link, deadline, refused, why) == -1))
+        && (bigcache_nodes_check(link, deadline, refused, error) == -1
+            || bigcache_nodes_load(nodes, link, deadline, refused, error)
+               == -1))
     {
         bigcache_link_close(link);
         link = NULL;
-    }
-
-    if (link == NULL) {
-        (void) snprintf(error, BIGCACHE_ERROR_LEN, "server %.80s:%u: %.150s",
-                        address->host, address->port, why);
     }
 
     return link;
@@ -824,7 +827,7 @@ bigcache_nodes_passing(const char *text)
  */
 
 static void
-bigcache_nodes_failed(bigcache_nodes_t *nodes, int node)
+bigcache_nodes_failed(bigcache_nodes_t *nodes, int node, const char *why)
 {
     int64_t           now;
     bigcache_node_t  *one;
@@ -843,6 +846,8 @@ bigcache_nodes_failed(bigcache_nodes_t *nodes, int node)
 
     one->tried = now;
     one->taken--;
+
+    (void) snprintf(one->why, BIGCACHE_ERROR_LEN, "%s", why);
 
     while (one->nidle) {
         bigcache_link_close(one->idle[--one->nidle]);
@@ -875,7 +880,7 @@ bigcache_nodes_learn(bigcache_nodes_t *nodes, int node, int64_t deadline,
     reply = bigcache_link_ask(link, ask, 2, deadline, error);
 
     if (reply == NULL) {
-        bigcache_nodes_give(nodes, node, link, 0);
+        bigcache_nodes_give(nodes, node, link, error);
         return -1;
     }
 
@@ -898,7 +903,7 @@ bigcache_nodes_learn(bigcache_nodes_t *nodes, int node, int64_t deadline,
         (void) pthread_mutex_unlock(&nodes->mutex);
     }
 
-    bigcache_nodes_give(nodes, node, link, 1);
+    bigcache_nodes_give(nodes, node, link, NULL);
 
     return rc;
 }

@@ -127,16 +127,17 @@ bigcache_link_t *bigcache_nodes_connect(bigcache_nodes_t *nodes,
     const bigcache_address_t *address, int64_t deadline, int *refused,
     char *error);
 
-/* gives it back; ok: it may be used again */
+/* gives it back; failed: how, or NULL if it may be used again */
 
 void bigcache_nodes_give(bigcache_nodes_t *nodes, int node,
-    bigcache_link_t *link, int ok);
+    bigcache_link_t *link, const char *failed);
 
 /*
  * Returns 1 if the server has failed for longer than the wait of an operation,
- * and is not to be tried now: one caller in a while gets 0, and tries.
+ * and is not to be tried now, and error says how it failed last; or 0: one
+ * caller in a while gets that, and tries.
  */
-int bigcache_nodes_away(bigcache_nodes_t *nodes, int node);
+int bigcache_nodes_away(bigcache_nodes_t *nodes, int node, char *error);
 
 /* copies the host and the port, for people, to text of BIGCACHE_ERROR_LEN */
 

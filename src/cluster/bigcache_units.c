@@ -349,6 +349,7 @@ bigcache_units_try(bigcache_units_try_t *try)
 static unsigned
 bigcache_units_servers(bigcache_units_try_t *try, bigcache_units_link_t *links)
 {
+    char              why[BIGCACHE_ERROR_LEN];
     unsigned          i, j, n;
     bigcache_unit_t  *unit;
 
@@ -377,12 +378,16 @@ bigcache_units_servers(bigcache_units_try_t *try, bigcache_units_link_t *links)
         if (j == n) {
             links[n].node = unit->node;
             links[n].link = NULL;
-            links[n].away = bigcache_nodes_away(try->call->nodes, unit->node);
+            links[n].away = bigcache_nodes_away(try->call->nodes, unit->node,
+                                                why);
             n++;
+
+            if (links[j].away) {
+                bigcache_units_say(try, unit->node, why);
+            }
         }
 
         if (links[j].away) {
-            bigcache_units_say(try, unit->node, "it is away");
             bigcache_units_end(try, unit, BIGCACHE_UNITS_REFUSED);
         }
     }
@@ -520,7 +525,7 @@ bigcache_units_receive(bigcache_units_try_t *try, bigcache_units_link_t *from)
         goto failed;
     }
 
-    bigcache_nodes_give(try->call->nodes, from->node, from->link, 1);
+    bigcache_nodes_give(try->call->nodes, from->node, from->link, NULL);
 
     for (i = 0; i < try->n; i++) {
         unit = &try->units[i];
@@ -631,7 +636,7 @@ bigcache_units_broken(bigcache_units_try_t *try, bigcache_units_link_t *links)
 
     (void) snprintf(why, sizeof(why), "%s", try->call->error);
 
-    bigcache_nodes_give(try->call->nodes, links->node, links->link, 0);
+    bigcache_nodes_give(try->call->nodes, links->node, links->link, why);
     links->link = NULL;
 
     bigcache_units_say(try, links->node, why);

@@ -194,6 +194,19 @@ SKIP: {
 $t->stop;
 $cluster->stop;
 
+# -- a call that finds a server away, and does not try it, says why others did not
+#    reach it
+
+$cluster = Bigcache::Cluster->new(masters => 1, cluster => 0);
+$t = nginx($cluster->directive('a', 'zone=main:1m', 'wait=300ms',
+    'timeout=300ms'));
+
+is $t->get('/pickle/a')->status, 404, 'a server is there';
+$cluster->stop;
+ok $t->wait_for(sub { ($t->get('/pickle/a')->json->{detail} // '')
+    =~ /: it is away: Connection refused$/ }), 'it is away, and why';
+$t->stop;
+
 # -- what was not asked for is never taken for an answer
 
 my $page = bulk('x');
