@@ -88,7 +88,7 @@ END
 sub imported {
     my ($t) = @_;
 
-    return $t->logs(qr/import done: /, 60);
+    return $t->logs(qr/import done: /, 200);
 }
 
 
