@@ -77,6 +77,10 @@ ngx_http_bigcache_waiting_timer(void)
 {
     ngx_event_t  *ev;
 
+    /* the debug log wants to know of which connection a timer is */
+
+    static ngx_connection_t  none = { .fd = (ngx_socket_t) -1 };
+
     ev = &ngx_http_bigcache_waiting_event;
 
     if (ev->timer_set || ngx_queue_empty(&ngx_http_bigcache_waiting_queue)) {
@@ -84,7 +88,7 @@ ngx_http_bigcache_waiting_timer(void)
     }
 
     ev->handler = ngx_http_bigcache_waiting_handler;
-    ev->data = NULL;
+    ev->data = &none;
     ev->log = ngx_cycle->log;
 
     ngx_add_timer(ev, NGX_HTTP_BIGCACHE_WAITING_LOOK);

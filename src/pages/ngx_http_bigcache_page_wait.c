@@ -204,6 +204,10 @@ ngx_http_bigcache_page_wait_timer(void)
 {
     ngx_event_t  *ev;
 
+    /* the debug log wants to know of which connection a timer is */
+
+    static ngx_connection_t  none = { .fd = (ngx_socket_t) -1 };
+
     ev = &ngx_http_bigcache_page_wait_event;
 
     if (ev->timer_set || ngx_queue_empty(&ngx_http_bigcache_page_waiting)) {
@@ -211,7 +215,7 @@ ngx_http_bigcache_page_wait_timer(void)
     }
 
     ev->handler = ngx_http_bigcache_page_wait_handler;
-    ev->data = NULL;
+    ev->data = &none;
     ev->log = ngx_cycle->log;
 
     ngx_add_timer(ev, NGX_HTTP_BIGCACHE_PAGE_WAIT_LOOK);
