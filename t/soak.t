@@ -91,6 +91,7 @@ while (time < $begin + SECONDS) {
 # in this order: the readers have the pipes by which the load is stopped
 
 $load->wait_for(100);
+$readers->wait_for(101);
 
 my $pages = $readers->stop;
 my $report = $load->stop;

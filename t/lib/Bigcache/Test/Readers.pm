@@ -9,11 +9,13 @@ package Bigcache::Test::Readers;
 #         add_header X-Status $bigcache_status always; ...
 #     my $readers = Bigcache::Test::Readers->new($t, 2, readers => 3)->start;
 #     ... $t->reload ...
+#     $readers->wait_for(100);       # so many hits
 #     my $report = $readers->stop;   # {ok, hits, reset, slowest, wrong => []}
 
 use strict;
 use warnings;
 
+use Fcntl qw(SEEK_SET);
 use JSON::PP ();
 use POSIX ();
 use Time::HiRes qw(sleep time);
@@ -66,15 +68,22 @@ sub _fill {
 sub new {
     my ($class, $t, $port, %opt) = @_;
 
-    return bless { t => $t, port => $t->port($port), readers => 3, kills => 0,
-        pause => 0, most => 4, %opt }, $class;
+    my $self = bless { t => $t, port => $t->port($port), readers => 3,
+        kills => 0, pause => 0, most => 4, %opt }, $class;
+
+    # how many hits each of them has had
+
+    $self->{counts} = "readers.$self->{port}";
+    $t->write_file($self->{counts}, "\0" x (8 * $self->{readers}));
+
+    return $self;
 }
 
 
 sub start {
     my ($self) = @_;
 
-    for (1 .. $self->{readers}) {
+    for my $reader (0 .. $self->{readers} - 1) {
         pipe my $stop, my $stopper or die "pipe: $!\n";
         pipe my $in, my $out or die "pipe: $!\n";
 
@@ -84,7 +93,7 @@ sub start {
             close $stopper;
             close $in;
             close $_->{stopper} for @{ $self->{running} };
-            $self->_read_until($stop, $out);
+            $self->_read_until($reader, $stop, $out);
             POSIX::_exit(0);
         }
 
@@ -95,6 +104,21 @@ sub start {
     }
 
     return $self;
+}
+
+
+# wait_for(HITS): so many pages came from the store, however busy the machine is
+
+sub wait_for {
+    my ($self, $hits) = @_;
+
+    return $self->{t}->wait_for(sub {
+        my $sum = 0;
+
+        $sum += $_ for unpack 'Q<*', $self->{t}->read_file($self->{counts});
+
+        return $sum >= $hits;
+    }, 60);
 }
 
 
@@ -148,11 +172,14 @@ sub remove {
 
 
 sub _read_until {
-    my ($self, $stop, $out) = @_;
+    my ($self, $reader, $stop, $out) = @_;
 
     $SIG{ALRM} = 'DEFAULT';
     alarm 0;
     srand($$ ^ time);
+
+    my $name = $self->{t}->dir . "/$self->{counts}";
+    open my $counts, '+<:raw', $name or die "$name: $!\n";
 
     my $reads = '';
     vec($reads, fileno $stop, 1) = 1;
@@ -163,6 +190,9 @@ sub _read_until {
     until (select my $ready = $reads, undef, undef, $self->{pause}) {
         eval { $self->_read_one; 1 }
             or push @{ $self->{report}{wrong} }, "died: $@";
+
+        sysseek $counts, 8 * $reader, SEEK_SET;
+        syswrite $counts, pack 'Q<', $self->{report}{hits};
     }
 
     print $out JSON::PP::encode_json($self->{report});
