@@ -269,9 +269,12 @@ bigcache_units_run(bigcache_call_t *call, bigcache_unit_t *units, unsigned n)
 
         if (try.pause || try.lost || ++hops > BIGCACHE_UNITS_HOPS) {
 
-            /* a try without time would give up links that are good */
+            /*
+             * a try without time would give up links that are good: it has as
+             * long as the pause before it, at least
+             */
 
-            if (bigcache_time_monotonic() + pause >= call->deadline) {
+            if (bigcache_time_monotonic() + 2 * pause >= call->deadline) {
                 break;
             }
 
