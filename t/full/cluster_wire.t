@@ -21,7 +21,8 @@ sub nginx {
     my ($line, %more) = @_;
 
     my $t = Bigcache::Test->new;
-    my $text = $t->default_conf(main => 'thread_pool default threads=32;',
+    my $text = $t->default_conf(
+        main => 'worker_processes 1; thread_pool default threads=32;',
         http => 'client_max_body_size 20m;');
 
     $text =~ s/bigcache_path .*?;/$line/;
