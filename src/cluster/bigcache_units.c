@@ -218,6 +218,7 @@ bigcache_rc_t
 bigcache_units_run(bigcache_call_t *call, bigcache_unit_t *units, unsigned n)
 {
     char                  why[BIGCACHE_ERROR_LEN];
+    char                  former[BIGCACHE_ERROR_LEN];
     unsigned              i, left, pause, hops, generation;
     bigcache_rc_t         rc;
     bigcache_units_try_t  try;
@@ -236,6 +237,8 @@ bigcache_units_run(bigcache_call_t *call, bigcache_unit_t *units, unsigned n)
 
         generation = bigcache_nodes_generation(call->nodes);
 
+        memcpy(former, call->error, BIGCACHE_ERROR_LEN);
+
         bigcache_units_try(&try);
 
         left = 0;
@@ -244,10 +247,18 @@ bigcache_units_run(bigcache_call_t *call, bigcache_unit_t *units, unsigned n)
             left += !units[i].done;
         }
 
-        if (left == 0
-            || bigcache_time_monotonic() >= call->deadline
-            || atomic_load(call->stopping))
-        {
+        if (left == 0 || atomic_load(call->stopping)) {
+            break;
+        }
+
+        if (bigcache_time_monotonic() >= call->deadline) {
+
+            /* that try was cut short: the one before knows more */
+
+            if (former[0]) {
+                memcpy(call->error, former, BIGCACHE_ERROR_LEN);
+            }
+
             break;
         }
 
