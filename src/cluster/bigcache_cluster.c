@@ -14,6 +14,7 @@
 #include "bigcache_cluster_list.h"
 #include "bigcache_cluster_page.h"
 #include "bigcache_cluster_purge.h"
+#include "bigcache_time.h"
 #include "bigcache_upkeep.h"
 #include "bigcache_watch.h"
 
@@ -59,7 +60,6 @@ bigcache_cache_t *
 bigcache_cluster_create(const bigcache_cluster_conf_t *conf)
 {
     bigcache_cluster_t   *cluster;
-    pthread_condattr_t    attr;
 
     cluster = calloc(1, sizeof(bigcache_cluster_t));
     if (cluster == NULL) {
@@ -82,10 +82,7 @@ bigcache_cluster_create(const bigcache_cluster_conf_t *conf)
 
     (void) pthread_mutex_init(&cluster->mutex, NULL);
 
-    (void) pthread_condattr_init(&attr);
-    (void) pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void) pthread_cond_init(&cluster->cond, &attr);
-    (void) pthread_condattr_destroy(&attr);
+    bigcache_time_cond_init(&cluster->cond);
 
     bigcache_keylock_init(&cluster->locks);
 

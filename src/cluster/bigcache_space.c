@@ -11,7 +11,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <sys/random.h>
 
 #include "bigcache_hash.h"
@@ -165,21 +164,18 @@ void
 bigcache_space_sleep(bigcache_cluster_t *cluster, unsigned seconds,
     const _Atomic int *woken)
 {
-    int              rc;
-    struct timespec  until;
+    int64_t  deadline;
 
-    (void) clock_gettime(CLOCK_MONOTONIC, &until);
-
-    until.tv_sec += seconds;
-    rc = 0;
+    deadline = bigcache_time_monotonic() + 1000 * (int64_t) seconds;
 
     (void) pthread_mutex_lock(&cluster->mutex);
 
-    while (rc == 0
-           && !atomic_load(&cluster->stopping)
-           && !(woken && atomic_load(woken)))
+    while (!atomic_load(&cluster->stopping)
+           && !(woken && atomic_load(woken))
+           && bigcache_time_cond_wait(&cluster->cond, &cluster->mutex,
+                                      deadline))
     {
-        rc = pthread_cond_timedwait(&cluster->cond, &cluster->mutex, &until);
+        /* void */
     }
 
     (void) pthread_mutex_unlock(&cluster->mutex);

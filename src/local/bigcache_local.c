@@ -41,6 +41,7 @@ static bigcache_lock_t *bigcache_local_lock(bigcache_cache_t *cache,
 static bigcache_rc_t bigcache_local_opened(void *data, char *error);
 static void bigcache_local_closing(void *data);
 static bigcache_rc_t bigcache_local_held(void *data, char *error);
+static int bigcache_local_removed(void *data, unsigned msec);
 static void bigcache_local_watch(bigcache_local_t *local, int fd);
 static void bigcache_local_wake(void *data);
 static int bigcache_local_there(void *data);
@@ -88,6 +89,7 @@ bigcache_local_create(const bigcache_local_conf_t *conf)
     hooks->opened = bigcache_local_opened;
     hooks->closing = bigcache_local_closing;
     hooks->held = bigcache_local_held;
+    hooks->removed = bigcache_local_removed;
     hooks->wake = bigcache_local_wake;
     hooks->there = bigcache_local_there;
     hooks->data = local;
@@ -292,13 +294,23 @@ bigcache_local_held(void *data, char *error)
 }
 
 
+static int
+bigcache_local_removed(void *data, unsigned msec)
+{
+    bigcache_local_t *local = data;
+
+    return bigcache_server_sweep(local->server, msec)
+           && bigcache_files_in_use(bigcache_store_files(local->store)) == 0;
+}
+
+
 /* returns when the owner is gone, or when this process must stop */
 
 static void
 bigcache_local_watch(bigcache_local_t *local, int fd)
 {
     int                sent;
-    uint64_t           n;
+    uint64_t           n, number;
     struct pollfd      pfd[2];
     bigcache_files_t  *files;
 
@@ -324,9 +336,13 @@ bigcache_local_watch(bigcache_local_t *local, int fd)
 
         if (pfd[0].revents) {
 
-            /* the owner never sends anything, so this is its end */
+            if (!bigcache_client_sweep(fd, &number)) {
+                return;
+            }
 
-            return;
+            bigcache_files_sweep(files);
+            bigcache_client_swept(fd, number, bigcache_files_in_use(files));
+            continue;
         }
 
         if (pfd[1].revents) {

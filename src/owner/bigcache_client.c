@@ -130,8 +130,43 @@ bigcache_client_tell(int fd, int quitting)
 
     message.call = BIGCACHE_CALL_WATCH;
     message.n[0] = (quitting != 0);
+    message.n[1] = 1;
 
     /* if this fails, the owner is gone, and the watch will notice */
+
+    (void) bigcache_socket_send(fd, &message);
+}
+
+
+int
+bigcache_client_sweep(int fd, uint64_t *number)
+{
+    u_char               buf[BIGCACHE_MESSAGE_MAX];
+    const char          *error;
+    bigcache_message_t   message;
+
+    if (!bigcache_socket_recv(fd, -1, buf, &message, &error)
+        || message.call != BIGCACHE_CALL_SWEEP)
+    {
+        return 0;
+    }
+
+    *number = message.n[0];
+
+    return 1;
+}
+
+
+void
+bigcache_client_swept(int fd, uint64_t number, unsigned in_use)
+{
+    bigcache_message_t  message;
+
+    memset(&message, 0, sizeof(bigcache_message_t));
+
+    message.call = BIGCACHE_CALL_SWEEP;
+    message.n[0] = number;
+    message.n[1] = in_use;
 
     (void) bigcache_socket_send(fd, &message);
 }

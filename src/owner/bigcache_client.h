@@ -10,7 +10,7 @@
  * ends when the owner does.
  *
  * A call blocks until it is answered.  Any thread may call.  Only the keeper
- * may call watch, tell and end.
+ * may call watch, tell, sweep, swept and end.
  */
 
 
@@ -57,6 +57,15 @@ bigcache_rc_t bigcache_client_watch(bigcache_client_t *client, int quitting,
 /* tells the owner, on that connection, whether this process is quitting */
 
 void bigcache_client_tell(int fd, int quitting);
+
+/*
+ * Takes a message of the owner from that connection, which must be readable.
+ * Returns 1, and the caller must close the files of removed segments and call
+ * bigcache_client_swept() with *number and the number of those that are in use;
+ * or 0 if the owner is gone.
+ */
+int bigcache_client_sweep(int fd, uint64_t *number);
+void bigcache_client_swept(int fd, uint64_t number, unsigned in_use);
 
 /* returns 1 if an owner of this nginx answers, or 0 */
 

@@ -68,7 +68,7 @@ bigcache_message_decode(bigcache_message_t *message, const u_char *data,
     }
 
     if (header.call < BIGCACHE_CALL_HELLO
-        || header.call > BIGCACHE_CALL_SYNC
+        || header.call > BIGCACHE_CALL_SWEEP
         || header.rc > BIGCACHE_NO_ANSWER)
     {
         return "it has an unknown call or code";

@@ -45,8 +45,12 @@
  *             of the tag, 0 for none -> key: the data of the call for
  *             the next part; data: whole rows, as many as asked for or fewer;
  *             how many, 1 if there may be more
- *     WATCH   quitting: there is no answer but the end of this connection,
- *             which is the end of the owner
+ *     WATCH   1 if the caller is quitting, 1 if it answers SWEEP: there is no
+ *             answer but the end of this connection, which is the end of the
+ *             owner
+ *     SWEEP   from the owner, on such a connection, when it has removed
+ *             segments: a number -> the same, when the caller has closed their
+ *             files, but for so many that are in use
  *
  * The last number of every answer is the latest version that the owner has
  * given out.  An answer may have a reason as its data.  Pure functions; any
@@ -108,7 +112,8 @@ typedef enum {
     BIGCACHE_CALL_FULL,
     BIGCACHE_CALL_WATCH,
     BIGCACHE_CALL_LIST,
-    BIGCACHE_CALL_SYNC
+    BIGCACHE_CALL_SYNC,
+    BIGCACHE_CALL_SWEEP
 } bigcache_call_e;
 
 typedef struct {

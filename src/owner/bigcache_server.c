@@ -27,6 +27,7 @@
 #include "bigcache_serve.h"
 #include "bigcache_server.h"
 #include "bigcache_socket.h"
+#include "bigcache_time.h"
 #include "bigcache_version.h"
 
 
@@ -52,6 +53,10 @@ struct bigcache_server_conn_s {
     uint64_t                 caller;
     unsigned                 known:1;     /* HELLO has come */
     unsigned                 stays:1;     /* it watches, and is not quitting */
+    unsigned                 sweeps:1;    /* it watches, and answers SWEEP */
+    uint64_t                 told;        /* the last number sent to it */
+    uint64_t                 swept;       /* the last one that it answered */
+    uint64_t                 in_use;      /* files that it had not closed */
     _Atomic int              closing;     /* no further call is begun */
     u_char                   buf[BIGCACHE_MESSAGE_MAX];
 };
@@ -68,6 +73,7 @@ struct bigcache_server_s {
     bigcache_server_conn_t  *conns;
     unsigned                 n;           /* threads */
     unsigned                 staying;     /* callers that are not quitting */
+    uint64_t                 removals;    /* of segments, the last SWEEP */
     unsigned                 quitting:1;
 
     int                      fd;          /* -1: not started */
@@ -82,7 +88,11 @@ static const char *bigcache_server_calls(bigcache_server_conn_t *conn);
 static const char *bigcache_server_hello(bigcache_server_conn_t *conn);
 static int bigcache_server_friend(bigcache_server_t *server,
     const bigcache_message_t *message);
-static void bigcache_server_watch(bigcache_server_conn_t *conn, int stays);
+static void bigcache_server_watch(bigcache_server_conn_t *conn, int stays,
+    int sweeps);
+static int bigcache_server_tell_locked(bigcache_server_t *server, int *open);
+static void bigcache_server_swept(bigcache_server_conn_t *conn,
+    const bigcache_message_t *message);
 static void bigcache_server_end(bigcache_server_conn_t *conn);
 
 
@@ -105,7 +115,7 @@ bigcache_server_create(bigcache_store_t *store,
     memcpy(server->masters, masters, sizeof(server->masters));
 
     (void) pthread_mutex_init(&server->mutex, NULL);
-    (void) pthread_cond_init(&server->cond, NULL);
+    bigcache_time_cond_init(&server->cond);
 
     return server;
 }
@@ -205,6 +215,31 @@ bigcache_server_quit(bigcache_server_t *server)
     if (staying) {
         bigcache_store_resign(server->store);
     }
+}
+
+
+int
+bigcache_server_sweep(bigcache_server_t *server, unsigned msec)
+{
+    int      waits, open;
+    int64_t  deadline;
+
+    deadline = bigcache_time_monotonic() + msec;
+
+    (void) pthread_mutex_lock(&server->mutex);
+
+    server->removals++;
+
+    do {
+        waits = bigcache_server_tell_locked(server, &open);
+
+    } while (waits && msec
+             && bigcache_time_cond_wait(&server->cond, &server->mutex,
+                                        deadline));
+
+    (void) pthread_mutex_unlock(&server->mutex);
+
+    return !waits && !open;
 }
 
 
@@ -326,7 +361,12 @@ bigcache_server_calls(bigcache_server_conn_t *conn)
     while (bigcache_socket_recv(conn->fd, -1, conn->buf, &in, &error)) {
 
         if (in.call == BIGCACHE_CALL_WATCH) {
-            bigcache_server_watch(conn, in.n[0] == 0);
+            bigcache_server_watch(conn, in.n[0] == 0, in.n[1] == 1);
+            continue;
+        }
+
+        if (in.call == BIGCACHE_CALL_SWEEP) {
+            bigcache_server_swept(conn, &in);
             continue;
         }
 
@@ -445,7 +485,7 @@ bigcache_server_friend(bigcache_server_t *server,
 
 
 static void
-bigcache_server_watch(bigcache_server_conn_t *conn, int stays)
+bigcache_server_watch(bigcache_server_conn_t *conn, int stays, int sweeps)
 {
     int                 resign;
     bigcache_server_t  *server;
@@ -458,6 +498,15 @@ bigcache_server_watch(bigcache_server_conn_t *conn, int stays)
     conn->stays = (stays != 0);
     server->staying += conn->stays;
 
+    if (sweeps && !conn->sweeps) {
+
+        /* it has no file open yet that was removed before */
+
+        conn->sweeps = 1;
+        conn->told = server->removals;
+        conn->swept = server->removals;
+    }
+
     resign = (server->quitting && server->staying
               && !atomic_load(&conn->closing));
 
@@ -466,6 +515,75 @@ bigcache_server_watch(bigcache_server_conn_t *conn, int stays)
     if (resign) {
         bigcache_store_resign(server->store);
     }
+}
+
+
+/*
+ * Tells each caller that some segments were removed, but does not wait for one
+ * that does not read: it gets the next number when it has answered the last.
+ * Returns 1 if an answer is missing, or 0.  *open: whether one has not closed
+ * all.
+ */
+
+static int
+bigcache_server_tell_locked(bigcache_server_t *server, int *open)
+{
+    int                      waits;
+    bigcache_message_t       message;
+    bigcache_server_conn_t  *conn;
+
+    waits = 0;
+    *open = 0;
+    memset(&message, 0, sizeof(bigcache_message_t));
+
+    message.call = BIGCACHE_CALL_SWEEP;
+    message.n[0] = server->removals;
+
+    for (conn = server->conns; conn; conn = conn->next) {
+
+        if (!conn->sweeps) {
+            continue;
+        }
+
+        *open |= (conn->in_use != 0);
+
+        if (conn->swept == server->removals) {
+            continue;
+        }
+
+        waits = 1;
+
+        if (conn->told == conn->swept) {
+            conn->told = server->removals;
+            (void) bigcache_socket_send(conn->fd, &message);
+        }
+    }
+
+    return waits;
+}
+
+
+static void
+bigcache_server_swept(bigcache_server_conn_t *conn,
+    const bigcache_message_t *message)
+{
+    int                 open;
+    bigcache_server_t  *server;
+
+    server = conn->server;
+
+    (void) pthread_mutex_lock(&server->mutex);
+
+    if (conn->sweeps && message->n[0] == conn->told) {
+        conn->swept = message->n[0];
+        conn->in_use = message->n[1];
+
+        (void) bigcache_server_tell_locked(server, &open);
+    }
+
+    (void) pthread_cond_broadcast(&server->cond);
+
+    (void) pthread_mutex_unlock(&server->mutex);
 }
 
 

@@ -53,6 +53,13 @@ bigcache_rc_t bigcache_server_start(bigcache_server_t *server, char *error);
 void bigcache_server_stop(bigcache_server_t *server);
 
 /*
+ * Segments were removed: has the callers close their files, whose space is free
+ * only then, and waits for that, for msec milliseconds at most.  Returns 1 if
+ * all have, or 0.  The keeper only.
+ */
+int bigcache_server_sweep(bigcache_server_t *server, unsigned msec);
+
+/*
  * Notes that this process is quitting: it resigns as the owner as soon as
  * there is a caller that is not quitting.  Never blocks.
  */

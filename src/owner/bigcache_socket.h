@@ -7,7 +7,7 @@
 /*
  * The socket of an owner, path/owner.sock, and messages over it.  Only
  * processes of the same user, or of root, may connect.  All calls may block.
- * Any thread; only one at a time for a connection.
+ * Any thread; only one at a time sends over a connection, and one receives.
  */
 
 

@@ -44,7 +44,6 @@ bigcache_store_create(const bigcache_store_conf_t *conf)
 {
     unsigned             i;
     bigcache_store_t    *store;
-    pthread_condattr_t   attr;
 
     store = calloc(1, sizeof(bigcache_store_t));
     if (store == NULL) {
@@ -82,10 +81,7 @@ bigcache_store_create(const bigcache_store_conf_t *conf)
 
     (void) pthread_mutex_init(&store->mutex, NULL);
 
-    (void) pthread_condattr_init(&attr);
-    (void) pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void) pthread_cond_init(&store->cond, &attr);
-    (void) pthread_condattr_destroy(&attr);
+    bigcache_time_cond_init(&store->cond);
 
     bigcache_large_init(&store->outside, store);
 

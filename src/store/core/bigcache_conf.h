@@ -42,6 +42,11 @@ typedef void (*bigcache_removed_pt)(void *data, uint64_t expired,
  * code than BIGCACHE_OK, with the reason in error, the other process cannot be
  * asked.
  *
+ * removed: the store has removed segments.  Has the processes that ask this one
+ * close their files, whose space is free only then, and waits for that, for
+ * msec milliseconds at most.  Returns 1 if no process has one open any more, or
+ * 0.
+ *
  * wake: ends the wait of held.  Any thread.
  *
  * there: returns 1 if another process has the store open and can be asked.
@@ -51,6 +56,7 @@ typedef struct {
     bigcache_rc_t         (*opened)(void *data, char *error);
     void                  (*closing)(void *data);
     bigcache_rc_t         (*held)(void *data, char *error);
+    int                   (*removed)(void *data, unsigned msec);
     void                  (*wake)(void *data);
     int                   (*there)(void *data);
     void                   *data;

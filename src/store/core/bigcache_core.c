@@ -7,7 +7,6 @@
 /* the states of a store, and the count of the calls inside */
 
 
-#include <errno.h>
 #include <stdio.h>
 
 #include "bigcache_core.h"
@@ -89,6 +88,15 @@ bigcache_core_wait_counted(bigcache_store_t *store, unsigned wait)
     (void) pthread_mutex_unlock(&store->mutex);
 
     return rc;
+}
+
+
+int
+bigcache_core_segments_removed(bigcache_store_t *store, unsigned msec)
+{
+    return store->conf.hooks.removed
+           ? store->conf.hooks.removed(store->conf.hooks.data, msec)
+           : bigcache_files_in_use(store->files) == 0;
 }
 
 
@@ -243,18 +251,7 @@ bigcache_core_retry_locked(bigcache_store_t *store, int64_t deadline)
 int
 bigcache_core_wait_locked(bigcache_store_t *store, int64_t deadline)
 {
-    struct timespec  ts;
-
-    if (deadline == INT64_MAX) {
-        (void) pthread_cond_wait(&store->cond, &store->mutex);
-        return 1;
-    }
-
-    ts.tv_sec = deadline / 1000;
-    ts.tv_nsec = (deadline % 1000) * 1000000;
-
-    return pthread_cond_timedwait(&store->cond, &store->mutex, &ts)
-           != ETIMEDOUT;
+    return bigcache_time_cond_wait(&store->cond, &store->mutex, deadline);
 }
 
 

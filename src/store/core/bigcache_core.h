@@ -246,6 +246,10 @@ bigcache_rc_t bigcache_core_drain_locked(bigcache_store_t *store);
 
 void bigcache_core_wake(bigcache_store_t *store);
 
+/* segments were removed; the keeper only.  See hooks.removed */
+
+int bigcache_core_segments_removed(bigcache_store_t *store, unsigned msec);
+
 /* makes the sweep come back to that expiry time, in ms */
 
 void bigcache_core_sweep_again(bigcache_store_t *store, int64_t expire);

@@ -26,15 +26,24 @@
 
 #define BIGCACHE_PLACE_BALLAST_SHARE  16
 
+/*
+ * Segments that a store may have, however little space is free; segments that
+ * min_free may be used for, at most half of it, until a writer waits.
+ */
+
+#define BIGCACHE_PLACE_KEPT  2
+#define BIGCACHE_PLACE_USED  4
+
+
+static int bigcache_place_over(bigcache_store_t *store);
+
 
 void
 bigcache_place_limit(bigcache_store_t *store)
 {
     int64_t  deadline;
 
-    if (store->conf.max_size == 0
-        || atomic_load(&store->segments->size) < store->conf.max_size)
-    {
+    if (!bigcache_place_over(store)) {
         return;
     }
 
@@ -44,9 +53,40 @@ bigcache_place_limit(bigcache_store_t *store)
         bigcache_core_wake(store);
         (void) usleep(BIGCACHE_PLACE_PAUSE * 1000);
 
-    } while (atomic_load(&store->segments->size) >= store->conf.max_size
+    } while (bigcache_place_over(store)
              && bigcache_time_monotonic() < deadline
              && !atomic_load(&store->draining));
+}
+
+
+/*
+ * A part of min_free may be used while segments are evicted.  If there are
+ * hardly any, others have used the space, and waiting does not help.
+ */
+
+static int
+bigcache_place_over(bigcache_store_t *store)
+{
+    uint64_t                size, used;
+    bigcache_store_conf_t  *conf;
+
+    conf = &store->conf;
+    size = atomic_load(&store->segments->size);
+
+    if (conf->max_size && size >= conf->max_size) {
+        return 1;
+    }
+
+    if (conf->min_free == 0
+        || size <= BIGCACHE_PLACE_KEPT * conf->segment_size)
+    {
+        return 0;
+    }
+
+    used = BIGCACHE_PLACE_USED * conf->segment_size;
+    used = (used < conf->min_free / 2) ? used : conf->min_free / 2;
+
+    return bigcache_dir_free(conf->path) < conf->min_free - used;
 }
 
 

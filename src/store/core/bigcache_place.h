@@ -25,8 +25,8 @@
 
 
 /*
- * If the store has reached max_size, waits until something is evicted, for
- * conf.wait milliseconds at most.
+ * If the store has reached max_size, or a few segments less than min_free are
+ * free, waits until something is evicted, for conf.wait milliseconds at most.
  */
 void bigcache_place_limit(bigcache_store_t *store);
 

@@ -21,7 +21,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "bigcache_bytes.h"
 #include "bigcache_core.h"
@@ -112,7 +111,6 @@ bigcache_sync_t *
 bigcache_sync_create(bigcache_store_t *store)
 {
     bigcache_sync_t     *sync;
-    pthread_condattr_t   attr;
 
     sync = calloc(1, sizeof(bigcache_sync_t));
     if (sync == NULL) {
@@ -125,10 +123,7 @@ bigcache_sync_create(bigcache_store_t *store)
     (void) pthread_mutex_init(&sync->mutex, NULL);
     (void) pthread_mutex_init(&sync->logs, NULL);
 
-    (void) pthread_condattr_init(&attr);
-    (void) pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void) pthread_cond_init(&sync->cond, &attr);
-    (void) pthread_condattr_destroy(&attr);
+    bigcache_time_cond_init(&sync->cond);
 
     return sync;
 }
@@ -370,7 +365,6 @@ static int
 bigcache_sync_await_locked(bigcache_sync_rounds_t *rounds)
 {
     int64_t           due;
-    struct timespec   ts;
     bigcache_sync_t  *sync;
 
     sync = rounds->store->sync;
@@ -389,15 +383,7 @@ bigcache_sync_await_locked(bigcache_sync_rounds_t *rounds)
             return 0;
         }
 
-        if (due == INT64_MAX) {
-            (void) pthread_cond_wait(&sync->cond, &sync->mutex);
-            continue;
-        }
-
-        ts.tv_sec = due / 1000;
-        ts.tv_nsec = (due % 1000) * 1000000;
-
-        (void) pthread_cond_timedwait(&sync->cond, &sync->mutex, &ts);
+        (void) bigcache_time_cond_wait(&sync->cond, &sync->mutex, due);
     }
 }
 

@@ -89,6 +89,10 @@ bigcache_compact_empty(bigcache_store_t *store)
         removed |= bigcache_segments_remove(store->segments, usage[i].id);
     }
 
+    if (removed) {
+        (void) bigcache_core_segments_removed(store, 0);
+    }
+
     return removed;
 }
 
@@ -150,6 +154,8 @@ bigcache_compact_work(bigcache_store_t *store)
     if (!bigcache_segments_remove(store->segments, usage.id)) {
         return BIGCACHE_COMPACT_IDLE;
     }
+
+    (void) bigcache_core_segments_removed(store, 0);
 
     (void) atomic_fetch_add(&store->shared->compacted, 1);
 
