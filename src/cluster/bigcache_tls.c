@@ -9,9 +9,12 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <arpa/inet.h>
 
 #include "bigcache_rc.h"
@@ -31,6 +34,15 @@ struct bigcache_tls_s {
 };
 
 
+/* milliseconds */
+
+#define BIGCACHE_TLS_THREADS_WAIT   1000
+#define BIGCACHE_TLS_THREADS_PAUSE  5
+
+
+static void bigcache_tls_unused(void);
+static void bigcache_tls_thread(void);
+static void bigcache_tls_thread_end(void *data);
 static int bigcache_tls_files(SSL_CTX *ctx, const bigcache_tls_conf_t *conf,
     char *error);
 static int bigcache_tls_password(char *buf, int size, int writes, void *data);
@@ -38,6 +50,13 @@ static int bigcache_tls_expect(SSL *ssl, const char *name);
 static int bigcache_tls_again(const bigcache_tls_link_t *link, int rc,
     short *events, char *error);
 static void bigcache_tls_reason(char *error, const char *what);
+
+
+/* each thread that uses TLS has a value of the key, and is counted */
+
+static pthread_key_t  bigcache_tls_key;
+static unsigned       bigcache_tls_users;       /* of the key */
+static _Atomic int    bigcache_tls_threads;
 
 
 bigcache_tls_t *
@@ -50,6 +69,16 @@ bigcache_tls_create(const bigcache_tls_conf_t *conf, char *error)
         (void) snprintf(error, BIGCACHE_ERROR_LEN, "out of memory");
         return NULL;
     }
+
+    if (bigcache_tls_users == 0
+        && pthread_key_create(&bigcache_tls_key, bigcache_tls_thread_end) != 0)
+    {
+        (void) snprintf(error, BIGCACHE_ERROR_LEN, "TLS does not start");
+        free(tls);
+        return NULL;
+    }
+
+    bigcache_tls_users++;
 
     ERR_clear_error();
 
@@ -84,6 +113,58 @@ bigcache_tls_destroy(bigcache_tls_t *tls)
 {
     SSL_CTX_free(tls->ctx);
     free(tls);
+
+    if (--bigcache_tls_users == 0) {
+        bigcache_tls_unused();
+    }
+}
+
+
+static void
+bigcache_tls_unused(void)
+{
+    int       left;
+    unsigned  waited;
+
+    left = atomic_load(&bigcache_tls_threads);
+
+    /* the last pause: a thread that is not counted any more is still in here */
+
+    for (waited = 0;
+         left && waited < BIGCACHE_TLS_THREADS_WAIT;
+         waited += BIGCACHE_TLS_THREADS_PAUSE)
+    {
+        left = atomic_load(&bigcache_tls_threads);
+        (void) usleep(BIGCACHE_TLS_THREADS_PAUSE * 1000);
+    }
+
+    (void) pthread_key_delete(bigcache_tls_key);
+}
+
+
+/* the calling thread uses TLS */
+
+static void
+bigcache_tls_thread(void)
+{
+    if (pthread_getspecific(bigcache_tls_key) == NULL
+        && pthread_setspecific(bigcache_tls_key, &bigcache_tls_threads) == 0)
+    {
+        (void) atomic_fetch_add(&bigcache_tls_threads, 1);
+    }
+}
+
+
+/* what OpenSSL keeps for the thread is freed here, so that its end is known */
+
+static void
+bigcache_tls_thread_end(void *data)
+{
+    (void) data;
+
+    OPENSSL_thread_stop();
+
+    (void) atomic_fetch_sub(&bigcache_tls_threads, 1);
 }
 
 
@@ -93,6 +174,7 @@ bigcache_tls_open(const bigcache_tls_t *tls, int fd, const char *host,
 {
     bigcache_tls_link_t  *link;
 
+    bigcache_tls_thread();
     ERR_clear_error();
 
     link = SSL_new(tls->ctx);
@@ -126,6 +208,7 @@ bigcache_tls_connect(bigcache_tls_link_t *link, short *events, char *error)
 {
     int  rc;
 
+    bigcache_tls_thread();
     ERR_clear_error();
 
     rc = SSL_do_handshake(link);
@@ -148,6 +231,7 @@ bigcache_tls_send(bigcache_tls_link_t *link, const void *data, size_t len,
     int     rc;
     size_t  n;
 
+    bigcache_tls_thread();
     ERR_clear_error();
 
     rc = SSL_write_ex(link, data, len, &n);
@@ -164,6 +248,7 @@ bigcache_tls_receive(bigcache_tls_link_t *link, void *buf, size_t size,
     int     rc;
     size_t  n;
 
+    bigcache_tls_thread();
     ERR_clear_error();
 
     rc = SSL_read_ex(link, buf, size, &n);
@@ -297,6 +382,7 @@ bigcache_tls_reason(char *error, const char *what)
                     reason ? reason : code ? strerror(ERR_GET_REASON(code))
                                            : "for an unknown reason");
 
+    bigcache_tls_thread();
     ERR_clear_error();
 }
 

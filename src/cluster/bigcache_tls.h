@@ -39,10 +39,17 @@ typedef struct ssl_st          bigcache_tls_link_t;     /* OpenSSL's */
 
 /*
  * Reads the files; name belongs to the caller and must stay.  Returns NULL if
- * that fails, and error, of BIGCACHE_ERROR_LEN bytes, says why.
+ * that fails, and error, of BIGCACHE_ERROR_LEN bytes, says why.  Only one
+ * thread may create and destroy.
  */
 bigcache_tls_t *bigcache_tls_create(const bigcache_tls_conf_t *conf,
     char *error);
+
+/*
+ * The last one waits until threads that have used TLS have ended, for a second
+ * at most: the process may exit after it, and OpenSSL then frees what it keeps
+ * for each thread, also while the thread frees that itself.
+ */
 void bigcache_tls_destroy(bigcache_tls_t *tls);
 
 /*
