@@ -191,18 +191,19 @@ my %json = map { ("j$_" => '[' . join(',', map { qq({"n":$_}) }
     $_ .. $_ + 1000) . ']') } 1 .. 20;
 my @packed = ('Accept-Encoding' => 'gzip');
 
+my ($oldest, %was);
+
 for my $round (1 .. 12) {
     $c->request('POST', "/packed/pickle/noise$_",
         page("noise$_", $round, 20_000)) for 1 .. 40;
     next if $round > 1;
     $c->request('POST', "/packed/cache/$_", qq({"value":$json{$_}}))
         for sort keys %json;
+    ($oldest) = sort glob $t->dir . '/packed/pages/*.seg';
+    %was = map {
+        ($_ => $c->request('GET', "/packed/cache/$_", undef, @packed))
+    } keys %json;
 }
-
-my ($oldest) = sort glob $t->dir . '/packed/pages/*.seg';
-
-my %was = map { ($_ => $c->request('GET', "/packed/cache/$_", undef, @packed)) }
-    keys %json;
 
 ok $t->wait_for(sub { !-e $oldest }, 60),
     'packed: the first segment goes';
