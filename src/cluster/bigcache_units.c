@@ -23,6 +23,10 @@
 #define BIGCACHE_UNITS_PAUSE      2
 #define BIGCACHE_UNITS_PAUSE_MAX  50
 
+/* a try that begins with less time has been cut short if it gets no answer */
+
+#define BIGCACHE_UNITS_BRIEF      100
+
 /* tries of a unit that a server sends elsewhere, without a pause */
 
 #define BIGCACHE_UNITS_HOPS       8
@@ -219,7 +223,7 @@ bigcache_units_run(bigcache_call_t *call, bigcache_unit_t *units, unsigned n)
 {
     char                  why[BIGCACHE_ERROR_LEN];
     char                  former[BIGCACHE_ERROR_LEN];
-    unsigned              i, left, pause, hops, generation;
+    unsigned              i, left, pause, hops, brief, generation;
     bigcache_rc_t         rc;
     bigcache_units_try_t  try;
 
@@ -229,6 +233,7 @@ bigcache_units_run(bigcache_call_t *call, bigcache_unit_t *units, unsigned n)
 
     pause = BIGCACHE_UNITS_PAUSE;
     hops = 0;
+    brief = 0;
 
     for ( ;; ) {
         try.pause = 0;
@@ -236,8 +241,6 @@ bigcache_units_run(bigcache_call_t *call, bigcache_unit_t *units, unsigned n)
         try.moved = 0;
 
         generation = bigcache_nodes_generation(call->nodes);
-
-        memcpy(former, call->error, BIGCACHE_ERROR_LEN);
 
         bigcache_units_try(&try);
 
@@ -255,7 +258,7 @@ bigcache_units_run(bigcache_call_t *call, bigcache_unit_t *units, unsigned n)
 
             /* that try was cut short: the one before knows more */
 
-            if (former[0]) {
+            if (brief) {
                 memcpy(call->error, former, BIGCACHE_ERROR_LEN);
             }
 
@@ -293,6 +296,10 @@ bigcache_units_run(bigcache_call_t *call, bigcache_unit_t *units, unsigned n)
             pause = (2 * pause < BIGCACHE_UNITS_PAUSE_MAX)
                     ? 2 * pause : BIGCACHE_UNITS_PAUSE_MAX;
         }
+
+        memcpy(former, call->error, BIGCACHE_ERROR_LEN);
+        brief = (call->deadline - bigcache_time_monotonic()
+                 < BIGCACHE_UNITS_BRIEF);
     }
 
     for (i = 0; i < n; i++) {

@@ -41,7 +41,8 @@ static bigcache_lock_t *bigcache_local_lock(bigcache_cache_t *cache,
 static bigcache_rc_t bigcache_local_opened(void *data, char *error);
 static void bigcache_local_closing(void *data);
 static bigcache_rc_t bigcache_local_held(void *data, char *error);
-static int bigcache_local_removed(void *data, unsigned msec);
+static void bigcache_local_removed(void *data);
+static int bigcache_local_swept(void *data);
 static void bigcache_local_watch(bigcache_local_t *local, int fd);
 static void bigcache_local_wake(void *data);
 static int bigcache_local_there(void *data);
@@ -90,6 +91,7 @@ bigcache_local_create(const bigcache_local_conf_t *conf)
     hooks->closing = bigcache_local_closing;
     hooks->held = bigcache_local_held;
     hooks->removed = bigcache_local_removed;
+    hooks->swept = bigcache_local_swept;
     hooks->wake = bigcache_local_wake;
     hooks->there = bigcache_local_there;
     hooks->data = local;
@@ -294,13 +296,21 @@ bigcache_local_held(void *data, char *error)
 }
 
 
-static int
-bigcache_local_removed(void *data, unsigned msec)
+static void
+bigcache_local_removed(void *data)
 {
     bigcache_local_t *local = data;
 
-    return bigcache_server_sweep(local->server, msec)
-           && bigcache_files_in_use(bigcache_store_files(local->store)) == 0;
+    bigcache_server_sweep(local->server);
+}
+
+
+static int
+bigcache_local_swept(void *data)
+{
+    bigcache_local_t *local = data;
+
+    return bigcache_server_swept(local->server);
 }
 
 
@@ -310,6 +320,7 @@ static void
 bigcache_local_watch(bigcache_local_t *local, int fd)
 {
     int                sent;
+    int64_t            due, delay;
     uint64_t           n, number;
     struct pollfd      pfd[2];
     bigcache_files_t  *files;
@@ -322,6 +333,10 @@ bigcache_local_watch(bigcache_local_t *local, int fd)
     pfd[1].fd = local->event;
     pfd[1].events = POLLIN;
 
+    /* of what was removed before the owner knew of this process */
+
+    due = 0;
+
     while (!atomic_load(&local->stopping)) {
 
         if (atomic_load(&local->quitting) && !sent) {
@@ -332,7 +347,17 @@ bigcache_local_watch(bigcache_local_t *local, int fd)
         pfd[0].revents = 0;
         pfd[1].revents = 0;
 
-        (void) poll(pfd, 2, BIGCACHE_LOCAL_SWEEP);
+        delay = due - bigcache_time_monotonic();
+
+        if (delay <= 0) {
+            bigcache_extent_idle(&local->extents);
+            bigcache_files_sweep(files);
+
+            delay = BIGCACHE_LOCAL_SWEEP;
+            due = bigcache_time_monotonic() + delay;
+        }
+
+        (void) poll(pfd, 2, (int) delay);
 
         if (pfd[0].revents) {
 
@@ -341,17 +366,12 @@ bigcache_local_watch(bigcache_local_t *local, int fd)
             }
 
             bigcache_files_sweep(files);
-            bigcache_client_swept(fd, number, bigcache_files_in_use(files));
-            continue;
+            bigcache_client_swept(fd, number);
         }
 
         if (pfd[1].revents) {
             (void) !read(local->event, &n, sizeof(n));
-            continue;
         }
-
-        bigcache_extent_idle(&local->extents);
-        bigcache_files_sweep(files);
     }
 }
 

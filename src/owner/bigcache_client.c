@@ -141,11 +141,11 @@ bigcache_client_tell(int fd, int quitting)
 int
 bigcache_client_sweep(int fd, uint64_t *number)
 {
-    u_char               buf[BIGCACHE_MESSAGE_MAX];
+    u_char               buf[BIGCACHE_MESSAGE_HEADER];
     const char          *error;
     bigcache_message_t   message;
 
-    if (!bigcache_socket_recv(fd, -1, buf, &message, &error)
+    if (!bigcache_socket_recv(fd, -1, buf, sizeof(buf), &message, &error)
         || message.call != BIGCACHE_CALL_SWEEP)
     {
         return 0;
@@ -158,7 +158,7 @@ bigcache_client_sweep(int fd, uint64_t *number)
 
 
 void
-bigcache_client_swept(int fd, uint64_t number, unsigned in_use)
+bigcache_client_swept(int fd, uint64_t number)
 {
     bigcache_message_t  message;
 
@@ -166,7 +166,6 @@ bigcache_client_swept(int fd, uint64_t number, unsigned in_use)
 
     message.call = BIGCACHE_CALL_SWEEP;
     message.n[0] = number;
-    message.n[1] = in_use;
 
     (void) bigcache_socket_send(fd, &message);
 }
@@ -244,7 +243,8 @@ bigcache_client_call(bigcache_client_t *client,
     if (!bigcache_socket_recv(conn->fd,
                               msec == BIGCACHE_CLIENT_SLOW
                               ? -1 : msec + BIGCACHE_CLIENT_SPARE,
-                              conn->buf, &called->answer, &error)
+                              conn->buf, sizeof(conn->buf),
+                              &called->answer, &error)
         || called->answer.call != call->call)
     {
         bigcache_client_close(conn);
@@ -400,7 +400,8 @@ bigcache_client_hello(bigcache_client_t *client, bigcache_client_conn_t *conn,
 
     if (bigcache_socket_send(conn->fd, &message) == -1
         || !bigcache_socket_recv(conn->fd, msec + BIGCACHE_CLIENT_SPARE,
-                                 conn->buf, &message, &wrong)
+                                 conn->buf, sizeof(conn->buf), &message,
+                                 &wrong)
         || message.call != BIGCACHE_CALL_HELLO)
     {
         (void) snprintf(error, BIGCACHE_ERROR_LEN,

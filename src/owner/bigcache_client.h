@@ -61,11 +61,10 @@ void bigcache_client_tell(int fd, int quitting);
 /*
  * Takes a message of the owner from that connection, which must be readable.
  * Returns 1, and the caller must close the files of removed segments and call
- * bigcache_client_swept() with *number and the number of those that are in use;
- * or 0 if the owner is gone.
+ * bigcache_client_swept() with *number; or 0 if the owner is gone.
  */
 int bigcache_client_sweep(int fd, uint64_t *number);
-void bigcache_client_swept(int fd, uint64_t number, unsigned in_use);
+void bigcache_client_swept(int fd, uint64_t number);
 
 /* returns 1 if an owner of this nginx answers, or 0 */
 

@@ -49,8 +49,8 @@
  *             answer but the end of this connection, which is the end of the
  *             owner
  *     SWEEP   from the owner, on such a connection, when it has removed
- *             segments: a number -> the same, when the caller has closed their
- *             files, but for so many that are in use
+ *             segments: a number -> the same, when the caller has closed those
+ *             of their files that it does not read just now
  *
  * The last number of every answer is the latest version that the owner has
  * given out.  An answer may have a reason as its data.  Pure functions; any

@@ -27,7 +27,6 @@
 #include "bigcache_serve.h"
 #include "bigcache_server.h"
 #include "bigcache_socket.h"
-#include "bigcache_time.h"
 #include "bigcache_version.h"
 
 
@@ -56,7 +55,6 @@ struct bigcache_server_conn_s {
     unsigned                 sweeps:1;    /* it watches, and answers SWEEP */
     uint64_t                 told;        /* the last number sent to it */
     uint64_t                 swept;       /* the last one that it answered */
-    uint64_t                 in_use;      /* files that it had not closed */
     _Atomic int              closing;     /* no further call is begun */
     u_char                   buf[BIGCACHE_MESSAGE_MAX];
 };
@@ -90,9 +88,9 @@ static int bigcache_server_friend(bigcache_server_t *server,
     const bigcache_message_t *message);
 static void bigcache_server_watch(bigcache_server_conn_t *conn, int stays,
     int sweeps);
-static int bigcache_server_tell_locked(bigcache_server_t *server, int *open);
-static void bigcache_server_swept(bigcache_server_conn_t *conn,
-    const bigcache_message_t *message);
+static void bigcache_server_tell_locked(bigcache_server_t *server);
+static void bigcache_server_answered(bigcache_server_conn_t *conn,
+    uint64_t number);
 static void bigcache_server_end(bigcache_server_conn_t *conn);
 
 
@@ -115,7 +113,7 @@ bigcache_server_create(bigcache_store_t *store,
     memcpy(server->masters, masters, sizeof(server->masters));
 
     (void) pthread_mutex_init(&server->mutex, NULL);
-    bigcache_time_cond_init(&server->cond);
+    (void) pthread_cond_init(&server->cond, NULL);
 
     return server;
 }
@@ -218,28 +216,35 @@ bigcache_server_quit(bigcache_server_t *server)
 }
 
 
-int
-bigcache_server_sweep(bigcache_server_t *server, unsigned msec)
+void
+bigcache_server_sweep(bigcache_server_t *server)
 {
-    int      waits, open;
-    int64_t  deadline;
-
-    deadline = bigcache_time_monotonic() + msec;
-
     (void) pthread_mutex_lock(&server->mutex);
 
     server->removals++;
+    bigcache_server_tell_locked(server);
 
-    do {
-        waits = bigcache_server_tell_locked(server, &open);
+    (void) pthread_mutex_unlock(&server->mutex);
+}
 
-    } while (waits && msec
-             && bigcache_time_cond_wait(&server->cond, &server->mutex,
-                                        deadline));
+
+int
+bigcache_server_swept(bigcache_server_t *server)
+{
+    int                      all;
+    bigcache_server_conn_t  *conn;
+
+    all = 1;
+
+    (void) pthread_mutex_lock(&server->mutex);
+
+    for (conn = server->conns; conn; conn = conn->next) {
+        all &= (!conn->sweeps || conn->swept == server->removals);
+    }
 
     (void) pthread_mutex_unlock(&server->mutex);
 
-    return !waits && !open;
+    return all;
 }
 
 
@@ -358,7 +363,9 @@ bigcache_server_calls(bigcache_server_conn_t *conn)
     bigcache_served_t    served;
     bigcache_message_t   in, out;
 
-    while (bigcache_socket_recv(conn->fd, -1, conn->buf, &in, &error)) {
+    while (bigcache_socket_recv(conn->fd, -1, conn->buf, sizeof(conn->buf),
+                                &in, &error))
+    {
 
         if (in.call == BIGCACHE_CALL_WATCH) {
             bigcache_server_watch(conn, in.n[0] == 0, in.n[1] == 1);
@@ -366,7 +373,7 @@ bigcache_server_calls(bigcache_server_conn_t *conn)
         }
 
         if (in.call == BIGCACHE_CALL_SWEEP) {
-            bigcache_server_swept(conn, &in);
+            bigcache_server_answered(conn, in.n[0]);
             continue;
         }
 
@@ -426,8 +433,8 @@ bigcache_server_hello(bigcache_server_conn_t *conn)
 
     server = conn->server;
 
-    if (!bigcache_socket_recv(conn->fd, BIGCACHE_SERVER_HELLO, conn->buf, &in,
-                              &error))
+    if (!bigcache_socket_recv(conn->fd, BIGCACHE_SERVER_HELLO, conn->buf,
+                              sizeof(conn->buf), &in, &error))
     {
         return error;
     }
@@ -500,7 +507,7 @@ bigcache_server_watch(bigcache_server_conn_t *conn, int stays, int sweeps)
 
     if (sweeps && !conn->sweeps) {
 
-        /* it has no file open yet that was removed before */
+        /* it closes what was removed before as it begins to watch */
 
         conn->sweeps = 1;
         conn->told = server->removals;
@@ -521,19 +528,14 @@ bigcache_server_watch(bigcache_server_conn_t *conn, int stays, int sweeps)
 /*
  * Tells each caller that some segments were removed, but does not wait for one
  * that does not read: it gets the next number when it has answered the last.
- * Returns 1 if an answer is missing, or 0.  *open: whether one has not closed
- * all.
  */
 
-static int
-bigcache_server_tell_locked(bigcache_server_t *server, int *open)
+static void
+bigcache_server_tell_locked(bigcache_server_t *server)
 {
-    int                      waits;
     bigcache_message_t       message;
     bigcache_server_conn_t  *conn;
 
-    waits = 0;
-    *open = 0;
     memset(&message, 0, sizeof(bigcache_message_t));
 
     message.call = BIGCACHE_CALL_SWEEP;
@@ -541,47 +543,29 @@ bigcache_server_tell_locked(bigcache_server_t *server, int *open)
 
     for (conn = server->conns; conn; conn = conn->next) {
 
-        if (!conn->sweeps) {
-            continue;
-        }
-
-        *open |= (conn->in_use != 0);
-
-        if (conn->swept == server->removals) {
-            continue;
-        }
-
-        waits = 1;
-
-        if (conn->told == conn->swept) {
+        if (conn->sweeps
+            && conn->told == conn->swept && conn->told != server->removals)
+        {
             conn->told = server->removals;
             (void) bigcache_socket_send(conn->fd, &message);
         }
     }
-
-    return waits;
 }
 
 
 static void
-bigcache_server_swept(bigcache_server_conn_t *conn,
-    const bigcache_message_t *message)
+bigcache_server_answered(bigcache_server_conn_t *conn, uint64_t number)
 {
-    int                 open;
     bigcache_server_t  *server;
 
     server = conn->server;
 
     (void) pthread_mutex_lock(&server->mutex);
 
-    if (conn->sweeps && message->n[0] == conn->told) {
-        conn->swept = message->n[0];
-        conn->in_use = message->n[1];
-
-        (void) bigcache_server_tell_locked(server, &open);
+    if (conn->sweeps && number == conn->told) {
+        conn->swept = number;
+        bigcache_server_tell_locked(server);
     }
-
-    (void) pthread_cond_broadcast(&server->cond);
 
     (void) pthread_mutex_unlock(&server->mutex);
 }

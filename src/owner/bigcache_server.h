@@ -54,10 +54,11 @@ void bigcache_server_stop(bigcache_server_t *server);
 
 /*
  * Segments were removed: has the callers close their files, whose space is free
- * only then, and waits for that, for msec milliseconds at most.  Returns 1 if
- * all have, or 0.  The keeper only.
+ * only then.  bigcache_server_swept() returns 1 if all have, or 0.  Neither
+ * blocks.
  */
-int bigcache_server_sweep(bigcache_server_t *server, unsigned msec);
+void bigcache_server_sweep(bigcache_server_t *server);
+int bigcache_server_swept(bigcache_server_t *server);
 
 /*
  * Notes that this process is quitting: it resigns as the owner as soon as

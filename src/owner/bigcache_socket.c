@@ -182,7 +182,7 @@ bigcache_socket_send(int fd, const bigcache_message_t *message)
 
 
 int
-bigcache_socket_recv(int fd, int msec, u_char *buf,
+bigcache_socket_recv(int fd, int msec, u_char *buf, size_t size,
     bigcache_message_t *message, const char **error)
 {
     ssize_t        n;
@@ -203,7 +203,7 @@ bigcache_socket_recv(int fd, int msec, u_char *buf,
     }
 
     iov.iov_base = buf;
-    iov.iov_len = BIGCACHE_MESSAGE_MAX;
+    iov.iov_len = size;
 
     memset(&msg, 0, sizeof(msg));
     msg.msg_iov = &iov;

@@ -52,11 +52,11 @@ int bigcache_socket_send(int fd, const bigcache_message_t *message);
 
 /*
  * Waits for a message, for msec milliseconds, or without limit if that is -1.
- * Puts it into the BIGCACHE_MESSAGE_MAX bytes at buf, which *message points
- * into.  Returns 1; or 0 if no message came.  Then *error is what is wrong, or
- * NULL if the connection ended.
+ * Puts it into the size bytes at buf, which *message points into; any message
+ * has at most BIGCACHE_MESSAGE_MAX.  Returns 1; or 0 if no message came.  Then
+ * *error is what is wrong, or NULL if the connection ended.
  */
-int bigcache_socket_recv(int fd, int msec, u_char *buf,
+int bigcache_socket_recv(int fd, int msec, u_char *buf, size_t size,
     bigcache_message_t *message, const char **error);
 
 

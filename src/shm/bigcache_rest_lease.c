@@ -692,7 +692,8 @@ bigcache_rest_lease_free(bigcache_rest_lease_shm_t *shm,
 
 /*
  * Makes a lease void, if there is one; of two removals the later one will end
- * it.  Returns removal, or a new number if that is 0.
+ * it, as the earlier one is mostly done before.  Returns removal, or a new
+ * number if that is 0.
  */
 
 static uint64_t
@@ -711,8 +712,8 @@ bigcache_rest_lease_void(bigcache_rest_lease_shm_t *shm,
         (void) atomic_fetch_add(&shm->removed, 1);
     }
 
-    slot->version = removal;
     slot->pid = (uint32_t) getpid();
+    slot->version = removal;
     bigcache_rest_lease_state(shm, slot, BIGCACHE_REST_LEASE_SLOT_VOID);
 
     return removal;

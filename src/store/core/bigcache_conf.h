@@ -43,9 +43,9 @@ typedef void (*bigcache_removed_pt)(void *data, uint64_t expired,
  * asked.
  *
  * removed: the store has removed segments.  Has the processes that ask this one
- * close their files, whose space is free only then, and waits for that, for
- * msec milliseconds at most.  Returns 1 if no process has one open any more, or
- * 0.
+ * close their files, whose space is free only then.  Never blocks.
+ *
+ * swept: returns 1 if all of them have done so, or 0.  Never blocks.
  *
  * wake: ends the wait of held.  Any thread.
  *
@@ -56,7 +56,8 @@ typedef struct {
     bigcache_rc_t         (*opened)(void *data, char *error);
     void                  (*closing)(void *data);
     bigcache_rc_t         (*held)(void *data, char *error);
-    int                   (*removed)(void *data, unsigned msec);
+    void                  (*removed)(void *data);
+    int                   (*swept)(void *data);
     void                  (*wake)(void *data);
     int                   (*there)(void *data);
     void                   *data;

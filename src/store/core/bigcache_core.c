@@ -91,12 +91,20 @@ bigcache_core_wait_counted(bigcache_store_t *store, unsigned wait)
 }
 
 
-int
-bigcache_core_segments_removed(bigcache_store_t *store, unsigned msec)
+void
+bigcache_core_segments_removed(bigcache_store_t *store)
 {
-    return store->conf.hooks.removed
-           ? store->conf.hooks.removed(store->conf.hooks.data, msec)
-           : bigcache_files_in_use(store->files) == 0;
+    if (store->conf.hooks.removed) {
+        store->conf.hooks.removed(store->conf.hooks.data);
+    }
+}
+
+
+int
+bigcache_core_segments_swept(bigcache_store_t *store)
+{
+    return store->conf.hooks.swept == NULL
+           || store->conf.hooks.swept(store->conf.hooks.data);
 }
 
 

@@ -150,6 +150,13 @@ struct bigcache_store_s {
     uint64_t                      index_size;
 
     /*
+     * likewise, for min_free: bytes of segments whose space may not be free
+     * yet, and the last removal of one, monotonic ms
+     */
+    uint64_t                      freeing;
+    int64_t                       freeing_at;
+
+    /*
      * What follows is atomic: any thread, without a lock.
      *
      * draining: long work inside the store must stop.  broken: a
@@ -246,9 +253,10 @@ bigcache_rc_t bigcache_core_drain_locked(bigcache_store_t *store);
 
 void bigcache_core_wake(bigcache_store_t *store);
 
-/* segments were removed; the keeper only.  See hooks.removed */
+/* see hooks.removed and hooks.swept; the keeper only */
 
-int bigcache_core_segments_removed(bigcache_store_t *store, unsigned msec);
+void bigcache_core_segments_removed(bigcache_store_t *store);
+int bigcache_core_segments_swept(bigcache_store_t *store);
 
 /* makes the sweep come back to that expiry time, in ms */
 

@@ -21,6 +21,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 
 #include "bigcache_dir.h"
 #include "bigcache_fsync.h"
@@ -44,6 +45,11 @@
 #define BIGCACHE_DIR_SEGMENTS   32
 
 #define BIGCACHE_DIR_SEGMENT    (1024 * 1024)
+
+/* what statfs() calls file systems */
+
+#define BIGCACHE_DIR_BTRFS      0x9123683e
+#define BIGCACHE_DIR_ZFS        0x2fc12fc1
 
 
 typedef struct {
@@ -304,6 +310,17 @@ bigcache_dir_free(const char *path)
     }
 
     return (uint64_t) fs.f_bavail * fs.f_frsize;
+}
+
+
+int
+bigcache_dir_frees_later(const char *path)
+{
+    struct statfs  fs;
+
+    return statfs(path, &fs) == 0
+           && ((uint32_t) fs.f_type == BIGCACHE_DIR_BTRFS
+               || (uint32_t) fs.f_type == BIGCACHE_DIR_ZFS);
 }
 
 

@@ -86,6 +86,13 @@ uint64_t bigcache_dir_segment_size(const char *path, uint64_t size);
 uint64_t bigcache_dir_free(const char *path);
 
 /*
+ * returns 1 if the file system frees the space of a removed file some time
+ * after that, or 0
+ */
+
+int bigcache_dir_frees_later(const char *path);
+
+/*
  * Sets *size to the bytes of all regular files in the directory path.  Returns
  * 0; or -1 if some files could not be looked at, and *size is too small.
  */

@@ -46,7 +46,6 @@ struct bigcache_files_s {
     uint64_t           clock;
     uint64_t           forgotten;   /* number of files forgotten, ever */
     unsigned           n;           /* in buckets */
-    unsigned           in_use;       /* removed, and acquired */
 
     /* the directory that the files of the store are in, if it is known */
     dev_t              dev;
@@ -119,9 +118,6 @@ bigcache_files_close(bigcache_files_t *files)
             if (file->users == 0) {
                 file->next = unused;
                 unused = file;
-
-            } else {
-                files->in_use++;
             }
         }
 
@@ -283,7 +279,6 @@ bigcache_files_release(bigcache_files_t *files, bigcache_file_t *file)
 
     file->users--;
     last = (file->removed && file->users == 0);
-    files->in_use -= last;
 
     (void) pthread_mutex_unlock(&files->mutex);
 
@@ -351,19 +346,6 @@ bigcache_files_sweep(bigcache_files_t *files)
             bucket++;
         }
     }
-}
-
-
-unsigned
-bigcache_files_in_use(bigcache_files_t *files)
-{
-    unsigned  n;
-
-    (void) pthread_mutex_lock(&files->mutex);
-    n = files->in_use;
-    (void) pthread_mutex_unlock(&files->mutex);
-
-    return n;
 }
 
 
@@ -503,7 +485,6 @@ bigcache_files_insert_locked(bigcache_files_t *files, bigcache_file_t *file,
 {
     if (files->forgotten != forgotten) {
         file->removed = 1;
-        files->in_use++;
         return;
     }
 
@@ -589,7 +570,6 @@ bigcache_files_take_out_locked(bigcache_files_t *files, bigcache_file_t *file)
     *p = file->next;
 
     file->removed = 1;
-    files->in_use += (file->users != 0);
     files->n--;
 }
 

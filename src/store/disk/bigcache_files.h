@@ -91,10 +91,6 @@ void bigcache_files_forget(bigcache_files_t *files, uint64_t id);
 
 void bigcache_files_sweep(bigcache_files_t *files);
 
-/* returns the number of files that will be closed when they are released */
-
-unsigned bigcache_files_in_use(bigcache_files_t *files);
-
 /*
  * Opens the same file again, even if it was removed, for a reader that goes
  * from its beginning to its end: the kernel reads ahead.  Returns a

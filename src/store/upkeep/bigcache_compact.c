@@ -90,7 +90,7 @@ bigcache_compact_empty(bigcache_store_t *store)
     }
 
     if (removed) {
-        (void) bigcache_core_segments_removed(store, 0);
+        bigcache_core_segments_removed(store);
     }
 
     return removed;
@@ -155,7 +155,7 @@ bigcache_compact_work(bigcache_store_t *store)
         return BIGCACHE_COMPACT_IDLE;
     }
 
-    (void) bigcache_core_segments_removed(store, 0);
+    bigcache_core_segments_removed(store);
 
     (void) atomic_fetch_add(&store->shared->compacted, 1);
 

@@ -22,22 +22,21 @@
 #define BIGCACHE_EVICT_IDLE   500
 
 /*
- * how long to wait until other processes have closed a removed segment, then
- * until the file system has freed its space, and the pause between two looks,
- * milliseconds
+ * For min_free, milliseconds: how long to wait until other processes have
+ * closed a removed segment, and the pause between two looks; and when the file
+ * system has freed its space, if it does that later
  */
 
 #define BIGCACHE_EVICT_CLOSE  1000
-#define BIGCACHE_EVICT_FREED  5000
 #define BIGCACHE_EVICT_PAUSE  2
+#define BIGCACHE_EVICT_FREED  5000
 
 
 static bigcache_rc_t bigcache_evict_entry(void *data,
     const bigcache_entry_t *entry, uint64_t offset, uint64_t size);
 static int bigcache_evict_over(bigcache_store_t *store);
 static int bigcache_evict_low(bigcache_store_t *store);
-static void bigcache_evict_await(bigcache_store_t *store, uint64_t space);
-static uint64_t bigcache_evict_space(bigcache_store_t *store);
+static void bigcache_evict_removed(bigcache_store_t *store, uint64_t size);
 static uint64_t bigcache_evict_index_size(bigcache_store_t *store);
 static void bigcache_evict_age(bigcache_store_t *store, uint64_t id);
 
@@ -45,7 +44,7 @@ static void bigcache_evict_age(bigcache_store_t *store, uint64_t id);
 unsigned
 bigcache_evict_work(bigcache_store_t *store)
 {
-    uint64_t          n, space;
+    uint64_t          n;
     bigcache_usage_t  usage;
 
     if (!bigcache_evict_over(store)
@@ -69,8 +68,6 @@ bigcache_evict_work(bigcache_store_t *store)
 
     (void) atomic_fetch_add(&store->shared->evicted_pages, n);
 
-    space = bigcache_evict_space(store);
-
     if (!bigcache_segments_remove(store->segments, usage.id)) {
         return BIGCACHE_EVICT_IDLE;
     }
@@ -84,7 +81,7 @@ bigcache_evict_work(bigcache_store_t *store)
                  (unsigned long long) usage.id,
                  (unsigned long long) usage.size, (unsigned long long) n);
 
-    bigcache_evict_await(store, space - usage.size / 2);
+    bigcache_evict_removed(store, usage.size);
 
     return 0;
 }
@@ -139,52 +136,13 @@ bigcache_evict_over(bigcache_store_t *store)
 }
 
 
+/*
+ * Checks min_free.  What a file system has not freed yet counts as free, else
+ * all other segments would be evicted for nothing.
+ */
+
 static int
 bigcache_evict_low(bigcache_store_t *store)
-{
-    return store->conf.min_free
-           && bigcache_dir_free(store->conf.path) < store->conf.min_free;
-}
-
-
-/*
- * The space of a removed segment is free only when no process has its file open
- * any more, and on some file systems later.  For min_free waits until then:
- * else all other segments would be evicted for nothing.  If a client still
- * reads a removed segment, that may take long, and others are evicted at once.
- * space: what bigcache_evict_space() returns when it is free.
- */
-
-static void
-bigcache_evict_await(bigcache_store_t *store, uint64_t space)
-{
-    int64_t  deadline;
-
-    if (!bigcache_core_segments_removed(store, store->conf.min_free
-                                               ? BIGCACHE_EVICT_CLOSE : 0))
-    {
-        return;
-    }
-
-    deadline = bigcache_time_monotonic() + BIGCACHE_EVICT_FREED;
-
-    while (bigcache_evict_low(store)
-           && bigcache_evict_space(store) < space
-           && bigcache_time_monotonic() < deadline
-           && !atomic_load(&store->draining))
-    {
-        (void) usleep(BIGCACHE_EVICT_PAUSE * 1000);
-    }
-}
-
-
-/*
- * Bytes that are free, and that segments have: what is written to them and what
- * is removed of them changes the sum only until the file system knows of it.
- */
-
-static uint64_t
-bigcache_evict_space(bigcache_store_t *store)
 {
     uint64_t  free;
 
@@ -194,10 +152,49 @@ bigcache_evict_space(bigcache_store_t *store)
 
     free = bigcache_dir_free(store->conf.path);
 
-    /* not known: it will not be waited for */
+    if (free >= store->conf.min_free
+        || bigcache_time_monotonic() - store->freeing_at
+           > BIGCACHE_EVICT_FREED)
+    {
+        store->freeing = 0;
+    }
 
-    return (free == UINT64_MAX) ? free
-                                : free + atomic_load(&store->segments->size);
+    return free < store->conf.min_free
+           && free + store->freeing < store->conf.min_free;
+}
+
+
+/*
+ * The space of a removed segment is not free as long as another process has its
+ * file open.  For min_free waits until all that the processes keep open by
+ * themselves is closed.  What a client still reads may take long, so it is not
+ * waited for.
+ */
+
+static void
+bigcache_evict_removed(bigcache_store_t *store, uint64_t size)
+{
+    int64_t  deadline;
+
+    bigcache_core_segments_removed(store);
+
+    if (store->conf.min_free == 0) {
+        return;
+    }
+
+    deadline = bigcache_time_monotonic() + BIGCACHE_EVICT_CLOSE;
+
+    while (!bigcache_core_segments_swept(store)
+           && bigcache_time_monotonic() < deadline
+           && !bigcache_core_yields(store))
+    {
+        (void) usleep(BIGCACHE_EVICT_PAUSE * 1000);
+    }
+
+    if (bigcache_dir_frees_later(store->conf.path)) {
+        store->freeing += size;
+        store->freeing_at = bigcache_time_monotonic();
+    }
 }
 
 
