@@ -33,10 +33,11 @@ static void *use(void *data);
 static void *keep(void *data);
 
 
-static bigcache_tls_t   *tls;
-static int               sockets[2];
-static _Atomic unsigned  ready, busy;
-static _Atomic int       over;
+static bigcache_tls_t       *tls;
+static bigcache_tls_link_t  *volatile kept;     /* LeakSanitizer sees it */
+static int                   sockets[2];
+static _Atomic unsigned      ready, busy;
+static _Atomic int           over;
 
 
 int
@@ -167,7 +168,9 @@ keep(void *data)
 
     (void) data;
 
-    if (bigcache_tls_open(tls, sockets[0], "localhost", error) == NULL) {
+    kept = bigcache_tls_open(tls, sockets[0], "localhost", error);
+
+    if (kept == NULL) {
         _exit(3);
     }
 
