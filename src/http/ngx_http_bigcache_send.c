@@ -357,11 +357,16 @@ ngx_http_bigcache_send_header(ngx_http_request_t *r)
 }
 
 
-/* sets ETag and Last-Modified, both from the version */
+/*
+ * sets ETag and Last-Modified, both from the version; a version may be ahead
+ * of a clock that was set back, but RFC 9110, 8.8.2.1, allows no Last-Modified
+ * after Date
+ */
 
 static ngx_int_t
 ngx_http_bigcache_version(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 {
+    time_t     modified;
     uint64_t   version;
     ngx_str_t  etag;
 
@@ -381,8 +386,8 @@ ngx_http_bigcache_version(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    r->headers_out.last_modified_time =
-                              (time_t) (version / NGX_HTTP_BIGCACHE_SECOND);
+    modified = (time_t) (version / NGX_HTTP_BIGCACHE_SECOND);
+    r->headers_out.last_modified_time = ngx_min(modified, ngx_time());
 
     return NGX_OK;
 }
