@@ -33,7 +33,12 @@ for my $workers (split ' ', $ENV{BIGCACHE_WORKERS} || '1 4') {
             listen 127.0.0.1:%%PORT_2%%;
             bigcache_pages main;
             add_header X-Status $bigcache_status always;
-            location / { proxy_pass http://127.0.0.1:%%PORT_1%%; }
+            location / {
+                # nginx before 1.23.1 forgets an upstream that pauses when what
+                # was read fills the buffers, and a worker exits meanwhile
+                proxy_buffers 8 4093;
+                proxy_pass http://127.0.0.1:%%PORT_1%%;
+            }
         }
     })->start;
 

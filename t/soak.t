@@ -43,6 +43,9 @@ $t->conf(
                 proxy_http_version 1.1;
                 proxy_set_header Connection "";
                 proxy_set_header Host $http_host;
+                # nginx before 1.23.1 forgets an upstream that pauses when what
+                # was read fills the buffers, and a worker exits meanwhile
+                proxy_buffers 8 4093;
                 proxy_pass http://127.0.0.1:%%PORT_1%%;
             }
         }
