@@ -74,13 +74,21 @@ sub new {
         $self->ask($i, 'CLUSTER', 'SET-CONFIG-EPOCH', $i + 1);
     }
 
-    $self->ask($_, 'CLUSTER', 'MEET', '127.0.0.1',
-        $self->{servers}[0]{tls_port} // $self->port(0))
-        for 1 .. $n - 1;
+    # a server forgets whom it is to meet, if that one is slow to answer
+
+    my @unmet = 1 .. $n - 1;
+    my $met = 0;
 
     $self->wait_for(sub {
-        !grep { my $known = () = $self->ask($_, 'CLUSTER', 'NODES') =~ /\n/g;
-            $known != $n } 0 .. $n - 1;
+        if (time - $met > 5) {
+            $self->ask($_, 'CLUSTER', 'MEET', '127.0.0.1',
+                $self->{servers}[0]{tls_port} // $self->port(0))
+                for grep { $_ } @unmet;
+            $met = time;
+        }
+
+        @unmet = grep { !$self->_knows($_, $n) } 0 .. $n - 1;
+        return !@unmet;
     }, 'all servers know each other');
 
     for my $i ($self->{masters} .. $n - 1) {
@@ -97,6 +105,18 @@ sub new {
 }
 
 
+# _knows(I, N): whether server I knows that many, of which each has said its name
+
+sub _knows {
+    my ($self, $i, $n) = @_;
+
+    my $nodes = $self->ask($i, 'CLUSTER', 'NODES') // '';
+    my $known = () = $nodes =~ /\n/g;
+
+    return $known == $n && $nodes !~ /handshake/;
+}
+
+
 sub ready {
     my ($self) = @_;
 
@@ -109,6 +129,26 @@ sub ready {
     }
 
     return 1;
+}
+
+
+# replicated: waits until each replica has what its master was told before
+
+sub replicated {
+    my ($self) = @_;
+
+    for my $i (grep { $self->{servers}[$_]{pid} } 0 .. $self->n - 1) {
+        my $info = $self->ask($i, 'INFO', 'replication') // '';
+        my ($told) = $info =~ /^master_repl_offset:(\d+)/m;
+
+        next if $info !~ /^role:master/m;
+
+        $self->wait_for(sub {
+            !grep { !/,offset=(\d+)/ || $1 < $told }
+                ($self->ask($i, 'INFO', 'replication') // '')
+                    =~ /^(slave\d+:.*)/mg;
+        }, "the replicas of server $i have it");
+    }
 }
 
 
