@@ -394,7 +394,7 @@ ok !armed('lost mark'), 'whose answer is lost';
 # -- a purge that waits between its steps: upkeep does not count its pages
 
 $one->request('POST', "/pickle/u$_", 'x') for 1 .. 9;
-ok $two->wait_for(sub { !$cluster->keys('*}w') }, 20),
+ok $two->wait_for(sub { !$cluster->keys('*}w') }, 60),
     'the purges of before have ended';
 arm('upkeep');
 is $one->request('DELETE', '/prefix/u')->body,
@@ -418,7 +418,7 @@ $name =~ s/:2$/:1/;
 $cluster->ask(0, 'SET', "$chunk$name", 'late');
 
 ok $two->wait_for(sub { due(); !$cluster->ask(0, 'EXISTS', "$chunk$name") },
-    20), 'and again when their time has come';
+    60), 'and again when their time has come';
 ok $two->get('/pickle/large')->body eq $large, 'the page has its own';
 
 # the script has run, and then the server is away
@@ -470,12 +470,12 @@ is $two->get('/pickle/evicted')->status, 404, 'and no page is stored';
 # -- pages that somebody removes by hand are in the sets, but not for ever
 
 $one->request('POST', '/clear');
-$one->request('POST', "/cache/hand$_", '{"value":1,"duration":"1s"}')
+$one->request('POST', "/cache/hand$_", '{"value":1,"duration":"10s"}')
     for 1 .. 5;
 $one->request('POST', '/cache/hand6', '{"value":1}');
 $cluster->ask(0, 'DEL', $_) for $cluster->keys('*}khand*');
 is $one->count, 6, 'what is removed by hand is counted';
-ok $one->wait_for(sub { $one->count == 1 }, 20), 'until it would expire';
+ok $one->wait_for(sub { $one->count == 1 }, 60), 'until it would expire';
 is $one->request('DELETE', '/prefix/hand')->status, 200, 'or be purged';
 is $one->count, 0, 'and no longer';
 
@@ -483,10 +483,10 @@ is $one->count, 0, 'and no longer';
 
 $cluster->ask(0, 'FLUSHALL');
 ok $two->wait_for(sub {
-    ($cluster->ask(0, 'GET', '{pages}conf') // '') eq '1 4' }, 20),
+    ($cluster->ask(0, 'GET', '{pages}conf') // '') eq '1 4' }, 60),
     'the name space is made again';
 $cluster->ask(0, 'SET', '{pages}conf', '1 8');
-ok $two->wait_for(sub { $two->get('/pickle/x')->status == 503 }, 20),
+ok $two->wait_for(sub { $two->get('/pickle/x')->status == 503 }, 60),
     'one that others have made otherwise is not used';
 like $two->get('/pickle/x')->json->{detail}, qr/number of buckets, "1 8"/,
     'and the answer says why';
