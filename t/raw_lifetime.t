@@ -128,14 +128,23 @@ is $t->request('POST', '/cache/json', '{"value":1}',
 
 # it comes true
 
-my $at = sprintf '%.3f', time + 2;
+my ($at, $stored, @before);
 
-expire($at);
-$t->request('POST', '/pickle/d', 'bytes', 'X-Bigcache-Duration' => '2s');
-is $t->get('/pickle/k')->body, 'bytes', 'expire: before its time';
-is $t->get('/pickle/d')->body, 'bytes', 'duration: before its time';
+for (1 .. 10) {
+    $at = sprintf '%.3f', time + 2;
+    expire($at);
+    $t->request('POST', '/pickle/d', 'bytes', 'X-Bigcache-Duration' => '2s');
+    $stored = time;
+    @before = map { $t->get("/pickle/$_")->body } qw(k d);
 
-sleep 0.05 while time < $at + 0.1;
+    # once more if that has taken so long that they may have ended
+    last if time < $at;
+}
+
+is $before[0], 'bytes', 'expire: before its time';
+is $before[1], 'bytes', 'duration: before its time';
+
+sleep 0.05 while time < $stored + 2.1;
 
 is $t->get('/pickle/k')->status, 404, 'expire: after its time';
 is $t->get('/pickle/d')->status, 404, 'duration: after its time';
