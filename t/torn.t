@@ -75,8 +75,9 @@ sub body {
 }
 
 
-# in_child(NAME, CODE): CODE has until the end, and dies of what is wrong; the
-# child says how much it has done
+# in_child(NAME, CODE): CODE has until the end, and does something at least once,
+# however late it begins; it dies of what is wrong; the child says how much it
+# has done
 
 my $end = time + SECONDS;
 my %child;
@@ -148,7 +149,7 @@ sub run {
         in_child("writer of $key", sub {
             my ($c, $done) = @_;
 
-            while (time < $end) {
+            while (time < $end || !$$done) {
                 my $sequence = ($clearing ? 1_000_000 : 0) + ++$$done;
                 my $may_miss = $clearing || $key =~ /gone/;
 
@@ -167,7 +168,7 @@ sub run {
             my ($c, $done) = @_;
             my %last;
 
-            while (time < $end) {
+            while (time < $end || !$$done) {
                 my $key = (keys %own)[rand keys %own];
                 my (undef, $sequence) = look($c, $own{$key}, $key);
 
@@ -186,7 +187,7 @@ sub run {
         in_child("one of many $one", sub {
             my ($c, $done) = @_;
 
-            while (time < $end) {
+            while (time < $end || !$$done) {
                 my $kind = rand() < 0.5 ? 'pickle' : 'cache';
                 my $key = "many-$kind-" . int rand 2;
 
@@ -202,7 +203,7 @@ sub run {
     in_child('one who removes', sub {
         my ($c, $done) = @_;
 
-        while (time < $end) {
+        while (time < $end || !$$done) {
             my $key = (qw(gone-raw gone-json many-pickle-0 many-cache-1))
                 [rand 4];
 
