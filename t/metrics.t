@@ -15,7 +15,7 @@ my $t = Bigcache::Test->new->conf(
         worker_processes 4;
         thread_pool tight threads=2 max_queue=1;
     },
-    path => 'thread_pool=tight',
+    path => 'thread_pool=tight wait=20s',
     http => q{log_format status '$request_method $uri $status $pid';},
     server => q{
         add_header X-Worker $pid always;
@@ -102,8 +102,6 @@ $t->request('POST', '/stat');
 $t->get('/nothing');
 is $t->get('/redirected')->body, 'other', 'an error_page';
 
-$m = metrics();
-
 my %want = (
     'get",status="200' => 5, 'get",status="404' => 2, 'get",status="304' => 1,
     'get",status="206' => 1, 'get",status="416' => 1, 'set",status="200' => 6,
@@ -112,6 +110,14 @@ my %want = (
     'keys",status="200' => 1, 'delete",status="200' => 1,
     'purge",status="200' => 1, 'other",status="405' => 1,
     'other",status="404' => 1);
+
+# requests are counted when they have been answered
+
+$t->wait_for(sub {
+    $m = metrics();
+    return !grep { ($m->{qq(bigcache_requests_total{operation="$_"})} // 0)
+        != $want{$_} } keys %want;
+});
 
 for my $labels (sort keys %want) {
     is $m->{qq(bigcache_requests_total{operation="$labels"})}, $want{$labels},
@@ -180,15 +186,21 @@ is $t->request('HEAD', '/metrics')->status, 200, 'HEAD';
 
 my $owner = $t->wait_for(sub { $t->owner }) or die "no owner\n";
 
-# seconds(CODE): that it takes
+# seconds(MOST, CODE): that it takes; a busy machine has three tries to take less
+# than MOST
 
 sub seconds {
-    my ($code) = @_;
+    my ($most, $code) = @_;
+    my $took;
 
-    my $begin = time;
-    $code->();
+    for (1 .. 3) {
+        my $begin = time;
+        $code->();
+        $took = time - $begin;
+        last if $took < $most;
+    }
 
-    return time - $begin;
+    return $took;
 }
 
 # one worker takes all of these; what it answers on the last one tells that it
@@ -201,7 +213,7 @@ my $before = metrics($scrape);
 
 $t->halt($owner);
 
-my $took = seconds(sub { $m = metrics($scrape) });
+my $took = seconds(3, sub { $m = metrics($scrape) });
 cmp_ok $took, '<', 3, 'a hung owner: in time';
 is $m->{bigcache_up}, 0, 'a hung owner: not up';
 is $m->{bigcache_entries}, undef, 'a hung owner: no gauges of the store';
@@ -218,12 +230,12 @@ $t->expect_log(qr/thread pool "tight" queue overflow/);
 
 $c[0]->send_request('GET', '/pickle/hung0');
 $c[1]->send_request('GET', '/pickle/hung1');
-sleep 0.2;          # until threads have taken them, which nothing tells
+sleep 1;            # until threads have taken them, which nothing tells
 $c[2]->send_request('GET', '/pickle/hung2');
 $c[4]->request('GET', '/stat');
 is $c[3]->request('GET', '/pickle/hung3')->status, 503, 'the queue is full';
 
-$took = seconds(sub { $m = metrics($scrape) });
+$took = seconds(0.9, sub { $m = metrics($scrape) });
 cmp_ok $took, '<', 0.9, 'a full queue: at once';
 is $m->{bigcache_up}, 0, 'a full queue: not up';
 is $m->{bigcache_waiting_requests}, 3, 'a full queue: who waits is seen';
@@ -265,7 +277,7 @@ is $_->response->status, 200, 'some scrapes at once' for $scrape, @c[2, 3];
 $c[2]->send_request('GET', '/pickle/hung');
 ok $t->wait_for(sub {
     metrics($scrape)->{bigcache_waiting_requests} == 1;
-}, 5), 'one waits';
+}), 'one waits';
 $t->expect_log(qr/exited on signal 9/);
 $t->signal('KILL', $worker);
 ok $t->wait_for(sub { !-d "/proc/$worker" }), 'killed';
