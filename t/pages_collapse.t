@@ -53,6 +53,9 @@ for my $workers (split ' ', $ENV{BIGCACHE_WORKERS} || '1 2 4') {
             return;
         }
 
+        # the first one waits for another
+        $together->($uri, 2) if $uri =~ m{^/(?:off|brief)/};
+
         return (200, ['Cache-Control' => 'max-age=60'], "page $n");
     });
 
@@ -160,7 +163,14 @@ for my $workers (split ' ', $ENV{BIGCACHE_WORKERS} || '1 2 4') {
         $victim->send_request('GET', '/killed', undef);
         $t->wait_for(sub { $o->requests('/killed') });
 
-        my @c = map { Bigcache::Test::Connection->new($t->port(2)) } 1 .. 12;
+        # at least one of those who wait has another worker
+        my ($others, @c);
+
+        while (@c < 12 || !$others) {
+            push @c, Bigcache::Test::Connection->new($t->port(2));
+            $others ||= $c[-1]->request('GET', '/pid')->body != $pid;
+        }
+
         $_->send_request('GET', '/killed', undef, Connection => 'close') for @c;
         sleep 0.05;
         kill 'KILL', $pid;
