@@ -35,7 +35,7 @@ $t->conf(http => join("\n",
                 proxy_set_header Connection "";
                 proxy_set_header Host $http_host;
                 proxy_next_upstream off;
-                proxy_read_timeout 5s;
+                proxy_read_timeout 20s;
             }
         }]))->start;
 

@@ -16,7 +16,7 @@ my $dir = $t->dir;
 my $proxy = q{
     proxy_pass http://shards;
     proxy_next_upstream off;
-    proxy_read_timeout 5s;
+    proxy_read_timeout 20s;
 };
 
 # %%PORT_5%% has no server: its keys are those of a node that is away

@@ -17,7 +17,7 @@ my $conf = Bigcache::Test->default_conf(
 
         thread_pool default threads=4;
     },
-    path => 'wait=300ms',
+    path => 'wait=10s',
     server => q{
         location /static/ {
             alias %%DIR%%/static/;
