@@ -101,7 +101,7 @@ my ($bad, $highest) = fill(1, 2000);
 is $bad, '', '100 MB: never an error';
 cmp_ok $highest, '<', 9 * MIB, '100 MB: under the limit and a segment';
 
-ok $t->wait_for(sub { $t->space('store/*/*') <= 8 * MIB }, 10),
+ok $t->wait_for(sub { $t->space('store/*/*') <= 8 * MIB }),
     '100 MB: then under the limit'
     or diag $t->space('store/*/*');
 cmp_ok $t->space('store/*/*'), '>', 4 * MIB, '100 MB: which is used';
@@ -115,7 +115,7 @@ my $there;
 ok $t->wait_for(sub {
     $there = there(1501, 2000);
     return $t->count == $there;
-}, 10), '100 MB: count';
+}), '100 MB: count';
 cmp_ok $there, '>=', 80, '100 MB: as many as there is room for';
 like $t->error_log, qr/\[notice\].*evicted with \d+ pages/, '100 MB: is told';
 like $t->metric('evicted_age_seconds'), qr/^\d{1,3}\z/,
@@ -143,7 +143,7 @@ for my $how ('stop', 'kill') {
     is $bad, '', "after $how: never an error";
     cmp_ok $highest, '<', 9 * MIB, "after $how: limit";
     is there(1381, 1400), 20, "after $how: the newest are there";
-    ok $t->wait_for(sub { $t->count == there(1, 50) + there(1000, 1400) }, 10),
+    ok $t->wait_for(sub { $t->count == there(1, 50) + there(1000, 1400) }),
         "after $how: count";
     fill(10, 50);
 }
@@ -159,11 +159,11 @@ $t->stop;
 $t->conf($conf =~
     s/PARAMETERS/max_size=10m segment_size=1m write_buffer=64k gzip=off/r);
 $t->start;
-ok $t->wait_for(sub { $t->space('store/*/*') <= 10 * MIB }, 10),
+ok $t->wait_for(sub { $t->space('store/*/*') <= 10 * MIB }),
     'a limit: pages go';
 is there(581, 600), 20, 'a limit: not the newest';
 is there(1, 300), 0, 'a limit: but the oldest';
-ok $t->wait_for(sub { $t->count == there(301, 600) }, 10), 'a limit: count';
+ok $t->wait_for(sub { $t->count == there(301, 600) }), 'a limit: count';
 
 # large pages, which have segments of their own
 
@@ -172,7 +172,7 @@ $t->get('/clear');
 is $bad, '', 'large pages: never an error';
 cmp_ok $highest, '<', 12 * MIB, 'large pages: limit';
 is there(58, 60, 1_060_000), 3, 'large pages: the newest are there';
-ok $t->wait_for(sub { $t->space('store/*/*') <= 10 * MIB }, 10),
+ok $t->wait_for(sub { $t->space('store/*/*') <= 10 * MIB }),
     'large pages: then under it';
 is there(1, 40, 1_060_000), 0, 'large pages: the oldest are not';
 $t->stop;
@@ -231,7 +231,7 @@ sub min_free {
     my ($bad, $highest) = fill(1, 800);
     is $bad, '', "$name: never an error";
     cmp_ok $highest, '<', 18 * MIB, "$name: limit and four segments";
-    ok $t->wait_for(sub { space() >= 20 * MIB }, 10), "$name: is free"
+    ok $t->wait_for(sub { space() >= 20 * MIB }), "$name: is free"
         or diag space();
     is there(781, 800), 20, "$name: the newest are there";
     is there(1, 400), 0, "$name: the oldest are not";
@@ -277,7 +277,7 @@ sub min_free {
     open my $file, '>', "$mount/other" or die "other: $!\n";
     print $file 'x' x (6 * MIB);
     close $file;
-    ok $t->wait_for(sub { space() >= 20 * MIB }, 10),
+    ok $t->wait_for(sub { space() >= 20 * MIB }),
         "$name: makes way for others" or diag space();
     unlink "$mount/other";
 

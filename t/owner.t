@@ -120,7 +120,7 @@ for my $case (
     my $lines = refusals();
 
     is answered(stranger(), $bytes->()), 'closed', "stranger, $name: closed";
-    ok $t->wait_for(sub { refusals() == $lines + 1 }, 5),
+    ok $t->wait_for(sub { refusals() == $lines + 1 }),
         "stranger, $name: a line";
 }
 
@@ -160,7 +160,7 @@ for my $case (
     my $lines = refusals();
 
     is answered(friend(), $bytes->()), 'closed', "friend, $name: closed";
-    ok $t->wait_for(sub { refusals() == $lines + 1 }, 5),
+    ok $t->wait_for(sub { refusals() == $lines + 1 }),
         "friend, $name: a line";
 }
 
@@ -257,8 +257,8 @@ $r = $caller->request('POST', '/batch', '{"operations":['
 is scalar(() = $r->body =~ /"status":503/g), 50, 'a hung owner: a batch';
 cmp_ok time - $begin, '<', 6, 'a hung owner: a batch, in time';
 $t->signal('CONT', $owner);
-ok $t->wait_for(sub { $caller->request('GET', '/stat/count')->status == 200 },
-    5), 'it goes on';
+ok $t->wait_for(sub { $caller->request('GET', '/stat/count')->status == 200 }),
+    'it goes on';
 is fine(), FINE, 'for all';
 
 # and is killed while it hangs
@@ -266,8 +266,8 @@ is fine(), FINE, 'for all';
 $t->expect_log(qr/exited on signal 9/);
 $t->halt($owner);
 $t->signal('KILL', $owner);
-ok $t->wait_for(sub { $caller->request('GET', '/stat/count')->status == 200 },
-    5), 'another takes over';
+ok $t->wait_for(sub { $caller->request('GET', '/stat/count')->status == 200 }),
+    'another takes over';
 is fine(), FINE, 'all of them';
 $t->stop;
 
@@ -300,7 +300,7 @@ is @lines, 1, 'cannot be opened: one line of four workers';
 
 unlink $t->dir . '/store/index';
 rename $t->dir . '/index.kept', $t->dir . '/store/index';
-ok $t->wait_for(sub { $t->get('/pickle/fine')->status == 200 }, 5),
+ok $t->wait_for(sub { $t->get('/pickle/fine')->status == 200 }),
     'opens by itself';
 is fine(), FINE, 'and all serve';
 ok $t->stop, 'stops';

@@ -386,7 +386,7 @@ $said = $1 if ask('/ssi/fragment')->body =~ /(\d+)/;
 method('POST', '/ssi/fragment', 'x');
 my $posted = $o->requests('/ssi/fragment');
 ok $t->wait_for(sub { ask('/ssi/page')->body =~ /fragment (\d+)/
-    && $1 > $posted }, 3), 'SSI: POST to a fragment removes it';
+    && $1 > $posted }), 'SSI: POST to a fragment removes it';
 
 ask('/ssi/page-own');
 stored('/ssi/page-own');

@@ -269,7 +269,7 @@ $t->wait_for(sub { !grep { $_ == $worker } $t->worker_pids } ) if $worker;
 
 is join(' ', map { glob "$dir/disk/temp/$_" } '*', '*/*/*'), '',
     'nothing is left of it';
-ok $t->wait_for(sub { free() > (DISK - 1) * MB }, 10), 'and its room is free';
+ok $t->wait_for(sub { free() > (DISK - 1) * MB }), 'and its room is free';
 
 ok $t->stop, 'stops';
 

@@ -372,7 +372,7 @@ $c = $t->connect(2)->send("GET /sub/http10?wait HTTP/1.0\r\n"
 like $c->read_until("\r\n\r\n"), qr/^X-Status: UPDATING\r$/m,
     'HTTP/1.0: a stale page';
 is $c->read_bytes(6), 'PAGE 1', 'HTTP/1.0: the page';
-ok $c->closed(2), 'HTTP/1.0: the connection ends before the refresh';
+ok $c->closed, 'HTTP/1.0: the connection ends before the refresh';
 let_go('/swr/http10');
 ok refreshed('/sub/http10?wait'), 'HTTP/1.0: it is refreshed';
 

@@ -104,7 +104,7 @@ my $got;
 $t->wait_for(sub {
     $got = $c->request('GET', '/pickle/small');
     $got->status == 200;
-}, 10);
+});
 is $got->body, 'small', 'and serves';
 $c->close;
 
@@ -113,12 +113,12 @@ $c->close;
 $t->wait_for(sub {
     $got = $t->get('/stat/count');
     $got->status == 200;
-}, 10);
+});
 is $got->json->{count}, 4, 'count';
 $t->wait_for(sub {
     $got = $t->get('/pickle/large');
     $got->status == 200;
-}, 10);
+});
 is length $got->body, 2_000_000, 'large page';
 ok $t->reload, 'reloads';
 is $t->get('/pickle/small')->body, 'small', 'after the reload';
@@ -127,7 +127,7 @@ is $t->get('/pickle/small')->body, 'small', 'after the reload';
 
 my @c = map { $t->connect } 1 .. 50;
 $_->send_request('POST', '/cache/k', $json) for @c;
-ok $t->stop(10), 'stops while it is full';
+ok $t->stop, 'stops while it is full';
 
 my @answers = map { eval { $_->response } } @c;
 is_deeply [ grep { !$_ || $_->status !~ /^(?:0|200|503)$/ } @answers ], [],

@@ -152,7 +152,7 @@ for my $size (5, 100_000) {
     $r = $t->wait_for(sub {
         my $got = $t->get('/pickle/mirrored');
         $got->status == 200 && length $got->body == $size && $got;
-    }, 5);
+    });
     ok $r, "mirror stored $size";
 }
 

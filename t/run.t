@@ -206,7 +206,7 @@ is serves(0, $name, $pid), "$dir/some data", 'serves again';
 $files = server_dir($pid);
 kill 'KILL', $pid;
 is ended($pid, 5), 'signal 9', 'killed by force';
-ok $t->wait_for(sub { !alive(@nginx) }, 10), 'nginx ends';
+ok $t->wait_for(sub { !alive(@nginx) }), 'nginx ends';
 system 'rm', '-r', $files if $files =~ m{/run\.\w+$};
 
 # a terminal that is closed

@@ -291,7 +291,7 @@ is "@bad", '', 'moved: they are there';
 my ($worker) = $t->worker_pids;
 ok $t->wait_for(sub {
     !grep { /\.seg \(deleted\)/ } $t->open_files($worker);
-}, 10), 'no deleted segment is held' or diag join "\n",
+}), 'no deleted segment is held' or diag join "\n",
     grep { /seg/ } $t->open_files($worker);
 
 done_testing;

@@ -82,7 +82,7 @@ sub is_logged {
 
     my ($line) = $t->wait_for(sub {
         $t->read_file('access.log') =~ /^$id (.*)$/m && $1;
-    }, 5);
+    });
 
     is_deeply [ $line, join ', ', $r->headers('Cache-Status') ],
         [ $log, $cache_status ], $name;

@@ -200,7 +200,7 @@ sub is_said {
     $t->wait_for(sub {
         @lines = sort $t->read_file('access.log') =~ /^$id (.*)$/mg;
         @lines >= @$lines;
-    }, 5);
+    });
 
     is_deeply [ $r->body, $r->header('X-Status'),
         join(', ', $r->headers('Cache-Status')), \@lines ],
