@@ -504,7 +504,8 @@ sub stop {
 
 
 # kill: a crash of all its processes at once; stops the master first, or it might
-# start a worker meanwhile
+# start a worker meanwhile, and the workers, or another one might begin to open
+# the store of the owner before it is killed itself
 
 sub kill {
     my ($self) = @_;
@@ -516,6 +517,7 @@ sub kill {
 
     my @pids = ($pid, $self->children);
 
+    $self->halt(@pids);
     CORE::kill 'KILL', @pids;
     $self->wait_for(sub { !$self->running && !_alive(@pids) });
 
