@@ -525,12 +525,14 @@ sub kill {
 }
 
 
-# signal(NAME, PID ...): to the master by default
+# signal(NAME, PID ...): to the master by default; of pids that are not known there
+# may be 0, which the kernel takes for all processes of the test and who runs it
 
 sub signal {
     my ($self, $name, @pids) = @_;
 
-    CORE::kill $name, @pids ? @pids : $self->running || return;
+    @pids = $self->running || return if !@pids;
+    CORE::kill $name, grep { $_ } @pids;
 
     return $self;
 }
