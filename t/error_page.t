@@ -14,7 +14,6 @@ my $t = Bigcache::Test->new;
 $t->write_file('people.html', 'for people');
 
 $t->conf(
-    path => 'wait=1s',
     http => q{
         limit_req_zone $http_x_limit zone=limit:1m rate=1r/m;
 
