@@ -20,8 +20,8 @@ use Time::HiRes qw(sleep time);
 
 use constant CLIENTS => 4;
 use constant SLOTS => 12;       # keys of a client at a time
-use constant WAIT => 1;         # seconds that the front waits for a server
-use constant MOST => 10;        # seconds, where nginx waits for 60 by default
+use constant WAIT => 4;         # seconds that the front waits for a server
+use constant MOST => 25;        # seconds, where nginx waits for 60 by default
 use constant KEYS => 60;
 
 my $front = Bigcache::Test->new;
