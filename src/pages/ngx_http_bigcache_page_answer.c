@@ -32,9 +32,9 @@
 
 #define NGX_HTTP_BIGCACHE_PAGE_TARGETED  1024
 
-/* seconds between log lines about tags */
+/* milliseconds between log lines about tags */
 
-#define NGX_HTTP_BIGCACHE_PAGE_TAGS_LOG  60
+#define NGX_HTTP_BIGCACHE_PAGE_TAGS_LOG  60000
 
 
 /* what is read of the fields of an answer */
@@ -587,9 +587,10 @@ static ngx_int_t
 ngx_http_bigcache_page_answer_tags(ngx_http_bigcache_page_answer_t *answer,
     ngx_uint_t kept)
 {
+    int64_t                        now;
     ngx_http_bigcache_page_ctx_t  *ctx;
 
-    static time_t  logged;
+    static int64_t  log_after;
 
     ctx = answer->ctx;
 
@@ -604,8 +605,10 @@ ngx_http_bigcache_page_answer_tags(ngx_http_bigcache_page_answer_t *answer,
         return NGX_OK;
     }
 
-    if (ngx_time() - logged >= NGX_HTTP_BIGCACHE_PAGE_TAGS_LOG) {
-        logged = ngx_time();
+    now = bigcache_time_monotonic();
+
+    if (now >= log_after) {
+        log_after = now + NGX_HTTP_BIGCACHE_PAGE_TAGS_LOG;
 
         ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
                       "bigcache: a page is not stored, %s: a purge by a tag "
