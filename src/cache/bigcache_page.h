@@ -116,7 +116,8 @@ typedef struct {
     int64_t                 fresh;    /* until then it is not stale, ms since
                                          the epoch; 0: until it expires */
     int64_t                 stale;    /* since then a soft purge has it stale,
-                                         likewise; 0: none */
+                                         likewise; 0: none.  It is stale, even
+                                         if this clock is behind that time */
     uint64_t                length;   /* of the body as it is, bytes */
     uint64_t                unpacked; /* of the body unpacked, bytes */
     bigcache_str_t          type;     /* data only if the body was read */

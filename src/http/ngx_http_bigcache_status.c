@@ -110,13 +110,18 @@ ngx_http_bigcache_status(ngx_http_request_t *r, ngx_http_bigcache_ctx_t *ctx)
 }
 
 
-/* the seconds for which a stale page is fresh, which is below zero */
+/* the seconds for which a stale page is fresh, which is not above zero */
 
 static int64_t
 ngx_http_bigcache_status_ttl(const bigcache_page_t *page)
 {
-    return ((page->stale ? page->stale : page->fresh) - bigcache_time_now())
-           / 1000;
+    int64_t  ttl;
+
+    ttl = (page->stale ? page->stale : page->fresh) - bigcache_time_now();
+
+    /* the clock of a soft purge may have been ahead */
+
+    return ngx_min(ttl, 0) / 1000;
 }
 
 

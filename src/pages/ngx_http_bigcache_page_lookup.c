@@ -416,6 +416,10 @@ ngx_http_bigcache_page_lookup_stale(ngx_http_bigcache_page_ctx_t *ctx,
     head = &ctx->head;
     conf = ctx->conf;
 
+    /* the clock of the purge may have been ahead */
+
+    since = ngx_min(since, bigcache_time_now());
+
     if (since >= head->fresh_until) {
 
         /* it was stale already */

@@ -13,6 +13,7 @@ use Test::More;
 
 use Bigcache::Cluster;
 use Bigcache::Test;
+use Bigcache::Test::Origin;
 
 Bigcache::Cluster::program() or plan skip_all => 'no redis-server';
 
@@ -24,6 +25,12 @@ is system("gcc -O2 -Wall -shared -fPIC -o $library $FindBin::Bin/../clock.c"),
 
 $ENV{BIGCACHE_PRELOAD} = join ':', grep { $_ } $ENV{BIGCACHE_PRELOAD}, $library;
 
+my $proxied = Bigcache::Test->new;
+
+my $origin = Bigcache::Test::Origin->new($proxied, 1, sub {
+    return (200, [ 'Cache-Control' => 'max-age=500' ], "$_[0]{uri} $_[1]");
+});
+
 # nginx(AHEAD): one whose clock is so many seconds ahead
 
 sub nginx {
@@ -31,7 +38,15 @@ sub nginx {
 
     my $t = Bigcache::Test->new;
     my $text = $t->default_conf(
-        main => 'env CLOCK_AHEAD; env LD_PRELOAD; worker_processes 2;');
+        main => 'env CLOCK_AHEAD; env LD_PRELOAD; worker_processes 2;',
+        location => 'bigcache_pages off;',
+        http => 'bigcache_pages main; bigcache_purge PURGE from 127.0.0.1;
+            bigcache_stale while_revalidate=10000;
+            bigcache_lookup_timeout 10s; proxy_set_header Host pages;
+            add_header X-Status $bigcache_status always;',
+        servers => 'server { listen 127.0.0.1:%%PORT_2%%; server_name pages;
+            location / { proxy_pass http://127.0.0.1:'
+            . $proxied->port(1) . '; } }');
     my $line = $cluster->directive('pages', 'zone=main:1m', 'buckets=4');
 
     $text =~ s/bigcache_path .*?;/$line/;
@@ -87,6 +102,34 @@ for my $try (1 .. 3) {
         'a count';
     like $behind->request('DELETE', '/cache/n')->status, qr/200|404/,
         'a removal';
+}
+
+# a soft purge holds at once for each of them, whichever asks for it
+
+sub ask {
+    my ($t, $method, $uri, @headers) = @_;
+
+    return Bigcache::Test::Connection->new($t->port(2))->request($method, $uri,
+        undef, Host => 'pages', Connection => 'close', @headers);
+}
+
+sub status { return ask($_[0], 'GET', $_[1])->header('X-Status') // '' }
+
+my %t = (right => $right, behind => $behind, ahead => $ahead);
+
+for my $by (sort keys %t) {
+    for my $for (sort keys %t) {
+        my $uri = "/$by/$for";
+
+        ask($right, 'GET', $uri);
+        ok $right->wait_for(sub { status($right, $uri) eq 'HIT' }),
+            "$uri: stored";
+        is ask($t{$by}, 'PURGE', $uri, 'Bigcache-Soft' => 1)->json->{purged}, 1,
+            "$uri: purged";
+        is status($t{$for}, $uri), 'UPDATING', "$uri: stale";
+        ok $t{$for}->wait_for(sub { status($t{$for}, $uri) eq 'HIT' }),
+            "$uri: refreshed";
+    }
 }
 
 done_testing;

@@ -211,14 +211,23 @@ bigcache_purges_apply(bigcache_purges_t *purges, const bigcache_str_t *key,
 void
 bigcache_purges_mark(bigcache_record_t *record, uint64_t version)
 {
+    int64_t  since, now;
+
     if (record->flags & BIGCACHE_FLAG_SOFT) {
         return;
     }
 
-    /* versions are microseconds; 0 is that of a record without a mark */
+    /*
+     * Versions are microseconds, and may be ahead of a clock that was set back:
+     * a page may be stale for a while from now then.  0 is the time of a record
+     * without a mark.
+     */
+
+    since = (version < 1000) ? 1 : (int64_t) (version / 1000);
+    now = bigcache_time_now();
 
     record->flags |= BIGCACHE_FLAG_SOFT;
-    record->stale = (version < 1000) ? 1 : (int64_t) (version / 1000);
+    record->stale = (since < now) ? since : now;
 }
 
 
