@@ -37,12 +37,22 @@
 
 #define NGX_HTTP_BIGCACHE_PAGE_CAPTURE_LOOK     (64 * 1024)
 
+/*
+ * Milliseconds: while an answer is captured, a timer keeps a worker that must
+ * quit.  nginx before 1.23.1 has none of its own when the upstream pauses just
+ * when the buffers are full (ticket 2367), and would cut the answer.
+ */
+
+#define NGX_HTTP_BIGCACHE_PAGE_CAPTURE_KEEP     60000
+
+
 /* milliseconds that requests do not wait for a page that is too large */
 
 #define NGX_HTTP_BIGCACHE_PAGE_CAPTURE_PASS     10000
 
 
 static ngx_uint_t ngx_http_bigcache_page_capture_small(ngx_http_request_t *r);
+static void ngx_http_bigcache_page_capture_keep(ngx_event_t *ev);
 static ngx_int_t ngx_http_bigcache_page_capture_init(void *data);
 static ngx_int_t ngx_http_bigcache_page_capture_filter(ngx_event_pipe_t *p,
     ngx_buf_t *buf);
@@ -100,6 +110,12 @@ ngx_http_bigcache_page_capture(ngx_http_request_t *r,
     ctx->armed = 1;
     ctx->upstream_status = u->headers_in.status_n;
 
+    ctx->keep.handler = ngx_http_bigcache_page_capture_keep;
+    ctx->keep.data = ctx;
+    ctx->keep.log = ngx_cycle->log;
+
+    ngx_add_timer(&ctx->keep, NGX_HTTP_BIGCACHE_PAGE_CAPTURE_KEEP);
+
     if (u->headers_in.status_n == NGX_HTTP_OK) {
 
         /* nginx moves the file of no other, and must know their status */
@@ -112,6 +128,13 @@ ngx_http_bigcache_page_capture(ngx_http_request_t *r,
     r->read_event_handler = ngx_http_block_reading;
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_bigcache_page_capture_keep(ngx_event_t *ev)
+{
+    ngx_add_timer(ev, NGX_HTTP_BIGCACHE_PAGE_CAPTURE_KEEP);
 }
 
 
@@ -407,6 +430,11 @@ ngx_http_bigcache_page_capture_finalize(ngx_http_request_t *r, ngx_int_t rc)
 
     if (ctx->armed) {
         ctx->armed = 0;
+
+        if (ctx->keep.timer_set) {
+            ngx_del_timer(&ctx->keep);
+        }
+
         u->headers_in.status_n = ctx->upstream_status;
 
         /* there is no name that nginx could delete */

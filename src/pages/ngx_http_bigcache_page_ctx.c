@@ -130,6 +130,10 @@ ngx_http_bigcache_page_ctx_cleanup(void *data)
 
     bigcache_page_free(&ctx->page);
 
+    if (ctx->keep.timer_set) {
+        ngx_del_timer(&ctx->keep);
+    }
+
     if (ctx->body) {
         ngx_free(ctx->body);
     }

@@ -227,6 +227,7 @@ struct ngx_http_bigcache_page_ctx_s {
     u_char                           *body;       /* captured in memory */
     off_t                             body_len;   /* captured, or read, so
                                                      far */
+    ngx_event_t                       keep;       /* the worker meanwhile */
     uint64_t                          removals;   /* before it was asked */
     bigcache_head_writer_t            writer;     /* of the head to store */
     int64_t                           expire;     /* ms since the epoch */
