@@ -23,6 +23,7 @@ $t->conf(
     http => q{
         client_max_body_size 64m;
         keepalive_requests 100000;
+        keepalive_timeout 1h;
     },
     server => 'client_body_buffer_size 1k;',
     servers => q{
@@ -395,6 +396,7 @@ for my $server (qw(on clean single)) {
     }
 }
 
-is join(' ', glob $t->dir . '/client_body/*'), '', 'no temporary files left';
+ok $t->wait_for(sub { !(my @left = glob $t->dir . '/client_body/*') }),
+    'no temporary files left';
 
 done_testing;
