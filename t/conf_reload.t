@@ -104,7 +104,7 @@ reloads('a store removed');
 is status('two', 1), 404, 'it is not served';
 ok $t->wait_for(sub {
     !grep { m{/two/} } $t->open_files($t->children);
-}, 10), 'nobody has it open';
+}), 'nobody has it open';
 ok !-e $t->dir . '/two/owner.sock', 'nobody listens';
 
 # two in place of one, their directories exchanged later on

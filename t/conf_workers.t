@@ -267,7 +267,7 @@ is $?, 0, 'daemon started';
 $t->wait_for(sub { ($daemon) = $t->read_file('nginx.pid') =~ /^(\d+)\n/ });
 serves($t, 2, 'daemon');
 kill 'QUIT', $daemon;
-ok $t->wait_for(sub { !kill 0, $daemon }, 10), 'daemon stops' and $daemon = 0;
+ok $t->wait_for(sub { !kill 0, $daemon }), 'daemon stops' and $daemon = 0;
 unlike $t->error_log, qr/\[(?:alert|crit|emerg)\]/, 'daemon, log';
 
 done_testing;

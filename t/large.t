@@ -40,7 +40,7 @@ sub lies {
     $t->wait_for(sub {
         $space = $t->space('store/pages/*');
         $space >= $bytes && $space < $bytes + 900_000;
-    }, 10);
+    });
 
     return ok($space >= $bytes && $space < $bytes + 900_000, $name)
         || diag "$space bytes for $bytes";
