@@ -85,7 +85,7 @@ ok $stat->{gzip}, 'gzip';
 like $stat->{index}, qr/^LevelDB \d+\.\d+\z/, 'the index';
 like $stat->{packed_by}, qr/^(?:ISA-L|libdeflate) \d[\d.]+\z/, 'who packs';
 like $stat->{file_system} // '', qr/^\w[\w.]*\z/, 'the file system';
-is $stat->{workers}, scalar(() = $t->worker_pids), 'workers';
+ok $t->wait_for(sub { $stat->{workers} == $t->worker_pids }), 'workers';
 cmp_ok $stat->{cores}, '>', 0, 'cores';
 same('at the start');
 
