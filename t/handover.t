@@ -145,9 +145,10 @@ for my $workers (split ' ', $ENV{BIGCACHE_WORKERS} || '1 2 4 8') {
 
         # the rest of the page, from a worker that lingers
         $down->read_until("\r\n\r\n") if $down->{in} =~ /\r\n\r\n/;
-        push @bad, 'owner lingers' if grep { $_ == $t->owner }
-            grep { my $pid = $_; !grep { $_ == $pid } $t->worker_pids }
-            $t->children;
+        push @bad, 'owner lingers' if !$t->wait_for(sub {
+            my $owner = $t->owner;
+            !$owner || grep { $_ == $owner } $t->worker_pids;
+        }, 5);
         $down->close;
 
         return 'stored';
