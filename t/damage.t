@@ -13,7 +13,7 @@ use Test::More;
 use Time::HiRes qw(sleep);
 
 my $conf = Bigcache::Test->default_conf(
-    path => 'wait=3s sync=10ms',
+    path => 'wait=30s sync=10ms',
     http => 'client_max_body_size 8m;');
 
 my %large = (one => 'x' x 1_200_000, two => 'y' x 1_300_000);
@@ -63,6 +63,9 @@ sub refused {
     $t->expect_log($crit);
     $t->start;
 
+    # it has been tried once, however busy the machine is
+    $t->logs(qr/\[(?:crit|error|warn)\].*bigcache/);
+
     my @answers = map { ($t->get('/cache/k'), $t->get('/stat/count'),
         $t->request('POST', '/cache/k', '{"value":1}'),
         $t->request('DELETE', '/cache/k')) } 1 .. 5;
@@ -78,6 +81,14 @@ sub refused {
     sleep 2.5;
 
     my @lines = $t->error_log =~ /^.*\[(?:crit|error|warn)\].*bigcache.*$/mg;
+
+    # of several workers one may find another one at it, which is told as well
+    if (($ENV{BIGCACHE_WORKERS} // 1) > 1) {
+        my %said = map { s/.*will be tried again: //r => 1 }
+            grep { !/another process has the store open/ } @lines;
+        @lines = keys %said;
+    }
+
     is @lines, 1, "$name: one line in the log" or diag join "\n", @lines;
 }
 
@@ -122,7 +133,7 @@ sub survives {
         push @bad, 'POST ' . $r->status if $r->status !~ /^(?:200|503)$/
             || $r->status == 503 && !$r->header('Retry-After');
         $r->status == 200;
-    }, 10);
+    });
     ok $stored && !@bad, "$name: stores within seconds" or diag "@bad";
 
     my @writes = map { $c->request('POST', "/pickle/$_", "new $_") }
@@ -158,7 +169,7 @@ is listing($t), $listing, 'other files: untouched';
 
 remove_tree($t->dir . '/store/sub');
 unlink $t->dir . '/store/precious.txt';
-ok $t->wait_for(sub { $t->get('/cache/k')->status == 404 }, 5),
+ok $t->wait_for(sub { $t->get('/cache/k')->status == 404 }),
     'other files: opens when they are gone';
 ok $t->stop, 'other files: stops';
 
@@ -223,7 +234,7 @@ SKIP: {
     my @nobody = (getpwnam 'nobody')[2, 3];
     chmod 0700, map { $other->dir . "/store/$_" } qw(index pages);
     chown @nobody, map { $other->dir . "/store/$_" } qw(index pages);
-    ok $other->wait_for(sub { $other->get('/cache/k')->status == 404 }, 5),
+    ok $other->wait_for(sub { $other->get('/cache/k')->status == 404 }),
         'read-only: opens when it is writable';
     $other->stop;
 }
@@ -289,7 +300,7 @@ for my $damage ([ 'empty CURRENT', 'CURRENT' ],
 # one worker writes its pages one behind the other
 
 my $segments = $conf
-    =~ s{wait=3s}{wait=3s segment_size=1m gzip=off}r
+    =~ s{wait=30s}{wait=30s segment_size=1m gzip=off}r
     =~ s/(?<=%%MODULE%%)/\nworker_processes 1;/r;
 
 # every page has a segment's worth of its own bytes, none like another
