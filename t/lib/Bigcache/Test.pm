@@ -95,13 +95,15 @@ sub conf {
 # server.  "main", "events", "http", "server" and "location" are directives of
 # that block, "store" is the directory, "path" parameters of bigcache_path,
 # "listen" of listen, "size" that of the zone "main", and "servers" are blocks
-# after the server
+# after the server.  Without "path" requests wait for a slow disk, or a machine
+# that is busy, longer than by default.
 
 sub default_conf {
     my ($class, %of) = @_;
 
-    my %default = (store => '%%DIR%%/store', size => '1m', map { $_ => '' }
-        qw(main events http path listen server location servers));
+    my %default = (store => '%%DIR%%/store', size => '1m', path => 'wait=20s',
+        map { $_ => '' }
+        qw(main events http listen server location servers));
 
     exists $default{$_} or die "no \"$_\" in a configuration\n" for keys %of;
     %of = (%default, %of);
