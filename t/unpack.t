@@ -22,7 +22,7 @@ my $t = Bigcache::Test->new;
 $t->conf(
     main => 'worker_processes 1;',
     events => 'worker_connections 4096;',
-    http => 'client_max_body_size 8m;',
+    http => 'client_max_body_size 8m; send_timeout 300s;',
     listen => 'sndbuf=32k',
     server => q{
         listen 127.0.0.1:%%PORT_1%% http2;
