@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# A clock that is set back, over a stop and over a crash: pages are of the
-# future then.  Their Last-Modified is not after Date, their ETag holds, a
+# A clock that is set back, while nginx runs, over a stop, and over a crash: pages
+# are of the future then.  Their Last-Modified is not after Date, their ETag holds, a
 # write has a version of its own, and each removal removes them, for good.
 
 use strict;
@@ -31,6 +31,15 @@ my $o = Bigcache::Test::Origin->new($t, 1, sub {
 });
 
 
+# ahead(SECONDS): sets the clock; the file is never empty
+
+sub ahead {
+    my ($seconds) = @_;
+
+    $t->write_file('ahead.new', $seconds);
+    rename "$t->{dir}/ahead.new", "$t->{dir}/ahead" or die "rename: $!\n";
+}
+
 # begin(STORE, AHEAD): starts nginx, whose store's clock is ahead
 
 sub begin {
@@ -38,10 +47,13 @@ sub begin {
 
     local $ENV{BIGCACHE_PRELOAD} = join ':', grep { $_ }
         $ENV{BIGCACHE_PRELOAD}, $library;
-    local $t->{env}{CLOCK_AHEAD} = $ahead;
+    local $t->{env}{CLOCK_AHEAD} = "$t->{dir}/ahead";
+
+    ahead($ahead);
 
     my $text = $t->default_conf(main => 'env CLOCK_AHEAD;', size => '4m',
-        store => "%%DIR%%/$store", location => 'bigcache_pages off;',
+        store => "%%DIR%%/$store", path => 'sync=1s',
+        location => 'bigcache_pages off;',
         http => 'bigcache_pages main; bigcache_purge PURGE from 127.0.0.1;
             bigcache_stale while_revalidate=600; bigcache_lookup_timeout 10s;
             add_header X-Status $bigcache_status always;
@@ -185,7 +197,7 @@ sub gone {
         for map({ "/pickle/p/$_" } 1 .. 3), map { "/pickle/t/$_" } 1, 2;
 }
 
-for my $end (qw(stop kill)) {
+for my $end (qw(step stop kill)) {
     my @rest = ('/cache/k', map({ "/pickle/p/$_" } 1 .. 3), '/pickle/stay');
     my @pages = qw(/one /dir/1 /dir/2 /tagged /soft /stays);
 
@@ -196,17 +208,22 @@ for my $end (qw(stop kill)) {
     store_page($_) for @pages;
     dated('/cache/k', "$end: the clock is ahead");
     ok $t->durable, "$end: on the disk";
-    $t->$end;
 
-    begin($end, 0);
+    if ($end eq 'step') {
+        ahead(0);
+
+    } else {
+        $t->$end;
+        begin($end, 0);
+    }
+
     is status($_), 'HIT', "$end: $_ is there" for @pages;
     dated($_, "$end: it was set back") for @rest;
     written($end);
     removed($end);
 
     ok $t->durable, "$end: on the disk again";
-    $t->$end;
-
+    $end eq 'step' ? $t->stop : $t->$end;
     begin($end, 0);
     is $t->get("/pickle/$_")->status, 200, "$end: $_ is there"
         for qw(p/1 t/1 stay);

@@ -50,7 +50,8 @@ sub nginx {
     my $line = $cluster->directive('pages', 'zone=main:1m', 'buckets=4');
 
     $text =~ s/bigcache_path .*?;/$line/;
-    $t->{env}{CLOCK_AHEAD} = $ahead;
+    $t->write_file('ahead', $ahead);
+    $t->{env}{CLOCK_AHEAD} = "$t->{dir}/ahead";
 
     return $t->conf($text)->start;
 }
