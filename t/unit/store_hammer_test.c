@@ -202,6 +202,7 @@ static bigcache_rc_t verify_name(void *data, const bigcache_str_t *key,
     const bigcache_str_t *value);
 static bigcache_rc_t verify_tag(void *data, const bigcache_str_t *key,
     const bigcache_str_t *value);
+static void end_purges(void);
 static unsigned purges_left(void);
 static bigcache_rc_t verify_purge(void *data, const bigcache_str_t *key,
     const bigcache_str_t *value);
@@ -1251,6 +1252,7 @@ verify(const char *name)
 
     ok(verify_count(keys, &live), "%s: the count", name);
     end();
+    end_purges();
     ok(verify_index(keys, 1), "%s: the index", name);
 
     begin();
@@ -1623,6 +1625,24 @@ verify_name(void *data, const bigcache_str_t *key,
 }
 
 
+/*
+ * Has a stopped store end its purges.  The keeper leaves one that was under way
+ * to its caller for two seconds, and then ends it without hurry.
+ */
+
+static void
+end_purges(void)
+{
+    unsigned  i;
+
+    for (i = 0; i < 20 && purges_left(); i++) {
+        begin();
+        (void) usleep(CLAIM * 1000);
+        end();
+    }
+}
+
+
 static unsigned
 purges_left(void)
 {
@@ -1982,16 +2002,7 @@ kill_verify(void)
     good = verify_count(keys, &live);
     end();
 
-    /*
-     * The keeper leaves a purge that was under way to its caller for two
-     * seconds, and then ends it without hurry.
-     */
-
-    for (i = 0; i < 5 && purges_left(); i++) {
-        begin();
-        (void) usleep(2500000);
-        end();
-    }
+    end_purges();
 
     good &= verify_index(keys, 0);
 
