@@ -140,7 +140,7 @@ class FailureTest(unittest.TestCase):
             time.sleep(30)
 
         with Server(serve) as server:
-            self.check(server.url, SOCKET_TIMEOUT=0.3, PAUSE=600)
+            self.check(server.url, SOCKET_TIMEOUT=2, PAUSE=600)
             # one wait for all of them
             self.assertEqual(server.connections, 1)
 

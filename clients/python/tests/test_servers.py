@@ -406,7 +406,7 @@ class WaitTest(unittest.TestCase):
             with Server(hang) as first, Server(serve) as right, \
                     Server(hang) as last, self.assertLogs(LOGGER):
                 urls = [first.url, right.url, last.url]
-                cache = backend(urls, SOCKET_TIMEOUT=1, PAUSE=600)
+                cache = backend(urls, SOCKET_TIMEOUT=3, PAUSE=600)
                 caller = InLoop(cache) if in_loop else cache
                 alive = dict.fromkeys(self.owned(urls)[1], 5)
 
