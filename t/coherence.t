@@ -32,7 +32,7 @@ for ([1, '4m', 0], [4, '4m', 0], [4, '64k', 0], [3, '1m', 0], [1, '4m', 1],
         main => "worker_processes $workers;",
         events => 'worker_connections 256;',
         size => $zone,
-        path => 'segment_size=4m',
+        path => 'segment_size=4m wait=20s',
         http => 'client_max_body_size 10m;',
         server => 'add_header X-Worker $pid always;')->start;
 

@@ -24,7 +24,7 @@ http {
     %%HTTP%%
     ${\($http // '')}
 
-    bigcache_path %%DIR%%/store zone=main:1m;
+    bigcache_path %%DIR%%/store zone=main:1m wait=20s;
 
     server {
         listen 127.0.0.1:%%PORT_0%%;

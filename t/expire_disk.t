@@ -13,7 +13,7 @@ use Time::HiRes qw(sleep time);
 my $t = Bigcache::Test->new->conf(
     main => 'thread_pool bigcache threads=16;',
     path => q{
-        thread_pool=bigcache segment_size=1m write_buffer=64k
+        thread_pool=bigcache segment_size=1m write_buffer=64k wait=20s
     },
     http => q{
         client_max_body_size 8m;
