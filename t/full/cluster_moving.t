@@ -17,7 +17,7 @@ Bigcache::Cluster::program() or plan skip_all => 'no redis-server';
 
 my $cluster = Bigcache::Cluster->new(masters => 2);
 my $t = Bigcache::Test->new;
-my $line = $cluster->directive('pages', 'zone=main:1m', 'buckets=1', 'wait=1s');
+my $line = $cluster->directive('pages', 'zone=main:1m', 'buckets=1', 'wait=4s');
 
 $t->expect_log(qr/requests are answered 503/);
 $t->conf($t->default_conf =~ s/bigcache_path .*?;/$line/r)->start;
