@@ -1,8 +1,9 @@
 #!/usr/bin/perl
 
-# A clock that is set back, while nginx runs, over a stop, and over a crash: pages
-# are of the future then.  Their Last-Modified is not after Date, their ETag holds, a
-# write has a version of its own, and each removal removes them, for good.
+# A clock that is set back, while nginx runs, over a stop, and over a crash:
+# pages are of the future then.  Their Last-Modified is not after Date, their
+# ETag holds, a write has a version of its own, and each removal removes them,
+# for good.
 
 use strict;
 use warnings;

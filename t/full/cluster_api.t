@@ -20,7 +20,7 @@ Bigcache::Cluster::program() or plan skip_all => 'no redis-server';
 
 my @tests = split ' ', <<'END';
     abort access base batch batch_accept batch_bytes batches bodies
-    body_buffer browsers by_file cache capture clear close coherence
+    body_buffer browsers by_file cache capture clear clock close coherence
     conditional connections count delete duration error_page errors expire
     filters gzip handover history http2 huge incr json_invalid keepalive keys
     large lease lease_race lease_stale limits list locations methods minimal
