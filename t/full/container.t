@@ -255,6 +255,7 @@ sub settings {
     is scalar(() = $t->children($pid)), 3, 'workers';
 
     is $c->health('set'), 'healthy', 'healthy, by a URL of its own';
+    $t->wait_for(sub { $c->logs('set') =~ m{"GET /stat } });
     like $c->logs('set'), qr{"GET /page HTTP/1\.1" 200}, 'the access log';
     like $c->logs('set'), qr{"GET /stat HTTP/1\.0" 200}, 'has that URL';
 
@@ -472,8 +473,10 @@ END
     ($status, $said) = $c->podman('exec', 'own', 'cat', '/run/nginx.pid');
     is $said, "1\n", 'its pid file';
 
+    $t->wait_for(sub { $c->logs('own') =~ m{"GET /cache/x } });
     like $c->logs('own'), qr{"GET /cache/x HTTP/1\.1" 404}, 'its log';
     is $c->stop('own', 20), 0, 'stops';
+    $t->wait_for(sub { $c->logs('own') =~ /\[notice\].*exit$/m });
     like $c->logs('own'), qr/\[notice\].*exit/, 'its error log';
     unlike $c->logs('own'), qr/\[alert\]/, 'without alerts';
     $c->remove('own');
