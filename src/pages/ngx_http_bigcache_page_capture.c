@@ -40,7 +40,8 @@
 /*
  * Milliseconds: while an answer is captured, a timer keeps a worker that must
  * quit.  nginx before 1.23.1 has none of its own when the upstream pauses just
- * when the buffers are full (ticket 2367), and would cut the answer.
+ * when the buffers are full (ticket 2367), and would cut the answer.  An
+ * upstream of which nothing comes in that time does not keep the worker.
  */
 
 #define NGX_HTTP_BIGCACHE_PAGE_CAPTURE_KEEP     60000
@@ -134,6 +135,16 @@ ngx_http_bigcache_page_capture(ngx_http_request_t *r,
 static void
 ngx_http_bigcache_page_capture_keep(ngx_event_t *ev)
 {
+    ngx_http_bigcache_page_ctx_t  *ctx;
+
+    ctx = ev->data;
+
+    if (ngx_exiting && ctx->body_len == ctx->kept) {
+        return;
+    }
+
+    ctx->kept = ctx->body_len;
+
     ngx_add_timer(ev, NGX_HTTP_BIGCACHE_PAGE_CAPTURE_KEEP);
 }
 

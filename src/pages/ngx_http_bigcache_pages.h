@@ -228,6 +228,8 @@ struct ngx_http_bigcache_page_ctx_s {
     off_t                             body_len;   /* captured, or read, so
                                                      far */
     ngx_event_t                       keep;       /* the worker meanwhile */
+    off_t                             kept;       /* body_len at the last time
+                                                     of keep */
     uint64_t                          removals;   /* before it was asked */
     bigcache_head_writer_t            writer;     /* of the head to store */
     int64_t                           expire;     /* ms since the epoch */
