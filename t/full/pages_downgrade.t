@@ -20,6 +20,12 @@ use FindBin;
 use Test::More;
 
 use constant KEYS => 50;
+use constant CLIENTS => 2;
+
+# workers of the two versions do not understand each other: what an old one was
+# asked just before a new one opens the store waits in vain
+
+use constant IN_VAIN => qr{: 503 .*"the process that has the store open does};
 
 my $top = abs_path("$FindBin::Bin/../..");
 my $t = Bigcache::Test->new(daemon => 1);
@@ -94,7 +100,7 @@ sub install {
 sub upgrade {
     my ($which, $others) = @_;
 
-    my $load = Bigcache::Test::Load->new($t, clients => 2, pause => 0.001)
+    my $load = Bigcache::Test::Load->new($t, clients => CLIENTS, pause => 0.001)
         ->start;
 
     install($which);
@@ -103,10 +109,12 @@ sub upgrade {
 
     my $loaded = $load->wait_for(20);
     my $report = $load->stop;
-    my @wrong = (@{ $report->{wrong} }, @{ $report->{failed} },
-        $load->verify);
+    my @failed = grep { $_ !~ IN_VAIN } @{ $report->{failed} };
 
-    is_deeply \@wrong, [], "to $which: nothing fails, nothing is lost";
+    is_deeply [ @{ $report->{wrong} }, @failed, $load->verify ], [],
+        "to $which: nothing fails, nothing is lost";
+    cmp_ok @{ $report->{failed} } - @failed, '<=', CLIENTS,
+        "to $which: but for a request of each client at most";
     ok $loaded, "to $which: under load";
     $t->request('DELETE', '/prefix/c');
     rest("$which version", $others);
